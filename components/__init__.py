@@ -1,0 +1,1 @@
+"""One stage table, three launchers: DVC, Kubeflow Pipelines, TorchX."""

@@ -1,0 +1,1 @@
+"""Benchmark platform for cross-lingual dense retrieval."""

@@ -1,0 +1,187 @@
+"""Stage folders: a payload and the manifest that says what made it; written whole or not at all.
+
+A finished stage folder holds `manifest.json`, the payload folder named in it, and `log.jsonl` where the
+stage trained something. Downstream stages read the payload only, so a rerun that gives the same bytes
+disturbs nobody.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from msm.errors import BadInput, bad_line
+
+MANIFEST = "manifest.json"
+LOG = "log.jsonl"
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of one file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder`, by relative path, in sorted order."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+
+
+def checksum(parts: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a finished stage folder.
+
+    Raises:
+        BadInput: there is none, or it is not JSON.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BadInput(f"{folder}: not a finished stage folder (no {MANIFEST})")
+    return read_json(path)
+
+
+def payload(folder: Path) -> Path:
+    """What a stage reads of an input: the payload of a stage folder, or the folder itself if no stage made it.
+
+    Raises:
+        BadInput: the folder does not exist.
+    """
+    if not folder.exists():
+        raise BadInput(f"{folder}: no such folder; run the stage that writes it first")
+    if (folder / MANIFEST).is_file():
+        return folder / str(read_manifest(folder)["payload"])
+    return folder
+
+
+def payload_checksum(folder: Path) -> str:
+    """Identity of what a stage reads: from the manifest where there is one, else from the bytes."""
+    if (folder / MANIFEST).is_file():
+        return checksum(read_manifest(folder)["outputs"])
+    return checksum(checksums(payload(folder)))
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill; it takes the name `target` only when the block ends without an error.
+
+    What a killed run left under the temporary name is removed by the next one.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if target.exists():
+        shutil.rmtree(target)
+    partial.rename(target)
+
+
+@contextmanager
+def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """A file to write; it takes the name `target` only when the block ends without an error. `.gz` is compressed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with _open_for_writing(partial, mode, compressed=target.suffix == ".gz") as file:
+            yield file
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO[Any]]:
+    encoding = None if "b" in mode else "utf-8"
+    if not compressed:
+        with path.open(mode, encoding=encoding) as file:
+            yield file
+        return
+    # mtime 0 and no file name: the same text gives the same bytes.
+    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as binary:
+        if "b" in mode:
+            yield binary
+        else:
+            with io.TextIOWrapper(binary, encoding="utf-8") as text:
+                yield text
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a UTF-8 text file for reading; `.gz` is decompressed.
+
+    Raises:
+        BadInput: the file does not exist.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; `.gz` is decompressed.
+
+    Raises:
+        BadInput: the file is missing, truncated or not JSON; the message names the line.
+    """
+    with open_text(path) as file:
+        try:
+            return json.load(file)
+        except json.JSONDecodeError as error:
+            raise bad_line(path, error.lineno, f"not JSON: {error.msg}") from error
+        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+            raise BadInput(f"{path}: {error}") from error
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number (from 1) and object of every line of a JSON Lines file; blank lines are passed over.
+
+    Raises:
+        BadInput: a line that is not a JSON object; the message names the line.
+    """
+    with open_text(path) as file:
+        number = 0
+        try:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, _json_object(line, path, number)
+        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+            raise bad_line(path, number + 1, str(error)) from error
+
+
+def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise bad_line(path, number, f"not JSON: {error.msg}") from error
+    if not isinstance(value, dict):
+        raise bad_line(path, number, f"expected a JSON object, got {line.strip()[:60]}")
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file, atomically and readable."""
+    with new_file(path) as file:
+        json.dump(value, file, indent=2, ensure_ascii=False, sort_keys=True)
+        file.write("\n")
+
+
+def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a JSON Lines file, atomically."""
+    with new_file(path) as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,1 @@
+"""From public or constructed text to documents, a tokenizer and training units."""

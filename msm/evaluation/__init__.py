@@ -1,0 +1,1 @@
+"""Benchmarks, measures and the comparison of models."""

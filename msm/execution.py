@@ -1,0 +1,18 @@
+"""Where and how a stage runs; never what it computes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Execution options: they may change speed and rounding, never the result's meaning."""
+
+    work: Path
+    """Scratch folder that survives a kill; keyed by settings and inputs."""
+    processes: int = 0
+    """Worker processes; 0 for one a core."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    mirror: str = ""
+    """Folder with the files of the sources table; used instead of the network."""

@@ -1,0 +1,1 @@
+"""Bi-encoder fine-tuning on question and passage pairs."""

@@ -1,0 +1,1 @@
+"""The masked sentence model and its controls."""

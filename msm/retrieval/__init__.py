@@ -1,0 +1,1 @@
+"""Texts to vectors, vectors to runs, runs on disk."""

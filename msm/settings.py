@@ -1,0 +1,324 @@
+"""The settings of every stage: meaning, unit and limits; no values, those stand in the recipe.
+
+Flat and plain (`int`, `float`, `str`), so that DVC, Kubeflow and a command line carry them unchanged.
+A list is a string with commas.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+from msm.errors import BadInput
+
+
+class Between(NamedTuple):
+    """Limits of a number, both included."""
+
+    low: float
+    high: float = float("inf")
+
+
+Count = Annotated[int, Between(0)]
+Positive = Annotated[int, Between(1)]
+Share = Annotated[float, Between(0, 1)]
+Rate = Annotated[float, Between(0)]
+Temperature = Annotated[float, Between(1e-6)]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of every stage's settings; checks each value against its type and limits when made."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            BadInput: a value outside its type or limits.
+        """
+        for name, hint in hints(type(self)).items():
+            _check(name, getattr(self, name), hint)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def hints(kind: type[Settings]) -> dict[str, Any]:
+    """Field name to annotated type."""
+    return get_type_hints(kind, include_extras=True)
+
+
+def base_type(hint: Any) -> type:
+    """`int`, `float` or `str` behind an annotated type."""
+    if get_origin(hint) is Literal:
+        return str
+    return base_type(get_args(hint)[0]) if get_origin(hint) is Annotated else hint
+
+
+def limits(hint: Any) -> Between | None:
+    """The limits of a number, if it has any."""
+    return next((part for part in get_args(hint)[1:] if isinstance(part, Between)), None)
+
+
+def choices(hint: Any) -> tuple[str, ...]:
+    """The values a choice allows; empty for anything else."""
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _check(name: str, value: object, hint: Any) -> None:
+    kind = base_type(hint)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise BadInput(f"{name} must be of type {kind.__name__}, got {value!r}")
+    allowed = choices(hint)
+    if allowed and value not in allowed:
+        raise BadInput(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    bounds = limits(hint)
+    if bounds and isinstance(value, int | float) and not bounds.low <= value <= bounds.high:
+        upper = "" if bounds.high == float("inf") else f" and at most {bounds.high:g}"
+        raise BadInput(f"{name} must be at least {bounds.low:g}{upper}, got {value!r}")
+
+
+def make(kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """Settings from a recipe's values.
+
+    Args:
+        kind: the settings class.
+        values: one value for every field, no more and no less.
+        where: named in the message, such as `recipes/demo.yaml: pretrain`.
+
+    Raises:
+        BadInput: an unknown or missing setting, or a value out of range.
+    """
+    names = {field.name for field in dataclasses.fields(kind)}
+    for problem, found in (("unknown", values.keys() - names), ("missing", names - values.keys())):
+        if found:
+            raise BadInput(f"{where}: {problem} setting: {', '.join(sorted(found))}")
+    try:
+        return kind(**values)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+
+
+def listed(text: str) -> list[str]:
+    """The items of a setting that is a list with commas; blanks around them are dropped."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+@dataclass(frozen=True)
+class Download(Settings):
+    """Public files, fetched and verified."""
+
+    collections: str
+    """Names in `msm/corpora/sources.json`, with commas."""
+
+
+@dataclass(frozen=True)
+class World(Settings):
+    """A small world told in constructed languages."""
+
+    languages: Annotated[int, Between(2, 12)]
+    """Constructed languages; the first is the one with training questions."""
+    train_documents: Positive
+    """Documents told in every language for pre-training."""
+    seed: Count
+    """Of the world, its languages and its texts."""
+
+
+@dataclass(frozen=True)
+class Documents(Settings):
+    """Any source to (language, document id, ordered sentences)."""
+
+    collections: str
+    """Files or folders below the sources, with commas, such as `documents/ntrex128.jsonl.gz`; or folders `LANG/*.txt`."""
+    languages: str
+    """Languages to keep, with commas; `all` keeps every one."""
+    document_overlap: Literal["all", "disjoint"]
+    """`all`: every language keeps every document; `disjoint`: each document stays in one language only."""
+    reorder: Share
+    """Share of the documents whose sentences are shuffled, in all languages but the first listed."""
+    seed: Count
+    """Of `disjoint` and `reorder`."""
+
+
+@dataclass(frozen=True)
+class Tokenizer(Settings):
+    """A public tokenizer, or a SentencePiece unigram model trained on the documents."""
+
+    name: str
+    """`trained`, or the folder or hub name of a Hugging Face tokenizer."""
+    pieces: Count
+    """Vocabulary size of a trained one, special tokens included."""
+    character_coverage: Annotated[float, Between(0.9, 1)]
+    """Share of the characters that a trained one must spell."""
+
+
+@dataclass(frozen=True)
+class Units(Settings):
+    """Documents to packed token shards (protocol of the released code: greedy whole-sentence units)."""
+
+    unit_tokens: Annotated[int, Between(8)]
+    """Longest unit, its first special token included; the paper: 64."""
+    document_units: Annotated[int, Between(2)]
+    """Longest run of units that the document encoder reads; the paper: 32."""
+    min_units: Annotated[int, Between(2)]
+    """Shortest run that is kept; the paper: 32, that is, no padding ever."""
+
+
+@dataclass(frozen=True)
+class Encoder(Settings):
+    """The start weights of a sentence encoder."""
+
+    checkpoint: str
+    """Folder or hub name of a Hugging Face encoder; empty for fresh weights of the sizes below."""
+    layers: Count
+    width: Count
+    heads: Count
+    feed_forward: Count
+    positions: Count
+    """Longest input in tokens."""
+    dropout: Share
+    seed: Count
+
+
+@dataclass(frozen=True)
+class Pretrain(Settings):
+    """Pre-training of the sentence encoder: the masked sentence model or a control with the same budget."""
+
+    objective: Literal["msm", "mlm"]
+    """`msm`: masked sentences and masked tokens; `mlm`: a second micro-batch of masked tokens in their place."""
+    steps: Count
+    """Optimiser updates; 0 keeps the start weights."""
+    batch_documents: Positive
+    """Runs of units in one MSM micro-batch, over all processes."""
+    batch_blocks: Positive
+    """Blocks in one MLM micro-batch, over all processes."""
+    block_tokens: Annotated[int, Between(8)]
+    """Length of an MLM block; the paper: 256."""
+    mlm_text: Literal["blocks", "units"]
+    """MLM on blocks of mixed languages (the paper), or on masked copies of the same units (faster)."""
+    mask_share: Share
+    """Share of the tokens that MLM selects; 80 % masked, 10 % random, 10 % kept."""
+    mlm_weight: Rate
+    msm_weight: Rate
+    temperature: Temperature
+    """Divides the cosines of the contrastive loss; the released code: 0.1."""
+    mu: Rate
+    """Weight of the bias taken off the same-document logits; the paper: 0.5."""
+    negatives: Literal["all", "cross-document"]
+    """Candidates of the softmax; `cross-document` leaves the other units of the same document out."""
+    projector: Literal["asymmetric", "shared", "none"]
+    document_layers: Positive
+    document_dropout: Share
+    pooling: Literal["cls", "mean"]
+    """How a unit becomes a vector; the paper: `cls`."""
+    language_exponent: Annotated[float, Between(0, 1)]
+    """Languages are drawn by their number of runs to this power; 0.3 in XLM-R."""
+    learning_rate: Rate
+    warmup_steps: Count
+    schedule_steps: Count
+    """Where the linear decay reaches 0; 0 means at `steps`."""
+    beta1: Share
+    beta2: Share
+    epsilon: Rate
+    weight_decay: Rate
+    clip: Rate
+    """Largest gradient norm; 0 for none."""
+    precision: Literal["fp32", "bf16"]
+    checkpoint_steps: Positive
+    """Steps between two checkpoints."""
+    seed: Count
+
+
+@dataclass(frozen=True)
+class Finetune(Settings):
+    """Fine-tuning as a bi-encoder on question and passage pairs."""
+
+    examples: str
+    """Training files below the sources, with commas."""
+    dev_examples: str
+    """Held-out files of the same kinds; never a test set."""
+    language: str
+    """Language of the training questions."""
+    steps: Count
+    batch_queries: Annotated[int, Between(2)]
+    """Questions in one softmax, over all processes."""
+    learning_rate: Rate
+    warmup_steps: Count
+    weight_decay: Rate
+    clip: Rate
+    pooling: Literal["cls", "mean", "pooler"]
+    """How a text becomes a vector: first token, mean over tokens, or first token through a dense layer and tanh."""
+    similarity: Literal["cosine", "dot"]
+    scale: Rate
+    """Multiplies the similarity; start value where it is learned."""
+    learn_scale: Literal["yes", "no"]
+    query_tokens: Annotated[int, Between(4)]
+    passage_tokens: Annotated[int, Between(4)]
+    passage_context: Literal["none", "paragraph", "title"]
+    """What is encoded with a passage: nothing, its paragraph (LAReQA), or its title as a text pair (DPR)."""
+    precision: Literal["fp32", "bf16"]
+    dev_steps: Positive
+    """Steps between two looks at the dev set."""
+    selection: Literal["last", "dev_mrr"]
+    """Which weights are kept: the last, or those with the best dev MRR."""
+    checkpoint_steps: Positive
+    seed: Count
+
+
+@dataclass(frozen=True)
+class Retrieve(Settings):
+    """Encode a benchmark's questions and candidates, search exactly, write TREC runs."""
+
+    benchmark: str
+    """A name in `msm.evaluation.benchmarks.BENCHMARKS`, or the name of a pool of one's own in the same protocol."""
+    questions: str
+    """Folder of the questions below the sources."""
+    depth: Positive
+    """Passages kept per question in the multilingual pool."""
+    pool_depth: Positive
+    """Passages kept per question in the pool of one language."""
+    batch_tokens: Positive
+    """Tokens encoded at once."""
+    precision: Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Lexical(Settings):
+    """BM25 over the same questions and candidates."""
+
+    benchmark: str
+    questions: str
+    analyzer: Literal["words", "characters"]
+    """Terms: words, or character n-grams of 2 to 4 within words."""
+    k1: Rate
+    b: Share
+    depth: Positive
+    pool_depth: Positive
+    passage_context: Literal["none", "paragraph"]
+
+
+@dataclass(frozen=True)
+class Score(Settings):
+    """Runs and judgements to `scores.jsonl`."""
+
+    benchmark: str
+    questions: str
+    split: str
+    setting: Literal["zero-shot", "multilingual"]
+    model: str
+    """The row's name in tables."""
+    ties: Literal["trec", "list", "pessimistic", "optimistic"]
+    seed: Count
+
+
+@dataclass(frozen=True)
+class Report(Settings):
+    """Score files of a recipe to tables."""
+
+    recipe: str
+    """Name of the recipe."""
+    bootstrap: Annotated[int, Between(100)]
+    """Resamples of the intervals."""
+    seed: Count
