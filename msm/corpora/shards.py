@@ -1,0 +1,302 @@
+"""Packed token shards on disk: one language, one stream of token ids, memory-mapped.
+
+What stands in a folder, for every language:
+
+    LANG.tokens.npy     [T]      ids of all sentences of all documents in order; uint16, or uint32 for more than
+                                 65,536 pieces. A sentence is its sub-words and then `</s>`; it is never cut here.
+    LANG.sentences.npy  [S + 1]  int64: where each sentence starts in the tokens, and T
+    LANG.units.npy      [U + 1]  int64: where each unit starts in the tokens, and T; every unit of every document
+    LANG.runs.npy       [R, 3]   int64: first unit, the one after the last, number of the document
+    LANG.documents.json [D]      ids of the documents
+    index.json                   vocabulary, special tokens, unit sizes, and counts per language (see `Index`)
+
+Nothing is stored twice. `<s>` is put in front when a unit or a block is read; a unit longer than `unit_tokens` is a
+single sentence, and reading cuts it, so that it loses its `</s>`. Units that are in no run (what a document leaves
+over, documents that are too short) stay in the stream: masked language modelling reads all text.
+
+Letters: T tokens, S sentences, U units, R runs, D documents, of one language.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msm.artifacts import read_json, write_json
+from msm.corpora.packing import pack
+from msm.errors import BadInput
+
+Tokens = NDArray[np.unsignedinteger[Any]]
+Offsets = NDArray[np.int64]
+INDEX = "index.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much one language has."""
+
+    documents: int
+    sentences: int
+    tokens: int
+    """`</s>` included, `<s>` not."""
+    units: int
+    """All units, in runs or not."""
+    runs: int
+
+
+@dataclass(frozen=True)
+class Index:
+    """What holds for all languages of a folder of shards, and their counts."""
+
+    vocabulary: int
+    """Ids are below this."""
+    begin: int
+    """Id of `<s>`."""
+    pad: int
+    end: int
+    """Id of `</s>`."""
+    unknown: int
+    mask: int
+    unit_tokens: int
+    """Longest unit, `<s>` included."""
+    document_units: int
+    """Longest run."""
+    min_units: int
+    """Shortest run."""
+    languages: dict[str, Counts]
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """The text of one language: runs of units for the document encoder, blocks for masked language modelling."""
+
+    language: str
+    tokens: Tokens
+    sentences: Offsets
+    units: Offsets
+    runs: Offsets
+    """[R, 3]: first unit, the one after the last, number of the document."""
+    index: Index
+    folder: Path
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return len(self.runs)
+
+    def run(self, number: int) -> list[Tokens]:
+        """The units of a run in order, `min_units` to `document_units` of them.
+
+        Each is `<s>`, then whole sentences that end with `</s>`, `unit_tokens` ids at most; or `<s>` and the first
+        `unit_tokens - 1` ids of one longer sentence. All are views of one small array.
+        """
+        first, stop, _ = self.runs[number]
+        bounds = self.units[first : stop + 1] - self.units[first]
+        tokens = self.tokens[self.units[first] : self.units[stop]]
+        with_begin = np.insert(tokens, bounds[:-1], self.index.begin)
+        starts = (bounds + np.arange(len(bounds))).tolist()
+        return [with_begin[start : min(end, start + self.index.unit_tokens)] for start, end in pairwise(starts)]
+
+    def document_id(self, number: int) -> str:
+        """Id of the document that a run is from."""
+        return self.document_ids[self.runs[number, 2]]
+
+    @cached_property
+    def document_ids(self) -> list[str]:
+        """Ids of all documents of the language, those without a run included."""
+        return read_json(self.folder / f"{self.language}.documents.json")
+
+    def blocks(self, block_tokens: int) -> "Blocks":
+        """All text of the language in blocks of up to `block_tokens` ids, `<s>` included.
+
+        A block is filled with whole sentences and may cross documents; see `Blocks`.
+        """
+        firsts = pack(self.sentences, block_tokens - 1, 0, len(self.sentences) - 1)
+        return Blocks(self, self.sentences[[*firsts, len(self.sentences) - 1]], block_tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """A sequence of blocks of one language, made when asked for."""
+
+    shard: Shard
+    bounds: Offsets
+    """Where each block starts in the tokens, and the end."""
+    block_tokens: int
+
+    def __len__(self) -> int:
+        """Number of blocks."""
+        return len(self.bounds) - 1
+
+    def __getitem__(self, number: int) -> Tokens:
+        """`<s>` and whole sentences, or `<s>` and the beginning of one sentence that is longer than a block."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        start, stop = self.bounds[number], self.bounds[number + 1]
+        tokens = self.shard.tokens[start : min(stop, start + self.block_tokens - 1)]
+        return np.insert(tokens, 0, self.shard.index.begin)
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """All languages of a folder of shards; a language without a run is there too, for its blocks."""
+
+    index: Index
+    shards: dict[str, Shard]
+
+    @property
+    def languages(self) -> list[str]:
+        """Codes of all languages, sorted."""
+        return sorted(self.shards)
+
+    def __getitem__(self, language: str) -> Shard:
+        """The shard of a language."""
+        return self.shards[language]
+
+
+def read_units(folder: Path) -> Units:
+    """Open the shards in a folder; token ids stay on disk until they are read.
+
+    Raises:
+        BadInput: the folder holds no shards, or a file does not have the size that the index says.
+    """
+    if not (folder / INDEX).is_file():
+        raise BadInput(f"{folder}: no {INDEX}, so no token shards; run the stage units first")
+    values = read_json(folder / INDEX)
+    if values.pop("format", None) != FORMAT:
+        raise BadInput(f"{folder / INDEX}: not in format {FORMAT} of token shards; run the stage units again")
+    languages = {language: Counts(**counts) for language, counts in values.pop("languages").items()}
+    index = Index(**values, languages=languages)
+    return Units(index, {language: _read_shard(folder, language, index) for language in languages})
+
+
+def _read_shard(folder: Path, language: str, index: Index) -> Shard:
+    counts = index.languages[language]
+    shapes = {
+        "tokens": (counts.tokens,),
+        "sentences": (counts.sentences + 1,),
+        "units": (counts.units + 1,),
+        "runs": (counts.runs, 3),
+    }
+    arrays = {name: _map(folder / f"{language}.{name}.npy", shape) for name, shape in shapes.items()}
+    return Shard(language=language, index=index, folder=folder, **arrays)
+
+
+def _map(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: {error}") from error
+    if array.shape != shape:
+        raise BadInput(f"{path}: has shape {array.shape}, the index says {shape}")
+    return array
+
+
+def write_index(folder: Path, index: Index) -> None:
+    """Write the index of a folder; the last thing to be written."""
+    write_json(folder / INDEX, {"format": FORMAT} | dataclasses.asdict(index))
+
+
+class ShardWriter:
+    """Writes the files of one language, chunk after chunk, without holding the tokens in memory."""
+
+    def __init__(self, folder: Path, language: str, vocabulary: int) -> None:
+        """Start the files of a language.
+
+        Args:
+            folder: where to write.
+            language: its code.
+            vocabulary: ids are below this; decides how wide they are stored.
+        """
+        start = folder / language
+        self._tokens = _GrowingArray(start.with_name(f"{language}.tokens.npy"), token_type(vocabulary))
+        self._sentences = _GrowingArray(start.with_name(f"{language}.sentences.npy"), np.dtype("<i8"))
+        self._units = _GrowingArray(start.with_name(f"{language}.units.npy"), np.dtype("<i8"))
+        self._runs: list[NDArray[np.int64]] = [np.zeros((0, 3), np.int64)]
+        self._run_path = start.with_name(f"{language}.runs.npy")
+        self._document_path = start.with_name(f"{language}.documents.json")
+        self._document_ids: list[str] = []
+
+    def append(self, tokens: Tokens, sentences: Offsets, units: Offsets, runs: Offsets, ids: Iterable[str]) -> None:
+        """Add whole documents.
+
+        Args:
+            tokens: ids of their sentences, [T].
+            sentences: where each sentence starts in these tokens, [S].
+            units: where each unit starts in these tokens, [U].
+            runs: first unit, the one after the last and document, all counted from 0 in this chunk, [R, 3].
+            ids: of these documents.
+        """
+        before = np.array([self._units.length, self._units.length, len(self._document_ids)])
+        self._runs.append(runs + before)
+        self._sentences.append(sentences + self._tokens.length)
+        self._units.append(units + self._tokens.length)
+        self._tokens.append(tokens)
+        self._document_ids.extend(ids)
+
+    def __enter__(self) -> "ShardWriter":
+        """The writer itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the files; without an error they are complete afterwards."""
+        if kind is None:
+            end = np.array([self._tokens.length], np.int64)
+            self._sentences.append(end)
+            self._units.append(end)
+            np.save(self._run_path, np.concatenate(self._runs))
+            write_json(self._document_path, self._document_ids)
+        for array in (self._tokens, self._sentences, self._units):
+            array.close()
+
+    @property
+    def counts(self) -> Counts:
+        """What has been written; to be read after closing."""
+        return Counts(
+            documents=len(self._document_ids),
+            sentences=self._sentences.length - 1,
+            tokens=self._tokens.length,
+            units=self._units.length - 1,
+            runs=sum(len(runs) for runs in self._runs),
+        )
+
+
+def token_type(vocabulary: int) -> np.dtype[Any]:
+    """The narrowest type that holds every id below `vocabulary`."""
+    return np.dtype("<u2" if vocabulary <= 1 << 16 else "<u4")
+
+
+class _GrowingArray:
+    """A one-dimensional .npy file whose length is known only at the end; NumPy leaves room for it in the header."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self.length = 0
+        self._dtype = dtype
+        self._file = path.open("wb")
+        self._write_header()
+
+    def append(self, values: NDArray[Any]) -> None:
+        self._file.write(values.astype(self._dtype, copy=False).tobytes())
+        self.length += len(values)
+
+    def close(self) -> None:
+        self._file.seek(0)
+        self._write_header()
+        self._file.close()
+
+    def _write_header(self) -> None:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (self.length,),
+        }
+        np.lib.format.write_array_header_1_0(self._file, header)
