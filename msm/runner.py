@@ -1,0 +1,175 @@
+"""Run one stage: check, reuse what is finished, write whole folders only, say what made them."""
+
+import contextlib
+import dataclasses
+import fcntl
+import importlib
+import importlib.metadata
+import os
+import platform
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from msm import artifacts
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.settings import Settings
+from msm.stages import STAGES
+
+FORMAT = 1
+PACKAGES = (
+    "msm-bench",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "sentencepiece",
+    "sentencex",
+    "numpy",
+    "faiss-cpu",
+    "bm25s",
+)
+
+
+def run_stage(
+    name: str, settings: Settings, reads: Mapping[str, Path], out: Path, execution: Execution
+) -> dict[str, Any]:
+    """Run a stage unless its folder is finished already.
+
+    Args:
+        name: in the stage table.
+        settings: of the stage's class.
+        reads: input name to a stage folder, or to a folder or file of the user's.
+        out: the folder to write.
+        execution: `execution.work` is the parent of the scratch folder.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        BadInput: an input that is missing or unusable, or a second run of the same task at the same time.
+    """
+    stage = STAGES[name]
+    inputs = {read: {"path": str(path), "checksum": artifacts.payload_checksum(path)} for read, path in reads.items()}
+    identity = artifacts.checksum(
+        {
+            "stage": name,
+            "settings": dataclasses.asdict(settings),
+            "inputs": {read: value["checksum"] for read, value in inputs.items()},
+        }
+    )
+    if (done := _finished(out, identity)) is not None:
+        return done
+    work = execution.work / identity[:16]
+    with _locked(work):
+        started = time.monotonic()
+        module, function = stage.run.split(":")
+        run = getattr(importlib.import_module(module), function)
+        payloads = {read: artifacts.payload(path) for read, path in reads.items()}
+        with artifacts.new_folder(out) as partial:
+            target = partial / stage.payload
+            target.mkdir()
+            facts = run(settings, **payloads, out=target, execution=dataclasses.replace(execution, work=work))
+            if (work / artifacts.LOG).is_file():
+                shutil.copy(work / artifacts.LOG, partial / artifacts.LOG)
+            manifest = {
+                "format": FORMAT,
+                "stage": name,
+                "identity": identity,
+                "settings": dataclasses.asdict(settings),
+                "inputs": inputs,
+                "outputs": artifacts.checksums(target),
+                "payload": stage.payload,
+                "facts": facts,
+                "command": shlex.join(command(name, settings, reads, out)),
+                **_provenance(),
+                "seconds": round(time.monotonic() - started, 3),
+            }
+            artifacts.write_json(partial / artifacts.MANIFEST, manifest)
+        shutil.rmtree(work)
+    return manifest
+
+
+def command(name: str, settings: Settings, reads: Mapping[str, Path], out: Path) -> list[str]:
+    """The words that run a stage by hand, every value spelled out."""
+    words = ["msm", "run", name]
+    for read, path in reads.items():
+        words += [f"--{read}", str(path)]
+    for setting, value in dataclasses.asdict(settings).items():
+        words += [f"--{setting}", str(value)]
+    return [*words, "--out", str(out)]
+
+
+def _finished(out: Path, identity: str) -> dict[str, Any] | None:
+    if not (out / artifacts.MANIFEST).is_file():
+        return None
+    manifest = artifacts.read_manifest(out)
+    return manifest if manifest.get("identity") == identity else None
+
+
+@contextlib.contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Hold the scratch folder alone: two runs of one task would mix their checkpoints."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work.with_suffix(".lock")).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(f"{work}: another run of the same task is at work") from error
+        yield
+    work.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _provenance() -> dict[str, Any]:
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "commit": _commit(),
+        "versions": {"python": platform.python_version(), **versions},
+        "device": _device(),
+        "started_by": "torchrun" if "TORCHELASTIC_RUN_ID" in os.environ else "msm",
+    }
+
+
+def _commit() -> str:
+    """The commit of the code, `+changes` where the working tree differs, `unknown` outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        head = _git(here, "rev-parse", "HEAD")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+changes" if changed else "")
+
+
+def _git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _device() -> str:
+    """GPU name where a stage used one, else the processor; torch is asked only if the stage has loaded it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores"
+
+
+def stop_with_parent() -> None:
+    """End this process when the one that started it dies: a killed `dvc repro` leaves no training behind."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
