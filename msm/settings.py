@@ -122,6 +122,16 @@ class World(Settings):
     """Constructed languages; the first is the one with training questions."""
     train_documents: Positive
     """Documents told in every language for pre-training."""
+    question_documents: Positive
+    """Documents with training questions."""
+    test_documents: Positive
+    """Documents with questions for dev, and as many for test."""
+    common_share: Share
+    """Share of the names and numbers, of each kind, that all languages write alike; each has own words for the rest."""
+    synonyms: Positive
+    """Words for each verb; each time one is drawn."""
+    asked_share: Share
+    """Share of the sentences of pre-training documents that their question goes before."""
     seed: Count
     """Of the world, its languages and its texts."""
 

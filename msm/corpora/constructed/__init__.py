@@ -1,0 +1,1 @@
+"""A small invented world and the languages that tell it."""

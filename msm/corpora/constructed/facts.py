@@ -1,0 +1,143 @@
+"""Facts: drawn from the scripts with a seed; meanings only, no words of any language."""
+
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from msm.corpora.constructed.scripts import CONCEPTS, HERO, NAMES, SCRIPTS, SIZES, Fact, Part, Script, Step
+
+ROLES = ("subject", "object", "place", "company", "time")
+LOYALTY = 0.8
+"""Share of the facts that are what an earlier fact makes them; the others are drawn afresh."""
+FULL_NAME = 0.5
+"""Share of the later sentences that call the hero by both names; the others use one of the two."""
+
+
+class Phrase(NamedTuple):
+    """A thing named in a sentence; words are meanings such as `trade:smith` or `year:12`."""
+
+    words: tuple[str, ...]
+    number: str = ""
+    owner: tuple[str, ...] = ()
+
+
+class Clause(NamedTuple):
+    """The meaning of one sentence."""
+
+    verb: str
+    phrases: dict[str, Phrase]
+    """Phrase of each role in `ROLES` that the sentence has."""
+    asks: tuple[str, ...]
+    """What a question may ask for: roles, or `number` for that of the object."""
+
+
+class Story(NamedTuple):
+    """The meaning of one document."""
+
+    document_id: str
+    hero: tuple[str, str]
+    """Given name and family name; no two stories share both."""
+    clauses: list[Clause]
+
+
+def families(stories: int) -> int:
+    """Family names needed for so many heroes, at most half of all pairs of names being used."""
+    return max(SIZES["family"], -(-2 * stories // SIZES["given"]))
+
+
+def stories(sizes: dict[str, int], seed: int) -> dict[str, list[Story]]:
+    """Stories of several worlds that share no hero.
+
+    Args:
+        sizes: name of each world and its number of stories.
+        seed: of all that is drawn.
+    """
+    total = sum(sizes.values())
+    heroes = _heroes(total, random.Random(f"{seed} heroes"))
+    customs = _customs(random.Random(f"{seed} customs"))
+    worlds: dict[str, list[Story]] = {}
+    for world, size in sizes.items():
+        rng = random.Random(f"{seed} {world}")
+        worlds[world] = [_story(f"{world}/{number:05d}", next(heroes), customs, rng) for number in range(size)]
+    return worlds
+
+
+def _heroes(count: int, rng: random.Random) -> Iterator[tuple[str, str]]:
+    pairs = [(f"given:{g}", f"family:{f}") for g in range(SIZES["given"]) for f in range(families(count))]
+    return iter(rng.sample(pairs, count))
+
+
+def _customs(rng: random.Random) -> dict[tuple[str, str], dict[str, str]]:
+    """For every pair of a deciding fact's kind and a decided one's: what usually follows from what."""
+    customs: dict[tuple[str, str], dict[str, str]] = {}
+    for script in SCRIPTS:
+        kinds = {fact.name: fact.kind for fact in script.facts}
+        for fact in script.facts:
+            if fact.after and fact.kind != "year":
+                customs.setdefault((kinds[fact.after], fact.kind), _custom(kinds[fact.after], fact.kind, rng))
+    return customs
+
+
+def _custom(cause: str, effect: str, rng: random.Random) -> dict[str, str]:
+    if cause == effect:
+        return {concept: concept for concept in CONCEPTS[cause]}
+    effects = list(CONCEPTS[effect])
+    rng.shuffle(effects)
+    return {concept: effects[i % len(effects)] for i, concept in enumerate(CONCEPTS[cause])}
+
+
+def _story(
+    document_id: str, hero: tuple[str, str], customs: dict[tuple[str, str], dict[str, str]], rng: random.Random
+) -> Story:
+    script = rng.choice(SCRIPTS)
+    known = _settle(script, hero, customs, rng)
+    steps = [step for step in script.steps if rng.random() < step.told]
+    names = [hero] + [_mention(hero, rng) for _ in steps[1:]]
+    return Story(document_id, hero, [_clause(step, known, name) for step, name in zip(steps, names, strict=True)])
+
+
+def _settle(
+    script: Script, hero: tuple[str, str], customs: dict[tuple[str, str], dict[str, str]], rng: random.Random
+) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for fact in script.facts:
+        value = hero[0]
+        while value == hero[0]:  # nobody else has the hero's given name
+            value = f"{fact.kind}:{_value(fact, known, customs, rng)}"
+        known[fact.name] = value
+    return known
+
+
+def _value(
+    fact: Fact, known: dict[str, str], customs: dict[tuple[str, str], dict[str, str]], rng: random.Random
+) -> str:
+    cause = known.get(fact.after, "")
+    if fact.kind == "year":
+        return str(int(cause.split(":")[1]) + rng.randint(*fact.gap) if cause else rng.randrange(SIZES["year"] // 3))
+    if fact.kind in NAMES:
+        return str(rng.randrange(SIZES[fact.kind]))
+    if cause and rng.random() < LOYALTY:
+        kind, concept = cause.split(":")
+        return customs[kind, fact.kind][concept]
+    concepts = CONCEPTS[fact.kind]
+    return rng.choices(concepts, [1 / (rank + 2) for rank in range(len(concepts))])[0]
+
+
+def _mention(hero: tuple[str, str], rng: random.Random) -> tuple[str, ...]:
+    return hero if rng.random() < FULL_NAME else (rng.choice(hero),)
+
+
+def _clause(step: Step, known: dict[str, str], hero: tuple[str, ...]) -> Clause:
+    parts = {role: part for role in ROLES if isinstance(part := getattr(step, role), Part)}
+    return Clause(f"verb:{step.verb}", {role: _phrase(part, known, hero) for role, part in parts.items()}, step.asks)
+
+
+def _phrase(part: Part, known: dict[str, str], hero: tuple[str, ...]) -> Phrase:
+    if part == HERO:
+        return Phrase(hero)
+    word = _concept(part.fact.removeprefix("=")) if part.fact.startswith("=") else known[part.fact]
+    return Phrase((word,), known[part.number] if part.number else "", hero if part.owner else ())
+
+
+def _concept(name: str) -> str:
+    return next(f"{kind}:{name}" for kind, concepts in CONCEPTS.items() if name in concepts)

@@ -1,0 +1,151 @@
+# ruff: noqa: RUF001 - letters of many scripts are what this file is about
+"""Languages: invented words from a script range of their own, and an order of words."""
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from msm.corpora.constructed.scripts import CONCEPTS, FUNCTION_WORDS, NAMES, SCRIPTS, SIZES
+
+CODES = tuple(f"qa{letter}" for letter in "abcdefghijkl")
+"""Language codes, from the range that ISO 639 leaves to private use."""
+
+ALPHABETS = (
+    ("b d f g k l m n p r s t v z", "a e i o u"),
+    ("β γ δ ζ θ κ λ μ ν ξ π ρ τ φ χ ψ", "α ε η ι ο ω"),
+    ("б в г д ж з к л м н п р т ф ш", "а е и о у я"),
+    ("բ գ դ զ թ լ կ հ ձ մ ն պ ռ վ տ", "ա ե ի ո է"),
+    ("ბ გ დ ვ ზ თ კ ლ მ ნ პ რ ს ტ ფ", "ა ე ი ო უ"),
+    ("क ख ग च ज ट ड त द न प ब म ल स", "\u093e \u093f \u0940 \u0941 \u0947"),
+    ("ב ג ד ז ח ט כ ל מ נ ס פ צ ק ר ש", "א ו י ע"),
+    ("ب ت ج د ر ز س ش ط ف ق ك ل م ن", "ا و ي"),
+    ("ক খ গ চ জ ট ড ত দ ন প ব ম ল স", "\u09be \u09bf \u09c0 \u09c1 \u09c7"),
+    ("క ఖ గ చ జ ట డ త ద న ప బ మ ల స", "\u0c3e \u0c3f \u0c40 \u0c41 \u0c47"),
+    ("ก ข ค ง จ ช ด ต ท น บ ป พ ม ร ล ส", "\u0e32 \u0e34 \u0e35 \u0e38 \u0e39"),
+    ("ક ખ ગ ચ જ ટ ડ ત દ ન પ બ મ લ સ", "\u0abe \u0abf \u0ac0 \u0ac1 \u0ac7"),
+)
+"""Consonants and vowels of each language, one script range each; all stable under NFKC."""
+
+ORDERS = ("SVO", "SOV", "VSO", "VOS", "OVS", "OSV")
+"""Orders of subject, verb and object, dealt to the languages in turn."""
+
+FIRST_YEAR = 1836
+FIRST_NUMBER = 2
+
+
+class Grammar(NamedTuple):
+    """Where the words of a sentence stand."""
+
+    order: tuple[str, ...]
+    """Roles and `verb`, from first to last."""
+    markers_first: bool
+    """Words such as `in` stand before their phrase, else behind it."""
+    owner_first: bool
+    """An owner stands before what is owned, else behind it."""
+    number_first: bool
+    """A number stands before what is counted, else behind it."""
+    question_first: bool
+    """A question word opens the sentence, else it stands where the answer would."""
+
+
+class Language(NamedTuple):
+    """A made-up language."""
+
+    code: str
+    grammar: Grammar
+    words: dict[str, tuple[str, ...]]
+    """Meaning to the words for it; verbs have several, anything else one."""
+
+
+def languages(count: int, *, families: int, common_share: float, synonyms: int, seed: int) -> list[Language]:
+    """The languages of a world.
+
+    Args:
+        count: at most 12.
+        families: family names in use.
+        common_share: share of the names and numbers, of each kind, that all languages write alike.
+        synonyms: words for each verb.
+        seed: of words and grammars.
+    """
+    common = common_words(families, common_share, seed)
+    own = [meaning for meaning in _names(families) if meaning not in common]
+    return [_language(index, common, own, synonyms, seed) for index in range(count)]
+
+
+def common_words(families: int, share: float, seed: int) -> dict[str, str]:
+    """What all languages write alike: capitalised names, and numbers in digits.
+
+    Args:
+        families: family names in use.
+        share: of each kind of name or number.
+        seed: of the choice and the spelling.
+    """
+    rng = random.Random(f"{seed} common")
+    chosen: list[str] = []
+    for kind, size in _sizes(families).items():
+        chosen += [f"{kind}:{index}" for index in sorted(rng.sample(range(size), round(share * size)))]
+    names = iter(_invent(len(chosen), ALPHABETS[0], (2, 3), set(), rng))
+    return {meaning: _common(meaning, names) for meaning in chosen}
+
+
+def _common(meaning: str, names: Iterable[str]) -> str:
+    kind, index = meaning.split(":")
+    if kind == "year":
+        return str(FIRST_YEAR + int(index))
+    return str(FIRST_NUMBER + int(index)) if kind == "number" else next(iter(names)).capitalize()
+
+
+def _sizes(families: int) -> dict[str, int]:
+    return {kind: families if kind == "family" else SIZES[kind] for kind in NAMES}
+
+
+def _names(families: int) -> list[str]:
+    return [f"{kind}:{index}" for kind, size in _sizes(families).items() for index in range(size)]
+
+
+def _language(index: int, common: dict[str, str], own_names: list[str], synonyms: int, seed: int) -> Language:
+    rng = random.Random(f"{seed} {CODES[index]}")
+    grammar = _grammar(ORDERS[index % len(ORDERS)], rng)
+    verbs = sorted({f"verb:{step.verb}" for script in SCRIPTS for step in script.steps})
+    things = [f"{kind}:{concept}" for kind, concepts in CONCEPTS.items() for concept in concepts]
+    alphabet = ALPHABETS[index]
+    grammar_words = _invent(len(FUNCTION_WORDS), alphabet, (1, 2), set(), rng)
+    content = iter(
+        _invent(len(verbs) * synonyms + len(things) + len(own_names), alphabet, (2, 3), set(grammar_words), rng)
+    )
+    words = {meaning: (word,) for meaning, word in common.items()}
+    words |= {name: (word,) for name, word in zip(FUNCTION_WORDS, grammar_words, strict=True)}
+    words |= {verb: tuple(next(content) for _ in range(synonyms)) for verb in verbs}
+    words |= {meaning: (next(content),) for meaning in things + own_names}
+    return Language(CODES[index], grammar, words)
+
+
+def _grammar(order: str, rng: random.Random) -> Grammar:
+    core = [{"S": "subject", "V": "verb", "O": "object"}[letter] for letter in order]
+    verb_first = order.index("V") < order.index("O")
+    # As in most languages, a verb before its object goes with markers before their phrase, and an owner behind.
+    at = len(core) if verb_first else core.index("verb")
+    roles = [*core[:at], "company", "place", *core[at:]]
+    roles = ["time", *roles] if rng.random() < 0.5 else [*roles, "time"]
+    return Grammar(
+        tuple(roles),
+        markers_first=verb_first,
+        owner_first=not verb_first,
+        number_first=rng.random() < 0.5,
+        question_first=rng.random() < 0.5,
+    )
+
+
+def _invent(
+    count: int, alphabet: tuple[str, str], syllables: Sequence[int], taken: set[str], rng: random.Random
+) -> list[str]:
+    """So many new words, none in `taken` and no two alike."""
+    onsets, nuclei = (part.split() for part in alphabet)
+    words: dict[str, None] = {}
+    while len(words) < count:
+        size = rng.randint(*syllables)
+        word = "".join(rng.choice(onsets) + rng.choice(nuclei) for _ in range(size))
+        word += rng.choice(onsets) if rng.random() < 0.3 else ""
+        if word not in taken:
+            words[word] = None
+    return list(words)

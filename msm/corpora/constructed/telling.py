@@ -1,0 +1,117 @@
+"""Telling: from the meaning of a sentence to its words in one language."""
+
+import random
+from typing import NamedTuple
+
+from msm.corpora.constructed.facts import Clause, Phrase
+from msm.corpora.constructed.languages import Language
+
+MARKERS = {"place": "in", "company": "with", "time": "at"}
+QUESTION_WORDS = {
+    "subject": "what",
+    "object": "what",
+    "place": "where",
+    "company": "what",
+    "time": "when",
+    "number": "how_many",
+}
+"""What asks for which part of a sentence; a person is asked for with `who` instead of `what`."""
+
+
+class Sentence(NamedTuple):
+    """A sentence and where its phrases stand."""
+
+    text: str
+    spans: dict[str, tuple[int, int]]
+    """First and last character, exclusive, of the bare thing named in each role, and of `number`."""
+
+
+def tell(clause: Clause, language: Language, rng: random.Random) -> Sentence:
+    """The sentence that says a clause.
+
+    Args:
+        clause: the meaning.
+        language: gives words and their order.
+        rng: picks among words of one meaning.
+    """
+    words: list[tuple[str, str]] = []
+    for role in language.grammar.order:
+        if role == "verb":
+            words.append(("", rng.choice(language.words[clause.verb])))
+        elif role in clause.phrases:
+            words += _phrase(role, clause.phrases[role], language)
+    return _join(words, ".")
+
+
+def ask(clause: Clause, focus: str, hero: tuple[str, ...], language: Language, rng: random.Random) -> str:
+    """The question that a clause answers.
+
+    The hero is called by the full name; place, company and time are left out unless asked for.
+
+    Args:
+        clause: the meaning of the answer's sentence.
+        focus: what is asked for, one of `clause.asks`.
+        hero: given name and family name.
+        language: gives words and their order.
+        rng: picks among words of one meaning.
+    """
+    asked = "object" if focus == "number" else focus
+    question = language.words[_question_word(clause, focus)][0]
+    words = [question] if language.grammar.question_first else []
+    for role in language.grammar.order:
+        if role == "verb":
+            words.append(rng.choice(language.words[clause.verb]))
+        elif role == asked:
+            words += [] if language.grammar.question_first else [question]
+            words += _rest(clause.phrases[role], focus, hero, language)
+        elif role in ("subject", "object") and role in clause.phrases:
+            words += [word for _, word in _phrase(role, _by_full_name(clause.phrases[role], hero), language)]
+    return " ".join(words) + "?"
+
+
+def _question_word(clause: Clause, focus: str) -> str:
+    if focus != "number" and clause.phrases[focus].words[0].startswith("given:"):
+        return "who"
+    return QUESTION_WORDS[focus]
+
+
+def _rest(phrase: Phrase, focus: str, hero: tuple[str, ...], language: Language) -> list[str]:
+    """What stays of a phrase when a part of it is asked for."""
+    if focus == "number":
+        return [language.words[word][0] for word in phrase.words]
+    owner = [("", language.words[word][0]) for word in hero]
+    return [word for _, word in _marked("of", owner, language)] if phrase.owner else []
+
+
+def _by_full_name(phrase: Phrase, hero: tuple[str, ...]) -> Phrase:
+    if phrase.owner:
+        return phrase._replace(owner=hero)
+    return phrase._replace(words=hero) if phrase.words[0] in hero else phrase
+
+
+def _phrase(role: str, phrase: Phrase, language: Language) -> list[tuple[str, str]]:
+    """The words of a phrase, each with the span it belongs to: the role, `number`, or none."""
+    words, grammar = language.words, language.grammar
+    thing = [(role, words[word][0]) for word in phrase.words]
+    if phrase.number:
+        number = [("number", words[phrase.number][0])]
+        thing = number + thing if grammar.number_first else thing + number
+    if phrase.owner:
+        owner = _marked("of", [("", words[word][0]) for word in phrase.owner], language)
+        thing = owner + thing if grammar.owner_first else thing + owner
+    return _marked(MARKERS[role], thing, language) if role in MARKERS else thing
+
+
+def _marked(marker: str, words: list[tuple[str, str]], language: Language) -> list[tuple[str, str]]:
+    mark = [("", language.words[marker][0])]
+    return mark + words if language.grammar.markers_first else words + mark
+
+
+def _join(words: list[tuple[str, str]], end: str) -> Sentence:
+    spans: dict[str, tuple[int, int]] = {}
+    start = 0
+    for name, word in words:
+        if name:
+            spans[name] = (spans.get(name, (start, 0))[0], start + len(word))
+        start += len(word) + 1
+    return Sentence(" ".join(word for _, word in words) + end, spans)

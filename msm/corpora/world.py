@@ -1,0 +1,142 @@
+"""Stage `world`: a small invented world, told as documents and asked about in constructed languages.
+
+Four worlds share languages and customs but no hero: one for pre-training documents, and one each for
+training, dev and test questions.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from msm.artifacts import write_json, write_json_lines
+from msm.corpora.constructed.facts import Story, families, stories
+from msm.corpora.constructed.languages import Language, common_words, languages
+from msm.corpora.constructed.telling import Sentence, ask, tell
+from msm.execution import Execution
+from msm.settings import World
+
+DOCUMENTS = "files/documents/constructed.jsonl.gz"
+QUESTIONS = "files/questions"
+SPLITS = ("train", "dev", "test")
+
+
+def run(settings: World, *, out: Path, execution: Execution) -> dict[str, Any]:
+    """Write the documents and the questions of a world.
+
+    Args:
+        settings: sizes, shares and seed.
+        out: empty folder to fill.
+        execution: not needed; a world takes seconds.
+    """
+    sizes = {"told": settings.train_documents, "train": settings.question_documents}
+    worlds = stories(sizes | dict.fromkeys(("dev", "test"), settings.test_documents), settings.seed)
+    tongues = world_languages(settings)
+    rows = list(documents(worlds["told"], tongues, settings))
+    write_json_lines(out / DOCUMENTS, rows)
+    questions: dict[str, int] = {}
+    for split in SPLITS:
+        for language in tqdm(tongues, desc=f"{split} questions", leave=False):
+            book = question_book(worlds[split], language, settings.seed)
+            questions[split] = sum(len(article["paragraphs"][0]["qas"]) for article in book["data"])
+            write_json(out / QUESTIONS / split / f"{language.code}.json", book)
+    return {
+        "languages": {tongue.code: " ".join(tongue.grammar.order) for tongue in tongues},
+        "documents": len(worlds["told"]),
+        "sentences": sum(len(row["sentences"]) for row in rows),
+        "questions": questions,
+        "common_words": common_word_share(rows, settings),
+    }
+
+
+def _names(settings: World) -> int:
+    return families(settings.train_documents + settings.question_documents + 2 * settings.test_documents)
+
+
+def world_languages(settings: World) -> list[Language]:
+    """The languages of a world; the first is the one with training questions."""
+    return languages(
+        settings.languages,
+        families=_names(settings),
+        common_share=settings.common_share,
+        synonyms=settings.synonyms,
+        seed=settings.seed,
+    )
+
+
+def documents(told: list[Story], tongues: list[Language], settings: World) -> Iterator[dict[str, Any]]:
+    """Every story in every language, as records of a document file; the order of sentences is the same in all."""
+    for story in tqdm(told, desc="documents", leave=False):
+        asked = random.Random(f"{settings.seed} {story.document_id} asked")
+        focus = [
+            asked.choice(clause.asks) if clause.asks and asked.random() < settings.asked_share else ""
+            for clause in story.clauses
+        ]
+        for language in tongues:
+            rng = _voice(settings.seed, story, language)
+            sentences: list[str] = []
+            for clause, wanted in zip(story.clauses, focus, strict=True):
+                sentences += [ask(clause, wanted, story.hero, language, rng)] if wanted else []
+                sentences.append(tell(clause, language, rng).text)
+            yield {"document_id": story.document_id, "language": language.code, "sentences": sentences}
+
+
+def _voice(seed: int, story: Story, language: Language) -> random.Random:
+    return random.Random(f"{seed} {story.document_id} {language.code}")
+
+
+def question_book(asked: list[Story], language: Language, seed: int) -> dict[str, Any]:
+    """Stories and questions about them in the layout of XQuAD-R.
+
+    One article with one paragraph for each story, one question for each sentence; ids are the same in all languages.
+
+    Args:
+        asked: the stories.
+        language: of text and questions.
+        seed: of the choice of words and questions.
+    """
+    return {"data": [_article(story, language, seed) for story in asked], "version": "constructed"}
+
+
+def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
+    rng = _voice(seed, story, language)
+    sentences = [tell(clause, language, rng) for clause in story.clauses]
+    breaks = _breaks(sentences)
+    choice = random.Random(f"{seed} {story.document_id} asked")
+    qas: list[dict[str, Any]] = []
+    for number, (clause, sentence) in enumerate(zip(story.clauses, sentences, strict=True)):
+        focus = choice.choice(clause.asks)
+        first, last = sentence.spans[focus]
+        qas.append(
+            {
+                "id": f"{story.document_id}-{number:02d}",
+                "question": ask(clause, focus, story.hero, language, rng),
+                "answers": [{"text": sentence.text[first:last], "answer_start": breaks[number][0] + first}],
+            }
+        )
+    paragraph = {
+        "context": " ".join(sentence.text for sentence in sentences),
+        "sentences": [sentence.text for sentence in sentences],
+        "sentence_breaks": breaks,
+        "qas": qas,
+    }
+    return {"title": " ".join(language.words[word][0] for word in story.hero), "paragraphs": [paragraph]}
+
+
+def _breaks(sentences: list[Sentence]) -> list[list[int]]:
+    """First and last character, exclusive, of each sentence in the text that joins them with blanks."""
+    breaks: list[list[int]] = []
+    start = 0
+    for sentence in sentences:
+        breaks.append([start, start + len(sentence.text)])
+        start += len(sentence.text) + 1
+    return breaks
+
+
+def common_word_share(rows: list[dict[str, Any]], settings: World) -> float:
+    """Share of the running words that all languages write alike."""
+    common = set(common_words(_names(settings), settings.common_share, settings.seed).values())
+    words = [word.rstrip(".?") for row in rows for sentence in row["sentences"] for word in sentence.split()]
+    return sum(word in common for word in words) / len(words)
