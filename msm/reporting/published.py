@@ -87,21 +87,22 @@ def averages() -> list[Average]:
 
     An average without cells in its own table is compared with the cells of the same row in another one.
     """
-    rows: dict[tuple[str, ...], dict[str, Published]] = {}
+    rows: dict[tuple[str, ...], dict[str, float]] = {}
     for cell in load():
         if cell.value is not None and not cell.language.startswith(MEAN):
-            rows.setdefault(_row(cell), {})[cell.language] = cell
-    found = []
-    for cell in load():
-        cells = rows.get(_row(cell))
-        if cell.value is not None and cell.language.startswith(MEAN) and cells:
-            left_out = cell.language.removeprefix(MEAN).removeprefix(" without ")
-            values = [
-                other.value for language, other in cells.items() if language != left_out and other.value is not None
-            ]
-            mean = sum(values) / len(values)
-            found.append(Average(cell, mean, differs=abs(cell.value - mean) > _rounding(cell) + 1e-9))
-    return found
+            rows.setdefault(_row(cell), {})[cell.language] = cell.value
+    return [
+        _average(cell, cell.value, rows[_row(cell)])
+        for cell in load()
+        if cell.value is not None and cell.language.startswith(MEAN) and _row(cell) in rows
+    ]
+
+
+def _average(cell: Published, value: float, cells: Mapping[str, float]) -> Average:
+    left_out = cell.language.removeprefix(MEAN).removeprefix(" without ")
+    kept = [other for language, other in cells.items() if language != left_out]
+    mean = sum(kept) / len(kept)
+    return Average(cell, mean, differs=abs(value - mean) > _rounding(cell) + 1e-9)
 
 
 def _row(cell: Published) -> tuple[str, ...]:

@@ -25,27 +25,27 @@ def cell(**facts: str) -> Published:
     return found
 
 
-def test_no_cell_is_lost():
+def test_no_cell_is_lost() -> None:
     counts = Counter((cell.source, cell.table) for cell in published.load())
     assert counts == {(source, table): count for source, tables in CELLS.items() for table, count in tables.items()}
 
 
-def test_no_cell_stands_twice():
+def test_no_cell_stands_twice() -> None:
     places = Counter(cell._replace(value=None, printed=None, note="") for cell in published.load())
     assert max(places.values()) == 1
 
 
-def test_values_are_shares_except_ranks():
+def test_values_are_shares_except_ranks() -> None:
     for found in published.load():
         if found.value is not None and found.measure != "rank_distance":
             assert 0 <= found.value <= 1, found
 
 
-def test_every_empty_cell_says_why():
+def test_every_empty_cell_says_why() -> None:
     assert not [found for found in published.load() if found.value is None and not found.note]
 
 
-def test_columns_ar_and_te_are_exchanged_for_the_rows_the_authors_ran():
+def test_columns_ar_and_te_are_exchanged_for_the_rows_the_authors_ran() -> None:
     facts = {"source": "msm", "table": "3", "model": "MSM", "measure": "recall@5kt"}
     telugu = cell(**facts, language="te")
     assert (telugu.value, telugu.printed, telugu.printed_language) == (0.584, "58.4", "ar")
@@ -55,7 +55,7 @@ def test_columns_ar_and_te_are_exchanged_for_the_rows_the_authors_ran():
 
 
 @pytest.mark.parametrize("table", ["3", "10", "15"])
-def test_corrected_xor_cells_are_counts_of_dev_questions(table: str):
+def test_corrected_xor_cells_are_counts_of_dev_questions(table: str) -> None:
     """Independent evidence for the exchange: only then is every cell k/n with one decimal."""
     misprints = 0
     for found in published.select(source="msm", table=table, split="dev"):
@@ -68,14 +68,14 @@ def test_corrected_xor_cells_are_counts_of_dev_questions(table: str):
     assert misprints == (2 if table == "10" else 0)
 
 
-def test_splits_are_those_that_were_scored():
+def test_splits_are_those_that_were_scored() -> None:
     assert {found.split for found in published.select(source="msm", benchmark="mewsli_x", model="MSM")} == {"dev"}
     assert {found.split for found in published.select(source="msm", benchmark="mr_tydi")} == {"test"}
     starred = published.select(source="msm", benchmark="xor_retrieve", model="mBERT*", setting="multilingual")
     assert {found.split for found in starred} == {"test"}
 
 
-def test_averages_that_differ_are_the_known_ones_and_carry_a_reason():
+def test_averages_that_differ_are_the_known_ones_and_carry_a_reason() -> None:
     wrong = [average for average in published.averages() if average.differs]
     assert all(average.cell.note for average in wrong)
     assert Counter(average.cell.source for average in wrong) == {
@@ -93,7 +93,7 @@ def test_averages_that_differ_are_the_known_ones_and_carry_a_reason():
     assert means["15", "GMT + PATH", "recall@2kt"] == 0.5571
 
 
-def test_averages_are_recomputed_from_the_cells():
+def test_averages_are_recomputed_from_the_cells() -> None:
     """By hand, for one row: MSM on LAReQA, table 12; table 1 prints 33.5 for it."""
     cells = [28.0, 36.1, 31.9, 40.6, 38.3, 29.4, 36.0, 30.2, 34.3, 33.2, 29.7]
     found = {a.cell.table: a for a in published.averages() if (a.cell.benchmark, a.cell.model) == ("lareqa", "MSM")}
@@ -102,6 +102,6 @@ def test_averages_are_recomputed_from_the_cells():
     assert (corrected.value, corrected.printed) == (0.334, "33.5")
 
 
-def test_every_protocol_is_explained():
+def test_every_protocol_is_explained() -> None:
     for found in published.load():
         assert found.protocol in published.sources()[found.source].protocols
