@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from msm import runner
-from msm.errors import BadInput
+from msm.errors import CommandError
 from msm.execution import Execution
 from msm.settings import Settings, base_type, choices, hints, limits, make
 from msm.stages import STAGES
@@ -42,9 +42,9 @@ def main(words: Sequence[str] | None = None) -> None:
             _run(words[1:])
         else:
             _verb(words)
-    except BadInput as error:
+    except CommandError as error:
         print(f"msm: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("msm: stopped; run the same command to go on", file=sys.stderr)
         sys.exit(130)

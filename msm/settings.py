@@ -141,7 +141,7 @@ class Documents(Settings):
     """Any source to (language, document id, ordered sentences)."""
 
     collections: str
-    """Files or folders below the sources, with commas, such as `documents/ntrex128.jsonl.gz`; or folders `LANG/*.txt`."""
+    """Files or folders below the sources, with commas: `documents/ntrex128.jsonl.gz`, folders of `LANG/*.txt`."""
     languages: str
     """Languages to keep, with commas; `all` keeps every one."""
     document_overlap: Literal["all", "disjoint"]
@@ -200,10 +200,12 @@ class Pretrain(Settings):
     """`msm`: masked sentences and masked tokens; `mlm`: a second micro-batch of masked tokens in their place."""
     steps: Count
     """Optimiser updates; 0 keeps the start weights."""
-    batch_documents: Positive
-    """Runs of units in one MSM micro-batch, over all processes."""
+    batch_documents: Annotated[int, Between(2)]
+    """Runs of units an update, over all processes."""
+    softmax_documents: Annotated[int, Between(2)]
+    """Runs of units in one softmax, all of one language; divides `batch_documents`. The paper: 16."""
     batch_blocks: Positive
-    """Blocks in one MLM micro-batch, over all processes."""
+    """MLM blocks an update, over all processes; a multiple of the number of softmaxes."""
     block_tokens: Annotated[int, Between(8)]
     """Length of an MLM block; the paper: 256."""
     mlm_text: Literal["blocks", "units"]
@@ -212,6 +214,7 @@ class Pretrain(Settings):
     """Share of the tokens that MLM selects; 80 % masked, 10 % random, 10 % kept."""
     mlm_weight: Rate
     msm_weight: Rate
+    """Weight of the contrastive loss, or in the control of the second MLM micro-batch that takes its place."""
     temperature: Temperature
     """Divides the cosines of the contrastive loss; the released code: 0.1."""
     mu: Rate

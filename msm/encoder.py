@@ -1,0 +1,168 @@
+"""The sentence encoder: any BERT-like Hugging Face model, run on packed tokens.
+
+The weights live in the Hugging Face modules, so they load and save as usual; only the forward pass is ours,
+because the usual one computes every pad token.
+
+Shapes: T packed tokens, S sequences, H width, A heads, n sequences of a group, L their longest.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+)
+
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.packing import Group, Packed
+from msm.settings import Encoder
+
+
+def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
+    """Write the start weights: a public checkpoint, or fresh ones of the given sizes.
+
+    Args:
+        settings: of the stage.
+        tokenizer: folder of the tokenizer; kept beside the weights.
+        out: payload folder.
+        execution: not used.
+
+    Returns:
+        Facts for the manifest.
+
+    Raises:
+        BadInput: the checkpoint's vocabulary is smaller than the tokenizer's, or it cannot be loaded.
+    """
+    words = AutoTokenizer.from_pretrained(tokenizer)
+    model = load_masked(settings.checkpoint) if settings.checkpoint else fresh(settings, words)
+    if model.config.vocab_size < len(words):
+        raise BadInput(
+            f"{settings.checkpoint}: {model.config.vocab_size} embeddings, but the tokenizer has {len(words)}"
+        )
+    model.save_pretrained(out)
+    words.save_pretrained(out)
+    return {"parameters": sum(weight.numel() for weight in model.parameters()), "vocabulary": len(words)}
+
+
+def fresh(settings: Encoder, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """An XLM-R with random weights, N(0, 0.02), drawn from the seed."""
+    if settings.width % max(settings.heads, 1):
+        raise BadInput(f"width must be a multiple of heads, got {settings.width} and {settings.heads}")
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.width,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        intermediate_size=settings.feed_forward,
+        # XLM-R counts places from the padding index + 1.
+        max_position_embeddings=settings.positions + 2,
+        hidden_dropout_prob=settings.dropout,
+        attention_probs_dropout_prob=settings.dropout,
+        type_vocab_size=1,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    torch.manual_seed(settings.seed)
+    return AutoModelForMaskedLM.from_config(config)
+
+
+def load_masked(folder: str | Path) -> PreTrainedModel:
+    """A checkpoint with its language-model head, in fp32."""
+    return _load(AutoModelForMaskedLM, folder)
+
+
+def load_bare(folder: str | Path) -> PreTrainedModel:
+    """A checkpoint without its language-model head, in fp32."""
+    return _load(AutoModel, folder)
+
+
+def _load(kind: Any, folder: str | Path) -> PreTrainedModel:
+    try:
+        AutoConfig.from_pretrained(folder)
+        return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder}: not a loadable checkpoint: {str(error).splitlines()[0]}") from error
+
+
+def body(model: PreTrainedModel) -> PreTrainedModel:
+    """The encoder inside a masked-language model."""
+    return getattr(model, model.base_model_prefix, model)
+
+
+def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
+    """Last-layer state of every token.
+
+    Args:
+        model: a BERT-like encoder without head; dropout follows `model.training`.
+        packed: the sequences; no attention crosses from one to another.
+
+    Returns:
+        [T, H], equal to the model's own forward pass on the padded batch but for rounding.
+    """
+    states: Tensor = model.embeddings(
+        input_ids=packed.tokens[None],
+        position_ids=(packed.places + first_position(model))[None],
+        token_type_ids=torch.zeros_like(packed.tokens)[None],
+    )[0]
+    for layer in model.encoder.layer:
+        attended = _attention(layer.attention.self, states, packed.groups)
+        states = layer.attention.output(attended, states)
+        states = layer.output(layer.intermediate(states), states)
+    return states
+
+
+def first_position(model: PreTrainedModel) -> int:
+    """Position of the first token: RoBERTa and XLM-R count from the padding index + 1, BERT from 0."""
+    roberta = model.config.model_type in {"roberta", "xlm-roberta", "camembert"}
+    return model.config.pad_token_id + 1 if roberta else 0
+
+
+def _attention(layer: nn.Module, states: Tensor, groups: list[Group]) -> Tensor:
+    heads = layer.num_attention_heads
+    parts = [project(states).view(len(states), heads, -1) for project in (layer.query, layer.key, layer.value)]
+    dropout = layer.dropout.p if layer.training else 0.0
+    outputs = [_group_attention(parts, group, dropout) for group in groups]
+    return torch.cat(outputs).reshape(len(states), -1)
+
+
+def _group_attention(parts: list[Tensor], group: Group, dropout: float) -> Tensor:
+    """Attention within the sequences of one group, packed rows in and out, [rows, A, H / A]."""
+    shape = (group.sequences, group.length)
+    if group.rows is None:
+        end = group.start + group.sequences * group.length
+        batch = [part[group.start : end].unflatten(0, shape).transpose(1, 2) for part in parts]
+        attended = F.scaled_dot_product_attention(*batch, dropout_p=dropout)
+        return attended.transpose(1, 2).flatten(0, 1)
+    assert group.mask is not None
+    batch = [part[group.rows].transpose(1, 2) for part in parts]
+    attended = F.scaled_dot_product_attention(*batch, attn_mask=group.mask[:, None, None], dropout_p=dropout)
+    return attended.transpose(1, 2)[group.mask]
+
+
+def pool(states: Tensor, packed: Packed, pooling: str) -> Tensor:
+    """One vector a sequence.
+
+    Args:
+        states: [T, H].
+        packed: what the states are of.
+        pooling: `cls` for the first token, `mean` over all tokens.
+
+    Returns:
+        [S, H], in the order given to `pack`.
+    """
+    if pooling == "cls":
+        return states[packed.starts]
+    sums = states.new_zeros(len(packed.starts), states.shape[1], dtype=torch.float32)
+    sums = sums.index_add(0, packed.owners, states.float())
+    return sums / torch.bincount(packed.owners, minlength=len(packed.starts))[:, None]

@@ -1,0 +1,205 @@
+"""Which runs and blocks an update reads: a function of (seed, step), whatever the number of processes.
+
+A stream walks all items of a language in a fresh random order each epoch. Which language a draw is from depends
+on the draw's number alone, so the place in every stream follows from counting earlier draws of its language.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msm.corpora.shards import Blocks, Shard, Units
+from msm.errors import BadInput
+from msm.packing import Packed, pack
+from msm.pretraining.masking import hide_tokens
+from msm.settings import Pretrain
+
+FIRST_PIECE = 4
+"""XLM-R's layout: ids 0 to 3 are `<s>`, `<pad>`, `</s>` and `<unk>`."""
+
+
+class Stream:
+    """Draws of items from several languages.
+
+    Args:
+        sizes: number of items of each language.
+        exponent: a language is drawn in proportion to its size to this power.
+        together: items of one draw, all of one language.
+        seed: of all choices.
+    """
+
+    def __init__(self, sizes: Sequence[int], exponent: float, together: int, seed: tuple[int, ...]) -> None:
+        self.cumulative = np.cumsum(_shares(sizes, exponent))
+        self.sizes, self.together, self.seed = list(sizes), together, seed
+        self.languages = np.zeros(0, dtype=np.int64)
+        self.counts = np.zeros(0, dtype=np.int64)
+
+    def draw(self, number: int) -> tuple[int, NDArray[np.int64]]:
+        """Language and items of one draw.
+
+        Args:
+            number: of the draw, from 0.
+
+        Returns:
+            Index of the language; indices of its items, [together], without repetition within an epoch.
+        """
+        if number >= len(self.languages):
+            self._extend(max(1024, 2 * number))
+        language = int(self.languages[number])
+        first = int(self.counts[number]) * self.together
+        size = self.sizes[language]
+        places = range(first, first + self.together)
+        return language, np.array([self._order(language, place // size)[place % size] for place in places])
+
+    def _extend(self, draws: int) -> None:
+        # The first n draws do not depend on how many are made.
+        uniform = np.random.default_rng(self.seed).random(draws)
+        self.languages = np.searchsorted(self.cumulative, uniform, side="right").clip(max=len(self.sizes) - 1)
+        self.counts = np.zeros_like(self.languages)
+        for language in range(len(self.sizes)):
+            where = self.languages == language
+            self.counts[where] = np.arange(where.sum())
+
+    def _order(self, language: int, epoch: int) -> NDArray[np.int64]:
+        return _permutation(self.sizes[language], (*self.seed, language, epoch))
+
+
+def _shares(sizes: Sequence[int], exponent: float) -> NDArray[np.float64]:
+    weights = np.array(sizes, dtype=float) ** exponent
+    return weights / weights.sum()
+
+
+def _run_tokens(shard: Shard) -> float:
+    """Mean tokens of a run, `<s>` of every unit included."""
+    lengths = np.minimum(np.diff(shard.units) + 1, shard.index.unit_tokens)
+    sums = np.concatenate([[0], np.cumsum(lengths)])
+    return float(np.mean(sums[shard.runs[:, 1]] - sums[shard.runs[:, 0]]))
+
+
+def _block_tokens(blocks: Blocks) -> float:
+    return float(np.mean(np.minimum(np.diff(blocks.bounds) + 1, blocks.block_tokens)))
+
+
+@lru_cache(maxsize=512)
+def _permutation(size: int, seed: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).permutation(size)
+
+
+class UnitBatch(NamedTuple):
+    """Runs of units of one language."""
+
+    language: str
+    document_ids: list[str]
+    units: list[NDArray[np.integer]]
+    """All units of all runs, [M]."""
+    documents: NDArray[np.int64]
+    """Run of each unit, [M]."""
+
+
+class HiddenTokens(NamedTuple):
+    """Sequences with some tokens hidden, and what stood there."""
+
+    packed: Packed
+    rows: NDArray[np.int64]
+    """Packed rows of the selected tokens, [P]."""
+    targets: NDArray[np.int64]
+    """Their true ids, [P]."""
+
+
+class Batches:
+    """The micro-batches of every step.
+
+    Args:
+        units: the token shards.
+        settings: of pre-training.
+
+    Raises:
+        BadInput: a language has fewer runs than one softmax needs, or the batch sizes do not divide.
+    """
+
+    def __init__(self, units: Units, settings: Pretrain) -> None:
+        self.units, self.settings, self.index = units, settings, units.index
+        self.micro_batches, rest = divmod(settings.batch_documents, settings.softmax_documents)
+        if rest:
+            raise BadInput(
+                f"softmax_documents must divide batch_documents={settings.batch_documents}, "
+                f"got {settings.softmax_documents}"
+            )
+        self.micro_blocks, rest = divmod(settings.batch_blocks, self.micro_batches)
+        if rest or not self.micro_blocks:
+            raise BadInput(
+                f"batch_blocks must be a multiple of {self.micro_batches} softmaxes, got {settings.batch_blocks}"
+            )
+        self.languages = units.languages
+        runs = [len(units[language]) for language in self.languages]
+        few = [
+            f"{name} ({count})"
+            for name, count in zip(self.languages, runs, strict=True)
+            if count < settings.softmax_documents
+        ]
+        if few:
+            raise BadInput(
+                f"fewer runs of units than softmax_documents={settings.softmax_documents} in: {', '.join(few)}"
+            )
+        self.blocks = [units[language].blocks(settings.block_tokens) for language in self.languages]
+        exponent, seed = settings.language_exponent, settings.seed
+        self.run_stream = Stream(runs, exponent, settings.softmax_documents, (seed, 1))
+        self.block_stream = Stream([len(blocks) for blocks in self.blocks], exponent, 1, (seed, 2))
+        self.control_stream = Stream([len(blocks) for blocks in self.blocks], exponent, 1, (seed, 3))
+        self.control_share = self._control_share(runs)
+
+    def unit_batch(self, step: int, micro: int) -> UnitBatch:
+        """The runs of one softmax, all of one language."""
+        number, items = self.run_stream.draw(step * self.micro_batches + micro)
+        shard = self.units[self.languages[number]]
+        runs = [shard.run(int(item)) for item in items]
+        documents = np.repeat(np.arange(len(runs)), [len(run) for run in runs])
+        ids = [shard.document_id(int(item)) for item in items]
+        return UnitBatch(shard.language, ids, [unit for run in runs for unit in run], documents)
+
+    def mlm_blocks(self, step: int, micro: int) -> list[NDArray[np.integer]]:
+        """The MLM blocks of one micro-batch, languages mixed."""
+        first = (step * self.micro_batches + micro) * self.micro_blocks
+        return [self._block(self.block_stream, first + place) for place in range(self.micro_blocks)]
+
+    def control_blocks(self, step: int, micro: int) -> list[NDArray[np.integer]]:
+        """MLM blocks that stand in for the runs of one softmax: as many tokens, to within a block over all steps."""
+        number = step * self.micro_batches + micro
+        first, last = int(number * self.control_share), int((number + 1) * self.control_share)
+        return [self._block(self.control_stream, place) for place in range(first, last)]
+
+    def _control_share(self, runs: Sequence[int]) -> float:
+        """Mean tokens of the runs of one softmax over mean tokens of a block."""
+        run_shares = _shares(runs, self.settings.language_exponent)
+        block_shares = _shares([len(blocks) for blocks in self.blocks], self.settings.language_exponent)
+        run_means = [_run_tokens(self.units[language]) for language in self.languages]
+        block_means = [_block_tokens(blocks) for blocks in self.blocks]
+        return self.settings.softmax_documents * float(run_shares @ run_means) / float(block_shares @ block_means)
+
+    def hide(self, sequences: Sequence[NDArray[np.integer]], *seed: int) -> HiddenTokens:
+        """Hide tokens for masked language modelling.
+
+        Args:
+            sequences: token ids.
+            seed: more of what the choices depend on.
+        """
+        packed = pack(sequences)
+        tokens = packed.tokens.numpy()
+        hidden, rows = hide_tokens(
+            tokens,
+            share=self.settings.mask_share,
+            special=FIRST_PIECE,
+            mask=self.index.mask,
+            vocabulary=self.index.vocabulary,
+            random=np.random.default_rng((self.settings.seed, 4, *seed)),
+        )
+        targets = tokens[rows]
+        packed.tokens.numpy()[:] = hidden
+        return HiddenTokens(packed, rows, targets)
+
+    def _block(self, stream: Stream, number: int) -> NDArray[np.integer]:
+        language, items = stream.draw(number)
+        return self.blocks[language][int(items[0])]

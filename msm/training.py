@@ -1,0 +1,226 @@
+"""The training loop of pre-training and fine-tuning.
+
+Batches are functions of (seed, step), so resuming needs nothing but weights, optimiser and the step.
+"""
+
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from msm import artifacts, checkpoints, distributed
+from msm.errors import Diverged, Preempted
+
+
+class Task(Protocol):
+    """What is trained; the loop knows no more of it."""
+
+    @property
+    def module(self) -> nn.Module:
+        """Everything with weights."""
+        ...
+
+    def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
+        """Losses of this process's share of a step, each already divided by their number over all processes.
+
+        With each come the numbers to log; a key is averaged the same way, but `tokens` and other counts add up.
+        """
+        ...
+
+    def describe(self, step: int) -> str:
+        """What the step's batch is made of, for the message when it diverges."""
+        ...
+
+    def after(self, step: int) -> dict[str, float]:
+        """Called after an update (on process 0, weights in place); what it returns is logged too."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the weights move."""
+
+    steps: int
+    learning_rate: float
+    warmup_steps: int
+    schedule_steps: int
+    """Where the linear decay reaches 0; 0 means at `steps`."""
+    betas: tuple[float, float]
+    epsilon: float
+    weight_decay: float
+    clip: float
+    """Largest gradient norm; 0 for none."""
+    checkpoint_steps: int
+    seed: int
+
+    def rate(self, step: int) -> float:
+        """Learning rate of the update number `step`, from 0: linear warm-up, then linear decay to 0."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        end = self.schedule_steps or self.steps
+        return self.learning_rate * max(0.0, (end - step) / max(1, end - self.warmup_steps))
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes the GPU of this process where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        index = distributed.local_rank() % torch.cuda.device_count()
+        torch.cuda.set_device(index)
+        return torch.device("cuda", index)
+    return torch.device(name)
+
+
+def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
+    """Run the updates that are still missing.
+
+    Args:
+        task: what is trained.
+        plan: how.
+        work: folder of the checkpoints and of `log.jsonl`, one line a step.
+
+    Returns:
+        Facts: steps, tokens, seconds of this process and the step it resumed from.
+
+    Raises:
+        Diverged: a loss or gradient is not finite.
+        Preempted: SIGTERM came; a checkpoint was written.
+    """
+    optimizer = torch.optim.AdamW(
+        task.module.parameters(), lr=0.0, betas=plan.betas, eps=plan.epsilon, weight_decay=plan.weight_decay, fused=True
+    )
+    first = _resume(task.module, optimizer, work)
+    log = _Log(work / artifacts.LOG, first)
+    stop = _stop_flag()
+    main = distributed.rank() == 0
+    started = time.monotonic()
+    bar = tqdm(range(first, plan.steps), initial=first, total=plan.steps, unit="step", disable=not main, mininterval=5)
+    task.module.train()
+    for step in bar:
+        began = time.monotonic()
+        row = _update(task, plan, optimizer, step, work)
+        row["tokens_per_second"] = row["tokens"] / (time.monotonic() - began)
+        if main:
+            row |= task.after(step)
+            log.write({"step": step + 1, **row})
+            bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
+        preempted = distributed.any_process(stop.is_set)
+        if (preempted or (step + 1) % plan.checkpoint_steps == 0 or step + 1 == plan.steps) and main:
+            log.flush()
+            checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1))
+        if preempted and step + 1 < plan.steps:
+            raise Preempted(f"stopped by SIGTERM after step {step + 1}; the same command goes on from there")
+    distributed.barrier()
+    log.close()
+    tokens = sum(row["tokens"] for row in read_log(work / artifacts.LOG)) if main else 0
+    return {
+        "steps": plan.steps,
+        "tokens": int(tokens),
+        "resumed_from": first,
+        "training_seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _update(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int, work: Path) -> dict[str, float]:
+    # Dropout and masks depend on (seed, step, process) only: a resumed run draws what the whole one drew.
+    torch.manual_seed(int(np.random.SeedSequence((plan.seed, step, distributed.rank())).generate_state(1)[0]))
+    for group in optimizer.param_groups:
+        group["lr"] = plan.rate(step)
+    optimizer.zero_grad(set_to_none=True)
+    totals: dict[str, float] = {}
+    for loss, numbers in task.micro_losses(step):
+        loss.backward()
+        for name, value in ({"loss": loss.item()} | numbers).items():
+            totals[name] = totals.get(name, 0.0) + value
+    parameters = [parameter for parameter in task.module.parameters() if parameter.requires_grad]
+    distributed.sum_gradients(parameters)
+    totals = distributed.sum_values(totals)
+    norm = nn.utils.clip_grad_norm_(parameters, plan.clip or math.inf).item()
+    if not math.isfinite(totals["loss"]) or not math.isfinite(norm):
+        raise Diverged(
+            f"step {step + 1}: loss {totals['loss']}, gradient norm {norm}; batch: {task.describe(step)}; "
+            f"the last good checkpoint is {checkpoints.newest(work)}"
+        )
+    optimizer.step()
+    return totals | {"gradient_norm": norm, "learning_rate": plan.rate(step)}
+
+
+def _state(module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Any]:
+    return {"step": step, "module": module.state_dict(), "optimizer": optimizer.state_dict()}
+
+
+def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> int:
+    state = checkpoints.load(work)
+    if state is None:
+        return 0
+    module.load_state_dict(state["module"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"]
+
+
+class _StopFlag:
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.is_set = True
+
+
+def _stop_flag() -> _StopFlag:
+    flag = _StopFlag()
+    signal.signal(signal.SIGTERM, flag)
+    return flag
+
+
+class _Log:
+    """`log.jsonl`: one line a step; lines after the checkpoint that training resumes from are dropped."""
+
+    def __init__(self, path: Path, first: int) -> None:
+        self.file = None
+        if distributed.rank() != 0:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [row for row in read_log(path) if row["step"] <= first] if path.is_file() else []
+        artifacts.write_json_lines(path, kept)
+        self.file = path.open("a", encoding="utf-8", buffering=1)
+
+    def write(self, row: dict[str, float]) -> None:
+        assert self.file is not None
+        self.file.write(json.dumps({key: _short(value) for key, value in row.items()}) + "\n")
+
+    def flush(self) -> None:
+        if self.file is not None:
+            self.file.flush()
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+def _short(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.6g}")
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """Rows of a training log; an unfinished last line, as a kill leaves it, is passed over."""
+    rows = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if not line.endswith("\n"):
+                sys.stderr.write(f"{path}: the last line is unfinished and passed over\n")
+                break
+            rows.append(json.loads(line))
+    return rows

@@ -1,0 +1,76 @@
+"""The losses against loops over floats, and the properties protocols demand."""
+
+import math
+
+import pytest
+import torch
+
+from msm.losses import in_batch_loss, masked_sentence_loss
+
+
+def slow_loss(queries: list, keys: list, documents: list[int], temperature: float, mu: float, negatives: str) -> float:
+    """Equations 1 to 3, one number at a time."""
+
+    def cosine(a: list[float], b: list[float]) -> float:
+        dot = sum(x * y for x, y in zip(a, b, strict=True))
+        return dot / math.sqrt(sum(x * x for x in a)) / math.sqrt(sum(y * y for y in b))
+
+    total = 0.0
+    for i, query in enumerate(queries):
+        scores = [cosine(query, key) / temperature for key in keys]
+        siblings = [j for j in range(len(keys)) if documents[j] == documents[i] and j != i]
+        others = [j for j in range(len(keys)) if documents[j] != documents[i]]
+        alpha = sum(scores[j] for j in siblings) / len(siblings) - sum(scores[j] for j in others) / len(others)
+        bottom = math.exp(scores[i]) + sum(math.exp(scores[j]) for j in others)
+        if negatives == "all":
+            bottom += sum(math.exp(scores[j] - mu * alpha) for j in siblings)
+        total -= math.log(math.exp(scores[i]) / bottom)
+    return total / len(queries)
+
+
+@pytest.mark.parametrize("negatives", ["all", "cross-document"])
+@pytest.mark.parametrize("mu", [0.0, 0.5, 1.0])
+def test_equals_a_float_by_float_loop(mu: float, negatives: str) -> None:
+    torch.manual_seed(1)
+    queries, keys = torch.randn(9, 6), torch.randn(9, 6)
+    documents = [0, 0, 0, 1, 1, 1, 1, 2, 2]
+    ours = masked_sentence_loss(
+        queries, keys, torch.tensor(documents), temperature=0.1, mu=mu, negatives=negatives
+    ).loss.item()
+    assert ours == pytest.approx(slow_loss(queries.tolist(), keys.tolist(), documents, 0.1, mu, negatives), rel=1e-5)
+
+
+def test_no_gradient_flows_through_the_bias() -> None:
+    torch.manual_seed(2)
+    queries, keys = torch.randn(8, 5, dtype=torch.double), torch.randn(8, 5, dtype=torch.double)
+    documents = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
+    queries.requires_grad_()
+    masked_sentence_loss(queries, keys, documents, temperature=0.1, mu=0.5).loss.backward()
+    # The same loss with the bias as a constant.
+    constant = queries.detach().clone().requires_grad_()
+    unit = torch.nn.functional.normalize
+    logits = unit(constant.float(), dim=1) @ unit(keys.float(), dim=1).T / 0.1
+    same = documents[:, None] == documents
+    siblings = same & ~torch.eye(8, dtype=torch.bool)
+    with torch.no_grad():
+        alpha = logits[siblings].view(8, 3).mean(1) - logits[~same].view(8, 4).mean(1)
+    biased = logits - 0.5 * alpha[:, None] * siblings
+    torch.nn.functional.cross_entropy(biased, torch.arange(8)).backward()
+    torch.testing.assert_close(queries.grad, constant.grad, atol=1e-6, rtol=1e-5)
+
+
+def test_one_sentence_or_one_document_is_refused() -> None:
+    vectors = torch.randn(3, 4)
+    for documents in ([0, 0, 1], [0, 0, 0]):
+        with pytest.raises(ValueError, match="two documents"):
+            masked_sentence_loss(vectors, vectors, torch.tensor(documents), temperature=0.1, mu=0.5)
+
+
+def test_in_batch_loss_equals_a_loop() -> None:
+    torch.manual_seed(3)
+    queries, passages = torch.randn(3, 4), torch.randn(6, 4)
+    expected = 0.0
+    for row in range(3):
+        scores = [2.0 * float(queries[row] @ passage) for passage in passages]
+        expected -= scores[row] - math.log(sum(map(math.exp, scores)))
+    assert in_batch_loss(queries, passages, scale=2.0).item() == pytest.approx(expected / 3, rel=1e-5)
