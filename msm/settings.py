@@ -162,6 +162,8 @@ class Tokenizer(Settings):
     """Vocabulary size of a trained one, special tokens included."""
     character_coverage: Annotated[float, Between(0.9, 1)]
     """Share of the characters that a trained one must spell."""
+    language_sentences: Positive
+    """Most sentences that training reads of one language; keeps large languages from crowding out small ones."""
 
 
 @dataclass(frozen=True)
