@@ -1,0 +1,226 @@
+import dataclasses
+import gzip
+import itertools
+import json
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msm.artifacts import checksums
+from msm.corpora import world
+from msm.corpora.constructed.facts import Clause, Phrase, stories
+from msm.corpora.constructed.languages import ALPHABETS, Language, languages
+from msm.corpora.constructed.scripts import FUNCTION_WORDS, NAMES
+from msm.corpora.constructed.telling import ask, tell
+from msm.execution import Execution
+from msm.settings import World
+
+SETTINGS = World(
+    languages=4,
+    train_documents=150,
+    question_documents=20,
+    test_documents=12,
+    common_share=0.6,
+    synonyms=2,
+    asked_share=0.25,
+    seed=3,
+)
+SPLITS = ("train", "dev", "test")
+
+
+def build(settings: World, out: Path) -> dict[str, Any]:
+    out.mkdir()
+    return world.run(settings, out=out, execution=Execution(work=out))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("world") / "out"
+    build(SETTINGS, out)
+    return out
+
+
+def told(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Language to document id to sentences, in the order of the file."""
+    documents: dict[str, dict[str, list[str]]] = {}
+    with gzip.open(folder / "files/documents/constructed.jsonl.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            documents.setdefault(row["language"], {})[row["document_id"]] = row["sentences"]
+    return documents
+
+
+def books(folder: Path, split: str) -> dict[str, Any]:
+    paths = sorted((folder / "files/questions" / split).glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def paragraphs(book: dict[str, Any]) -> list[dict[str, Any]]:
+    return [paragraph for article in book["data"] for paragraph in article["paragraphs"]]
+
+
+def meanings(sentence: str, language: Language) -> Counter[str]:
+    """What the words of a sentence mean, by looking each up in the lexicon turned round."""
+    inverse = {word: meaning for meaning, words in language.words.items() for word in words}
+    return Counter(inverse[word] for word in sentence.rstrip(".?").split())
+
+
+def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(made: Path, tmp_path: Path) -> None:
+    build(SETTINGS, tmp_path / "again")
+    build(dataclasses.replace(SETTINGS, seed=4), tmp_path / "other")
+    assert checksums(tmp_path / "again") == checksums(made)
+    assert set(checksums(tmp_path / "other").values()).isdisjoint(checksums(made).values())
+
+
+def test_worlds_share_no_hero_and_no_document(made: Path) -> None:
+    heroes = {split: {article["title"] for article in books(made, split)["qaa"]["data"]} for split in SPLITS}
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert heroes[one].isdisjoint(heroes[other])
+    text = " ".join(sentence for sentences in told(made)["qaa"].values() for sentence in sentences)
+    assert not any(hero in text for split in SPLITS for hero in heroes[split])
+
+
+def test_all_languages_tell_the_same_in_the_same_order(made: Path) -> None:
+    documents = told(made)
+    tongues = {language.code: language for language in world.world_languages(SETTINGS)}
+    first, *others = documents
+    assert list(documents) == ["qaa", "qab", "qac", "qad"]
+    for code in others:
+        assert list(documents[code]) == list(documents[first])
+        for document_id, sentences in documents[code].items():
+            expected = [meanings(sentence, tongues[first]) for sentence in documents[first][document_id]]
+            assert [meanings(sentence, tongues[code]) for sentence in sentences] == expected
+
+
+def test_documents_have_8_to_16_sentences_of_4_to_11_words(tmp_path: Path) -> None:
+    build(dataclasses.replace(SETTINGS, asked_share=0.0), tmp_path / "out")
+    lengths = {len(sentences) for sentences in told(tmp_path / "out")["qaa"].values()}
+    words = {
+        len(sentence.split())
+        for documents in told(tmp_path / "out").values()
+        for sentences in documents.values()
+        for sentence in sentences
+    }
+    assert min(lengths) >= 8
+    assert max(lengths) <= 17
+    assert min(words) >= 4
+    assert max(words) <= 11
+
+
+def test_asked_share_of_the_sentences_follow_their_question(made: Path) -> None:
+    sentences = [sentence for document in told(made)["qab"].values() for sentence in document]
+    asked = sum(sentence.endswith("?") for sentence in sentences)
+    assert asked / (len(sentences) - asked) == pytest.approx(SETTINGS.asked_share, abs=0.03)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_common_share_of_the_names_and_numbers_is_written_alike(share: float, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, common_share=share, train_documents=400)
+    facts = build(settings, tmp_path / "out")
+    vocabularies = {
+        code: Counter(
+            word.rstrip(".?") for document in documents.values() for text in document for word in text.split()
+        )
+        for code, documents in told(tmp_path / "out").items()
+    }
+    shared = set.intersection(*(set(words) for words in vocabularies.values()))
+    pairs = itertools.combinations(vocabularies.values(), 2)
+    assert all(set(one) & set(other) == shared for one, other in pairs)
+    for tongue in world.world_languages(settings):
+        counts = vocabularies[tongue.code]
+        named = [words[0] for meaning, words in tongue.words.items() if meaning.split(":")[0] in NAMES]
+        running = sum(counts[word] for word in named)
+        assert sum(word in shared for word in named if counts[word]) / sum(counts[word] > 0 for word in named) == (
+            pytest.approx(share, abs=0.02)
+        )
+        assert sum(counts[word] for word in shared) / running == pytest.approx(share, abs=0.08)
+    total = sum(counts.total() for counts in vocabularies.values())
+    common = sum(counts[word] for counts in vocabularies.values() for word in shared)
+    assert facts["common_words"] == pytest.approx(common / total)
+
+
+def test_every_language_has_a_script_of_its_own() -> None:
+    tongues = languages(len(ALPHABETS), families=100, common_share=0.5, synonyms=2, seed=1)
+    common = set.intersection(*({word for words in tongue.words.values() for word in words} for tongue in tongues))
+    scripts = []
+    for tongue in tongues:
+        own = "".join(word for words in tongue.words.values() for word in words if word not in common)
+        assert unicodedata.normalize("NFKC", own) == own
+        scripts.append({unicodedata.name(letter).split()[0] for letter in own})
+    assert all(len(script) == 1 for script in scripts)
+    assert len(set.union(*scripts)) == len(tongues)
+
+
+def test_no_word_has_two_meanings() -> None:
+    for tongue in languages(4, families=100, common_share=0.5, synonyms=3, seed=1):
+        words = [word for meaning in tongue.words.values() for word in meaning]
+        assert len(words) == len(set(words))
+        assert set(FUNCTION_WORDS) <= tongue.words.keys()
+
+
+def test_languages_order_subject_verb_and_object_in_their_own_way() -> None:
+    clause = Clause("verb:learn", {"subject": Phrase(("given:1",)), "object": Phrase(("trade:smith",))}, ("object",))
+    rng = world.random.Random(1)
+    orders = []
+    for tongue in languages(6, families=100, common_share=0.5, synonyms=1, seed=1):
+        letters = {tongue.words[word][0]: letter for word, letter in (("given:1", "S"), ("trade:smith", "O"))}
+        orders.append("".join(letters.get(word, "V") for word in tell(clause, tongue, rng).text.rstrip(".").split()))
+    assert orders == ["SVO", "SOV", "VSO", "VOS", "OVS", "OSV"]
+
+
+def test_a_question_leaves_out_what_it_asks_for() -> None:
+    hero = ("given:1", "family:2")
+    phrases = {"subject": Phrase(hero[:1]), "object": Phrase(("trade:smith",)), "company": Phrase(("given:7",))}
+    clause = Clause("verb:learn", phrases, ("object",))
+    for tongue in languages(6, families=100, common_share=0.5, synonyms=1, seed=1):
+        asked = meanings(ask(clause, "object", hero, tongue, world.random.Random(1)), tongue)
+        assert asked == Counter(["what", *hero, "verb:learn"])
+        asked = meanings(ask(clause, "company", hero, tongue, world.random.Random(1)), tongue)
+        assert asked == Counter(["who", *hero, "verb:learn", "trade:smith"])
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_sentence_breaks_tile_the_context_and_hold_the_answers(made: Path, split: str) -> None:
+    for book in books(made, split).values():
+        for paragraph in paragraphs(book):
+            context, breaks = paragraph["context"], paragraph["sentence_breaks"]
+            assert " ".join(context[first:last] for first, last in breaks) == context
+            assert [context[first:last] for first, last in breaks] == paragraph["sentences"]
+            for qa in paragraph["qas"]:
+                (answer,) = qa["answers"]
+                start, end = answer["answer_start"], answer["answer_start"] + len(answer["text"])
+                assert context[start:end] == answer["text"]
+                assert sum(first <= start and end <= last for first, last in breaks) == 1
+                assert answer["text"] not in qa["question"].rstrip("?").split()
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_reader_of_the_lareqa_layout_finds_the_same_pairs_in_all_languages(made: Path, split: str) -> None:
+    tongues = {language.code: language for language in world.world_languages(SETTINGS)}
+    found: dict[str, dict[str, tuple[int, int, Counter[str]]]] = {}
+    for code, book in books(made, split).items():
+        pairs: dict[str, tuple[int, int, Counter[str]]] = {}
+        for number, paragraph in enumerate(paragraphs(book)):
+            for qa in paragraph["qas"]:
+                start = qa["answers"][0]["answer_start"]
+                hits = [place for place, (a, b) in enumerate(paragraph["sentence_breaks"]) if a <= start < b]
+                pairs[qa["id"]] = (number, hits[0], meanings(qa["question"], tongues[code]))
+        assert len(pairs) == sum(len(paragraph["qas"]) for paragraph in paragraphs(book))
+        found[code] = pairs
+    assert list(found) == list(tongues)
+    assert all(pairs == found["qaa"] and list(pairs) == list(found["qaa"]) for pairs in found.values())
+
+
+def test_what_comes_later_depends_on_what_was_told() -> None:
+    events: dict[str, Counter[str]] = {}
+    for story in stories({"told": 800}, seed=1)["told"]:
+        verbs = {clause.verb: clause for clause in story.clauses}
+        if {"verb:strike", "verb:lose"} <= verbs.keys():
+            cause = verbs["verb:strike"].phrases["subject"].words[0]
+            events.setdefault(cause, Counter())[verbs["verb:lose"].phrases["object"].words[0]] += 1
+    usual = [losses.most_common(1)[0] for losses in events.values()]
+    assert len({loss for loss, _ in usual}) > 3
+    assert all(count / losses.total() > 0.6 for (_, count), losses in zip(usual, events.values(), strict=True))
