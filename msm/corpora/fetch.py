@@ -1,0 +1,240 @@
+"""Public files, downloaded or taken from a mirror, and verified: nothing gets past a wrong checksum.
+
+`sources.json` beside this file is the table. One of the user's own, of the same layout, serves as well: its path or
+address, ending in `.json`, stands in the settings in place of a name.
+"""
+
+import gzip
+import http.client
+import importlib.resources
+import json
+import shutil
+import time
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from msm.artifacts import read_json, sha256_of
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.settings import Download, listed
+
+ATTEMPTS = 5
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection is given up."""
+CHUNK = 1 << 18
+PASSING = (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS)
+"""Refusals that are worth another attempt, beside the server's own errors."""
+
+
+class File(NamedTuple):
+    """One public file."""
+
+    path: str
+    """Where it goes, below the folder of the sources."""
+    address: str
+    """Where it is, at a fixed commit; empty if only a mirror has it in this form."""
+    sha256: str
+    bytes: int
+
+
+class Collection(NamedTuple):
+    """Files of one origin and licence."""
+
+    content: str
+    origin: str
+    commit: str
+    """Of the origin; empty if not known."""
+    licence: str
+    files: list[File]
+
+
+def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any]:
+    """Fill `out` with the files of the collections; what was downloaded before a kill is not downloaded again.
+
+    Args:
+        settings: which collections.
+        out: gets every file at its path.
+        execution: `mirror` replaces the network; `work` keeps what is not finished.
+
+    Returns:
+        Origin, licence and size of every collection.
+
+    Raises:
+        BadInput: an unknown collection, a file that cannot be had, or one that is not what the table says.
+    """
+    collections = {name: found for item in listed(settings.collections) for name, found in choose(item).items()}
+    if not collections:
+        raise BadInput("collections: no name given")
+    files = [(collection, file) for collection in collections.values() for file in collection.files]
+    for collection, file in tqdm(files, desc="files", unit="file", disable=None):
+        if execution.mirror:
+            copy(file, Path(execution.mirror), execution.work / file.path)
+        else:
+            check_address(file, collection)
+            download(file, execution.work / file.path)
+    for _, file in files:
+        (out / file.path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(execution.work / file.path, out / file.path)
+    return {
+        "collections": {
+            name: {
+                "origin": collection.origin,
+                "commit": collection.commit,
+                "licence": collection.licence,
+                "files": len(collection.files),
+                "bytes": sum(file.bytes for file in collection.files),
+            }
+            for name, collection in collections.items()
+        }
+    }
+
+
+def choose(item: str) -> dict[str, Collection]:
+    """The collection of a name, or all collections of a table given by path or address.
+
+    Raises:
+        BadInput: no such name, or a table that cannot be read.
+    """
+    if item.endswith(".json"):
+        return _table(_read_table(item), item)
+    table = json.loads(importlib.resources.files("msm.corpora").joinpath("sources.json").read_text(encoding="utf-8"))
+    if item not in table:
+        raise BadInput(f"collections: unknown name {item!r}; there are {', '.join(sorted(table))}")
+    return {item: _table(table, "sources.json")[item]}
+
+
+def _read_table(item: str) -> Any:
+    if not item.startswith(("http://", "https://")):
+        return read_json(Path(item))
+    try:
+        with urllib.request.urlopen(item, timeout=TIMEOUT) as response:
+            return json.load(response)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise BadInput(f"{item}: {error}") from error
+
+
+def _table(values: Any, where: str) -> dict[str, Collection]:
+    try:
+        table = {
+            name: Collection(**{**collection, "files": [File(**file) for file in collection["files"]]})
+            for name, collection in values.items()
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadInput(f"{where}: not a table of files: {error}") from error
+    for file in (file for collection in table.values() for file in collection.files):
+        path = PurePosixPath(file.path)
+        if path.is_absolute() or ".." in path.parts:
+            raise BadInput(f"{where}: the path {file.path!r} leads out of the folder")
+    return table
+
+
+def copy(file: File, mirror: Path, target: Path) -> None:
+    """Take a file from a local folder, as it is or gzipped; the checksum is that of the file itself.
+
+    Raises:
+        BadInput: it is not there, or not the file of the table.
+    """
+    plain, compressed = mirror / file.path, mirror / f"{file.path}.gz"
+    source = plain if plain.is_file() else compressed
+    if not source.is_file():
+        raise BadInput(f"{mirror}: holds neither {file.path} nor {file.path}.gz")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with gzip.open(source) if source == compressed else source.open("rb") as reader, target.open("wb") as writer:
+            shutil.copyfileobj(reader, writer, CHUNK)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadInput(f"{source}: {error}") from error
+    if problem := _difference(file, target):
+        raise BadInput(f"{source}: {problem}")
+
+
+def check_address(file: File, collection: Collection) -> None:
+    """Make sure that a file can be downloaded.
+
+    Raises:
+        BadInput: it stands at no public address in the form that the table describes.
+    """
+    if not file.address:
+        origin = f"{collection.origin} {collection.commit}".strip()
+        raise BadInput(f"{file.path}: at no public address in this form (made from {origin}); use --mirror DIR")
+
+
+def download(file: File, target: Path, *, wait: float = 1.0) -> None:
+    """Download a file, going on where an earlier attempt or run stopped.
+
+    Args:
+        file: of the table.
+        target: what it is written to; holds the beginning of the file after a failure.
+        wait: seconds before the second attempt; doubled before each later one.
+
+    Raises:
+        BadInput: the server refuses or fails too often, or the content is not the file of the table.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    problem = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(wait * 2 ** (attempt - 1))
+        problem = _attempt(file, target)
+        if not problem:
+            return
+    raise BadInput(f"{file.address}: {problem}")
+
+
+def _attempt(file: File, target: Path) -> str:
+    """What went wrong and may go better the next time; empty when the file is whole and right."""
+    resumed = target.exists()
+    try:
+        _receive_rest(file, target)
+    except urllib.error.HTTPError as error:
+        problem = f"{error.code} {error.reason}"
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            target.unlink(missing_ok=True)
+        elif error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR and error.code not in PASSING:
+            raise BadInput(f"{file.address}: {problem}") from error
+        return problem
+    except (OSError, http.client.HTTPException) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
+    problem = _difference(file, target)
+    if problem and target.stat().st_size >= file.bytes:
+        target.unlink()
+        if not resumed:
+            raise BadInput(f"{file.address}: {problem}")
+    return problem
+
+
+def _receive_rest(file: File, target: Path) -> None:
+    """Append what `target` lacks; at most one byte more than the table says, enough to see that it is too long."""
+    start = target.stat().st_size if target.exists() else 0
+    if start >= file.bytes:
+        return
+    request = urllib.request.Request(file.address, headers={"Accept-Encoding": "identity"})
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            start = 0
+        with target.open("ab" if start else "wb") as writer, _bar(file, start) as bar:
+            while (missing := file.bytes + 1 - writer.tell()) > 0 and (chunk := response.read(min(CHUNK, missing))):
+                writer.write(chunk)
+                bar.update(len(chunk))
+
+
+def _bar(file: File, start: int) -> tqdm:
+    return tqdm(total=file.bytes, initial=start, desc=file.path, unit="B", unit_scale=True, leave=False, disable=None)
+
+
+def _difference(file: File, path: Path) -> str:
+    """What is wrong with a file, empty if nothing is."""
+    size = path.stat().st_size
+    if size > file.bytes:
+        return f"longer than the {file.bytes} bytes that the table says"
+    if size < file.bytes:
+        return f"ends after {size} of {file.bytes} bytes"
+    found = sha256_of(path)
+    return "" if found == file.sha256 else f"sha256 is {found}, the table says {file.sha256}"
