@@ -37,11 +37,7 @@ def test_the_tie_rule_can_be_chosen(files: list[str], capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("measures", ["mrr@0", "nope", ","])
-def test_bad_measures_end_with_exit_code_2(
-    files: list[str], capsys: pytest.CaptureFixture[str], measures: str
-) -> None:
-    files: list[str], capsys: pytest.CaptureFixture[str], measures: str
-) -> None:
+def test_bad_measures_end_with_exit_code_2(files: list[str], capsys: pytest.CaptureFixture[str], measures: str) -> None:
     with pytest.raises(SystemExit) as end:
         main([*files, measures])
     assert end.value.code == 2
