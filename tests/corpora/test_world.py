@@ -20,7 +20,7 @@ from msm.settings import World
 
 SETTINGS = World(
     languages=4,
-    train_documents=150,
+    train_documents=60,
     question_documents=20,
     test_documents=12,
     common_share=0.6,
@@ -118,7 +118,7 @@ def test_asked_share_of_the_sentences_follow_their_question(made: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_common_share_of_the_names_and_numbers_is_written_alike(share: float, tmp_path: Path) -> None:
-    settings = dataclasses.replace(SETTINGS, common_share=share, train_documents=400)
+    settings = dataclasses.replace(SETTINGS, common_share=share, train_documents=200)
     facts = build(settings, tmp_path / "out")
     vocabularies = {
         code: Counter(
