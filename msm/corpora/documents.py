@@ -1,0 +1,234 @@
+"""Stage `documents`: any source to ordered sentences, one JSON Lines file a language.
+
+A collection is one of
+- a JSON Lines file (`.jsonl` or `.jsonl.gz`) of objects with `document_id`, `language`, and `sentences` (in order,
+  split already) or `paragraphs` (in order, to be split);
+- a folder of such files, of text files `LANGUAGE/DOCUMENT.txt`, or of both. In a text file blank lines part the
+  paragraphs, and other line breaks count as blanks.
+
+The same `document_id` in two languages means the same document translated. No objective that is meant to work without
+parallel data sees that; it decides only which documents `disjoint` and `reorder` choose.
+"""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from msm.artifacts import open_text, read_json_lines
+from msm.corpora.sentences import split
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.records import Document
+from msm.settings import Documents, listed
+
+LANGUAGE = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+FEWEST_SENTENCES = 2
+"""Of a document: with fewer there is no neighbour to predict a sentence from."""
+
+
+class Source(NamedTuple):
+    """A document as it was found."""
+
+    where: str
+    """File and line, for messages."""
+    language: str
+    document_id: str
+    texts: list[str]
+    is_split: bool
+    """Whether the texts are sentences; else they are paragraphs."""
+
+
+def run(settings: Documents, *, sources: Path, out: Path, execution: Execution) -> dict[str, Any]:
+    """Write `LANGUAGE.jsonl` for every language kept: `document_id`, `language`, `sentences`.
+
+    Args:
+        settings: which collections and languages, and what is done to the documents. The first language for `reorder`
+            is the first listed; with `all`, the first in the alphabet.
+        sources: the folder that the collections are in.
+        out: empty folder to fill.
+        execution: not needed; reading is a small part of making units.
+
+    Returns:
+        Documents, sentences and reordered documents of every language.
+
+    Raises:
+        BadInput: a collection that is missing, empty or malformed, a language that is in none of them, a document that
+            comes twice or has fewer than two sentences.
+    """
+    paths = [sources / item for item in listed(settings.collections)]
+    ids = survey(source for path in paths for source in read(path))
+    languages = chosen_languages(settings.languages, ids)
+    kept = {language: ids[language] for language in languages}
+    if settings.document_overlap == "disjoint":
+        kept = disjoint(kept, settings.seed)
+    counts = {name: Counter(dict.fromkeys(languages, 0)) for name in ("documents", "sentences", "reordered")}
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8")) for name in languages}
+        bar = stack.enter_context(tqdm(total=sum(map(len, kept.values())), unit="document", disable=None))
+        for source in (source for path in paths for source in read(path)):
+            if source.document_id not in kept.get(source.language, ()):
+                continue
+            document = to_document(source)
+            if source.language != languages[0] and is_reordered(source.document_id, settings):
+                document = reordered(document, settings.seed)
+                counts["reordered"][source.language] += 1
+            files[source.language].write(json.dumps(document._asdict(), ensure_ascii=False) + "\n")
+            counts["documents"][source.language] += 1
+            counts["sentences"][source.language] += len(document.sentences)
+            bar.update()
+    return {name: dict(count) for name, count in counts.items()}
+
+
+def survey(sources: Iterable[Source]) -> dict[str, set[str]]:
+    """Ids of the documents of every language.
+
+    Raises:
+        BadInput: a document comes twice in the same language.
+    """
+    ids: dict[str, set[str]] = {}
+    for source in sources:
+        known = ids.setdefault(source.language, set())
+        if source.document_id in known:
+            raise BadInput(f"{source.where}: document {source.document_id!r} comes twice in {source.language}")
+        known.add(source.document_id)
+    return ids
+
+
+def chosen_languages(setting: str, known: Iterable[str]) -> list[str]:
+    """The languages to keep, in the order listed; all of them in alphabetical order for `all`.
+
+    Raises:
+        BadInput: none is listed, or one that no document is in.
+    """
+    languages = sorted(known) if setting == "all" else list(dict.fromkeys(listed(setting)))
+    if not languages:
+        raise BadInput("languages: none given")
+    if unknown := [language for language in languages if language not in set(known)]:
+        raise BadInput(f"languages: no document in {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return languages
+
+
+def disjoint(ids: Mapping[str, set[str]], seed: int) -> dict[str, set[str]]:
+    """Each document in one language only: of those that have it, the one with the fewest so far.
+
+    Args:
+        ids: ids of the documents of every language.
+        seed: of the order in which documents are given away.
+
+    Raises:
+        BadInput: a language is left without a document.
+    """
+    order = sorted(set().union(*ids.values()))
+    random.Random(seed).shuffle(order)
+    kept: dict[str, set[str]] = {language: set() for language in ids}
+    for document_id in order:
+        having = [language for language in ids if document_id in ids[language]]
+        min((kept[language] for language in having), key=len).add(document_id)
+    if empty := [language for language in kept if not kept[language]]:
+        raise BadInput(f"document_overlap: disjoint leaves no document to {', '.join(empty)}: too few documents")
+    return kept
+
+
+def is_reordered(document_id: str, settings: Documents) -> bool:
+    """Whether the document is among the share to shuffle; the same answer for all of its languages."""
+    return random.Random(f"{settings.seed} {document_id}").random() < settings.reorder
+
+
+def reordered(document: Document, seed: int) -> Document:
+    """The document with its sentences shuffled, in each language in another way."""
+    sentences = list(document.sentences)
+    random.Random(f"{seed} {document.language} {document.document_id}").shuffle(sentences)
+    return document._replace(sentences=sentences)
+
+
+def to_document(source: Source) -> Document:
+    """The document of a source, its paragraphs split.
+
+    Raises:
+        BadInput: fewer than two sentences.
+    """
+    sentences = source.texts
+    if not source.is_split:
+        sentences = [sentence for text in source.texts for sentence in split(text, source.language)]
+    if (count := len(sentences)) < FEWEST_SENTENCES:
+        raise BadInput(f"{source.where}: document {source.document_id!r} has {count} sentence(s), needs 2 at least")
+    return Document(source.language, source.document_id, sentences)
+
+
+def read(collection: Path) -> Iterator[Source]:
+    """The documents of a JSON Lines file, or of a folder, in the order of their names.
+
+    Raises:
+        BadInput: nothing there, or something malformed; the message names the file and the line.
+    """
+    if not collection.is_dir():
+        yield from _read_json_lines(collection)
+        return
+    tables = sorted([*collection.glob("*.jsonl"), *collection.glob("*.jsonl.gz")])
+    texts = sorted(collection.glob("*/*.txt"))
+    if not tables and not texts:
+        raise BadInput(f"{collection}: holds neither LANGUAGE/*.txt nor *.jsonl nor *.jsonl.gz")
+    for path in tables:
+        yield from _read_json_lines(path)
+    for path in texts:
+        yield _read_text(path)
+
+
+def _read_text(path: Path) -> Source:
+    _check_language(path.parent.name, str(path))
+    with open_text(path) as file:
+        try:
+            paragraphs = re.split(r"\n\s*\n", file.read())
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{path}: {error}") from error
+    return Source(str(path), path.parent.name, path.stem, paragraphs, is_split=False)
+
+
+def _read_json_lines(path: Path) -> Iterator[Source]:
+    empty = True
+    for number, record in read_json_lines(path):
+        yield _source(record, f"{path}:{number}")
+        empty = False
+    if empty:
+        raise BadInput(f"{path}: holds no document")
+
+
+def _source(record: Mapping[str, Any], where: str) -> Source:
+    for field in ("document_id", "language"):
+        if not isinstance(record.get(field), str) or not record[field]:
+            raise BadInput(f"{where}: {field} must be a text that is not empty, got {record.get(field)!r}")
+    _check_language(record["language"], where)
+    kinds = [kind for kind in ("sentences", "paragraphs") if kind in record]
+    if len(kinds) != 1:
+        raise BadInput(f"{where}: needs either sentences or paragraphs, has {' and '.join(kinds) or 'neither'}")
+    texts = record[kinds[0]]
+    if not isinstance(texts, list):
+        raise BadInput(f"{where}: {kinds[0]} must be a list of texts, got {texts!r:.60}")
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, str) or not text.strip():
+            raise BadInput(
+                f"{where}: number {number} of the {kinds[0]} must be a text that is not blank, got {text!r:.60}"
+            )
+        if not text.isascii() and _has_lone_surrogate(text):
+            raise BadInput(f"{where}: number {number} of the {kinds[0]} is not valid Unicode")
+    return Source(where, record["language"], record["document_id"], texts, is_split=kinds[0] == "sentences")
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _check_language(language: str, where: str) -> None:
+    if not LANGUAGE.fullmatch(language):
+        raise BadInput(f"{where}: language must be a code of letters, digits and hyphens, got {language!r}")
