@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+import transformers
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -88,6 +89,8 @@ def load_bare(folder: str | Path) -> PreTrainedModel:
 
 
 def _load(kind: Any, folder: str | Path) -> PreTrainedModel:
+    # Its bars say nothing that the stage's own progress does not.
+    transformers.logging.disable_progress_bar()
     try:
         AutoConfig.from_pretrained(folder)
         return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -68,11 +69,16 @@ def run_stage(
     if (done := _finished(out, identity)) is not None:
         return done
     work = execution.work / identity[:16]
+    module, function = stage.run.split(":")
+    run = getattr(importlib.import_module(module), function)
+    payloads = {read: artifacts.payload(path) for read, path in reads.items()}
+    if int(os.environ.get("RANK", "0")):
+        # Another process of torchrun: it helps with the work; process 0 alone writes the folder.
+        with tempfile.TemporaryDirectory() as unused:
+            run(settings, **payloads, out=Path(unused), execution=dataclasses.replace(execution, work=work))
+        return {"seconds": 0.0}
     with _locked(work):
         started = time.monotonic()
-        module, function = stage.run.split(":")
-        run = getattr(importlib.import_module(module), function)
-        payloads = {read: artifacts.payload(path) for read, path in reads.items()}
         with artifacts.new_folder(out) as partial:
             target = partial / stage.payload
             target.mkdir()
@@ -136,7 +142,7 @@ def _provenance() -> dict[str, Any]:
         "commit": _commit(),
         "versions": {"python": platform.python_version(), **versions},
         "device": _device(),
-        "started_by": "torchrun" if "TORCHELASTIC_RUN_ID" in os.environ else "msm",
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
 
 

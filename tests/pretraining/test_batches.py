@@ -1,0 +1,90 @@
+"""Which runs and blocks a step reads: deterministic, one language a softmax, languages by temperature."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msm.corpora.shards import read_units
+from msm.errors import BadInput
+from msm.pretraining.batches import Batches, Stream
+from msm.pretraining.masking import hide_tokens
+from msm.settings import Pretrain
+from tests.test_training import SETTINGS
+
+
+def settings(**changes: object) -> Pretrain:
+    return Pretrain(**(SETTINGS | changes))  # type: ignore[arg-type]
+
+
+def test_a_stream_reads_every_item_once_an_epoch() -> None:
+    stream = Stream([6, 4], exponent=1.0, together=2, seed=(1,))
+    seen: dict[int, list[int]] = {0: [], 1: []}
+    for number in range(200):
+        language, items = stream.draw(number)
+        seen[language] += items.tolist()
+    for language, size in ((0, 6), (1, 4)):
+        for first in range(0, len(seen[language]) - size, size):
+            assert sorted(seen[language][first : first + size]) == list(range(size))
+
+
+def test_draws_do_not_depend_on_what_was_drawn_before() -> None:
+    walked, jumped = (Stream([50, 9, 30], 0.3, 4, (5,)) for _ in range(2))
+    every = [walked.draw(number) for number in range(2000)]
+    for number in (1999, 3, 1500, 0):
+        language, items = jumped.draw(number)
+        assert language == every[number][0]
+        assert items.tolist() == every[number][1].tolist()
+
+
+def test_languages_are_drawn_by_size_to_the_exponent() -> None:
+    stream = Stream([10_000, 100], exponent=0.3, together=1, seed=(2,))
+    share = Counter(stream.draw(number)[0] for number in range(4000))[1] / 4000
+    assert share == pytest.approx(100**0.3 / (100**0.3 + 10_000**0.3), abs=0.03)
+
+
+def test_a_softmax_has_one_language_and_whole_runs(units: Path) -> None:
+    shards = read_units(units)
+    batches = Batches(shards, settings())
+    for step in range(5):
+        batch = batches.unit_batch(step, 1)
+        shard = shards[batch.language]
+        assert len(batch.document_ids) == SETTINGS["softmax_documents"]
+        runs = {shard.document_id(number): shard.run(number) for number in range(len(shard))}
+        expected = [unit.tolist() for name in batch.document_ids for unit in runs[name]]
+        assert sorted(unit.tolist() for unit in batch.units) == sorted(expected)
+
+
+def test_the_control_reads_as_many_tokens(units: Path) -> None:
+    batches = Batches(read_units(units), settings())
+    steps = 300
+    contrastive = sum(len(unit) for step in range(steps) for unit in batches.unit_batch(step, 0).units)
+    control = sum(len(block) for step in range(steps) for block in batches.control_blocks(step, 0))
+    assert control == pytest.approx(contrastive, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"softmax_documents": 3}, "softmax_documents must divide"),
+        ({"batch_blocks": 3}, "batch_blocks must be a multiple"),
+        ({"batch_documents": 1000, "softmax_documents": 1000, "batch_blocks": 1}, "fewer runs of units"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(units: Path, changes: dict[str, int], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        Batches(read_units(units), settings(**changes))
+
+
+def test_hidden_tokens_follow_80_10_10() -> None:
+    random = np.random.default_rng(0)
+    tokens = random.integers(0, 1000, size=200_000)
+    hidden, rows = hide_tokens(tokens, share=0.15, special=4, mask=1000, vocabulary=1001, random=random)
+    chosen = np.zeros(len(tokens), dtype=bool)
+    chosen[rows] = True
+    assert (hidden[~chosen] == tokens[~chosen]).all()
+    assert (tokens[rows] >= 4).all()
+    assert chosen[tokens >= 4].mean() == pytest.approx(0.15, abs=0.005)
+    assert (hidden[rows] == 1000).mean() == pytest.approx(0.8, abs=0.01)
+    assert (hidden[rows] == tokens[rows]).mean() == pytest.approx(0.1, abs=0.01)

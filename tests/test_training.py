@@ -1,0 +1,156 @@
+"""Resuming: in steps, after a kill, past a damaged checkpoint; always the same bits as one straight run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from msm import checkpoints
+from msm.errors import BadInput
+from msm.training import read_log
+
+SETTINGS = {
+    "objective": "msm",
+    "steps": 20,
+    "batch_documents": 4,
+    "softmax_documents": 2,
+    "batch_blocks": 4,
+    "block_tokens": 32,
+    "mlm_text": "blocks",
+    "mask_share": 0.15,
+    "mlm_weight": 1.0,
+    "msm_weight": 1.0,
+    "temperature": 0.1,
+    "mu": 0.5,
+    "negatives": "all",
+    "projector": "asymmetric",
+    "document_layers": 2,
+    "document_dropout": 0.1,
+    "pooling": "cls",
+    "language_exponent": 0.3,
+    "learning_rate": 1e-3,
+    "warmup_steps": 4,
+    "schedule_steps": 20,
+    "beta1": 0.9,
+    "beta2": 0.98,
+    "epsilon": 1e-6,
+    "weight_decay": 0.01,
+    "clip": 1.0,
+    "precision": "fp32",
+    "checkpoint_steps": 5,
+    "seed": 3,
+}
+
+
+def start(
+    units: Path, encoder: Path, out: Path, processes: int = 1, **changes: object
+) -> subprocess.Popen[str]:
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+    words = [sys.executable, "-m", *(torchrun if processes > 1 else []), "msm", "run", "pretrain"]
+    words += ["--units", str(units), "--start", str(encoder)]
+    for name, value in (SETTINGS | changes).items():
+        words += [f"--{name}", str(value)]
+    words += ["--out", str(out), "--work", str(out.with_name("work-" + out.name)), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+    error = process.communicate(timeout=120)[1]
+    assert process.returncode == code, error
+    return error
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "model" / "model.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    first, second = weights(one), weights(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def wait_for_step(work: Path, step: int) -> None:
+    for _ in range(1200):
+        logs = list(work.glob("*/log.jsonl"))
+        if logs and len(read_log(logs[0])) >= step:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"step {step} never came")
+
+
+@pytest.fixture(scope="module")
+def straight(units: Path, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("straight") / "out"
+    finish(start(units, encoder, out))
+    return out
+
+
+def test_killed_and_run_again_gives_the_same_bits(units: Path, encoder: Path, straight: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start(units, encoder, out)
+    wait_for_step(tmp_path / "work-out", 12)
+    process.send_signal(signal.SIGKILL)
+    finish(process, -signal.SIGKILL)
+    assert not out.exists()
+    finish(start(units, encoder, out))
+    assert json.loads((out / "manifest.json").read_text())["facts"]["resumed_from"] >= 10
+    assert same(straight, out)
+    columns = ("step", "loss", "mlm_loss", "msm_loss", "gradient_norm")
+    rows = [[row[column] for column in columns] for row in read_log(out / "log.jsonl")]
+    assert rows == [[row[column] for column in columns] for row in read_log(straight / "log.jsonl")]
+
+
+def test_sigterm_checkpoints_and_exits_with_its_own_code(
+    units: Path, encoder: Path, straight: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    process = start(units, encoder, out)
+    wait_for_step(tmp_path / "work-out", 7)
+    process.send_signal(signal.SIGTERM)
+    assert "the same command goes on" in finish(process, 75)
+    finish(start(units, encoder, out))
+    assert json.loads((out / "manifest.json").read_text())["facts"]["resumed_from"] >= 7
+    assert same(straight, out)
+
+
+def test_two_processes_give_the_losses_of_one(units: Path, encoder: Path, tmp_path: Path) -> None:
+    # Without dropout: its masks are drawn by each process.
+    changes = {"steps": 6, "document_dropout": 0.0}
+    one, two = tmp_path / "one", tmp_path / "two"
+    finish(start(units, encoder, one, **changes))
+    finish(start(units, encoder, two, processes=2, **changes))
+    for first, second in zip(read_log(one / "log.jsonl"), read_log(two / "log.jsonl"), strict=True):
+        for column in ("loss", "mlm_loss", "msm_loss", "accuracy", "alpha", "gradient_norm", "tokens"):
+            assert first[column] == pytest.approx(second[column], abs=1e-5), column
+    assert all(torch.allclose(weights(one)[name], weight, atol=1e-5) for name, weight in weights(two).items())
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for step in (1, 2, 3):
+        checkpoints.save(tmp_path, step, {"step": step, "weight": torch.ones(100) * step})
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["step-000000002.pt", "step-000000003.pt"]
+    newest = tmp_path / "step-000000003.pt"
+    damaged = bytearray(newest.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    newest.write_bytes(damaged)
+    state = checkpoints.load(tmp_path)
+    assert state is not None
+    assert state["step"] == 2
+    assert "damaged" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_written_keeps_the_last_good_one(tmp_path: Path) -> None:
+    checkpoints.save(tmp_path, 1, {"step": 1})
+    with pytest.raises(BadInput, match="step-000000001"):
+        checkpoints.save(tmp_path, 2, {"step": 2, "unpicklable": lambda: None})
+    state = checkpoints.load(tmp_path)
+    assert state is not None
+    assert state["step"] == 1
