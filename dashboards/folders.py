@@ -1,0 +1,22 @@
+"""The folders that the dashboard reads: given on the command line, nothing outside them is opened."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Folders(NamedTuple):
+    """Where stage folders, exported results and running stages lie."""
+
+    artifacts: Path
+    results: Path
+    work: Path
+
+
+def folders() -> Folders:
+    """From `streamlit run dashboards/app.py -- --artifacts DIR --results DIR --work DIR`."""
+    parser = argparse.ArgumentParser(prog="dashboards/app.py")
+    for name in Folders._fields:
+        parser.add_argument(f"--{name}", type=Path, default=Path(name))
+    return Folders(**vars(parser.parse_args(sys.argv[1:])))

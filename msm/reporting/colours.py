@@ -1,0 +1,44 @@
+"""Colours of a heat map: dark to bright in steps that every kind of colour vision tells apart, in grey print too."""
+
+from typing import NamedTuple
+
+STOPS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
+"""The cividis map at ten even places: its lightness rises evenly (Nuñez, Anderton, Renslow 2018)."""
+
+
+class Colour(NamedTuple):
+    """A cell's fill and the text colour that reads well on it, as `#rrggbb`."""
+
+    fill: str
+    text: str
+
+
+def colour(value: float, low: float, high: float) -> Colour:
+    """The colour of a value on a scale from `low` (dark) to `high` (bright); values outside take the end's."""
+    share = (value - low) / (high - low) if high > low else 0.5
+    place = min(max(share, 0.0), 1.0) * (len(STOPS) - 1)
+    below = min(int(place), len(STOPS) - 2)
+    first, second = _channels(STOPS[below]), _channels(STOPS[below + 1])
+    mixed = [round(a + (b - a) * (place - below)) for a, b in zip(first, second, strict=True)]
+    return Colour("#" + "".join(f"{channel:02x}" for channel in mixed), _text_on(mixed))
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours, 1 to 21, as WCAG 2 defines it."""
+    brighter, darker = sorted((_luminance(_channels(first)), _luminance(_channels(second))), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def _text_on(channels: list[int]) -> str:
+    fill = "#" + "".join(f"{channel:02x}" for channel in channels)
+    return max(("#ffffff", "#111111"), key=lambda text: contrast(fill, text))
+
+
+def _channels(text: str) -> list[int]:
+    return [int(text[start : start + 2], 16) for start in (1, 3, 5)]
+
+
+def _luminance(channels: list[int]) -> float:
+    shares = [channel / 255 for channel in channels]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,118 @@
+"""Where a number comes from: the stage folders behind it, and whether they still are what their manifests say.
+
+Paths in manifests are data: only their last two parts, STAGE/ROW, are used, and only below the recipe's folder.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from msm import artifacts
+from msm.errors import BadInput
+from msm.runner import FORMAT
+from msm.stages import FAMILIES
+
+NAME = re.compile(r"[\w+][\w.+-]*")
+
+State = Literal["intact", "changed", "unchecked", "not here", "given"]
+
+
+class Step(NamedTuple):
+    """One stage behind a number."""
+
+    name: str
+    """STAGE/ROW below the recipe's folder; a path as given for an input that no stage made."""
+    manifest: dict[str, Any]
+    """Empty where it is not here."""
+    state: State
+    """`unchecked`: larger than was allowed to be read; `not here`: exported without it; `given`: the user's own."""
+    problems: list[str]
+    """What no longer matches, file by file."""
+
+
+def chain(name: str, root: Path, *, largest: int) -> list[Step]:
+    """Every step behind a stage folder, sources first, itself last.
+
+    Args:
+        name: STAGE/ROW.
+        root: the recipe's folder, such as `artifacts/mini`.
+        largest: bytes of a payload that is read to be checked; 0 checks no bytes.
+    """
+    found: dict[str, Step] = {}
+    _collect(name, root, largest, found)
+    return list(found.values())
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a stage folder, checked for what lineage needs.
+
+    Raises:
+        BadInput: none there, not JSON, of a newer format, or without a needed field.
+    """
+    manifest = artifacts.read_manifest(folder)
+    path = folder / artifacts.MANIFEST
+    if not isinstance(manifest, dict):
+        raise BadInput(f"{path}: expected a JSON object")
+    if not isinstance(manifest.get("format"), int) or manifest["format"] > FORMAT:
+        raise BadInput(f"{path}: format {manifest.get('format')!r}; this version reads format {FORMAT}: update it")
+    for field, kind in {"stage": str, "settings": dict, "inputs": dict, "outputs": dict, "payload": str}.items():
+        if not isinstance(manifest.get(field), kind):
+            raise BadInput(f"{path}: no usable {field!r}")
+    for read, source in manifest["inputs"].items():
+        if not isinstance(source, dict) or not {"path", "checksum"} <= source.keys():
+            raise BadInput(f"{path}: no usable input {read!r}")
+    return manifest
+
+
+def step_name(path: str) -> str:
+    """STAGE/ROW of an input's path; the path itself if no stage wrote it."""
+    parts = Path(path).parts[-2:]
+    is_step = len(parts) == 2 and parts[0] in FAMILIES and NAME.fullmatch(parts[1])
+    return "/".join(parts) if is_step else path
+
+
+def _collect(name: str, root: Path, largest: int, found: dict[str, Step]) -> None:
+    if step_name(name) != name or name.split("/")[0] not in FAMILIES:
+        found[name] = Step(name, {}, "given", [])
+        return
+    folder = root / name
+    if not folder.is_dir():
+        found[name] = Step(name, {}, "not here", [])
+        return
+    try:
+        manifest = read_manifest(folder)
+    except BadInput as error:
+        found[name] = Step(name, {}, "changed", [str(error)])
+        return
+    found[name] = Step(name, {}, "changed", ["reads itself"])
+    problems = []
+    for read, source in manifest["inputs"].items():
+        before = step_name(source["path"])
+        if before not in found:
+            _collect(before, root, largest, found)
+        problems += _other_input(read, source["checksum"], found[before])
+    state, changed = _payload_state(folder / Path(manifest["payload"]).name, manifest["outputs"], largest)
+    problems += changed
+    del found[name]
+    found[name] = Step(name, manifest, "changed" if problems else state, problems)
+
+
+def _other_input(read: str, checksum: str, step: Step) -> list[str]:
+    if not step.manifest or artifacts.checksum(step.manifest["outputs"]) == checksum:
+        return []
+    return [f"{read}: {step.name} is not the one that was read"]
+
+
+def _payload_state(payload: Path, outputs: dict[str, str], largest: int) -> tuple[State, list[str]]:
+    """Compare what lies on disk with what was written; no path out of a manifest is ever opened."""
+    if not payload.is_dir():
+        return "not here", []
+    here = {path.relative_to(payload).as_posix(): path for path in sorted(payload.rglob("*")) if path.is_file()}
+    problems = [f"{file}: missing" for file in sorted(outputs.keys() - here.keys())]
+    problems += [f"{file}: not written by the stage" for file in sorted(here.keys() - outputs.keys())]
+    if sum(path.stat().st_size for path in here.values()) > largest:
+        return "unchecked", problems
+    for file in sorted(here.keys() & outputs.keys()):
+        if artifacts.sha256_of(here[file]) != outputs[file]:
+            problems.append(f"{file}: changed since it was written")
+    return "intact", problems

@@ -1,0 +1,59 @@
+"""Numbers and verdicts as the words that people read; every measure is shown times 100."""
+
+BLANK = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+BENCHMARKS = {
+    "constructed": "Constructed languages",
+    "lareqa": "LAReQA (XQuAD-R)",
+    "mr_tydi": "Mr. TyDi",
+    "xor_retrieve": "XOR-Retrieve",
+    "mewsli_x": "Mewsli-X",
+    "miracl": "MIRACL",
+    "nq": "Natural Questions",
+    "xquad_r": "XQuAD-R",
+    "mlqa_r": "MLQA-R",
+}
+MEASURES = {"map": "mAP", "mrr": "MRR", "ndcg": "nDCG", "recall": "R", "success": "success"}
+POOLS = {
+    "multilingual": "one pool of all languages",
+    "monolingual": "pool of the question's language",
+    "cross-lingual": "pools of the other languages",
+    "english": "English pool",
+}
+
+
+def benchmark(name: str) -> str:
+    """A benchmark as people write it."""
+    return BENCHMARKS.get(name, name)
+
+
+def measure(name: str) -> str:
+    """A measure as people write it, such as `mAP@20`."""
+    kind, at, cutoff = name.partition("@")
+    return MEASURES.get(kind, kind) + at + cutoff
+
+
+def times_100(value: float | None) -> str:
+    """A share times 100 with one decimal; a dash where there is none."""
+    return BLANK if value is None else f"{100 * value:.1f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """`[3.4, 3.8]`; empty without limits."""
+    return "" if low is None or high is None else f"[{times_100(low)}, {times_100(high)}]"
+
+
+def signed(value: float) -> str:
+    """A difference times 100 with its sign; `0.0` has none."""
+    text = f"{100 * value:+.1f}"
+    return text.replace("-", MINUS) if float(text) else "0.0"
+
+
+def signed_interval(low: float, high: float) -> str:
+    """Limits of a difference."""
+    return f"[{signed(low)}, {signed(high)}]"
+
+
+def p_value(value: float) -> str:
+    """`.032`; `< .001` below that."""
+    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
