@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import scipy.stats
+
+from msm.evaluation.statistics import bootstrap, compare, holm, intervals, language_means, randomisation_test
+
+
+@pytest.fixture
+def values() -> np.ndarray:
+    """Questions that are easy or hard in all three languages at once."""
+    rng = np.random.default_rng(1)
+    return np.clip(rng.random((150, 1)) + 0.2 * rng.standard_normal((150, 3)), 0, 1)
+
+
+def test_intervals_equal_scipys(values: np.ndarray) -> None:
+    ours = intervals(bootstrap(values, resamples=20000, seed=1))
+    columns = [*values.T, values.mean(axis=1)]
+    for column, interval in zip(columns, ours, strict=True):
+        theirs = scipy.stats.bootstrap((column,), np.mean, n_resamples=20000, method="percentile", rng=2)
+        assert interval == pytest.approx(tuple(theirs.confidence_interval), abs=0.002)
+
+
+def test_the_mean_over_languages_is_no_surer_than_its_questions(values: np.ndarray) -> None:
+    same = np.repeat(values[:, :1], 3, axis=1)
+    single, *_, mean = intervals(bootstrap(same, resamples=2000, seed=1))
+    assert mean == single
+    apart = np.full((450, 3), np.nan)
+    for language in range(3):
+        apart[150 * language : 150 * (language + 1), language] = same[:, language]
+    *_, mean_of_strangers = intervals(bootstrap(apart, resamples=2000, seed=1))
+    width = single.high - single.low
+    assert mean_of_strangers.high - mean_of_strangers.low == pytest.approx(width / 3**0.5, rel=0.15)
+
+
+def test_languages_count_alike_however_many_questions_they_have() -> None:
+    values = np.array([[1.0, 0.0], [1.0, np.nan], [1.0, np.nan]])
+    assert language_means(values).tolist() == [1, 0, 0.5]
+    assert (bootstrap(values, resamples=50, seed=1)[:, 0] == 1).all()
+
+
+def test_the_randomisation_test_equals_scipys_exact_one() -> None:
+    differences = np.random.default_rng(3).standard_normal((12, 2)) + 0.4
+    ours = randomisation_test(differences, resamples=40000, seed=1)
+    for column, p_value in zip([*differences.T, differences.mean(axis=1)], ours, strict=True):
+        theirs = scipy.stats.permutation_test(
+            (column, np.zeros(12)), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf
+        )
+        assert p_value == pytest.approx(theirs.pvalue, abs=0.012)
+
+
+def test_equal_models_are_never_told_apart_and_clear_differences_always() -> None:
+    same = np.zeros((50, 2))
+    assert randomisation_test(same, resamples=99, seed=1).tolist() == [1, 1, 1]
+    assert randomisation_test(same + 1, resamples=99, seed=1).tolist() == [0.01, 0.01, 0.01]
+
+
+def test_holm_equals_scipys_style_of_rejection() -> None:
+    p_values = np.array([0.01, 0.04, 0.03, 0.005])
+    assert holm(p_values) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.6, 0.7])).tolist() == [1, 1]
+
+
+def test_results_do_not_depend_on_the_size_of_the_parts(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = randomisation_test(values - 0.5, resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
+    monkeypatch.setattr("msm.evaluation.statistics._DRAWS", 1000)
+    parts = randomisation_test(values - 0.5, resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
+    np.testing.assert_array_equal(whole[0], parts[0])
+    np.testing.assert_allclose(whole[1], parts[1], rtol=1e-12)
+
+
+def test_a_comparison_counts_wins_ties_and_losses() -> None:
+    baseline = np.array([[0.5, 0.5], [0.5, 0.5], [0.5, np.nan]])
+    model = np.array([[0.6, 0.5], [0.5, 0.4], [0.9, np.nan]])
+    result = compare(model, baseline, resamples=100, seed=1)
+    assert result.differences == pytest.approx([0.5 / 3, -0.05, (0.5 / 3 - 0.05) / 2])
+    assert (result.wins.tolist(), result.ties.tolist(), result.losses.tolist()) == ([2, 0, 2], [1, 1, 2], [0, 1, 1])
+    assert len(result.intervals) == len(result.p_values) == 3
