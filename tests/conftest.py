@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from msm import recipes, runner
+from msm.execution import Execution
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mirror", default="../shared/data", help="folder with the public files of the sources table")
@@ -15,3 +18,34 @@ def mirror(request: pytest.FixtureRequest) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no public data at {folder}; give --mirror DIR")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stage folders of the tiny recipe up to the start weights: `FAMILY/ROW` below."""
+    root = tmp_path_factory.mktemp("tiny")
+    recipe = recipes.load(Path(__file__).parents[1] / "recipes" / "tiny.yaml")
+    for task in recipes.tasks(recipe, "tiny"):
+        if task.family in {"sources", "documents", "tokenizer", "units", "encoder"}:
+            reads = {name: root / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
+            out = root / Path(task.out).relative_to("artifacts/tiny")
+            runner.run_stage(task.stage, task.settings, reads, out, Execution(work=root / "work" / task.family))
+    return root
+
+
+@pytest.fixture(scope="session")
+def sources(tiny: Path) -> Path:
+    """Payload of the tiny world."""
+    return tiny / "sources" / "world" / "files"
+
+
+@pytest.fixture(scope="session")
+def units(tiny: Path) -> Path:
+    """Token shards of the tiny world."""
+    return tiny / "units" / "ordered" / "shards"
+
+
+@pytest.fixture(scope="session")
+def encoder(tiny: Path) -> Path:
+    """Fresh weights and tokenizer of the tiny world."""
+    return tiny / "encoder" / "ordered-1" / "model"

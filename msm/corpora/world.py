@@ -18,8 +18,8 @@ from msm.corpora.constructed.telling import Sentence, ask, tell
 from msm.execution import Execution
 from msm.settings import World
 
-DOCUMENTS = "files/documents/constructed.jsonl.gz"
-QUESTIONS = "files/questions"
+DOCUMENTS = "documents/constructed.jsonl.gz"
+QUESTIONS = "questions"
 SPLITS = ("train", "dev", "test")
 
 

@@ -46,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(folder: Path) -> dict[str, dict[str, list[str]]]:
     """Language to document id to sentences, in the order of the file."""
     documents: dict[str, dict[str, list[str]]] = {}
-    with gzip.open(folder / "files/documents/constructed.jsonl.gz", "rt", encoding="utf-8") as file:
+    with gzip.open(folder / "documents/constructed.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
             documents.setdefault(row["language"], {})[row["document_id"]] = row["sentences"]
@@ -54,7 +54,7 @@ def told(folder: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def books(folder: Path, split: str) -> dict[str, Any]:
-    paths = sorted((folder / "files/questions" / split).glob("*.json"))
+    paths = sorted((folder / "questions" / split).glob("*.json"))
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 

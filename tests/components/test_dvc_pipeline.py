@@ -1,0 +1,54 @@
+"""`dvc.yaml` is the stage table: in step, resolved by DVC itself to the same commands, stale where it should be."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from components.dvc_pipeline import closure
+from msm import recipes
+from msm.runner import command
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_renderings_are_in_step() -> None:
+    subprocess.run([sys.executable, "-m", "components.render", "--check"], cwd=ROOT, check=True)
+
+
+def test_dvc_resolves_the_table_to_the_same_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    tasks = {task.out: task for task in recipes.tasks(recipes.load(Path("params.yaml")), "params.yaml")}
+    stages = {str(stage.outs[0]): stage for stage in Repo().index.stages}
+    assert stages.keys() == tasks.keys()
+    for out, task in tasks.items():
+        reads = {name: Path(path) for name, path in task.reads.items()}
+        expected = _flags(command(task.stage, task.settings, reads, Path(out)))
+        found = _flags(shlex.split(stages[out].cmd))
+        for name in ("--mirror", "--stop_with_parent"):
+            found.pop(name, None)
+        assert found.keys() == expected.keys(), out
+        for flag, value in found.items():
+            assert value == expected[flag] or float(value) == float(expected[flag]), (out, flag)
+
+
+def _flags(words: list[str]) -> dict[str, str]:
+    """Flag to value, a later one winning; the stage's name under ''."""
+    assert words[:2] == ["msm", "run"]
+    flags = {"": words[2]}
+    for place, word in enumerate(words):
+        if word.startswith("--"):
+            following = words[place + 1] if place + 1 < len(words) else ""
+            flags[word] = "" if following.startswith("--") else following
+    return flags
+
+
+def test_code_dependencies_are_the_import_closure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    pretraining = closure("msm.pretraining.train")
+    assert {"msm/losses.py", "msm/pretraining/model.py", "msm/training.py", "msm/corpora/shards.py"} <= set(pretraining)
+    assert not any("evaluation" in file or "settings" in file for file in pretraining)
+    assert "msm/losses.py" not in closure("msm.evaluation.stage")
