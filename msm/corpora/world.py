@@ -14,7 +14,7 @@ from tqdm import tqdm
 from msm.artifacts import write_json, write_json_lines
 from msm.corpora.constructed.facts import Story, families, stories
 from msm.corpora.constructed.languages import Language, common_words, languages
-from msm.corpora.constructed.telling import Sentence, ask, tell
+from msm.corpora.constructed.telling import Sentence, ask, tell, verb_words
 from msm.execution import Execution
 from msm.settings import World
 
@@ -78,8 +78,9 @@ def documents(told: list[Story], tongues: list[Language], settings: World) -> It
             rng = _voice(settings.seed, story, language)
             sentences: list[str] = []
             for clause, wanted in zip(story.clauses, focus, strict=True):
-                sentences += [ask(clause, wanted, story.hero, language, rng)] if wanted else []
-                sentences.append(tell(clause, language, rng).text)
+                said, asked_with = verb_words(clause, language, rng)
+                sentences += [ask(clause, wanted, story.hero, asked_with, language)] if wanted else []
+                sentences.append(tell(clause, said, language).text)
             yield {"document_id": story.document_id, "language": language.code, "sentences": sentences}
 
 
@@ -102,7 +103,8 @@ def question_book(asked: list[Story], language: Language, seed: int) -> dict[str
 
 def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
     rng = _voice(seed, story, language)
-    sentences = [tell(clause, language, rng) for clause in story.clauses]
+    verbs = [verb_words(clause, language, rng) for clause in story.clauses]
+    sentences = [tell(clause, said, language) for clause, (said, _) in zip(story.clauses, verbs, strict=True)]
     breaks = _breaks(sentences)
     choice = random.Random(f"{seed} {story.document_id} asked")
     qas: list[dict[str, Any]] = []
@@ -112,7 +114,7 @@ def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
         qas.append(
             {
                 "id": f"{story.document_id}-{number:02d}",
-                "question": ask(clause, focus, story.hero, language, rng),
+                "question": ask(clause, focus, story.hero, verbs[number][1], language),
                 "answers": [{"text": sentence.text[first:last], "answer_start": breaks[number][0] + first}],
             }
         )

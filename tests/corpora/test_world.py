@@ -163,11 +163,10 @@ def test_no_word_has_two_meanings() -> None:
 
 def test_languages_order_subject_verb_and_object_in_their_own_way() -> None:
     clause = Clause("verb:learn", {"subject": Phrase(("given:1",)), "object": Phrase(("trade:smith",))}, ("object",))
-    rng = world.random.Random(1)
     orders = []
     for tongue in languages(6, families=100, common_share=0.5, synonyms=1, seed=1):
         letters = {tongue.words[word][0]: letter for word, letter in (("given:1", "S"), ("trade:smith", "O"))}
-        orders.append("".join(letters.get(word, "V") for word in tell(clause, tongue, rng).text.rstrip(".").split()))
+        orders.append("".join(letters.get(word, word) for word in tell(clause, "V", tongue).text.rstrip(".").split()))
     assert orders == ["SVO", "SOV", "VSO", "VOS", "OVS", "OSV"]
 
 
@@ -176,9 +175,9 @@ def test_a_question_leaves_out_what_it_asks_for() -> None:
     phrases = {"subject": Phrase(hero[:1]), "object": Phrase(("trade:smith",)), "company": Phrase(("given:7",))}
     clause = Clause("verb:learn", phrases, ("object",))
     for tongue in languages(6, families=100, common_share=0.5, synonyms=1, seed=1):
-        asked = meanings(ask(clause, "object", hero, tongue, world.random.Random(1)), tongue)
+        asked = meanings(ask(clause, "object", hero, tongue.words["verb:learn"][0], tongue), tongue)
         assert asked == Counter(["what", *hero, "verb:learn"])
-        asked = meanings(ask(clause, "company", hero, tongue, world.random.Random(1)), tongue)
+        asked = meanings(ask(clause, "company", hero, tongue.words["verb:learn"][0], tongue), tongue)
         assert asked == Counter(["who", *hero, "verb:learn", "trade:smith"])
 
 
@@ -195,6 +194,19 @@ def test_sentence_breaks_tile_the_context_and_hold_the_answers(made: Path, split
                 assert context[start:end] == answer["text"]
                 assert sum(first <= start and end <= last for first, last in breaks) == 1
                 assert answer["text"] not in qa["question"].rstrip("?").split()
+
+
+@pytest.mark.parametrize("synonyms", [1, 3])
+def test_a_question_has_another_word_for_the_verb_if_there_is_one(synonyms: int, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, synonyms=synonyms)
+    build(settings, tmp_path / "out")
+    tongue = world.world_languages(settings)[1]
+    verbs = {word for meaning, words in tongue.words.items() if meaning.startswith("verb:") for word in words}
+    for paragraph in paragraphs(books(tmp_path / "out", "test")["qab"]):
+        for qa, sentence in zip(paragraph["qas"], paragraph["sentences"], strict=True):
+            said, asked = (verbs & set(text.rstrip(".?").split()) for text in (sentence, qa["question"]))
+            assert len(said) == len(asked) == 1
+            assert (said == asked) == (synonyms == 1)
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -26,24 +26,31 @@ class Sentence(NamedTuple):
     """First and last character, exclusive, of the bare thing named in each role, and of `number`."""
 
 
-def tell(clause: Clause, language: Language, rng: random.Random) -> Sentence:
+def verb_words(clause: Clause, language: Language, rng: random.Random) -> tuple[str, str]:
+    """A word for the verb of a sentence and one for that of its question: different ones if there are several."""
+    words = language.words[clause.verb]
+    said, asked = rng.sample(words, 2) if len(words) > 1 else (words[0], words[0])
+    return said, asked
+
+
+def tell(clause: Clause, verb: str, language: Language) -> Sentence:
     """The sentence that says a clause.
 
     Args:
         clause: the meaning.
-        language: gives words and their order.
-        rng: picks among words of one meaning.
+        verb: the word for its verb.
+        language: gives the other words and their order.
     """
     words: list[tuple[str, str]] = []
     for role in language.grammar.order:
         if role == "verb":
-            words.append(("", rng.choice(language.words[clause.verb])))
+            words.append(("", verb))
         elif role in clause.phrases:
             words += _phrase(role, clause.phrases[role], language)
     return _join(words, ".")
 
 
-def ask(clause: Clause, focus: str, hero: tuple[str, ...], language: Language, rng: random.Random) -> str:
+def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: Language) -> str:
     """The question that a clause answers.
 
     The hero is called by the full name; place, company and time are left out unless asked for.
@@ -52,15 +59,15 @@ def ask(clause: Clause, focus: str, hero: tuple[str, ...], language: Language, r
         clause: the meaning of the answer's sentence.
         focus: what is asked for, one of `clause.asks`.
         hero: given name and family name.
-        language: gives words and their order.
-        rng: picks among words of one meaning.
+        verb: the word for its verb.
+        language: gives the other words and their order.
     """
     asked = "object" if focus == "number" else focus
     question = language.words[_question_word(clause, focus)][0]
     words = [question] if language.grammar.question_first else []
     for role in language.grammar.order:
         if role == "verb":
-            words.append(rng.choice(language.words[clause.verb]))
+            words.append(verb)
         elif role == asked:
             words += [] if language.grammar.question_first else [question]
             words += _rest(clause.phrases[role], focus, hero, language)
