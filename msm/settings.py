@@ -334,6 +334,8 @@ class Report(Settings):
 
     recipe: str
     """Name of the recipe."""
+    controls: str
+    """Models that every other one is compared with, with commas; the floor first, such as `untrained, mlm`."""
     bootstrap: Annotated[int, Between(100)]
     """Resamples of the intervals."""
     seed: Count
