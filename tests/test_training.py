@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -147,10 +148,19 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogC
     assert "damaged" in caplog.text
 
 
-def test_a_checkpoint_that_cannot_be_written_keeps_the_last_good_one(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     checkpoints.save(tmp_path, 1, {"step": 1})
-    with pytest.raises(BadInput, match="step-000000001"):
-        checkpoints.save(tmp_path, 2, {"step": 2, "unpicklable": lambda: None})
+    # A limit on the size of files fails a write the way a full disk does.
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, unlimited[1]))
+    try:
+        with pytest.raises(BadInput, match="cannot write the checkpoint.*step-000000001"):
+            checkpoints.save(tmp_path, 2, {"step": 2, "weight": torch.ones(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        signal.signal(signal.SIGXFSZ, handler)
     state = checkpoints.load(tmp_path)
     assert state is not None
     assert state["step"] == 1
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".pt", ".sha256"]

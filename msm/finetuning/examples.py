@@ -6,7 +6,6 @@ The positive is the sentence in which the answer starts, with its paragraph as c
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,22 +67,26 @@ def _squad(path: Path, language: str) -> Iterator[Example]:
 def _qed(path: Path, language: str) -> Iterator[Example]:
     for number, row in read_json_lines(path):
         try:
-            text, starts, spans = row["paragraph_text"], row["sentence_starts"], row["answer_spans"]
             query = Query(str(row["example_id"]), language, row["question_text"])
-        except KeyError as error:
-            raise bad_line(path, number, f"no field {error}") from error
-        # A few published rows have no span, or a negative one: nothing says which sentence answers.
-        if spans and starts and 0 <= spans[0][0] < len(text):
-            yield Example(query, _qed_passage(row, text, starts, spans[0][0], language), [])
+            answer = _answer_start(row)
+            # Some rows have an offset outside the text or no sentence offsets: nothing says which sentence answers.
+            if 0 <= answer < len(row["paragraph_text"]) and row["sentence_starts"]:
+                yield Example(query, _qed_passage(row, answer, language), [])
+        except (KeyError, IndexError, TypeError) as error:
+            raise bad_line(path, number, f"not a QED record: {error!r}") from error
 
 
-def _qed_passage(row: dict[str, Any], text: str, starts: list[int], answer: int, language: str) -> Passage:
-    bounds = list(pairwise([*starts, len(text)]))
+def _answer_start(row: dict[str, Any]) -> int:
+    """Of the first answer; the published development file nests it, the compact training file does not."""
+    return row["answer_spans"][0][0] if "answer_spans" in row else row["original_nq_answers"][0][0]["start"]
+
+
+def _qed_passage(row: dict[str, Any], answer: int, language: str) -> Passage:
+    text, starts = row["paragraph_text"], row["sentence_starts"]
     number = max(0, bisect_right(starts, answer) - 1)
-    start, end = bounds[number]
+    start, end = (*starts, len(text))[number : number + 2]
     paragraph = hashlib.sha256(text.encode()).hexdigest()[:16]
-    title = str(row.get("title_text", ""))
-    return Passage(f"{paragraph}/{number}", language, text[start:end].strip(), title, text)
+    return Passage(f"{paragraph}/{number}", language, text[start:end].strip(), str(row.get("title_text", "")), text)
 
 
 def _sentence_pairs(source: Path, target: Path, language: str) -> Iterator[Example]:
