@@ -62,7 +62,6 @@ class Plan:
     clip: float
     """Largest gradient norm; 0 for none."""
     checkpoint_steps: int
-    seed: int
 
     def rate(self, step: int) -> float:
         """Learning rate of the update number `step`, from 0: linear warm-up, then linear decay to 0."""
@@ -81,6 +80,11 @@ def pick_device(name: str) -> torch.device:
         torch.cuda.set_device(index)
         return torch.device("cuda", index)
     return torch.device(name)
+
+
+def seed_torch(*parts: int) -> None:
+    """Make dropout a function of its place in training: the same after resuming, and on any number of processes."""
+    torch.manual_seed(int(np.random.SeedSequence(parts).generate_state(1)[0]))
 
 
 def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
@@ -134,8 +138,6 @@ def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
 
 
 def _update(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int, work: Path) -> dict[str, float]:
-    # Dropout and masks depend on (seed, step, process) only: a resumed run draws what the whole one drew.
-    torch.manual_seed(int(np.random.SeedSequence((plan.seed, step, distributed.rank())).generate_state(1)[0]))
     for group in optimizer.param_groups:
         group["lr"] = plan.rate(step)
     optimizer.zero_grad(set_to_none=True)

@@ -27,7 +27,7 @@ def test_controls_are_part_of_every_recipe() -> None:
     for path in sorted((ROOT / "recipes").glob("*.yaml")):
         tasks = recipes.tasks(recipes.load(path), path.name)
         objectives = {getattr(task.settings, "objective", None) for task in tasks}
-        starts = {task.reads["start"].split("/")[2] for task in tasks if task.stage == "finetune"}
+        starts = {task.reads["weights"].split("/")[2] for task in tasks if task.stage == "finetune"}
         assert {"msm", "mlm"} <= objectives, path.name
         assert "encoder" in starts, f"{path.name}: no untrained encoder with the same fine-tuning"
 

@@ -82,7 +82,7 @@ def test_a_missing_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path: Path) -> None:
     from tests.test_training import SETTINGS as PRETRAIN
 
-    words = [sys.executable, "-m", "msm", "run", "pretrain", "--units", str(units), "--start", str(encoder)]
+    words = [sys.executable, "-m", "msm", "run", "pretrain", "--units", str(units), "--weights", str(encoder)]
     for name, value in (PRETRAIN | {"steps": 100_000}).items():
         words += [f"--{name}", str(value)]
     words += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"), "--stop_with_parent"]

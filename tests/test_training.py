@@ -55,7 +55,7 @@ def start(
 ) -> subprocess.Popen[str]:
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
     words = [sys.executable, "-m", *(torchrun if processes > 1 else []), "msm", "run", "pretrain"]
-    words += ["--units", str(units), "--start", str(encoder)]
+    words += ["--units", str(units), "--weights", str(encoder)]
     for name, value in (SETTINGS | changes).items():
         words += [f"--{name}", str(value)]
     words += ["--out", str(out), "--work", str(out.with_name("work-" + out.name)), "--device", "cpu"]
@@ -123,8 +123,7 @@ def test_sigterm_checkpoints_and_exits_with_its_own_code(
 
 
 def test_two_processes_give_the_losses_of_one(units: Path, encoder: Path, tmp_path: Path) -> None:
-    # Without dropout: its masks are drawn by each process.
-    changes = {"steps": 6, "document_dropout": 0.0}
+    changes = {"steps": 6}
     one, two = tmp_path / "one", tmp_path / "two"
     finish(start(units, encoder, one, **changes))
     finish(start(units, encoder, two, processes=2, **changes))

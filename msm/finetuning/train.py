@@ -23,7 +23,7 @@ from msm.packing import pack
 from msm.records import Example
 from msm.retrieval.encode import TextEncoder, TextModel, Usage, load_text_model, write_usage
 from msm.settings import Finetune, listed
-from msm.training import Plan, pick_device, train
+from msm.training import Plan, pick_device, seed_torch, train
 
 DEV_POOL = 1000
 """Most dev passages that a dev question is ranked against."""
@@ -78,6 +78,7 @@ class FinetuneTask:
 
     def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
         """The loss of the whole batch; see `msm.training.Task`."""
+        seed_torch(self.settings.seed, step)
         batch = self.batches.batch(step)
         text = self.model.text
         ids = text.query_ids([example.query.text for example in batch])
@@ -129,13 +130,13 @@ def _different(examples: list[Example]) -> list[Example]:
     return list({example.positive.passage_id: example for example in reversed(examples)}.values())[::-1]
 
 
-def run(settings: Finetune, *, sources: Path, start: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, execution: Execution) -> dict[str, Any]:
     """Fine-tune and write a Hugging Face folder that says how it is used.
 
     Args:
         settings: of the stage.
         sources: folder with the training files.
-        start: folder of the start weights and their tokenizer.
+        weights: folder of the start weights and their tokenizer.
         out: payload folder.
         execution: device and scratch folder.
 
@@ -149,7 +150,7 @@ def run(settings: Finetune, *, sources: Path, start: Path, out: Path, execution:
     examples = read_examples(sources, listed(settings.examples), settings.language)
     dev = read_examples(sources, listed(settings.dev_examples), settings.language)
     torch.manual_seed(settings.seed)
-    model = BiEncoder(load_text_model(start, _usage(settings, start)), settings)
+    model = BiEncoder(load_text_model(weights, _usage(settings, weights)), settings)
     best = execution.work / BEST
     task = FinetuneTask(model, examples, dev, settings, device, best)
     untrained = dev_mrr(model.text, dev, device, settings.precision)
@@ -165,8 +166,8 @@ def run(settings: Finetune, *, sources: Path, start: Path, out: Path, execution:
     return facts | {"examples": len(examples), "dev_mrr_before": untrained, "dev_mrr": final, "scale": model.scale.item()}
 
 
-def _usage(settings: Finetune, start: Path) -> Usage:
-    positions = load_bare(start).config.max_position_embeddings
+def _usage(settings: Finetune, weights: Path) -> Usage:
+    positions = load_bare(weights).config.max_position_embeddings
     longest = max(settings.query_tokens, settings.passage_tokens)
     if longest + 2 > positions:
         raise BadInput(f"query_tokens and passage_tokens must fit the encoder's {positions - 2} positions, got {longest}")
@@ -191,5 +192,4 @@ def _plan(settings: Finetune) -> Plan:
         weight_decay=settings.weight_decay,
         clip=settings.clip,
         checkpoint_steps=settings.checkpoint_steps,
-        seed=settings.seed,
     )

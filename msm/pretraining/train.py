@@ -25,7 +25,7 @@ from msm.packing import Packed, pack
 from msm.pretraining.batches import Batches, UnitBatch
 from msm.pretraining.model import DocumentEncoder, heads
 from msm.settings import Pretrain
-from msm.training import Plan, pick_device, train
+from msm.training import Plan, pick_device, seed_torch, train
 
 
 class MaskedSentenceModel(nn.Module):
@@ -79,6 +79,7 @@ class PretrainTask:
         """One loss a softmax; see `msm.training.Task`."""
         each = self.batches.micro_batches // distributed.world_size()
         for micro in range(distributed.rank() * each, (distributed.rank() + 1) * each):
+            seed_torch(self.settings.seed, step, micro)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
                 loss, numbers, tokens = self._micro_loss(step, micro)
             share = 1 / self.batches.micro_batches
@@ -172,13 +173,13 @@ def _joined(first: Packed, second: Packed) -> Packed:
     )
 
 
-def run(settings: Pretrain, *, units: Path, start: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution: Execution) -> dict[str, Any]:
     """Pre-train and write an ordinary Hugging Face folder.
 
     Args:
         settings: of the stage.
         units: folder of token shards.
-        start: folder of the start weights and their tokenizer.
+        weights: folder of the start weights and their tokenizer.
         out: payload folder.
         execution: device and scratch folder.
 
@@ -191,13 +192,13 @@ def run(settings: Pretrain, *, units: Path, start: Path, out: Path, execution: E
     device = pick_device(execution.device)
     distributed.start(device)
     shards = read_units(units)
-    model = MaskedSentenceModel(start, settings, shards.index.document_units)
+    model = MaskedSentenceModel(weights, settings, shards.index.document_units)
     _check(settings, shards, model)
     task = PretrainTask(model, Batches(shards, settings), settings, device)
     facts = train(task, _plan(settings), execution.work)
     if distributed.rank() == 0:
         model.masked.save_pretrained(out)
-        AutoTokenizer.from_pretrained(start).save_pretrained(out)
+        AutoTokenizer.from_pretrained(weights).save_pretrained(out)
     return facts
 
 
@@ -212,7 +213,6 @@ def _plan(settings: Pretrain) -> Plan:
         weight_decay=settings.weight_decay,
         clip=settings.clip,
         checkpoint_steps=settings.checkpoint_steps,
-        seed=settings.seed,
     )
 
 

@@ -1,0 +1,91 @@
+"""Both engines against each other and against the tokenizer that users load."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from msm.corpora.subwords import (
+    SENTENCEPIECE_MODEL,
+    Engine,
+    HuggingFace,
+    SentencePiece,
+    fastest_engine,
+    normal,
+    special_tokens,
+)
+from msm.errors import BadInput
+
+
+def ids(engine: Engine, sentences: list[str]) -> list[list[int]]:
+    flat, lengths = engine.encode(sentences)
+    assert len(flat) == lengths.sum()
+    return [part.tolist() for part in np.split(flat, np.cumsum(lengths)[:-1])]
+
+
+def test_ids_equal_those_of_the_loaded_tokenizer_for_every_public_text(public_tokenizer: Path, mirror: Path) -> None:
+    """20 sentences of each of 121 languages, most of them never seen in training."""
+    taken: dict[str, list[str]] = {}
+    with gzip.open(mirror / "documents" / "ntrex128.jsonl.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            document = json.loads(line)
+            found = taken.setdefault(document["language"], [])
+            found += document["sentences"][: 20 - len(found)]
+    texts = [text for found in taken.values() for text in found]
+    assert len(texts) == 20 * 121
+    expected = AutoTokenizer.from_pretrained(public_tokenizer)(texts, add_special_tokens=False).input_ids
+    assert ids(SentencePiece(public_tokenizer), texts) == expected
+    assert ids(HuggingFace(public_tokenizer), texts) == expected
+
+
+def test_engines_agree_on_every_character(public_tokenizer: Path) -> None:
+    characters = [chr(code) for code in range(0x30000) if not 0xD800 <= code < 0xE000]
+    texts = [f"the{character}and {character}" for character in characters if not "㐀" <= character <= "힣"]
+    assert ids(SentencePiece(public_tokenizer), texts) == ids(HuggingFace(public_tokenizer), texts)
+
+
+def test_engines_agree_where_several_segmentations_are_best(invented_tokenizer: Path) -> None:
+    texts = [part * count for part in ("ka", "k", ".", "ka te", "山川") for count in range(1, 40)]
+    assert ids(SentencePiece(invented_tokenizer), texts) == ids(HuggingFace(invented_tokenizer), texts)
+
+
+@pytest.mark.parametrize("engine", [SentencePiece, HuggingFace])
+def test_text_never_gives_special_tokens(
+    invented_tokenizer: Path, engine: type[SentencePiece] | type[HuggingFace]
+) -> None:
+    spelled, blank = ids(engine(invented_tokenizer), ["ka<s>te </s> <mask>mi<pad>", "ka te mi"])
+    assert spelled == blank
+    assert ids(engine(invented_tokenizer), ["", "\u200b \x07"]) == [[], []]
+
+
+def test_blanks_of_all_kinds_are_one_space() -> None:
+    assert normal("\ufeff a\u00a0\t b\u200b\u3000c\u2581d\n ") == "a b c d"
+    assert normal("ﬁ №１") == "fi No1"
+
+
+def test_fastest_engine_must_agree_on_the_sample(invented_tokenizer: Path, tmp_path: Path) -> None:
+    sample = ["ka te mi lo", "щи бо"]
+    assert fastest_engine(invented_tokenizer, sample) == "sentencepiece"
+    other = shutil.copytree(invented_tokenizer, tmp_path / "other")
+    text = (other / "tokenizer.json").read_text(encoding="utf-8")
+    (other / "tokenizer.json").write_text(text.replace('"NFKC"', '"Lowercase"'), encoding="utf-8")
+    assert fastest_engine(other, sample) == "sentencepiece"
+    assert fastest_engine(other, [*sample, "KA TE"]) == "tokenizers"
+    (other / SENTENCEPIECE_MODEL).unlink()
+    assert fastest_engine(other, sample) == "tokenizers"
+
+
+def test_missing_special_token_is_named(invented_tokenizer: Path, tmp_path: Path) -> None:
+    assert special_tokens(invented_tokenizer) == (0, 1, 2, 3, 299)
+    other = shutil.copytree(invented_tokenizer, tmp_path / "other")
+    config = json.loads((other / "tokenizer_config.json").read_text())
+    del config["mask_token"]
+    (other / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="the tokenizer has no mask_token"):
+        special_tokens(other)
+    with pytest.raises(BadInput, match=r"no tokenizer\.json"):
+        special_tokens(tmp_path)

@@ -1,0 +1,135 @@
+"""A recipe's folders as its stages leave them, with invented scores: real formats, written in a second."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from msm import artifacts
+from msm.evaluation.per_query import SCHEMA, write_per_query
+from msm.evaluation.scores import averages, chance_rows, score_rows
+from msm.settings import Report
+
+LANGUAGES = ("ar", "de", "en", "th")
+SETTINGS = Report(recipe="demo", controls="untrained, mlm", bootstrap=200, seed=1)
+MODELS: Mapping[str, Sequence[int]] = {"untrained": [1, 2], "bm25-words": [0], "mlm": [1, 2], "msm": [1, 2]}
+SKILL = {"untrained": 0.1, "bm25-words": 0.2, "mlm": 0.3, "msm": 0.45}
+QUESTIONS = 60
+FLOOR = 0.02
+
+
+def write_recipe(
+    root: Path,
+    *,
+    benchmark: str = "lareqa",
+    models: Mapping[str, Sequence[int]] = MODELS,
+    skill: Mapping[str, float] = SKILL,
+    languages: Sequence[str] = LANGUAGES,
+) -> Path:
+    """Fill `root`, such as `artifacts/demo`, with the folders of a benchmark and all that leads to them."""
+    world = write_step(root, "sources/world", {}, {"questions.txt": "?"})
+    for model, seeds in models.items():
+        for seed in seeds:
+            row = f"{benchmark}-{model}" if model.startswith("bm25") else f"{benchmark}-{model}-{seed}"
+            if model.startswith("bm25"):
+                run = write_step(root, f"lexical/{row}", {"sources": world}, {"multilingual.trec.gz": row})
+            else:
+                start = write_step(root, f"pretrain/{model}-{seed}", {}, {"model.safetensors": row}, log=True)
+                tuned = write_step(
+                    root, f"finetune/{row}", {"sources": world, "start": start}, {"model.safetensors": row}, log=True
+                )
+                run = write_step(root, f"retrieve/{row}", {"sources": world, "model": tuned}, {"run.gz": row})
+            write_scores(root, row, {"sources": world, "run": run}, benchmark, model, seed, skill[model], languages)
+    return root
+
+
+def write_scores(
+    root: Path,
+    row: str,
+    inputs: Mapping[str, Path],
+    benchmark: str,
+    model: str,
+    seed: int,
+    skill: float,
+    languages: Sequence[str],
+) -> None:
+    """One score folder; with the same seed, two models differ by their skill alone."""
+    folder = root / "score" / row
+    payload = folder / "scores"
+    payload.mkdir(parents=True)
+    rows = per_query(seed, skill, languages)
+    write_per_query(payload / "per_query.parquet", rows)
+    facts = {"benchmark": benchmark, "split": "test", "setting": "zero-shot", "model": model, "seed": seed}
+    facts["protocol"] = "lareqa; ties trec"
+    runs = {language: "0" * 64 for language in (None, *languages)}
+    artifacts.write_json_lines(payload / "scores.jsonl", score_rows(averages(rows), facts, runs))
+    artifacts.write_json_lines(payload / "chance.jsonl", chance_rows(averages(rows), facts))
+    write_manifest(folder, "score", "scores", inputs)
+
+
+def per_query(seed: int, skill: float, languages: Sequence[str]) -> pa.Table:
+    """Values that depend on the question, the language and the skill; the pool of one language is easier."""
+    rng = np.random.default_rng(seed)
+    hardness = rng.uniform(size=QUESTIONS)
+    rows = []
+    for asked in languages:
+        for candidates in (None, *languages):
+            ease = 1.0 if candidates is None else 1.4 if candidates == asked else 0.8
+            values = np.clip(skill * ease * 2 * hardness + rng.normal(0, 0.05, QUESTIONS), 0, 1)
+            rows += [
+                {
+                    "query_id": f"{asked}-{question}",
+                    "question_id": f"{question:03}",
+                    "query_language": asked,
+                    "candidate_language": candidates,
+                    "measure": "map@20",
+                    "value": value,
+                    "tied": False,
+                    "chance": FLOOR,
+                }
+                for question, value in enumerate(values)
+            ]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def write_step(
+    root: Path, name: str, inputs: Mapping[str, Path], files: Mapping[str, str], *, log: bool = False
+) -> Path:
+    """A finished stage folder; one that is there already is left."""
+    folder = root / name
+    if not folder.is_dir():
+        payload = folder / "payload"
+        payload.mkdir(parents=True)
+        for file, content in files.items():
+            (payload / file).write_text(content)
+        if log:
+            lines = [{"step": step, "loss": 4 / step, "tokens_per_second": 900} for step in range(1, 51)]
+            (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_manifest(folder, name.split("/")[0], "payload", inputs)
+    return folder
+
+
+def write_manifest(folder: Path, stage: str, payload: str, inputs: Mapping[str, Path]) -> None:
+    """What the runner writes beside a payload."""
+    paths = {name: f"artifacts/demo/{path.parent.name}/{path.name}" for name, path in inputs.items()}
+    manifest: dict[str, Any] = {
+        "format": 1,
+        "stage": stage,
+        "identity": "1" * 64,
+        "settings": {"seed": 1},
+        "inputs": {
+            name: {"path": paths[name], "checksum": artifacts.payload_checksum(path)} for name, path in inputs.items()
+        },
+        "outputs": artifacts.checksums(folder / payload),
+        "payload": payload,
+        "facts": {},
+        "command": f"msm run {stage} --seed 1 --out artifacts/demo/{folder.parent.name}/{folder.name}",
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "versions": {"python": "3.11"},
+        "device": "x86_64 CPU, 2 cores",
+        "seconds": 1.5,
+    }
+    artifacts.write_json(folder / "manifest.json", manifest)
