@@ -129,7 +129,7 @@ class World(Settings):
     common_share: Share
     """Share of the names and numbers, of each kind, that all languages write alike; each has own words for the rest."""
     synonyms: Positive
-    """Words for each verb; each time one is drawn."""
+    """Words for each verb; a sentence and its question use different ones if there are several."""
     asked_share: Share
     """Share of the sentences of pre-training documents that their question goes before."""
     seed: Count

@@ -29,8 +29,8 @@ class Sentence(NamedTuple):
 def verb_words(clause: Clause, language: Language, rng: random.Random) -> tuple[str, str]:
     """A word for the verb of a sentence and one for that of its question: different ones if there are several."""
     words = language.words[clause.verb]
-    said, asked = rng.sample(words, 2) if len(words) > 1 else (words[0], words[0])
-    return said, asked
+    said = rng.choice(words)
+    return said, rng.choice([word for word in words if word != said] or words)
 
 
 def tell(clause: Clause, verb: str, language: Language) -> Sentence:
