@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from msm.artifacts import open_text, read_json_lines
 from msm.corpora.sentences import split
-from msm.errors import BadInput
+from msm.errors import BadInput, bad_line
 from msm.execution import Execution
 from msm.records import Document
 from msm.settings import Documents, listed
@@ -179,6 +179,39 @@ def read(collection: Path) -> Iterator[Source]:
         yield from _read_json_lines(path)
     for path in texts:
         yield _read_text(path)
+
+
+def document_files(folder: Path) -> list[Path]:
+    """The files that this stage has written, one a language.
+
+    Raises:
+        BadInput: there is none.
+    """
+    paths = sorted(folder.glob("*.jsonl"))
+    if not paths:
+        raise BadInput(f"{folder}: holds no LANGUAGE.jsonl; run the stage documents first")
+    return paths
+
+
+def read_documents(path: Path, start: int = 0, stop: int | None = None) -> Iterator[Document]:
+    """The documents of a file that this stage has written.
+
+    Args:
+        path: of the file.
+        start: byte at which the first line to read begins.
+        stop: byte at which reading ends; the end of the file if not given.
+
+    Raises:
+        BadInput: a line that is not such a document.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        while (stop is None or file.tell() < stop) and (line := file.readline()):
+            try:
+                yield Document(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                before = path.read_bytes()[: file.tell() - len(line)]
+                raise bad_line(path, before.count(b"\n") + 1, f"not a document: {error}") from error
 
 
 def _read_text(path: Path) -> Source:

@@ -32,7 +32,7 @@ def pack(offsets: Sequence[int] | NDArray[np.int64], limit: int, first: int, las
     return starts
 
 
-def runs(units: int, longest: int, shortest: int) -> list[tuple[int, int]]:
+def split_runs(units: int, longest: int, shortest: int) -> list[tuple[int, int]]:
     """First unit and the one after the last of every run that a document of so many units gives.
 
     Runs are consecutive and of exactly `longest` units; what remains is kept if it has `shortest` units, else dropped.

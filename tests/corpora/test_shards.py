@@ -1,3 +1,4 @@
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
             (TWO, "two", [0, 7, 12], [[0, 2, 0]]),
         ):
             starts = np.cumsum([0, *map(len, document)])[:-1]
-            tokens = np.array(sum(document, []), np.uint16)
+            tokens = np.array(list(chain.from_iterable(document)), np.uint16)
             writer.append(tokens, starts, np.array(units), np.array(runs), [name])
     sizes = {"unit_tokens": 8, "document_units": 2, "min_units": 1}
     special = {"begin": BEGIN, "pad": 1, "end": END, "unknown": 3, "mask": 999}
@@ -80,7 +81,8 @@ def test_ids_stay_on_disk_and_are_as_narrow_as_the_vocabulary_allows(units: Unit
     assert isinstance(tokens, np.memmap)
     assert tokens.dtype == np.uint16
     with ShardWriter(tmp_path, "yy", 250_002) as writer:
-        writer.append(np.array([250_001], np.uint32), *(np.zeros(1, np.int64),) * 2, np.zeros((0, 3), np.int64), ["d"])
+        start = np.zeros(1, np.int64)
+        writer.append(np.array([250_001], np.uint32), start, start, np.zeros((0, 3), np.int64), ["d"])
     assert np.load(tmp_path / "yy.tokens.npy").tolist() == [250_001]
     assert np.load(tmp_path / "yy.runs.npy").shape == (0, 3)
 

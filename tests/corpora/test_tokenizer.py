@@ -101,7 +101,7 @@ def test_bad_settings_are_one_clear_line(
 def test_bad_folders_are_one_clear_line(invented: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(BadInput, match="name: cannot load '.*empty'"):
+    with pytest.raises(BadInput, match=r"name: cannot load '.*empty'"):
         run(invented, tmp_path / "one", name=str(empty))
     with pytest.raises(BadInput, match=r"empty: holds no LANGUAGE\.jsonl"):
         run(empty, tmp_path / "two")

@@ -1,6 +1,7 @@
 """The unit builder against the protocol's cases and against a slow one that follows its words."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from msm.corpora.shards import Units, read_units
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.settings import Units as Settings
-from tests.corpora.conftest import write_documents
 
 BEGIN, END = 0, 2
+Write = Callable[[Path, list[dict[str, Any]]], None]
 
 
 def run(documents: Path, tokenizer: Path, out: Path, settings: Settings, processes: int = 1) -> dict[str, Any]:
@@ -49,12 +50,12 @@ def slow_runs(path: Path, tokenizer: Path, settings: Settings) -> list[tuple[str
     return result
 
 
-def test_seventy_units_give_two_documents_and_drop_six(invented_tokenizer: Path, tmp_path: Path) -> None:
+def test_seventy_units_give_two_documents_and_drop_six(
+    invented_tokenizer: Path, tmp_path: Path, write_documents: Write
+) -> None:
     sentence = "ka te mi lo su."
     ids = AutoTokenizer.from_pretrained(invented_tokenizer)(sentence).input_ids
-    rows: list[dict[str, object]] = [
-        {"language": "aa", "document_id": f"d{count}", "sentences": [sentence] * count} for count in (70, 31, 64)
-    ]
+    rows = [{"language": "aa", "document_id": f"d{count}", "sentences": [sentence] * count} for count in (70, 31, 64)]
     write_documents(tmp_path / "documents", rows)
     settings = Settings(unit_tokens=len(ids), document_units=32, min_units=32)
     facts = run(tmp_path / "documents", invented_tokenizer, tmp_path / "out", settings)
@@ -139,7 +140,9 @@ def test_blocks_hold_the_text_of_documents_without_a_run(
     assert shard.document_ids == [f"bb-{number}" for number in range(40)]
 
 
-def test_sentence_without_subwords_is_left_out(invented_tokenizer: Path, tmp_path: Path) -> None:
+def test_sentence_without_subwords_is_left_out(
+    invented_tokenizer: Path, tmp_path: Path, write_documents: Write
+) -> None:
     sentences = ["ka te.", "\u200b", "mi lo."]
     write_documents(tmp_path / "documents", [{"language": "aa", "document_id": "d", "sentences": sentences}])
     run(tmp_path / "documents", invented_tokenizer, tmp_path / "out", Settings(8, 4, 2))
@@ -148,10 +151,12 @@ def test_sentence_without_subwords_is_left_out(invented_tokenizer: Path, tmp_pat
     assert len(shards["aa"].run(0)) == 2
 
 
-def test_language_without_a_run_keeps_its_blocks(invented_tokenizer: Path, tmp_path: Path) -> None:
-    rows: list[dict[str, object]] = [
+def test_language_without_a_run_keeps_its_blocks(
+    invented_tokenizer: Path, tmp_path: Path, write_documents: Write
+) -> None:
+    rows = [
         {"language": "aa", "document_id": "long", "sentences": ["ka te mi lo su."] * 20},
-        {"language": "bb", "document_id": "short", "sentences": ["щи бо га."] * 2},
+        {"language": "bb", "document_id": "short", "sentences": ["თე მი ლო."] * 2},
     ]
     write_documents(tmp_path / "documents", rows)
     facts = run(tmp_path / "documents", invented_tokenizer, tmp_path / "out", Settings(8, 8, 4))

@@ -1,0 +1,207 @@
+"""Stage `units`: documents to packed token shards, by the unit building of the paper.
+
+Every sentence ends with `</s>`. Whole consecutive sentences of a document are joined as long as they stay within
+`unit_tokens - 1` ids; with `<s>` in front that is a unit. A sentence that alone is longer is a unit of its own, cut
+when it is read, so that it loses its `</s>`. Consecutive runs of `document_units` units are what the document encoder
+reads; what a document leaves over is a shorter run if it has `min_units` units, else in no run.
+
+Source: arXiv:2302.01626 and the code released with it.
+"""
+
+import dataclasses
+import functools
+import itertools
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from msm.corpora.documents import document_files, read_documents
+from msm.corpora.packing import pack, split_runs
+from msm.corpora.shards import Index, Offsets, Shard, ShardWriter, Tokens, read_units, token_type, write_index
+from msm.corpora.subwords import ENGINES, Engine, fastest_engine, read_tokenizer, special_tokens
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.settings import Units
+
+CHUNK_BYTES = 1 << 20
+"""Text that a process packs at once."""
+SAMPLE = 2000
+"""Sentences on which two tokenizer engines must agree."""
+
+
+class Chunk(NamedTuple):
+    """Lines of a file of documents."""
+
+    path: Path
+    start: int
+    """Byte at which the first line begins."""
+    stop: int
+    """Byte after the last line."""
+
+
+class Packed(NamedTuple):
+    """The documents of a chunk as a `ShardWriter` takes them."""
+
+    tokens: Tokens
+    sentences: Offsets
+    units: Offsets
+    runs: Offsets
+    ids: list[str]
+
+
+def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
+    """Write the shards of every language; the same bytes with any number of processes.
+
+    Args:
+        settings: sizes of units and runs.
+        documents: `LANGUAGE.jsonl` files.
+        tokenizer: folder of a Hugging Face fast tokenizer.
+        out: empty folder to fill, see `msm.corpora.shards`.
+        execution: `processes`.
+
+    Returns:
+        Counts, share of the tokens in runs, and fill of the units of every language.
+
+    Raises:
+        BadInput: `min_units` above `document_units`, a tokenizer without the special tokens, malformed documents, or
+            no run in any language.
+    """
+    if settings.min_units > settings.document_units:
+        raise BadInput(f"min_units must be at most document_units, {settings.document_units}: {settings.min_units}")
+    paths = document_files(documents)
+    vocabulary, special = read_tokenizer(tokenizer).get_vocab_size(), special_tokens(tokenizer)
+    packer = Packer(settings, tokenizer, fastest_engine(tokenizer, sample(paths)), special.end, vocabulary)
+    chunks = [chunk for path in paths for chunk in cut(path)]
+    counts = {}
+    with mapper(min(execution.processes or os.cpu_count() or 1, len(chunks))) as over:
+        packed = zip(chunks, tqdm(over(packer, chunks), total=len(chunks), unit="chunk", disable=None), strict=True)
+        for path, group in itertools.groupby(packed, key=lambda pair: pair[0].path):
+            with ShardWriter(out, path.stem, vocabulary) as writer:
+                for _, part in group:
+                    writer.append(*part)
+            counts[path.stem] = writer.counts
+    write_index(out, Index(vocabulary, *special, **dataclasses.asdict(settings), languages=counts))
+    facts = {language: language_facts(shard) for language, shard in read_units(out).shards.items()}
+    check_runs(facts, settings)
+    return {"engine": packer.engine, "languages": facts}
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Turns chunks into tokens, units and runs; travels to the processes."""
+
+    settings: Units
+    tokenizer: Path
+    engine: str
+    end: int
+    """Id of `</s>`."""
+    vocabulary: int
+
+    def __call__(self, chunk: Chunk) -> Packed:
+        """The documents of a chunk."""
+        documents = list(read_documents(*chunk))
+        texts = [text for document in documents for text in document.sentences]
+        ids, lengths = _engine(self.engine, self.tokenizer).encode(texts)
+        owner = np.repeat(np.arange(len(documents)), [len(document.sentences) for document in documents])
+        # A sentence of nothing but marks without width has no sub-words; it is left out.
+        owner, lengths = owner[lengths > 0], lengths[lengths > 0]
+        sentences = np.concatenate([[0], np.cumsum(lengths + 1)])
+        units, runs = build(sentences, np.searchsorted(owner, np.arange(len(documents) + 1)), self.settings)
+        tokens = np.insert(ids, np.cumsum(lengths), self.end).astype(token_type(self.vocabulary))
+        return Packed(tokens, sentences[:-1], units, runs, [document.document_id for document in documents])
+
+
+@functools.cache
+def _engine(name: str, folder: Path) -> Engine:
+    return ENGINES[name](folder)
+
+
+def sample(paths: list[Path]) -> list[str]:
+    """The first sentences of every language, about `SAMPLE` in all."""
+    each = SAMPLE // len(paths) + 1
+    found = (itertools.chain.from_iterable(doc.sentences for doc in read_documents(path)) for path in paths)
+    return [sentence for sentences in found for sentence in itertools.islice(sentences, each)]
+
+
+def cut(path: Path) -> Iterator[Chunk]:
+    """A file in chunks of whole lines."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = 0
+        while start < size:
+            file.seek(start + CHUNK_BYTES)
+            file.readline()
+            yield Chunk(path, start, min(file.tell(), size))
+            start = file.tell()
+
+
+@contextmanager
+def mapper(processes: int) -> Iterator[Callable[..., Iterable[Packed]]]:
+    """A `map` that keeps the order, over so many processes."""
+    if processes == 1:
+        yield map
+        return
+    # Started anew rather than forked: a fork of a process with threads (tokenizers, torch) may hang.
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=_one_thread) as pool:
+        yield pool.imap
+
+
+def _one_thread() -> None:
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def build(sentences: Offsets, documents: Offsets, settings: Units) -> tuple[Offsets, Offsets]:
+    """Units and runs of consecutive documents.
+
+    Args:
+        sentences: where each sentence starts in the tokens, and the end, [S + 1].
+        documents: the first sentence of each document, and their number, [D + 1].
+        settings: sizes of units and runs.
+
+    Returns:
+        Where each unit starts in the tokens, [U]; and [R, 3]: first unit, the one after the last, document of each run.
+    """
+    offsets: list[int] = sentences.tolist()
+    firsts: list[int] = []
+    found: list[tuple[int, int, int]] = []
+    for document, (first, stop) in enumerate(itertools.pairwise(documents.tolist())):
+        own = pack(offsets, settings.unit_tokens - 1, first, stop)
+        pairs = split_runs(len(own), settings.document_units, settings.min_units)
+        found += [(len(firsts) + start, len(firsts) + end, document) for start, end in pairs]
+        firsts += own
+    return sentences[firsts], np.array(found, np.int64).reshape(-1, 3)
+
+
+def language_facts(shard: Shard) -> dict[str, Any]:
+    """Counts of a language, the share of its tokens that is in runs, and how full the units of runs are on average."""
+    longest = shard.index.unit_tokens
+    before = np.concatenate([[0], np.cumsum(np.minimum(np.diff(shard.units), longest - 1))])
+    first, stop = shard.runs[:, 0], shard.runs[:, 1]
+    kept, units = int((before[stop] - before[first]).sum()), int((stop - first).sum())
+    return {
+        **dataclasses.asdict(shard.index.languages[shard.language]),
+        "token_share": round(kept / len(shard.tokens), 4) if len(shard.tokens) else 0.0,
+        "fill": round((kept + units) / (units * longest), 4) if units else 0.0,
+    }
+
+
+def check_runs(facts: Mapping[str, Mapping[str, Any]], settings: Units) -> None:
+    """Warn of languages without a run: they have text for masked language modelling only.
+
+    Raises:
+        BadInput: no language has a run.
+    """
+    empty = [language for language, fact in facts.items() if not fact["runs"]]
+    shortest = f"min_units: no document has {settings.min_units} units of up to {settings.unit_tokens} tokens"
+    if len(empty) == len(facts):
+        raise BadInput(f"{shortest} in any language; lower min_units or unit_tokens")
+    if empty:
+        logging.getLogger(__name__).warning("%s in %s", shortest, ", ".join(empty))
