@@ -1,0 +1,133 @@
+"""Stage `lexical`: BM25 on the questions and candidates of a benchmark.
+
+BM25 as Lucene has it (idf = log(1 + (N - n + 0.5) / (n + 0.5))), by bm25s; every pool has an index of its own, so
+that its statistics are those of the passages that are ranked. A passage that shares no term with the question is
+not retrieved, so a question may have fewer passages than the depth, or none.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from msm.evaluation.benchmarks import find_benchmark
+from msm.evaluation.collection import Collection
+from msm.execution import Execution
+from msm.retrieval.analyzers import ANALYZERS
+from msm.retrieval.run_folder import pool_depth, write_pool, write_protocol
+from msm.retrieval.runs import Floats, Integers
+from msm.settings import Lexical
+
+Terms = NDArray[np.int32]
+"""Numbers of the terms of a text, in order, repeated ones too."""
+
+
+class Vocabulary:
+    """Numbers for terms, given in order of appearance; a text is analyzed once.
+
+    Args:
+        analyzer: name in `ANALYZERS`.
+    """
+
+    def __init__(self, analyzer: str) -> None:
+        self._analyze = ANALYZERS[analyzer]
+        self._numbers: dict[str, int] = {}
+        self._texts: dict[str, Terms] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def terms(self, text: str) -> Terms:
+        """The terms of a text."""
+        if text not in self._texts:
+            numbers = [self._numbers.setdefault(term, len(self._numbers)) for term in self._analyze(text)]
+            self._texts[text] = np.array(numbers, dtype=np.int32)
+        return self._texts[text]
+
+
+def run(settings: Lexical, *, sources: Path, out: Path, execution: Execution) -> dict[str, Any]:
+    """Write a run for every pool of a benchmark.
+
+    Args:
+        settings: of the stage.
+        sources: holds the folder of questions.
+        out: empty folder to fill.
+        execution: not used.
+
+    Returns:
+        Counts for the manifest.
+
+    Raises:
+        BadInput: malformed questions, or a depth below what the measures look at.
+    """
+    benchmark = find_benchmark(settings.benchmark)
+    collection = benchmark.read(sources / settings.questions)
+    depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
+    vocabulary = Vocabulary(settings.analyzer)
+    passages = _passage_terms(collection, vocabulary, settings.passage_context)
+    queries = [vocabulary.terms(query.text) for query in collection.queries]
+    for pool, depth in tqdm(depths.items(), desc="BM25", unit=" pools"):
+        candidates = np.array(collection.pool_passages(pool))
+        asked = [queries[place] for place in collection.pool_queries(pool)]
+        places, scores = search(asked, [passages[place] for place in candidates], settings.k1, settings.b, depth)
+        found = np.where(places >= 0, candidates[places], -1)
+        write_pool(out, collection, pool, found, scores, f"bm25-{settings.analyzer}")
+    made = {name: getattr(settings, name) for name in ("analyzer", "k1", "b", "passage_context")}
+    write_protocol(out, made)
+    return {"queries": len(queries), "passages": len(passages), "terms": len(vocabulary)}
+
+
+def _passage_terms(collection: Collection, vocabulary: Vocabulary, context: str) -> list[Terms]:
+    if context == "none":
+        return [vocabulary.terms(passage.text) for passage in collection.passages]
+    both = ((vocabulary.terms(passage.text), vocabulary.terms(passage.context)) for passage in collection.passages)
+    return [np.concatenate(parts) for parts in both]
+
+
+def search(queries: list[Terms], passages: list[Terms], k1: float, b: float, depth: int) -> tuple[Integers, Floats]:
+    """The passages that share terms with each query, best first.
+
+    Args:
+        queries: terms of each query; a term counts as often as it stands there.
+        passages: terms of each passage.
+        k1: saturation of the term frequency.
+        b: share of the length normalisation.
+        depth: most passages for each query.
+
+    Returns:
+        Places and scores, both [queries, depth]; equal scores in order of place; -1 and minus infinity for none.
+    """
+    places = np.full((len(queries), depth), -1, dtype=np.int64)
+    scores = np.full((len(queries), depth), -np.inf, dtype=np.float32)
+    for row, values in enumerate(_scores(queries, passages, k1, b)):
+        best = _best(values, depth)
+        places[row, : len(best)], scores[row, : len(best)] = best, values[best]
+    return places, scores
+
+
+def _scores(queries: list[Terms], passages: list[Terms], k1: float, b: float) -> Iterator[Floats]:
+    """BM25 of all passages for one query after the other, 0 where no term is shared."""
+    # The index must know no term that its passages have not, so they are numbered anew.
+    terms, numbers = np.unique(np.concatenate(passages), return_inverse=True)
+    anew = np.full(max(int(text.max(initial=0)) for text in [*queries, terms]) + 1, -1)
+    anew[terms] = np.arange(len(terms))
+    bounds = np.cumsum([len(passage) for passage in passages])
+    texts = [part.tolist() for part in np.split(numbers, bounds[:-1])]
+    index = bm25s.BM25(k1=k1, b=b, method="lucene")
+    index.index((texts, dict(enumerate(range(len(terms))))), create_empty_token=False, show_progress=False)
+    for query in queries:
+        known = anew[query]
+        yield index.get_scores_from_ids(known[known >= 0].tolist())
+
+
+def _best(scores: Floats, depth: int) -> Integers:
+    """Places of the greatest scores above 0, best first, equal ones in order of place."""
+    places = np.flatnonzero(scores > 0)
+    if len(places) > depth:
+        least = np.partition(scores[places], -depth)[-depth]
+        places = places[scores[places] >= least]
+    return places[np.argsort(-scores[places], kind="stable")[:depth]]
