@@ -208,10 +208,18 @@ def read_documents(path: Path, start: int = 0, stop: int | None = None) -> Itera
         file.seek(start)
         while (stop is None or file.tell() < stop) and (line := file.readline()):
             try:
-                yield Document(**json.loads(line))
+                document = _parse(line)
             except (ValueError, TypeError) as error:
                 before = path.read_bytes()[: file.tell() - len(line)]
                 raise bad_line(path, before.count(b"\n") + 1, f"not a document: {error}") from error
+            yield document
+
+
+def _parse(line: bytes) -> Document:
+    document = Document(**json.loads(line))
+    if not isinstance(document.sentences, list) or not all(isinstance(text, str) for text in document.sentences):
+        raise TypeError("sentences must be a list of texts")
+    return document
 
 
 def _read_text(path: Path) -> Source:

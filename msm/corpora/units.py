@@ -132,8 +132,14 @@ def sample(paths: list[Path]) -> list[str]:
 
 
 def cut(path: Path) -> Iterator[Chunk]:
-    """A file in chunks of whole lines."""
+    """A file in chunks of whole lines.
+
+    Raises:
+        BadInput: the file is empty.
+    """
     size = path.stat().st_size
+    if not size:
+        raise BadInput(f"{path}: holds no document")
     with path.open("rb") as file:
         start = 0
         while start < size:

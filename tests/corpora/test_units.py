@@ -172,3 +172,9 @@ def test_bad_input_is_one_clear_line(invented: Path, invented_tokenizer: Path, t
         run(invented, invented_tokenizer, tmp_path / "two", Settings(64, 500, 500))
     with pytest.raises(BadInput, match=r"no tokenizer\.json"):
         run(invented, tmp_path, tmp_path / "three", Settings(8, 4, 2))
+    (tmp_path / "aa.jsonl").write_text("")
+    with pytest.raises(BadInput, match=r"aa\.jsonl: holds no document"):
+        run(tmp_path, invented_tokenizer, tmp_path / "four", Settings(8, 4, 2))
+    (tmp_path / "aa.jsonl").write_text('{"language": "aa", "document_id": "x", "sentences": ["a", null]}\n')
+    with pytest.raises(BadInput, match=r"aa\.jsonl:1: not a document: sentences must be a list of texts"):
+        run(tmp_path, invented_tokenizer, tmp_path / "five", Settings(8, 4, 2))
