@@ -89,8 +89,9 @@ def load_bare(folder: str | Path) -> PreTrainedModel:
 
 
 def _load(kind: Any, folder: str | Path) -> PreTrainedModel:
-    # Its bars say nothing that the stage's own progress does not.
+    # Loading a body without its head, or the other way round, is what we mean; bars and reports of it only hide errors.
     transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
     try:
         AutoConfig.from_pretrained(folder)
         return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
