@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-STOPS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
-"""The cividis map at ten even places: its lightness rises evenly (Nuñez, Anderton, Renslow 2018)."""
+STOPS = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725")
+"""The viridis map at ten even places (van der Walt and Smith, CC0): its lightness rises evenly."""
 
 
 class Colour(NamedTuple):

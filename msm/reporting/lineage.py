@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 from msm import artifacts
 from msm.errors import BadInput
-from msm.runner import FORMAT
 from msm.stages import FAMILIES
 
+FORMAT = 1
+"""Newest manifest that is understood."""
 NAME = re.compile(r"[\w+][\w.+-]*")
 
 State = Literal["intact", "changed", "unchecked", "not here", "given"]

@@ -1,86 +1,231 @@
-"""Score folders of a recipe, read without trust: what cannot be used becomes a problem, the rest is kept."""
+"""Score folders of a recipe, read without trust: what cannot be used becomes a problem, the rest is kept.
+
+Numbers of different splits, settings or questions never meet: they are different `Benchmark`s, or a problem.
+`read` looks at score lines and manifests only; `load` adds the per-query values of the columns asked for.
+
+Shapes: C questions, L languages, S seeds.
+"""
 
 import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from msm import artifacts
 from msm.errors import BadInput
+from msm.evaluation.measures import Floats
+from msm.evaluation.per_query import ByQuestion, PoolKind, by_question, read_per_query
+from msm.evaluation.scores import FIELDS
+from msm.evaluation.statistics import language_means
 from msm.reporting import lineage
+from msm.reporting.published import MEAN
 
-SCORES = "scores.jsonl"
-PER_QUERY = "per_query.parquet"
+SCORES, CHANCE, PER_QUERY = "scores.jsonl", "chance.jsonl", "per_query.parquet"
+KINDS = {"seed": int, "value": (int, float), "queries": int, "tied": int, "candidate_language": (str, type(None))}
+"""What a field of a score line holds, where it is not text."""
+
+Column = tuple[str, PoolKind]
+"""A measure and the candidates that were ranked."""
 
 
 class Problem(NamedTuple):
-    """A folder or file that is left out, and why."""
+    """A folder that is left out, and why."""
 
     path: Path
     reason: str
 
 
-class ScoreFolder(NamedTuple):
-    """A finished score folder."""
+class Scored(NamedTuple):
+    """A finished score folder: one model, trained with one seed, on one benchmark."""
 
     path: Path
     manifest: dict[str, Any]
-    scores: list[dict[str, Any]]
-    """Lines of `scores.jsonl`."""
+    facts: dict[str, Any]
+    """Benchmark, split, setting, model, seed and protocol."""
+    columns: list[Column]
+    chance: dict[Column, dict[str, float]]
+    """Expected value of a random ranking by language, and `mean`."""
+    values: dict[Column, ByQuestion]
+    """Of the columns that were loaded."""
 
     @property
-    def per_query(self) -> Path:
-        """Its per-query values."""
-        return self.path / self.manifest["payload"] / PER_QUERY
+    def kind(self) -> tuple[str, str, str]:
+        """Benchmark, split and setting: only numbers of one kind may stand in one table."""
+        return (self.facts["benchmark"], self.facts["split"], self.facts["setting"])
+
+    @property
+    def name(self) -> str:
+        """STAGE/ROW below the recipe's folder."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def source(self) -> str:
+        """STAGE/ROW of the run that was scored; empty if no stage wrote it."""
+        return lineage.step_name(self.manifest["inputs"].get("run", {}).get("path", ""))
+
+
+class Model(NamedTuple):
+    """A model on a benchmark, all its seeds."""
+
+    name: str
+    runs: list[Scored]
+    """By seed."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a training seed at all; BM25 has none."""
+        return self.runs[0].source.partition("/")[0] != "lexical"
+
+    def values(self, column: Column) -> Floats:
+        """Per-query values averaged over the seeds, [C, L]."""
+        return np.mean([run.values[column].values for run in self.runs], axis=0)
+
+    def seed_means(self, column: Column) -> Floats:
+        """Means of every seed over its questions, by language and their mean, [S, L + 1]."""
+        return np.array([language_means(run.values[column].values) for run in self.runs])
+
+
+class Benchmark(NamedTuple):
+    """Every model on one split of a benchmark in one setting: numbers that may stand in one table."""
+
+    name: str
+    split: str
+    setting: str
+    models: list[Model]
+
+    @property
+    def first(self) -> Scored:
+        """Any score folder of it: questions, columns and chance are the same in all."""
+        return self.models[0].runs[0]
+
+    @property
+    def columns(self) -> list[Column]:
+        """Measures and pools."""
+        return self.first.columns
 
 
 class Results(NamedTuple):
-    """The score folders of one recipe."""
+    """What a recipe has scored so far."""
 
     root: Path
     """The recipe's folder."""
-    folders: list[ScoreFolder]
+    benchmarks: list[Benchmark]
     problems: list[Problem]
-
-
-FIELDS: dict[str, type | tuple[type, ...]] = {
-    "benchmark": str,
-    "split": str,
-    "setting": str,
-    "model": str,
-    "seed": int,
-    "query_language": str,
-    "measure": str,
-    "value": (int, float),
-    "queries": int,
-    "protocol": str,
-}
 
 
 def read(scores: Path) -> Results:
     """Every score folder below `scores`, such as `artifacts/mini/score`; an absent folder gives no results."""
-    folders, problems = [], []
+    found: list[Scored] = []
+    problems = []
     for path in sorted(scores.iterdir()) if scores.is_dir() else ():
         if path.name.startswith(".") and path.name.endswith(".partial"):
             problems.append(Problem(path, "half-written: being scored, or left by a killed run"))
         elif path.is_dir() and not path.name.startswith("."):
             try:
-                folders.append(_read_folder(path))
+                scored = _read_folder(path)
+                _check_beside(scored, found)
+                found.append(scored)
             except BadInput as error:
                 problems.append(Problem(path, str(error)))
-    return Results(scores.parent, folders, problems)
+    return Results(scores.parent, _benchmarks(found), problems)
 
 
-def _read_folder(path: Path) -> ScoreFolder:
+def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | None, list[Problem]]:
+    """A benchmark with the per-query values of some columns, without the folders that have no usable ones.
+
+    Returns:
+        The benchmark, None if no folder is left, and what was left out.
+    """
+    found: list[Scored] = []
+    problems = []
+    for scored in (run for model in benchmark.models for run in model.runs):
+        try:
+            rows = read_per_query(_payload(scored.path, scored.manifest) / PER_QUERY)
+            values = {column: by_question(rows, *column) for column in columns}
+            _check_questions(scored.path, values, found[:1])
+            found.append(scored._replace(values=values))
+        except BadInput as error:
+            problems.append(Problem(scored.path, str(error)))
+    return next(iter(_benchmarks(found)), None), problems
+
+
+def score_lines(path: Path, absent: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """Checked lines of a score file.
+
+    Args:
+        path: `scores.jsonl` or `chance.jsonl`.
+        absent: fields that its lines do not have.
+
+    Raises:
+        BadInput: no such file, a field that is missing or of another kind, or a value outside 0 to 1.
+    """
+    for number, line in artifacts.read_json_lines(path):
+        for field in FIELDS:
+            if field not in absent and not isinstance(line.get(field), KINDS.get(field, str)):
+                raise BadInput(f"{path}:{number}: {field} is {line.get(field)!r}")
+        if not (math.isfinite(line["value"]) and 0 <= line["value"] <= 1):
+            raise BadInput(f"{path}:{number}: value is {line['value']}, not between 0 and 1")
+        yield line
+
+
+def _read_folder(path: Path) -> Scored:
     manifest = lineage.read_manifest(path)
-    file = path / Path(manifest["payload"]).name / SCORES
-    scores = []
-    for number, line in artifacts.read_json_lines(file):
-        for field, kind in FIELDS.items():
-            if not isinstance(line.get(field), kind):
-                raise BadInput(f"{file}:{number}: {field} is {line.get(field)!r}")
-        if not math.isfinite(line["value"]):
-            raise BadInput(f"{file}:{number}: value is {line['value']}")
-        scores.append(line)
-    if not scores:
-        raise BadInput(f"{file}: no scores")
-    return ScoreFolder(path, manifest, scores)
+    payload = _payload(path, manifest)
+    lines = list(score_lines(payload / SCORES))
+    means = [line for line in lines if line["query_language"] == MEAN]
+    columns: list[Column] = [(line["measure"], kind) for line in means if (kind := _kind(line))]
+    if not columns:
+        raise BadInput(f"{payload / SCORES}: no averages")
+    chance: dict[Column, dict[str, float]] = {}
+    for line in score_lines(payload / CHANCE, absent=("tied", "run_sha256")):
+        if kind := _kind(line):
+            chance.setdefault((line["measure"], kind), {})[line["query_language"]] = line["value"]
+    facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
+    return Scored(path, manifest, facts, columns, chance, {})
+
+
+def _payload(path: Path, manifest: dict[str, Any]) -> Path:
+    return path / Path(manifest["payload"]).name
+
+
+def _kind(line: dict[str, Any]) -> PoolKind | None:
+    """Kind of pools that a score line averages over; None for a single pool of another language."""
+    candidates = line["candidate_language"]
+    if candidates is None:
+        return "multilingual"
+    if candidates in (line["query_language"], "same"):
+        return "same"
+    return "other" if candidates == "other" else None
+
+
+def _benchmarks(found: list[Scored]) -> list[Benchmark]:
+    by_seed = sorted(found, key=lambda scored: (scored.facts["model"], scored.facts["seed"]))
+    groups: dict[tuple[str, str, str], dict[str, list[Scored]]] = {}
+    for scored in by_seed:
+        groups.setdefault(scored.kind, {}).setdefault(scored.facts["model"], []).append(scored)
+    return [
+        Benchmark(*kind, [Model(name, runs) for name, runs in models.items()])
+        for kind, models in sorted(groups.items())
+    ]
+
+
+def _check_beside(scored: Scored, found: list[Scored]) -> None:
+    """Whether a folder may stand in one table with those read before."""
+    for other in found:
+        if scored.kind == other.kind:
+            if (scored.facts["model"], scored.facts["seed"]) == (other.facts["model"], other.facts["seed"]):
+                raise BadInput(f"{scored.path}: the same model and seed as {other.path.name}")
+            if scored.columns != other.columns:
+                raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
+
+
+def _check_questions(path: Path, values: dict[Column, ByQuestion], found: list[Scored]) -> None:
+    for other in found:
+        for column, here in values.items():
+            there = other.values[column]
+            if (here.questions, here.languages) != (there.questions, there.languages) or not np.array_equal(
+                np.isnan(here.values), np.isnan(there.values)
+            ):
+                raise BadInput(f"{path}: scored on other questions than {other.path.name}")

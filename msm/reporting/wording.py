@@ -1,5 +1,7 @@
 """Numbers and verdicts as the words that people read; every measure is shown times 100."""
 
+from msm.evaluation.statistics import Interval
+
 BLANK = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 BENCHMARKS = {
@@ -16,10 +18,10 @@ BENCHMARKS = {
 MEASURES = {"map": "mAP", "mrr": "MRR", "ndcg": "nDCG", "recall": "R", "success": "success"}
 POOLS = {
     "multilingual": "one pool of all languages",
-    "monolingual": "pool of the question's language",
-    "cross-lingual": "pools of the other languages",
-    "english": "English pool",
+    "same": "pool of the question's language",
+    "other": "pools of the other languages",
 }
+SHORT_POOLS = {"multilingual": "all languages", "same": "own language", "other": "other languages"}
 
 
 def benchmark(name: str) -> str:
@@ -33,14 +35,24 @@ def measure(name: str) -> str:
     return MEASURES.get(kind, kind) + at + cutoff
 
 
+def pool(kind: str) -> str:
+    """A kind of pool in words."""
+    return POOLS[kind]
+
+
+def column(column: tuple[str, str]) -> str:
+    """A measure and the candidates that were ranked."""
+    return f"{measure(column[0])}, {pool(column[1])}"
+
+
 def times_100(value: float | None) -> str:
     """A share times 100 with one decimal; a dash where there is none."""
     return BLANK if value is None else f"{100 * value:.1f}"
 
 
-def interval(low: float | None, high: float | None) -> str:
+def interval(limits: Interval | None) -> str:
     """`[3.4, 3.8]`; empty without limits."""
-    return "" if low is None or high is None else f"[{times_100(low)}, {times_100(high)}]"
+    return "" if limits is None else f"[{times_100(limits.low)}, {times_100(limits.high)}]"
 
 
 def signed(value: float) -> str:
@@ -49,9 +61,9 @@ def signed(value: float) -> str:
     return text.replace("-", MINUS) if float(text) else "0.0"
 
 
-def signed_interval(low: float, high: float) -> str:
+def signed_interval(limits: Interval) -> str:
     """Limits of a difference."""
-    return f"[{signed(low)}, {signed(high)}]"
+    return f"[{signed(limits.low)}, {signed(limits.high)}]"
 
 
 def p_value(value: float) -> str:

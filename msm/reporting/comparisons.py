@@ -1,0 +1,118 @@
+"""Models against controls, with a verdict in plain words: a difference inside the noise is called that.
+
+Two kinds of noise are kept apart. Other questions: the interval and the corrected p. Another training of the same
+model: the standard deviation over seeds; with one seed nothing is known of it, and the verdict says so.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from msm.evaluation.statistics import Comparison, Interval, compare, holm
+from msm.reporting.results import Benchmark, Column, Model
+from msm.reporting.tables import ordered
+from msm.settings import Report, listed
+
+SIGNIFICANT = 0.05
+STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
+"""97.5 % quantiles of Student's t for 1 to 10 degrees of freedom."""
+NORMAL = 2.0
+FINEST = 100
+"""Resamples for each difference made, at least: the smallest p, corrected, is then .01."""
+
+
+class Difference(NamedTuple):
+    """A model less a control on the same questions, mean over the languages."""
+
+    model: str
+    control: str
+    column: Column
+    value: float
+    interval: Interval
+    """95 %, over the questions."""
+    p: float
+    """Corrected for all differences made of the benchmark."""
+    better: list[str]
+    """Languages where the model is better, corrected for the number of languages."""
+    worse: list[str]
+    verdict: str
+
+
+def differences(benchmark: Benchmark, settings: Report) -> list[Difference]:
+    """Every model against every control in every loaded column, Holm-corrected together.
+
+    A control is compared with the controls before it only, so that no pair comes twice.
+    """
+    models = {model.name: model for model in benchmark.models}
+    controls = [name for name in listed(settings.controls) if name in models]
+    pairs = [
+        (model, models[control], column)
+        for column in benchmark.first.values
+        for place, control in enumerate(controls)
+        for model in ordered(benchmark, settings)
+        if model.name not in controls[: place + 1]
+    ]
+    if not pairs:
+        return []
+    resamples = max(settings.bootstrap, FINEST * len(pairs))
+    made = [
+        compare(model.values(column), control.values(column), resamples=resamples, seed=settings.seed)
+        for model, control, column in pairs
+    ]
+    corrected = holm(np.array([comparison.p_values[-1] for comparison in made]))
+    return [
+        _difference(benchmark.first.values[pair[2]].languages, pair, comparison, float(p))
+        for pair, comparison, p in zip(pairs, made, corrected, strict=True)
+    ]
+
+
+def verdict(value: float, interval: Interval, p: float, training_noise: float | None) -> str:
+    """A difference in plain words.
+
+    Args:
+        value: the difference.
+        interval: 95 % over the questions.
+        p: corrected.
+        training_noise: as `training_noise` returns it.
+    """
+    if p >= SIGNIFICANT or interval.low <= 0 <= interval.high:
+        return "inside the noise"
+    direction = "better" if value > 0 else "worse"
+    if training_noise is None:
+        return direction
+    if np.isnan(training_noise):
+        return f"{direction} (one training)"
+    return direction if abs(value) > training_noise else "inside the noise of training"
+
+
+def training_noise(model: Model, control: Model, column: Column) -> float | None:
+    """Half the 95 % interval of a difference of means over other trainings of both.
+
+    NaN where a trained one has a single seed, so that it cannot be known; None where nothing was trained.
+    """
+    trained = [other for other in (model, control) if other.is_trained]
+    if not trained:
+        return None
+    seeds = min(len(other.runs) for other in trained)
+    if seeds < 2:
+        return float("nan")
+    variance = sum(other.seed_means(column)[:, -1].var(ddof=1) / len(other.runs) for other in trained)
+    quantile = STUDENT[seeds - 2] if seeds - 2 < len(STUDENT) else NORMAL
+    return quantile * float(np.sqrt(variance))
+
+
+def _difference(languages: list[str], pair: tuple[Model, Model, Column], made: Comparison, p: float) -> Difference:
+    model, control, column = pair
+    clear = holm(made.p_values[:-1]) < SIGNIFICANT
+    value, interval = float(made.differences[-1]), made.intervals[-1]
+    return Difference(
+        model.name,
+        control.name,
+        column,
+        value,
+        interval,
+        p,
+        [name for name, sure, lead in zip(languages, clear, made.differences, strict=False) if sure and lead > 0],
+        [name for name, sure, lead in zip(languages, clear, made.differences, strict=False) if sure and lead < 0],
+        verdict(value, interval, p, training_noise(model, control, column)),
+    )

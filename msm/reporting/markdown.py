@@ -1,0 +1,209 @@
+"""A report in Markdown: what was run, tables, differences with verdicts, and where every number comes from."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from msm import artifacts
+from msm.reporting import wording
+from msm.reporting.comparisons import Difference
+from msm.reporting.lineage import Step
+from msm.reporting.published import MEAN
+from msm.reporting.results import Problem, Scored
+from msm.reporting.sections import Section
+from msm.reporting.tables import Cell, Row, notes
+
+READING = """\
+Values are times 100. *Chance* is what a random ranking scores. Intervals hold the mean with 95 % confidence over
+other questions like these (bootstrap; a question and its translations are drawn together). p values are two-sided,
+from random signs of the paired differences, corrected by Holm for all differences of the benchmark. Where a verdict
+says *inside the noise*, the data do not tell the two apart, whichever is printed higher. Questions are one source of
+noise, training is another: *one training* marks a difference between models of which one was trained with a single
+seed, so that nothing is known of the second."""
+
+OVERLAP = {
+    "all": "every language may tell the same documents; their alignment is shown to no objective",
+    "disjoint": "each document is kept in one language only",
+}
+
+
+def document(
+    recipe: str, sections: Sequence[Section], problems: Sequence[Problem], chains: dict[str, list[Step]], picture: str
+) -> str:
+    """The whole report.
+
+    Args:
+        recipe: its name.
+        sections: one a benchmark.
+        problems: what was left out.
+        chains: STAGE/ROW of a score folder to the steps behind it, sources first.
+        picture: template of a heat map's file name, with `{}` for the benchmark.
+    """
+    parts = [f"# Results of the recipe `{recipe}`", READING]
+    if problems:
+        parts.append("**Left out:**\n\n" + "\n".join(f"- {_plain(problem.reason)}" for problem in problems))
+    parts += ["## What was run", _what_was_run(sections, chains)]
+    for section in sections:
+        parts += _section(section, picture)
+    parts += ["## Where the numbers come from", _lineage(sections, chains)]
+    summary = "<details><summary>Every command, in an order in which they can be run again</summary>"
+    parts += [summary, _commands(chains), "</details>"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section, picture: str) -> Iterator[str]:
+    benchmark = section.benchmark
+    yield f"## {wording.benchmark(benchmark.name)}, {benchmark.split}, {benchmark.setting}"
+    yield f"![Heat map]({picture.format(benchmark.name)})"
+    for column, table in section.tables.items():
+        yield f"### {wording.column(column)}"
+        yield f"{table.subtitle}; columns are the languages of the questions."
+        yield _table(table.languages, table.rows)
+        if printed := section.published[column]:
+            yield (
+                "Published for the same benchmark, split and measure, with **other protocols and at another scale**: "
+                "a landmark, not a rival."
+            )
+            yield _printed_table(table.languages, printed)
+            yield "\n".join(_notes(printed))
+    if section.differences:
+        yield "### Differences"
+        yield _differences(section.differences, len(next(iter(section.tables.values())).languages))
+
+
+def _table(languages: Sequence[str], rows: Iterable[Row]) -> str:
+    return _grid(
+        ["model", *languages, MEAN, "95 % interval", "seeds"],
+        (
+            [
+                row.label,
+                *(_value(row.cells.get(language)) for language in languages),
+                f"**{_value(row.cells.get(MEAN))}**",
+                wording.interval(row.cells[MEAN].interval),
+                _seeds(row),
+            ]
+            for row in rows
+        ),
+    )
+
+
+def _printed_table(languages: Sequence[str], rows: Iterable[Row]) -> str:
+    names = [*languages, MEAN]
+    return _grid(
+        ["published", *names], ([_plain(row.label), *(_value(row.cells.get(name)) for name in names)] for row in rows)
+    )
+
+
+def _notes(rows: Sequence[Row]) -> Iterator[str]:
+    for about in dict.fromkeys(row.about for row in rows):
+        labels = ", ".join(row.label for row in rows if row.about == about)
+        yield f"- {_plain(labels)}: {_plain(about)}"
+    for label, cells, note in notes(list(rows)):
+        yield f"- {_plain(label)}, {cells}: {_plain(note)}"
+
+
+def _differences(found: Sequence[Difference], languages: int) -> str:
+    return _grid(
+        ["pair", "candidates", "difference", "95 % interval", "p", "better in", "worse in", "verdict"],
+        (
+            [
+                f"{one.model} {wording.MINUS} {one.control}",
+                wording.column(one.column),
+                wording.signed(one.value),
+                wording.signed_interval(one.interval),
+                wording.p_value(one.p),
+                _names(one.better, languages),
+                _names(one.worse, languages),
+                f"**{one.verdict}**",
+            ]
+            for one in found
+        ),
+    )
+
+
+def _names(languages: Sequence[str], of: int) -> str:
+    return f"all {of}" if len(languages) == of > 1 else " ".join(languages)
+
+
+def _what_was_run(sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
+    rows = []
+    for section in sections:
+        for model in section.benchmark.models:
+            steps = chains[model.runs[0].name]
+            seeds = ", ".join(str(run.facts["seed"]) for run in model.runs) if model.is_trained else ""
+            rows.append(
+                [
+                    f"{section.benchmark.name} / {model.name}",
+                    ", then ".join(_training(step) for step in steps if step.name.startswith("pretrain/")),
+                    ", then ".join(_training(step) for step in steps if step.name.startswith("finetune/")),
+                    seeds,
+                    "; ".join(sorted({run.facts["protocol"] for run in model.runs})),
+                ]
+            )
+    return _grid(["benchmark / model", "pre-training", "fine-tuning", "seeds", "protocol"], rows) + _texts(chains)
+
+
+def _training(step: Step) -> str:
+    settings, facts = step.manifest.get("settings", {}), step.manifest.get("facts", {})
+    words = [str(settings[name]) for name in ("objective", "language") if name in settings]
+    words += [f"{settings['steps']:,} steps"] if isinstance(settings.get("steps"), int) else []
+    words += [f"{facts['tokens'] / 1e6:.1f}M tokens"] if isinstance(facts.get("tokens"), int) else []
+    return _plain(", ".join(words))
+
+
+def _texts(chains: dict[str, list[Step]]) -> str:
+    """Whether the languages were trained on the same documents: to be said beside every result."""
+    steps = {step.name: step for steps in chains.values() for step in steps if step.name.startswith("documents/")}
+    lines = []
+    for name, step in sorted(steps.items()):
+        settings: dict[str, Any] = step.manifest.get("settings", {})
+        if overlap := OVERLAP.get(settings.get("document_overlap", "")):
+            lines.append(f"\n- `{name}`: {overlap}.")
+        if settings.get("reorder"):
+            lines.append(f" {100 * settings['reorder']:g} % have their sentences shuffled, but in the first language.")
+    return "\n" + "".join(lines) if lines else ""
+
+
+def _lineage(sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
+    runs = [run for section in sections for model in section.benchmark.models for run in model.runs]
+    return _grid(
+        ["scores", "scored", "model", "commit", "sources", "as written"],
+        ([f"`{run.name}`", f"`{run.source}`", *_origin(run, chains[run.name])] for run in runs),
+    )
+
+
+def _origin(run: Scored, steps: Sequence[Step]) -> list[str]:
+    models = [step.name for step in steps if step.name.startswith("finetune/")]
+    first = [step.manifest for step in steps if step.name.startswith("sources/") and step.manifest]
+    sources = [artifacts.checksum(manifest["outputs"]) for manifest in first]
+    problems = [problem for step in steps for problem in step.problems]
+    return [
+        f"`{models[-1]}`" if models else "",
+        f"`{str(run.manifest.get('commit', 'unknown'))[:12]}`",
+        " ".join(f"`{checksum[:12]}`" for checksum in sources),
+        "**no:** " + _plain("; ".join(problems)) if problems else "yes",
+    ]
+
+
+def _commands(chains: dict[str, list[Step]]) -> str:
+    commands = {step.name: step.manifest["command"] for steps in chains.values() for step in steps if step.manifest}
+    return "\n".join(["```sh", *commands.values(), "```"])
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _value(cell: Cell | None) -> str:
+    return wording.BLANK if cell is None else wording.times_100(cell.value)
+
+
+def _seeds(row: Row) -> str:
+    if row.seed_deviation is None:
+        return str(row.seeds or "")
+    return f"{row.seeds}, SD {wording.times_100(row.seed_deviation)}"
+
+
+def _plain(text: str) -> str:
+    """Text from data without meaning to Markdown or HTML."""
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in text.replace("\n", " "))

@@ -1,0 +1,53 @@
+"""`msm report`: print the tables of a recipe, and export its results for version control."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msm.errors import BadInput
+from msm.reporting.export import export
+from msm.reporting.stage import DOCUMENT, TABLE
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm report`."""
+    parser.add_argument("recipe", help="name of the recipe")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="stage folders")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="exported results")
+    parser.add_argument(
+        "--export", action="store_true", help="write scores, manifests and report to RESULTS/RECIPE, without texts"
+    )
+
+
+def main(arguments: Namespace) -> None:
+    """Print the table of a recipe and the place of its report; export them if asked.
+
+    Raises:
+        BadInput: there is no report of that recipe, or its artifacts no longer match their manifests.
+    """
+    folders = [root / arguments.recipe for root in (arguments.artifacts, arguments.results)]
+    if arguments.export:
+        size = export(*folders)
+        sys.stderr.write(f"exported to {folders[1]} ({size / 1e6:.1f} MB)\n")
+    folder = next((folder for folder in folders if report_folder(folder).is_dir()), folders[0])
+    sys.stdout.write(f"{terminal_table(folder)}\nReport: {report_folder(folder) / DOCUMENT}\n")
+
+
+def report_folder(folder: Path) -> Path:
+    """Where the report of a recipe's folder lies."""
+    return folder / "report" / "all" / "report"
+
+
+def terminal_table(folder: Path) -> str:
+    """The tables of a recipe as plain text, at most 110 columns wide.
+
+    Args:
+        folder: the recipe's, such as `artifacts/mini`, or its export.
+
+    Raises:
+        BadInput: no report there.
+    """
+    path = report_folder(folder) / TABLE
+    if not path.is_file():
+        raise BadInput(f"{path}: no report yet; run the recipe first (`make demo`, or `dvc repro`)")
+    return path.read_text(encoding="utf-8")

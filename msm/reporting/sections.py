@@ -1,0 +1,49 @@
+"""What a report says about each benchmark: its tables, differences and printed rows, before any rendering."""
+
+from typing import NamedTuple
+
+from msm.reporting.comparisons import Difference, differences
+from msm.reporting.results import Benchmark, Column, Problem, Results, load
+from msm.reporting.tables import Row, Table, published_rows, table
+from msm.settings import Report, listed
+
+
+class Section(NamedTuple):
+    """A benchmark with all that is shown of it."""
+
+    benchmark: Benchmark
+    tables: dict[Column, Table]
+    published: dict[Column, list[Row]]
+    """Printed rows of the same column; none for most."""
+    differences: list[Difference]
+
+
+def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:
+    """A section a benchmark, and everything that had to be left out."""
+    found, problems = [], list(results.problems)
+    for benchmark in results.benchmarks:
+        loaded, unusable = load(benchmark, benchmark.columns)
+        problems += unusable
+        if loaded is not None:
+            problems += _absent_controls(loaded, settings, results)
+            found.append(
+                Section(
+                    loaded,
+                    {column: table(loaded, column, settings) for column in loaded.columns},
+                    {column: published_rows(loaded, column) for column in loaded.columns},
+                    differences(loaded, settings),
+                )
+            )
+    return found, problems
+
+
+def _absent_controls(benchmark: Benchmark, settings: Report, results: Results) -> list[Problem]:
+    """Controls that are not there: without them no difference means anything, so their absence is said."""
+    names = {model.name for model in benchmark.models}
+    absent = [name for name in listed(settings.controls) if name not in names]
+    return [
+        Problem(
+            results.root / "score", f"control {name}: no usable scores on {benchmark.name}, nothing is compared with it"
+        )
+        for name in absent
+    ]

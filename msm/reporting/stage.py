@@ -1,0 +1,53 @@
+"""Stage `report`: the score folders of a recipe to `report.md`, `table.txt` and a heat map a benchmark."""
+
+from pathlib import Path
+from typing import Any
+
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.reporting import lineage, markdown
+from msm.reporting.heatmap import heatmap
+from msm.reporting.results import read
+from msm.reporting.sections import Section, sections
+from msm.reporting.terminal import section_text
+from msm.settings import Report
+
+DOCUMENT, TABLE, PICTURE = "report.md", "table.txt", "heatmap-{}.svg"
+
+
+def run(settings: Report, *, scores: Path, out: Path, execution: Execution) -> dict[str, Any]:
+    """Write the report.
+
+    Args:
+        settings: of the stage.
+        scores: score folders, one a row, such as `artifacts/mini/score`; what lies behind them stands beside.
+        out: empty folder to fill.
+        execution: not used.
+
+    Returns:
+        Counts, for the manifest.
+
+    Raises:
+        BadInput: there is no usable score folder.
+    """
+    results = read(scores)
+    found, problems = sections(results, settings)
+    if not found:
+        reasons = "; ".join(problem.reason for problem in problems) or "run the stage `score` first"
+        raise BadInput(f"{scores}: no usable score folder ({reasons})")
+    names = [run.name for section in found for model in section.benchmark.models for run in model.runs]
+    chains = {name: lineage.chain(name, results.root, largest=0) for name in names}
+    text = markdown.document(settings.recipe, found, problems, chains, PICTURE)
+    (out / DOCUMENT).write_text(text, encoding="utf-8")
+    (out / TABLE).write_text(_table(found, [problem.reason for problem in problems]), encoding="utf-8")
+    for section in found:
+        first = next(iter(section.tables.values()))
+        (out / PICTURE.format(section.benchmark.name)).write_text(heatmap(first), encoding="utf-8")
+    return {"score_folders": len(names), "left_out": len(problems)}
+
+
+def _table(found: list[Section], problems: list[str]) -> str:
+    texts = [section_text(section) for section in found]
+    if problems:
+        texts.append("Left out:\n" + "".join(f"  {problem}\n" for problem in problems))
+    return "\n\n".join(texts)

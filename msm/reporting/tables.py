@@ -1,0 +1,135 @@
+"""Tables of a benchmark: models by language of the question, chance first, with intervals; published rows beside."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from msm.evaluation.statistics import Interval, bootstrap, intervals, language_means
+from msm.reporting import published, wording
+from msm.reporting.published import MEAN, Published
+from msm.reporting.results import Benchmark, Column, Model
+from msm.settings import Report, listed
+
+POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
+"""Pool of a published number to ours."""
+
+
+class Cell(NamedTuple):
+    """A value, or the reason why there is none."""
+
+    value: float | None
+    interval: Interval | None = None
+    note: str = ""
+
+
+class Row(NamedTuple):
+    """A line of a table."""
+
+    label: str
+    kind: Literal["chance", "model", "published"]
+    cells: dict[str, Cell]
+    """By language, and `mean`."""
+    about: str = ""
+    """Protocol of the number, and where it is printed."""
+    seeds: int = 0
+    """Trainings that are averaged; 0 where nothing was trained."""
+    seed_deviation: float | None = None
+    """Standard deviation of their means."""
+
+
+class Table(NamedTuple):
+    """Rows by language of the question, for one measure on one kind of pool."""
+
+    title: str
+    subtitle: str
+    languages: list[str]
+    rows: list[Row]
+
+
+def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
+    """Chance, the controls and every other model, with 95 % intervals over the questions.
+
+    Args:
+        benchmark: with the values of the column loaded.
+        column: measure and pool.
+        settings: order of the rows, and the intervals.
+    """
+    shape = benchmark.first.values[column]
+    rows = [_chance_row(benchmark, column, shape.languages)]
+    rows += [_model_row(model, column, shape.languages, settings) for model in ordered(benchmark, settings)]
+    return Table(
+        f"{wording.benchmark(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
+        f"{np.isfinite(shape.values).sum():,} questions, {benchmark.setting}; values times 100",
+        shape.languages,
+        rows,
+    )
+
+
+def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
+    """The models: the floor first, then what was not trained, the other controls, the rest by name."""
+    controls = listed(settings.controls)
+
+    def place(model: Model) -> tuple[int, int, str]:
+        if model.name in controls:
+            return (2 if controls.index(model.name) else 0, controls.index(model.name), model.name)
+        return (3 if model.is_trained else 1, 0, model.name)
+
+    return sorted(benchmark.models, key=place)
+
+
+def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
+    """Printed rows of the same benchmark, split, measure, kind of pool and setting, with source and protocol."""
+    measure, kind = column
+    found: dict[tuple[str, str, str], list[Published]] = {}
+    for cell in published.select(benchmark=benchmark.name, split=benchmark.split, measure=measure):
+        if POOLS.get(cell.pool) == kind and cell.setting in (benchmark.setting, "untrained"):
+            found.setdefault((cell.source, cell.protocol, cell.model), []).append(cell)
+    return [_published_row(cells) for cells in found.values()]
+
+
+def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
+    """Row, its cells and what there is to say about them: corrections, and why a cell is blank."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for name, cell in row.cells.items():
+            if cell.note:
+                found.setdefault((row.label, cell.note), []).append(name)
+    return [(label, ", ".join(names), note) for (label, note), names in found.items()]
+
+
+def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> Row:
+    values = benchmark.first.chance.get(column, {})
+    note = "" if values else "no formula for this measure"
+    return Row("chance", "chance", {name: Cell(values.get(name), note=note) for name in [*languages, MEAN]})
+
+
+def _model_row(model: Model, column: Column, languages: list[str], settings: Report) -> Row:
+    values = model.values(column)
+    means = language_means(values)
+    bounds = intervals(bootstrap(values, resamples=settings.bootstrap, seed=settings.seed))
+    cells = {
+        name: Cell(float(mean), bound) for name, mean, bound in zip([*languages, MEAN], means, bounds, strict=True)
+    }
+    seeds = len(model.runs) if model.is_trained else 0
+    deviation = float(model.seed_means(column)[:, -1].std(ddof=1)) if seeds > 1 else None
+    return Row(
+        model.name, "model", cells, "; ".join(sorted({run.facts["protocol"] for run in model.runs})), seeds, deviation
+    )
+
+
+def _published_row(cells: list[Published]) -> Row:
+    """One row out of all tables that print it; a printed value goes before an empty cell."""
+    chosen: dict[str, Published] = {}
+    for cell in cells:
+        if cell.language not in chosen or chosen[cell.language].value is None:
+            chosen[cell.language] = cell
+    first = cells[0]
+    source = published.sources()[first.source]
+    tables = ", ".join(dict.fromkeys(cell.table for cell in cells))
+    about = f"{source.title} ({source.reference}), table {tables}: {source.protocols[first.protocol]}"
+    return Row(first.model, "published", _cells(chosen), about)
+
+
+def _cells(chosen: Mapping[str, Published]) -> dict[str, Cell]:
+    return {language: Cell(cell.value, note=cell.note) for language, cell in chosen.items()}

@@ -1,0 +1,80 @@
+"""A report as plain text for a terminal, at most 110 columns wide."""
+
+from collections.abc import Iterator, Sequence
+
+from msm.reporting import wording
+from msm.reporting.comparisons import Difference
+from msm.reporting.published import MEAN
+from msm.reporting.results import Column
+from msm.reporting.sections import Section
+from msm.reporting.tables import Cell, Row, Table
+
+WIDTH = 110
+CELL, MEAN_WIDTH = 6, 26
+RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+
+
+def section_text(section: Section) -> str:
+    """The first table by language, the means on every kind of pool, and the differences."""
+    first = next(iter(section.tables.values()))
+    lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables)]
+    for column in section.tables:
+        lines += _differences([one for one in section.differences if one.column == column], column)
+    return "\n".join(lines) + "\n"
+
+
+def _languages(table: Table) -> Iterator[str]:
+    """Rows by language; a second block where one line is too short for all."""
+    label = _label_width(table.rows)
+    fitting = (WIDTH - label) // CELL - 1
+    for start in range(0, len(table.languages), fitting):
+        names = table.languages[start : start + fitting]
+        if start + fitting >= len(table.languages):
+            names = [*names, MEAN]
+        yield ""
+        yield "".ljust(label) + "".join(f"{name:>{CELL}}" for name in names)
+        for row in table.rows:
+            yield row.label.ljust(label) + "".join(f"{_value(row.cells.get(name)):>{CELL}}" for name in names)
+            if row.kind == "chance":
+                yield RULE * (label + CELL * len(names))
+
+
+def _means(tables: dict[Column, Table]) -> Iterator[str]:
+    """Means with intervals, one column a kind of pool."""
+    rows = next(iter(tables.values())).rows
+    label = _label_width(rows)
+    yield ""
+    heads = (f"{wording.SHORT_POOLS[kind]:>15}".ljust(MEAN_WIDTH) for _, kind in tables)
+    yield ("candidates in".ljust(label) + "".join(heads) + "seeds").rstrip()
+    for place, row in enumerate(rows):
+        cells = (f"{_mean(table.rows[place]):<{MEAN_WIDTH}}" for table in tables.values())
+        yield (row.label.ljust(label) + "".join(cells) + _seeds(row)).rstrip()
+
+
+def _differences(found: Sequence[Difference], column: Column) -> Iterator[str]:
+    pairs = [f"{one.model} {wording.MINUS} {one.control}" for one in found]
+    width = max(map(len, pairs), default=0)
+    if found:
+        yield ""
+        yield f"differences of the means, {wording.pool(column[1])}"
+    for pair, one in zip(pairs, found, strict=True):
+        limits = f"{wording.signed(one.value):>7}  {wording.signed_interval(one.interval):<16}"
+        yield f"  {pair:<{width}}{limits} p {wording.p_value(one.p):<7} {one.verdict}"
+
+
+def _label_width(rows: Sequence[Row]) -> int:
+    return max(len(row.label) for row in rows) + 2
+
+
+def _value(cell: Cell | None) -> str:
+    return "" if cell is None or cell.value is None else wording.times_100(cell.value)
+
+
+def _mean(row: Row) -> str:
+    return f"{_value(row.cells[MEAN]):>8}  {wording.interval(row.cells[MEAN].interval)}"
+
+
+def _seeds(row: Row) -> str:
+    if row.seed_deviation is None:
+        return str(row.seeds or "")
+    return f"{row.seeds}, SD {wording.times_100(row.seed_deviation)}"
