@@ -30,9 +30,10 @@ _NFKC = normalizers.NFKC()
 Ids = NDArray[np.int32]
 
 
-class SpecialTokens(NamedTuple):
-    """Ids that are not text."""
+class Layout(NamedTuple):
+    """How many ids there are, and which of them are not text."""
 
+    vocabulary: int
     begin: int
     pad: int
     end: int
@@ -54,7 +55,7 @@ def normal(text: str) -> str:
     if not unicodedata.is_normalized("NFKC", text):
         text = _NFKC.normalize_str(text)
     # The pattern is a third of the whole work, and most texts have nothing for it.
-    if not text.isprintable() or any(blank in text for blank in ("  ", "\u2581", "\ufffd")):
+    if not text.isprintable() or "  " in text or "\u2581" in text or "\ufffd" in text:
         text = _BLANKS.sub(" ", text)
     return text.strip(" ")
 
@@ -83,8 +84,9 @@ class SentencePiece:
     def __init__(self, folder: Path) -> None:
         """Load the model of a folder."""
         self._processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / SENTENCEPIECE_MODEL))
-        self._special = _special_pattern(read_tokenizer(folder))
-        self._unknown = special_tokens(folder).unknown
+        tokenizer = read_tokenizer(folder)
+        self._special = _special_pattern(tokenizer)
+        self._unknown = read_layout(folder, tokenizer).unknown
 
     def encode(self, sentences: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
         """See `Engine`."""
@@ -123,13 +125,16 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
-def special_tokens(folder: Path) -> SpecialTokens:
-    """Ids of the special tokens that pre-training needs.
+def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
+    """The layout of a folder's tokenizer.
+
+    Args:
+        folder: holds `tokenizer_config.json`, which names the special tokens.
+        tokenizer: what `read_tokenizer` gives for it.
 
     Raises:
-        BadInput: the tokenizer lacks one.
+        BadInput: the tokenizer lacks a special token that pre-training needs.
     """
-    tokenizer = read_tokenizer(folder)
     config = read_json(folder / "tokenizer_config.json")
 
     def find(role: str) -> int:
@@ -139,7 +144,8 @@ def special_tokens(folder: Path) -> SpecialTokens:
             raise BadInput(f"{folder}: the tokenizer has no {role}")
         return number
 
-    return SpecialTokens(find("cls_token"), find("pad_token"), find("sep_token"), find("unk_token"), find("mask_token"))
+    roles = ("cls_token", "pad_token", "sep_token", "unk_token", "mask_token")
+    return Layout(tokenizer.get_vocab_size(), *map(find, roles))
 
 
 def _special_pattern(tokenizer: Tokenizer) -> re.Pattern[str]:

@@ -24,7 +24,7 @@ from transformers.utils import sentencepiece_model_pb2_new as model_pb2
 
 from msm import settings as stage_settings
 from msm.corpora.documents import document_files, read_documents
-from msm.corpora.subwords import BLANKS, SENTENCEPIECE_MODEL, normal, special_tokens
+from msm.corpora.subwords import BLANKS, SENTENCEPIECE_MODEL, normal, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
 
@@ -68,7 +68,7 @@ def run(settings: stage_settings.Tokenizer, *, documents: Path, out: Path, execu
         for model in (Path(settings.name, SENTENCEPIECE_MODEL), Path(getattr(tokenizer, "vocab_file", None) or "")):
             if model.name == SENTENCEPIECE_MODEL and model.is_file():
                 shutil.copyfile(model, out / SENTENCEPIECE_MODEL)
-        special_tokens(out)
+        read_layout(out, read_tokenizer(out))
         return {"pieces": len(tokenizer), "name": settings.name}
     chosen = {
         path.stem: choose(read_sentences(path), settings.language_sentences) for path in document_files(documents)

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from msm.corpora.documents import document_files, read_documents
 from msm.corpora.packing import pack, split_runs
 from msm.corpora.shards import Index, Offsets, Shard, ShardWriter, Tokens, read_units, token_type, write_index
-from msm.corpora.subwords import ENGINES, Engine, fastest_engine, read_tokenizer, special_tokens
+from msm.corpora.subwords import ENGINES, Engine, Layout, fastest_engine, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.settings import Units
@@ -77,18 +77,18 @@ def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, executi
     if settings.min_units > settings.document_units:
         raise BadInput(f"min_units must be at most document_units, {settings.document_units}: {settings.min_units}")
     paths = document_files(documents)
-    vocabulary, special = read_tokenizer(tokenizer).get_vocab_size(), special_tokens(tokenizer)
-    packer = Packer(settings, tokenizer, fastest_engine(tokenizer, sample(paths)), special.end, vocabulary)
+    layout = read_layout(tokenizer, read_tokenizer(tokenizer))
+    packer = Packer(settings, tokenizer, fastest_engine(tokenizer, sample(paths)), layout)
     chunks = [chunk for path in paths for chunk in cut(path)]
     counts = {}
     with mapper(min(execution.processes or os.cpu_count() or 1, len(chunks))) as over:
         packed = zip(chunks, tqdm(over(packer, chunks), total=len(chunks), unit="chunk", disable=None), strict=True)
         for path, group in itertools.groupby(packed, key=lambda pair: pair[0].path):
-            with ShardWriter(out, path.stem, vocabulary) as writer:
+            with ShardWriter(out, path.stem, layout.vocabulary) as writer:
                 for _, part in group:
                     writer.append(*part)
             counts[path.stem] = writer.counts
-    write_index(out, Index(vocabulary, *special, **dataclasses.asdict(settings), languages=counts))
+    write_index(out, Index(*layout, **dataclasses.asdict(settings), languages=counts))
     facts = {language: language_facts(shard) for language, shard in read_units(out).shards.items()}
     check_runs(facts, settings)
     return {"engine": packer.engine, "languages": facts}
@@ -101,9 +101,7 @@ class Packer:
     settings: Units
     tokenizer: Path
     engine: str
-    end: int
-    """Id of `</s>`."""
-    vocabulary: int
+    layout: Layout
 
     def __call__(self, chunk: Chunk) -> Packed:
         """The documents of a chunk."""
@@ -115,7 +113,7 @@ class Packer:
         owner, lengths = owner[lengths > 0], lengths[lengths > 0]
         sentences = np.concatenate([[0], np.cumsum(lengths + 1)])
         units, runs = build(sentences, np.searchsorted(owner, np.arange(len(documents) + 1)), self.settings)
-        tokens = np.insert(ids, np.cumsum(lengths), self.end).astype(token_type(self.vocabulary))
+        tokens = np.insert(ids, np.cumsum(lengths), self.layout.end).astype(token_type(self.layout.vocabulary))
         return Packed(tokens, sentences[:-1], units, runs, [document.document_id for document in documents])
 
 

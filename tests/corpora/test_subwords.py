@@ -16,7 +16,8 @@ from msm.corpora.subwords import (
     SentencePiece,
     fastest_engine,
     normal,
-    special_tokens,
+    read_layout,
+    read_tokenizer,
 )
 from msm.errors import BadInput
 
@@ -80,12 +81,13 @@ def test_fastest_engine_must_agree_on_the_sample(invented_tokenizer: Path, tmp_p
 
 
 def test_missing_special_token_is_named(invented_tokenizer: Path, tmp_path: Path) -> None:
-    assert special_tokens(invented_tokenizer) == (0, 1, 2, 3, 299)
+    tokenizer = read_tokenizer(invented_tokenizer)
+    assert read_layout(invented_tokenizer, tokenizer) == (300, 0, 1, 2, 3, 299)
     other = shutil.copytree(invented_tokenizer, tmp_path / "other")
     config = json.loads((other / "tokenizer_config.json").read_text())
     del config["mask_token"]
     (other / "tokenizer_config.json").write_text(json.dumps(config))
     with pytest.raises(BadInput, match="the tokenizer has no mask_token"):
-        special_tokens(other)
+        read_layout(other, tokenizer)
     with pytest.raises(BadInput, match=r"no tokenizer\.json"):
-        special_tokens(tmp_path)
+        read_tokenizer(tmp_path)
