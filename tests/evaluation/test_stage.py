@@ -1,0 +1,173 @@
+"""Stage `score` against a slow implementation that reads the files by itself."""
+
+import gzip
+import json
+from pathlib import Path
+from shutil import copy
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pytest
+
+from msm.artifacts import sha256_of
+from msm.errors import BadInput
+from msm.evaluation import stage
+from msm.evaluation.benchmarks import find_benchmark
+from msm.evaluation.collection import Collection
+from msm.evaluation.per_query import by_question, read_per_query
+from msm.evaluation.scores import FIELDS
+from msm.execution import Execution
+from msm.retrieval.run_folder import write_pool
+from msm.settings import Score
+
+LANGUAGES = ("de", "ru", "zh")
+SETTINGS = Score(
+    benchmark="three", questions="questions", split="test", setting="zero-shot", model="random", ties="trec", seed=3
+)
+
+
+def write_random_runs(collection: Collection, folder: Path) -> None:
+    """Runs in which relevant passages are often near the top, and many scores are equal."""
+    rng = np.random.default_rng(1)
+    qrels = collection.qrels
+    for pool in collection.pools:
+        candidates, queries = np.array(collection.pool_passages(pool)), collection.pool_queries(pool)
+        scores = rng.integers(0, 4000, size=(len(queries), len(collection.passages))).astype(np.float32)
+        scores[qrels.queries, qrels.passages] = rng.integers(3950, 4020, size=len(qrels.queries))
+        places = candidates[np.argpartition(-scores[:, candidates], 25, axis=1)[:, :25]]
+        places[::50] = -1
+        write_pool(folder, collection, pool, places, np.take_along_axis(scores, places, axis=1), "random")
+
+
+def slow_average_precision(ranking: list[str], relevant: set[str]) -> float:
+    """As XTREME-R has it: the sum is divided by min(relevant, 20)."""
+    hits, total = 0, 0.0
+    for rank, passage in enumerate(ranking[:20], start=1):
+        if passage in relevant:
+            hits += 1
+            total += hits / rank
+    return total / min(len(relevant), 20)
+
+
+def slow_answers(folder: Path) -> dict[str, set[str]]:
+    """Question id to the ids of its answers, in all languages."""
+    answers: dict[str, set[str]] = {}
+    for path in folder.glob("*.json.gz"):
+        language, number = path.name[:2], 0
+        for article in json.loads(gzip.decompress(path.read_bytes()))["data"]:
+            for paragraph in article["paragraphs"]:
+                breaks = paragraph["sentence_breaks"]
+                for question in paragraph["qas"]:
+                    start = question["answers"][0]["answer_start"]
+                    [place] = [place for place, (first, end) in enumerate(breaks) if first <= start < end]
+                    answers.setdefault(question["id"], set()).add(f"{language}-{number}-{place}")
+                number += 1
+    return answers
+
+
+def slow_rankings(path: Path) -> dict[str, list[str]]:
+    """Query id to passages, as trec_eval sorts them."""
+    entries: dict[str, list[tuple[float, str]]] = {}
+    for line in gzip.decompress(path.read_bytes()).decode().splitlines():
+        query, _, passage, _, score, _ = line.split()
+        entries.setdefault(query, []).append((float(score), passage))
+    return {query: [passage for _, passage in sorted(found, reverse=True)] for query, found in entries.items()}
+
+
+def slow_scores(questions: Path, runs: Path) -> dict[tuple[str, str | None], float]:
+    """Every average of the module docstring of `msm.evaluation.scores`."""
+    answers, scores = slow_answers(questions), {}
+    for candidates in (None, *LANGUAGES):
+        rankings = slow_rankings(
+            runs / ("multilingual.trec.gz" if candidates is None else f"pool.{candidates}.trec.gz")
+        )
+        for asked in LANGUAGES:
+            scores[asked, candidates] = fmean(
+                slow_average_precision(
+                    rankings.get(f"{asked}-{question}", []),
+                    {passage for passage in found if candidates in (None, passage[:2])},
+                )
+                for question, found in answers.items()
+            )
+    pairs = {asked: [scores[asked, other] for other in LANGUAGES if other != asked] for asked in LANGUAGES}
+    scores |= {(asked, "other"): fmean(values) for asked, values in pairs.items()}
+    scores["mean", None] = fmean(scores[asked, None] for asked in LANGUAGES)
+    scores["mean", "same"] = fmean(scores[asked, asked] for asked in LANGUAGES)
+    scores["mean", "other"] = fmean(scores[asked, "other"] for asked in LANGUAGES)
+    return scores
+
+
+@pytest.fixture(scope="module")
+def scored(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`questions`, `run` and `scores` of three languages of XQuAD-R."""
+    root = tmp_path_factory.mktemp("scored")
+    for name in ("questions", "run", "scores"):
+        (root / name).mkdir()
+    for language in LANGUAGES:
+        copy(mirror / "xquad-r" / f"{language}.json.gz", root / "questions")
+    write_random_runs(find_benchmark("three").read(root / "questions"), root / "run")
+    stage.run(SETTINGS, sources=root, run=root / "run", out=root / "scores", execution=Execution(work=root / "work"))
+    return root
+
+
+def cells(path: Path) -> dict[tuple[str, str | None], dict[str, Any]]:
+    """Lines of a score file by what they average."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return {(row["query_language"], row["candidate_language"]): row for row in rows}
+
+
+def test_every_average_equals_the_slow_implementation(scored: Path) -> None:
+    expected = slow_scores(scored / "questions", scored / "run")
+    found = cells(scored / "scores" / "scores.jsonl")
+    assert found.keys() == expected.keys()
+    for cell, value in expected.items():
+        assert found[cell]["value"] == pytest.approx(value, abs=1e-9), cell
+    assert 0.1 < found["mean", None]["value"] < 0.9
+
+
+def test_a_score_line_says_where_it_comes_from(scored: Path) -> None:
+    by_cell = cells(scored / "scores" / "scores.jsonl")
+    assert all(tuple(row) == FIELDS for row in by_cell.values())
+    row = by_cell["ru", "zh"]
+    assert (row["benchmark"], row["split"], row["setting"]) == ("three", "test", "zero-shot")
+    assert (row["model"], row["seed"], row["measure"], row["protocol"]) == ("random", 3, "map@20", "lareqa; ties trec")
+    assert row["run_sha256"] == sha256_of(scored / "run" / "pool.zh.trec.gz")
+    assert by_cell["mean", None]["run_sha256"] == sha256_of(scored / "run" / "multilingual.trec.gz")
+    assert (row["queries"], by_cell["mean", None]["queries"], by_cell["ru", "other"]["queries"]) == (1190, 3570, 2380)
+    assert by_cell["mean", None]["tied"] == sum(by_cell[language, None]["tied"] for language in LANGUAGES) > 0
+
+
+def test_per_query_values_average_to_the_scores(scored: Path) -> None:
+    rows = read_per_query(scored / "scores" / "per_query.parquet")
+    assert len(rows) == 3570 * 4
+    found = cells(scored / "scores" / "scores.jsonl")
+    for kind, candidates in (("multilingual", None), ("same", "same"), ("other", "other")):
+        values = by_question(rows, "map@20", kind)
+        assert (len(values.questions), values.languages) == (1190, list(LANGUAGES))
+        assert values.values.mean() == pytest.approx(found["mean", candidates]["value"], abs=1e-12)
+    russian = by_question(rows, "map@20", "other").values[:, 1]
+    assert russian.mean() == pytest.approx(found["ru", "other"]["value"], abs=1e-12)
+
+
+def test_chance_stands_beside_every_score(scored: Path) -> None:
+    chances = cells(scored / "scores" / "chance.jsonl")
+    assert chances.keys() == cells(scored / "scores" / "scores.jsonl").keys()
+    harmonic = sum(1 / rank for rank in range(1, 21))
+    assert chances["de", "zh"]["value"] == pytest.approx(harmonic / 1196)
+    passages = 1276 + 1219 + 1196
+    expected = (harmonic + (20 - harmonic) * 2 / (passages - 1)) / passages
+    assert chances["mean", None]["value"] == pytest.approx(expected)
+    assert chances["mean", None]["model"] == "chance"
+
+
+def test_a_run_of_another_pool_is_refused(scored: Path, tmp_path: Path) -> None:
+    for path in (scored / "run").iterdir():
+        copy(path, tmp_path)
+    copy(scored / "run" / "pool.de.trec.gz", tmp_path / "pool.ru.trec.gz")
+    execution = Execution(work=tmp_path / "work")
+    with pytest.raises(BadInput, match=r"pool\.ru\.trec\.gz: de-\d+-\d+ is no query or passage of this pool"):
+        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path, execution=execution)
+    (tmp_path / "pool.ru.trec.gz").unlink()
+    with pytest.raises(BadInput, match=r"pool\.ru\.trec\.gz: no such file"):
+        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path, execution=execution)

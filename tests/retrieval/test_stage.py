@@ -1,0 +1,71 @@
+"""Stage `retrieve` with a small untrained encoder on a small constructed world."""
+
+import dataclasses
+import json
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+import torch
+
+from msm.errors import BadInput
+from msm.evaluation.benchmarks import find_benchmark
+from msm.execution import Execution
+from msm.retrieval import stage
+from msm.retrieval.encode import Usage, load_text_encoder, write_usage
+from msm.retrieval.runs import read_run
+from msm.settings import Retrieve
+
+SETTINGS = Retrieve(
+    benchmark="own", questions="questions/test", depth=30, pool_depth=20, batch_tokens=4096, precision="fp32"
+)
+
+
+@pytest.fixture
+def model(encoder: Path, tmp_path: Path) -> Path:
+    copytree(encoder, tmp_path / "model")
+    write_usage(tmp_path / "model", Usage("mean", "cosine", 20.0, 24, 48, "paragraph"))
+    return tmp_path / "model"
+
+
+def test_every_run_holds_the_greatest_cosines_of_its_pool(
+    sources: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "SHARD_PASSAGES", 50)
+    (tmp_path / "run").mkdir()
+    stage.run(
+        SETTINGS, sources=sources, model=model, out=tmp_path / "run", execution=Execution(work=tmp_path, device="cpu")
+    )
+    collection = find_benchmark("own").read(sources / "questions/test")
+    text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
+    queries = text_encoder.encode_queries([query.text for query in collection.queries])
+    cosines = queries @ text_encoder.encode_passages(collection.passages).T
+    ids = [passage.passage_id for passage in collection.passages]
+    for pool in collection.pools:
+        run = read_run(tmp_path / "run" / f"{pool.name}.trec.gz")
+        depth = 30 if pool.candidate_language is None else 20
+        candidates = collection.pool_passages(pool)
+        assert run.query_ids.to_pylist() == [query.query_id for query in collection.queries]
+        assert np.bincount(run.queries).tolist() == [min(depth, len(candidates))] * len(queries)
+        expected = -np.sort(-cosines[:, candidates], axis=1)[:, :depth]
+        np.testing.assert_allclose(run.scores.reshape(expected.shape), expected, atol=1e-5)
+        places = np.array([ids.index(text) for text in run.passage_ids.to_pylist()])[run.passages]
+        np.testing.assert_allclose(cosines[run.queries, places], run.scores, atol=1e-5)
+        assert set(places) <= set(candidates)
+    made = json.loads((tmp_path / "run" / "protocol.json").read_text())
+    assert made["pooling"] == "mean" and made["passage_context"] == "paragraph" and "scale" not in made
+
+
+def test_a_depth_below_the_cutoff_stops_before_a_model_is_loaded(sources: Path, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, depth=10)
+    with pytest.raises(BadInput, match="depth must be at least 20 for map@20, got 10"):
+        stage.run(settings, sources=sources, model=tmp_path / "none", out=tmp_path, execution=Execution(work=tmp_path))
+
+
+def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path) -> None:
+    collection = find_benchmark("own").read(sources / "questions/test")
+    text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
+    torch.nn.init.constant_(next(text_encoder.model.parameters()), float("nan"))
+    with pytest.raises(BadInput, match="is not finite"):
+        stage.search(collection, text_encoder, {collection.pools[0]: 20})
