@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from msm.artifacts import payload, read_json_lines
 from msm.errors import BadInput
-from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import PoolKind, by_question, pool_kinds, read_per_query
 from msm.evaluation.statistics import Comparison, Interval, compare, holm, language_means
+from msm.retrieval.runs import Floats
 
 KIND = ("benchmark", "split", "setting")
 """Only numbers that agree in these may be compared."""

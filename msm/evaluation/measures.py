@@ -1,56 +1,25 @@
-"""Measures of a run, on integer arrays, as trec_eval computes them with `-c`.
+"""Measures of a run, as trec_eval computes them with `-c`.
 
 Every one of them follows from the ranks of the relevant passages alone. Queries without judgements are left
 out; judged queries that are missing in the run, or have no relevant passage, count 0. A label of 1 and above
 is relevant, and is the gain of nDCG as it stands.
 
-Tie rules, for passages of one query with equal scores (float32):
-`trec`: by passage id, descending; `list`: in the order of the run; `optimistic`, `pessimistic`: the order that
-gives the greatest, the least value.
-
-Shapes: Q judged queries, R relevant judgements, H relevant passages found, E entries of the run.
+Shapes: Q judged queries.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from msm.errors import BadInput
+from msm.evaluation.ranks import Hits, Rankings, Ties, rank_relevant
 from msm.retrieval.runs import Floats, Integers, Qrels, Run
-
-Ties = Literal["trec", "list", "pessimistic", "optimistic"]
 
 _SAME = 1e-12
 """Two sums of the same terms in another order differ by less."""
-
-
-class Hits(NamedTuple):
-    """Relevant passages of rankings, by query and rank."""
-
-    queries: Integers
-    """Ascending, [H]."""
-    ranks: Integers
-    """From 1, ascending within a query, [H]."""
-    gains: Integers
-    """[H]."""
-    places: Integers
-    """Place among the hits of the query, from 1, [H]."""
-
-
-class Rankings(NamedTuple):
-    """What the measures look at."""
-
-    relevant: Integers
-    """Relevant passages of each query, found or not, [Q]."""
-    hits: Hits
-    """Where the run puts them."""
-    best: Hits
-    """Where a perfect run puts them; here H = R."""
 
 
 class Measure(NamedTuple):
@@ -107,23 +76,14 @@ def evaluate(qrels: Qrels, run: Run, measures: Sequence[Measure], *, ties: Ties)
         measures: what to compute.
         ties: how equal scores are ordered.
     """
-    present = np.bincount(qrels.queries, minlength=len(qrels.query_ids)) > 0
-    relevant = qrels.labels >= 1
-    queries = (np.cumsum(present) - 1)[qrels.queries[relevant]]
-    gains = qrels.labels[relevant]
-    counts = np.bincount(queries, minlength=np.count_nonzero(present))
-    best = _best_hits(queries, gains)
-    judgements, entries = _shared(qrels, run, relevant)
-    found = _Found(queries[judgements], gains[judgements], entries, *_neighbours(run, entries))
-    rules: set[Ties] = {ties, "pessimistic", "optimistic"} if found.tied else {ties}
-    rankings = {rule: Rankings(counts, _hits(run, found, rule), best) for rule in rules}
+    rankings = rank_relevant(qrels, run, ties)
     results = []
     for measure in measures:
         cutoff = measure.cutoff or np.iinfo(np.int64).max
         values = {rule: MEASURES[measure.name](ranking, cutoff) for rule, ranking in rankings.items()}
         tied = values.get("optimistic", values[ties]) - values.get("pessimistic", values[ties]) > _SAME
         results.append(Values(measure, values[ties], tied))
-    return Evaluation(np.flatnonzero(present), counts, results)
+    return Evaluation(np.unique(qrels.queries), rankings[ties].relevant, results)
 
 
 def mrr(rankings: Rankings, cutoff: int) -> Floats:
@@ -169,113 +129,3 @@ def _sums(rankings: Rankings, hits: Hits, terms: Floats, cutoff: int) -> Floats:
     """Sum of the terms of the hits within the cutoff, for each query."""
     inside = np.where(hits.ranks <= cutoff, terms, 0)
     return np.bincount(hits.queries, inside, minlength=len(rankings.relevant)).astype(np.float64, copy=False)
-
-
-class _Found(NamedTuple):
-    """Relevant passages that the run holds, in its order, each array [H]."""
-
-    queries: Integers
-    gains: Integers
-    entries: Integers
-    """Place in the run."""
-    firsts: Integers
-    """First entry of the same query."""
-    starts: Integers
-    """First entry of the same query and score."""
-    ends: Integers
-    """Past the last entry of the same query and score."""
-
-    @property
-    def tied(self) -> bool:
-        return bool(np.any(self.ends - self.starts > 1))
-
-
-def _shared(qrels: Qrels, run: Run, relevant: NDArray[np.bool_]) -> tuple[Integers, Integers]:
-    """Which relevant judgements the run holds, and in which entries, both [H]; entries ascend."""
-    rows = _places_in(run.query_ids, qrels.query_ids)[qrels.queries[relevant]]
-    columns = _places_in(run.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
-    known = np.flatnonzero((rows >= 0) & (columns >= 0))
-    # Most entries are not relevant: a small table of hashes sorts them out at a third of the cost of a search.
-    mask = (1 << (16 * len(known)).bit_length()) - 1
-    marked = np.zeros(mask + 1, dtype=bool)
-    marked[_hashes(rows[known], columns[known]) & mask] = True
-    entries = np.flatnonzero(marked[_hashes(run.queries, run.passages) & mask])
-    width = np.int64(len(run.passage_ids))
-    wanted = rows[known] * width + columns[known]
-    order = np.argsort(wanted)
-    pairs = run.queries[entries] * width + run.passages[entries]
-    places = np.searchsorted(wanted[order], pairs)
-    same = np.append(wanted[order], -1)[places] == pairs
-    return known[order[places[same]]], entries[same]
-
-
-def _places_in(table: pa.Array, ids: pa.Array) -> Integers:
-    """Place of every id in the table; -1 where it has none."""
-    if ids.equals(table):
-        return np.arange(len(ids))
-    return pc.call_function("index_in", [ids], pc.SetLookupOptions(table)).fill_null(-1).to_numpy()
-
-
-def _hashes(queries: Integers, passages: Integers) -> Integers:
-    return queries.astype(np.int32) * np.int32(0x1E3779B1) + passages.astype(np.int32)
-
-
-def _neighbours(run: Run, entries: Integers) -> tuple[Integers, Integers, Integers]:
-    """First entry of the same query, and bounds of the entries of the same query and score, each [H]."""
-    firsts = np.searchsorted(run.queries, run.queries[entries])
-    changes = (run.scores[1:] != run.scores[:-1]) | (run.queries[1:] != run.queries[:-1])
-    alone = np.concatenate(([True], changes, [True]))
-    if np.all(alone[entries] & alone[entries + 1]):
-        return firsts, entries, entries + 1
-    bounds = np.flatnonzero(alone)
-    groups = np.searchsorted(bounds, entries, side="right")
-    return firsts, bounds[groups - 1], bounds[groups]
-
-
-def _hits(run: Run, found: _Found, ties: Ties) -> Hits:
-    """The found passages under a tie rule."""
-    ranks = _entries(run, found, ties) - found.firsts + 1
-    order = np.argsort(found.queries * np.int64(len(run.queries) + 1) + ranks)
-    queries = found.queries[order]
-    return Hits(queries, ranks[order], found.gains[order], _since(_changes(queries)) + 1)
-
-
-def _entries(run: Run, found: _Found, ties: Ties) -> Integers:
-    """Where in the run the found passages stand when the tie rule orders equal scores, [H]."""
-    if ties == "list" or not found.tied:
-        return found.entries
-    if ties == "trec":
-        return _entries_by_id(run, found)
-    order = np.lexsort((-found.gains, found.starts))
-    before = np.empty(len(order), np.int64)
-    before[order] = _since(_changes(found.starts[order]))
-    return found.starts + before if ties == "optimistic" else found.ends - 1 - before
-
-
-def _entries_by_id(run: Run, found: _Found) -> Integers:
-    starts, first = np.unique(found.starts, return_index=True)
-    groups = np.repeat(starts, found.ends[first] - starts)
-    entries = groups + _since(_changes(groups))
-    passages, places = np.unique(run.passages[entries], return_inverse=True)
-    ids = np.array(run.passage_ids.take(pa.array(passages)).to_pylist(), dtype=object)
-    by_id = np.argsort(np.argsort(ids))[places]
-    moved = np.empty(len(entries), np.int64)
-    moved[np.lexsort((-by_id, groups))] = entries
-    return moved[np.searchsorted(entries, found.entries)]
-
-
-def _best_hits(queries: Integers, gains: Integers) -> Hits:
-    order = np.lexsort((-gains, queries))
-    places = _since(_changes(queries[order])) + 1
-    return Hits(queries[order], places, gains[order], places)
-
-
-def _changes(values: Integers) -> NDArray[np.bool_]:
-    """Whether an entry differs from the one before it; the first does."""
-    return np.diff(values, prepend=-1) != 0
-
-
-def _since(changes: NDArray[np.bool_]) -> Integers:
-    """Steps since the last change, which itself is 0."""
-    steps = np.arange(len(changes))
-    return steps - np.maximum.accumulate(np.where(changes, steps, 0))

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from msm.artifacts import new_file
 from msm.errors import BadInput
-from msm.evaluation.measures import Floats, Integers
+from msm.retrieval.runs import Floats, Integers
 
 SCHEMA = pa.schema(
     [

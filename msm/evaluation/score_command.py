@@ -8,7 +8,8 @@ from typing import get_args
 
 from msm.artifacts import write_json_lines
 from msm.errors import BadInput
-from msm.evaluation.measures import Ties, evaluate, parse_measure
+from msm.evaluation.measures import evaluate, parse_measure
+from msm.evaluation.ranks import Ties
 from msm.retrieval.runs import read_qrels, read_run
 from msm.settings import listed
 

@@ -11,8 +11,9 @@ from msm.errors import BadInput
 from msm.evaluation.benchmarks import find_benchmark
 from msm.evaluation.chance import CHANCE, chance
 from msm.evaluation.collection import Collection, Pool
-from msm.evaluation.measures import Measure, Ties, Values, evaluate
+from msm.evaluation.measures import Measure, Values, evaluate
 from msm.evaluation.per_query import SCHEMA, write_per_query
+from msm.evaluation.ranks import Ties
 from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.execution import Execution
 from msm.retrieval.run_folder import read_protocol, run_file

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.evaluation.measures import Floats
+from msm.retrieval.runs import Floats
 
 _DRAWS = 1 << 22
 """Random numbers held at once."""

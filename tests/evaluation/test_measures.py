@@ -8,7 +8,8 @@ import pytest
 import pytrec_eval
 
 from msm.errors import BadInput
-from msm.evaluation.measures import Measure, Ties, evaluate, parse_measure
+from msm.evaluation.measures import Measure, evaluate, parse_measure
+from msm.evaluation.ranks import Ties
 from msm.retrieval.runs import Qrels, Run, sorted_run
 
 NAMES = [f"{name}@{cutoff}" for name in ("mrr", "recall", "ndcg", "map", "success") for cutoff in (1, 3, 10, 100)]

@@ -1,0 +1,173 @@
+"""Where the relevant passages of a run stand, under a rule for equal scores; integer arrays in and out.
+
+The rules, for passages of one query with equal scores (float32):
+`trec`: by passage id, descending; `list`: in the order of the run; `optimistic`, `pessimistic`: the order that
+gives every measure its greatest, its least value.
+
+Shapes: Q judged queries, R relevant judgements, H relevant passages found, E entries of the run.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from msm.retrieval.runs import Integers, Qrels, Run
+
+Ties = Literal["trec", "list", "pessimistic", "optimistic"]
+
+
+class Hits(NamedTuple):
+    """Relevant passages of rankings, by query and rank."""
+
+    queries: Integers
+    """Ascending, [H]."""
+    ranks: Integers
+    """From 1, ascending within a query, [H]."""
+    gains: Integers
+    """[H]."""
+    places: Integers
+    """Place among the hits of the query, from 1, [H]."""
+
+
+class Rankings(NamedTuple):
+    """What the measures look at."""
+
+    relevant: Integers
+    """Relevant passages of each query, found or not, [Q]."""
+    hits: Hits
+    """Where the run puts them."""
+    best: Hits
+    """Where a perfect run puts them, [R] each."""
+
+
+def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
+    """Rankings of the judged queries by tie rule: the one asked for, and where it matters the two extremes.
+
+    Args:
+        qrels: judgements; the queries are numbered anew, in their order, by those that have any.
+        run: rankings; its ids are matched with those of the qrels.
+        ties: the rule asked for.
+    """
+    present = np.bincount(qrels.queries, minlength=len(qrels.query_ids)) > 0
+    relevant = qrels.labels >= 1
+    queries = (np.cumsum(present) - 1)[qrels.queries[relevant]]
+    gains = qrels.labels[relevant]
+    counts = np.bincount(queries, minlength=np.count_nonzero(present))
+    best = _best_hits(queries, gains)
+    judgements, entries = _shared(qrels, run, relevant)
+    found = _Found(queries[judgements], gains[judgements], entries, *_neighbours(run, entries))
+    rules: set[Ties] = {ties, "pessimistic", "optimistic"} if found.tied else {ties}
+    return {rule: Rankings(counts, _hits(run, found, rule), best) for rule in rules}
+
+
+class _Found(NamedTuple):
+    """Relevant passages that the run holds, in its order, each array [H]."""
+
+    queries: Integers
+    gains: Integers
+    entries: Integers
+    """Place in the run."""
+    firsts: Integers
+    """First entry of the same query."""
+    starts: Integers
+    """First entry of the same query and score."""
+    ends: Integers
+    """Past the last entry of the same query and score."""
+
+    @property
+    def tied(self) -> bool:
+        return bool(np.any(self.ends - self.starts > 1))
+
+
+def _shared(qrels: Qrels, run: Run, relevant: NDArray[np.bool_]) -> tuple[Integers, Integers]:
+    """Which relevant judgements the run holds, and in which entries, both [H]; entries ascend."""
+    rows = _places_in(run.query_ids, qrels.query_ids)[qrels.queries[relevant]]
+    columns = _places_in(run.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
+    known = np.flatnonzero((rows >= 0) & (columns >= 0))
+    # Most entries are not relevant: a small table of hashes sorts them out at a third of the cost of a search.
+    mask = (1 << (16 * len(known)).bit_length()) - 1
+    marked = np.zeros(mask + 1, dtype=bool)
+    marked[_hashes(rows[known], columns[known]) & mask] = True
+    entries = np.flatnonzero(marked[_hashes(run.queries, run.passages) & mask])
+    width = np.int64(len(run.passage_ids))
+    wanted = rows[known] * width + columns[known]
+    order = np.argsort(wanted)
+    pairs = run.queries[entries] * width + run.passages[entries]
+    places = np.searchsorted(wanted[order], pairs)
+    same = np.append(wanted[order], -1)[places] == pairs
+    return known[order[places[same]]], entries[same]
+
+
+def _places_in(table: pa.Array, ids: pa.Array) -> Integers:
+    """Place of every id in the table; -1 where it has none."""
+    if ids.equals(table):
+        return np.arange(len(ids))
+    return pc.call_function("index_in", [ids], pc.SetLookupOptions(table)).fill_null(-1).to_numpy()
+
+
+def _hashes(queries: Integers, passages: Integers) -> Integers:
+    return queries.astype(np.int32) * np.int32(0x1E3779B1) + passages.astype(np.int32)
+
+
+def _neighbours(run: Run, entries: Integers) -> tuple[Integers, Integers, Integers]:
+    """First entry of the same query, and bounds of the entries of the same query and score, each [H]."""
+    firsts = np.searchsorted(run.queries, run.queries[entries])
+    changes = (run.scores[1:] != run.scores[:-1]) | (run.queries[1:] != run.queries[:-1])
+    alone = np.concatenate(([True], changes, [True]))
+    if np.all(alone[entries] & alone[entries + 1]):
+        return firsts, entries, entries + 1
+    bounds = np.flatnonzero(alone)
+    groups = np.searchsorted(bounds, entries, side="right")
+    return firsts, bounds[groups - 1], bounds[groups]
+
+
+def _hits(run: Run, found: _Found, ties: Ties) -> Hits:
+    """The found passages under a tie rule."""
+    ranks = _entries(run, found, ties) - found.firsts + 1
+    order = np.argsort(found.queries * np.int64(len(run.queries) + 1) + ranks)
+    queries = found.queries[order]
+    return Hits(queries, ranks[order], found.gains[order], _since(_changes(queries)) + 1)
+
+
+def _entries(run: Run, found: _Found, ties: Ties) -> Integers:
+    """Where in the run the found passages stand when the tie rule orders equal scores, [H]."""
+    if ties == "list" or not found.tied:
+        return found.entries
+    if ties == "trec":
+        return _entries_by_id(run, found)
+    order = np.lexsort((-found.gains, found.starts))
+    before = np.empty(len(order), np.int64)
+    before[order] = _since(_changes(found.starts[order]))
+    return found.starts + before if ties == "optimistic" else found.ends - 1 - before
+
+
+def _entries_by_id(run: Run, found: _Found) -> Integers:
+    starts, first = np.unique(found.starts, return_index=True)
+    groups = np.repeat(starts, found.ends[first] - starts)
+    entries = groups + _since(_changes(groups))
+    passages, places = np.unique(run.passages[entries], return_inverse=True)
+    ids = np.array(run.passage_ids.take(pa.array(passages)).to_pylist(), dtype=object)
+    by_id = np.argsort(np.argsort(ids))[places]
+    moved = np.empty(len(entries), np.int64)
+    moved[np.lexsort((-by_id, groups))] = entries
+    return moved[np.searchsorted(entries, found.entries)]
+
+
+def _best_hits(queries: Integers, gains: Integers) -> Hits:
+    order = np.lexsort((-gains, queries))
+    places = _since(_changes(queries[order])) + 1
+    return Hits(queries[order], places, gains[order], places)
+
+
+def _changes(values: Integers) -> NDArray[np.bool_]:
+    """Whether an entry differs from the one before it; the first does."""
+    return np.diff(values, prepend=-1) != 0
+
+
+def _since(changes: NDArray[np.bool_]) -> Integers:
+    """Steps since the last change, which itself is 0."""
+    steps = np.arange(len(changes))
+    return steps - np.maximum.accumulate(np.where(changes, steps, 0))
