@@ -79,8 +79,8 @@ def documents(told: list[Story], tongues: list[Language], settings: World) -> It
             sentences: list[str] = []
             for clause, wanted in zip(story.clauses, focus, strict=True):
                 said, asked_with = verb_words(clause, language, rng)
-                sentences += [ask(clause, wanted, story.hero, asked_with, language)] if wanted else []
-                sentences.append(tell(clause, said, language).text)
+                sentences += [ask(clause, wanted, story.hero, asked_with, language, rng)] if wanted else []
+                sentences.append(tell(clause, said, language, rng).text)
             yield {"document_id": story.document_id, "language": language.code, "sentences": sentences}
 
 
@@ -104,7 +104,7 @@ def question_book(asked: list[Story], language: Language, seed: int) -> dict[str
 def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
     rng = _voice(seed, story, language)
     verbs = [verb_words(clause, language, rng) for clause in story.clauses]
-    sentences = [tell(clause, said, language) for clause, (said, _) in zip(story.clauses, verbs, strict=True)]
+    sentences = [tell(clause, said, language, rng) for clause, (said, _) in zip(story.clauses, verbs, strict=True)]
     breaks = _breaks(sentences)
     choice = random.Random(f"{seed} {story.document_id} asked")
     qas: list[dict[str, Any]] = []
@@ -114,7 +114,7 @@ def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
         qas.append(
             {
                 "id": f"{story.document_id}-{number:02d}",
-                "question": ask(clause, focus, story.hero, verbs[number][1], language),
+                "question": ask(clause, focus, story.hero, verbs[number][1], language, rng),
                 "answers": [{"text": sentence.text[first:last], "answer_start": breaks[number][0] + first}],
             }
         )

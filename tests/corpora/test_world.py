@@ -5,6 +5,7 @@ import json
 import unicodedata
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -62,10 +63,21 @@ def paragraphs(book: dict[str, Any]) -> list[dict[str, Any]]:
     return [paragraph for article in book["data"] for paragraph in article["paragraphs"]]
 
 
+def own(word: str) -> bool:
+    """Whether a word is of one language: common ones are digits or capitalised."""
+    return not word[0].isdigit() and not word[0].isupper()
+
+
+def bare(text: str, language: Language) -> list[str]:
+    """The words of a text without endings and punctuation."""
+    words = [word.rstrip(".?") for word in text.split()]
+    return [word.removesuffix(language.ending) if own(word) else word for word in words]
+
+
 def meanings(sentence: str, language: Language) -> Counter[str]:
     """What the words of a sentence mean, by looking each up in the lexicon turned round."""
     inverse = {word: meaning for meaning, words in language.words.items() for word in words}
-    return Counter(inverse[word] for word in sentence.rstrip(".?").split())
+    return Counter(inverse[word] for word in bare(sentence, language))
 
 
 def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(made: Path, tmp_path: Path) -> None:
@@ -120,16 +132,13 @@ def test_asked_share_of_the_sentences_follow_their_question(made: Path) -> None:
 def test_common_share_of_the_names_and_numbers_is_written_alike(share: float, tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, common_share=share, train_documents=200)
     facts = build(settings, tmp_path / "out")
-    vocabularies = {
-        code: Counter(
-            word.rstrip(".?") for document in documents.values() for text in document for word in text.split()
-        )
-        for code, documents in told(tmp_path / "out").items()
-    }
+    tongues = {tongue.code: tongue for tongue in world.world_languages(settings)}
+    texts = {code: " ".join(itertools.chain(*rows.values())) for code, rows in told(tmp_path / "out").items()}
+    vocabularies = {code: Counter(bare(text, tongues[code])) for code, text in texts.items()}
     shared = set.intersection(*(set(words) for words in vocabularies.values()))
     pairs = itertools.combinations(vocabularies.values(), 2)
     assert all(set(one) & set(other) == shared for one, other in pairs)
-    for tongue in world.world_languages(settings):
+    for tongue in tongues.values():
         counts = vocabularies[tongue.code]
         named = [words[0] for meaning, words in tongue.words.items() if meaning.split(":")[0] in NAMES]
         running = sum(counts[word] for word in named)
@@ -161,12 +170,23 @@ def test_no_word_has_two_meanings() -> None:
         assert set(FUNCTION_WORDS) <= tongue.words.keys()
 
 
+def test_some_words_take_an_ending_and_no_word_looks_as_if_it_had_one(made: Path) -> None:
+    for tongue in world.world_languages(SETTINGS):
+        lexicon = [word for words in tongue.words.values() for word in words if own(word)]
+        assert not any(word.endswith(tongue.ending) for word in lexicon)
+        text = " ".join(itertools.chain(*told(made)[tongue.code].values()))
+        words = [word for word in text.split() if own(word)]
+        ended = sum(word.rstrip(".?").endswith(tongue.ending) for word in words)
+        assert ended / len(words) == pytest.approx(0.05, abs=0.015)
+
+
 def test_languages_order_subject_verb_and_object_in_their_own_way() -> None:
     clause = Clause("verb:learn", {"subject": Phrase(("given:1",)), "object": Phrase(("trade:smith",))}, ("object",))
     orders = []
     for tongue in languages(6, families=100, common_share=0.5, synonyms=1, seed=1):
         letters = {tongue.words[word][0]: letter for word, letter in (("given:1", "S"), ("trade:smith", "O"))}
-        orders.append("".join(letters.get(word, word) for word in tell(clause, "V", tongue).text.rstrip(".").split()))
+        sentence = tell(clause, "V", tongue, Random(1)).text
+        orders.append("".join(letters.get(word, word) for word in bare(sentence, tongue)))
     assert orders == ["SVO", "SOV", "VSO", "VOS", "OVS", "OSV"]
 
 
@@ -175,9 +195,9 @@ def test_a_question_leaves_out_what_it_asks_for() -> None:
     phrases = {"subject": Phrase(hero[:1]), "object": Phrase(("trade:smith",)), "company": Phrase(("given:7",))}
     clause = Clause("verb:learn", phrases, ("object",))
     for tongue in languages(6, families=100, common_share=0.5, synonyms=1, seed=1):
-        asked = meanings(ask(clause, "object", hero, tongue.words["verb:learn"][0], tongue), tongue)
+        asked = meanings(ask(clause, "object", hero, tongue.words["verb:learn"][0], tongue, Random(1)), tongue)
         assert asked == Counter(["what", *hero, "verb:learn"])
-        asked = meanings(ask(clause, "company", hero, tongue.words["verb:learn"][0], tongue), tongue)
+        asked = meanings(ask(clause, "company", hero, tongue.words["verb:learn"][0], tongue, Random(1)), tongue)
         assert asked == Counter(["who", *hero, "verb:learn", "trade:smith"])
 
 
@@ -204,7 +224,7 @@ def test_a_question_has_another_word_for_the_verb_if_there_is_one(synonyms: int,
     verbs = {word for meaning, words in tongue.words.items() if meaning.startswith("verb:") for word in words}
     for paragraph in paragraphs(books(tmp_path / "out", "test")["qab"]):
         for qa, sentence in zip(paragraph["qas"], paragraph["sentences"], strict=True):
-            said, asked = (verbs & set(text.rstrip(".?").split()) for text in (sentence, qa["question"]))
+            said, asked = (verbs & set(bare(text, tongue)) for text in (sentence, qa["question"]))
             assert len(said) == len(asked) == 1
             assert (said == asked) == (synonyms == 1)
 

@@ -55,6 +55,8 @@ class Language(NamedTuple):
     grammar: Grammar
     words: dict[str, tuple[str, ...]]
     """Meaning to the words for it; verbs have several, anything else one."""
+    ending: str
+    """What any word but the common ones may end in, without a meaning of its own, such as the Finnish `-kin`."""
 
 
 def languages(count: int, *, families: int, common_share: float, synonyms: int, seed: int) -> list[Language]:
@@ -84,7 +86,7 @@ def common_words(families: int, share: float, seed: int) -> dict[str, str]:
     chosen: list[str] = []
     for kind, size in _sizes(families).items():
         chosen += [f"{kind}:{index}" for index in sorted(rng.sample(range(size), round(share * size)))]
-    names = iter(_invent(len(chosen), ALPHABETS[0], (2, 3), set(), rng))
+    names = iter(_invent(len(chosen), ALPHABETS[0], (2, 3), (), rng))
     return {meaning: _common(meaning, names) for meaning in chosen}
 
 
@@ -109,15 +111,15 @@ def _language(index: int, common: dict[str, str], own_names: list[str], synonyms
     verbs = sorted({f"verb:{step.verb}" for script in SCRIPTS for step in script.steps})
     things = [f"{kind}:{concept}" for kind, concepts in CONCEPTS.items() for concept in concepts]
     alphabet = ALPHABETS[index]
-    grammar_words = _invent(len(FUNCTION_WORDS), alphabet, (1, 2), set(), rng)
-    content = iter(
-        _invent(len(verbs) * synonyms + len(things) + len(own_names), alphabet, (2, 3), set(grammar_words), rng)
-    )
+    (ending,) = _invent(1, alphabet, (1, 1), (), rng)
+    grammar_words = _invent(len(FUNCTION_WORDS), alphabet, (1, 2), (ending,), rng)
+    needed = len(verbs) * synonyms + len(things) + len(own_names)
+    content = iter(_invent(needed, alphabet, (2, 3), (ending, *grammar_words), rng))
     words = {meaning: (word,) for meaning, word in common.items()}
     words |= {name: (word,) for name, word in zip(FUNCTION_WORDS, grammar_words, strict=True)}
     words |= {verb: tuple(next(content) for _ in range(synonyms)) for verb in verbs}
     words |= {meaning: (next(content),) for meaning in things + own_names}
-    return Language(CODES[index], grammar, words)
+    return Language(CODES[index], grammar, words, ending)
 
 
 def _grammar(order: str, rng: random.Random) -> Grammar:
@@ -137,15 +139,15 @@ def _grammar(order: str, rng: random.Random) -> Grammar:
 
 
 def _invent(
-    count: int, alphabet: tuple[str, str], syllables: Sequence[int], taken: set[str], rng: random.Random
+    count: int, alphabet: tuple[str, str], syllables: Sequence[int], taken: Sequence[str], rng: random.Random
 ) -> list[str]:
-    """So many new words, none in `taken` and no two alike."""
+    """So many new words, no two alike and none that ends in one of `taken`."""
     onsets, nuclei = (part.split() for part in alphabet)
     words: dict[str, None] = {}
     while len(words) < count:
         size = rng.randint(*syllables)
         word = "".join(rng.choice(onsets) + rng.choice(nuclei) for _ in range(size))
         word += rng.choice(onsets) if rng.random() < 0.3 else ""
-        if word not in taken:
+        if not word.endswith(tuple(taken)):
             words[word] = None
     return list(words)

@@ -16,6 +16,9 @@ QUESTION_WORDS = {
     "number": "how_many",
 }
 """What asks for which part of a sentence; a person is asked for with `who` instead of `what`."""
+ENDING_SHARE = 0.05
+"""Share of the words that take their language's ending. SentencePiece draws its candidates from strings that go on in
+different ways; were every word followed by a blank, it would have few whole words to choose from."""
 
 
 class Sentence(NamedTuple):
@@ -33,13 +36,14 @@ def verb_words(clause: Clause, language: Language, rng: random.Random) -> tuple[
     return said, rng.choice([word for word in words if word != said] or words)
 
 
-def tell(clause: Clause, verb: str, language: Language) -> Sentence:
+def tell(clause: Clause, verb: str, language: Language, rng: random.Random) -> Sentence:
     """The sentence that says a clause.
 
     Args:
         clause: the meaning.
         verb: the word for its verb.
         language: gives the other words and their order.
+        rng: picks the words that take an ending.
     """
     words: list[tuple[str, str]] = []
     for role in language.grammar.order:
@@ -47,10 +51,10 @@ def tell(clause: Clause, verb: str, language: Language) -> Sentence:
             words.append(("", verb))
         elif role in clause.phrases:
             words += _phrase(role, clause.phrases[role], language)
-    return _join(words, ".")
+    return _join([(name, _ended(word, language, rng)) for name, word in words], ".")
 
 
-def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: Language) -> str:
+def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: Language, rng: random.Random) -> str:
     """The question that a clause answers.
 
     The hero is called by the full name; place, company and time are left out unless asked for.
@@ -61,6 +65,7 @@ def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: 
         hero: given name and family name.
         verb: the word for its verb.
         language: gives the other words and their order.
+        rng: picks the words that take an ending.
     """
     asked = "object" if focus == "number" else focus
     question = language.words[_question_word(clause, focus)][0]
@@ -73,7 +78,7 @@ def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: 
             words += _rest(clause.phrases[role], focus, hero, language)
         elif role in ("subject", "object") and role in clause.phrases:
             words += [word for _, word in _phrase(role, _by_full_name(clause.phrases[role], hero), language)]
-    return " ".join(words) + "?"
+    return " ".join(_ended(word, language, rng) for word in words) + "?"
 
 
 def _question_word(clause: Clause, focus: str) -> str:
@@ -112,6 +117,11 @@ def _phrase(role: str, phrase: Phrase, language: Language) -> list[tuple[str, st
 def _marked(marker: str, words: list[tuple[str, str]], language: Language) -> list[tuple[str, str]]:
     mark = [("", language.words[marker][0])]
     return mark + words if language.grammar.markers_first else words + mark
+
+
+def _ended(word: str, language: Language, rng: random.Random) -> str:
+    common = word.isascii() and not word.islower()
+    return word + language.ending if not common and rng.random() < ENDING_SHARE else word
 
 
 def _join(words: list[tuple[str, str]], end: str) -> Sentence:
