@@ -50,7 +50,6 @@ check: setup ## style, types, docstrings, renderings in step
 	@ruff check .
 	@ruff format --check .
 	@pyright
-	@pydoclint msm components dashboards
 	@python -m components.render --check
 
 format: setup ## let ruff mend what it can

@@ -21,7 +21,8 @@ VERBS = {
     "score": ("msm.evaluation.score_command", "measures of a TREC run"),
     "compare": ("msm.evaluation.compare_command", "paired differences between models"),
     "report": ("msm.reporting.report_command", "print a recipe's tables, export its results"),
-    "bench": ("msm.bench", "speed against the usual way, equal outputs checked"),
+    "bench": ("msm.bench.command", "speed against the usual way, equal outputs checked"),
+    "pipeline": ("components.pipeline_command", "Kubeflow: compile, run here, submit"),
 }
 """Verb to module; each has `add_arguments(parser)` and `main(arguments)`, imported when asked for."""
 

@@ -97,3 +97,19 @@ def _group(lengths: np.ndarray, offsets: np.ndarray) -> Group:
     mask = np.arange(longest) < lengths[:, None]
     rows = np.where(mask, offsets[:, None] + np.arange(longest), offsets[:, None])
     return Group(*head, torch.from_numpy(rows), torch.from_numpy(mask))
+
+
+def join(first: Packed, second: Packed) -> Packed:
+    """Two packings end to end; attention stays within their sequences."""
+    rows, sequences = len(first.tokens), len(first.starts)
+    moved = [
+        group._replace(start=group.start + rows, rows=None if group.rows is None else group.rows + rows)
+        for group in second.groups
+    ]
+    return Packed(
+        torch.cat([first.tokens, second.tokens]),
+        torch.cat([first.places, second.places]),
+        torch.cat([first.owners, second.owners + sequences]),
+        torch.cat([first.starts, second.starts + rows]),
+        first.groups + moved,
+    )

@@ -21,7 +21,7 @@ from msm.encoder import body, load_masked, pool, token_states
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.losses import masked_sentence_loss, token_loss
-from msm.packing import Packed, pack
+from msm.packing import join, pack
 from msm.pretraining.batches import Batches, UnitBatch
 from msm.pretraining.model import DocumentEncoder, heads
 from msm.settings import Pretrain
@@ -104,7 +104,7 @@ class PretrainTask:
         hidden = self.batches.hide(sequences, step, micro)
         clean = pack(batch.units)
         # Clean units and masked text pass through the encoder together: one set of matrix products.
-        both = _joined(clean, hidden.packed).to(self.device)
+        both = join(clean, hidden.packed).to(self.device)
         states = token_states(body(self.model.masked), both)
         words = len(clean.tokens)
         mlm = self._token_loss(states[words:], hidden.rows, hidden.targets)
@@ -117,7 +117,7 @@ class PretrainTask:
         """Two MLM micro-batches: the usual one, and one of as many tokens as the runs it stands in for."""
         first = self.batches.hide(self.batches.mlm_blocks(step, micro), step, micro)
         second = self.batches.hide(self.batches.control_blocks(step, micro), step, micro, 1)
-        both = _joined(first.packed, second.packed).to(self.device)
+        both = join(first.packed, second.packed).to(self.device)
         states = token_states(body(self.model.masked), both)
         words = len(first.packed.tokens)
         losses = [
@@ -155,22 +155,6 @@ def _by_document(vectors: Tensor, documents: NDArray[np.int64]) -> tuple[Tensor,
     padded = vectors.new_zeros(*real.shape, vectors.shape[1])
     padded[real] = vectors
     return padded, real
-
-
-def _joined(first: Packed, second: Packed) -> Packed:
-    """Two packings end to end; attention stays within their sequences."""
-    rows, sequences = len(first.tokens), len(first.starts)
-    moved = [
-        group._replace(start=group.start + rows, rows=None if group.rows is None else group.rows + rows)
-        for group in second.groups
-    ]
-    return Packed(
-        torch.cat([first.tokens, second.tokens]),
-        torch.cat([first.places, second.places]),
-        torch.cat([first.owners, second.owners + sequences]),
-        torch.cat([first.starts, second.starts + rows]),
-        first.groups + moved,
-    )
 
 
 def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution: Execution) -> dict[str, Any]:

@@ -1,0 +1,255 @@
+"""The pre-training step against the plain Hugging Face formulation.
+
+The usual way: units padded to 64 tokens, clean and masked passes apart, the language-model head on every position or
+on the masked ones, the document encoder on the padded (documents x units) batch.
+
+Both sides hold the same weights and read the same tokens; the losses must agree before the clock runs.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import AutoModelForMaskedLM, XLMRobertaConfig
+
+from msm.bench.race import race
+from msm.encoder import body, pool, token_states
+from msm.losses import masked_sentence_loss, token_loss
+from msm.packing import join, pack
+from msm.pretraining.masking import hide_tokens
+from msm.pretraining.model import DocumentEncoder, Layer, heads
+
+UNIT_TOKENS = 64
+SPECIAL = 4
+FILLS = {"one sentence a unit": 0.4, "whole sentences packed to 64 tokens": 0.84}
+
+
+class Shape(NamedTuple):
+    """Size of a model and of a batch."""
+
+    layers: int
+    width: int
+    heads: int
+    vocabulary: int
+    documents: int
+    units: int
+
+
+BASE = Shape(12, 768, 12, 250_002, 4, 32)
+QUICK = Shape(3, 192, 3, 16_000, 4, 8)
+
+
+@dataclasses.dataclass
+class Contender:
+    """One way to do a step, with weights of its own."""
+
+    masked: Any
+    documents: DocumentEncoder
+    heads: nn.ModuleDict
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All weights."""
+        modules = (self.masked, self.documents, self.heads)
+        return [weight for module in modules for weight in module.parameters()]
+
+
+class Batch(NamedTuple):
+    """Units, the same with hidden tokens, and what was hidden; one language, as in pre-training."""
+
+    units: list[NDArray[np.int64]]
+    masked: list[NDArray[np.int64]]
+    labels: list[NDArray[np.int64]]
+    """The true id where a token is scored, else -100."""
+    documents: Tensor
+    fill: float
+
+
+def run(quick: bool) -> Iterator[dict[str, Any]]:
+    """The comparisons of `docs/benchmarks.md`.
+
+    Args:
+        quick: a small model instead of XLM-R base, and fewer pairs.
+    """
+    shape, pairs = (QUICK, 5) if quick else (BASE, 7)
+    torch.manual_seed(0)
+    first = _contender(shape)
+    for label, fill in FILLS.items():
+        batch = _batch(shape, fill)
+        facts = {"fill": round(batch.fill, 3), "units": label, "shape": "quick" if quick else "XLM-R base"}
+        ours = _step(copy.deepcopy(first), batch, _packed_losses)
+        for name, losses in (("all_positions", _padded_losses), ("masked_only", _masked_only_losses)):
+            theirs = _step(copy.deepcopy(first), batch, losses)
+            _check_equal(first, batch, losses)
+            yield race(f"pretrain_step_vs_{name}", ours, theirs, pairs, **facts)
+            del theirs
+    yield _document_race(shape, pairs)
+
+
+def _contender(shape: Shape) -> Contender:
+    config = XLMRobertaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.width,
+        max_position_embeddings=UNIT_TOKENS + 2,
+        type_vocab_size=1,
+        pad_token_id=1,
+        # Dropout would make the losses of the two sides incomparable.
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    masked = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
+    documents = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)
+    return Contender(masked, documents, heads("asymmetric", shape.width))
+
+
+def _batch(shape: Shape, fill: float) -> Batch:
+    """Random tokens in units whose lengths scatter around the fill as those of real text do."""
+    random = np.random.default_rng(0)
+    count = shape.documents * shape.units
+    lengths = np.clip(random.normal(fill, 0.12 if fill > 0.6 else 0.2, count) * UNIT_TOKENS, 6, UNIT_TOKENS).astype(int)
+    units = [random.integers(SPECIAL, shape.vocabulary - 1, length) for length in lengths]
+    masked, labels = [], []
+    for unit in units:
+        hidden, rows = hide_tokens(
+            unit, share=0.15, special=SPECIAL, mask=shape.vocabulary - 1, vocabulary=shape.vocabulary, random=random
+        )
+        label = np.full(len(unit), -100)
+        label[rows] = unit[rows]
+        masked.append(hidden)
+        labels.append(label)
+    documents = torch.arange(shape.documents).repeat_interleave(shape.units)
+    return Batch(units, masked, labels, documents, float(lengths.sum() / count / UNIT_TOKENS))
+
+
+Losses = Callable[[Contender, Batch], Tensor]
+
+
+def _step(contender: Contender, batch: Batch, losses: Losses) -> Callable[[], float]:
+    """Forward, backward and update."""
+    optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-5, fused=True)
+
+    def step() -> float:
+        optimizer.zero_grad(set_to_none=True)
+        loss = losses(contender, batch)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def _check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
+    with torch.no_grad():
+        ours, theirs = _packed_losses(start, batch).item(), losses(start, batch).item()
+    if abs(ours - theirs) > 1e-3 * abs(theirs):
+        raise RuntimeError(f"the two sides do not compute the same loss: {ours} and {theirs}")
+
+
+def _packed_losses(contender: Contender, batch: Batch) -> Tensor:
+    """Ours: everything in one packed forward, the head on masked positions only."""
+    clean, hidden = pack(batch.units), pack(batch.masked)
+    states = token_states(body(contender.masked), join(clean, hidden))
+    labels = torch.from_numpy(np.concatenate([batch.labels[index] for index in _order(batch)]))
+    chosen = labels >= 0
+    mlm = token_loss(contender.masked.lm_head(states[len(clean.tokens) :][chosen]), labels[chosen])
+    vectors = pool(states[: len(clean.tokens)], clean, "cls")
+    return mlm + _contrast(contender, vectors, batch.documents, contender.documents)
+
+
+def _order(batch: Batch) -> NDArray[np.int64]:
+    """The order in which `pack` lays sequences out."""
+    return np.argsort([len(unit) for unit in batch.units], kind="stable")
+
+
+def _padded(sequences: list[NDArray[np.int64]], value: int) -> Tensor:
+    rows = torch.full((len(sequences), UNIT_TOKENS), value)
+    for row, sequence in zip(rows, sequences, strict=True):
+        row[: len(sequence)] = torch.from_numpy(sequence)
+    return rows
+
+
+def _padded_losses(contender: Contender, batch: Batch) -> Tensor:
+    """The library's own masked-language loss: the head on all positions."""
+    tokens, labels = _padded(batch.masked, 1), _padded(batch.labels, -100)
+    output = contender.masked(input_ids=tokens, attention_mask=(tokens != 1).long(), labels=labels)
+    return output.loss + _padded_contrast(contender, batch)
+
+
+def _masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
+    """Padded, but the head on the masked positions only."""
+    tokens, labels = _padded(batch.masked, 1), _padded(batch.labels, -100)
+    states = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state
+    mlm = token_loss(contender.masked.lm_head(states[labels >= 0]), labels[labels >= 0])
+    return mlm + _padded_contrast(contender, batch)
+
+
+def _padded_contrast(contender: Contender, batch: Batch) -> Tensor:
+    tokens = _padded(batch.units, 1)
+    output = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long())
+    vectors = output.last_hidden_state[:, 0]
+    documents = PaddedDocumentEncoder(contender.documents)
+    return _contrast(contender, vectors, batch.documents, documents)
+
+
+def _contrast(contender: Contender, vectors: Tensor, documents: Tensor, encoder: nn.Module) -> Tensor:
+    sentences = vectors.view(int(documents[-1]) + 1, -1, vectors.shape[1])
+    real = torch.ones(sentences.shape[:2], dtype=torch.bool)
+    guesses = encoder(sentences, real).flatten(0, 1)
+    queries, keys = contender.heads["query"](guesses), contender.heads["key"](vectors)
+    return masked_sentence_loss(queries, keys, documents, temperature=0.1, mu=0.5).loss
+
+
+class PaddedDocumentEncoder(nn.Module):
+    """The same document encoder as the released code runs it: one whole sequence for each hidden sentence.
+
+    Args:
+        shared: holds the weights.
+    """
+
+    def __init__(self, shared: DocumentEncoder) -> None:
+        super().__init__()
+        self.shared = shared
+
+    def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
+        """[D, N, H] to [D, N, H]."""
+        documents, places, width = sentences.shape
+        hidden = torch.eye(places, dtype=torch.bool)
+        rows = torch.where(hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)
+        states = self.shared.norm(rows + self.shared.places.weight[:places])
+        keep = real[:, None].expand(-1, places, -1).flatten(0, 1)
+        for layer in self.shared.layers:
+            assert isinstance(layer, Layer)
+            states = layer(states, states, keep)
+        return states.view(documents, places, places, width).diagonal(dim1=1, dim2=2).mT
+
+
+def _document_race(shape: Shape, pairs: int) -> dict[str, Any]:
+    encoder = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)
+    padded = PaddedDocumentEncoder(encoder)
+    sentences = torch.randn(shape.documents, shape.units, shape.width)
+    real = torch.ones(sentences.shape[:2], dtype=torch.bool)
+    with torch.no_grad():
+        difference = (encoder(sentences, real) - padded(sentences, real)).abs().max().item()
+    if difference > 1e-5:
+        raise RuntimeError(f"the two document encoders differ by {difference}")
+
+    def step(model: nn.Module) -> None:
+        F.mse_loss(model(sentences, real), sentences).backward()
+
+    return race(
+        "document_encoder_vs_padded",
+        lambda: step(encoder),
+        lambda: step(padded),
+        pairs,
+        units=shape.units,
+        documents=shape.documents,
+        difference=difference,
+    )
