@@ -31,7 +31,7 @@ def contrast(first: str, second: str) -> float:
 
 def _text_on(channels: list[int]) -> str:
     fill = "#" + "".join(f"{channel:02x}" for channel in channels)
-    return max(("#ffffff", "#111111"), key=lambda text: contrast(fill, text))
+    return max(("#ffffff", "#000000"), key=lambda text: contrast(fill, text))
 
 
 def _channels(text: str) -> list[int]:

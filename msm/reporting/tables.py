@@ -85,7 +85,7 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
     for cell in published.select(benchmark=benchmark.name, split=benchmark.split, measure=measure):
         if POOLS.get(cell.pool) == kind and cell.setting in (benchmark.setting, "untrained"):
             found.setdefault((cell.source, cell.protocol, cell.model), []).append(cell)
-    return [_published_row(cells) for cells in found.values()]
+    return [_published_row(cells) for cells in found.values() if any(cell.value is not None for cell in cells)]
 
 
 def notes(rows: list[Row]) -> list[tuple[str, str, str]]:

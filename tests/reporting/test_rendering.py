@@ -1,0 +1,114 @@
+"""What people see: text within its width, Markdown that data cannot break, pictures that everybody can read."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from msm.reporting import markdown, results, wording
+from msm.reporting.colours import STOPS, colour, contrast
+from msm.reporting.heatmap import heatmap
+from msm.reporting.lineage import Step, chain
+from msm.reporting.sections import Section, sections
+from msm.reporting.tables import Cell, Row, Table
+from msm.reporting.terminal import WIDTH, section_text
+from tests.reporting import made
+
+MANY = [f"l{number:02}" for number in range(20)]
+
+
+def section(root: Path) -> Section:
+    found, problems = sections(results.read(root / "score"), made.SETTINGS)
+    assert not problems
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.write_recipe(tmp_path_factory.mktemp("made") / "demo")
+
+
+@pytest.mark.parametrize("languages", [made.LANGUAGES, MANY])
+def test_terminal_text_fits_its_width(tmp_path: Path, languages: list[str]) -> None:
+    text = section_text(section(made.write_recipe(tmp_path / "demo", languages=languages)))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    for word in (*languages, "chance", "untrained", "inside the noise" if "inside" in text else "better"):
+        assert word in text
+
+
+def test_terminal_text_holds_the_values(root: Path) -> None:
+    found = section(root)
+    (line,) = (line for line in section_text(found).splitlines() if line.startswith("msm  ") and "[" not in line)
+    row = next(iter(found.tables.values())).rows[-1]
+    assert line.split()[1:] == [wording.times_100(row.cells[name].value) for name in (*made.LANGUAGES, "mean")]
+
+
+def test_markdown_names_every_row_and_where_it_is_from(root: Path) -> None:
+    found = section(root)
+    chains = {run.name: chain(run.name, root, largest=0) for model in found.benchmark.models for run in model.runs}
+    text = markdown.document("demo", [found], [], chains, "heatmap-{}.svg")
+    assert "![Heat map](heatmap-lareqa.svg)" in text
+    for name in chains:
+        assert f"| `{name}` | `{name.replace('score', 'lexical' if 'bm25' in name else 'retrieve')}` |" in text
+    assert "msm run pretrain" in text
+    assert text.index("msm run pretrain") < text.index("msm run finetune") < text.index("msm run score")
+    assert "**other protocols and at another scale**" in text
+    assert "| MSM | 28.0 |" in text
+
+
+def test_markdown_keeps_every_table_in_shape(root: Path) -> None:
+    found = section(root)
+    chains = {run.name: [] for model in found.benchmark.models for run in model.runs}
+    for block in markdown.document("demo", [found], [], chains, "{}").split("\n\n"):
+        if block.startswith("| "):
+            assert (
+                len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines() if line.startswith("|")}) == 1
+            )
+
+
+def test_text_from_data_has_no_meaning_in_markdown(root: Path) -> None:
+    problem = results.Problem(root, "<script>alert(1)</script> | *bold* [link](x)")
+    text = markdown.document("demo", [], [problem], {}, "{}")
+    assert "<script>" not in text
+    assert "\\<script\\>" in text
+    assert "\\*bold\\*" in text
+
+
+def test_changed_folders_are_named_in_the_lineage(root: Path) -> None:
+    found = section(root)
+    chains: dict[str, list[Step]] = {}
+    for model in found.benchmark.models:
+        for run in model.runs:
+            chains[run.name] = [Step(run.name, run.manifest, "changed", ["run.gz: changed since it was written"])]
+    assert "**no:** run.gz: changed since it was written" in markdown.document("demo", [found], [], chains, "{}")
+
+
+def test_picture_is_well_formed_and_leaves_blanks(root: Path) -> None:
+    cells = {"ar": Cell(0.5), "de": Cell(None, note="lost"), "mean": Cell(0.5)}
+    text = heatmap(Table("a < b & c", "", ["ar", "de"], [Row("<model>", "model", cells)]))
+    tree = ElementTree.fromstring(text)
+    texts = ["".join(node.itertext()) for node in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"a < b & c", "<model>", "ar", "de"} <= set(texts)
+    assert sum("rx" in node.attrib for node in tree.iter("{http://www.w3.org/2000/svg}rect")) == 1
+
+
+def test_colours_get_lighter_evenly_and_text_stays_readable() -> None:
+    steps = [colour(value / 50, 0, 1) for value in range(51)]
+    assert all(contrast(step.fill, step.text) >= 4.5 for step in steps)
+    lightness = [contrast(step.fill, "#000000") for step in steps]
+    assert lightness == sorted(lightness)
+    assert (steps[0].fill, steps[-1].fill) == (STOPS[0], STOPS[-1])
+    assert colour(0.3, 0.3, 0.3).fill == colour(0.5, 0, 1).fill
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.123, "+12.3"), (-0.0451, "\N{MINUS SIGN}4.5"), (0.0001, "0.0"), (-0.0001, "0.0")]
+)
+def test_signed_differences(value: float, text: str) -> None:
+    assert wording.signed(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0321, ".032"), (0.0009, "< .001"), (1.0, "1.000")])
+def test_p_values(value: float, text: str) -> None:
+    assert wording.p_value(value) == text

@@ -1,0 +1,133 @@
+"""Score folders read without trust: each way of being broken costs that folder only."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msm import runner
+from msm.evaluation.per_query import read_per_query
+from msm.reporting import lineage, results
+from msm.reporting.results import Benchmark
+from tests.reporting import made
+
+COLUMN = ("map@20", "multilingual")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return made.write_recipe(tmp_path / "demo")
+
+
+def only(found: results.Results) -> Benchmark:
+    (benchmark,) = found.benchmarks
+    return benchmark
+
+
+def load(root: Path) -> Benchmark:
+    benchmark, problems = results.load(only(results.read(root / "score")), [COLUMN])
+    assert benchmark is not None and not problems
+    return benchmark
+
+
+def rewrite(folder: Path, change: Callable[[dict], dict]) -> None:
+    """Change every line of the score file, and nothing else."""
+    path = folder / "scores" / "scores.jsonl"
+    lines = [change(json.loads(line)) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_models_and_their_seeds_are_found(root: Path) -> None:
+    benchmark = only(results.read(root / "score"))
+    assert (benchmark.name, benchmark.split, benchmark.setting) == ("lareqa", "test", "zero-shot")
+    seeds = {model.name: [run.facts["seed"] for run in model.runs] for model in benchmark.models}
+    assert seeds == {"bm25-words": [0], "mlm": [1, 2], "msm": [1, 2], "untrained": [1, 2]}
+    assert {model.name for model in benchmark.models if not model.is_trained} == {"bm25-words"}
+    assert benchmark.columns == [("map@20", "multilingual"), ("map@20", "same"), ("map@20", "other")]
+
+
+def test_values_are_the_mean_over_seeds(root: Path) -> None:
+    model = next(model for model in load(root).models if model.name == "msm")
+    by_hand = []
+    for seed in (1, 2):
+        rows = read_per_query(root / f"score/lareqa-msm-{seed}/scores/per_query.parquet").to_pylist()
+        chosen = [row for row in rows if row["candidate_language"] is None]
+        by_hand.append([[r["value"] for r in chosen if r["query_language"] == name] for name in made.LANGUAGES])
+    expected = np.mean(by_hand, axis=0).T
+    np.testing.assert_allclose(model.values(COLUMN), expected)
+    np.testing.assert_allclose(model.seed_means(COLUMN)[:, -1], [np.mean(values) for values in by_hand])
+
+
+def test_chance_is_read_by_language(root: Path) -> None:
+    chance = only(results.read(root / "score")).first.chance
+    assert chance[COLUMN] == pytest.approx({name: made.FLOOR for name in (*made.LANGUAGES, "mean")})
+    assert chance.keys() == set(only(results.read(root / "score")).columns)
+
+
+def test_no_scores_yet_is_no_error(tmp_path: Path) -> None:
+    found = results.read(tmp_path / "nothing" / "score")
+    assert (found.benchmarks, found.problems) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("break_folder", "words"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), "no manifest.json"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "not JSON"),
+        (lambda folder: (folder / "manifest.json").write_text('{"format": 99}'), "format 99"),
+        (lambda folder: (folder / "scores/scores.jsonl").unlink(), "no such file"),
+        (lambda folder: (folder / "scores/scores.jsonl").write_text("{}\n"), "scores.jsonl:1: benchmark is None"),
+        (lambda folder: (folder / "scores/scores.jsonl").write_text(""), "no averages"),
+        (lambda folder: (folder / "scores/scores.jsonl").write_bytes(b"\xff\xfe\n"), "scores.jsonl:1"),
+        (lambda folder: (folder / "scores/chance.jsonl").write_text("[]\n"), "chance.jsonl:1"),
+        (lambda folder: rewrite(folder, lambda line: line | {"value": float("nan")}), "value is nan"),
+        (lambda folder: rewrite(folder, lambda line: line | {"value": 33.4}), "value is 33.4"),
+        (lambda folder: rewrite(folder, lambda line: line | {"seed": 2}), "the same model and seed"),
+        (lambda folder: rewrite(folder, lambda line: line | {"measure": "mrr@100"}), "other measures or pools"),
+    ],
+)
+def test_broken_folder_is_named_and_the_rest_kept(
+    root: Path, break_folder: Callable[[Path], object], words: str
+) -> None:
+    broken = root / "score" / "lareqa-untrained-1"
+    rows = len(list((root / "score").iterdir()))
+    break_folder(broken)
+    found = results.read(root / "score")
+    kept = [run for benchmark in found.benchmarks for model in benchmark.models for run in model.runs]
+    assert len(kept) == rows - 1
+    (problem,) = found.problems
+    assert words in problem.reason
+
+
+def test_half_written_folder_is_said_to_be_one(root: Path) -> None:
+    (root / "score" / ".lareqa-new-1.partial").mkdir()
+    (problem,) = results.read(root / "score").problems
+    assert "half-written" in problem.reason
+
+
+def test_other_split_or_setting_never_shares_a_table(root: Path) -> None:
+    rewrite(root / "score" / "lareqa-msm-2", lambda line: line | {"split": "dev"})
+    found = results.read(root / "score")
+    assert [(benchmark.split, len(benchmark.models)) for benchmark in found.benchmarks] == [("dev", 1), ("test", 4)]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 no parquet"])
+def test_broken_values_are_named(root: Path, content: bytes) -> None:
+    (root / "score/lareqa-msm-1/scores/per_query.parquet").write_bytes(content)
+    benchmark, problems = results.load(only(results.read(root / "score")), [COLUMN])
+    assert benchmark is not None
+    assert [len(model.runs) for model in benchmark.models if model.name == "msm"] == [1]
+    assert "not a table" in problems[0].reason
+
+
+def test_other_questions_are_not_averaged_in(root: Path) -> None:
+    short = made.per_query(1, 0.4, made.LANGUAGES).slice(1)
+    made.write_per_query(root / "score/lareqa-msm-2/scores/per_query.parquet", short)
+    _, problems = results.load(only(results.read(root / "score")), [COLUMN])
+    assert ["other questions" in problem.reason for problem in problems] == [True]
+
+
+def test_reader_understands_what_the_runner_writes() -> None:
+    assert lineage.FORMAT == runner.FORMAT

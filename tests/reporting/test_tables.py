@@ -1,0 +1,145 @@
+"""Tables and differences: order, intervals, corrections, and verdicts that never overstate."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msm.evaluation.statistics import Interval
+from msm.reporting import results
+from msm.reporting.comparisons import Difference, differences, training_noise, verdict
+from msm.reporting.results import Benchmark
+from msm.reporting.sections import sections
+from msm.reporting.tables import notes, published_rows, table
+from msm.settings import Report
+from tests.reporting import made
+
+COLUMN = ("map@20", "multilingual")
+CLEAR = Interval(0.02, 0.06)
+
+
+def loaded(root: Path) -> Benchmark:
+    (benchmark,) = results.read(root / "score").benchmarks
+    found, _ = results.load(benchmark, benchmark.columns)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+    return loaded(made.write_recipe(tmp_path_factory.mktemp("made") / "demo"))
+
+
+def difference(found: list[Difference], model: str, control: str) -> Difference:
+    (one,) = (one for one in found if (one.model, one.control, one.column) == (model, control, COLUMN))
+    return one
+
+
+def test_chance_and_controls_come_first(benchmark: Benchmark) -> None:
+    rows = table(benchmark, COLUMN, made.SETTINGS).rows
+    assert [row.label for row in rows] == ["chance", "untrained", "bm25-words", "mlm", "msm"]
+    assert [row.seeds for row in rows] == [0, 2, 0, 2, 2]
+
+
+def test_mean_is_the_mean_over_languages_inside_its_interval(benchmark: Benchmark) -> None:
+    for row in table(benchmark, COLUMN, made.SETTINGS).rows[1:]:
+        cells = [row.cells[language].value for language in made.LANGUAGES]
+        mean = row.cells["mean"]
+        assert mean.value == pytest.approx(np.mean([value for value in cells if value is not None]))
+        assert mean.interval is not None and mean.value is not None
+        assert mean.interval.low < mean.value < mean.interval.high
+
+
+def test_seed_deviation_is_that_of_the_seed_means(benchmark: Benchmark) -> None:
+    row = table(benchmark, COLUMN, made.SETTINGS).rows[-1]
+    model = next(model for model in benchmark.models if model.name == "msm")
+    first, second = (np.nanmean(run.values[COLUMN].values, axis=0).mean() for run in model.runs)
+    assert row.seed_deviation == pytest.approx(abs(first - second) / math.sqrt(2))
+
+
+def test_published_rows_are_of_the_same_measure_split_and_pool(benchmark: Benchmark) -> None:
+    rows = {row.label: row for row in published_rows(benchmark, COLUMN)}
+    assert rows["MSM"].cells["ar"].value == 0.28
+    assert rows["MSM"].cells["mean"].value == 0.334
+    assert "SQuAD" in rows["MSM"].about
+    assert published_rows(benchmark, ("map@20", "same")) == []
+    assert published_rows(benchmark._replace(split="dev"), COLUMN) == []
+    assert published_rows(benchmark._replace(setting="multilingual"), COLUMN) == []
+
+
+def test_blank_cells_say_why(benchmark: Benchmark) -> None:
+    said = {label: (cells, note) for label, cells, note in notes(published_rows(benchmark, COLUMN))}
+    cells, note = said["XLM-R"]
+    assert cells == "ar, de, el, en, es, hi, ru, th, tr, vi, zh"
+    assert "lost" in note
+
+
+def test_every_pair_is_made_once_in_every_column(benchmark: Benchmark) -> None:
+    found = differences(benchmark, made.SETTINGS)
+    pairs = [(one.model, one.control) for one in found if one.column == COLUMN]
+    assert pairs == [
+        ("bm25-words", "untrained"),
+        ("mlm", "untrained"),
+        ("msm", "untrained"),
+        ("bm25-words", "mlm"),
+        ("msm", "mlm"),
+    ]
+    assert len(found) == 3 * len(pairs)
+
+
+def test_difference_is_that_of_the_means(benchmark: Benchmark) -> None:
+    means = {row.label: row.cells["mean"].value for row in table(benchmark, COLUMN, made.SETTINGS).rows}
+    found = difference(differences(benchmark, made.SETTINGS), "msm", "mlm")
+    assert found.value == pytest.approx((means["msm"] or 0) - (means["mlm"] or 0))
+    assert found.verdict == "better"
+    assert found.better == list(made.LANGUAGES)
+
+
+def test_equal_models_are_inside_the_noise(tmp_path: Path) -> None:
+    made.write_recipe(tmp_path / "demo", models={"mlm": [1], "msm": [2]}, skill={"mlm": 0.3, "msm": 0.3})
+    settings = Report(recipe="demo", controls="mlm", bootstrap=200, seed=1)
+    found = difference(differences(loaded(tmp_path / "demo"), settings), "msm", "mlm")
+    assert found.verdict == "inside the noise"
+    assert (found.better, found.worse) == ([], [])
+    assert found.interval.low < 0 < found.interval.high
+
+
+def test_smallest_p_stays_usable_with_many_pairs(tmp_path: Path) -> None:
+    skill = {"untrained": 0.1, **{f"m{number}": 0.3 + number / 100 for number in range(9)}}
+    made.write_recipe(tmp_path / "demo", models={key: [1] for key in skill}, skill=skill)
+    settings = Report(recipe="demo", controls="untrained", bootstrap=100, seed=1)
+    assert max(one.p for one in differences(loaded(tmp_path / "demo"), settings)) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "p", "noise", "words"),
+    [
+        (0.04, CLEAR, 0.01, None, "better"),
+        (-0.04, Interval(-0.06, -0.02), 0.01, None, "worse"),
+        (0.04, CLEAR, 0.05, None, "inside the noise"),
+        (0.01, Interval(-0.01, 0.03), 0.01, None, "inside the noise"),
+        (0.04, CLEAR, 0.01, math.nan, "better (one training)"),
+        (0.04, CLEAR, 0.01, 0.05, "inside the noise of training"),
+        (0.04, CLEAR, 0.01, 0.03, "better"),
+    ],
+)
+def test_verdict(value: float, interval: Interval, p: float, noise: float | None, words: str) -> None:
+    assert verdict(value, interval, p, noise) == words
+
+
+def test_training_noise_is_known_from_two_seeds_on(benchmark: Benchmark) -> None:
+    models = {model.name: model for model in benchmark.models}
+    single = models["msm"]._replace(runs=models["msm"].runs[:1])
+    assert training_noise(models["bm25-words"], models["bm25-words"], COLUMN) is None
+    assert math.isnan(training_noise(single, models["mlm"], COLUMN) or 0)
+    spread = [np.ptp(models[name].seed_means(COLUMN)[:, -1]) for name in ("msm", "mlm")]
+    expected = 12.71 * math.sqrt(sum((one / math.sqrt(2)) ** 2 / 2 for one in spread))
+    assert training_noise(models["msm"], models["mlm"], COLUMN) == pytest.approx(expected)
+
+
+def test_missing_control_is_said(tmp_path: Path) -> None:
+    root = made.write_recipe(tmp_path / "demo", models={"untrained": [1], "msm": [1]})
+    found, problems = sections(results.read(root / "score"), made.SETTINGS)
+    assert len(found) == 1
+    assert ["control mlm" in problem.reason for problem in problems] == [True]
