@@ -26,6 +26,10 @@ class Stage(NamedTuple):
     memory_gib: int = 16
     gpus: int = 0
     """On a cluster; fewer change the speed only."""
+    hours: int = 6
+    """A cluster ends a run that takes longer."""
+    retries: int = 3
+    """Times that a cluster starts it again after a preemption or a failure."""
 
 
 STAGES: dict[str, Stage] = {
@@ -45,6 +49,7 @@ STAGES: dict[str, Stage] = {
         "pack sentences to token units",
         cpus=16,
         memory_gib=64,
+        hours=24,
     ),
     "encoder": Stage(settings.Encoder, "msm.encoder:run", ("tokenizer",), "model", "start weights of the encoder"),
     "pretrain": Stage(
@@ -56,6 +61,8 @@ STAGES: dict[str, Stage] = {
         cpus=64,
         memory_gib=512,
         gpus=8,
+        hours=120,
+        retries=10,
     ),
     "finetune": Stage(
         settings.Finetune,

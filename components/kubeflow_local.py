@@ -1,0 +1,39 @@
+"""Run a pipeline on this machine: every task a process of its own, no cluster, no container."""
+
+import contextlib
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kfp import local
+
+from msm.errors import CommandError
+
+IMAGE = "python"
+"""Not used here; a name that `kfp.local` takes for an image with Python."""
+
+
+def run(pipeline: Callable[..., Any], root: Path) -> Path:
+    """Run it; tasks that ran before with the same settings and inputs are not run again.
+
+    Args:
+        pipeline: as `kubeflow_pipeline.build` gives it.
+        root: folder for the artifacts of every task.
+
+    Returns:
+        The report's stage folder.
+
+    Raises:
+        CommandError: a task failed; its output stands above.
+    """
+    warnings.filterwarnings("ignore", message=".*have no effect in the current local runner.*")
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), enable_caching=True)
+    try:
+        # Kubeflow tells everything on stdout, which is kept for the answer.
+        with contextlib.redirect_stdout(sys.stderr):
+            finished = pipeline()
+    except RuntimeError as error:
+        raise CommandError(f"the pipeline stopped: {error}; run the same command to go on") from error
+    return Path(finished.output.path)

@@ -1,0 +1,211 @@
+"""Upload a compiled pipeline to Kubeflow, start it, follow it."""
+
+import hashlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import kfp_server_api as api
+import yaml
+from urllib3.exceptions import HTTPError
+
+from msm.errors import CommandError
+
+FINISHED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
+TIMEOUT = 60.0
+"""Seconds that one request may take."""
+HINTS = {
+    401: "the token is missing or has expired; give a fresh one with --token-file",
+    403: "this account may not do that in the namespace; see manifests/base/rbac.yaml",
+}
+
+
+class RunFailed(CommandError):
+    """A run ended otherwise than well, or could not be started or followed."""
+
+    exit_code = 1
+
+
+class Server(NamedTuple):
+    """Where Kubeflow Pipelines listens."""
+
+    host: str
+    """Address of its UI or API, such as `https://kubeflow.example.org/pipeline`."""
+    namespace: str = ""
+    """Empty for a single-user installation."""
+    token_file: Path | None = None
+    """Read anew for every request: projected tokens are renewed on disk."""
+
+    def client(self) -> api.ApiClient:
+        """A client with a fresh token."""
+        configuration = api.Configuration(host=self.host.rstrip("/"))
+        if self.token_file is not None:
+            configuration.api_key["authorization"] = self.token_file.read_text(encoding="utf-8").strip()
+            configuration.api_key_prefix["authorization"] = "Bearer"
+        return api.ApiClient(configuration)
+
+
+def submit(server: Server, package: Path, *, experiment: str, service_account: str) -> str:
+    """Upload a version of a pipeline, unless it is there already, and start a run of it.
+
+    Args:
+        server: where.
+        package: compiled pipeline; its bytes name the version, so the same ones are uploaded once.
+        experiment: name of the group of runs; made when there is none.
+        service_account: of the run's pods.
+
+    Returns:
+        The id of the run.
+
+    Raises:
+        RunFailed: the server refuses or cannot be reached.
+    """
+    name = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))["pipelineInfo"]["name"]
+    version = f"{name}-{hashlib.sha256(package.read_bytes()).hexdigest()[:12]}"
+    pipeline_id, version_id = _uploaded(server, package, name, version)
+    body = api.V2beta1Run(
+        experiment_id=_experiment(server, experiment),
+        display_name=version,
+        pipeline_version_reference=api.V2beta1PipelineVersionReference(
+            pipeline_id=pipeline_id, pipeline_version_id=version_id
+        ),
+        service_account=service_account,
+    )
+    started = _call(server, lambda: _runs(server).run_service_create_run(body, _request_timeout=TIMEOUT))
+    return str(started.run_id)
+
+
+def address(server: Server, run_id: str) -> str:
+    """Page of a run in the Kubeflow UI."""
+    return f"{server.host.rstrip('/')}/#/runs/details/{run_id}"
+
+
+def follow(server: Server, run_id: str, *, every: float = 15.0, patience: float = 900.0) -> None:
+    """Wait for a run, one line on stderr for every change of a task.
+
+    Args:
+        server: where.
+        run_id: as `submit` gives it.
+        every: seconds between two looks.
+        patience: seconds that the server may be unreachable before this gives up; the run itself goes on.
+
+    Raises:
+        RunFailed: the run did not succeed, or the server stayed unreachable.
+    """
+    seen: dict[str, str] = {}
+    reached = time.monotonic()
+    while True:
+        try:
+            run = _call(server, lambda: _runs(server).run_service_get_run(run_id, _request_timeout=TIMEOUT))
+        except Unreachable as error:
+            if time.monotonic() - reached > patience:
+                raise RunFailed(f"{error}; the run goes on: {address(server, run_id)}") from error
+            sys.stderr.write(f"{error}; trying again\n")
+            time.sleep(every)
+            continue
+        reached = time.monotonic()
+        _tell(run, seen)
+        if run.state in FINISHED:
+            break
+        time.sleep(every)
+    if run.state != "SUCCEEDED":
+        failed = ", ".join(sorted(name for name, state in seen.items() if state == "FAILED"))
+        reason = f": {run.error.message}" if run.error and run.error.message else ""
+        tasks = f"; failed tasks: {failed}" if failed else ""
+        raise RunFailed(f"run {run_id} {str(run.state).lower()}{reason}{tasks}; {address(server, run_id)}")
+
+
+class Unreachable(RunFailed):
+    """The network failed, or the server for the moment; asking again may help."""
+
+
+def _tell(run: Any, seen: dict[str, str]) -> None:
+    details = run.run_details.task_details if run.run_details else None
+    for task in details or []:
+        name, state = task.display_name or task.task_id, task.state or "PENDING"
+        if seen.get(name) != state:
+            seen[name] = state
+            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {name}: {state.lower()}\n")
+
+
+def _uploaded(server: Server, package: Path, name: str, version: str) -> tuple[str, str]:
+    pipelines = api.PipelineServiceApi(server.client())
+    uploads = api.PipelineUploadServiceApi(server.client())
+    found = _call(
+        server,
+        lambda: pipelines.pipeline_service_list_pipelines(
+            namespace=server.namespace, filter=_named(name), _request_timeout=TIMEOUT
+        ),
+    ).pipelines
+    if not found:
+        made = _call(
+            server,
+            lambda: uploads.upload_pipeline(
+                str(package), name=name, namespace=server.namespace, _request_timeout=TIMEOUT
+            ),
+        )
+        found = [made]
+    pipeline_id = str(found[0].pipeline_id)
+    versions = _call(
+        server,
+        lambda: pipelines.pipeline_service_list_pipeline_versions(
+            pipeline_id, filter=_named(version), _request_timeout=TIMEOUT
+        ),
+    ).pipeline_versions
+    if not versions:
+        made = _call(
+            server,
+            lambda: uploads.upload_pipeline_version(
+                str(package), name=version, pipelineid=pipeline_id, _request_timeout=TIMEOUT
+            ),
+        )
+        versions = [made]
+    return pipeline_id, str(versions[0].pipeline_version_id)
+
+
+def _experiment(server: Server, name: str) -> str:
+    experiments = api.ExperimentServiceApi(server.client())
+    found = _call(
+        server,
+        lambda: experiments.experiment_service_list_experiments(
+            namespace=server.namespace, filter=_named(name), _request_timeout=TIMEOUT
+        ),
+    ).experiments
+    if not found:
+        body = api.V2beta1Experiment(display_name=name, namespace=server.namespace or None)
+        found = [
+            _call(server, lambda: experiments.experiment_service_create_experiment(body, _request_timeout=TIMEOUT))
+        ]
+    return str(found[0].experiment_id)
+
+
+def _runs(server: Server) -> api.RunServiceApi:
+    return api.RunServiceApi(server.client())
+
+
+def _named(name: str) -> str:
+    return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
+
+
+def _call(server: Server, ask: Callable[[], Any]) -> Any:
+    """One request, its failures told in one line."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    try:
+        return ask()
+    except api.ApiException as error:
+        hint = HINTS.get(error.status or 0)
+        text = f"{server.host}: {error.status} {error.reason}: {hint or _message(error)}"
+        raise (Unreachable if (error.status or 0) >= 500 else RunFailed)(text) from error
+    except (HTTPError, OSError) as error:
+        raise Unreachable(f"{server.host}: cannot be reached ({type(error).__name__})") from error
+
+
+def _message(error: api.ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "{}").get("message", ""))[:200]
+    except (ValueError, AttributeError):
+        return str(error.body)[:200]

@@ -1,0 +1,129 @@
+"""What a pipeline task does inside its pod: the one place where Kubeflow's artifacts meet a stage."""
+
+import importlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from msm import artifacts
+from msm.execution import Execution
+from msm.reporting.stage import DOCUMENT
+from msm.runner import command, run_stage
+from msm.settings import make
+from msm.stages import STAGES
+
+MEANS = "mean"
+Artifact = Any
+"""A `kfp.dsl` artifact: `path`, `metadata`, and for metrics `log_metric`."""
+
+
+def run(
+    stage: str,
+    name: str,
+    settings: str,
+    reads: Mapping[str, Artifact | list[Artifact]],
+    out: Artifact,
+    *,
+    work: str,
+    mirror: str = "",
+    launcher: str = "",
+    metrics: Artifact | None = None,
+    summary: Artifact | None = None,
+) -> None:
+    """Run a stage on the artifacts of a task and describe what it wrote.
+
+    Args:
+        stage: name in the stage table.
+        name: FAMILY/ROW, kept as metadata, from which lineage is told.
+        settings: of the stage, as a JSON object.
+        reads: input name to artifact; a list of artifacts is read as one folder of rows.
+        out: artifact to write; its path becomes the stage folder.
+        work: folder for scratch that outlives this pod.
+        mirror: local copy of the public files.
+        launcher: empty for this pod, else a `TrainJobPlace` as JSON.
+        metrics: gets the means and the values of every language.
+        summary: gets the report's text.
+
+    Raises:
+        BadInput: wrong settings or inputs.
+    """
+    given = make(STAGES[stage].settings, json.loads(settings), name)
+    target = Path(out.path)
+    with tempfile.TemporaryDirectory() as gathered:
+        folders = {read: _folder(value, Path(gathered) / read) for read, value in reads.items()}
+        execution = Execution(work=Path(work) / name, mirror=mirror)
+        processes = min(STAGES[stage].gpus, visible_gpus())
+        if launcher:
+            importlib.import_module("components.trainjob").train(
+                launcher, stage, given, folders, name, target, Path(work)
+            )
+        elif processes > 1:
+            words = command(stage, given, folders, target)
+            torchrun([*words, "--work", str(execution.work)], processes)
+        else:
+            run_stage(stage, given, folders, target, execution)
+    out.metadata.update(metadata(target, name))
+    if metrics is not None:
+        log_scores(target, metrics)
+    if summary is not None:
+        shutil.copy(artifacts.payload(target) / DOCUMENT, summary.path)
+
+
+def visible_gpus() -> int:
+    """GPUs that this container was given, counted by their device files: torch need not be loaded."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def torchrun(words: list[str], processes: int) -> None:
+    """Run a stage's words on several GPUs of this pod; a request to stop is passed on, so that it can save first.
+
+    Raises:
+        SystemExit: the stage failed; with its exit code.
+    """
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    process = subprocess.Popen([*start, "-m", *words])
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        code = process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if code:
+        sys.exit(code)
+
+
+def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:
+    """An artifact under its own name, FAMILY/ROW: manifests tell lineage by the last two parts of a path."""
+    if isinstance(value, list):
+        return [_folder(artifact, gathered) for artifact in value].pop().parent
+    link = gathered / value.metadata["name"]
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(Path(value.path).resolve())
+    return link
+
+
+def metadata(folder: Path, name: str) -> dict[str, Any]:
+    """What the Kubeflow UI shows beside an artifact: its manifest, with one checksum for the payload."""
+    manifest = artifacts.read_manifest(folder)
+    kept = ("stage", "settings", "facts", "inputs", "commit", "versions", "device", "seconds", "command")
+    return {"name": name, "checksum": artifacts.payload_checksum(folder), **{field: manifest[field] for field in kept}}
+
+
+def log_scores(folder: Path, metrics: Artifact) -> None:
+    """Means and per-language values as scalar metrics: `map@20`, `map@20 same`, `map@20 de`."""
+    for _, cell in artifacts.read_json_lines(artifacts.payload(folder) / "scores.jsonl"):
+        pool, language = cell["candidate_language"], cell["query_language"]
+        if language == MEANS or pool is None:
+            shown = [cell["measure"], *([pool] if pool else []), *([language] if language != MEANS else [])]
+            metrics.log_metric(" ".join(shown), cell["value"])
+    Path(metrics.path).touch()

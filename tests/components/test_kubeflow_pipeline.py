@@ -1,0 +1,157 @@
+"""Pipelines from the table: the right tasks, typed artifacts, everything a pod needs, the same bytes every time."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components import kubeflow_pipeline
+from components.clusters import A100, CLUSTERS, request
+from components.kubeflow_pipeline import Options, as_json, build, compile_to, select
+from msm import recipes
+from msm.__main__ import main
+from msm.errors import BadInput
+from msm.stages import STAGES
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "recipes" / "tiny.yaml"
+IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
+
+
+@pytest.fixture(scope="module")
+def tasks() -> list[recipes.Task]:
+    return recipes.tasks(recipes.load(TINY), "tiny")
+
+
+@pytest.fixture(scope="module")
+def compiled(tasks: list[recipes.Task], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
+    compile_to(build("matrix", "tiny", select("matrix", tasks), Options(IMAGE, cluster=A100)), path)
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def test_selections(tasks: list[recipes.Task]) -> None:
+    def names(pipeline: str, model: str = "") -> set[str]:
+        return {"/".join(task.out.split("/")[2:]) for task in select(pipeline, tasks, model)}
+
+    assert len(select("matrix", tasks)) == len(tasks)
+    assert {"pretrain/msm-1", "score/constructed-msm-1", "report/all"} < names("benchmark")
+    assert not {"pretrain/mlm-1", "score/constructed-bm25-words"} & names("benchmark")
+    assert not any(name.startswith(("pretrain", "encoder")) for name in names("benchmark", "bm25-words"))
+    assert {"pretrain/mlm-1", "pretrain/msm-1", "score/constructed-untrained-1"} < names("ablations")
+    assert not any("bm25" in name for name in names("ablations"))
+    with pytest.raises(BadInput, match="no model 'gpt' in the recipe; here are: untrained, mlm, msm, bm25-words"):
+        select("benchmark", tasks, "gpt")
+
+
+def test_compiling_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for name in ("first", "second"):
+        words = ["pipeline", "compile", "matrix", "--recipe", "tiny", "--image", IMAGE, "--out", str(tmp_path / name)]
+        main(words)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+def test_an_image_without_digest_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "pipeline",
+        "compile",
+        "matrix",
+        "--recipe",
+        str(TINY),
+        "--image",
+        "msm:latest",
+        "--out",
+        str(tmp_path / "x"),
+    ]
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert "must name a digest" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_every_task_carries_the_settings_and_reads_of_the_recipe(
+    compiled: list[dict[str, Any]], tasks: list[recipes.Task]
+) -> None:
+    dag = compiled[0]["root"]["dag"]["tasks"]
+    by_name = {value(task, "name"): task for task in dag.values()}
+    assert by_name.keys() == {"/".join(task.out.split("/")[2:]) for task in tasks}
+    key_of = {value(task, "name"): key for key, task in dag.items()}
+    for task in tasks:
+        node = by_name["/".join(task.out.split("/")[2:])]
+        assert value(node, "settings") == as_json(task)
+        assert node["cachingOptions"] == {"enableCache": True}
+        for read, path in task.reads.items():
+            if task.stage == "report":
+                continue
+            source = node["inputs"]["artifacts"][read]["taskOutputArtifact"]["producerTask"]
+            assert source == key_of["/".join(path.split("/")[2:])]
+    scores = {name for name in by_name if name.startswith("score/")}
+    assert {key_of[name] for name in scores} == set(by_name["report/all"]["dependentTasks"])
+
+
+def value(task: dict[str, Any], parameter: str) -> str:
+    return task["inputs"]["parameters"][parameter]["runtimeValue"]["constant"]
+
+
+def test_artifacts_are_typed(compiled: list[dict[str, Any]]) -> None:
+    components = compiled[0]["components"]
+    kinds = {
+        (stage, name): artifact["artifactType"]["schemaTitle"]
+        for stage in STAGES
+        if f"comp-{stage}" in components
+        for name, artifact in components[f"comp-{stage}"]["outputDefinitions"]["artifacts"].items()
+    }
+    assert kinds["pretrain", "out"] == kinds["finetune", "out"] == kinds["encoder", "out"] == "system.Model"
+    assert kinds["units", "out"] == kinds["retrieve", "out"] == "system.Dataset"
+    assert kinds["score", "metrics"] == "system.Metrics"
+    assert kinds["report", "summary"] == "system.Markdown"
+
+
+def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
+    executors = compiled[0]["deploymentSpec"]["executors"]
+    platform = compiled[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for stage, row in STAGES.items():
+        executor = executors.get(f"exec-{stage}")
+        if executor is None:
+            continue
+        resources, pod = executor["container"]["resources"], platform[f"exec-{stage}"]
+        assert executor["container"]["image"] == IMAGE
+        assert resources["resourceCpuRequest"] == resources["resourceCpuLimit"] == str(row.cpus)
+        assert resources["resourceMemoryLimit"] == f"{row.memory_gib}Gi"
+        assert resources.get("accelerator", {}).get("resourceCount") == (str(row.gpus) if row.gpus else None)
+        assert ("nodeSelector" in pod) == ("tolerations" in pod) == ("emptyDirMounts" in pod) == bool(row.gpus)
+        assert int(pod["activeDeadlineSeconds"]) == row.hours * 3600
+        assert pod["podMetadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "msm"}
+        assert pod["pvcMount"][0]["mountPath"] == "/work"
+        assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": "10001"}
+        assert pod["secretAsEnv"][0]["secretName"] == "msm-s3"
+    retries = {key: task["retryPolicy"]["maxRetryCount"] for key, task in compiled[0]["root"]["dag"]["tasks"].items()}
+    assert retries["pretrain"] == STAGES["pretrain"].retries
+
+
+def test_no_program_is_inlined(compiled: list[dict[str, Any]]) -> None:
+    for executor in compiled[0]["deploymentSpec"]["executors"].values():
+        source = executor["container"]["command"][-1]
+        body = source.split("def ")[1].strip().splitlines()
+        assert len(body) == 3, source
+        assert "pip install" not in json.dumps(executor)
+
+
+def test_a_small_cluster_cuts_requests_only(tasks: list[recipes.Task], tmp_path: Path) -> None:
+    compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS["kind"])), tmp_path / "kind.yaml")
+    first = next(yaml.safe_load_all((tmp_path / "kind.yaml").read_text()))
+    assert "nvidia" not in (tmp_path / "kind.yaml").read_text()
+    settings = {value(task, "settings") for task in first["root"]["dag"]["tasks"].values()}
+    assert settings == {as_json(task) for task in tasks}
+    assert request("pretrain", CLUSTERS["kind"])[:3] == (1, 2, 0)
+
+
+def test_ablations_of_any_recipe_compile(tmp_path: Path) -> None:
+    for path in sorted((ROOT / "recipes").glob("*.yaml")):
+        chosen = select("ablations", recipes.tasks(recipes.load(path), path.name))
+        compile_to(build("ablations", path.stem, chosen, Options(IMAGE, cluster=A100)), tmp_path / path.name)
+        assert kubeflow_pipeline.PIPELINES["ablations"] in (tmp_path / path.name).read_text()
