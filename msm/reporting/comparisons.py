@@ -26,28 +26,31 @@ class Difference(NamedTuple):
 
     model: str
     control: str
-    column: Column
     value: float
     interval: Interval
     """95 %, over the questions."""
     p: float
-    """Corrected for all differences made of the benchmark."""
+    """Corrected for all differences in the column."""
     better: list[str]
     """Languages where the model is better, corrected for the number of languages."""
     worse: list[str]
     verdict: str
 
 
-def differences(benchmark: Benchmark, settings: Report) -> list[Difference]:
-    """Every model against every control in every loaded column, Holm-corrected together.
+def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[Difference]:
+    """Every model against every control, Holm-corrected together.
 
     A control is compared with the controls before it only, so that no pair comes twice.
+
+    Args:
+        benchmark: with the values of the column loaded.
+        column: measure and pool.
+        settings: the controls, and the resamples.
     """
     models = {model.name: model for model in benchmark.models}
     controls = [name for name in listed(settings.controls) if name in models]
     pairs = [
-        (model, models[control], column)
-        for column in benchmark.first.values
+        (model, models[control])
         for place, control in enumerate(controls)
         for model in ordered(benchmark, settings)
         if model.name not in controls[: place + 1]
@@ -57,11 +60,12 @@ def differences(benchmark: Benchmark, settings: Report) -> list[Difference]:
     resamples = max(settings.bootstrap, FINEST * len(pairs))
     made = [
         compare(model.values(column), control.values(column), resamples=resamples, seed=settings.seed)
-        for model, control, column in pairs
+        for model, control in pairs
     ]
     corrected = holm(np.array([comparison.p_values[-1] for comparison in made]))
+    languages = benchmark.first.values[column].languages
     return [
-        _difference(benchmark.first.values[pair[2]].languages, pair, comparison, float(p))
+        _difference(languages, pair, column, comparison, float(p))
         for pair, comparison, p in zip(pairs, made, corrected, strict=True)
     ]
 
@@ -101,14 +105,15 @@ def training_noise(model: Model, control: Model, column: Column) -> float | None
     return quantile * float(np.sqrt(variance))
 
 
-def _difference(languages: list[str], pair: tuple[Model, Model, Column], made: Comparison, p: float) -> Difference:
-    model, control, column = pair
+def _difference(
+    languages: list[str], pair: tuple[Model, Model], column: Column, made: Comparison, p: float
+) -> Difference:
+    model, control = pair
     clear = holm(made.p_values[:-1]) < SIGNIFICANT
     value, interval = float(made.differences[-1]), made.intervals[-1]
     return Difference(
         model.name,
         control.name,
-        column,
         value,
         interval,
         p,

@@ -15,7 +15,7 @@ from msm.reporting.tables import Cell, Row, notes
 READING = """\
 Values are times 100. *Chance* is what a random ranking scores. Intervals hold the mean with 95 % confidence over
 other questions like these (bootstrap; a question and its translations are drawn together). p values are two-sided,
-from random signs of the paired differences, corrected by Holm for all differences of the benchmark. Where a verdict
+from random signs of the paired differences, corrected by Holm for all differences of one table. Where a verdict
 says *inside the noise*, the data do not tell the two apart, whichever is printed higher. Questions are one source of
 noise, training is another: *one training* marks a difference between models of which one was trained with a single
 seed, so that nothing is known of the second."""
@@ -58,6 +58,9 @@ def _section(section: Section, picture: str) -> Iterator[str]:
         yield f"### {wording.column(column)}"
         yield f"{table.subtitle}; columns are the languages of the questions."
         yield _table(table.languages, table.rows)
+        if found := section.differences[column]:
+            yield "Differences of the means:"
+            yield _differences(found, len(table.languages))
         if printed := section.published[column]:
             yield (
                 "Published for the same benchmark, split and measure, with **other protocols and at another scale**: "
@@ -65,9 +68,6 @@ def _section(section: Section, picture: str) -> Iterator[str]:
             )
             yield _printed_table(table.languages, printed)
             yield "\n".join(_notes(printed))
-    if section.differences:
-        yield "### Differences"
-        yield _differences(section.differences, len(next(iter(section.tables.values())).languages))
 
 
 def _table(languages: Sequence[str], rows: Iterable[Row]) -> str:
@@ -103,11 +103,10 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
 
 def _differences(found: Sequence[Difference], languages: int) -> str:
     return _grid(
-        ["pair", "candidates", "difference", "95 % interval", "p", "better in", "worse in", "verdict"],
+        ["pair", "difference", "95 % interval", "p", "better in", "worse in", "verdict"],
         (
             [
                 f"{one.model} {wording.MINUS} {one.control}",
-                wording.column(one.column),
                 wording.signed(one.value),
                 wording.signed_interval(one.interval),
                 wording.p_value(one.p),

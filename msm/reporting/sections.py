@@ -15,7 +15,7 @@ class Section(NamedTuple):
     tables: dict[Column, Table]
     published: dict[Column, list[Row]]
     """Printed rows of the same column; none for most."""
-    differences: list[Difference]
+    differences: dict[Column, list[Difference]]
 
 
 def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:
@@ -31,7 +31,7 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
                     loaded,
                     {column: table(loaded, column, settings) for column in loaded.columns},
                     {column: published_rows(loaded, column) for column in loaded.columns},
-                    differences(loaded, settings),
+                    {column: differences(loaded, column, settings) for column in loaded.columns},
                 )
             )
     return found, problems

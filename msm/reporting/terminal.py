@@ -19,7 +19,7 @@ def section_text(section: Section) -> str:
     first = next(iter(section.tables.values()))
     lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables)]
     for column in section.tables:
-        lines += _differences([one for one in section.differences if one.column == column], column)
+        lines += _differences(section.differences[column], column)
     return "\n".join(lines) + "\n"
 
 
