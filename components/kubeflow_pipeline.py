@@ -31,7 +31,7 @@ S3_KEYS = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
 TEMPLATE = '''\
 def {stage}({signature}) -> None:
     """{purpose}."""
-    from components.kubeflow_task import run; run("{stage}", name, settings, {{{reads}}}, out, {options})
+    from components import kubeflow_task; kubeflow_task.run("{stage}", name, settings, {{{reads}}}, out, {options})
 '''
 
 
