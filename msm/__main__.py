@@ -5,6 +5,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,10 @@ def main(words: Sequence[str] | None = None) -> None:
     except CommandError as error:
         print(f"msm: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         print("msm: stopped; run the same command to go on", file=sys.stderr)
         sys.exit(130)

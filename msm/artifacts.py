@@ -110,8 +110,11 @@ def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO
         with path.open(mode, encoding=encoding) as file:
             yield file
         return
-    # mtime 0 and no file name: the same text gives the same bytes.
-    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as binary:
+    # No time and no name: the same text gives the same bytes. Level 9 takes 2.5 times as long for 1.5 % less.
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as binary,
+    ):
         if "b" in mode:
             yield binary
         else:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -55,6 +56,12 @@ def _sum(parts: list[Tensor]) -> None:
         part.copy_(summed.view_as(part))
 
 
+def sum_tensor(values: Tensor) -> None:
+    """Add up a tensor of all processes, in place."""
+    if world_size() > 1:
+        dist.all_reduce(values)
+
+
 def sum_values(values: dict[str, float]) -> dict[str, float]:
     """Add up numbers of all processes, key by key."""
     if world_size() == 1:
@@ -66,11 +73,58 @@ def sum_values(values: dict[str, float]) -> dict[str, float]:
     return dict(zip(values, summed.tolist(), strict=True))
 
 
-def any_process(flag: bool) -> bool:
-    """Whether any process says yes: all must stop at the same step."""
-    return sum_values({"flag": float(flag)})["flag"] > 0
-
-
 def local_rank() -> int:
     """Number of this process on its machine, from 0."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def gather(values: Tensor) -> Tensor:
+    """Rows of all processes, in their order; the gradient of every process's use of them comes back, [sum M, ...]."""
+    return values if world_size() == 1 else _Gather.apply(values)
+
+
+def gather_detached(values: Tensor) -> Tensor:
+    """Rows of all processes, in their order; those of the others stand still, [sum M, ...]."""
+    if world_size() == 1:
+        return values
+    parts = _parts(values.detach())
+    parts[rank()] = values
+    return torch.cat(parts)
+
+
+def count_before(count: int) -> int:
+    """Sum of a number over the processes before this one."""
+    return sum(gather_objects([count])[: rank()])
+
+
+def gather_objects(values: list[Any]) -> list[Any]:
+    """The entries of all processes' lists, in their order; our own processes only, so nothing foreign is unpickled."""
+    if world_size() == 1:
+        return values
+    lists: list[Any] = [None] * world_size()
+    dist.all_gather_object(lists, values)
+    return [value for part in lists for value in part]
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        parts = _parts(values)
+        context.sizes = [len(part) for part in parts]
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous()
+        dist.all_reduce(total)
+        return total.split(context.sizes)[rank()]
+
+
+def _parts(values: Tensor) -> list[Tensor]:
+    """The rows of each process; they need not be equally many."""
+    sizes = gather_objects([len(values)])
+    padded = values.new_zeros(max(sizes), *values.shape[1:])
+    padded[: len(values)] = values
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    return [part[:size] for part, size in zip(parts, sizes, strict=True)]

@@ -15,19 +15,37 @@ class Contrast(NamedTuple):
 
     loss: Tensor
     accuracy: Tensor
-    """Share of the rows whose own sentence scores highest, after the bias."""
+    """Share of the queries whose own key scores highest, after the bias."""
     positive: Tensor
-    """Mean cosine with the own sentence."""
+    """Mean cosine with the own key."""
     same_document: Tensor
-    """Mean cosine with the other sentences of the document."""
+    """Mean cosine with the other keys of the document."""
     cross_document: Tensor
-    """Mean cosine with the sentences of other documents."""
+    """Mean cosine with the keys of other documents."""
     alpha: Tensor
     """Mean bias, in logits."""
+    alpha_low: Tensor
+    alpha_high: Tensor
+
+
+class Places(NamedTuple):
+    """Which keys belong to a query."""
+
+    positives: Tensor
+    """The key that each query is to find, [Q]."""
+    queries: Tensor
+    """Document of each query, [Q]."""
+    keys: Tensor
+    """Document of each key, [K]; -1 for keys remembered from earlier batches."""
+
+
+def every_place(documents: Tensor) -> Places:
+    """Each sentence is a query and a key, and each query's own key is the sentence itself; documents: [M]."""
+    return Places(torch.arange(len(documents), device=documents.device), documents, documents)
 
 
 def masked_sentence_loss(
-    queries: Tensor, keys: Tensor, documents: Tensor, *, temperature: float, mu: float, negatives: str = "all"
+    queries: Tensor, keys: Tensor, places: Places, *, temperature: float, mu: float, negatives: str = "all"
 ) -> Contrast:
     """Mean cross entropy, in nats, of picking each hidden sentence out of all sentences of the batch.
 
@@ -35,25 +53,24 @@ def masked_sentence_loss(
     without gradient, is their mean lead in logits; `mu` times it is taken off their logits, never off the positive.
 
     Args:
-        queries: what the document encoder expects at each place, [M, H]; normalised here.
-        keys: the sentences themselves, [M, H]; normalised here.
-        documents: document of each sentence, [M]; at least two documents of at least two sentences.
+        queries: what the document encoder expects at each place, [Q, H]; normalised here.
+        keys: the sentences themselves, [K, H]; normalised here.
+        places: which key is whose.
         temperature: divides every cosine before the bias is measured.
         mu: 0 for plain InfoNCE; 1 makes the mean same-document logit equal the mean cross-document one.
         negatives: `cross-document` leaves the other sentences of the document out of the softmax.
 
     Raises:
-        ValueError: a document alone in the batch, or a sentence alone in its document.
+        ValueError: a query without a key of another document, or, with all negatives, without one of its own.
 
     Source: arXiv 2302.01626, equations 1 to 3; order of operations as in the released code.
     """
-    queries = F.normalize(queries.float(), dim=1, eps=1e-4)
-    keys = F.normalize(keys.float(), dim=1, eps=1e-4)
-    cosines = queries @ keys.T
-    same = documents[:, None] == documents[None, :]
-    own = torch.eye(len(documents), dtype=torch.bool, device=documents.device)
-    siblings = same & ~own
-    if not siblings.any(1).all() or same.all():
+    cosines = F.normalize(queries.float(), dim=1, eps=1e-4) @ F.normalize(keys.float(), dim=1, eps=1e-4).T
+    rows = torch.arange(len(queries), device=queries.device)
+    same = places.queries[:, None] == places.keys[None, :]
+    siblings = same.clone()
+    siblings[rows, places.positives] = False
+    if same.all(1).any() or (negatives == "all" and not siblings.any(1).all()):
         raise ValueError("a contrastive batch needs two documents, and two sentences of each")
     logits = cosines / temperature
     lead = (_row_means(logits, siblings) - _row_means(logits, ~same)).detach()
@@ -61,15 +78,19 @@ def masked_sentence_loss(
         logits = logits.masked_fill(siblings, float("-inf"))
     else:
         logits = logits - mu * lead[:, None] * siblings
-    targets = torch.arange(len(documents), device=documents.device)
     with torch.no_grad():
-        hits = (logits.argmax(1) == targets).float().mean()
-        watched = (cosines.diagonal().mean(), cosines[siblings].mean(), cosines[~same].mean())
-    return Contrast(F.cross_entropy(logits, targets), hits, *watched, lead.mean())
+        watched = (
+            (logits.argmax(1) == places.positives).float().mean(),
+            cosines[rows, places.positives].mean(),
+            _row_means(cosines, siblings).mean(),
+            _row_means(cosines, ~same).mean(),
+        )
+    return Contrast(F.cross_entropy(logits, places.positives), *watched, lead.mean(), lead.min(), lead.max())
 
 
 def _row_means(values: Tensor, where: Tensor) -> Tensor:
-    return (values * where).sum(1) / where.sum(1)
+    """Mean over the marked columns of each row, [Q]; 0 where none is."""
+    return (values * where).sum(1) / where.sum(1).clamp(min=1)
 
 
 def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -82,13 +103,29 @@ def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(logits.float(), targets)
 
 
-def in_batch_loss(queries: Tensor, passages: Tensor, *, scale: Tensor | float) -> Tensor:
-    """Mean cross entropy in nats of picking each query's passage out of all passages of the batch, in fp32.
+def in_batch_loss(
+    queries: Tensor,
+    passages: Tensor,
+    *,
+    scale: Tensor | float,
+    allowed: Tensor | None = None,
+    near: Tensor | None = None,
+) -> Tensor:
+    """Mean cross entropy in nats of picking each query's passage out of the passages of the batch, in fp32.
 
     Args:
         queries: [B, H].
-        passages: [B * (1 + N), H]: first the B positives in the order of the queries, then hard negatives.
+        passages: [P, H]: first the B positives in the order of the queries, then hard negatives.
         scale: multiplies the inner products.
+        allowed: where a passage is a candidate of a query, [B, P]; the own one must be. None for everywhere.
+        near: where the loss of a query moves a passage, [B, P]; DPR's gathered passages of other devices stand still.
+            None for everywhere.
     """
-    logits = scale * (queries.float() @ passages.float().T)
+    queries, passages = queries.float(), passages.float()
+    scores = queries @ passages.T
+    if near is not None:
+        scores = torch.where(near, scores, queries @ passages.detach().T)
+    logits = scale * scores
+    if allowed is not None:
+        logits = logits.masked_fill(~allowed, float("-inf"))
     return F.cross_entropy(logits, torch.arange(len(queries), device=queries.device))

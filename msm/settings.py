@@ -5,6 +5,7 @@ A list is a string with commas.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
@@ -17,6 +18,12 @@ class Between(NamedTuple):
 
     low: float
     high: float = float("inf")
+
+
+class Form(NamedTuple):
+    """A pattern that a text must match as a whole."""
+
+    pattern: str
 
 
 Count = Annotated[int, Between(0)]
@@ -74,6 +81,9 @@ def _check(name: str, value: object, hint: Any) -> None:
     allowed = choices(hint)
     if allowed and value not in allowed:
         raise BadInput(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    form = next((part for part in get_args(hint)[1:] if isinstance(part, Form)), None)
+    if form and not re.fullmatch(form.pattern, str(value)):
+        raise BadInput(f"{name} must match {form.pattern}, got {value!r}")
     bounds = limits(hint)
     if bounds and isinstance(value, int | float) and not bounds.low <= value <= bounds.high:
         upper = "" if bounds.high == float("inf") else f" and at most {bounds.high:g}"
@@ -198,8 +208,9 @@ class Encoder(Settings):
 class Pretrain(Settings):
     """Pre-training of the sentence encoder: the masked sentence model or a control with the same budget."""
 
-    objective: Literal["msm", "mlm"]
-    """`msm`: masked sentences and masked tokens; `mlm`: a second micro-batch of masked tokens in their place."""
+    objective: Literal["msm", "mlm", "crop", "ict", "ccp"]
+    """Beside masked tokens: `msm` masked sentences; `mlm` more masked tokens (the control); `crop` two units of a
+    document; `ict` a unit and its block; `ccp` two neighbours, and a memory of negatives."""
     steps: Count
     """Optimiser updates; 0 keeps the start weights."""
     batch_documents: Annotated[int, Between(2)]
@@ -223,9 +234,19 @@ class Pretrain(Settings):
     """Weight of the bias taken off the same-document logits; the paper: 0.5."""
     negatives: Literal["all", "cross-document"]
     """Candidates of the softmax; `cross-document` leaves the other units of the same document out."""
+    gather: Literal["none", "no_grad", "grad"]
+    """Whether a softmax spans all processes, and whether other processes' vectors carry gradient; the paper: `none`."""
+    masking: Annotated[str, Form("each|share:0?[.][0-9]+")]
+    """`each` sentence in turn, all others seen (the paper); `share:0.3` hides a random share of a document at once."""
     projector: Literal["asymmetric", "shared", "none"]
     document_layers: Positive
     document_dropout: Share
+    document_groups: str
+    """Languages with a document encoder of their own group, as `en=english, fr=romance`; the rest share one."""
+    group_heads: Literal["shared", "separate"]
+    """Whether each group has projection heads of its own, too (table 4: Sep Doc + Head)."""
+    memory_keys: Count
+    """Keys remembered of each language; for `ccp` only, the masked sentence model has no memory."""
     pooling: Literal["cls", "mean"]
     """How a unit becomes a vector; the paper: `cls`."""
     language_exponent: Annotated[float, Between(0, 1)]
@@ -251,33 +272,78 @@ class Finetune(Settings):
     """Fine-tuning as a bi-encoder on question and passage pairs."""
 
     examples: str
-    """Training files below the sources, with commas."""
+    """Training files below the sources, with commas; each is a data set. `ko=FILE` says the language of its texts."""
     dev_examples: str
     """Held-out files of the same kinds; never a test set."""
     language: str
-    """Language of the training questions."""
+    """Of the files that say none."""
+    translations: str
+    """Files of parallel questions; a training question that stands there can be asked in the other language too."""
+    sampler: Literal["shuffled", "mono", "cross", "hybrid"]
+    """`shuffled`: all examples once an epoch. The others draw the data set of a batch by its size, then `mono`: one
+    language for questions and passages; `cross`: passages in another language; `hybrid`: either of the two."""
+    alpha: Share
+    """Share of the mono batches in `hybrid`."""
+    cross_pair: Literal["row", "batch"]
+    """Whether each row of a cross batch draws its two languages, or the batch does once."""
     steps: Count
+    """Optimiser updates; 0 where `epochs` counts."""
+    epochs: Count
+    """Passes over the examples, in updates of whole batches; 0 where `steps` counts."""
     batch_queries: Annotated[int, Between(2)]
-    """Questions in one softmax, over all processes."""
+    """Questions of an update, over all processes."""
+    shard_queries: Positive
+    """Questions of one device in the original training; divides `batch_queries`. `gather` says what shards share."""
+    gather: Literal["none", "no_grad", "grad"]
+    """Candidates of a question: the passages of its shard (`none`), or of the whole batch with a gradient to those of
+    its own shard (`no_grad`, DPR) or to all (`grad`). The result does not depend on the number of processes."""
+    micro_queries: Count
+    """Questions encoded at once, to save memory; 0 for all of a softmax. Changes no loss and no gradient, but which
+    units dropout hides."""
+    hard_negatives: Count
+    """Hard negatives of each question, drawn anew every time among those of its example; 0 for none."""
+    candidates: Literal["all", "hard"]
+    """`hard` leaves the positives of other questions out: the loss as printed in the hybrid paper."""
     learning_rate: Rate
     warmup_steps: Count
     weight_decay: Rate
     clip: Rate
+    towers: Literal["one", "two"]
+    """One encoder for questions and passages, or one each from the same start weights (DPR)."""
     pooling: Literal["cls", "mean", "pooler"]
     """How a text becomes a vector: first token, mean over tokens, or first token through a dense layer and tanh."""
     similarity: Literal["cosine", "dot"]
     scale: Rate
-    """Multiplies the similarity; start value where it is learned."""
+    """Multiplies the similarity, 1 / temperature; start value where it is learned."""
     learn_scale: Literal["yes", "no"]
     query_tokens: Annotated[int, Between(4)]
     passage_tokens: Annotated[int, Between(4)]
     passage_context: Literal["none", "paragraph", "title"]
     """What is encoded with a passage: nothing, its paragraph (LAReQA), or its title as a text pair (DPR)."""
+    query_prefix: str
+    passage_prefix: str
+    question_mark: Literal["kept", "stripped"]
+    """`stripped` takes one ASCII `?` off the end of a question, in training and retrieval alike (DPR)."""
     precision: Literal["fp32", "bf16"]
-    dev_steps: Positive
-    """Steps between two looks at the dev set."""
-    selection: Literal["last", "dev_mrr"]
-    """Which weights are kept: the last, or those with the best dev MRR."""
+    dev_steps: Count
+    """Steps between two looks at the dev set; 0 for one an epoch."""
+    dev_queries: Positive
+    """Most dev questions; they are ranked against the passages of all of them."""
+    dev_negatives: Count
+    """Hard negatives of each dev question that join these passages, the first ones of its example."""
+    selection: Literal["last", "dev_mrr", "dev_mean_rank", "dev_loss", "dev_measure"]
+    """Which weights are kept: the last, or the best by the dev set's mean reciprocal rank, mean rank of the positive
+    or loss, or by a measure of a benchmark's dev split."""
+    select_from: Share
+    """Share of the training after which looks begin to count for the selection."""
+    patience: Count
+    """Training stops after so many looks without a better one; 0 for never."""
+    dev_benchmark: str
+    """Benchmark of `dev_measure`; empty where it is not looked at."""
+    dev_questions: str
+    """Folder of its questions below the sources."""
+    dev_measure: str
+    """Such as `map@20`; mean over the languages, in the pool of all."""
     checkpoint_steps: Positive
     seed: Count
 

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,11 @@ SETTINGS = {
     "temperature": 0.1,
     "mu": 0.5,
     "negatives": "all",
+    "gather": "none",
+    "masking": "each",
+    "document_groups": "",
+    "group_heads": "shared",
+    "memory_keys": 0,
     "projector": "asymmetric",
     "document_layers": 2,
     "document_dropout": 0.1,
@@ -131,6 +137,40 @@ def test_two_processes_give_the_losses_of_one(units: Path, encoder: Path, tmp_pa
         for column in ("loss", "mlm_loss", "msm_loss", "accuracy", "alpha", "gradient_norm", "tokens"):
             assert first[column] == pytest.approx(second[column], abs=1e-5), column
     assert all(torch.allclose(weights(one)[name], weight, atol=1e-5) for name, weight in weights(two).items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gather", ["grad", "no_grad"])
+def test_a_softmax_over_two_processes(units: Path, encoder: Path, tmp_path: Path, gather: str) -> None:
+    # Without heads, whose BatchNorm sees the local batch, and without dropout, drawn by each process.
+    changes = {"steps": 4, "projector": "none", "softmax_documents": 4, "clip": 0.0, "document_dropout": 0.0}
+    plain = tmp_path / "plain"
+    shutil.copytree(encoder, plain)
+    config = json.loads((plain / "config.json").read_text())
+    (plain / "config.json").write_text(
+        json.dumps(config | {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
+    )
+    one, two = tmp_path / "one", tmp_path / "two"
+    finish(start(units, plain, one, **changes))
+    finish(start(units, plain, two, processes=2, gather=gather, **changes))
+    rows = list(zip(read_log(one / "log.jsonl"), read_log(two / "log.jsonl"), strict=True))
+    # The first step's softmax has the same candidates whatever the gradient.
+    assert rows[0][0]["msm_loss"] == pytest.approx(rows[0][1]["msm_loss"], abs=1e-4)
+    if gather == "grad":
+        assert all(first["msm_loss"] == pytest.approx(second["msm_loss"], abs=1e-3) for first, second in rows)
+
+
+@pytest.mark.slow
+def test_ccp_resumes_with_its_memory(units: Path, encoder: Path, tmp_path: Path) -> None:
+    changes = {"objective": "ccp", "memory_keys": 100}
+    straight, out = tmp_path / "straight", tmp_path / "out"
+    finish(start(units, encoder, straight, **changes))
+    process = start(units, encoder, out, **changes)
+    wait_for_step(tmp_path / "work-out", 8)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    finish(start(units, encoder, out, **changes))
+    assert same(straight, out)
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -20,10 +20,10 @@ from transformers import AutoModelForMaskedLM, XLMRobertaConfig
 
 from msm.bench.race import race
 from msm.encoder import body, pool, token_states
-from msm.losses import masked_sentence_loss, token_loss
+from msm.losses import every_place, masked_sentence_loss, token_loss
 from msm.packing import join, pack
 from msm.pretraining.masking import hide_tokens
-from msm.pretraining.model import DocumentEncoder, Layer, heads
+from msm.pretraining.documents import DocumentEncoder, Layer, heads
 
 UNIT_TOKENS = 64
 SPECIAL = 4
@@ -204,7 +204,7 @@ def _contrast(contender: Contender, vectors: Tensor, documents: Tensor, encoder:
     real = torch.ones(sentences.shape[:2], dtype=torch.bool)
     guesses = encoder(sentences, real).flatten(0, 1)
     queries, keys = contender.heads["query"](guesses), contender.heads["key"](vectors)
-    return masked_sentence_loss(queries, keys, documents, temperature=0.1, mu=0.5).loss
+    return masked_sentence_loss(queries, keys, every_place(documents), temperature=0.1, mu=0.5).loss
 
 
 class PaddedDocumentEncoder(nn.Module):

@@ -115,13 +115,16 @@ class Batches:
     Args:
         units: the token shards.
         settings: of pre-training.
+        share: which share of every micro-batch to give, where processes share one softmax.
+        shares: how many there are.
 
     Raises:
         BadInput: a language has fewer runs than one softmax needs, or the batch sizes do not divide.
     """
 
-    def __init__(self, units: Units, settings: Pretrain) -> None:
+    def __init__(self, units: Units, settings: Pretrain, share: int = 0, shares: int = 1) -> None:
         self.units, self.settings, self.index = units, settings, units.index
+        self.share, self.shares = share, shares
         self.micro_batches, rest = divmod(settings.batch_documents, settings.softmax_documents)
         if rest:
             raise BadInput(
@@ -154,6 +157,7 @@ class Batches:
     def unit_batch(self, step: int, micro: int) -> UnitBatch:
         """The runs of one softmax, all of one language."""
         number, items = self.run_stream.draw(step * self.micro_batches + micro)
+        items = np.array_split(items, self.shares)[self.share]
         shard = self.units[self.languages[number]]
         runs = [shard.run(int(item)) for item in items]
         documents = np.repeat(np.arange(len(runs)), [len(run) for run in runs])
@@ -163,7 +167,8 @@ class Batches:
     def mlm_blocks(self, step: int, micro: int) -> list[NDArray[np.integer]]:
         """The MLM blocks of one micro-batch, languages mixed."""
         first = (step * self.micro_batches + micro) * self.micro_blocks
-        return [self._block(self.block_stream, first + place) for place in range(self.micro_blocks)]
+        places = np.array_split(np.arange(first, first + self.micro_blocks), self.shares)[self.share]
+        return [self._block(self.block_stream, int(place)) for place in places]
 
     def control_blocks(self, step: int, micro: int) -> list[NDArray[np.integer]]:
         """MLM blocks that stand in for the runs of one softmax: as many tokens, to within a block over all steps."""

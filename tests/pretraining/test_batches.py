@@ -51,7 +51,9 @@ def test_a_softmax_has_one_language_and_whole_runs(units: Path) -> None:
         batch = batches.unit_batch(step, 1)
         shard = shards[batch.language]
         assert len(batch.document_ids) == SETTINGS["softmax_documents"]
-        runs = [(shard.document_id(number), [unit.tolist() for unit in shard.run(number)]) for number in range(len(shard))]
+        runs = [
+            (shard.document_id(number), [unit.tolist() for unit in shard.run(number)]) for number in range(len(shard))
+        ]
         for number, name in enumerate(batch.document_ids):
             places = np.flatnonzero(batch.documents == number)
             assert (name, [batch.units[place].tolist() for place in places]) in runs

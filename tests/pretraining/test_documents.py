@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from msm.pretraining.model import DocumentEncoder
+from msm.pretraining.documents import DocumentEncoder
 
 
 def padded_reference(model: DocumentEncoder, sentences: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,163 @@
+"""Baselines that pull two parts of one document together, without a document encoder.
+
+Other units of the same document are never negatives: a positive drawn from a document with the rest of it as
+negatives would contradict itself.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from msm import distributed
+from msm.losses import Places, masked_sentence_loss
+from msm.pretraining.batches import UnitBatch
+from msm.pretraining.memory import Memory
+from msm.pretraining.objective import Loss, Objective
+
+WINDOW = 5
+"""How far a neighbour may be for CCP, in units (released code)."""
+ICT_REMOVED = 0.9
+"""Share of the pseudo queries that are taken out of their block (arXiv 1906.00300)."""
+
+
+class Crop(Objective):
+    """CROP: the positive of a unit is another unit of its document; negatives are units of other documents."""
+
+    window = 0
+    """Farthest partner in units; 0 for anywhere in the document."""
+
+    def loss(self, step: int, micro: int) -> Loss:
+        """The contrastive loss with partners as positives, and MLM."""
+        batch = self.batches.unit_batch(step, micro)
+        vectors, mlm, tokens = self.encode(batch.units, step, micro)
+        random = np.random.default_rng((self.settings.seed, 6, step, micro))
+        positives = torch.from_numpy(partners(batch.documents, self.window, random)).to(self.device)
+        documents = torch.from_numpy(batch.documents).to(self.device)
+        with torch.autocast(self.device.type, enabled=False):
+            queries, keys = self.model.query(vectors, batch.language), self.model.key(vectors, batch.language)
+            keys, owners = self.remembered(keys, documents, batch, step, micro)
+            contrast = masked_sentence_loss(
+                queries,
+                keys,
+                Places(positives, documents, owners),
+                temperature=self.settings.temperature,
+                mu=0.0,
+                negatives="cross-document",
+            )
+        return self.add(contrast, mlm, tokens)
+
+    def remembered(
+        self, keys: Tensor, documents: Tensor, batch: UnitBatch, step: int, micro: int
+    ) -> tuple[Tensor, Tensor]:
+        """The keys of the batch and those remembered, with their documents; CROP remembers none."""
+        del batch, step, micro
+        return keys, documents
+
+
+class Ccp(Crop):
+    """CCP: the positive is a neighbour in a window; negatives also come from a memory of the same language.
+
+    The memory takes in the keys of a step when the step is over, in the order of its micro-batches, so that it does
+    not depend on how they were shared out (arXiv 2206.03281).
+    """
+
+    window = WINDOW
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*parts)  # type: ignore[arg-type]
+        width = self.model.masked.config.hidden_size
+        self.memory = Memory(self.batches.languages, self.settings.memory_keys, width).to(self.device)
+        self.model.memory = self.memory
+        self.waiting: list[tuple[int, str, Tensor]] = []
+
+    def remembered(
+        self, keys: Tensor, documents: Tensor, batch: UnitBatch, step: int, micro: int
+    ) -> tuple[Tensor, Tensor]:
+        """The keys of the batch and those remembered of its language."""
+        self.waiting.append((micro, batch.language, keys.detach()))
+        old = self.memory.of(batch.language)
+        return torch.cat([keys, old]), torch.cat([documents, documents.new_full((len(old),), -1)])
+
+    def after(self, step: int) -> None:
+        """Remember the keys of the step, of all processes."""
+        for _, language, keys in sorted(distributed.gather_objects(self.waiting), key=lambda entry: entry[0]):
+            self.memory.push(language, keys.to(self.device))
+        self.waiting = []
+
+
+class InverseCloze(Objective):
+    """ICT: a unit is a pseudo query, and the block around it, mostly without it, its answer."""
+
+    def loss(self, step: int, micro: int) -> Loss:
+        """The contrastive loss of one pseudo query a document, and MLM."""
+        batch = self.batches.unit_batch(step, micro)
+        random = np.random.default_rng((self.settings.seed, 6, step, micro))
+        queries, blocks = pseudo_queries(batch, self.settings.block_tokens, random)
+        vectors, mlm, tokens = self.encode([*queries, *blocks], step, micro)
+        documents = torch.arange(len(queries), device=self.device)
+        with torch.autocast(self.device.type, enabled=False):
+            contrast = masked_sentence_loss(
+                self.model.query(vectors[: len(queries)], batch.language),
+                self.model.key(vectors[len(queries) :], batch.language),
+                Places(documents, documents, documents),
+                temperature=self.settings.temperature,
+                mu=0.0,
+                negatives="cross-document",
+            )
+        return self.add(contrast, mlm, tokens)
+
+
+def partners(documents: NDArray[np.int64], window: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """For each unit another unit of its document, [M].
+
+    Args:
+        documents: of each unit, [M], in order; two units or more of each.
+        window: farthest partner; 0 for any.
+        random: where the choices come from.
+    """
+    found = np.empty_like(documents)
+    for document in np.unique(documents):
+        units = np.flatnonzero(documents == document)
+        for unit in units:
+            near = units[(units != unit) & ((abs(units - unit) <= window) | (window == 0))]
+            found[unit] = random.choice(near)
+    return found
+
+
+def pseudo_queries(
+    batch: UnitBatch, block_tokens: int, random: np.random.Generator
+) -> tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]:
+    """One unit of each document, and the block of neighbours around it, [D] each.
+
+    Args:
+        batch: units of documents.
+        block_tokens: longest block, `<s>` included.
+        random: where the choices come from.
+    """
+    queries, blocks = [], []
+    for document in range(int(batch.documents[-1]) + 1):
+        units = [batch.units[place] for place in np.flatnonzero(batch.documents == document)]
+        chosen = int(random.integers(len(units)))
+        inside = _around(units, chosen, block_tokens)
+        if random.random() < ICT_REMOVED:
+            inside.remove(chosen)
+        # A block is one text: `<s>` stands once, at its front.
+        tokens = np.concatenate([units[chosen][:1], *(units[place][1:] for place in inside)])
+        queries.append(units[chosen])
+        blocks.append(tokens[:block_tokens])
+    return queries, blocks
+
+
+def _around(units: list[NDArray[np.integer]], chosen: int, block_tokens: int) -> list[int]:
+    """Places of the units around one, itself included, that fit in a block; two at least."""
+    inside, used = [chosen], len(units[chosen])
+    low, high = chosen - 1, chosen + 1
+    while low >= 0 or high < len(units):
+        place = low if high >= len(units) or (low >= 0 and chosen - low <= high - chosen) else high
+        used += len(units[place]) - 1
+        if used > block_tokens and len(inside) > 1:
+            break
+        inside.append(place)
+        low, high = (low - 1, high) if place == low else (low, high + 1)
+    return sorted(inside)
