@@ -43,3 +43,7 @@ class Example(NamedTuple):
     query: Query
     positive: Passage
     negatives: list[Passage]
+    others: tuple[str, ...] = ()
+    """Ids of more passages that are right: never a negative of this question."""
+    answers: tuple[str, ...] = ()
+    """Answer strings, where the data have them."""

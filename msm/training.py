@@ -43,7 +43,10 @@ class Task(Protocol):
         ...
 
     def after(self, step: int) -> dict[str, float]:
-        """Called after an update (on process 0, weights in place); what it returns is logged too."""
+        """Called after an update (on process 0, weights in place); what it returns is logged too.
+
+        A value of `stop` above 0 ends training after this step.
+        """
         ...
 
 
@@ -105,12 +108,13 @@ def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
     optimizer = torch.optim.AdamW(
         task.module.parameters(), lr=0.0, betas=plan.betas, eps=plan.epsilon, weight_decay=plan.weight_decay, fused=True
     )
-    first = _resume(task.module, optimizer, work)
+    first, ended = _resume(task.module, optimizer, work)
+    last = first if ended else plan.steps
     log = _Log(work / artifacts.LOG, first)
     stop = _stop_flag()
     main = distributed.rank() == 0
     started = time.monotonic()
-    bar = tqdm(range(first, plan.steps), initial=first, total=plan.steps, unit="step", disable=not main, mininterval=5)
+    bar = tqdm(range(first, last), initial=first, total=plan.steps, unit="step", disable=not main, mininterval=5)
     task.module.train()
     for step in bar:
         began = time.monotonic()
@@ -120,17 +124,22 @@ def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
             row |= task.after(step)
             log.write({"step": step + 1, **row})
             bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
-        preempted = distributed.any_process(stop.is_set)
-        if (preempted or (step + 1) % plan.checkpoint_steps == 0 or step + 1 == plan.steps) and main:
+        signs = distributed.sum_values({"preempted": stop.is_set, "stop": row.get("stop", 0) if main else 0})
+        preempted, ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
+        if (preempted or ended or (step + 1) % plan.checkpoint_steps == 0) and main:
             log.flush()
-            checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1))
-        if preempted and step + 1 < plan.steps:
+            checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1) | {"ended": ended})
+        if ended:
+            last = step + 1
+            break
+        if preempted:
             raise Preempted(f"stopped by SIGTERM after step {step + 1}; the same command goes on from there")
+    bar.close()
     distributed.barrier()
     log.close()
     tokens = sum(row["tokens"] for row in read_log(work / artifacts.LOG)) if main else 0
     return {
-        "steps": plan.steps,
+        "steps": last,
         "tokens": int(tokens),
         "resumed_from": first,
         "training_seconds": round(time.monotonic() - started, 1),
@@ -163,13 +172,14 @@ def _state(module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> di
     return {"step": step, "module": module.state_dict(), "optimizer": optimizer.state_dict()}
 
 
-def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> int:
+def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> tuple[int, bool]:
+    """Steps done, and whether training has ended with them."""
     state = checkpoints.load(work)
     if state is None:
-        return 0
+        return 0, False
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
-    return state["step"]
+    return state["step"], state["ended"]
 
 
 class _StopFlag:

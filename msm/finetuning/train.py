@@ -1,47 +1,31 @@
-"""Stage `finetune`: a bi-encoder with one tower, in-batch negatives and an optional learned scale.
+"""Stage `finetune`: a bi-encoder with in-batch and hard negatives.
 
-`pooler` with cosine and a learned scale from 100 is the XTREME form that LAReQA and Mewsli-X use; `cls` or `mean`
-keep the vector that pre-training shaped.
+Two forms are in use. DPR's (Mr. TyDi, XOR-Retrieve, NQ): two towers, `cls` or `mean`, inner product. XTREME's (LAReQA,
+Mewsli-X): one tower, `pooler`, cosine times a scale that is learned from 100 on. Any mixture of the two is allowed.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from msm import distributed
-from msm.encoder import load_bare
+from msm.encoder import first_position
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.finetuning.batches import ExampleBatches
+from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
+from msm.finetuning.dev import DevSet, look, make_dev_set
 from msm.finetuning.examples import read_examples
-from msm.losses import in_batch_loss
-from msm.packing import pack
+from msm.finetuning.selection import Best
 from msm.records import Example
-from msm.retrieval.encode import TextEncoder, TextModel, Usage, load_text_model, write_usage
+from msm.retrieval.encode import TextModel, Usage, load_text_model
+from msm.retrieval.model_folder import save_text_model
 from msm.settings import Finetune, listed
-from msm.training import Plan, pick_device, seed_torch, train
-
-DEV_POOL = 1000
-"""Most dev passages that a dev question is ranked against."""
-BEST = "best.pt"
-
-
-class BiEncoder(nn.Module):
-    """A text model and the scale of its similarity.
-
-    Args:
-        text: encodes questions and passages.
-        settings: of fine-tuning.
-    """
-
-    def __init__(self, text: TextModel, settings: Finetune) -> None:
-        super().__init__()
-        self.text = text
-        self.scale = nn.Parameter(torch.tensor(settings.scale), requires_grad=settings.learn_scale == "yes")
+from msm.training import Plan, pick_device, train
 
 
 class FinetuneTask:
@@ -49,27 +33,28 @@ class FinetuneTask:
 
     Args:
         model: what is trained.
-        examples: the training set.
-        dev: held-out examples.
+        batches: what it reads.
+        dev: what it is looked at with.
+        best: keeps the best weights.
         settings: of fine-tuning.
+        plan: its length.
         device: where it runs.
-        best: file that keeps the weights of the best dev score.
     """
 
     def __init__(
         self,
         model: BiEncoder,
-        examples: list[Example],
-        dev: list[Example],
+        batches: ExampleBatches,
+        *,
+        dev: DevSet,
+        best: Best,
         settings: Finetune,
+        plan: Plan,
         device: torch.device,
-        best: Path,
     ) -> None:
-        if distributed.world_size() > 1:
-            raise BadInput("fine-tuning runs on one process")
-        self.model, self.dev, self.settings, self.device = model.to(device), dev, settings, device
-        self.batches = ExampleBatches(examples, settings.batch_queries, settings.seed)
-        self.best = best
+        self.model, self.batches, self.dev, self.best = model.to(device), batches, dev, best
+        self.settings, self.plan, self.device = settings, plan, device
+        self.loss = BatchLoss(model, settings, device)
 
     @property
     def module(self) -> nn.Module:
@@ -77,66 +62,35 @@ class FinetuneTask:
         return self.model
 
     def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
-        """The loss of the whole batch; see `msm.training.Task`."""
-        seed_torch(self.settings.seed, step)
-        batch = self.batches.batch(step)
-        text = self.model.text
-        ids = text.query_ids([example.query.text for example in batch])
-        ids += text.passage_ids([example.positive for example in batch])
-        packed = pack(ids).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
-            vectors = text(packed)
-        queries, passages = vectors[: len(batch)], vectors[len(batch) :]
-        with torch.no_grad():
-            hits = ((queries @ passages.T).argmax(1) == torch.arange(len(batch), device=self.device)).float().mean()
-        loss = in_batch_loss(queries, passages, scale=self.model.scale)
-        yield loss, {"accuracy": hits.item(), "scale": self.model.scale.item(), "tokens": len(packed.tokens)}
+        """The loss of each micro-batch; see `msm.training.Task`."""
+        yield from self.loss.parts(self.batches.batch(step), step)
 
     def describe(self, step: int) -> str:
         """Questions of a step."""
         return ", ".join(example.query.query_id for example in self.batches.batch(step))
 
     def after(self, step: int) -> dict[str, float]:
-        """Dev score at intervals; the best weights are kept."""
-        if (step + 1) % self.settings.dev_steps and step + 1 != self.settings.steps:
+        """Dev scores at intervals; the best weights are kept."""
+        every = self.settings.dev_steps or self.batches.epoch_steps
+        done = step + 1
+        if done % every and done != self.plan.steps:
             return {}
-        score = dev_mrr(self.model.text, self.dev, self.device, self.settings.precision)
-        if self.settings.selection == "dev_mrr" and score > self._best_score():
-            torch.save({"dev_mrr": score, "step": step + 1, "module": self.model.state_dict()}, self.best)
-        return {"dev_mrr": score}
+        numbers = self.look()
+        return numbers | ({"stop": 1.0} if self.best.offer(done, numbers, self.model) else {})
 
-    def _best_score(self) -> float:
-        return torch.load(self.best, weights_only=True)["dev_mrr"] if self.best.is_file() else -1.0
-
-
-def dev_mrr(text: TextModel, dev: list[Example], device: torch.device, precision: str) -> float:
-    """Mean reciprocal rank of the positives among all positives of the dev set, at most `DEV_POOL` of them.
-
-    Equal scores count against the positive, so that a collapsed model does not look good.
-    """
-    dev = _different(dev)[:DEV_POOL]
-    training = text.training
-    encoder = TextEncoder(text, device, precision, batch_tokens=16384)
-    queries = encoder.encode_queries([example.query.text for example in dev])
-    passages = encoder.encode_passages([example.positive for example in dev])
-    text.train(training)
-    scores = queries @ passages.T
-    own = scores.diagonal()[:, None]
-    return float(np.mean(1 / (scores >= own).sum(1)))
-
-
-def _different(examples: list[Example]) -> list[Example]:
-    """The first example of each passage."""
-    return list({example.positive.passage_id: example for example in reversed(examples)}.values())[::-1]
+    def look(self) -> dict[str, float]:
+        """Dev scores of the weights as they are."""
+        return look(self.model.text, self.dev, self.settings, self.model.scale.item(), self.device)
 
 
 def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Fine-tune and write a Hugging Face folder that says how it is used.
+    """Fine-tune and write a model folder that says how it is used.
 
     Args:
         settings: of the stage.
         sources: folder with the training files.
-        weights: folder of the start weights and their tokenizer.
+        weights: folder of the start weights and their tokenizer, pre-trained or fine-tuned before; the optimiser
+            starts anew either way.
         out: payload folder.
         execution: device and scratch folder.
 
@@ -147,30 +101,34 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
         BadInput: training files are missing or malformed, or too few for a batch.
     """
     device = pick_device(execution.device)
-    examples = read_examples(sources, listed(settings.examples), settings.language)
-    dev = read_examples(sources, listed(settings.dev_examples), settings.language)
+    distributed.start(device)
+    batches = ExampleBatches(_examples(sources, settings.examples, settings), settings)
+    dev = make_dev_set(_examples(sources, settings.dev_examples, settings), settings)
     torch.manual_seed(settings.seed)
-    model = BiEncoder(load_text_model(weights, _usage(settings, weights)), settings)
-    best = execution.work / BEST
-    task = FinetuneTask(model, examples, dev, settings, device, best)
-    untrained = dev_mrr(model.text, dev, device, settings.precision)
-    facts = train(task, _plan(settings), execution.work)
-    if best.is_file():
-        kept = torch.load(best, weights_only=True)
-        model.load_state_dict(kept["module"])
-        facts |= {"selected_step": kept["step"]}
-    model.text.model.save_pretrained(out)
-    model.text.tokenizer.save_pretrained(out)
-    write_usage(out, model.text.usage)
-    final = dev_mrr(model.text, dev, device, settings.precision)
-    return facts | {"examples": len(examples), "dev_mrr_before": untrained, "dev_mrr": final, "scale": model.scale.item()}
+    model = BiEncoder(load_text_model(weights, _usage(settings)), settings)
+    _check_lengths(model.text)
+    plan = _plan(settings, batches.epoch_steps)
+    execution.work.mkdir(parents=True, exist_ok=True)
+    best = Best(execution.work, settings.selection, round(settings.select_from * plan.steps), settings.patience)
+    task = FinetuneTask(model, batches, dev=dev, best=best, settings=settings, plan=plan, device=device)
+    main = distributed.rank() == 0
+    before = task.look() if main else {}
+    facts = train(task, plan, execution.work)
+    if not main:
+        return facts
+    facts |= best.restore(model)
+    model.text.usage = dataclasses.replace(model.text.usage, scale=model.scale.item())
+    save_text_model(model.text, out)
+    looks = {f"{name}_before": value for name, value in before.items()} | task.look()
+    sizes = {"examples": len(batches.examples), "epoch_steps": batches.epoch_steps, "dev_examples": len(dev.examples)}
+    return facts | sizes | looks | {"scale": model.scale.item()}
 
 
-def _usage(settings: Finetune, weights: Path) -> Usage:
-    positions = load_bare(weights).config.max_position_embeddings
-    longest = max(settings.query_tokens, settings.passage_tokens)
-    if longest + 2 > positions:
-        raise BadInput(f"query_tokens and passage_tokens must fit the encoder's {positions - 2} positions, got {longest}")
+def _examples(sources: Path, files: str, settings: Finetune) -> list[Example]:
+    return read_examples(sources, listed(files), settings.language)
+
+
+def _usage(settings: Finetune) -> Usage:
     return Usage(
         pooling=settings.pooling,
         similarity=settings.similarity,
@@ -178,12 +136,26 @@ def _usage(settings: Finetune, weights: Path) -> Usage:
         query_tokens=settings.query_tokens,
         passage_tokens=settings.passage_tokens,
         passage_context=settings.passage_context,
+        query_prefix=settings.query_prefix,
+        passage_prefix=settings.passage_prefix,
+        question_mark=settings.question_mark,
+        towers=settings.towers,
     )
 
 
-def _plan(settings: Finetune) -> Plan:
+def _check_lengths(text: TextModel) -> None:
+    longest = max(text.usage.query_tokens, text.usage.passage_tokens)
+    for tower in text.encoders:
+        places = tower.config.max_position_embeddings - first_position(tower)
+        if longest > places:
+            raise BadInput(f"query_tokens and passage_tokens must fit the encoder's {places} positions, got {longest}")
+
+
+def _plan(settings: Finetune, epoch_steps: int) -> Plan:
+    if settings.steps and settings.epochs:
+        raise BadInput(f"either steps or epochs must be 0, got {settings.steps} and {settings.epochs}")
     return Plan(
-        steps=settings.steps,
+        steps=settings.steps or settings.epochs * epoch_steps,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup_steps,
         schedule_steps=0,

@@ -1,15 +1,16 @@
 """Texts to vectors: a model folder that says itself how it is to be used.
 
-Beside the Hugging Face files stands `encoder.json`: pooling, similarity, scale, lengths and prefixes, as the
-model was trained. The files of sentence-transformers are written too, so that it gives the same vectors.
+Beside the Hugging Face files stands `encoder.json`: towers, pooling, similarity, scale, lengths and prefixes, as the
+model was trained (`msm.retrieval.model_folder` writes it).
 
 Shapes: S texts, H width.
 """
 
-import dataclasses
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from msm.artifacts import read_json, write_json
+from msm.artifacts import read_json
 from msm.encoder import load_bare, pool, token_states
 from msm.errors import BadInput
 from msm.packing import Packed, pack
@@ -26,6 +27,9 @@ from msm.records import Passage
 
 CARD = "encoder.json"
 BATCH_TOKENS = 16384
+TOWERS = ("query", "passage")
+"""Folders of a model with two towers."""
+Kind = Literal["query", "passage"]
 
 
 @dataclass(frozen=True)
@@ -44,26 +48,10 @@ class Usage:
     """`none`, `paragraph` (sentence and paragraph as one text), or `title` (a text pair)."""
     query_prefix: str = ""
     passage_prefix: str = ""
-
-
-def write_usage(folder: Path, usage: Usage) -> None:
-    """Write `encoder.json`, and what sentence-transformers needs to give the same vectors."""
-    write_json(folder / CARD, dataclasses.asdict(usage))
-    modules = [("", "sentence_transformers.models.Transformer")]
-    modules.append(("1_Pooling", "sentence_transformers.models.Pooling"))
-    if usage.similarity == "cosine":
-        modules.append(("2_Normalize", "sentence_transformers.models.Normalize"))
-    listed = [
-        {"idx": number, "name": str(number), "path": path, "type": kind} for number, (path, kind) in enumerate(modules)
-    ]
-    (folder / "1_Pooling").mkdir(exist_ok=True)
-    width = read_json(folder / "config.json")["hidden_size"]
-    mode = "mean" if usage.pooling == "mean" else "cls"
-    write_json(folder / "1_Pooling" / "config.json", {"embedding_dimension": width, "pooling_mode": mode})
-    if usage.similarity == "cosine":
-        (folder / "2_Normalize").mkdir(exist_ok=True)
-    write_json(folder / "modules.json", listed)
-    write_json(folder / "sentence_bert_config.json", {"max_seq_length": usage.passage_tokens, "do_lower_case": False})
+    question_mark: str = "kept"
+    """`stripped`: one ASCII `?` at the end of a question is taken off, no other mark (DPR)."""
+    towers: str = "one"
+    """`two`: an encoder for questions and another one for passages, in the folders `query` and `passage`."""
 
 
 def read_usage(folder: Path) -> Usage:
@@ -81,20 +69,32 @@ def read_usage(folder: Path) -> Usage:
 
 
 class TextModel(nn.Module):
-    """An encoder, its tokenizer and its usage.
+    """One encoder for all texts or two, their tokenizer and their usage.
 
     Args:
-        model: a BERT-like encoder.
+        towers: one BERT-like encoder, or that of the questions and that of the passages.
         tokenizer: of the same vocabulary.
         usage: lengths, pooling, similarity.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, usage: Usage) -> None:
+    def __init__(self, towers: Sequence[PreTrainedModel], tokenizer: PreTrainedTokenizerBase, usage: Usage) -> None:
         super().__init__()
-        self.model, self.tokenizer, self.usage = model, tokenizer, usage
+        self.towers, self.tokenizer, self.usage = nn.ModuleList(towers), tokenizer, usage
+
+    @property
+    def encoders(self) -> list[PreTrainedModel]:
+        """The towers: one, or that of the questions and that of the passages."""
+        return [cast(PreTrainedModel, tower) for tower in self.towers]
+
+    @property
+    def width(self) -> int:
+        """H."""
+        return self.encoders[0].config.hidden_size
 
     def query_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """Token ids of questions, special tokens included, cut at the trained length."""
+        if self.usage.question_mark == "stripped":
+            texts = [text.removesuffix("?") for text in texts]
         return self._ids([self.usage.query_prefix + text for text in texts], None, self.usage.query_tokens)
 
     def passage_ids(self, passages: Sequence[Passage]) -> list[NDArray[np.int64]]:
@@ -110,14 +110,17 @@ class TextModel(nn.Module):
         return self._ids(texts, None, usage.passage_tokens)
 
     def _ids(self, texts: list[str], pairs: list[str] | None, longest: int) -> list[NDArray[np.int64]]:
+        if not texts:
+            return []
         encoded = self.tokenizer(texts, pairs, truncation=True, max_length=longest, return_attention_mask=False)
         return [np.array(ids, dtype=np.int64) for ids in encoded["input_ids"]]
 
-    def forward(self, packed: Packed) -> Tensor:
+    def forward(self, packed: Packed, kind: Kind) -> Tensor:
         """Vectors of packed sequences, [S, H], in fp32; of length 1 where the similarity is cosine."""
-        states = token_states(self.model, packed)
+        tower = self.encoders[-1 if kind == "passage" else 0]
+        states = token_states(tower, packed)
         if self.usage.pooling == "pooler":
-            vectors = self.model.pooler(states[packed.starts][:, None])
+            vectors = cast(nn.Module, tower.pooler)(states[packed.starts][:, None])
         else:
             vectors = pool(states, packed, self.usage.pooling)
         vectors = vectors.float()
@@ -140,23 +143,23 @@ class TextEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of questions, [S, H], fp32."""
-        return self._encode(self.model.query_ids(texts))
+        return self._encode(self.model.query_ids(texts), "query")
 
     def encode_passages(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
         """Vectors of passages, [S, H], fp32."""
-        return self._encode(self.model.passage_ids(passages))
+        return self._encode(self.model.passage_ids(passages), "passage")
 
-    def _encode(self, ids: list[NDArray[np.int64]]) -> NDArray[np.float32]:
+    def _encode(self, ids: list[NDArray[np.int64]], kind: Kind) -> NDArray[np.float32]:
         """Longest first, so that a batch that does not fit fails at once; a text alone gives the same vector."""
         order = np.argsort([-len(text) for text in ids], kind="stable")
         vectors: NDArray[np.float32] | None = None
         for batch in _token_budget(order, ids, self.batch_tokens):
             with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
-                found = self.model(pack([ids[index] for index in batch]).to(self.device)).cpu().numpy()
+                found = self.model(pack([ids[index] for index in batch]).to(self.device), kind).cpu().numpy()
             if vectors is None:
                 vectors = np.empty((len(ids), found.shape[1]), dtype=np.float32)
             vectors[batch] = found
-        return np.empty((0, self.model.model.config.hidden_size), np.float32) if vectors is None else vectors
+        return np.empty((0, self.model.width), np.float32) if vectors is None else vectors
 
 
 def _token_budget(order: NDArray[np.int64], ids: list[NDArray[np.int64]], budget: int) -> list[NDArray[np.int64]]:
@@ -173,11 +176,22 @@ def _token_budget(order: NDArray[np.int64], ids: list[NDArray[np.int64]], budget
 def load_text_model(folder: Path, usage: Usage | None = None) -> TextModel:
     """A model folder, with its own usage or the given one.
 
+    Two towers come of two folders, or both of the one encoder that they start from.
+
     Raises:
-        BadInput: not a model folder, or nothing says how it is used.
+        BadInput: not a model folder, nothing says how it is used, or it has two towers and one is wanted.
     """
     usage = usage or read_usage(folder)
-    return TextModel(load_bare(folder), AutoTokenizer.from_pretrained(folder), usage)
+    two = usage.towers == "two"
+    if not (folder / TOWERS[0]).is_dir():
+        encoder = load_bare(folder)
+        towers = [encoder, copy.deepcopy(encoder)] if two else [encoder]
+        return TextModel(towers, AutoTokenizer.from_pretrained(folder), usage)
+    if not two:
+        raise BadInput(f"{folder}: a model with two towers, but one is wanted")
+    return TextModel(
+        [load_bare(folder / tower) for tower in TOWERS], AutoTokenizer.from_pretrained(folder / TOWERS[0]), usage
+    )
 
 
 def load_text_encoder(

@@ -65,5 +65,5 @@ def test_bad_files_are_refused(tmp_path: Path, name: str, content: str, message:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere.json"):
+    with pytest.raises(BadInput, match=r"nowhere\.json"):
         read_examples(tmp_path, ["nowhere.json"], "en")

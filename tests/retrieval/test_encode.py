@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from transformers import XLMRobertaModel
 
 from msm.errors import BadInput
 from msm.records import Passage
-from msm.retrieval.encode import Usage, load_text_encoder, load_text_model, read_usage, write_usage
+from msm.retrieval.encode import Usage, load_text_encoder, load_text_model, read_usage
+from msm.retrieval.model_folder import save_text_model, write_usage
 
 TEXTS = ["ra 1845 fudi moro pepiga bud Deti.", "vipa fudi moro?", "", "1866 δαψη " * 30]
 
@@ -38,6 +40,66 @@ def test_sentence_transformers_gives_the_same_vectors(
     ours = load_text_encoder(folder, device=torch.device("cpu"), precision="fp32").encode_queries(TEXTS)
     theirs = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def texts_without_question_mark() -> list[str]:
+    return [text for text in TEXTS if not text.endswith("?")]
+
+
+def test_pooler_form_in_sentence_transformers(encoder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = load_text_model(encoder, usage(pooling="pooler", query_prefix="Query: ", passage_prefix="Passage: "))
+    save_text_model(model, tmp_path)
+    ours = load_text_encoder(tmp_path, device=torch.device("cpu"), precision="fp32")
+    theirs = SentenceTransformer(str(tmp_path), device="cpu")
+    np.testing.assert_allclose(ours.encode_queries(TEXTS), theirs.encode_query(TEXTS), atol=1e-5)
+    passages = [Passage(str(number), "qaa", text) for number, text in enumerate(TEXTS)]
+    np.testing.assert_allclose(ours.encode_passages(passages), theirs.encode_document(TEXTS), atol=1e-5)
+    # And the pooler of transformers itself: dense layer and tanh on the first token.
+    words = ours.model.tokenizer("Query: " + TEXTS[0], truncation=True, max_length=24, return_tensors="pt")
+    with torch.inference_mode():
+        pooled = XLMRobertaModel.from_pretrained(tmp_path).eval()(**words).pooler_output
+    vector = torch.nn.functional.normalize(pooled, dim=1).numpy()
+    np.testing.assert_allclose(ours.encode_queries(TEXTS[:1]), vector, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_two_towers_in_sentence_transformers(encoder: Path, tmp_path: Path, pooling: str) -> None:
+    form = usage(pooling=pooling, similarity="dot", passage_context="title", towers="two", question_mark="stripped")
+    model = load_text_model(encoder, form)
+    with torch.no_grad():
+        for number, tower in enumerate(model.towers):
+            for weight in tower.parameters():
+                weight += 0.01 * (number + 1) * torch.randn(weight.shape, generator=torch.manual_seed(number))
+    save_text_model(model, tmp_path)
+    ours = load_text_encoder(tmp_path, device=torch.device("cpu"), precision="fp32")
+    theirs = SentenceTransformer(str(tmp_path), device="cpu")
+    alone = [SentenceTransformer(str(tmp_path / tower), device="cpu") for tower in ("query", "passage")]
+    texts = texts_without_question_mark()
+    queries = ours.encode_queries(texts)
+    np.testing.assert_allclose(queries, alone[0].encode(texts), atol=1e-5)
+    np.testing.assert_allclose(queries, theirs.encode_query(texts), atol=1e-5)
+    passages = ours.encode_passages([Passage(str(number), "qaa", text, "Deti") for number, text in enumerate(TEXTS)])
+    pairs = [["Deti", text] for text in TEXTS]
+    np.testing.assert_allclose(passages, alone[1].encode(pairs), atol=1e-5)
+    np.testing.assert_allclose(passages, theirs.encode_document(pairs), atol=1e-5)
+    assert np.abs(queries[0] - alone[1].encode(texts[0])).max() > 1e-3
+
+
+def test_one_ascii_question_mark_is_stripped_and_no_other(encoder: Path) -> None:
+    kept = load_text_model(encoder, usage())
+    stripped = load_text_model(encoder, usage(question_mark="stripped"))
+    given = ["fudi moro?", "fudi? moro??", "fudi\u061f", "fudi\uff1f", "fudi ? ", "?"]
+    left = ["fudi moro", "fudi? moro?", "fudi\u061f", "fudi\uff1f", "fudi ? ", ""]
+    assert [ids.tolist() for ids in stripped.query_ids(given)] == [ids.tolist() for ids in kept.query_ids(left)]
+    passage = Passage("1", "qaa", "fudi moro?")
+    assert stripped.passage_ids([passage])[0].tolist() == kept.passage_ids([passage])[0].tolist()
+
+
+def test_two_towers_are_not_read_as_one(encoder: Path, tmp_path: Path) -> None:
+    save_text_model(load_text_model(encoder, usage(towers="two")), tmp_path)
+    with pytest.raises(BadInput, match="a model with two towers, but one is wanted"):
+        load_text_model(tmp_path, usage())
 
 
 def test_vectors_do_not_depend_on_the_batch(encoder: Path, tmp_path: Path) -> None:

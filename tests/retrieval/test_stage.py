@@ -13,7 +13,8 @@ from msm.errors import BadInput
 from msm.evaluation.benchmarks import find_benchmark
 from msm.execution import Execution
 from msm.retrieval import stage
-from msm.retrieval.encode import Usage, load_text_encoder, write_usage
+from msm.retrieval.encode import Usage, load_text_encoder
+from msm.retrieval.model_folder import write_usage
 from msm.retrieval.runs import read_run
 from msm.settings import Retrieve
 

@@ -1,0 +1,59 @@
+"""Which passages of a batch are candidates of which question.
+
+Shapes: B questions, P passages: the B positives in the order of the questions, then all hard negatives.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msm.records import Example, Passage
+from msm.settings import Finetune
+
+
+class Candidates(NamedTuple):
+    """Masks of a batch, as `msm.losses.in_batch_loss` takes them."""
+
+    allowed: NDArray[np.bool_]
+    """Where a passage is a candidate of a question, [B, P]."""
+    near: NDArray[np.bool_] | None
+    """Where a question's loss moves a passage, [B, P]; None for everywhere."""
+
+
+def batch_passages(examples: Sequence[Example]) -> list[Passage]:
+    """The positives, then the hard negatives of one question after the other, P."""
+    return [example.positive for example in examples] + [
+        passage for example in examples for passage in example.negatives
+    ]
+
+
+def find_candidates(examples: Sequence[Example], settings: Finetune) -> Candidates:
+    """Candidates under the settings `gather`, `shard_queries` and `candidates`.
+
+    A passage that is known to be right for a question is never its negative: neither its own positive where that
+    stands a second time, nor another one that the data list (DPR's code counts such duplicates as wrong).
+    """
+    rows = np.arange(len(examples))
+    owners = np.concatenate([rows, np.repeat(rows, [len(example.negatives) for example in examples])])
+    same_shard = rows[:, None] // settings.shard_queries == owners // settings.shard_queries
+    allowed = same_shard if settings.gather == "none" else np.ones_like(same_shard)
+    if settings.candidates == "hard":
+        allowed = allowed & (np.arange(len(owners)) >= len(examples))
+    allowed = allowed & ~_right(examples)
+    allowed[rows, rows] = True
+    return Candidates(allowed, same_shard if settings.gather == "no_grad" else None)
+
+
+def _right(examples: Sequence[Example]) -> NDArray[np.bool_]:
+    """Where a passage is known to be right, [B, P]."""
+    places: dict[str, list[int]] = {}
+    passages = batch_passages(examples)
+    for place, passage in enumerate(passages):
+        places.setdefault(passage.passage_id, []).append(place)
+    right = np.zeros((len(examples), len(passages)), bool)
+    for row, example in enumerate(examples):
+        for passage_id in (example.positive.passage_id, *example.others):
+            right[row, places.get(passage_id, [])] = True
+    return right

@@ -1,0 +1,129 @@
+"""The stage: both model forms end to end, a second stage from the first, selection, early stopping, resuming."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.finetuning.dev import make_dev_set, ranks
+from msm.finetuning.selection import Best
+from msm.finetuning.train import run
+from msm.retrieval.encode import load_text_encoder
+from msm.settings import Finetune
+from msm.training import read_log
+from tests.finetuning.made import examples, settings
+
+DPR = {"towers": "two", "pooling": "mean", "similarity": "dot", "scale": 1.0, "learn_scale": "no"}
+XTREME = {"pooling": "pooler", "scale": 100.0, "learn_scale": "yes", "hard_negatives": 0}
+
+
+def finetune(form: Finetune, sources: Path, weights: Path, folder: Path) -> dict[str, Any]:
+    out = folder / "model"
+    out.mkdir(parents=True)
+    return run(form, sources=sources, weights=weights, out=out, execution=Execution(folder / "work", device="cpu"))
+
+
+def vectors(folder: Path, text: str = "fudi moro?") -> np.ndarray:
+    return load_text_encoder(folder, device=torch.device("cpu"), precision="fp32").encode_queries([text])
+
+
+@pytest.mark.parametrize("form", [DPR | {"question_mark": "stripped"}, XTREME], ids=["dpr", "xtreme"])
+def test_a_second_stage_starts_from_the_first(
+    sources: Path, encoder: Path, tmp_path: Path, form: dict[str, Any]
+) -> None:
+    facts = finetune(settings(**form), sources, encoder, tmp_path / "first")
+    assert facts["steps"] == 6
+    assert facts["dev_mean_rank"] >= 1
+    first = tmp_path / "first" / "model"
+    # Without a step the second stage gives the first one's vectors, both towers and the pooler included.
+    finetune(settings(**(form | {"steps": 0})), sources, first, tmp_path / "second")
+    np.testing.assert_array_equal(vectors(first), vectors(tmp_path / "second" / "model"))
+    assert np.abs(vectors(first) - vectors(first, "vipa")).max() > 1e-4
+    if form["towers" if "towers" in form else "pooling"] == "two":
+        np.testing.assert_array_equal(vectors(first), vectors(first, "fudi moro"))
+        weights = [load_file(first / tower / "model.safetensors") for tower in ("query", "passage")]
+        assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_resumed_training_gives_the_same_bits(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    form = settings(**DPR, selection="dev_mean_rank", dev_steps=2, select_from=0.3)
+    straight = finetune(form, sources, encoder, tmp_path / "straight")
+    work = tmp_path / "again" / "work"
+    finetune(dataclasses.replace(form, steps=4), sources, encoder, tmp_path / "short")
+    (tmp_path / "again").mkdir()
+    # What a kill between steps 2 and 4 leaves: a checkpoint of step 2, looks and log lines beyond it.
+    (tmp_path / "short" / "work").rename(work)
+    for file in work.glob("step-000000004*"):
+        file.unlink()
+    resumed = finetune(form, sources, encoder, tmp_path / "again")
+    assert resumed["resumed_from"] == 2
+    assert resumed["selected_step"] == straight["selected_step"] >= 2
+    for tower in ("query", "passage"):
+        one = load_file(tmp_path / "straight" / "model" / tower / "model.safetensors")
+        other = load_file(tmp_path / "again" / "model" / tower / "model.safetensors")
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_training_stops_early_and_keeps_the_best(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    """A rate so high that the dev loss only rises after the first look."""
+    form = settings(steps=40, learning_rate=0.5, dev_steps=1, selection="dev_loss", patience=2, warmup_steps=0)
+    facts = finetune(form, sources, encoder, tmp_path)
+    looks = [row["dev_loss"] for row in read_log(tmp_path / "work" / "log.jsonl")]
+    assert facts["steps"] == len(looks) < 40
+    assert facts["selected_step"] == len(looks) - 2
+    assert looks[facts["selected_step"] - 1] == pytest.approx(facts["dev_loss"], rel=1e-4)
+    assert min(looks) == pytest.approx(facts["dev_loss"], rel=1e-4)
+    # Killed before the model was written and run again: training has ended, nothing is trained on.
+    (tmp_path / "model").rename(tmp_path / "kept")
+    again = finetune(form, sources, encoder, tmp_path)
+    assert again["resumed_from"] == again["steps"] == facts["steps"]
+    np.testing.assert_array_equal(vectors(tmp_path / "kept"), vectors(tmp_path / "model"))
+
+
+def test_looks_that_a_resumed_training_repeats_count_once(tmp_path: Path) -> None:
+    module = torch.nn.Linear(1, 1)
+    best = Best(tmp_path, "dev_mrr", first_step=2, patience=2)
+    stops = [best.offer(step, {"dev_mrr": value}, module) for step, value in ((1, 0.9), (2, 0.5), (3, 0.4), (4, 0.3))]
+    assert stops == [False, False, False, True]
+    again = Best(tmp_path, "dev_mrr", first_step=2, patience=2)
+    stops = [again.offer(step, {"dev_mrr": value}, module) for step, value in ((2, 0.5), (3, 0.4), (4, 0.3))]
+    assert stops == [False, False, True]
+    assert again.restore(module) == {"selected_step": 2, "selected_dev_mrr": 0.5}
+
+
+def test_an_epoch_is_a_pass_over_the_examples(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    form = settings(steps=0, epochs=1, batch_queries=32, shard_queries=32, dev_steps=0)
+    facts = finetune(form, sources, encoder, tmp_path)
+    assert facts["steps"] == facts["examples"] // 32
+    rows = read_log(tmp_path / "work" / "log.jsonl")
+    assert [row["step"] for row in rows if "dev_mrr" in row] == [facts["steps"]]
+
+
+def test_ranks_of_the_positive_are_those_of_a_sorted_list() -> None:
+    dev = make_dev_set([example._replace(others=("p1",)) for example in examples(6, 2)], settings(dev_negatives=1))
+    assert list(dev.places)[6:] == [f"n{row}-0" for row in range(6)]
+    random = np.random.default_rng(1)
+    queries = random.normal(size=(6, 4)).astype(np.float32)
+    passages = random.normal(size=(12, 4)).astype(np.float32)
+    passages[4] = passages[5]
+    expected = []
+    for row, query in enumerate(queries):
+        scores = {place: float(query @ passage) for place, passage in enumerate(passages) if place != 1 or row == 1}
+        expected.append(sum(score >= scores[row] for score in scores.values()))
+    assert ranks(dev, queries, passages).tolist() == expected
+
+
+def test_texts_longer_than_the_encoder_are_refused(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="must fit the encoder's 128 positions, got 129"):
+        finetune(settings(passage_tokens=129), sources, encoder, tmp_path)
+
+
+def test_steps_and_epochs_exclude_each_other(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="either steps or epochs must be 0, got 6 and 2"):
+        finetune(settings(epochs=2), sources, encoder, tmp_path)
