@@ -1,6 +1,14 @@
 """Paragraphs to sentences, in any language."""
 
+import re
+
 import sentencex
+
+_MARKS = {
+    "km": re.compile(r"(?<=[\u17d4\u17d5])\s*"),
+    "am": re.compile(r"(?<=[\u1362\u1367])\s*|(?<=::)\s+|(?<=\u1361\u1361)\s*"),
+}
+"""Ends of sentences that sentencex passes over: Khmer's and, in their several spellings, Amharic's."""
 
 
 def split(paragraph: str, language: str) -> list[str]:
@@ -13,5 +21,8 @@ def split(paragraph: str, language: str) -> list[str]:
         paragraph: text of one paragraph.
         language: its code.
     """
-    found = sentencex.segment(language.lower(), " ".join(paragraph.split()))  # pyright: ignore[reportAttributeAccessIssue]
+    code = language.lower()
+    found = sentencex.segment(code, " ".join(paragraph.split()))  # pyright: ignore[reportAttributeAccessIssue]
+    if marks := _MARKS.get(code):
+        found = [part for sentence in found for part in marks.split(sentence)]
     return [sentence.strip() for sentence in found if sentence.strip()]

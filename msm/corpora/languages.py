@@ -1,0 +1,64 @@
+"""The 108 languages of the paper's corpus: code, script, and who knows them.
+
+`languages.csv` is the table. Its codes are Common Crawl's and Wikipedia's: `no` is Bokmål, `als` Alemannic, `zh` both
+scripts. `splitter` says whether sentencex has rules of the language's own; `xlmr` and `mbert` whether the language was
+in the training text of XLM-R (CC-100) and multilingual BERT (cased); `identified` whether py3langid can name it.
+"""
+
+import csv
+import functools
+import logging
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class Language(NamedTuple):
+    """A row of the table."""
+
+    code: str
+    name: str
+    script: str
+    """Unicode's name of the main script; `Japanese` is Han, Hiragana and Katakana."""
+    splitter: str
+    """`own`: sentencex has rules for it; `fallback`: it uses those of another language, in the end English."""
+    xlmr: str
+    """`yes` or `no`."""
+    mbert: str
+    """`yes` or `no`."""
+    identified: str
+    """`yes` or `no`: whether the identifier that ships its model (py3langid) knows it."""
+
+
+JAPANESE = ("Han", "Hiragana", "Katakana")
+
+
+@functools.cache
+def languages() -> dict[str, Language]:
+    """The table, by code."""
+    text = (files("msm.corpora") / "languages.csv").read_text(encoding="utf-8")
+    return {row["code"]: Language(**row) for row in csv.DictReader(text.splitlines())}
+
+
+def scripts(code: str) -> tuple[str, ...]:
+    """Scripts that a text of the language is written in; empty for a language that is not in the table."""
+    known = languages().get(code)
+    if known is None:
+        return ()
+    return {"Japanese": JAPANESE, "Hangul": ("Hangul", "Han")}.get(known.script, (known.script,))
+
+
+def falls_back(code: str) -> bool:
+    """Whether sentences of the language are split by the rules of another one."""
+    known = languages().get(code)
+    return known is None or known.splitter == "fallback"
+
+
+def say_fallbacks(codes: Iterable[str]) -> list[str]:
+    """Warn of the languages that are split by the rules of another one, and return them."""
+    found = sorted(code for code in codes if falls_back(code))
+    if found:
+        logging.getLogger(__name__).warning(
+            "no sentence rules of their own, split by those of others: %s", ", ".join(found)
+        )
+    return found
