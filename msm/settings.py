@@ -277,6 +277,8 @@ class Finetune(Settings):
     """Held-out files of the same kinds; never a test set."""
     language: str
     """Of the files that say none."""
+    passage_unit: Literal["sentence", "paragraph"]
+    """What answers a question of a SQuAD file: the sentence in which the answer starts, or the whole paragraph."""
     translations: str
     """Files of parallel questions; a training question that stands there can be asked in the other language too."""
     sampler: Literal["shuffled", "mono", "cross", "hybrid"]

@@ -23,6 +23,8 @@ class Question(NamedTuple):
     text: str
     answer_sentences: list[int]
     """Places of the sentences in which an answer starts, each once, the first answer's first; at least one."""
+    answers: tuple[str, ...]
+    """Answer strings, where the file has them."""
 
     @property
     def answer_sentence(self) -> int:
@@ -131,7 +133,8 @@ def _question(entry: Any, length: int, bounds: list[tuple[int, int]], where: str
         if not 0 <= start < length:
             raise BadInput(f"{where}: answer_start outside the text ({length}): {start}")
     sentences = dict.fromkeys(_sentence_at(start, bounds) for start in placed)
-    return Question(str(question_id), text.strip(), list(sentences))
+    texts = dict.fromkeys(str(answer["text"]) for answer in answers if answer.get("text"))
+    return Question(str(question_id), text.strip(), list(sentences), tuple(texts))
 
 
 def _sentence_at(start: int, bounds: list[tuple[int, int]]) -> int:

@@ -1,92 +1,136 @@
-"""Training pairs from the files people train on: SQuAD JSON, Natural Questions with QED's sentences, sentence pairs.
+"""Training data: files and folders of any kind that people train on, as examples.
 
-The positive is the sentence in which the answer starts, with its paragraph as context.
+What a file is, is read off its name and its first record:
+
+| file | kind |
+|---|---|
+| `.json`, an object | SQuAD; `sentence_breaks` are used where it has them |
+| `.json`, a list | DPR: `question`, `positive_ctxs`, `hard_negative_ctxs` (NQ, XOR-Retrieve's) |
+| `.jsonl` | by its fields: Tevatron and Mr. TyDi, DPR, QED, iapp, Mewsli-X pairs, examples that `msm mine` wrote |
+| `.tsv` | `query`, `positive` and any number of negatives, with tabs |
+| folder with `triples*.tsv` | ids, beside `queries*.tsv` and `collection*.tsv` (mMARCO: `LANG_collection.tsv`) |
+| folder with `src-*.txt` | sentences; the questions in `tgt-*.txt` |
+| other folder | SQuAD, `LANG.json` |
 """
 
-import hashlib
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from msm.artifacts import open_text, read_json_lines
 from msm.corpora.squad import read_squad
 from msm.errors import BadInput, bad_line
+from msm.finetuning import ms_marco, records_json
+from msm.finetuning.ms_marco import text_id
 from msm.records import Example, Passage, Query
 
+NAMED = re.compile(r"([a-z]{2,3})=(.+)")
 
-def read_examples(sources: Path, names: Sequence[str], language: str) -> list[Example]:
+
+def read_examples(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[Example]:
     """Examples of all files, in order.
 
     Args:
         sources: folder of the sources.
-        names: files or folders below it. A folder holds `LANG.json` in SQuAD layout, or lines that belong
-            together in `src-*.txt` (sentences) and `tgt-*.txt` (questions).
-        language: of the questions to read from a folder with several; that of every other file.
+        names: files or folders below it; `LANG=NAME` for one whose texts are in another language.
+        language: of the questions of all others, and those read from a folder with several languages.
+        unit: `sentence` or `paragraph`: what answers a question of a SQuAD file.
 
     Raises:
         BadInput: a file is missing, malformed, of unknown kind or without an example.
     """
-    examples = [example for name in names for example in _read(_find(sources, name), language)]
+    examples = [example for part in read_data_sets(sources, names, language, unit) for example in part]
     if not examples:
         raise BadInput(f"{sources}: no training example in {', '.join(names) or 'nothing'}")
     return examples
 
 
-def _find(sources: Path, name: str) -> Path:
+def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[list[Example]]:
+    """The same, each file by itself."""
+    found = []
+    for name in names:
+        named = NAMED.fullmatch(name)
+        spoken, file = named.groups() if named else (language, name)
+        found.append(list(_read(find(sources, file), spoken, unit)))
+        if not found[-1]:
+            raise BadInput(f"{sources / file}: no training example")
+    return found
+
+
+def find(sources: Path, name: str) -> Path:
+    """A file or folder below the sources, also under its name with `.gz`.
+
+    Raises:
+        BadInput: there is none.
+    """
     found = next((path for path in (sources / name, sources / f"{name}.gz") if path.exists()), None)
     if found is None:
         raise BadInput(f"{sources / name}: no such file among the sources")
     return found
 
 
-def _read(path: Path, language: str) -> Iterator[Example]:
+def _read(path: Path, language: str, unit: str) -> Iterable[Example]:
     kind = path.name.removesuffix(".gz")
-    if path.is_dir() and (pairs := sorted(path.glob("src-*.txt*"))):
-        for source in pairs:
+    if path.is_dir():
+        return _read_folder(path, language, unit)
+    if kind.endswith(".json"):
+        return records_json.read_dpr(path, language) if _is_list(path) else _squad(path, language, unit)
+    if kind.endswith(".jsonl"):
+        return _json_lines(path, language)
+    if kind.endswith(".tsv"):
+        return ms_marco.read_texts(path, language)
+    raise BadInput(f"{path}: examples are read from .json, .jsonl, .tsv and folders")
+
+
+def _read_folder(path: Path, language: str, unit: str) -> Iterator[Example]:
+    if any(path.glob("triples*.tsv*")):
+        yield from ms_marco.read_ids(path, language)
+    elif sources := sorted(path.glob("src-*.txt*")):
+        for source in sources:
             yield from _sentence_pairs(source, source.with_name(source.name.replace("src-", "tgt-", 1)), language)
-    elif path.is_dir():
-        yield from _squad(_find(path, f"{language}.json"), language)
-    elif kind.endswith(".json"):
-        yield from _squad(path, language)
-    elif kind.endswith(".jsonl"):
-        yield from _qed(path, language)
     else:
-        raise BadInput(f"{path}: examples are read from .json, .jsonl and folders")
+        yield from _squad(find(path, f"{language}.json"), language, unit)
 
 
-def _squad(path: Path, language: str) -> Iterator[Example]:
-    for paragraph in read_squad(path, language):
-        for question in paragraph.questions:
-            sentence = paragraph.sentences[question.answer_sentence]
-            passage_id = f"{paragraph.paragraph_id}/{question.answer_sentence}"
-            passage = Passage(passage_id, language, sentence, paragraph.title, paragraph.context)
-            yield Example(Query(question.question_id, language, question.text), passage, [])
+def _is_list(path: Path) -> bool:
+    with open_text(path) as file:
+        return file.read(64).lstrip("\ufeff \t\r\n").startswith("[")
 
 
-def _qed(path: Path, language: str) -> Iterator[Example]:
+def _json_lines(path: Path, language: str) -> Iterator[Example]:
+    reader = None
     for number, row in read_json_lines(path):
+        reader = reader or records_json.find_reader(row, path, number)
         try:
-            query = Query(str(row["example_id"]), language, row["question_text"])
-            answer = _answer_start(row)
-            # Some rows have an offset outside the text or no sentence offsets: nothing says which sentence answers.
-            if 0 <= answer < len(row["paragraph_text"]) and row["sentence_starts"]:
-                yield Example(query, _qed_passage(row, answer, language), [])
-        except (KeyError, IndexError, TypeError) as error:
-            raise bad_line(path, number, f"not a QED record: {error!r}") from error
+            example = reader(row, language)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            name = reader.__name__.removesuffix("_example")
+            raise bad_line(path, number, f"not a record of kind {name}: {error!r}") from error
+        if example is not None:
+            yield _checked(example, path, number)
 
 
-def _answer_start(row: dict[str, Any]) -> int:
-    """Of the first answer; the published development file nests it, the compact training file does not."""
-    return row["answer_spans"][0][0] if "answer_spans" in row else row["original_nq_answers"][0][0]["start"]
+def _checked(example: Example, path: Path, number: int) -> Example:
+    for name, text in (("question", example.query.text), ("positive passage", example.positive.text)):
+        if not text.strip():
+            raise bad_line(path, number, f"empty {name}")
+    return example
 
 
-def _qed_passage(row: dict[str, Any], answer: int, language: str) -> Passage:
-    text, starts = row["paragraph_text"], row["sentence_starts"]
-    number = max(0, bisect_right(starts, answer) - 1)
-    start, end = (*starts, len(text))[number : number + 2]
-    paragraph = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Passage(f"{paragraph}/{number}", language, text[start:end].strip(), str(row.get("title_text", "")), text)
+def _squad(path: Path, language: str, unit: str) -> Iterator[Example]:
+    for paragraph in read_squad(path, language):
+        title, context = paragraph.title, paragraph.context
+        for question in paragraph.questions:
+            ids = [f"{paragraph.paragraph_id}/{place}" for place in question.answer_sentences]
+            sentence = paragraph.sentences[question.answer_sentence]
+            passage = (
+                Passage(ids[0], language, sentence, title, context)
+                if unit == "sentence"
+                else Passage(paragraph.paragraph_id, language, context, title, context)
+            )
+            others = tuple(ids[1:]) if unit == "sentence" else ()
+            query = Query(question.question_id, language, question.text)
+            yield Example(query, passage, [], others, question.answers)
 
 
 def _sentence_pairs(source: Path, target: Path, language: str) -> Iterator[Example]:
@@ -94,6 +138,6 @@ def _sentence_pairs(source: Path, target: Path, language: str) -> Iterator[Examp
         for number, (sentence, question) in enumerate(zip(sentences, questions, strict=True), start=1):
             if not sentence.strip() or not question.strip():
                 raise bad_line(source if not sentence.strip() else target, number, "empty line")
-            passage_id = hashlib.sha256(sentence.encode()).hexdigest()[:16]
             query = Query(f"{target.name}:{number}", language, question.strip())
-            yield Example(query, Passage(passage_id, language, sentence.strip(), "", sentence.strip()), [])
+            passage = Passage(text_id(sentence), language, sentence.strip(), "", sentence.strip())
+            yield Example(query, passage, [])

@@ -125,7 +125,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
 
 
 def _examples(sources: Path, files: str, settings: Finetune) -> list[Example]:
-    return read_examples(sources, listed(files), settings.language)
+    return read_examples(sources, listed(files), settings.language, settings.passage_unit)
 
 
 def _usage(settings: Finetune) -> Usage:

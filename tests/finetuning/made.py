@@ -13,6 +13,7 @@ def settings(**changes: Any) -> Finetune:
         "examples": "questions/train",
         "dev_examples": "questions/dev",
         "language": "qaa",
+        "passage_unit": "sentence",
         "translations": "",
         "sampler": "shuffled",
         "alpha": 0.5,

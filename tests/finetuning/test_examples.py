@@ -52,9 +52,9 @@ def test_sentence_pairs(mirror: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", '{"paragraph_text": "x"}\n', "a.jsonl:1: not a QED record"),
+        ("a.jsonl", '{"paragraph_text": "x"}\n', "a.jsonl:1: not a record of kind qed"),
         ("a.jsonl", "{oops\n", "a.jsonl:1: not JSON"),
-        ("a.csv", "x", "read from .json, .jsonl and folders"),
+        ("a.csv", "x", "read from .json, .jsonl, .tsv and folders"),
         ("a.json", '{"data": [{"paragraphs": [{"context": "x"}]}]}', "no field 'qas'"),
     ],
 )
