@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from msm.evaluation.statistics import Comparison, Interval, compare, holm
-from msm.reporting.results import Benchmark, Column, Model
+from msm.reporting.results import Benchmark, Column, Model, Problem
 from msm.reporting.tables import ordered
 from msm.settings import Report, listed
 
@@ -68,6 +68,13 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
         _difference(languages, pair, column, comparison, float(p))
         for pair, comparison, p in zip(pairs, made, corrected, strict=True)
     ]
+
+
+def absent_controls(benchmark: Benchmark, settings: Report) -> list[Problem]:
+    """Controls without scores: no difference means anything without them, so their absence is said."""
+    absent = [name for name in listed(settings.controls) if name not in {model.name for model in benchmark.models}]
+    reason = f"no usable scores on {benchmark.name}, nothing is compared with it"
+    return [Problem(benchmark.first.path.parent, f"control {name}: {reason}") for name in absent]
 
 
 def verdict(value: float, interval: Interval, p: float, training_noise: float | None) -> str:

@@ -79,7 +79,7 @@ def _table(languages: Sequence[str], rows: Iterable[Row]) -> str:
                 *(_value(row.cells.get(language)) for language in languages),
                 f"**{_value(row.cells.get(MEAN))}**",
                 wording.interval(row.cells[MEAN].interval),
-                _seeds(row),
+                wording.seeds(row.seeds, row.seed_deviation),
             ]
             for row in rows
         ),
@@ -195,12 +195,6 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _value(cell: Cell | None) -> str:
     return wording.BLANK if cell is None else wording.times_100(cell.value)
-
-
-def _seeds(row: Row) -> str:
-    if row.seed_deviation is None:
-        return str(row.seeds or "")
-    return f"{row.seeds}, SD {wording.times_100(row.seed_deviation)}"
 
 
 def _plain(text: str) -> str:

@@ -44,7 +44,8 @@ class Scored(NamedTuple):
     manifest: dict[str, Any]
     facts: dict[str, Any]
     """Benchmark, split, setting, model, seed and protocol."""
-    columns: list[Column]
+    means: dict[Column, float]
+    """Mean over the languages of every measure and pool."""
     chance: dict[Column, dict[str, float]]
     """Expected value of a random ranking by language, and `mean`."""
     values: dict[Column, ByQuestion]
@@ -103,7 +104,7 @@ class Benchmark(NamedTuple):
     @property
     def columns(self) -> list[Column]:
         """Measures and pools."""
-        return self.first.columns
+        return list(self.first.means)
 
 
 class Results(NamedTuple):
@@ -121,7 +122,7 @@ def read(scores: Path) -> Results:
     problems = []
     for path in sorted(scores.iterdir()) if scores.is_dir() else ():
         if path.name.startswith(".") and path.name.endswith(".partial"):
-            problems.append(Problem(path, "half-written: being scored, or left by a killed run"))
+            problems.append(Problem(path, f"{path}: half-written: being scored, or left by a killed run"))
         elif path.is_dir() and not path.name.startswith("."):
             try:
                 scored = _read_folder(path)
@@ -174,16 +175,18 @@ def _read_folder(path: Path) -> Scored:
     manifest = lineage.read_manifest(path)
     payload = _payload(path, manifest)
     lines = list(score_lines(payload / SCORES))
-    means = [line for line in lines if line["query_language"] == MEAN]
-    columns: list[Column] = [(line["measure"], kind) for line in means if (kind := _kind(line))]
-    if not columns:
+    means: dict[Column, float] = {}
+    for line in lines:
+        if line["query_language"] == MEAN and (kind := _kind(line)):
+            means[line["measure"], kind] = line["value"]
+    if not means:
         raise BadInput(f"{payload / SCORES}: no averages")
     chance: dict[Column, dict[str, float]] = {}
     for line in score_lines(payload / CHANCE, absent=("tied", "run_sha256")):
         if kind := _kind(line):
             chance.setdefault((line["measure"], kind), {})[line["query_language"]] = line["value"]
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
-    return Scored(path, manifest, facts, columns, chance, {})
+    return Scored(path, manifest, facts, means, chance, {})
 
 
 def _payload(path: Path, manifest: dict[str, Any]) -> Path:
@@ -217,7 +220,7 @@ def _check_beside(scored: Scored, found: list[Scored]) -> None:
         if scored.kind == other.kind:
             if (scored.facts["model"], scored.facts["seed"]) == (other.facts["model"], other.facts["seed"]):
                 raise BadInput(f"{scored.path}: the same model and seed as {other.path.name}")
-            if scored.columns != other.columns:
+            if scored.means.keys() != other.means.keys():
                 raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
 
 

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from msm.reporting.comparisons import Difference, differences
+from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.results import Benchmark, Column, Problem, Results, load
 from msm.reporting.tables import Row, Table, published_rows, table
-from msm.settings import Report, listed
+from msm.settings import Report
 
 
 class Section(NamedTuple):
@@ -25,7 +25,7 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
         loaded, unusable = load(benchmark, benchmark.columns)
         problems += unusable
         if loaded is not None:
-            problems += _absent_controls(loaded, settings, results)
+            problems += absent_controls(loaded, settings)
             found.append(
                 Section(
                     loaded,
@@ -35,15 +35,3 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
                 )
             )
     return found, problems
-
-
-def _absent_controls(benchmark: Benchmark, settings: Report, results: Results) -> list[Problem]:
-    """Controls that are not there: without them no difference means anything, so their absence is said."""
-    names = {model.name for model in benchmark.models}
-    absent = [name for name in listed(settings.controls) if name not in names]
-    return [
-        Problem(
-            results.root / "score", f"control {name}: no usable scores on {benchmark.name}, nothing is compared with it"
-        )
-        for name in absent
-    ]

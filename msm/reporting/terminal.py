@@ -48,7 +48,7 @@ def _means(tables: dict[Column, Table]) -> Iterator[str]:
     yield ("candidates in".ljust(label) + "".join(heads) + "seeds").rstrip()
     for place, row in enumerate(rows):
         cells = (f"{_mean(table.rows[place]):<{MEAN_WIDTH}}" for table in tables.values())
-        yield (row.label.ljust(label) + "".join(cells) + _seeds(row)).rstrip()
+        yield (row.label.ljust(label) + "".join(cells) + wording.seeds(row.seeds, row.seed_deviation)).rstrip()
 
 
 def _differences(found: Sequence[Difference], column: Column) -> Iterator[str]:
@@ -72,9 +72,3 @@ def _value(cell: Cell | None) -> str:
 
 def _mean(row: Row) -> str:
     return f"{_value(row.cells[MEAN]):>8}  {wording.interval(row.cells[MEAN].interval)}"
-
-
-def _seeds(row: Row) -> str:
-    if row.seed_deviation is None:
-        return str(row.seeds or "")
-    return f"{row.seeds}, SD {wording.times_100(row.seed_deviation)}"

@@ -55,6 +55,11 @@ def interval(limits: Interval | None) -> str:
     return "" if limits is None else f"[{times_100(limits.low)}, {times_100(limits.high)}]"
 
 
+def seeds(count: int, deviation: float | None) -> str:
+    """Number of trainings and the standard deviation of their means; empty where nothing was trained."""
+    return str(count or "") if deviation is None else f"{count}, SD {times_100(deviation)}"
+
+
 def signed(value: float) -> str:
     """A difference times 100 with its sign; `0.0` has none."""
     text = f"{100 * value:+.1f}"

@@ -1,0 +1,75 @@
+"""Lineage: every step behind a number, the commands that make it again, and whether it still is what was written."""
+
+import streamlit as st
+
+from dashboards import loading, tables, views
+from dashboards.folders import folders
+from dashboards.tables import plain
+from msm.reporting import wording
+from msm.reporting.lineage import Step
+from msm.reporting.results import Scored
+
+CHECKED = 64 << 20
+LARGEST = 1 << 60
+LOOKS = {
+    "intact": (":material/check_circle:", "green", "as written"),
+    "changed": (":material/error:", "red", "changed"),
+    "unchecked": (":material/help:", "gray", "too large to compare unasked"),
+    "not here": (":material/cloud_off:", "gray", "only its manifest is here"),
+    "given": (":material/folder_open:", "gray", "the user's own; no stage made it"),
+}
+
+
+def show_number(run: Scored) -> None:
+    """The numbers that hang on the steps below."""
+    facts = run.facts
+    st.markdown(
+        f"**{plain(facts['model'])}**, seed {facts['seed']}, on {plain(wording.benchmark(facts['benchmark']))}, "
+        f"{plain(facts['split'])}, {plain(facts['setting'])}"
+    )
+    st.dataframe(tables.means_frame(run), hide_index=True, height="content", width="content")
+
+
+def show_step(step: Step) -> None:
+    """One stage: its state at a glance, all that its manifest says inside."""
+    icon, colour, words = LOOKS[step.state]
+    with st.expander(f"{icon} **{plain(step.name)}** :{colour}[{words}]", expanded=bool(step.problems)):
+        for problem in step.problems:
+            st.error(plain(problem))
+        manifest = step.manifest
+        if not manifest:
+            return
+        facts = {name: manifest.get(name, "unknown") for name in ("commit", "device", "seconds")}
+        st.markdown(" · ".join(f"{name} **{plain(str(value))}**" for name, value in facts.items()))
+        st.code(manifest.get("command", ""), language="sh", wrap_lines=True)
+        st.dataframe(tables.checksums_frame(manifest), hide_index=True, height="content")
+        st.json({name: manifest.get(name) for name in ("settings", "facts", "versions")}, expanded=False)
+
+
+def page() -> None:
+    """The whole page."""
+    st.title("Lineage")
+    found = tables.recipes(folders())
+    if not found:
+        st.info(views.NO_SCORES)
+        return
+    _, root = views.choose("Recipe", found)
+    results = loading.results(root)
+    runs = {run.path.name: run for one in results.benchmarks for model in one.models for run in model.runs}
+    if not runs:
+        st.info("This recipe has no usable scores yet; the page Results says why.")
+        return
+    run = runs[st.selectbox("Scores", list(runs), key="row", bind="query-params")]
+    show_number(run)
+    whole = st.toggle("Compare large files too", help="every byte against its checksum; may take minutes")
+    steps = loading.steps(root, run.name, LARGEST if whole else CHECKED)
+    changed = sum(bool(step.problems) for step in steps)
+    if changed:
+        st.error(f"{changed} of {len(steps)} steps are no longer what their manifests say.", icon=":material/error:")
+    for step in steps:
+        show_step(step)
+    st.subheader("The same number again", anchor=False)
+    st.code("\n".join(step.manifest.get("command", "") for step in steps if step.manifest), language="sh")
+
+
+page()

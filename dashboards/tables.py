@@ -1,0 +1,149 @@
+"""Results to data frames for the pages: pure, tested, no Streamlit."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from dashboards.folders import Folders
+from msm.errors import BadInput
+from msm.reporting import lineage, wording
+from msm.reporting.colours import colour
+from msm.reporting.comparisons import Difference
+from msm.reporting.published import MEAN
+from msm.reporting.results import Scored
+from msm.reporting.tables import Row
+from msm.settings import Report, make
+
+EXPORTED = " (exported)"
+DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}
+"""For a recipe whose report is not written yet."""
+SIGNS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "inside": "="}
+
+
+def recipes(folders: Folders) -> dict[str, Path]:
+    """Label to folder of every recipe that has scores, being scored or exported."""
+    found = {}
+    for folder, suffix in ((folders.artifacts, ""), (folders.results, EXPORTED)):
+        for scores in sorted(folder.glob("*/score")):
+            found[scores.parent.name + suffix] = scores.parent
+    return found
+
+
+def state(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, times and sizes of all files below a folder: equal as long as nothing was written."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)
+
+
+def report_settings(root: Path) -> Report:
+    """How the recipe's own report is made, so that the page shows the same numbers."""
+    values: dict[str, Any] = {"recipe": root.name, **DEFAULTS}
+    for path in sorted((root / "report").glob("[!.]*")):
+        try:
+            return make(Report, lineage.read_manifest(path)["settings"], str(path))
+        except BadInput:
+            continue
+    return Report(**values)
+
+
+def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> pd.DataFrame:
+    """Rows as they are shown, times 100; NaN where there is no value.
+
+    Args:
+        rows: of a table.
+        languages: the columns, in this order.
+        links: label of a row to the address of its lineage.
+
+    Returns:
+        Without the columns at the end that would be empty.
+    """
+    frame = pd.DataFrame(
+        [
+            {
+                "model": row.label,
+                MEAN: _times_100(row, MEAN),
+                "95 % interval": wording.interval(row.cells[MEAN].interval) if MEAN in row.cells else "",
+                **{language: _times_100(row, language) for language in languages},
+                "seeds": wording.seeds(row.seeds, row.seed_deviation),
+                "lineage": links.get(row.label, ""),
+            }
+            for row in rows
+        ]
+    )
+    return frame.drop(columns=[name for name in ("seeds", "lineage") if set(frame[name]) == {""}])
+
+
+def heat_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
+    """Language cells filled by value, from the frame's least (dark) to its greatest (bright); blanks stay blank."""
+    low, high = limits(frame, languages)
+
+    def fill(value: float) -> str:
+        if math.isnan(value):
+            return ""
+        shade = colour(value, low, high)
+        return f"background-color: {shade.fill}; color: {shade.text}"
+
+    style = cast(Styler, frame.style.format("{:.1f}", subset=[MEAN, *languages], na_rep=""))
+    return style.map(fill, subset=list(languages)).set_properties(subset=[MEAN], **{"font-weight": "bold"})
+
+
+def limits(frame: pd.DataFrame, languages: Sequence[str]) -> tuple[float, float]:
+    """Between which values the colours run; NaN without any."""
+    values = frame[list(languages)]
+    return float(values.min().min()), float(values.max().max())
+
+
+def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFrame:
+    """Differences with their verdicts first, as text."""
+    return pd.DataFrame(
+        {
+            "pair": f"{one.model} {wording.MINUS} {one.control}",
+            "verdict": f"{SIGNS[one.verdict.split()[0]]} {one.verdict}",
+            "difference": wording.signed(one.value),
+            "95 % interval": wording.signed_interval(one.interval),
+            "p, corrected": wording.p_value(one.p),
+            "languages better": f"{len(one.better)} of {languages}",
+            "languages worse": f"{len(one.worse)} of {languages}",
+        }
+        for one in found
+    )
+
+
+def means_frame(run: Scored) -> pd.DataFrame:
+    """The averages of a score folder."""
+    return pd.DataFrame(
+        {
+            "measure": wording.column(column),
+            "mean": wording.times_100(value),
+            "chance": wording.times_100(run.chance.get(column, {}).get(MEAN)),
+        }
+        for column, value in run.means.items()
+    )
+
+
+def checksums_frame(manifest: dict[str, Any]) -> pd.DataFrame:
+    """What a stage read and wrote, with checksums."""
+    read = [("read", source["path"], source["checksum"]) for source in manifest["inputs"].values()]
+    wrote = [("wrote", file, checksum) for file, checksum in manifest["outputs"].items()]
+    return pd.DataFrame([*read, *wrote], columns=pd.Index(["", "path", "SHA-256"]))
+
+
+def lineage_link(recipe: str, row: str) -> str:
+    """Address of the lineage page of a score folder, from any page."""
+    return f"lineage?{urlencode({'recipe': recipe, 'row': row})}"
+
+
+def plain(text: str) -> str:
+    """Text from data for a Markdown element: every sign stands for itself."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def _times_100(row: Row, name: str) -> float:
+    value = row.cells[name].value if name in row.cells else None
+    return float("nan") if value is None else 100 * value
