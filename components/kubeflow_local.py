@@ -9,10 +9,17 @@ from typing import Any
 
 from kfp import local
 
+from msm.artifacts import checksum, checksums
 from msm.errors import CommandError
 
-IMAGE = "python"
-"""Not used here; a name that `kfp.local` takes for an image with Python."""
+PACKAGES = ("msm", "components")
+
+
+def image() -> str:
+    """Name of the "image": no container is used, but a change of the code makes another one, so that caches miss."""
+    root = Path(__file__).parents[1]
+    files = {f"{name}/{file}": text for name in PACKAGES for file, text in checksums(root / name).items()}
+    return f"python:{checksum({file: text for file, text in files.items() if file.endswith('.py')})[:16]}"
 
 
 def run(pipeline: Callable[..., Any], root: Path) -> Path:

@@ -40,6 +40,8 @@ class Options(NamedTuple):
 
     image: str
     work: str = WORK
+    published: str = ""
+    """Folder of finished stages for the dashboard, on the volume; empty for none."""
     mirror: str = ""
     launcher: str = ""
     """Empty for the task's own pod, else a `TrainJobPlace` as JSON, for the stages with several GPUs."""
@@ -112,6 +114,7 @@ def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Ca
 def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
     reads = {read: [made[out] for out in made if _within(out, path)] for read, path in task.reads.items()}
     given = {"name": "/".join(Path(task.out).parts[-2:]), "work": options.work, "settings": as_json(task)}
+    given["published"] = options.published
     if not task.reads:
         given["mirror"] = options.mirror
     if STAGES[task.stage].gpus > 1:
@@ -153,6 +156,7 @@ def component(stage: str, count: int, image: str) -> Any:
         "name",
         "settings",
         "work",
+        "published",
         *([] if row.reads else ["mirror"]),
         *(["launcher"] if row.gpus > 1 else []),
     ]

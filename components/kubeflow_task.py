@@ -20,6 +20,8 @@ from msm.settings import make
 from msm.stages import STAGES
 
 MEANS = "mean"
+SHOWN = ("scores", "report")
+"""Payloads that the dashboard reads."""
 Artifact = Any
 """A `kfp.dsl` artifact: `path`, `metadata`, and for metrics `log_metric`."""
 
@@ -32,6 +34,7 @@ def run(
     out: Artifact,
     *,
     work: str,
+    published: str = "",
     mirror: str = "",
     launcher: str = "",
     metrics: Artifact | None = None,
@@ -46,6 +49,7 @@ def run(
         reads: input name to artifact; a list of artifacts is read as one folder of rows.
         out: artifact to write; its path becomes the stage folder.
         work: folder for scratch that outlives this pod.
+        published: folder that gets a copy for the dashboard; empty for none.
         mirror: local copy of the public files.
         launcher: empty for this pod, else a `TrainJobPlace` as JSON.
         metrics: gets the means and the values of every language.
@@ -69,11 +73,25 @@ def run(
             torchrun([*words, "--work", str(execution.work)], processes)
         else:
             run_stage(stage, given, folders, target, execution)
+    if published:
+        publish(target, Path(published) / name)
     out.metadata.update(metadata(target, name))
     if metrics is not None:
         log_scores(target, metrics)
     if summary is not None:
         shutil.copy(artifacts.payload(target) / DOCUMENT, summary.path)
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Copy what the dashboard shows of a stage: manifest and log, and of scores and reports everything."""
+    whole = STAGES[artifacts.read_manifest(folder)["stage"]].payload in SHOWN
+    names = sorted(path.name for path in folder.iterdir()) if whole else [artifacts.MANIFEST, artifacts.LOG]
+    with artifacts.new_folder(target) as partial:
+        for path in (folder / name for name in names):
+            if path.is_dir():
+                shutil.copytree(path, partial / path.name)
+            elif path.is_file():
+                shutil.copy(path, partial)
 
 
 def visible_gpus() -> int:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
-from components.clusters import CLUSTERS, LAUNCHERS, TrainJobPlace, find_cluster
+from components.clusters import CLUSTERS, LAUNCHERS, WORK, TrainJobPlace, find_cluster
 from components.kubeflow_pipeline import PIPELINES, Options
 from msm import recipes
 from msm.errors import BadInput
@@ -81,11 +81,11 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.action == "run":
         work = Path("work", name).resolve()
         mirror = arguments.mirror or str(recipe["source"]["mirror"])
-        options = Options(kubeflow_local.IMAGE, str(work), str(Path(mirror).resolve()) if mirror else "")
+        options = Options(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
         pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)
         sys.stdout.write(f"{kubeflow_local.run(pipeline, arguments.root or work / 'pipeline')}\n")
         return
-    pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, _options(arguments))
+    pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, _options(arguments, name))
     if arguments.action == "compile":
         kubeflow_pipeline.compile_to(pipeline, arguments.out)
         return
@@ -95,7 +95,7 @@ def main(arguments: argparse.Namespace) -> None:
         _submit(arguments, package)
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(arguments: argparse.Namespace, recipe: str) -> Options:
     if not PINNED.fullmatch(arguments.image):
         raise BadInput(f"--image must name a digest (NAME@sha256: and 64 hexadecimal digits), got {arguments.image!r}")
     cluster = find_cluster(arguments.cluster)
@@ -103,7 +103,9 @@ def _options(arguments: argparse.Namespace) -> Options:
     launcher = ""
     if arguments.launcher == "trainjob":
         launcher = TrainJobPlace.of(cluster, arguments.namespace, arguments.nodes, arguments.image).as_json()
-    return Options(arguments.image, launcher=launcher, cluster=cluster)
+    return Options(
+        arguments.image, f"{WORK}/scratch/{recipe}", f"{WORK}/artifacts/{recipe}", launcher=launcher, cluster=cluster
+    )
 
 
 def _submit(arguments: argparse.Namespace, package: Path) -> None:

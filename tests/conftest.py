@@ -10,6 +10,7 @@ from msm.execution import Execution
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mirror", default="../shared/data", help="folder with the public files of the sources table")
+    parser.addoption("--schemas", default="../shared/k8s-openapi", help="folder with OpenAPI dumps of an API server")
 
 
 @pytest.fixture(scope="session")

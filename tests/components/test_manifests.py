@@ -1,0 +1,168 @@
+"""The manifests: valid for an API server, restricted pods, few rights, one place for namespace and image."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.clusters import CLUSTERS
+from components.kubeflow_submit import HINTS
+from msm.__main__ import _stage_parser
+from tests.components.schemas import Schemas
+
+ROOT = Path(__file__).parents[2]
+BASE = ROOT / "manifests" / "base"
+OVERLAYS = ROOT / "manifests" / "overlays"
+NO_SCHEMA = {"NetworkPolicy", "PriorityClass"}
+"""Kinds that the dumps do not hold."""
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def base() -> list[dict[str, Any]]:
+    names = documents(BASE / "kustomization.yaml")[0]["resources"]
+    return [document for name in names for document in documents(BASE / name)]
+
+
+def built(folder: Path) -> list[dict[str, Any]]:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    run = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return [document for document in yaml.safe_load_all(run.stdout) if document]
+
+
+def pods(value: Any) -> Iterator[dict[str, Any]]:
+    """Every pod specification, however deep."""
+    if isinstance(value, dict):
+        if "containers" in value:
+            yield value
+        for item in value.values():
+            yield from pods(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from pods(item)
+
+
+def check_valid(objects: list[dict[str, Any]], schemas: Schemas) -> None:
+    unknown = {thing["kind"] for thing in objects if not schemas.knows(thing)}
+    assert unknown <= NO_SCHEMA
+    assert [problem for thing in objects if schemas.knows(thing) for problem in schemas.problems(thing)] == []
+
+
+def test_base_is_valid(schemas: Schemas) -> None:
+    check_valid(base(), schemas)
+
+
+def test_the_check_finds_mistakes(schemas: Schemas) -> None:
+    service = next(thing for thing in base() if thing["kind"] == "Service")
+    assert schemas.problems(service | {"spec": {"prots": []}}) == ["Service.spec: unknown field prots"]
+    assert schemas.problems(service | {"spec": {"ports": [{"port": "80"}]}}) == [
+        "Service.spec.ports[0].port: '80' is no integer"
+    ]
+    job = next(thing for thing in base() if thing["kind"] == "Job")
+    assert schemas.problems(job | {"spec": {"completions": 1}}) == ["Job.spec: template is missing"]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in OVERLAYS.iterdir()))
+def test_overlays(name: str, schemas: Schemas) -> None:
+    objects = built(OVERLAYS / name)
+    check_valid(objects, schemas)
+    cluster_wide = {"Namespace", "ClusterQueue", "ResourceFlavor", "PriorityClass"}
+    for thing in objects:
+        assert ("namespace" in thing["metadata"]) == (thing["kind"] not in cluster_wide), thing["metadata"]
+    fixed_user = CLUSTERS[name].run_as_user is not None
+    for pod in pods(objects):
+        check_restricted(pod)
+        assert ("runAsUser" in pod["securityContext"]) == fixed_user
+        assert all(container["image"].endswith("msm:0.1.0") for container in pod["containers"])
+
+
+def check_restricted(pod: dict[str, Any]) -> None:
+    """The rules of the restricted Pod Security Standard, and no write access to the root file system."""
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    for container in [*pod["containers"], *pod.get("initContainers", [])]:
+        context = container["securityContext"]
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+    for volume in pod["volumes"]:
+        assert volume.keys() - {"name"} <= {"persistentVolumeClaim", "emptyDir"}
+
+
+def test_there_are_pods_to_check() -> None:
+    assert len(list(pods(base()))) == 3
+
+
+def test_the_namespace_is_said_once(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
+    path = tmp_path / "manifests" / "overlays" / "a100" / "kustomization.yaml"
+    path.write_text(path.read_text().replace("namespace: msm", "namespace: team-nine"))
+    for thing in built(path.parent):
+        assert thing["metadata"].get("namespace", "team-nine") == "team-nine"
+        assert thing["kind"] != "Namespace" or thing["metadata"]["name"] == "team-nine"
+        for subject in thing.get("subjects", []):
+            assert subject["namespace"] == "team-nine"
+
+
+def test_rights_are_few() -> None:
+    kinds = [thing["kind"] for thing in base()]
+    assert "ClusterRole" not in kinds
+    assert "ClusterRoleBinding" not in kinds
+    granted = {
+        (group, resource, verb)
+        for role in base()
+        if role["kind"] == "Role"
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert not any("*" in words for words in granted)
+    assert {words[1:] for words in granted if words[1] == "secrets"} == {("secrets", "get")}
+    bound = {s["name"] for thing in base() if thing["kind"] == "RoleBinding" for s in thing["subjects"]}
+    assert bound == {"msm-pipeline"}
+    rules = [rule for role in base() if role["kind"] == "Role" for rule in role["rules"]]
+    assert all(rule["resourceNames"] for rule in rules if "secrets" in rule["resources"])
+
+
+def test_names_agree_with_the_launchers() -> None:
+    names = {(thing["kind"], thing["metadata"]["name"]) for thing in base()}
+    for cluster in CLUSTERS.values():
+        assert ("LocalQueue", cluster.queue) in names
+        assert ("PersistentVolumeClaim", cluster.volume) in names
+    for pod in pods(base()):
+        assert ("ServiceAccount", pod["serviceAccountName"]) in names
+        for volume in pod["volumes"]:
+            claim = volume.get("persistentVolumeClaim")
+            assert claim is None or ("PersistentVolumeClaim", claim["claimName"]) in names
+    assert ("TrainingRuntime", "msm-torch") in names
+    assert (BASE / "rbac.yaml").is_file()
+    assert "manifests/base/rbac.yaml" in HINTS[403]
+
+
+def test_runtime_and_probes() -> None:
+    by_kind = {thing["kind"]: thing for thing in base()}
+    assert by_kind["TrainingRuntime"]["metadata"]["labels"]["trainer.kubeflow.org/framework"] == "torch"
+    assert by_kind["Job"]["spec"]["completionMode"] == "Indexed"
+    (container,) = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["path"] == "/_stcore/health"
+    assert all(mount["readOnly"] for mount in container["volumeMounts"] if mount["mountPath"] == "/work")
+
+
+def test_the_units_job_gives_the_stage_its_settings() -> None:
+    (container,) = next(pods([thing for thing in base() if thing["kind"] == "Job"]))["containers"]
+    assert container["command"] == ["msm", "run", "units"]
+    given = vars(_stage_parser("units").parse_args(container["args"]))
+    assert (given["unit_tokens"], given["document_units"], given["min_units"]) == (64, 32, 32)
