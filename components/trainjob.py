@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -164,21 +164,28 @@ def delete(client: TrainerClient, name: str) -> None:
             raise
 
 
+class _Cancelled(BaseException):
+    """Raised by the signal; no `except Exception` of a library on the way may swallow it."""
+
+
 @contextmanager
-def deleted_on_cancel(stop: Callable[[], None]) -> Iterator[None]:
-    """Within the block, SIGTERM (the run was cancelled, or this pod is evicted) deletes the job first.
+def deleted_on_cancel(client: TrainerClient, name: str) -> Iterator[None]:
+    """Within the block, SIGTERM (the run was cancelled, or this pod is evicted) deletes the job.
 
     Raises:
         Preempted: after the deletion; the job's checkpoints stay on the volume, and a retry goes on from them.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
-        stop()
-        raise Preempted("asked to stop; the TrainJob is deleted, its checkpoints stay")
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Cancelled
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except _Cancelled as error:
+        delete(client, name)
+        raise Preempted("asked to stop; the TrainJob is deleted, its checkpoints stay") from error
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -197,7 +204,7 @@ def run(client: TrainerClient, place: TrainJobPlace, words: Sequence[str], *, ev
         Preempted: asked to stop.
     """
     name = start(client, place, words, every=every)
-    with deleted_on_cancel(lambda: delete(client, name)):
+    with deleted_on_cancel(client, name):
         wait(client, place, name, every=every)
     delete(client, name)
 
