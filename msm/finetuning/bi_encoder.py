@@ -158,6 +158,7 @@ class BatchLoss:
             "accuracy": hits.item(),
             "scale": scale.item(),
             "softmax_candidates": float(masks.allowed.sum(1).mean()),
+            "same_language": float(np.mean([one.query.language == one.positive.language for one in examples])),
         }
         return loss.detach(), numbers, gradients[0], gradients[1] if scale.requires_grad else None
 

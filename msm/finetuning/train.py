@@ -20,6 +20,8 @@ from msm.finetuning.batches import ExampleBatches
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.dev import DevSet, look, make_dev_set
 from msm.finetuning.examples import read_examples
+from msm.finetuning.parallel import read_items
+from msm.finetuning.samplers import LanguageBatches
 from msm.finetuning.selection import Best
 from msm.records import Example
 from msm.retrieval.encode import TextModel, Usage, load_text_model
@@ -44,7 +46,7 @@ class FinetuneTask:
     def __init__(
         self,
         model: BiEncoder,
-        batches: ExampleBatches,
+        batches: ExampleBatches | LanguageBatches,
         *,
         dev: DevSet,
         best: Best,
@@ -102,7 +104,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     """
     device = pick_device(execution.device)
     distributed.start(device)
-    batches = ExampleBatches(_examples(sources, settings.examples, settings), settings)
+    batches = _batches(sources, settings)
     dev = make_dev_set(_examples(sources, settings.dev_examples, settings), settings)
     torch.manual_seed(settings.seed)
     model = BiEncoder(load_text_model(weights, _usage(settings)), settings)
@@ -122,6 +124,14 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     looks = {f"{name}_before": value for name, value in before.items()} | task.look()
     sizes = {"examples": len(batches.examples), "epoch_steps": batches.epoch_steps, "dev_examples": len(dev.examples)}
     return facts | sizes | looks | {"scale": model.scale.item()}
+
+
+def _batches(sources: Path, settings: Finetune) -> ExampleBatches | LanguageBatches:
+    if settings.sampler != "shuffled":
+        return LanguageBatches(read_items(sources, settings), settings)
+    if settings.translations:
+        raise BadInput("translations are for the samplers mono, cross and hybrid; sampler is shuffled")
+    return ExampleBatches(_examples(sources, settings.examples, settings), settings)
 
 
 def _examples(sources: Path, files: str, settings: Finetune) -> list[Example]:
