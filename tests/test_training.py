@@ -194,7 +194,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, unlimited[1]))
     try:
-        with pytest.raises(BadInput, match="cannot write the checkpoint.*step-000000001"):
+        with pytest.raises(BadInput, match=r"cannot write the checkpoint.*step-000000001"):
             checkpoints.save(tmp_path, 2, {"step": 2, "weight": torch.ones(100_000)})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)

@@ -1,0 +1,101 @@
+"""The whole chain through DVC at the tiny recipe's sizes: killed, run again, scored, reported."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from msm.artifacts import read_json_lines, read_manifest
+from msm.training import read_log
+
+ROOT = Path(__file__).parents[1]
+STAGE = "pretrain@row1-1"
+
+
+def project(folder: Path, steps: int) -> Path:
+    """A project folder of its own: the code is linked, the recipe is copied with more steps."""
+    folder.mkdir()
+    for name in ("msm", "components", "dvc.yaml"):
+        (folder / name).symlink_to(ROOT / name)
+    recipe = (ROOT / "recipes" / "tiny.yaml").read_text().replace("  steps: 20\n", f"  steps: {steps}\n")
+    (folder / "params.yaml").write_text(recipe)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    dvc(folder, "init", "-q").wait()
+    return folder
+
+
+def dvc(folder: Path, *words: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dvc", *words], cwd=folder, env=environment, text=True, stdout=subprocess.DEVNULL
+    )
+
+
+def stage_processes(folder: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink() == folder and b"pretrain" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_repro_goes_on_and_gives_the_same_bits(tmp_path: Path) -> None:
+    straight, killed = project(tmp_path / "straight", 120), project(tmp_path / "killed", 120)
+    assert dvc(straight, "repro", "-q", STAGE).wait() == 0
+    process = dvc(killed, "repro", "-q", STAGE)
+    for _ in range(1200):
+        logs = list(killed.glob("work/tiny/pretrain/msm-1/*/log.jsonl"))
+        if logs and len(read_log(logs[0])) >= 30:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for _ in range(300):
+        if not stage_processes(killed):
+            break
+        time.sleep(0.1)
+    assert not stage_processes(killed), "the stage outlived dvc"
+    assert not (killed / "artifacts" / "tiny" / "pretrain" / "msm-1").exists()
+    assert dvc(killed, "repro", "-q", STAGE).wait() == 0
+    out = Path("artifacts", "tiny", "pretrain", "msm-1")
+    assert read_manifest(killed / out)["facts"]["resumed_from"] >= 30
+    first, second = (load_file(folder / out / "model" / "model.safetensors") for folder in (straight, killed))
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+@pytest.mark.slow
+def test_the_tiny_recipe_ends_in_a_report(tmp_path: Path) -> None:
+    folder = project(tmp_path / "whole", 20)
+    assert dvc(folder, "repro", "-q").wait() == 0
+    rows = [
+        row for path in folder.glob("artifacts/tiny/score/*/scores/scores.jsonl") for _, row in read_json_lines(path)
+    ]
+    assert {row["model"] for row in rows} == {"untrained", "mlm", "msm", "bm25-words", "bm25-characters"}
+    assert all(0 <= row["value"] <= 1 for row in rows)
+    report = (folder / "artifacts" / "tiny" / "report" / "all" / "report" / "report.md").read_text()
+    assert "msm" in report
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("artifacts/tiny/*/*/manifest.json")}
+    assert dvc(folder, "repro", "-q").wait() == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}, "finished work was done again"
+    # What changes only one row runs only that row and what hangs on it.
+    recipe = folder / "params.yaml"
+    recipe.write_text(
+        recipe.read_text().replace(
+            "{name: msm, corpus: ordered, start: encoder/ordered, pretrain: {}}",
+            "{name: msm, corpus: ordered, start: encoder/ordered, pretrain: {mu: 0.3}}",
+        )
+    )
+    assert dvc(folder, "repro", "-q").wait() == 0
+    changed = {path.parent.name for path in before if path.stat().st_mtime_ns != before[path]}
+    assert changed == {"msm-1", "constructed-msm-1", "all"}
+    shutil.rmtree(folder)
