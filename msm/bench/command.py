@@ -7,6 +7,8 @@ import sys
 
 RACES = {
     "pretrain": "msm.bench.pretrain",
+    "retrieve": "msm.bench.retrieve",
+    "finetune": "msm.bench.finetune",
 }
 """Name to module; each has `run(quick)`, which yields one dictionary a comparison."""
 

@@ -1,0 +1,154 @@
+"""The fine-tuning step against the plain Hugging Face formulation.
+
+The usual way: questions and passages in two forward passes, each padded to the longest text of its batch. Ours: all
+of them packed into one. Lengths are drawn as those of TyDi's gold passages (32 / 256 tokens at most), so that a batch
+of questions and passages is filled to a bit more than a half; the fill is written beside the ratio.
+
+Both sides hold the same weights and read the same tokens; the losses must agree before the clock runs.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import AutoModel, XLMRobertaConfig
+
+from msm.bench.race import race
+from msm.encoder import pool, token_states
+from msm.losses import in_batch_loss
+from msm.packing import pack
+
+QUERY_TOKENS, PASSAGE_TOKENS = 32, 256
+SPECIAL = 4
+TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2}
+"""Most that the two losses may differ, of the loss."""
+
+
+class Shape(NamedTuple):
+    """Size of a model and of a batch."""
+
+    layers: int
+    width: int
+    heads: int
+    vocabulary: int
+    queries: int
+
+
+BASE = Shape(12, 768, 12, 250_002, 32)
+QUICK = Shape(3, 192, 3, 16_000, 12)
+
+
+class Texts(NamedTuple):
+    """Token ids of a batch."""
+
+    queries: list[NDArray[np.int64]]
+    passages: list[NDArray[np.int64]]
+
+    def fill(self) -> float:
+        """Share of real tokens where both sides are padded to their longest."""
+        real = sum(map(len, self.queries)) + sum(map(len, self.passages))
+        return real / sum(len(side) * max(map(len, side)) for side in self)
+
+
+Vectors = Callable[[Any, Texts], tuple[Tensor, Tensor]]
+
+
+def run(quick: bool) -> Iterator[dict[str, Any]]:
+    """The comparisons in fp32 and in bf16.
+
+    Args:
+        quick: a small model instead of XLM-R base, and fewer questions.
+    """
+    shape, pairs = (QUICK, 5) if quick else (BASE, 7)
+    torch.manual_seed(0)
+    model = _model(shape)
+    texts = _texts(shape)
+    for precision in ("fp32", "bf16"):
+        difference = _check_equal(model, texts, precision)
+        ours, theirs = (_step(copy.deepcopy(model), texts, way, precision) for way in (_packed, _padded))
+        yield race(
+            f"finetune_step_vs_longest_{precision}",
+            ours,
+            theirs,
+            pairs,
+            fill=round(texts.fill(), 3),
+            queries=shape.queries,
+            shape="quick" if quick else "XLM-R base",
+            loss_difference=difference,
+        )
+
+
+def _model(shape: Shape) -> nn.Module:
+    config = XLMRobertaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.width,
+        max_position_embeddings=PASSAGE_TOKENS + 2,
+        type_vocab_size=1,
+        pad_token_id=1,
+        # Dropout would make the losses of the two sides incomparable.
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    return AutoModel.from_config(config, attn_implementation="sdpa", add_pooling_layer=False)
+
+
+def _texts(shape: Shape) -> Texts:
+    random = np.random.default_rng(0)
+    lengths = (
+        np.clip(random.normal(13, 4, shape.queries), 5, QUERY_TOKENS),
+        np.clip(random.lognormal(4.8, 0.55, shape.queries), 20, PASSAGE_TOKENS),
+    )
+    return Texts(*([random.integers(SPECIAL, shape.vocabulary, int(length)) for length in side] for side in lengths))
+
+
+def _packed(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
+    """Ours: one packed forward."""
+    packed = pack(texts.queries + texts.passages)
+    vectors = pool(token_states(model, packed), packed, "cls")
+    return vectors[: len(texts.queries)], vectors[len(texts.queries) :]
+
+
+def _padded(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
+    """The library's own forward, questions and passages apart."""
+    return _padded_side(model, texts.queries), _padded_side(model, texts.passages)
+
+
+def _padded_side(model: Any, side: list[NDArray[np.int64]]) -> Tensor:
+    tokens = torch.full((len(side), max(map(len, side))), 1)
+    for row, ids in zip(tokens, side, strict=True):
+        row[: len(ids)] = torch.from_numpy(ids)
+    return model(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state[:, 0]
+
+
+def _loss(model: nn.Module, texts: Texts, vectors: Vectors, precision: str) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        queries, passages = vectors(model, texts)
+    return in_batch_loss(F.normalize(queries.float(), dim=1), F.normalize(passages.float(), dim=1), scale=20.0)
+
+
+def _step(model: nn.Module, texts: Texts, vectors: Vectors, precision: str) -> Callable[[], None]:
+    """Forward, backward and update."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        _loss(model, texts, vectors, precision).backward()
+        optimizer.step()
+
+    return step
+
+
+def _check_equal(model: nn.Module, texts: Texts, precision: str) -> float:
+    with torch.no_grad():
+        ours, theirs = (_loss(model, texts, way, precision).item() for way in (_packed, _padded))
+    if abs(ours - theirs) > TOLERANCE[precision] * abs(theirs):
+        raise RuntimeError(f"the two sides do not compute the same loss: {ours} and {theirs}")
+    return abs(ours - theirs)
