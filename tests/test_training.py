@@ -128,6 +128,15 @@ def test_sigterm_checkpoints_and_exits_with_its_own_code(
     assert same(straight, out)
 
 
+def test_divergence_names_step_documents_and_checkpoint(units: Path, encoder: Path, tmp_path: Path) -> None:
+    error = finish(start(units, encoder, tmp_path / "out", learning_rate=1e30, clip=0.0, checkpoint_steps=1), 3)
+    last = error.splitlines()[-1]
+    assert "step " in last
+    assert "told/" in last, "the documents of the batch"
+    assert "the last good checkpoint is" in last
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_processes_give_the_losses_of_one(units: Path, encoder: Path, tmp_path: Path) -> None:
     changes = {"steps": 6}
     one, two = tmp_path / "one", tmp_path / "two"
