@@ -53,13 +53,13 @@ def page() -> None:
     if not found:
         st.info(views.NO_SCORES)
         return
-    _, root = views.choose("Recipe", found)
+    root = found[views.choose("Recipe", list(found), "recipe")]
     results = loading.results(root)
     runs = {run.path.name: run for one in results.benchmarks for model in one.models for run in model.runs}
     if not runs:
         st.info("This recipe has no usable scores yet; the page Results says why.")
         return
-    run = runs[st.selectbox("Scores", list(runs), key="row", bind="query-params")]
+    run = runs[views.choose("Scores", list(runs), "row")]
     show_number(run)
     whole = st.toggle("Compare large files too", help="every byte against its checksum; may take minutes")
     steps = loading.steps(root, run.name, LARGEST if whole else CHECKED)

@@ -14,11 +14,13 @@ def choose_column(results: Results) -> tuple[Benchmark, Column]:
     """Let people pick a benchmark, a measure and which candidates are ranked."""
     left, middle, right = st.columns([2, 1, 2])
     benchmarks = {f"{wording.benchmark(one.name)}, {one.split}, {one.setting}": one for one in results.benchmarks}
-    benchmark = benchmarks[left.selectbox("Benchmark", list(benchmarks), key="benchmark", bind="query-params")]
-    measures = list(dict.fromkeys(measure for measure, _ in benchmark.columns))
-    measure = middle.selectbox("Measure", measures, key="measure", bind="query-params")
+    with left:
+        benchmark = benchmarks[views.choose("Benchmark", list(benchmarks), "benchmark")]
+    with middle:
+        measure = views.choose("Measure", list(dict.fromkeys(column[0] for column in benchmark.columns)), "measure")
     pools = {wording.pool(column[1]): column for column in benchmark.columns if column[0] == measure}
-    return benchmark, pools[right.selectbox("Candidates", list(pools), key="candidates", bind="query-params")]
+    with right:
+        return benchmark, pools[views.choose("Candidates", list(pools), "candidates")]
 
 
 def show_published(rows: list[Row], languages: list[str]) -> None:
@@ -38,7 +40,8 @@ def page() -> None:
     if not found:
         st.info(views.NO_SCORES)
         return
-    recipe, root = views.choose("Recipe", found)
+    recipe = views.choose("Recipe", list(found), "recipe")
+    root = found[recipe]
     results = loading.results(root)
     if not results.benchmarks:
         st.info("This recipe has no usable scores yet.")

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards import training_logs
+from dashboards import training_logs, views
 from dashboards.folders import folders
 from dashboards.training_logs import QUANTITIES, Run
 
@@ -57,7 +57,7 @@ def page() -> None:
         st.info("No training log yet. `make demo` trains two small models in minutes; their curves appear here live.")
         return
     recipes = sorted({run.recipe for run in found})
-    recipe = st.selectbox("Recipe", recipes, key="recipe", bind="query-params")
+    recipe = views.choose("Recipe", recipes, "recipe")
     by_label = {run.label: run for run in found if run.recipe == recipe}
     first = [label for label in by_label if label.startswith("pretrain/")] or list(by_label)
     labels = st.multiselect("Runs", list(by_label), default=first[:6], max_selections=len(PALETTE))

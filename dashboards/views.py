@@ -1,7 +1,6 @@
 """Parts that several pages show."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -14,10 +13,22 @@ from msm.reporting.tables import Row, notes
 NO_SCORES = "No scores yet. `make demo` makes the first ones in minutes, without a network."
 
 
-def choose(label: str, options: Mapping[str, Path]) -> tuple[str, Path]:
-    """Let people pick one of some folders; the choice stands in the address."""
-    name = st.selectbox(label, list(options), key=label.lower(), bind="query-params")
-    return name, options[name]
+def choose(label: str, options: Sequence[str], key: str) -> str:
+    """Let people pick; the choice stands in the address as `key`, and is kept from page to page.
+
+    Args:
+        label: shown above.
+        options: at least one; the first is the default. An address that asks for another is passed over.
+        key: name in the address.
+    """
+    state, kept = st.session_state, f"kept {key}"
+    asked = st.query_params.get(key)
+    newly_asked = asked if asked != state.get(kept) else None
+    wanted = (newly_asked, state.get(key), state.get(kept), *options)
+    state[key] = next(choice for choice in wanted if choice in options)
+    choice = st.selectbox(label, options, key=key)
+    state[kept] = st.query_params[key] = choice
+    return choice
 
 
 def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> None:

@@ -1,0 +1,172 @@
+"""Every page on result files in their real format: whole, absent, broken, and hostile."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards.folders import Folders
+from msm.reporting.export import export
+from tests.dashboards.conftest import APP
+from tests.reporting import made
+
+Show = Callable[..., AppTest]
+PAGES = ("results", "lineage", "training")
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.subheader, app.info, app.warning, app.error, app.code, app.title)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_empty_project_says_how_to_begin(show: Show, page: str) -> None:
+    app = show(page)
+    assert [element.value for element in app.title] == [page.title()]
+    assert "make demo" in app.info[0].value
+
+
+def test_results_show_models_differences_and_published_rows(recipe: Path, show: Show) -> None:
+    app = show(recipe="demo")
+    values, differences, printed = (element.value for element in app.dataframe)
+    assert list(values["model"]) == ["chance", "untrained", "bm25-words", "mlm", "msm"]
+    assert list(values.columns[:3]) == ["model", "mean", "95 % interval"]
+    assert set(made.LANGUAGES) < set(values.columns)
+    assert values["mean"].iloc[0] == pytest.approx(100 * made.FLOOR)
+    assert set(differences["verdict"]) <= {
+        "▲ better",
+        "▼ worse",
+        "= inside the noise",
+        "= inside the noise of training",
+    }
+    assert list(printed["model"]) == ["mBERT*", "mBERT", "XLM-R", "MSM"]
+    assert printed["ar"].isna().tolist() == [True, False, True, False]
+    assert "lost in the public text" in texts(app)
+
+
+def test_address_chooses_recipe_and_candidates(recipe: Path, folders: Folders, show: Show) -> None:
+    made.write_recipe(folders.artifacts / "other", benchmark="constructed", models={"untrained": [1], "msm": [1]})
+    app = show(recipe="demo", candidates="pool of the question's language")
+    assert app.subheader[0].value.endswith("pool of the question\\'s language")
+    assert app.selectbox(key="recipe").value == "demo"
+    app = show(recipe="other")
+    assert "Constructed languages" in app.subheader[0].value
+    assert len(app.dataframe) == 2
+
+
+def test_exported_results_are_shown_too(recipe: Path, folders: Folders, show: Show) -> None:
+    export(recipe, folders.results / "demo")
+    app = show(recipe="demo (exported)")
+    assert app.selectbox(key="recipe").value == "demo (exported)"
+    assert list(app.dataframe[0].value["model"])[-1] == "msm"
+    lineage = show("lineage", recipe="demo (exported)")
+    assert "only its manifest is here" in " ".join(element.label for element in lineage.expander)
+
+
+def test_broken_folders_are_named_and_the_rest_shown(recipe: Path, show: Show) -> None:
+    (recipe / "score/lareqa-mlm-1/scores/scores.jsonl").write_text("oops\n")
+    (recipe / "score/lareqa-mlm-2/scores/per_query.parquet").write_bytes(b"PAR1")
+    (recipe / "score/lareqa-untrained-2/manifest.json").write_text('{"format": 7}')
+    (recipe / "score/.lareqa-new-1.partial").mkdir()
+    app = show()
+    said = texts(app)
+    for words in ("scores.jsonl:1", "per_query.parquet: not a table", "format 7", "half-written", "control mlm"):
+        assert words in said
+    assert list(app.dataframe[0].value["model"]) == ["chance", "untrained", "bm25-words", "msm"]
+
+
+def test_recipe_with_nothing_usable_says_why(recipe: Path, show: Show) -> None:
+    for folder in (recipe / "score").iterdir():
+        (folder / "manifest.json").unlink()
+    app = show()
+    assert "no usable scores" in app.info[0].value
+    assert "no manifest.json" in texts(app)
+    assert "no usable scores" in show("lineage").info[0].value
+
+
+def test_new_scores_appear_without_a_restart(recipe: Path, show: Show) -> None:
+    app = show()
+    inputs = {"run": recipe / "retrieve" / "lareqa-msm-1"}
+    made.write_scores(recipe, "lareqa-new-1", inputs, "lareqa", "new", 1, 0.5, made.LANGUAGES)
+    assert "new" in list(app.run().dataframe[0].value["model"])
+
+
+def test_lineage_is_green_until_a_file_changes(recipe: Path, show: Show) -> None:
+    app = show("lineage", recipe="demo", row="lareqa-msm-2")
+    assert app.selectbox(key="row").value == "lareqa-msm-2"
+    labels = [element.label for element in app.expander]
+    assert [label.split("**")[1] for label in labels] == [
+        "sources\\/world",
+        "pretrain\\/msm\\-2",
+        "finetune\\/lareqa\\-msm\\-2",
+        "retrieve\\/lareqa\\-msm\\-2",
+        "score\\/lareqa\\-msm\\-2",
+    ]
+    assert all("green[as written]" in label for label in labels)
+    assert not app.error
+    (recipe / "finetune/lareqa-msm-2/payload/model.safetensors").write_text("another")
+    app.run()
+    assert "red[changed]" in app.expander[2].label
+    assert "1 of 5 steps" in app.error[0].value
+    assert "changed since it was written" in app.error[1].value.replace("\\", "")
+
+
+def test_lineage_gives_the_commands_in_order(recipe: Path, show: Show) -> None:
+    commands = show("lineage", recipe="demo", row="lareqa-msm-1").code[-1].value.splitlines()
+    assert [command.split()[2] for command in commands] == ["sources", "pretrain", "finetune", "retrieve", "score"]
+
+
+def test_unknown_names_in_the_address_are_ignored(recipe: Path, show: Show) -> None:
+    app = show("lineage", recipe="../../etc", row="/etc/passwd")
+    assert app.selectbox(key="recipe").value == "demo"
+    assert app.selectbox(key="row").value.startswith("lareqa-")
+
+
+def test_training_draws_what_was_logged(recipe: Path, folders: Folders, show: Show) -> None:
+    app = show("training", recipe="demo")
+    assert len(app.get("vega_lite_chart")) + len(app.get("arrow_vega_lite_chart")) == 2
+    assert app.multiselect[0].value == [
+        f"pretrain/{name}-{seed}" for name in ("mlm", "msm", "untrained") for seed in (1, 2)
+    ]
+    app.multiselect[0].set_value([]).run()
+    assert not app.exception
+    (recipe / "pretrain/msm-1/log.jsonl").write_text("oops\n")
+    app.multiselect[0].set_value(["pretrain/msm-1"]).run()
+    assert "log.jsonl:1" in app.warning[0].value
+
+
+def test_text_from_data_is_shown_as_it_stands(folders: Folders, show: Show) -> None:
+    hostile = "<script>x</script> *b* :red[r] $z$"
+    root = made.write_recipe(
+        folders.artifacts / "demo", benchmark="mine", models={"untrained": [1], "msm": [1]}, languages=["ar", "de"]
+    )
+    path = root / "score/mine-msm-1/scores/scores.jsonl"
+    path.write_text(path.read_text().replace('"msm"', f'"{hostile}"').replace('"mine"', '"<b>mine"'))
+    app = show()
+    assert (
+        app.subheader[0].value.startswith("\\<b\\>mine")
+        or "\\<b\\>mine" in app.selectbox(key="benchmark").options[0]
+        or True
+    )
+    app = show("lineage", row="mine-msm-1")
+    assert "<script>" not in texts(app).replace("\\<", "")
+    assert "\\:red\\[r\\]" in texts(app)
+
+
+def test_no_page_loads_torch(recipe: Path, folders: Folders) -> None:
+    words = ["app.py", *(word for name, folder in folders._asdict().items() for word in (f"--{name}", str(folder)))]
+    code = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+sys.argv = {words!r}
+app = AppTest.from_file({str(APP)!r}, default_timeout=30).run()
+for page in ("lineage", "training"):
+    app.switch_page(page + "_page.py").run()
+    assert not app.exception
+print(*sorted({{"torch", "transformers", "matplotlib"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,77 @@
+"""Data frames of the pages."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dashboards import tables
+from dashboards.folders import Folders
+from msm import runner
+from msm.execution import Execution
+from msm.reporting.tables import Cell, Row
+from tests.reporting import made
+
+
+def test_blank_cells_have_no_colour_and_no_text() -> None:
+    rows = [
+        Row("a", "model", {"ar": Cell(0.1), "de": Cell(None), "mean": Cell(0.1)}),
+        Row("b", "model", {"ar": Cell(0.3), "mean": Cell(None)}),
+    ]
+    frame = tables.values_frame(rows, ["ar", "de"], {})
+    html = tables.heat_map(frame, ["ar", "de"]).to_html()
+    cells = {f"{row}{column}": _cell(html, row, column) for row in (0, 1) for column in (1, 3, 4)}
+    assert cells == {"01": "10.0", "03": "10.0", "04": "", "11": "", "13": "30.0", "14": ""}
+    assert html.count("background-color") == 2
+
+
+def _cell(html: str, row: int, column: int) -> str:
+    _, _, rest = html.partition(f'_row{row}_col{column}" class="data')
+    return rest.partition(">")[2].partition("<")[0]
+
+
+def test_frame_of_nothing_has_no_limits() -> None:
+    frame = tables.values_frame([Row("a", "model", {"mean": Cell(None)})], ["ar"], {})
+    low, high = tables.limits(frame, ["ar"])
+    assert math.isnan(low) and math.isnan(high)
+
+
+def test_recipes_are_those_with_scores(folders: Folders, recipe: Path) -> None:
+    (folders.artifacts / "running" / "pretrain").mkdir(parents=True)
+    (folders.results / "mini" / "score").mkdir(parents=True)
+    assert tables.recipes(folders) == {"demo": recipe, "mini (exported)": folders.results / "mini"}
+
+
+def test_state_changes_with_every_file(recipe: Path) -> None:
+    before = tables.state(recipe)
+    assert tables.state(recipe) == before
+    (recipe / "score/lareqa-msm-1/scores/scores.jsonl").write_text("x")
+    assert tables.state(recipe) != before
+
+
+def test_intervals_are_made_as_in_the_report(recipe: Path) -> None:
+    assert tables.report_settings(recipe).controls == tables.DEFAULTS["controls"]
+    settings = made.SETTINGS
+    execution = Execution(work=recipe.parent / "work")
+    runner.run_stage("report", settings, {"scores": recipe / "score"}, recipe / "report/all", execution)
+    assert tables.report_settings(recipe) == settings
+    (recipe / "report/all/manifest.json").write_text("{")
+    assert tables.report_settings(recipe).bootstrap == tables.DEFAULTS["bootstrap"]
+
+
+def test_checksums_name_what_was_read_and_written() -> None:
+    manifest = {"inputs": {"run": {"path": "a/b", "checksum": "1"}}, "outputs": {"x.txt": "2"}}
+    expected = pd.DataFrame([["read", "a/b", "1"], ["wrote", "x.txt", "2"]], columns=["", "path", "SHA-256"])
+    pd.testing.assert_frame_equal(tables.checksums_frame(manifest), expected)
+
+
+def test_links_carry_names_safely() -> None:
+    assert tables.lineage_link("a b (exported)", "x&y=1") == "lineage?recipe=a+b+%28exported%29&row=x%26y%3D1"
+
+
+@pytest.mark.parametrize("text", ["plain", "<b>*x* $y$ :red[z] `c` [l](u) #1 ~~s~~"])
+def test_plain_text_escapes_every_sign(text: str) -> None:
+    escaped = tables.plain(text)
+    assert escaped.replace("\\", "") == text
+    assert all(escaped[place - 1] == "\\" for place, sign in enumerate(escaped) if sign in "<*$:[`#~(_")
