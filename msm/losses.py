@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+HEAD_ROWS = 8192
+"""Logits of 8,192 positions over 250,000 pieces are 8 GB in fp32."""
 
 
 class Contrast(NamedTuple):
@@ -93,14 +97,27 @@ def _row_means(values: Tensor, where: Tensor) -> Tensor:
     return (values * where).sum(1) / where.sum(1).clamp(min=1)
 
 
-def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
+def token_loss(head: nn.Module, states: Tensor, targets: Tensor, rows: int = HEAD_ROWS) -> Tensor:
     """Mean cross entropy in nats of the hidden tokens, in fp32.
 
+    The logits of a large vocabulary are the largest tensor of a step: no more than `rows` rows of them are held, and
+    what is over that is computed once more for the gradient.
+
     Args:
-        logits: [P, V].
-        targets: [P].
+        head: states to logits, [P, H] to [P, V].
+        states: of the hidden tokens, [P, H].
+        targets: their true ids, [P].
+        rows: most positions at once.
     """
-    return F.cross_entropy(logits.float(), targets)
+    if len(states) <= rows:
+        return _summed_token_loss(head, states, targets) / len(states)
+    parts = zip(states.split(rows), targets.split(rows), strict=True)
+    sums = [checkpoint(_summed_token_loss, head, *part, use_reentrant=False) for part in parts]
+    return torch.stack(sums).sum() / len(states)
+
+
+def _summed_token_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(head(states).float(), targets, reduction="sum")
 
 
 def in_batch_loss(

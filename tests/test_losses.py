@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from msm.losses import Places, every_place, in_batch_loss, masked_sentence_loss
+from msm.losses import Places, every_place, in_batch_loss, masked_sentence_loss, token_loss
 
 
 def slow_loss(queries: list, keys: list, documents: list[int], temperature: float, mu: float, negatives: str) -> float:
@@ -101,3 +101,16 @@ def test_in_batch_loss_equals_a_loop() -> None:
         scores = [2.0 * float(queries[row] @ passage) for passage in passages]
         expected -= scores[row] - math.log(sum(map(math.exp, scores)))
     assert in_batch_loss(queries, passages, scale=2.0).item() == pytest.approx(expected / 3, rel=1e-5)
+
+
+def test_token_loss_in_parts_equals_the_whole_and_so_do_its_gradients() -> None:
+    torch.manual_seed(6)
+    head = torch.nn.Linear(5, 11)
+    states, targets = torch.randn(23, 5, requires_grad=True), torch.randint(0, 11, (23,))
+    whole = torch.nn.functional.cross_entropy(head(states), targets)
+    parts = token_loss(head, states, targets, rows=4)
+    assert parts.item() == pytest.approx(whole.item(), rel=1e-6)
+    wanted = torch.autograd.grad(whole, [states, *head.parameters()])
+    found = torch.autograd.grad(parts, [states, *head.parameters()])
+    for one, other in zip(wanted, found, strict=True):
+        torch.testing.assert_close(one, other)

@@ -159,7 +159,7 @@ def _packed_losses(contender: Contender, batch: Batch) -> Tensor:
     states = token_states(body(contender.masked), join(clean, hidden))
     labels = torch.from_numpy(np.concatenate([batch.labels[index] for index in _order(batch)]))
     chosen = labels >= 0
-    mlm = token_loss(contender.masked.lm_head(states[len(clean.tokens) :][chosen]), labels[chosen])
+    mlm = token_loss(contender.masked.lm_head, states[len(clean.tokens) :][chosen], labels[chosen])
     vectors = pool(states[: len(clean.tokens)], clean, "cls")
     return mlm + _contrast(contender, vectors, batch.documents, contender.documents)
 
@@ -187,7 +187,7 @@ def _masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
     """Padded, but the head on the masked positions only."""
     tokens, labels = _padded(batch.masked, 1), _padded(batch.labels, -100)
     states = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state
-    mlm = token_loss(contender.masked.lm_head(states[labels >= 0]), labels[labels >= 0])
+    mlm = token_loss(contender.masked.lm_head, states[labels >= 0], labels[labels >= 0])
     return mlm + _padded_contrast(contender, batch)
 
 

@@ -77,7 +77,7 @@ class Objective(ABC):
         """
         chosen = states[torch.from_numpy(hidden.rows).to(self.device)]
         targets = torch.from_numpy(hidden.targets).long().to(self.device)
-        return token_loss(self.model.masked.lm_head(chosen), targets)
+        return token_loss(self.model.masked.lm_head, chosen, targets)
 
     def add(self, contrast: Contrast, mlm: Tensor, tokens: int) -> Loss:
         """The weighted sum of both losses, and what to log."""
