@@ -1,0 +1,249 @@
+"""Encoding, searching and scoring against the libraries that people use for them.
+
+Encoding: sentence-transformers at its default batch (it sorts by length too, then pads 32 texts to their longest),
+from texts to vectors, the same weights and precision. Search: FAISS's `IndexFlatIP`, built before the clock runs.
+Scoring: pytrec_eval with dictionaries and evaluator ready, and ir_measures with the same dictionaries; ours with the
+integer arrays ready, which is how a run is kept. Both sides give every measure of every query.
+
+Results of the two sides must agree before the clock runs.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import faiss
+import ir_measures
+import numpy as np
+import pyarrow as pa
+import pytrec_eval
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from transformers import AutoModel, XLMRobertaConfig
+
+from msm import settings
+from msm.bench.race import race
+from msm.corpora import tokenizer
+from msm.evaluation.measures import Evaluation, evaluate, parse_measure
+from msm.records import Passage
+from msm.retrieval.encode import TextEncoder, Usage, load_text_encoder
+from msm.retrieval.model_folder import write_usage
+from msm.retrieval.runs import Qrels, Run, ranked_run
+from msm.retrieval.search import nearest
+
+MEASURES = {"mrr": "recip_rank", "recall@100": "recall.100", "ndcg@10": "ndcg_cut.10", "map@20": "map_cut.20"}
+"""Ours to trec_eval's."""
+TOKENS = {"sentences": (3.2, 0.5), "passages": (4.7, 0.45)}
+"""Logarithm of the words of a text: mean and deviation. About 27 and 130 tokens, as LAReQA and Mr. TyDi have."""
+
+
+class Size(NamedTuple):
+    """How much work a pair is."""
+
+    layers: int
+    width: int
+    heads: int
+    texts: dict[str, int]
+    passages: int
+    """Of the search."""
+    searched: int
+    """Queries of the search."""
+    scored: int
+    """Queries of the scoring."""
+    pairs: int
+
+
+FULL = Size(12, 768, 12, {"sentences": 600, "passages": 200}, 1_000_000, 1000, 10_000, 7)
+QUICK = Size(4, 256, 4, {"sentences": 300, "passages": 64}, 50_000, 300, 2_000, 5)
+DEPTH = 100
+SEARCH_WIDTH = 384
+
+
+def run(quick: bool) -> Iterator[dict[str, Any]]:
+    """The comparisons of `docs/benchmarks.md`.
+
+    Args:
+        quick: a small model instead of XLM-R base, and fewer passages, queries and pairs.
+    """
+    size = QUICK if quick else FULL
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _encode_races(size, Path(folder))
+    yield _search_race(size)
+    yield from _score_races(size)
+
+
+def _encode_races(size: Size, folder: Path) -> Iterator[dict[str, Any]]:
+    random = np.random.default_rng(0)
+    words = _words(random)
+    _write_model(size, folder, [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    ours = load_text_encoder(folder, device=device, precision="fp32")
+    theirs = SentenceTransformer(str(folder), device=str(device))
+    for kind, count in size.texts.items():
+        texts = [text for _, text in zip(range(count), _texts(words, kind, random), strict=False)]
+        yield _encode_race(size, ours, theirs, kind, texts)
+
+
+def _encode_race(
+    size: Size, ours: TextEncoder, theirs: SentenceTransformer, kind: str, texts: list[str]
+) -> dict[str, Any]:
+    passages = [Passage(str(number), "en", text) for number, text in enumerate(texts)]
+    vectors, expected = ours.encode_passages(passages), theirs.encode(texts)
+    cosine = float((vectors * expected).sum(axis=1).min())
+    if cosine < 0.9999:
+        raise RuntimeError(f"the vectors of the two sides differ: cosine {cosine}")
+    lengths = [len(ids) for ids in ours.model.passage_ids(passages)]
+    return race(
+        "encode_vs_sentence_transformers",
+        lambda: ours.encode_passages(passages),
+        lambda: theirs.encode(texts),
+        size.pairs,
+        texts=len(texts),
+        kind=kind,
+        mean_tokens=round(float(np.mean(lengths)), 1),
+        precision="fp32",
+        shape=f"{size.layers} layers x {size.width}",
+        least_cosine=round(cosine, 6),
+    )
+
+
+def _words(random: np.random.Generator) -> list[str]:
+    """5,000 invented words of one to four syllables."""
+    syllables = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
+    return ["".join(random.choice(syllables, random.integers(1, 5))) for _ in range(5000)]
+
+
+def _texts(words: list[str], kind: str, random: np.random.Generator) -> Iterator[str]:
+    """Texts without end: word frequencies and lengths scatter as those of real text do."""
+    frequency = 1 / np.arange(1, len(words) + 1)
+    frequency /= frequency.sum()
+    while True:
+        count = int(np.clip(np.exp(random.normal(*TOKENS[kind])), 4, 400))
+        yield " ".join(random.choice(words, count, p=frequency)) + "."
+
+
+def _write_model(size: Size, folder: Path, sentences: list[str]) -> None:
+    """A model folder with random weights; speed does not depend on them."""
+    form = settings.Tokenizer(
+        name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences)
+    )
+    pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
+    config = XLMRobertaConfig(
+        vocab_size=len(pieces),
+        hidden_size=size.width,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=4 * size.width,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        pad_token_id=pieces.pad_token_id,
+    )
+    torch.manual_seed(0)
+    AutoModel.from_config(config).save_pretrained(folder)
+    pieces.save_pretrained(folder)
+    write_usage(folder, Usage("mean", "cosine", 1.0, 256, 256, "none"))
+
+
+def _search_race(size: Size) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    passages = random.standard_normal((size.passages, SEARCH_WIDTH), dtype=np.float32)
+    queries = random.standard_normal((size.searched, SEARCH_WIDTH), dtype=np.float32)
+    index = faiss.IndexFlatIP(SEARCH_WIDTH)
+    index.add(passages)  # pyright: ignore[reportCallIssue]  (FAISS's wrapper has another signature than its stub)
+    (places, scores), (expected_scores, expected) = nearest(queries, passages, DEPTH), _flat(index, queries)
+    _check_same(places, scores, expected, expected_scores)
+    return race(
+        "search_vs_faiss",
+        lambda: nearest(queries, passages, DEPTH),
+        lambda: _flat(index, queries),
+        size.pairs,
+        passages=size.passages,
+        queries=size.searched,
+        width=SEARCH_WIDTH,
+        depth=DEPTH,
+    )
+
+
+def _flat(index: faiss.IndexFlatIP, queries: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    return index.search(queries, DEPTH)  # pyright: ignore[reportCallIssue]
+
+
+def _check_same(
+    places: NDArray[Any], scores: NDArray[Any], expected: NDArray[Any], expected_scores: NDArray[Any]
+) -> None:
+    """The same passages in the same order but for equal scores."""
+    if not np.allclose(scores, expected_scores, rtol=1e-5):
+        raise RuntimeError("the two searches give different scores")
+    gap = 1e-4 * np.abs(scores).max()
+    alone = np.ones(scores.shape, dtype=bool)
+    apart = -np.diff(scores, axis=1) > gap
+    alone[:, 1:] &= apart
+    alone[:, :-1] &= apart
+    alone[:, -1] = False
+    if (places != expected)[alone].any():
+        raise RuntimeError("the two searches give different passages")
+
+
+def _score_races(size: Size) -> Iterator[dict[str, Any]]:
+    qrels, run = _judged_run(size.scored)
+    measures = [parse_measure(name) for name in MEASURES]
+    judged, found = _dictionaries(qrels, run)
+    evaluator = pytrec_eval.RelevanceEvaluator(judged, set(MEASURES.values()))
+    wanted = [ir_measures.RR, ir_measures.R @ 100, ir_measures.nDCG @ 10, ir_measures.AP @ 20]
+    facts = {"queries": size.scored, "depth": DEPTH, "measures": list(MEASURES)}
+    evaluation = evaluate(qrels, run, measures, ties="trec")
+    theirs = evaluator.evaluate(found)
+    _check_scores(evaluation, qrels, theirs)
+    means = ir_measures.calc_aggregate(wanted, judged, found)
+    for measure, values in zip(wanted, evaluation.measures, strict=True):
+        if abs(means[measure] - values.values.mean()) > 1e-6:
+            raise RuntimeError(f"{measure}: {values.values.mean()} and {means[measure]}")
+
+    def ours() -> Evaluation:
+        return evaluate(qrels, run, measures, ties="trec")
+
+    yield race("score_vs_pytrec_eval", ours, lambda: evaluator.evaluate(found), size.pairs, **facts)
+    yield race("score_vs_ir_measures", ours, lambda: ir_measures.calc(wanted, judged, found), size.pairs, **facts)
+
+
+def _judged_run(queries: int) -> tuple[Qrels, Run]:
+    """Rankings of random passages with rounded scores, so that some tie; up to three relevant each."""
+    random = np.random.default_rng(0)
+    query_ids = [f"q{number}" for number in range(queries)]
+    passage_ids = [f"d{number}" for number in range(10 * queries)]
+    # Distinct within a query: a random start, then strides.
+    strides = 10 * np.arange(DEPTH)
+    places = (random.integers(0, 10 * queries, queries)[:, None] + strides) % (10 * queries)
+    scores = -np.sort(-random.standard_normal((queries, DEPTH)).round(3), axis=1).astype(np.float32)
+    run = ranked_run(query_ids, passage_ids, places, scores)
+    judged = np.repeat(np.arange(queries), 3)
+    relevant = np.stack([places[np.arange(queries), random.integers(0, DEPTH, queries)] + step for step in (0, 3, 5)])
+    relevant = (relevant % (10 * queries)).T.ravel()
+    labels = random.integers(0, 3, len(judged))
+    return Qrels(pa.array(query_ids), pa.array(passage_ids), judged, relevant, labels), run
+
+
+Judgements = dict[str, dict[str, int]]
+Found = dict[str, dict[str, float]]
+
+
+def _dictionaries(qrels: Qrels, run: Run) -> tuple[Judgements, Found]:
+    query_ids, passage_ids = qrels.query_ids.to_pylist(), qrels.passage_ids.to_pylist()
+    judged: Judgements = {text: {} for text in query_ids}
+    for query, passage, label in zip(qrels.queries, qrels.passages, qrels.labels, strict=True):
+        judged[query_ids[query]][passage_ids[passage]] = int(label)
+    found: Found = {text: {} for text in query_ids}
+    run_queries, run_passages = run.query_ids.to_pylist(), run.passage_ids.to_pylist()
+    for query, passage, score in zip(run.queries, run.passages, run.scores, strict=True):
+        found[run_queries[query]][run_passages[passage]] = float(score)
+    return judged, found
+
+
+def _check_scores(evaluation: Evaluation, qrels: Qrels, theirs: dict[str, dict[str, float]]) -> None:
+    ids = qrels.query_ids.take(pa.array(evaluation.queries)).to_pylist()
+    for (name, trec), values in zip(MEASURES.items(), evaluation.measures, strict=True):
+        expected = [theirs[text][trec.replace(".", "_")] for text in ids]
+        if not np.allclose(values.values, expected, atol=1e-6):
+            raise RuntimeError(f"{name} differs from trec_eval")
