@@ -1,38 +1,31 @@
-"""The stage table as Kubeflow pipelines: one lightweight component a stage, one task a row of the recipe.
-
-The components are written from the table: a signature of typed artifacts and a body of one line that calls
-`components.kubeflow_task`. Only lightweight components run both in a cluster and in `kfp.local`.
-"""
+"""Recipes as Kubeflow pipelines: one component a stage, one task a row; the loops are plain Python."""
 
 import dataclasses
 import json
-import linecache
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kfp import compiler, dsl, kubernetes
 
-from components.clusters import GPU, WORK, Cluster, request
+from components.clusters import GPU, WORK, Cluster, Request, request
+from components.dvc_pointers import Pointer
+from components.kubeflow_components import component, getter, inputs, kind_of, putter
 from msm.artifacts import new_file
 from msm.errors import BadInput
 from msm.recipes import Task
-from msm.stages import PAYLOADS, STAGES
+from msm.stages import STAGES
 
 PIPELINES = {
     "benchmark": "sources to report for one model",
     "matrix": "every model on every benchmark with every seed",
     "ablations": "every pre-training row, with the controls that the report compares with",
 }
-MODELS = ("model", "tokenizer")
-"""Payloads that are a Model in the Kubeflow UI; everything else is a Dataset."""
+PUSHED = ("finetune", "score")
+"""Stages whose outputs `push` sends to the DVC remote."""
 S3_KEYS = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION")}
-TEMPLATE = '''\
-def {stage}({signature}) -> None:
-    """{purpose}."""
-    from components import kubeflow_task; kubeflow_task.run("{stage}", name, settings, {{{reads}}}, out, {options})
-'''
 
 
 class Options(NamedTuple):
@@ -45,20 +38,27 @@ class Options(NamedTuple):
     mirror: str = ""
     launcher: str = ""
     """Empty for the task's own pod, else a `TrainJobPlace` as JSON, for the stages with several GPUs."""
+    tracked: Mapping[str, Pointer] = MappingProxyType({})
+    """Outputs that come from the DVC remote instead of being made."""
+    remote: str = ""
+    """Address of the DVC remote."""
+    push: bool = False
+    """Push the fine-tuned models and the score files there."""
     cluster: Cluster | None = None
     """None leaves out everything that only a cluster knows."""
 
 
-def select(name: str, tasks: Sequence[Task], model: str = "") -> list[Task]:
+def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collection[str] = ()) -> list[Task]:
     """The tasks of a recipe that a pipeline runs, in their order.
 
     Args:
         name: of the pipeline, see `PIPELINES`.
         tasks: of the whole recipe.
         model: for `benchmark`; empty takes the last one of the recipe.
+        tracked: outputs that DVC holds; nothing that only they need is run.
 
     Raises:
-        BadInput: no such pipeline or model.
+        BadInput: no such pipeline, model or output.
     """
     scores = [task for task in tasks if task.stage == "score"]
     models = {task.out: str(vars(task.settings)["model"]) for task in scores}
@@ -75,8 +75,10 @@ def select(name: str, tasks: Sequence[Task], model: str = "") -> list[Task]:
         raise BadInput(f"no model {model!r} in the recipe; here are: {', '.join(dict.fromkeys(models.values()))}")
     wanted = {task.out for task in scores if models[task.out] in chosen}
     for task in reversed(tasks):
-        if task.out in wanted:
+        if task.out in wanted and task.out not in tracked:
             wanted |= set(task.reads.values())
+    if unused := set(tracked) - wanted:
+        raise BadInput(f"nothing in the pipeline reads {sorted(unused)[0]}")
     return [task for task in tasks if task.out in wanted or task.stage == "report"]
 
 
@@ -105,7 +107,9 @@ def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Ca
     def pipeline() -> dsl.Dataset:
         made: dict[str, Any] = {}
         for task in tasks:
-            made[task.out] = _task(task, made, options)
+            made[task.out] = _fetched(task, options) if task.out in options.tracked else _task(task, made, options)
+            if options.push and task.stage in PUSHED:
+                _pushed(task, made[task.out], options)
         return made[tasks[-1].out]
 
     return pipeline
@@ -120,12 +124,34 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
     if STAGES[task.stage].gpus > 1:
         given["launcher"] = options.launcher
     for read, artifacts in reads.items():
-        given |= dict(zip(_inputs(read, task.stage, len(artifacts)), artifacts, strict=True))
+        given |= dict(zip(inputs(read, task.stage, len(artifacts)), artifacts, strict=True))
     started = component(task.stage, max((len(found) for found in reads.values()), default=0), options.image)(**given)
-    started.set_display_name(given["name"])
-    if options.cluster is not None:
-        place(started, task.stage, options.cluster)
+    _place(started, given["name"], task.stage, options)
     return started.outputs["out"]
+
+
+def _fetched(task: Task, options: Options) -> Any:
+    name = "/".join(Path(task.out).parts[-2:])
+    get = getter(kind_of(STAGES[task.stage].payload), options.image)
+    started = get(name=name, pointer=options.tracked[task.out].as_json(), remote=options.remote)
+    _place(started, f"dvc_get {name}", "download", options)
+    return started.outputs["out"]
+
+
+def _pushed(task: Task, made: Any, options: Options) -> None:
+    put = putter(kind_of(STAGES[task.stage].payload), options.image)
+    started = put(path=task.out, remote=options.remote, folder=made)
+    _place(started, f"dvc_put {'/'.join(Path(task.out).parts[-2:])}", "download", options)
+
+
+def _place(started: Any, shown: str, stage: str, options: Options) -> None:
+    started.set_display_name(shown)
+    if options.cluster is not None:
+        needs = request(stage, options.cluster)
+        if options.launcher and STAGES[stage].gpus > 1:
+            # The TrainJob has the GPUs; this pod waits for it.
+            needs = needs._replace(cpus=1, memory_gib=min(4, needs.memory_gib), gpus=0, shm_gib=0)
+        place(started, needs, options.cluster)
 
 
 def as_json(task: Task) -> str:
@@ -137,64 +163,8 @@ def _within(out: str, path: str) -> bool:
     return out == path or out.startswith(f"{path}/")
 
 
-def _inputs(read: str, stage: str, count: int) -> list[str]:
-    """Names of the inputs behind one read: the report alone reads many folders."""
-    return [f"{read}_{number}" for number in range(count)] if stage == "report" else [read]
-
-
-def component(stage: str, count: int, image: str) -> Any:
-    """The component of a stage, written from the table.
-
-    Args:
-        stage: name in the table.
-        count: how many score folders a report reads; any number for other stages.
-        image: the project's image.
-    """
-    row = STAGES[stage]
-    inputs = {read: _inputs(read, stage, count) for read in row.reads}
-    parameters = [
-        "name",
-        "settings",
-        "work",
-        "published",
-        *([] if row.reads else ["mirror"]),
-        *(["launcher"] if row.gpus > 1 else []),
-    ]
-    extras = {"score": {"metrics": "Metrics"}, "report": {"summary": "Markdown"}}.get(stage, {})
-    signature = [f"{name}: str" for name in parameters]
-    signature += [f"{name}: Input[{_kind(PAYLOADS[read])}]" for read, names in inputs.items() for name in names]
-    signature += [f"out: Output[{_kind(row.payload)}]", *(f"{name}: Output[{kind}]" for name, kind in extras.items())]
-    source = TEMPLATE.format(
-        stage=stage,
-        signature=", ".join(signature),
-        purpose=row.purpose[0].upper() + row.purpose[1:],
-        reads=", ".join(f'"{read}": {_value(names, stage)}' for read, names in inputs.items()),
-        options=", ".join(f"{name}={name}" for name in [*parameters[2:], *extras]),
-    )
-    return dsl.component(base_image=image, packages_to_install=[], install_kfp_package=False)(_function(stage, source))
-
-
-def _kind(payload: str) -> str:
-    return "Model" if payload in MODELS else "Dataset"
-
-
-def _value(names: Sequence[str], stage: str) -> str:
-    return f"[{', '.join(names)}]" if stage == "report" else names[0]
-
-
-def _function(name: str, source: str) -> Callable[..., None]:
-    """A function whose source can be looked up, which is what Kubeflow ships to the pod."""
-    file = f"<component {name}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    scope: dict[str, Any] = {kind: getattr(dsl, kind) for kind in ("Input", "Output", "Dataset", "Model", "Metrics")}
-    scope |= {"Markdown": dsl.Markdown, "__name__": __name__}
-    exec(compile(source, file, "exec"), scope)
-    return scope[name]
-
-
-def place(task: Any, stage: str, cluster: Cluster) -> None:
+def place(task: Any, needs: Request, cluster: Cluster) -> None:
     """Everything a task's pod needs in a cluster: resources, limits, retries, volumes, scheduling, keys."""
-    needs = request(stage, cluster)
     task.set_cpu_request(str(needs.cpus)).set_cpu_limit(str(needs.cpus))
     task.set_memory_request(f"{needs.memory_gib}Gi").set_memory_limit(f"{needs.memory_gib}Gi")
     task.set_retry(needs.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="3600s")

@@ -1,13 +1,16 @@
 """`msm pipeline compile | run | submit NAME --recipe R`."""
 
 import argparse
+import importlib
 import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
 from components.clusters import CLUSTERS, LAUNCHERS, WORK, TrainJobPlace, find_cluster
+from components.dvc_pointers import Pointer, default_remote, find_pointer
 from components.kubeflow_pipeline import PIPELINES, Options
 from msm import recipes
 from msm.errors import BadInput
@@ -44,6 +47,15 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="", help="for `benchmark`: the model; the last one of the recipe if not given"
     )
+    parser.add_argument(
+        "--tracked",
+        action="append",
+        default=[],
+        metavar="STAGE/ROW",
+        help="take this finished output from the DVC remote instead of making it; may be given several times",
+    )
+    parser.add_argument("--remote", default="", metavar="URL", help="DVC remote, if not the project's default")
+    parser.add_argument("--push", action="store_true", help="push fine-tuned models and score files to the remote")
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
@@ -69,30 +81,37 @@ def main(arguments: argparse.Namespace) -> None:
     """Compile, run or submit.
 
     Raises:
-        BadInput: a wrong recipe, name or image.
+        BadInput: a wrong recipe, name or image, or a tracked output that is not in the remote.
         CommandError: a task or the server failed.
     """
     path = Path(arguments.recipe)
     if path.suffix != ".yaml":
         path = recipes.RECIPES / f"{arguments.recipe}.yaml"
     recipe = recipes.load(path)
-    chosen = kubeflow_pipeline.select(arguments.name, recipes.tasks(recipe, str(path)), arguments.model)
-    name = str(recipe["recipe"])
+    name, root = str(recipe["recipe"]), Path()
+    tracked = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
+    chosen = kubeflow_pipeline.select(arguments.name, recipes.tasks(recipe, str(path)), arguments.model, tracked)
+    options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name)
+    remote = arguments.remote or default_remote(root)
+    options = options._replace(tracked=tracked, remote=remote, push=arguments.push)
+    pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)
     if arguments.action == "run":
-        work = Path("work", name).resolve()
-        mirror = arguments.mirror or str(recipe["source"]["mirror"])
-        options = Options(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
-        pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)
-        sys.stdout.write(f"{kubeflow_local.run(pipeline, arguments.root or work / 'pipeline')}\n")
-        return
-    pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, _options(arguments, name))
-    if arguments.action == "compile":
+        sys.stdout.write(f"{kubeflow_local.run(pipeline, arguments.root or Path('work', name, 'pipeline'))}\n")
+    elif arguments.action == "compile":
         kubeflow_pipeline.compile_to(pipeline, arguments.out)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / "pipeline.yaml"
-        kubeflow_pipeline.compile_to(pipeline, package)
-        _submit(arguments, package)
+    else:
+        for pointer in tracked.values():
+            _check_pushed(pointer, remote, root)
+        with tempfile.TemporaryDirectory() as folder:
+            package = Path(folder) / "pipeline.yaml"
+            kubeflow_pipeline.compile_to(pipeline, package)
+            _submit(arguments, package)
+
+
+def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Options:
+    mirror = arguments.mirror or str(recipe["source"]["mirror"])
+    work = Path("work", str(recipe["recipe"])).resolve()
+    return Options(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
 
 
 def _options(arguments: argparse.Namespace, recipe: str) -> Options:
@@ -106,6 +125,12 @@ def _options(arguments: argparse.Namespace, recipe: str) -> Options:
     return Options(
         arguments.image, f"{WORK}/scratch/{recipe}", f"{WORK}/artifacts/{recipe}", launcher=launcher, cluster=cluster
     )
+
+
+def _check_pushed(pointer: Pointer, remote: str, root: Path) -> None:
+    missing = importlib.import_module("components.dvc_steps").unpushed(pointer, remote, root / ".dvc" / "cache")
+    if missing:
+        raise BadInput(f"{pointer.path}: {len(missing)} files are not in {remote}; run `dvc push` first")
 
 
 def _submit(arguments: argparse.Namespace, package: Path) -> None:

@@ -147,13 +147,14 @@ def _provenance() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit of the code, `+changes` where the working tree differs, `unknown` outside a checkout."""
+    """The commit of the code, `+changes` where the working tree differs; outside a checkout the one of the image."""
     here = Path(__file__).parent
     try:
         head = _git(here, "rev-parse", "HEAD")
         changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        stamp = here / "COMMIT"
+        return stamp.read_text(encoding="utf-8").strip() if stamp.is_file() else "unknown"
     return head + ("+changes" if changed else "")
 
 

@@ -1,0 +1,142 @@
+"""Tracked folders to and from a DVC remote, without a checkout: what pipelines' `dvc_get` and `dvc_put` do.
+
+Keys and the address of an S3 service come from AWS's own environment variables, as everywhere.
+"""
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from components.dvc_pointers import Pointer
+from components.kubeflow_task import metadata
+from msm.errors import CommandError
+
+TRACKED = "tracked"
+"""Name of the folder inside the passing repository."""
+
+
+def get(pointer: Pointer, remote: str, target: Path) -> None:
+    """Fetch a tracked folder.
+
+    Args:
+        pointer: what to fetch.
+        remote: address of the remote, such as `s3://bucket/folder` or a path.
+        target: becomes the folder.
+
+    Raises:
+        CommandError: the remote does not hold it, or cannot be reached.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _passing(remote, target.parent) as repo, _told(f"{pointer.path} from {remote}"):
+        folder = Path(repo.root_dir)
+        (folder / f"{TRACKED}.dvc").write_text(_entry(pointer), encoding="utf-8")
+        repo.pull(targets=[str(folder / f"{TRACKED}.dvc")])
+        shutil.rmtree(target, ignore_errors=True)
+        (folder / TRACKED).rename(target)
+
+
+def put(folder: Path, path: str, remote: str) -> Pointer:
+    """Push a folder, without copying it on the way.
+
+    Args:
+        folder: what to push.
+        path: that the pointer gets, `artifacts/RECIPE/STAGE/ROW`.
+        remote: address of the remote.
+
+    Returns:
+        What finds it again.
+
+    Raises:
+        CommandError: the remote cannot be reached or written.
+    """
+    with tempfile.TemporaryDirectory() as scratch, _passing(remote, Path(scratch)) as repo:
+        with _told(f"{path} to {remote}"):
+            repo.add([str(folder.resolve())], out=str(Path(repo.root_dir) / TRACKED), to_remote=True)
+        (out,) = yaml.safe_load((Path(repo.root_dir) / f"{TRACKED}.dvc").read_text(encoding="utf-8"))["outs"]
+    return Pointer(path, out["md5"], out["size"], out["nfiles"])
+
+
+def unpushed(pointer: Pointer, remote: str, cache: Path) -> list[str]:
+    """Files of a tracked folder that the remote does not hold.
+
+    Args:
+        pointer: the folder.
+        remote: address of the remote.
+        cache: DVC's own, `.dvc/cache`; it knows what files the folder has.
+    """
+    with tempfile.TemporaryDirectory() as scratch, _passing(remote, Path(scratch), cache) as repo:
+        file = Path(repo.root_dir) / f"{TRACKED}.dvc"
+        file.write_text(_entry(pointer), encoding="utf-8")
+        with _told(f"{pointer.path} in {remote}"):
+            if not repo.cloud.get_remote_odb(name="store").exists(pointer.md5):
+                return [pointer.path]
+            states = repo.status(targets=[str(file)], cloud=True)
+    return sorted(name for name, state in states.items() if state in ("new", "missing"))
+
+
+def fetch(name: str, pointer: str, remote: str, out: Any) -> None:
+    """Body of the components `dvc_get_*`: a tracked stage folder becomes an artifact.
+
+    Args:
+        name: FAMILY/ROW, for lineage.
+        pointer: a `Pointer` as JSON.
+        remote: address of the remote.
+        out: artifact to write.
+    """
+    found = Pointer(**json.loads(pointer))
+    get(found, remote, Path(out.path))
+    out.metadata.update(metadata(Path(out.path), name), dvc={**found._asdict(), "remote": remote})
+
+
+def store(path: str, remote: str, folder: Any) -> str:
+    """Body of the components `dvc_put_*`: push an artifact, give back its `Pointer` as JSON.
+
+    Args:
+        path: that the pointer gets, `artifacts/RECIPE/STAGE/ROW`.
+        remote: address of the remote.
+        folder: the artifact.
+    """
+    return put(Path(folder.path), path, remote).as_json()
+
+
+def _entry(pointer: Pointer) -> str:
+    """Text of a `.dvc` file in the passing repository."""
+    out = {"md5": pointer.md5, "size": pointer.size, "nfiles": pointer.files, "hash": "md5", "path": TRACKED}
+    return yaml.safe_dump({"outs": [out]})
+
+
+@contextmanager
+def _passing(remote: str, parent: Path, cache: Path | None = None) -> Iterator[Any]:
+    """A repository without git that lives for one transfer, on the file system of what it brings."""
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".dvc-") as folder:
+        repo: Any = Repo.init(folder, no_scm=True)
+        with repo.config.edit() as config:
+            config["remote"]["store"] = {"url": remote if "://" in remote else str(Path(remote).resolve())}
+            config["core"].update({"remote": "store", "analytics": False, "check_update": False})
+            config["cache"]["type"] = ["hardlink", "copy"]
+            if cache is not None:
+                config["cache"]["dir"] = str(cache.resolve())
+        repo.close()
+        passing = Repo(folder)
+        try:
+            yield passing
+        finally:
+            passing.close()
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (DvcException, OSError) as error:
+        raise CommandError(f"DVC: {what}: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,181 @@
+"""`msm plan --recipe R`: what a recipe costs, by arithmetic from its settings; nothing is run."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msm import recipes
+from msm.recipes import Task
+from msm.stages import STAGES
+
+PEAK = {"bf16": 312e12, "fp32": 19.5e12}
+"""Floating-point operations a second of an A100 (NVIDIA's data sheet, dense): bf16 on tensor cores, plain fp32."""
+BYTES = {"weights": 4, "training": 16}
+"""Bytes of a parameter: fp32 weights; weights, gradient and the two moments of AdamW."""
+BASE = {"width": 768, "layers": 12, "feed_forward": 3072, "positions": 514}
+PIECES = 250_002
+"""Sizes of XLM-R base, for recipes that start from its checkpoint."""
+KEPT = 2
+"""Training states on disk at once: the last and the one being written."""
+
+
+class Sizes(NamedTuple):
+    """What the arithmetic needs of a recipe's encoder and units."""
+
+    body: int
+    """Parameters of the transformer layers."""
+    width: int
+    pieces: int
+    positions: int
+    unit_tokens: int
+    document_units: int
+
+    @property
+    def parameters(self) -> int:
+        """Of the encoder: layers, embeddings of pieces, positions and the one type, their norm."""
+        return self.body + self.width * (self.pieces + self.positions + 3)
+
+
+class Cost(NamedTuple):
+    """Of all rows of one stage."""
+
+    stage: str
+    rows: int
+    gpus: int
+    """That one row runs on."""
+    operations: float
+    """Floating-point operations of all rows."""
+    hours: float
+    """Of all rows, one after another; 0 for stages whose time no setting fixes."""
+    read: float
+    """Bytes of packed tokens that training reads."""
+    kept: float
+    """Bytes of the finished weights."""
+    scratch: float
+    """Bytes of training states while one row runs."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("--recipe", required=True, help="a file in recipes/, without .yaml; or a path")
+    parser.add_argument("--mfu", type=float, default=0.35, help="share of the GPUs' peak that training reaches (0.35)")
+    parser.add_argument("--examples", type=int, default=0, help="fine-tuning examples, for recipes that count epochs")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs of a training row, if not the stage table's")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print the plan.
+
+    Raises:
+        BadInput: the recipe is missing or wrong.
+    """
+    path = Path(arguments.recipe)
+    if path.suffix != ".yaml":
+        path = recipes.RECIPES / f"{arguments.recipe}.yaml"
+    recipe = recipes.load(path)
+    costs = plan(recipes.tasks(recipe, str(path)), mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
+    sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu))
+
+
+def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0) -> list[Cost]:
+    """Cost of every stage of a recipe.
+
+    Args:
+        tasks: of the recipe.
+        mfu: share of the peak that training reaches.
+        gpus: of a training row; 0 takes the stage table's.
+        examples: of fine-tuning, for recipes that count epochs.
+    """
+    sizes = read_sizes(tasks)
+    costs = []
+    for stage in dict.fromkeys(task.stage for task in tasks):
+        rows = [vars(task.settings) for task in tasks if task.stage == stage]
+        used = (gpus or STAGES[stage].gpus) if STAGES[stage].gpus > 1 else STAGES[stage].gpus
+        work = [training(stage, row, sizes, examples) for row in rows]
+        seconds = sum(
+            operations / PEAK[row.get("precision", "fp32")] for (operations, _), row in zip(work, rows, strict=True)
+        )
+        operations = sum(operations for operations, _ in work)
+        weights = sizes.parameters if STAGES[stage].payload == "model" else 0
+        costs.append(
+            Cost(
+                stage,
+                len(rows),
+                used,
+                operations,
+                hours=seconds / (mfu * max(used, 1) * 3600),
+                read=sum(tokens for _, tokens in work) * (2 if sizes.pieces <= 1 << 16 else 4),
+                kept=len(rows) * weights * BYTES["weights"],
+                scratch=weights * BYTES["training"] * KEPT if operations else 0,
+            )
+        )
+    return costs
+
+
+def read_sizes(tasks: Sequence[Task]) -> Sizes:
+    """Sizes of the encoder and of units: the recipe's, and XLM-R base's where it starts from a checkpoint."""
+    by_stage = {task.stage: vars(task.settings) for task in reversed(tasks)}
+    encoder, units = by_stage["encoder"], by_stage["units"]
+    width, layers, inner, positions = (encoder[name] or usual for name, usual in BASE.items())
+    return Sizes(
+        body=layers * block(width, inner),
+        width=width,
+        pieces=by_stage["tokenizer"]["pieces"] or PIECES,
+        positions=positions,
+        unit_tokens=units["unit_tokens"],
+        document_units=units["document_units"],
+    )
+
+
+def block(width: int, inner: int) -> int:
+    """Parameters of one transformer layer: four projections, two of the feed-forward net, their biases, two norms."""
+    return 4 * width * width + 2 * width * inner + 9 * width + inner
+
+
+def training(stage: str, row: Mapping[str, Any], sizes: Sizes, examples: int) -> tuple[float, float]:
+    """Floating-point operations and tokens of one training row.
+
+    Forward and backward take 6 operations a parameter and token. Attention's own products add less than a tenth at
+    these lengths and are left out. A pre-training step reads its MLM blocks and, once, the units of its documents at
+    full length (controls read as much); the vocabulary is multiplied at masked positions only; the document encoder
+    reads a document once for every unit that it hides, as the paper states it.
+    """
+    if stage == "pretrain":
+        units = row["batch_documents"] * sizes.document_units
+        tokens = row["batch_blocks"] * row["block_tokens"] + units * sizes.unit_tokens
+        masked = row["mask_share"] * tokens
+        each = 6 * (sizes.body * tokens + sizes.width * sizes.pieces * masked)
+        if row["objective"] == "msm":
+            read = units * sizes.document_units
+            each += 6 * row["document_layers"] * block(sizes.width, 4 * sizes.width) * read
+        return row["steps"] * each, row["steps"] * tokens
+    if stage == "finetune":
+        questions = row["steps"] * row["batch_queries"] or row["epochs"] * examples
+        length = row["query_tokens"] + (1 + row["hard_negatives"]) * row["passage_tokens"]
+        return 6.0 * sizes.body * questions * length, 0.0
+    return 0.0, 0.0
+
+
+def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
+    """The plan as text."""
+    lines = [f"Plan of `{recipe}`: A100s at {mfu:.0%} of their peak (bf16 312, fp32 19.5 TFLOP/s)", ""]
+    names = ("rows", "GPUs", "PFLOP", "hours", "GPU hours", "GiB read", "GiB kept")
+    lines.append(f"{'stage':<10}" + "".join(f"{name:>11}" for name in names))
+    for cost in costs:
+        values = (cost.operations / 1e15, cost.hours, cost.hours * cost.gpus, cost.read / 2**30, cost.kept / 2**30)
+        shown = "".join(f"{value:>11,.3f}" if value < 10 else f"{value:>11,.0f}" for value in values)
+        lines.append(f"{cost.stage:<10}{cost.rows:>11}{cost.gpus:>11}{shown}")
+    hours = sum(cost.hours for cost in costs)
+    total = sum(cost.hours * cost.gpus for cost in costs)
+    kept, scratch = sum(cost.kept for cost in costs), max((cost.scratch for cost in costs), default=0.0)
+    lines += [
+        "",
+        f"{total:,.1f} GPU hours; {hours:,.1f} hours if the rows follow each other.",
+        f"{kept / 2**30:,.2f} GiB of weights, {scratch / 2**30:,.2f} GiB of training states while one row runs.",
+        "Counted: matrix products of training. Not counted: tokenising, encoding for retrieval, waiting.",
+    ]
+    if any(cost.stage == "finetune" and not cost.operations for cost in costs):
+        lines.append("Fine-tuning counts epochs here: give --examples.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,62 @@
+"""The plan's arithmetic, against models that are really built and counted."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import XLMRobertaConfig, XLMRobertaModel
+
+from msm import recipes
+from msm.__main__ import main
+from msm.plan_command import plan, read_sizes, training
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["tiny", "demo", "paper"])
+def test_parameters_are_those_of_the_model(name: str) -> None:
+    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / f"{name}.yaml"), name)
+    sizes = read_sizes(tasks)
+    encoder = next(vars(task.settings) for task in tasks if task.stage == "encoder")
+    config = XLMRobertaConfig(
+        vocab_size=sizes.pieces,
+        hidden_size=sizes.width,
+        num_hidden_layers=encoder["layers"] or 12,
+        num_attention_heads=encoder["heads"] or 12,
+        intermediate_size=encoder["feed_forward"] or 3072,
+        max_position_embeddings=sizes.positions,
+        type_vocab_size=1,
+    )
+    with torch.device("meta"):
+        model = XLMRobertaModel(config, add_pooling_layer=False)
+    assert model.num_parameters() == sizes.parameters
+    assert sum(weight.numel() for weight in model.encoder.parameters()) == sizes.body
+
+
+def test_a_control_costs_less_than_the_model_by_the_document_encoder() -> None:
+    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
+    rows = {task.row: vars(task.settings) for task in tasks if task.stage == "pretrain"}
+    sizes = read_sizes(tasks)
+    mlm, msm = (training("pretrain", rows[name], sizes, 0) for name in ("mlm-1", "msm-1"))
+    assert mlm[1] == msm[1] == 200_000 * (1024 * 256 + 128 * 32 * 64)
+    # By hand: 2 layers of 7,087,872 parameters, 128 documents, each of 32 units read 32 times.
+    assert msm[0] - mlm[0] == pytest.approx(200_000 * 6 * 2 * 7_087_872 * 128 * 32 * 32)
+
+
+def test_hours_follow_from_gpus_and_their_use() -> None:
+    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
+
+    def hours(**options: float) -> float:
+        return sum(cost.hours for cost in plan(tasks, **options) if cost.stage == "pretrain")  # type: ignore[arg-type]
+
+    assert hours(mfu=0.4) == pytest.approx(hours(mfu=0.2) / 2)
+    assert hours(mfu=0.4, gpus=16) == pytest.approx(hours(mfu=0.4) / 2)
+
+
+def test_the_plan_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    main(["plan", "--recipe", "paper", "--mfu", "0.4", "--examples", "58880"])
+    text = capsys.readouterr().out
+    assert "40% of their peak" in text
+    assert all(stage in text for stage in ("pretrain", "finetune", "GPU hours"))
+    assert "--examples" not in text
