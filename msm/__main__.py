@@ -25,6 +25,7 @@ VERBS = {
     "report": ("msm.reporting.report_command", "print a recipe's tables, export its results"),
     "bench": ("msm.bench.command", "speed against the usual way, equal outputs checked"),
     "pipeline": ("components.pipeline_command", "Kubeflow: compile, run here, submit"),
+    "plan": ("msm.plan_command", "what a recipe costs: GPU hours and bytes, by arithmetic"),
 }
 """Verb to module; each has `add_arguments(parser)` and `main(arguments)`, imported when asked for."""
 
