@@ -8,7 +8,7 @@ from msm.reporting import wording
 from msm.reporting.comparisons import Difference
 from msm.reporting.lineage import Step
 from msm.reporting.published import MEAN
-from msm.reporting.results import Problem, Scored
+from msm.reporting.results import Column, Problem, Scored
 from msm.reporting.sections import Section
 from msm.reporting.tables import Cell, Row, notes
 
@@ -56,7 +56,7 @@ def _section(section: Section, picture: str) -> Iterator[str]:
     yield f"![Heat map]({picture.format(benchmark.name)})"
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
-        yield f"{table.subtitle}; columns are the languages of the questions."
+        yield f"{table.subtitle}; columns are the languages of the questions.{_ceiling(section, column)}"
         yield _table(table.languages, table.rows)
         if found := section.differences[column]:
             yield "Differences of the means:"
@@ -68,6 +68,17 @@ def _section(section: Section, picture: str) -> Iterator[str]:
             )
             yield _printed_table(table.languages, printed)
             yield "\n".join(_notes(printed))
+
+
+def _ceiling(section: Section, column: Column) -> str:
+    """What a ranker that knows nothing of other languages can reach where answers stand in all of them."""
+    languages = len(section.tables[column].languages)
+    if column[1] != "multilingual" or (column[0], "other") not in section.tables or not column[0].startswith("map"):
+        return ""
+    return (
+        f" Every question has an answer in each of the {languages} languages: a ranker that finds those of the "
+        f"question's own language only cannot pass {wording.times_100(1 / languages)}."
+    )
 
 
 def _table(languages: Sequence[str], rows: Iterable[Row]) -> str:
@@ -145,7 +156,7 @@ def _training(step: Step) -> str:
     settings, facts = step.manifest.get("settings", {}), step.manifest.get("facts", {})
     words = [str(settings[name]) for name in ("objective", "language") if name in settings]
     words += [f"{settings['steps']:,} steps"] if isinstance(settings.get("steps"), int) else []
-    words += [f"{facts['tokens'] / 1e6:.1f}M tokens"] if isinstance(facts.get("tokens"), int) else []
+    words += [f"{facts['tokens']:,} tokens"] if isinstance(facts.get("tokens"), int) else []
     return _plain(", ".join(words))
 
 
