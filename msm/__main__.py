@@ -5,6 +5,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ VERBS = {
     "score": ("msm.evaluation.score_command", "measures of a TREC run"),
     "score-answers": ("msm.evaluation.score_answers_command", "answers within retrieved passages"),
     "compare": ("msm.evaluation.compare_command", "paired differences between models"),
+    "mine": ("msm.finetuning.mine_command", "hard negatives from a run or a model"),
     "report": ("msm.reporting.report_command", "print a recipe's tables, export its results"),
     "bench": ("msm.bench.command", "speed against the usual way, equal outputs checked"),
     "pipeline": ("components.pipeline_command", "Kubeflow: compile, run here, submit"),
@@ -141,10 +143,10 @@ def _meanings(kind: type[Settings]) -> dict[str, str]:
     body = ast.parse(inspect.getsource(kind)).body[0]
     assert isinstance(body, ast.ClassDef)
     found = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
-        is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-            found[field.target.id] = inspect.cleandoc(str(text.value.value))
+    for field, text in itertools.pairwise(body.body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
+                found[name] = inspect.cleandoc(meaning)
     return found
 
 

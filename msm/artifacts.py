@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from msm.errors import BadInput, bad_line
 
@@ -116,7 +116,7 @@ def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO
         gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as binary,
     ):
         if "b" in mode:
-            yield binary
+            yield cast(IO[bytes], binary)
         else:
             with io.TextIOWrapper(binary, encoding="utf-8") as text:
                 yield text

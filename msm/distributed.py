@@ -108,16 +108,16 @@ def gather_objects(values: list[Any]) -> list[Any]:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, values: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor) -> Tensor:
         parts = _parts(values)
-        context.sizes = [len(part) for part in parts]
+        ctx.sizes = [len(part) for part in parts]
         return torch.cat(parts)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         total = gradients[0].contiguous()
         dist.all_reduce(total)
-        return total.split(context.sizes)[rank()]
+        return total.split(ctx.sizes)[rank()]
 
 
 def _parts(values: Tensor) -> list[Tensor]:

@@ -12,14 +12,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 import transformers
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForMaskedLM,
     AutoTokenizer,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     XLMRobertaConfig,
 )
 
@@ -55,7 +54,7 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
     return {"parameters": sum(weight.numel() for weight in model.parameters()), "vocabulary": len(words)}
 
 
-def fresh(settings: Encoder, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
     """An XLM-R with random weights, N(0, 0.02), drawn from the seed."""
     if settings.width % max(settings.heads, 1):
         raise BadInput(f"width must be a multiple of heads, got {settings.width} and {settings.heads}")
@@ -99,12 +98,12 @@ def _load(kind: Any, folder: str | Path) -> PreTrainedModel:
         raise BadInput(f"{folder}: not a loadable checkpoint: {str(error).splitlines()[0]}") from error
 
 
-def body(model: PreTrainedModel) -> PreTrainedModel:
+def body(model: PreTrainedModel) -> Any:
     """The encoder inside a masked-language model."""
     return getattr(model, model.base_model_prefix, model)
 
 
-def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
+def token_states(model: Any, packed: Packed) -> Tensor:
     """Last-layer state of every token.
 
     Args:
@@ -126,13 +125,13 @@ def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
     return states
 
 
-def first_position(model: PreTrainedModel) -> int:
+def first_position(model: Any) -> int:
     """Position of the first token: RoBERTa and XLM-R count from the padding index + 1, BERT from 0."""
     roberta = model.config.model_type in {"roberta", "xlm-roberta", "camembert"}
     return model.config.pad_token_id + 1 if roberta else 0
 
 
-def _attention(layer: nn.Module, states: Tensor, groups: list[Group]) -> Tensor:
+def _attention(layer: Any, states: Tensor, groups: list[Group]) -> Tensor:
     heads = layer.num_attention_heads
     parts = [project(states).view(len(states), heads, -1) for project in (layer.query, layer.key, layer.value)]
     dropout = layer.dropout.p if layer.training else 0.0

@@ -50,8 +50,8 @@ class Packed(NamedTuple):
             )
             for group in self.groups
         ]
-        moved = (part.to(device, non_blocking=True) for part in self[:4])
-        return Packed(*moved, groups)
+        tokens, places, owners, starts = (part.to(device, non_blocking=True) for part in self[:4])
+        return Packed(tokens, places, owners, starts, groups)
 
 
 def pack(sequences: Sequence[np.ndarray]) -> Packed:

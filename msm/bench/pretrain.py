@@ -22,8 +22,8 @@ from msm.bench.race import race
 from msm.encoder import body, pool, token_states
 from msm.losses import every_place, masked_sentence_loss, token_loss
 from msm.packing import join, pack
-from msm.pretraining.masking import hide_tokens
 from msm.pretraining.documents import DocumentEncoder, Layer, heads
+from msm.pretraining.masking import hide_tokens
 
 UNIT_TOKENS = 64
 SPECIAL = 4

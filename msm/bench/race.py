@@ -22,7 +22,8 @@ def race(name: str, ours: Callable[[], Any], theirs: Callable[[], Any], pairs: i
     Returns:
         `name`, `ratio` (median over pairs), `spread` (half the distance of the quartiles), `pairs`, and the facts.
     """
-    ours(), theirs()
+    ours()
+    theirs()
     ratios = []
     gc.disable()
     for number in range(pairs):

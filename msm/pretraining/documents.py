@@ -3,6 +3,8 @@
 Shapes: D documents, N sentence slots of each, M real sentences of all, H width, A heads, C = H / A.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,7 +57,7 @@ class DocumentEncoder(nn.Module):
         places = self.places.weight[: sentences.shape[1]]
         seen = self.dropout(self.norm(sentences + places))
         hidden = self.dropout(self.norm(self.mask + places)).expand_as(seen)
-        first, *rest = self.layers
+        first, *rest = cast("list[Layer]", list(self.layers))
         if not rest:
             return first.hidden_from_shared(seen, hidden, real)
         rows = first.all_from_shared(seen, hidden, real)

@@ -11,7 +11,7 @@ Ids = NDArray[np.integer]
 
 def hide_tokens(
     tokens: Ids, *, share: float, special: int, mask: int, vocabulary: int, random: np.random.Generator
-) -> tuple[Ids, Ids]:
+) -> tuple[Ids, NDArray[np.int64]]:
     """Hide a share of the tokens, 80 % by `<mask>`, 10 % by a random piece, 10 % not at all.
 
     Args:
@@ -36,4 +36,4 @@ def hide_tokens(
     hidden[chosen[draw < MASKED]] = mask
     replaced = chosen[(draw >= MASKED) & (draw < MASKED + RANDOM)]
     hidden[replaced] = random.integers(special, vocabulary - 1, size=len(replaced))
-    return hidden, chosen
+    return hidden, chosen.astype(np.int64)

@@ -1,6 +1,7 @@
 """What is trained: the sentence encoder with its language-model head, and what helps it and is thrown away."""
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -46,9 +47,9 @@ class SentenceModel(nn.Module):
         owners = names if settings.group_heads == "separate" else [OTHERS]
         self.heads = nn.ModuleDict({name: heads(settings.projector, config.hidden_size) for name in owners})
 
-    def document_encoder(self, language: str) -> nn.Module:
+    def document_encoder(self, language: str) -> DocumentEncoder:
         """The document encoder of a language's group."""
-        return self.documents[self.groups.get(language, OTHERS)]
+        return cast(DocumentEncoder, self.documents[self.groups.get(language, OTHERS)])
 
     def query(self, vectors: Tensor, language: str) -> Tensor:
         """Projected queries, in fp32: [M, H] to [M, H]."""
@@ -60,9 +61,7 @@ class SentenceModel(nn.Module):
 
     def _head(self, language: str) -> nn.ModuleDict:
         group = self.groups.get(language, OTHERS)
-        found = self.heads[group if group in self.heads else OTHERS]
-        assert isinstance(found, nn.ModuleDict)
-        return found
+        return cast(nn.ModuleDict, self.heads[group if group in self.heads else OTHERS])
 
 
 def read_groups(text: str) -> dict[str, str]:
