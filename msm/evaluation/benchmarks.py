@@ -1,10 +1,18 @@
-"""The benchmarks by name. A new one is a file that reads it, and a line here."""
+"""The benchmarks by name. A new one is a file that reads it, and a line here.
 
+Names: `mr_tydi` is the published collection, with counts checked; `mr_tydi-sw-bn` some of its languages, checked too;
+`mr_tydi:NAME` a pool of one's own in the same files and by the same rules, whose name is NAME; any other name is a
+pool of one's own in LAReQA's. No pool of one's own bears the name of an official benchmark.
+"""
+
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from msm.evaluation import lareqa
+from msm.errors import BadInput
+from msm.evaluation import lareqa, miracl, mr_tydi, user_files
 from msm.evaluation.collection import Collection
 from msm.evaluation.measures import Measure, parse_measure
 
@@ -14,10 +22,14 @@ class Benchmark(NamedTuple):
 
     protocol: str
     """Whose rules decide what is relevant; written beside every score."""
-    read: Callable[[Path], Collection]
-    """From the folder of its files; refuses what is not the benchmark."""
+    read: Callable[..., Collection]
+    """From the folder of its files (and the languages wanted, where `by_language`); refuses what is not it."""
     measures: tuple[str, ...]
     """The official ones."""
+    read_own: Callable[[Path], Collection] | None = None
+    """The same files with other content."""
+    by_language: bool = False
+    """Whether every language has a pool of its own, so that one may be left out."""
 
     def parsed_measures(self) -> list[Measure]:
         """The official measures."""
@@ -25,13 +37,60 @@ class Benchmark(NamedTuple):
 
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "lareqa": Benchmark("lareqa", lareqa.read_official, lareqa.MEASURES),
+    "lareqa": Benchmark("lareqa", lareqa.read_official, lareqa.MEASURES, lareqa.read),
+    "mr_tydi": Benchmark("mr_tydi", mr_tydi.read_official, mr_tydi.MEASURES, mr_tydi.read, by_language=True),
+    "miracl": Benchmark("miracl", miracl.read_official, miracl.MEASURES, miracl.read, by_language=True),
 }
 
+FORMATS: dict[str, Benchmark] = {
+    "beir": Benchmark("beir", user_files.read_beir, user_files.MEASURES),
+    "trec": Benchmark("trec", user_files.read_trec, user_files.MEASURES),
+    "squad": Benchmark("squad", user_files.read_squad_folder, user_files.MEASURES),
+}
+"""Files of one's own; `beir:NAME` gives them a name."""
+
 OWN_POOL = Benchmark("lareqa", lareqa.read, lareqa.MEASURES)
-"""Any other name: LAReQA's rules on a pool of one's own, which never bears the name of an official benchmark."""
+
+OFFICIAL_NAMES = frozenset(
+    {"lareqa", "mewsli_x", "miracl", "mlqa_r", "mr_tydi", "nq", "tatoeba", "xor_retrieve", "xquad_r", "xsim", "xsim++"}
+)
+"""Not to be borne by anything else, whether it can be read here or not."""
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of a name."""
-    return BENCHMARKS.get(name, OWN_POOL)
+    """The benchmark of a name.
+
+    Raises:
+        BadInput: a pool of one's own under an official name, or an official one that cannot be read here.
+    """
+    kind, colon, own = name.partition(":")
+    if colon:
+        return _own(kind, own)
+    if name in BENCHMARKS or name in FORMATS:
+        return (BENCHMARKS | FORMATS)[name]
+    base, *languages = name.split("-")
+    if base in BENCHMARKS and BENCHMARKS[base].by_language and languages:
+        found = BENCHMARKS[base]
+        return found._replace(read=partial(found.read, languages=tuple(languages)))
+    _refuse_official(name)
+    return OWN_POOL
+
+
+def score_name(name: str) -> str:
+    """The name that scores bear: of `mr_tydi:NAME`, NAME."""
+    return name.rpartition(":")[2]
+
+
+def _own(kind: str, own: str) -> Benchmark:
+    known = {name: found for name, found in (BENCHMARKS | FORMATS).items() if name in FORMATS or found.read_own}
+    if kind not in known:
+        raise BadInput(f"unknown layout of a pool of one's own: {kind!r}; known: {', '.join(known)}")
+    _refuse_official(own)
+    found = known[kind]
+    return found._replace(read=found.read_own or found.read, by_language=False)
+
+
+def _refuse_official(name: str) -> None:
+    plain = re.sub(r"[-_ .]", "", name.lower())
+    if not plain or plain in {re.sub(r"[-_]", "", official) for official in OFFICIAL_NAMES}:
+        raise BadInput(f"{name!r} is no name for a pool of one's own; official are {', '.join(sorted(OFFICIAL_NAMES))}")

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from msm.artifacts import sha256_of, write_json_lines
 from msm.errors import BadInput
-from msm.evaluation.benchmarks import find_benchmark
+from msm.evaluation.benchmarks import find_benchmark, score_name
 from msm.evaluation.chance import CHANCE, chance
 from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.measures import Measure, Values, evaluate
@@ -45,7 +45,8 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     )
     write_per_query(out / "per_query.parquet", rows)
     cells = averages(rows)
-    facts = {name: getattr(settings, name) for name in ("benchmark", "split", "setting", "model", "seed")}
+    facts = {name: getattr(settings, name) for name in ("split", "setting", "model", "seed")}
+    facts["benchmark"] = score_name(settings.benchmark)
     facts["protocol"] = _protocol(benchmark.protocol, settings.ties, read_protocol(run))
     runs = {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools}
     write_json_lines(out / "scores.jsonl", score_rows(cells, facts, runs))

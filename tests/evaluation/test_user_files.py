@@ -1,0 +1,95 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msm.errors import BadInput
+from msm.evaluation.benchmarks import find_benchmark
+from msm.evaluation.collection import Collection
+
+
+def lines(path: Path, records: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+@pytest.fixture
+def beir(tmp_path: Path) -> Path:
+    corpus = [{"_id": "d2", "title": "T", "text": "two", "language": "fi"}, {"_id": "d1", "text": "one", "lang": "en"}]
+    lines(tmp_path / "corpus.jsonl", corpus)
+    lines(tmp_path / "queries.jsonl", [{"_id": "q1", "text": "?", "lang": "sv"}, {"_id": "q2", "text": "not judged"}])
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td2\t2\nq1\td1\t0\n")
+    return tmp_path
+
+
+def judged(collection: Collection) -> dict[tuple[str, str], int]:
+    queries, passages = collection.queries, collection.passages
+    return {
+        (queries[query].query_id, passages[passage].passage_id): label
+        for query, passage, label in zip(*collection.qrels[2:], strict=True)
+    }
+
+
+def test_beir_layout(beir: Path) -> None:
+    collection = find_benchmark("beir").read(beir)
+    assert [tuple(query) for query in collection.queries] == [("q1", "sv", "?")]
+    assert [tuple(passage)[:4] for passage in collection.passages] == [
+        ("d1", "en", "one", ""),
+        ("d2", "fi", "two", "T"),
+    ]
+    assert judged(collection) == {("q1", "d2"): 2, ("q1", "d1"): 0}
+    assert [pool.name for pool in collection.pools] == ["multilingual"]
+    assert find_benchmark("beir:mine").read(beir).passages == collection.passages
+
+
+@pytest.mark.parametrize(
+    ("qrels", "message"),
+    [
+        ("q1\td9\t1\n", "passage d9, relevant to query q1, is not in the corpus"),
+        ("q9\td1\t1\n", "judged query q9 is not among the queries"),
+        ("q1\td1\tx\n", r"test\.tsv:1: expected query, passage and a whole label"),
+        ("q1 d1 1\n", r"test\.tsv:1: expected query"),
+        ("q1\td1\t1\nq1\td1\t0\n", r"test\.tsv:2: query q1, passage d1: with two labels"),
+        ("query-id\tcorpus-id\tscore\n", "no judgement"),
+    ],
+)
+def test_bad_judgements_are_refused(beir: Path, qrels: str, message: str) -> None:
+    (beir / "qrels" / "test.tsv").write_text(qrels)
+    with pytest.raises(BadInput, match=message):
+        find_benchmark("beir").read(beir)
+
+
+def test_which_judgements_must_be_clear(beir: Path) -> None:
+    (beir / "qrels" / "test.tsv").rename(beir / "qrels" / "dev.tsv")
+    assert judged(find_benchmark("beir").read(beir))
+    (beir / "qrels" / "train.tsv").write_text("q1\td1\t1\n")
+    with pytest.raises(BadInput, match=r"expected test\.tsv or one file of judgements, found dev\.tsv, train\.tsv"):
+        find_benchmark("beir").read(beir)
+
+
+def test_trec_files(tmp_path: Path) -> None:
+    (tmp_path / "topics.tsv").write_text("7\twhat is it?\n8\tnot judged\n")
+    (tmp_path / "qrels.txt").write_text("7 0 a 1\n")
+    (tmp_path / "collection.tsv").write_text("a\tfirst\tTitle\nb\tsecond\n")
+    lines(tmp_path / "docs.jsonl", [{"id": "c", "contents": "T\n\nthird\n\nrest"}])
+    collection = find_benchmark("trec").read(tmp_path)
+    assert [(p.passage_id, p.title, p.text) for p in collection.passages] == [
+        ("a", "Title", "first"),
+        ("b", "", "second"),
+        ("c", "T", "third"),
+    ]
+    assert (len(collection.queries), judged(collection)) == (1, {("7", "a"): 1})
+    (tmp_path / "collection.tsv").write_text("a\tfirst\na\tsecond\n")
+    with pytest.raises(BadInput, match="passage id stands twice: a"):
+        find_benchmark("trec").read(tmp_path)
+    (tmp_path / "topics.tsv").write_text("7 what is it?\n")
+    with pytest.raises(BadInput, match=r"topics\.tsv:1: expected 2 columns"):
+        find_benchmark("trec").read(tmp_path)
+
+
+def test_squad_paragraphs(mirror: Path) -> None:
+    collection = find_benchmark("squad").read(mirror / "xquad-r")
+    assert (len(collection.queries), len(collection.passages)) == (13090, 240 * 11)
+    for query, passage in zip(*collection.qrels[2:4], strict=True):
+        assert collection.queries[query].language == collection.passages[passage].language
