@@ -49,21 +49,45 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def tasks(recipe: Mapping[str, Any], where: str) -> list[Task]:
-    """Every task of a recipe, in the order of the families.
+    """Every task of a recipe, in the order of the families, but none before one that it reads.
 
     Args:
         recipe: as read by `load`.
         where: the recipe's file, named in messages.
 
     Raises:
-        BadInput: a missing section or field, an unknown setting, a value out of range, two rows of one name.
+        BadInput: a missing section or field, an unknown setting, a value out of range, two rows of one name, or
+            rows that read each other in a circle.
     """
     found = [task for name, family in FAMILIES.items() for task in _family_tasks(name, family, recipe, where)]
     outs = [task.out for task in found]
     twice = sorted({out for out in outs if outs.count(out) > 1})
     if twice:
         raise BadInput(f"{where}: two rows write {twice[0]}")
-    return found
+    return _ordered(found, where)
+
+
+def _ordered(found: list[Task], where: str) -> list[Task]:
+    """Every task behind those that it reads; as they were where that leaves a choice."""
+    ordered: list[Task] = []
+    open_tasks: list[str] = []
+
+    def visit(task: Task) -> None:
+        if task in ordered:
+            return
+        if task.out in open_tasks:
+            raise BadInput(f"{where}: {' reads '.join([*open_tasks[open_tasks.index(task.out) :], task.out])}")
+        open_tasks.append(task.out)
+        for read in task.reads.values():
+            for other in found:
+                if other.out == read or other.out.startswith(f"{read}/"):
+                    visit(other)
+        open_tasks.pop()
+        ordered.append(task)
+
+    for task in found:
+        visit(task)
+    return ordered
 
 
 def _family_tasks(name: str, family: Family, recipe: Mapping[str, Any], where: str) -> list[Task]:
@@ -99,8 +123,8 @@ def _task(name: str, family: Family, scope: Mapping[str, Any], where: str) -> Ta
 
 
 def folder(family: str) -> str:
-    """Folder of a family's outputs: BM25 scores lie beside the others."""
-    return "score" if family == "score_lexical" else family
+    """Folder of a family's outputs: BM25 scores and models of later rounds lie beside the others."""
+    return "finetune" if family == "refine" else family.partition("_")[0]
 
 
 def fill(template: str, scope: Mapping[str, Any], where: str) -> str:

@@ -351,6 +351,38 @@ class Finetune(Settings):
 
 
 @dataclass(frozen=True)
+class Mine(Settings):
+    """Hard negatives of a fine-tuned model, for a next round."""
+
+    examples: str
+    """Training files below the sources, as in fine-tuning."""
+    dev_examples: str
+    """Written beside the mined examples, as they are."""
+    language: str
+    passage_unit: Literal["sentence", "paragraph"]
+    corpus: str
+    """JSON Lines below the sources with the passages to search; empty for those of the examples."""
+    depth_from: Positive
+    """First rank that is looked at, from 1."""
+    depth_to: Positive
+    """Last one."""
+    negatives: Positive
+    """Most negatives kept of each question."""
+    choice: Literal["first", "random"]
+    """Those that rank highest, or any within the depth."""
+    filters: str
+    """What is no negative, with commas: `answer` (holds an answer string), `document` (of the positive's), `score` (not
+    below that of the positive less the margin)."""
+    margin: float
+    """In units of the model's score."""
+    precision: Literal["fp32", "bf16"]
+    batch_tokens: Positive
+    """Tokens encoded at once."""
+    seed: Count
+    """Of `random`."""
+
+
+@dataclass(frozen=True)
 class Retrieve(Settings):
     """Encode a benchmark's questions and candidates, search exactly, write TREC runs."""
 

@@ -56,6 +56,27 @@ def test_a_wrong_recipe_is_refused(change: object, message: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_tasks_follow_those_that_they_read() -> None:
+    recipe = yaml.safe_load((ROOT / "recipes" / "rounds.yaml").read_text())
+    recipe["models"] = [{"name": "again", "start": "finetune/constructed-msm", "finetune": {}}, *recipe["models"]]
+    done: set[str] = set()
+    for task in recipes.tasks(recipe, "rounds.yaml"):
+        assert all(read in done or any(out.startswith(f"{read}/") for out in done) for read in task.reads.values())
+        done.add(task.out)
+
+
+def test_rows_that_read_each_other_are_refused() -> None:
+    recipe = yaml.safe_load(DEMO.read_text())
+    recipe["pretraining"] = [
+        {"name": "a", "corpus": "ordered", "start": "pretrain/b", "pretrain": {}},
+        {"name": "b", "corpus": "ordered", "start": "pretrain/a", "pretrain": {}},
+    ]
+    with pytest.raises(
+        BadInput, match="pretrain/a-1 reads artifacts/demo/pretrain/b-1 reads artifacts/demo/pretrain/a-1"
+    ):
+        recipes.tasks(recipe, "demo.yaml")
+
+
 def test_a_later_section_wins() -> None:
     recipe = yaml.safe_load(DEMO.read_text())
     by_row = {task.row: task.settings for task in recipes.tasks(recipe, "demo.yaml") if task.family == "pretrain"}
