@@ -62,3 +62,16 @@ def say_fallbacks(codes: Iterable[str]) -> list[str]:
             "no sentence rules of their own, split by those of others: %s", ", ".join(found)
         )
     return found
+
+
+ALIASES = {
+    "nb": "no", "nob": "no", "iw": "he", "in": "id", "jw": "jv", "fil": "tl", "ji": "yi", "gsw": "als", "sdh": "ckb",
+    "cmn": "zh", "hbs": "sh", "ary": "ar", "uzs": "uz", "ext": "es",
+}  # fmt: skip
+"""Codes that others write for those of the table."""
+
+
+def code_of(name: str) -> str:
+    """The table's code for a name such as `zh-Hans`, `en_XX` or `nb`; what is before the first `-` or `_`, at least."""
+    short = name.strip().lower().replace("_", "-").partition("-")[0]
+    return ALIASES.get(short, short)

@@ -1,0 +1,126 @@
+"""WARC, WET and plain text files made from documents, with faults planted among them; written by warcio."""
+
+import gzip
+import io
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+BOILERPLATE = "This website uses cookies to remember what you like; by reading on you agree to all of them."
+
+
+BOILED = range(16, 24)
+"""Pages that get the boilerplate."""
+
+
+class Page(NamedTuple):
+    """A document of paragraphs."""
+
+    language: str
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What was written."""
+
+    originals: list[Page]
+    """Pages that have to come out, each once."""
+    faults: Counter[str]
+    """Everything else, by kind."""
+
+
+def html(page: Page) -> bytes:
+    """The page as a website would have it."""
+    body = "".join(f"<p>{paragraph}</p>" for paragraph in page.paragraphs)
+    return (
+        f'<!DOCTYPE html><html lang="{page.language}"><head><meta charset="utf-8"><title>{page.language}</title></head>'
+        f'<body><nav><a href="/">Home</a><a href="/a">About</a></nav><article>{body}</article>'
+        f"<footer>© 2019</footer></body></html>"
+    ).encode()
+
+
+def record(kind: str, content: bytes, number: int) -> bytes:
+    """A gzip member with one record: `response` with HTTP headers, or `conversion`."""
+    file = io.BytesIO()
+    writer = WARCWriter(file, gzip=True)
+    headers = None
+    if kind == "response":
+        headers = StatusAndHeaders("200 OK", [("Content-Type", "text/html; charset=utf-8")], protocol="HTTP/1.1")
+    address = f"http://example.org/{number}"
+    writer.write_record(writer.create_warc_record(address, kind, payload=io.BytesIO(content), http_headers=headers))
+    return file.getvalue()
+
+
+def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], seed: int) -> Planted:
+    """Write four WARC and three WET files of the pages, and faults in both.
+
+    Args:
+        folder: gets `warc/*.warc.gz` and `wet/*.wet.gz`.
+        pages: different documents.
+        strangers: documents in languages that the recipe does not want.
+        seed: of the places of the faults.
+    """
+    rows = [("good", page) for page in pages]
+    for place in BOILED:
+        rows[place] = ("good", Page(pages[place].language, (*pages[place].paragraphs, BOILERPLATE)))
+    later = [("duplicate", page) for page in pages[:8]]
+    later += [("near_duplicate", changed(page)) for page in pages[8:16]]
+    later += [("other_language", page) for page in strangers]
+    later += [("empty", Page("", ()))] * 6
+    later += [(kind, page) for kind in ("broken_member", "broken_length") for page in pages[24:27]]
+    random.Random(seed).shuffle(later)
+    _deal(folder, rows, later)
+    originals = list(pages)
+    originals[BOILED[0]] = rows[BOILED[0]][1]  # of the equal paragraphs the first one stays
+    return Planted(originals, Counter([kind for kind, _ in later] + ["boilerplate"] * (len(BOILED) - 1)))
+
+
+def _deal(folder: Path, rows: list[tuple[str, Page]], later: list[tuple[str, Page]]) -> None:
+    """The originals first, so that of equal documents they are the ones that stay; the first half as WARC."""
+    half = len(rows) // 2
+    for kind, count, own in (("warc", 4, rows[:half] + later[::2]), ("wet", 3, rows[half:] + later[1::2])):
+        size = -(-len(own) // count)
+        for place in range(count):
+            path = folder / kind / f"{place}.{kind}.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"".join(members(own[place * size : (place + 1) * size], kind)))
+
+
+def members(rows: Iterable[tuple[str, Page]], kind: str) -> Iterable[bytes]:
+    """The bytes of a file's records, a gzip member each."""
+    for number, (fault, page) in enumerate(rows):
+        text = "\n".join(page.paragraphs).encode()
+        data = record("response", html(page), number) if kind == "warc" else record("conversion", text, number)
+        if fault == "broken_member":
+            data = data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 0x5A]) + data[len(data) // 2 + 1 :]
+        elif fault == "broken_length":
+            data = gzip.compress(gzip.decompress(data).replace(b"Content-Length: ", b"Content-Length: 9", 1))
+        yield data
+
+
+def changed(page: Page) -> Page:
+    """The page with one word more in every third paragraph and at its end: nearly the same, no paragraph equal."""
+    extra = [f"{paragraph} {number}x." for number, paragraph in enumerate(page.paragraphs)]
+    return Page(page.language, tuple(extra))
+
+
+def pages_of(documents: Iterable[tuple[str, Sequence[str]]], sentences: int = 3) -> list[Page]:
+    """Pages of documents, so many sentences a paragraph.
+
+    Args:
+        documents: language and sentences.
+        sentences: of a paragraph.
+    """
+    found = []
+    for language, texts in documents:
+        joint = "" if language in ("zh", "ja") else " "
+        parts = [joint.join(texts[start : start + sentences]) for start in range(0, len(texts), sentences)]
+        found.append(Page(language, tuple(parts)))
+    return found

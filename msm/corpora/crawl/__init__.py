@@ -1,0 +1,1 @@
+"""From Common Crawl to training shards, on datatrove; see docs/corpus.md."""

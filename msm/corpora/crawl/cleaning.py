@@ -1,0 +1,163 @@
+"""The steps from files to clean documents; each function does one unit of work and returns what it counted."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datatrove.data import Document
+
+from msm.artifacts import new_file
+from msm.corpora.crawl.extraction import extract
+from msm.corpora.crawl.identification import SHIPPED, identifier, verdict
+from msm.corpora.crawl.near_duplicates import Signatures, group, match_band, removed
+from msm.corpora.crawl.normal import paragraph_hashes, paragraphs_of
+from msm.corpora.crawl.paragraphs import read_duplicates, write_duplicates, write_hashes
+from msm.corpora.crawl.quality import problem
+from msm.corpora.crawl.state import Drops, State
+from msm.corpora.languages import languages
+from msm.corpora.sentences import split
+from msm.settings import listed
+
+FEWEST_SENTENCES = 2
+"""Of a document: with fewer there is no neighbour to predict a sentence from."""
+
+
+def read(state: State, part: int) -> dict[str, Any]:
+    """Files to documents of paragraphs, and the hashes of these."""
+    drops, counts = Drops(), Counter[str]()
+    hashes: list[np.ndarray] = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for document in _documents(state, part, drops, counts):
+            language = str(document.metadata["language"])
+            paragraphs = paragraphs_of(document.text)
+            if not paragraphs:
+                drops.add("empty", language)
+                continue
+            counts["documents"] += 1
+            counts["bytes"] += sum(len(paragraph.encode()) + 1 for paragraph in paragraphs)
+            hashes.append(paragraph_hashes(paragraphs))
+            yield {"id": document.id, "language": language, "paragraphs": paragraphs}
+
+    state.write_rows("read", part, rows())
+    joined = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
+    write_hashes(_hashes(state, part), joined)
+    return {**counts, "paragraphs": len(joined), "dropped": drops.as_json()}
+
+
+def _documents(state: State, part: int, drops: Drops, counts: Counter[str]) -> Iterator[Document]:
+    for number, name in state.parts[part]:
+        reader = state.reader(number)
+        problems = Counter[str]()
+        documents = reader.read_file(name)
+        if reader.given.format == "warc":
+            documents = extract(documents, state.recipe.corpus.extract_seconds, problems)
+        yield from documents
+        for reason, count in (problems + reader.problems).items():
+            drops.add(reason, reader.given.language, count)
+        counts["input_bytes"] += reader.data_folder.size(name) or 0
+
+
+def duplicates(state: State, bucket: int) -> dict[str, Any]:
+    """Paragraphs of a range of hashes that another one stands before."""
+    paths = [_hashes(state, part) for part in range(len(state.parts))]
+    found = write_duplicates(state.work / "duplicates", paths, bucket, state.recipe.corpus.hash_buckets)
+    return {"paragraphs": found}
+
+
+def clean(state: State, part: int) -> dict[str, Any]:
+    """Documents without duplicate paragraphs, in a language and of a quality that are wanted; their signatures."""
+    settings, drops = state.recipe.corpus, Drops()
+    flags = _flags(state, part)
+    kept: list[dict[str, Any]] = []
+    place = 0
+    for row in state.rows("read", part):
+        paragraphs = row["paragraphs"]
+        again = flags[place : place + len(paragraphs)]
+        place += len(paragraphs)
+        row["paragraphs"] = [text for text, drop in zip(paragraphs, again, strict=True) if not drop]
+        language, reason = _judge(state, row)
+        if again.any():
+            drops.add("duplicate_paragraphs", language, int(again.sum()))
+        if reason:
+            drops.add(reason, language)
+        else:
+            kept.append({**row, "language": language})
+    state.write_rows("clean", part, kept)
+    if settings.near_duplicates == "drop":
+        texts = (Document(text="\n".join(row["paragraphs"]), id=row["id"]) for row in kept)
+        Signatures(state.work / "signatures", settings).run(texts, part, len(state.parts))
+    return {"documents": len(kept), "dropped": drops.as_json()}
+
+
+def _flags(state: State, part: int) -> np.ndarray:
+    paragraphs = np.load(_hashes(state, part), mmap_mode="r").shape[1]
+    if state.recipe.corpus.paragraph_duplicates == "keep":
+        return np.zeros(paragraphs, bool)
+    return read_duplicates(state.work / "duplicates", part, state.recipe.corpus.hash_buckets, paragraphs)
+
+
+def _judge(state: State, row: dict[str, Any]) -> tuple[str, str]:
+    """Language of a document, and why it has to go; empty if it stays."""
+    settings, paragraphs = state.recipe.corpus, row["paragraphs"]
+    if not paragraphs:
+        return row["language"], "duplicate"
+    text = "\n".join(paragraphs)[: settings.identify_characters]
+    guess = identifier(settings.identifier)(text)
+    shipped = settings.identifier == SHIPPED
+    language, reason = verdict(row["language"], guess, settings.identify_score, shipped)
+    wanted = languages() if settings.languages == "all" else listed(settings.languages)
+    if not reason and language not in wanted:
+        reason = "other_language"
+    limits = state.recipe.limits(language)
+    return language, reason or problem(paragraphs, language, limits, settings.perplexity_models)
+
+
+def match(state: State, band: int) -> dict[str, Any]:
+    """Pairs of documents that agree in a band of MinHash."""
+    match_band(state.work / "signatures", state.work / "matches", state.recipe.corpus, band)
+    return {}
+
+
+def choose(state: State, _: int) -> dict[str, Any]:
+    """Which of the documents that are nearly the same stay."""
+    if state.recipe.corpus.near_duplicates == "drop":
+        group(state.work / "matches", state.work / "groups", state.recipe.corpus)
+    return {}
+
+
+def sentences(state: State, part: int) -> dict[str, Any]:
+    """Documents of sentences: one file, the languages one after the other."""
+    drops = Drops()
+    remove = removed(state.work / "groups", part) if state.recipe.corpus.near_duplicates == "drop" else set()
+    lines: dict[str, list[bytes]] = {}
+    for number, row in enumerate(state.rows("clean", part)):
+        language = row["language"]
+        found = [sentence for paragraph in row["paragraphs"] for sentence in split(paragraph, language)]
+        if number in remove:
+            drops.add("near_duplicate", language)
+        elif len(found) < FEWEST_SENTENCES:
+            drops.add("one_sentence", language)
+        else:
+            document = {"language": language, "document_id": row["id"], "sentences": found}
+            lines.setdefault(language, []).append(json.dumps(document, ensure_ascii=False).encode() + b"\n")
+    index, start = {}, 0
+    with new_file(part_documents(state, part), "wb") as file:
+        for language in sorted(lines):
+            file.writelines(lines[language])
+            size = sum(map(len, lines[language]))
+            index[language] = {"start": start, "bytes": size, "documents": len(lines[language])}
+            start += size
+    return {"languages": index, "bytes": start, "dropped": drops.as_json()}
+
+
+def part_documents(state: State, part: int) -> Path:
+    """The documents that `sentences` writes."""
+    return state.work / "sentences" / f"{part:06d}.jsonl"
+
+
+def _hashes(state: State, part: int) -> Path:
+    return state.work / "hashes" / f"{part:06d}.npy"

@@ -1,0 +1,124 @@
+"""A corpus on one machine, on Slurm, on Ray, or as a Kubernetes Indexed Job: datatrove's executors, step by step."""
+
+import importlib.util
+import shutil
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from datatrove.executor.local import LocalPipelineExecutor
+from datatrove.executor.ray import RayPipelineExecutor
+from datatrove.executor.slurm import SlurmPipelineExecutor
+
+from msm.corpora.crawl.state import State
+from msm.corpora.crawl.steps import Share, Step, say, steps_of, undone
+from msm.errors import BadInput, CommandError
+
+EXECUTORS = ("local", "slurm", "ray")
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where tasks run; never what comes out."""
+
+    executor: str
+    tasks: int
+    """Tasks of every step, over all machines."""
+    workers: int
+    """Tasks at once; on this machine, or in all on Slurm and Ray."""
+    local_tasks: int
+    """Tasks that this machine does; -1 for all. An Indexed Job's pod does some."""
+    local_rank_offset: int
+    """The first of them: the completion index times `local_tasks`."""
+    poll_seconds: float
+    """Between two looks at what other machines have done."""
+    partition: str
+    """Of Slurm."""
+    time_limit: str
+    """Of a Slurm task, `HH:MM:SS`."""
+    environment: str
+    """Command before a Slurm task, such as `source .venv/bin/activate`."""
+
+
+class Waiting(CommandError):
+    """The work has been handed to a cluster; the same command later says how far it is."""
+
+
+def run(state: State, placing: Placing) -> None:
+    """Do every step.
+
+    Raises:
+        BadInput: an executor that is not there, or tasks that do not add up.
+    """
+    _check(placing)
+    if placing.executor == "slurm":
+        _slurm(state, placing)
+        return
+    for step in steps_of(state):
+        if not undone(state, step):
+            continue
+        say("%s", step.name)
+        _executor(state, step, placing).run()
+        _wait(state, step, placing)
+
+
+def _check(placing: Placing) -> None:
+    local = placing.tasks if placing.local_tasks == -1 else placing.local_tasks
+    if not 0 < local <= placing.tasks - placing.local_rank_offset:
+        raise BadInput(
+            f"local_tasks: {local} from {placing.local_rank_offset} on is not within the {placing.tasks} tasks"
+        )
+    if placing.executor != "local" and placing.local_tasks != -1:
+        raise BadInput("local_tasks is for --executor local; Slurm and Ray deal the tasks themselves")
+    if placing.executor == "ray" and importlib.util.find_spec("ray") is None:
+        raise BadInput("--executor ray needs `pip install ray`")
+    if placing.executor == "slurm" and shutil.which("sbatch") is None:
+        raise BadInput("--executor slurm needs the command sbatch on this machine")
+
+
+def _executor(state: State, step: Step, placing: Placing) -> Any:
+    common = {
+        "pipeline": [Share(state, step.name)],
+        "tasks": placing.tasks,
+        # Of this dealing and this packing; marks of another number of tasks say nothing about these tasks.
+        "logging_dir": str(state.work / "logs" / state.packing / f"{step.name}-{placing.tasks}"),
+        # What is done is known unit by unit; a task's own marker could outlive a unit that was taken away.
+        "skip_completed": False,
+    }
+    if placing.executor == "ray":
+        return RayPipelineExecutor(**common, workers=placing.workers)
+    return LocalPipelineExecutor(
+        **common,
+        workers=placing.workers,
+        local_tasks=placing.local_tasks,
+        local_rank_offset=placing.local_rank_offset,
+    )
+
+
+def _wait(state: State, step: Step, placing: Placing) -> None:
+    """Until the other machines have done their share of the step."""
+    while left := undone(state, step):
+        if placing.local_tasks == -1:
+            raise RuntimeError(f"{step.name}: no mark for units {left[:5]} although all tasks are done")
+        time.sleep(placing.poll_seconds)
+
+
+def _slurm(state: State, placing: Placing) -> None:
+    """Hand in one array job a step, each after the one before."""
+    before = None
+    for step in steps_of(state):
+        before = SlurmPipelineExecutor(
+            pipeline=[Share(state, step.name)],
+            tasks=placing.tasks,
+            workers=placing.workers,
+            time=placing.time_limit,
+            partition=placing.partition,
+            job_name=f"corpus-{step.name}",
+            env_command=placing.environment,
+            logging_dir=str(state.work / "logs" / state.packing / f"{step.name}-{placing.tasks}"),
+            skip_completed=False,
+            depends=before,
+            qos="",
+        )
+    assert before is not None
+    before.run()

@@ -1,0 +1,70 @@
+"""The text of web pages: trafilatura, through datatrove's sandbox."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import trafilatura
+from datatrove.data import Document
+from datatrove.pipeline.extractors.base import ExtractorSandbox
+from datatrove.pipeline.extractors.trafilatura import Trafilatura
+
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
+_CHUNK = re.compile(rb"\s*([0-9a-fA-F]+)[^\r\n]*\r?\n")
+
+
+def extract(pages: Iterable[Document], seconds: float, problems: Counter[str]) -> Iterator[Document]:
+    """The pages with their text in place of their HTTP response, in order.
+
+    Args:
+        pages: `text` is an HTTP response, in bytes.
+        seconds: most time for a page.
+        problems: counts pages without text (`no_text`) and those that broke the extractor.
+    """
+    # Its own removal of duplicates goes by what the process has seen before, so by how pages are dealt to tasks.
+    extractor = Trafilatura(timeout=seconds, deduplicate=False)
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # pages without text are counted
+    trafilatura.extract("<p></p>")  # loads its tables once, before the sandbox's processes are forked
+    with ExtractorSandbox(timeout=seconds) as sandbox:
+        for page in pages:
+            try:
+                text = sandbox.process_document(html_of(bytes(page.text)), extractor.extract)  # pyright: ignore[reportArgumentType]
+            except TimeoutError:
+                problems["extraction_timeout"] += 1
+            except EOFError:
+                problems["extraction_died"] += 1
+            except Exception:
+                # Whatever a page's markup makes of the parser: this page only.
+                problems["extraction_error"] += 1
+            else:
+                if text:
+                    page.text = text
+                    yield page
+                else:
+                    problems["no_text"] += 1
+
+
+def html_of(response: bytes) -> str | bytes:
+    """The page of an HTTP response: text, or bytes where neither UTF-8 nor the charset it names fits."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    if re.search(rb"^transfer-encoding:\s*chunked", head, re.I | re.M):
+        body = _joined(body)
+    declared = _CHARSET.search(head) or _CHARSET.search(body[:2048])
+    for charset in ("utf-8", declared[1].decode("ascii", "replace") if declared else ""):
+        try:
+            return body.decode(charset) if charset else body
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return body
+
+
+def _joined(body: bytes) -> bytes:
+    """A chunked body joined; as it is where it is not chunked after all, as in Common Crawl."""
+    found, place = [], 0
+    while size := _CHUNK.match(body, place):
+        if not int(size[1], 16):
+            return b"".join(found)
+        found.append(body[size.end() : size.end() + int(size[1], 16)])
+        place = size.end() + int(size[1], 16)
+    return body

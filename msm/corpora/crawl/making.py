@@ -1,0 +1,36 @@
+"""Makes a corpus: recipe, work folder, steps."""
+
+from pathlib import Path
+
+from msm.corpora.crawl.executors import Placing, run
+from msm.corpora.crawl.identification import identifier
+from msm.corpora.crawl.perplexity import check_folder
+from msm.corpora.crawl.settings import read_recipe
+from msm.corpora.crawl.state import State
+from msm.corpora.crawl.steps import make_work
+
+
+def make(recipe: Path, work: Path, out: str, tokenizer: str, placing: Placing) -> State:
+    """Do what is left to do of a corpus.
+
+    Args:
+        recipe: its file.
+        work: folder for what is between; all tasks see it.
+        out: address of the shards or documents.
+        tokenizer: folder; empty to write documents.
+        placing: where tasks run.
+
+    Raises:
+        BadInput: a recipe, an input, a model or an executor that is not right.
+    """
+    values = read_recipe(recipe)
+    identifier(values.corpus.identifier)
+    if values.corpus.perplexity_models:
+        check_folder(values.corpus.perplexity_models)
+    local = "://" not in out
+    address = str(Path(out).resolve()) if local else out.rstrip("/")
+    if local:
+        Path(address).mkdir(parents=True, exist_ok=True)
+    state = make_work(work.resolve(), lambda folder: State(values, folder, address, tokenizer), values.fingerprint())
+    run(state, placing)
+    return state

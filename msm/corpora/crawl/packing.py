@@ -1,0 +1,220 @@
+"""Clean documents to what training reads: shards of tokens, or the document files of the main job.
+
+A shard is a folder of token shards with one language (`msm.corpora.shards`) below `ADDRESS/LANGUAGE/NUMBER`. All
+shards of a language hold about the same amount of text; which documents are in which follows from their order alone.
+"""
+
+import dataclasses
+import itertools
+import shutil
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fsspec
+import numpy as np
+
+from msm.artifacts import new_file, read_json, sha256_of, write_json
+from msm.corpora.crawl.cleaning import part_documents
+from msm.corpora.crawl.identification import facts as identifier_facts
+from msm.corpora.crawl.state import State, total
+from msm.corpora.documents import read_documents
+from msm.corpora.languages import say_fallbacks
+from msm.corpora.shards import Index, Shard, ShardWriter, read_units, write_index
+from msm.corpora.streaming import MANIFEST, ShardFacts
+from msm.corpora.subwords import fastest_engine, read_layout, read_tokenizer
+from msm.corpora.units import CHUNK_BYTES, SAMPLE, Chunk, Packer
+from msm.errors import BadInput
+from msm.settings import Units
+
+SAMPLED_PARTS = 8
+
+
+class Range(NamedTuple):
+    """Whole lines of a part's documents."""
+
+    part: int
+    start: int
+    stop: int
+
+
+def plan(state: State, _: int) -> dict[str, Any]:
+    """What there is to write: for every shard its language, number and first and last byte of the language's text."""
+    sizes: dict[str, int] = {}
+    for fact in state.facts("sentences"):
+        for language, block in fact["languages"].items():
+            sizes[language] = sizes.get(language, 0) + block["bytes"]
+    if not sizes:
+        raise BadInput("no document is left; see what was dropped in the work folder's clean/*.json")
+    pieces = []
+    for language, size in sorted(sizes.items()):
+        count = max(1, round(size / state.recipe.corpus.shard_bytes)) if state.tokenizer else 1
+        bounds = [size * number // count for number in range(count + 1)]
+        pieces += [[language, n, start, stop] for n, (start, stop) in enumerate(itertools.pairwise(bounds))]
+    engine = fastest_engine(Path(state.tokenizer), _sample(state)) if state.tokenizer else ""
+    write_json(_plan_path(state), {"pieces": pieces, "engine": engine, "fallbacks": say_fallbacks(sizes)})
+    return {"pieces": len(pieces)}
+
+
+def _plan_path(state: State) -> Path:
+    return state.work / state.packing / "plan" / "pieces.json"
+
+
+def _sample(state: State) -> list[str]:
+    """Sentences of every language of the first parts, on which the tokenizer's engines have to agree."""
+    found: dict[str, list[str]] = {}
+    for part in range(min(SAMPLED_PARTS, len(state.parts))):
+        for document in read_documents(part_documents(state, part)):
+            own = found.setdefault(document.language, [])
+            own += document.sentences[: SAMPLE - len(own)]
+    each = SAMPLE // max(len(found), 1) + 1
+    return [sentence for own in found.values() for sentence in own[:each]]
+
+
+@lru_cache(maxsize=1)
+def pieces(path: Path) -> list[tuple[str, int, int, int]]:
+    """The pieces of a plan."""
+    return [tuple(piece) for piece in read_json(path)["pieces"]]
+
+
+def pieces_of(state: State) -> list[tuple[str, int, int, int]]:
+    """Language, number, first and last byte of what there is to write."""
+    return pieces(_plan_path(state))
+
+
+def ranges(state: State, language: str, start: int, stop: int) -> Iterator[Range]:
+    """The lines of a language that begin within some bytes of its text, all parts one after the other."""
+    before = 0
+    for part, fact in enumerate(_indexes(state)):
+        block = fact.get(language)
+        if block is None:
+            continue
+        first, last = max(start - before, 0), min(stop - before, block["bytes"])
+        if first < last:
+            path = part_documents(state, part)
+            bounds = [_line_start(path, block["start"], block["start"] + place) for place in (first, last)]
+            if bounds[0] < bounds[1]:
+                yield Range(part, *bounds)
+        before += block["bytes"]
+
+
+def _indexes(state: State) -> list[dict[str, Any]]:
+    return [fact["languages"] for fact in state.facts("sentences")]
+
+
+def _line_start(path: Path, first: int, place: int) -> int:
+    """Where the first line begins that does not begin before a place."""
+    if place == first:
+        return place
+    with path.open("rb") as file:
+        file.seek(place - 1)
+        file.readline()
+        return file.tell()
+
+
+def write(state: State, number: int) -> dict[str, Any]:
+    """One shard, or the documents of one language."""
+    language, piece, start, stop = pieces_of(state)[number]
+    found = list(ranges(state, language, start, stop))
+    if not state.tokenizer:
+        return _write_documents(state, language, found)
+    target = f"{language}/{piece:05d}"
+    folder = state.work / state.packing / "building" / f"{number:06d}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _write_shard(state, language, found, folder)
+    facts = _shard_facts(folder, language, target, state.recipe.corpus.block_tokens)
+    _deliver(folder, state.out, target)
+    shutil.rmtree(folder)
+    return dataclasses.asdict(facts)
+
+
+def _write_documents(state: State, language: str, found: list[Range]) -> dict[str, Any]:
+    documents = 0
+    target = Path(state.out) / f"{language}.jsonl"
+    with new_file(target, "wb") as out:
+        for part, start, stop in found:
+            with part_documents(state, part).open("rb") as file:
+                file.seek(start)
+                while file.tell() < stop:
+                    out.write(file.readline())
+                    documents += 1
+    return {"language": language, "documents": documents, "address": target.name, "sha256": sha256_of(target)}
+
+
+def _write_shard(state: State, language: str, found: list[Range], folder: Path) -> None:
+    tokenizer, corpus = Path(state.tokenizer), state.recipe.corpus
+    layout = read_layout(tokenizer, read_tokenizer(tokenizer))
+    settings = Units(corpus.unit_tokens, corpus.document_units, corpus.min_units)
+    packer = Packer(settings, tokenizer, read_json(_plan_path(state))["engine"], layout)
+    with ShardWriter(folder, language, layout.vocabulary) as writer:
+        for part, start, stop in found:
+            path = part_documents(state, part)
+            while start < stop:
+                end = _line_start(path, start, min(start + CHUNK_BYTES, stop))
+                writer.append(*packer(Chunk(path, start, end)))
+                start = end
+    write_index(folder, Index(*layout, **dataclasses.asdict(settings), languages={language: writer.counts}))
+
+
+def _shard_facts(folder: Path, language: str, address: str, block_tokens: int) -> ShardFacts:
+    shard = read_units(folder)[language]
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    blocks = shard.blocks(block_tokens)
+    return ShardFacts(
+        language=language,
+        address=address,
+        files=files,
+        size=size,
+        **dataclasses.asdict(shard.index.languages[language]),
+        run_tokens=_run_tokens(shard),
+        blocks=len(blocks),
+        block_tokens=int(np.minimum(np.diff(blocks.bounds) + 1, block_tokens).sum()),
+    )
+
+
+def _run_tokens(shard: Shard) -> int:
+    """Tokens of all runs, `<s>` of every unit included."""
+    lengths = np.minimum(np.diff(shard.units) + 1, shard.index.unit_tokens)
+    sums = np.concatenate([[0], np.cumsum(lengths)])
+    return int((sums[shard.runs[:, 1]] - sums[shard.runs[:, 0]]).sum())
+
+
+def _deliver(folder: Path, address: str, target: str) -> None:
+    """Copy a shard's folder to its address; its index comes last."""
+    system, root = fsspec.core.url_to_fs(address)
+    system.makedirs(f"{root}/{target}", exist_ok=True)
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+        system.put_file(str(path), f"{root}/{target}/{path.name}")
+
+
+def manifest(state: State, _: int) -> dict[str, Any]:
+    """The manifest of shards (or of document files): all that DVC needs to know, written beside them."""
+    written = state.facts(f"{state.packing}/write")
+    cleaned = [fact for step in ("read", "clean", "sentences") for fact in state.facts(step)]
+    corpus = state.recipe.corpus
+    values: dict[str, Any] = {
+        "format": 1,
+        "settings": dataclasses.asdict(state.recipe),
+        "identifier": identifier_facts(corpus.identifier),
+        "fallbacks": read_json(_plan_path(state))["fallbacks"],
+        "dropped": total(cleaned),
+        "documents_read": sum(fact.get("documents", 0) for fact in state.facts("read")),
+        "input_bytes": sum(fact.get("input_bytes", 0) for fact in state.facts("read")),
+    }
+    # How long it took is no part of what came out.
+    written = [{name: value for name, value in fact.items() if name != "seconds"} for fact in written]
+    if state.tokenizer:
+        layout = read_layout(Path(state.tokenizer), read_tokenizer(Path(state.tokenizer)))
+        units = {name: getattr(corpus, name) for name in ("unit_tokens", "document_units", "min_units")}
+        values |= {"index": {**layout._asdict(), **units}, "block_tokens": corpus.block_tokens, "shards": written}
+        values |= {"address": state.out}
+    else:
+        values |= {"files": written}
+    path = state.work / state.packing / MANIFEST
+    write_json(path, values)
+    system, root = fsspec.core.url_to_fs(state.out)
+    system.put_file(str(path), f"{root}/{MANIFEST}")
+    return {"pieces": len(written)}

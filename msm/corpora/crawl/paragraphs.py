@@ -1,0 +1,75 @@
+"""Exact duplicates among all paragraphs, by hash: of equal ones the first stays, in the order of parts.
+
+Every part writes its hashes in ascending order; a bucket is a range of hashes, so of each file a slice. What is dropped
+does not depend on tasks or buckets: the first is by part, then by place within the part.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msm.artifacts import new_file
+
+Flags = NDArray[np.bool_]
+
+
+def write_hashes(path: Path, hashes: NDArray[np.uint64]) -> None:
+    """Write the hashes of a part's paragraphs, [P], sorted, and the place of each, [2, P]."""
+    order = np.argsort(hashes, kind="stable")
+    with new_file(path, "wb") as file:
+        np.save(file, np.stack([hashes[order], order.astype(np.uint64)]))
+
+
+def bounds(bucket: int, buckets: int) -> tuple[int, int]:
+    """The first hash of a bucket, and the one after its last."""
+    return (bucket << 64) // buckets, ((bucket + 1) << 64) // buckets
+
+
+def find_duplicates(parts: list[Path], bucket: int, buckets: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The paragraphs of one bucket that another one stands before.
+
+    Args:
+        parts: hash files of all parts, in order.
+        bucket: number of the bucket.
+        buckets: how many there are.
+
+    Returns:
+        Places of the duplicates, part after part; and where each part starts among them, [parts + 1].
+    """
+    low, high = bounds(bucket, buckets)
+    hashes, places, sizes = [], [], []
+    for path in parts:
+        both = np.load(path, mmap_mode="r")
+        start = np.searchsorted(both[0], np.uint64(low))
+        stop = np.searchsorted(both[0], np.uint64(high)) if high < 1 << 64 else both.shape[1]
+        hashes.append(both[0, start:stop])
+        places.append(both[1, start:stop].astype(np.uint32))
+        sizes.append(int(stop - start))
+    # Stable: among equals the order is that of the parts, and within a part that of the places.
+    joined = np.concatenate(hashes)
+    order = np.argsort(joined, kind="stable")
+    again = np.zeros(len(joined), bool)
+    again[order[1:]] = joined[order[1:]] == joined[order[:-1]]
+    ends = np.cumsum(sizes)
+    found = [np.sort(np.concatenate(places)[start:stop][again[start:stop]])
+             for start, stop in zip(ends - sizes, ends, strict=True)]  # fmt: skip
+    return np.concatenate(found), np.concatenate([[0], np.cumsum([len(part) for part in found])])
+
+
+def write_duplicates(folder: Path, parts: list[Path], bucket: int, buckets: int) -> int:
+    """Find the duplicates of a bucket and write them; returns their number."""
+    places, starts = find_duplicates(parts, bucket, buckets)
+    for name, values in (("places", places), ("starts", starts)):
+        with new_file(folder / f"{bucket:05d}.{name}.npy", "wb") as file:
+            np.save(file, values)
+    return len(places)
+
+
+def read_duplicates(folder: Path, part: int, buckets: int, paragraphs: int) -> Flags:
+    """Which paragraphs of a part are duplicates, [paragraphs]."""
+    flags = np.zeros(paragraphs, bool)
+    for bucket in range(buckets):
+        starts = np.load(folder / f"{bucket:05d}.starts.npy", mmap_mode="r")
+        flags[np.load(folder / f"{bucket:05d}.places.npy", mmap_mode="r")[starts[part] : starts[part + 1]]] = True
+    return flags

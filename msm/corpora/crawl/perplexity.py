@@ -1,0 +1,49 @@
+"""Perplexity of a document under its language's KenLM model, as CCNet has it; optional."""
+
+import functools
+import importlib
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+
+from msm.corpora.crawl.normal import compared
+from msm.errors import BadInput
+
+
+def check_folder(folder: str) -> None:
+    """See that the filter can work.
+
+    Raises:
+        BadInput: KenLM is not installed, or the folder holds no model.
+    """
+    try:
+        importlib.import_module("kenlm")
+    except ImportError as error:
+        raise BadInput("perplexity_models: needs `pip install kenlm`, or leave it empty") from error
+    if not any(Path(folder).glob("*.arpa.bin")):
+        raise BadInput(f"perplexity_models: {folder}: holds no LANG.arpa.bin")
+
+
+def perplexity(paragraphs: list[str], folder: str, language: str) -> float | None:
+    """Perplexity a piece, or None where the language has no model."""
+    model = _model(folder, language)
+    if model is None:
+        return None
+    processor, scores = model
+    texts = [" ".join(processor.encode(_spaced(paragraph), out_type=str)) for paragraph in paragraphs]
+    pieces = sum(len(text.split()) + 1 for text in texts)
+    return 10.0 ** (-sum(scores.score(text) for text in texts) / max(pieces, 1))
+
+
+def _spaced(paragraph: str) -> str:
+    return " ".join(filter(None, (compared(word) for word in paragraph.split())))
+
+
+@functools.lru_cache(maxsize=8)
+def _model(folder: str, language: str) -> tuple[Any, Any] | None:
+    paths = [Path(folder, f"{language}.{end}") for end in ("sp.model", "arpa.bin")]
+    if not all(path.is_file() for path in paths):
+        return None
+    kenlm = importlib.import_module("kenlm")
+    return sentencepiece.SentencePieceProcessor(model_file=str(paths[0])), kenlm.Model(str(paths[1]))

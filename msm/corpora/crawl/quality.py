@@ -1,0 +1,34 @@
+"""Limits that a document has to keep."""
+
+from msm.corpora.crawl.characters import profile
+from msm.corpora.crawl.perplexity import perplexity
+from msm.corpora.crawl.settings import Quality
+from msm.corpora.languages import scripts
+
+
+def problem(paragraphs: list[str], language: str, limits: Quality, models: str) -> str:
+    """Why a document has to go: the name of the first limit it breaks, without `min_` or `max_`; empty if it stays.
+
+    Args:
+        paragraphs: of the document, at least one.
+        language: its code.
+        limits: of the language.
+        models: folder of perplexity models, or empty.
+    """
+    text = "\n".join(paragraphs)
+    found = profile(text, scripts(language))
+    whole = max(found.characters, 1)
+    repeated = sum(map(len, paragraphs)) - sum(map(len, set(paragraphs)))
+    broken = {
+        "characters": found.characters < limits.min_characters,
+        "paragraph_characters": found.characters < limits.min_paragraph_characters * len(paragraphs),
+        "digit_share": found.digits > limits.max_digit_share,
+        "other_share": found.others > limits.max_other_share,
+        "script_share": found.script < limits.min_script_share,
+        "repeated_share": repeated > limits.max_repeated_share * whole,
+    }
+    first = next((name for name, is_broken in broken.items() if is_broken), "")
+    if first or not models or not limits.max_perplexity:
+        return first
+    value = perplexity(paragraphs, models, language)
+    return "perplexity" if value is not None and value > limits.max_perplexity else ""

@@ -1,0 +1,189 @@
+"""Files of every kind to documents, through datatrove; what cannot be read is counted, never raised."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from datatrove.data import Document
+from datatrove.pipeline.readers.base import BaseDiskReader
+
+from msm.corpora.crawl.settings import Input
+from msm.corpora.crawl.streams import Mark, lines
+from msm.corpora.crawl.warc import Broken, Record, TooLong, records
+from msm.corpora.languages import code_of
+from msm.errors import BadInput
+
+_WIKI = re.compile(r'<doc id="([^"]*)"')
+PAGES = ("text/html", "application/xhtml+xml")
+
+
+class Reader(BaseDiskReader):
+    """One input's files; `read_file` gives the documents of one of them.
+
+    The text of a `warc` page is its HTTP response, in bytes; `msm.corpora.crawl.extraction` makes text of it. Elsewhere
+    it is paragraphs, one a line. `metadata["language"]` is what the input says, or empty.
+    """
+
+    name = "documents"
+
+    def __init__(self, given: Input, longest: int, number: int = 0) -> None:
+        """Read an input.
+
+        Args:
+            given: where and what it is.
+            longest: record that is not passed over, in bytes.
+            number: of the input, in the ids of its documents.
+        """
+        super().__init__(given.address, glob_pattern=given.files, add_file_path=False)
+        self.given, self.longest, self.number = given, longest, number
+        self.problems: Counter[str] = Counter()
+        """Records lost since the reader was made, by reason."""
+
+    def names(self) -> list[str]:
+        """All files of the input, sorted.
+
+        Raises:
+            BadInput: there is none.
+        """
+        if self.given.files.startswith("@"):
+            with self.data_folder.open(self.given.files[1:], "rt", compression="infer") as file:
+                names = [line.strip() for line in file if line.strip()]
+        else:
+            names = self.data_folder.list_files(glob_pattern=self.given.files, recursive=True)
+        if not names:
+            raise BadInput(f"{self.given.address}: no file there is named {self.given.files}")
+        return sorted(names)
+
+    def read_file(self, filepath: str) -> Iterator[Document]:
+        """The documents of a file, in order."""
+        compressed = filepath.endswith(".gz")
+        with self.data_folder.open(filepath, "rb", compression=None if compressed else "infer") as file:
+            for place, (text, language) in enumerate(_FORMATS[self.given.format](self, file, filepath, compressed)):
+                if text is None:
+                    continue
+                code = code_of(self.given.language or language)
+                yield Document(text=text, id=f"{self.number}/{filepath}#{place}", metadata={"language": code})
+
+    def _lines(self, file: Any, compressed: bool) -> Iterator[str | None]:
+        """Lines of text; None for some that are lost."""
+        for line in lines(file, compressed):
+            if isinstance(line, Mark):
+                self.problems["broken_member"] += 1
+                yield None
+                continue
+            try:
+                yield line.decode("utf-8").rstrip("\r")
+            except UnicodeDecodeError:
+                self.problems["not_utf8"] += 1
+                yield None
+
+    def _records(self, file: Any, compressed: bool, kind: str) -> Iterator[Record]:
+        for record in records(file, compressed, self.longest):
+            if isinstance(record, Broken):
+                self.problems["broken_record"] += 1
+            elif isinstance(record, TooLong):
+                self.problems["too_long"] += 1
+            elif record.kind == kind:
+                yield record
+
+
+Rows = Iterator[tuple[Any, str]]
+"""Text (bytes for a web page; None for a record that is lost) and the language that its place says."""
+
+
+def _warc(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+    for record in reader._records(file, compressed, "response"):
+        kind = record.headers.get("warc-identified-payload-type")
+        if kind is not None and kind not in PAGES:
+            reader.problems["not_a_page"] += 1
+            yield None, ""
+        else:
+            yield record.content, ""
+
+
+def _wet(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+    for record in reader._records(file, compressed, "conversion"):
+        try:
+            yield record.content.decode("utf-8"), ""
+        except UnicodeDecodeError:
+            reader.problems["not_utf8"] += 1
+            yield None, ""
+
+
+def _text(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+    """A paragraph a line, a blank line between documents; the file's name starts with the language."""
+    language = re.split(r"[._]", PurePosixPath(path).name)[0]
+    paragraphs: list[str] = []
+    whole = True
+    for line in reader._lines(file, compressed):
+        if line is None:
+            whole = False
+        elif line.strip():
+            paragraphs.append(line)
+        elif paragraphs or not whole:
+            yield ("\n".join(paragraphs) if whole else None), language
+            paragraphs, whole = [], True
+    if paragraphs and whole:
+        yield "\n".join(paragraphs), language
+
+
+def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+    """Objects with `text`, or with `paragraphs` or `sentences`; `language` or `lang` where they say it."""
+    for line in reader._lines(file, compressed):
+        if line is None or not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            text = row["text"] if "text" in row else "\n".join(row.get("paragraphs") or row["sentences"])
+            yield text.encode("utf-8", "strict").decode(), str(row.get("language") or row.get("lang") or "")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            reader.problems["broken_line"] += 1
+            yield None, ""
+
+
+def _wiki(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+    """What wikiextractor writes, as JSON Lines or as `<doc id=...>`, title, text, `</doc>`."""
+    paragraphs: list[str] | None = None
+    for line in reader._lines(file, compressed):
+        if line is None:
+            paragraphs = None
+        elif paragraphs is None and line.startswith("{"):
+            yield from _jsonl_line(reader, line)
+        elif _WIKI.match(line):
+            paragraphs = []
+        elif line.startswith("</doc>") and paragraphs is not None:
+            yield "\n".join(paragraphs[1:]), ""  # the first line is the title
+            paragraphs = None
+        elif paragraphs is not None and line.strip():
+            paragraphs.append(line)
+
+
+def _jsonl_line(reader: Reader, line: str) -> Rows:
+    try:
+        yield str(json.loads(line)["text"]), ""
+    except (ValueError, KeyError, TypeError):
+        reader.problems["broken_line"] += 1
+
+
+def _folder(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+    """`LANGUAGE/DOCUMENT.txt`: blank lines part paragraphs, other line breaks count as blanks."""
+    found = list(reader._lines(file, compressed))
+    language = PurePosixPath(path).parent.name
+    if None in found:
+        yield None, language
+        return
+    parts = re.split(r"\n\s*\n", "\n".join(line or "" for line in found))
+    yield "\n".join(" ".join(part.split()) for part in parts), language
+
+
+_FORMATS: dict[str, Callable[[Reader, Any, str, bool], Rows]] = {
+    "warc": _warc,
+    "wet": _wet,
+    "text": _text,
+    "jsonl": _jsonl,
+    "wiki": _wiki,
+    "folder": _folder,
+}

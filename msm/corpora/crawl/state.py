@@ -1,0 +1,115 @@
+"""The work folder of a corpus: which parts there are, what has been done, and what each piece of work counted.
+
+Work is dealt in units that do not depend on tasks: parts of the input, buckets of hashes, bands of MinHash, shards. A
+unit writes its files under temporary names, and its mark last; so a killed task does again only the units without a
+mark, and any number of tasks gives the same bytes.
+"""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from msm.artifacts import checksum, new_file, payload_checksum, read_json, write_json
+from msm.corpora.crawl.readers import Reader
+from msm.corpora.crawl.settings import PACKING, Recipe
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class State:
+    """What every task knows; travels to them."""
+
+    recipe: Recipe
+    work: Path
+    """Folder that all tasks see."""
+    out: str
+    """Address that shards or documents are written to."""
+    tokenizer: str
+    """Folder of the tokenizer; empty to write documents."""
+
+    @cached_property
+    def packing(self) -> str:
+        """Name of the folder of what is done with clean documents; another tokenizer or address is another one."""
+        tokenizer = payload_checksum(Path(self.tokenizer)) if self.tokenizer else ""
+        settings = {name: getattr(self.recipe.corpus, name) for name in PACKING}
+        return f"packing-{checksum({'out': self.out, 'tokenizer': tokenizer, 'settings': settings})[:12]}"
+
+    def mark(self, step: str, number: int) -> Path:
+        """The file that says that a unit of work is done."""
+        return self.work / step / f"{number:06d}.json"
+
+    def is_done(self, step: str, number: int) -> bool:
+        """Whether a unit of work is done."""
+        return self.mark(step, number).is_file()
+
+    def facts(self, step: str) -> list[dict[str, Any]]:
+        """What the units of a step counted, in their order."""
+        return [read_json(path) for path in sorted((self.work / step).glob("[0-9]*.json"))]
+
+    @cached_property
+    def parts(self) -> list[list[tuple[int, str]]]:
+        """Number of the input and name of the file, of every file of every part."""
+        return [[(int(number), name) for number, name in part] for part in read_json(self.work / "parts.json")]
+
+    def reader(self, number: int) -> Reader:
+        """The reader of an input."""
+        return Reader(self.recipe.inputs[number], self.recipe.corpus.longest_record, number)
+
+    def find_parts(self) -> None:
+        """List the input files once; a later run goes by this list, so that parts stay what they were."""
+        path = self.work / "parts.json"
+        if path.is_file():
+            return
+        files = [(n, name) for n in range(len(self.recipe.inputs)) for name in self.reader(n).names()]
+        size = self.recipe.corpus.part_files
+        write_json(path, [files[start : start + size] for start in range(0, len(files), size)])
+
+    def rows(self, step: str, part: int) -> Iterator[dict[str, Any]]:
+        """The documents that a step has written for a part."""
+        with gzip.open(self._rows(step, part), "rt", encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)
+
+    def write_rows(self, step: str, part: int, rows: Rows) -> None:
+        """Write the documents of a part: quickly compressed, they are read once."""
+        with new_file(self._rows(step, part), "wb") as raw:
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as file:
+                for row in rows:
+                    file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+    def _rows(self, step: str, part: int) -> Path:
+        return self.work / step / f"{part:06d}.rows"
+
+
+class Drops:
+    """Counts of what was dropped, by reason and language; `-` where the language is not known yet."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+
+    def add(self, reason: str, language: str = "-", number: int = 1) -> None:
+        """Count."""
+        self.counts.setdefault(reason, Counter())[language or "-"] += number
+
+    def as_json(self) -> dict[str, dict[str, int]]:
+        """Plain dictionaries, sorted."""
+        return {reason: dict(sorted(self.counts[reason].items())) for reason in sorted(self.counts)}
+
+
+def total(facts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """The drops of several units together."""
+    drops = Drops()
+    for fact in facts:
+        for reason, languages in fact.get("dropped", {}).items():
+            for language, number in languages.items():
+                drops.add(reason, language, number)
+    return drops.as_json()
+
+
+Job = Callable[[State, int], dict[str, Any]]

@@ -1,0 +1,165 @@
+"""Records of WARC and WET files, one after the other; a broken one costs itself and is counted."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from msm.corpora.crawl.streams import Mark, pieces
+
+BEGINNING = b"WARC/1."
+_AGAIN = re.compile(rb"\r?\n\r?\nWARC/1\.")
+LONGEST_HEADER = 1 << 16
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record whose length is what its header says."""
+
+    headers: dict[str, str]
+    """Names in lower case."""
+    content: bytes
+
+    @property
+    def kind(self) -> str:
+        """`response`, `conversion`, `request`, ..."""
+        return self.headers.get("warc-type", "")
+
+
+class Broken:
+    """A record that could not be read."""
+
+
+class TooLong:
+    """A record above the limit."""
+
+
+Found = Record | Broken | TooLong
+
+
+@dataclass
+class _Parser:
+    """Finds records in a stream that comes in pieces."""
+
+    longest: int
+    buffer: bytearray = field(default_factory=bytearray)
+    head: bytearray = field(default_factory=bytearray)
+    skip: int = 0
+    """Bytes of an overlong record that are still to come."""
+    lost: bool = False
+    """Whether the start of the next record has to be looked for."""
+    between: bool = False
+    """Whether a gzip member has just ended; the next one starts a record, or goes on with one."""
+    pending: Record | None = None
+    """Complete, but its member's checksum is not known yet."""
+
+    def feed(self, data: bytes) -> Iterator[Found]:
+        if self.between:
+            self.head += data
+            if len(self.head) < len(BEGINNING):
+                return
+            data, self.head, self.between = bytes(self.head), bytearray(), False
+            if data.startswith(BEGINNING):
+                yield from self.close()
+        taken = min(self.skip, len(data))
+        self.skip -= taken
+        self.buffer += data[taken:]
+        while not self.skip and (found := self._next()):
+            yield from self.release()
+            if isinstance(found, Record):
+                self.pending = found
+            else:
+                yield found
+
+    def end_member(self) -> Iterator[Record]:
+        self.between, self.head = True, bytearray()
+        yield from self.release()
+
+    def release(self) -> Iterator[Record]:
+        if self.pending:
+            yield self.pending
+            self.pending = None
+
+    def broken(self) -> Iterator[Broken]:
+        """What was being read is lost, and the next bytes start a record."""
+        if not (self.skip or self.lost):
+            yield Broken()
+        self._reset()
+
+    def close(self) -> Iterator[Record | Broken]:
+        """Nothing follows what has been read: the rest is part of a record."""
+        yield from self.release()
+        if bytes(self.buffer).strip() and not (self.skip or self.lost):
+            yield Broken()
+        self._reset()
+
+    def _reset(self) -> None:
+        self.buffer.clear()
+        self.skip, self.lost, self.between, self.pending = 0, False, False, None
+
+    def _next(self) -> Found | None:
+        if self.lost and not self._find_start():
+            return None
+        blank = len(self.buffer) - len(self.buffer.lstrip(b"\r\n"))
+        del self.buffer[:blank]
+        if len(self.buffer) < len(BEGINNING):
+            return None
+        end = self.buffer.find(b"\r\n\r\n", 0, LONGEST_HEADER)
+        if not self.buffer.startswith(BEGINNING) or (end < 0 and len(self.buffer) >= LONGEST_HEADER):
+            return self._lose()
+        if end < 0:
+            return None
+        headers = _headers(self.buffer[:end])
+        length = headers.get("content-length", "")
+        if not length.isdecimal():
+            return self._lose()
+        start, stop = end + 4, end + 4 + int(length)
+        if int(length) > self.longest:
+            self.skip = max(0, stop - len(self.buffer))
+            del self.buffer[:stop]
+            return TooLong()
+        if len(self.buffer) < stop + 2:
+            return None
+        if self.buffer[stop : stop + 2] != b"\r\n":
+            return self._lose()
+        record = Record(headers, bytes(self.buffer[start:stop]))
+        del self.buffer[:stop]
+        return record
+
+    def _lose(self) -> Broken:
+        self.lost = True
+        del self.buffer[:1]
+        return Broken()
+
+    def _find_start(self) -> bool:
+        found = _AGAIN.search(self.buffer)
+        if not found:
+            del self.buffer[: -len(b"\r\n\r\n" + BEGINNING)]
+            return False
+        del self.buffer[: found.end() - len(BEGINNING)]
+        self.lost = False
+        return True
+
+
+def records(file: IO[bytes], compressed: bool, longest: int) -> Iterator[Found]:
+    """The records of a file.
+
+    Args:
+        file: opened without decompression.
+        compressed: whether it is gzip; a record may be a member of its own or not.
+        longest: content above so many bytes is passed over.
+    """
+    parser = _Parser(longest)
+    for piece in pieces(file, compressed):
+        if isinstance(piece, bytes):
+            yield from parser.feed(piece)
+        else:
+            yield from parser.broken() if piece is Mark.BROKEN else parser.end_member()
+    if not parser.between:
+        yield from parser.feed(b"\r\n\r\n")  # the last record's line ends may be missing
+    yield from parser.close()
+
+
+def _headers(block: bytearray) -> dict[str, str]:
+    pairs = (line.partition(":") for line in bytes(block).decode("utf-8", "replace").split("\r\n")[1:])
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
