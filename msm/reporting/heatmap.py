@@ -10,7 +10,11 @@ from msm.reporting.tables import Cell, Row, Table
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2
 MEAN_WIDTH = 118
-LEFT, TOP, MARGIN = 190, 104, 24
+TITLE_WIDTH = 640
+"""Room for the longest title, whatever the number of languages."""
+LABEL, TOP, MARGIN = 166, 104, 24
+LETTER = 7.2
+"""Width of an average letter."""
 INK, FAINT = "#1a1d21", "#5f6670"
 STYLE = (
     "text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans',sans-serif;font-size:13px}"
@@ -21,7 +25,7 @@ STYLE = (
 def heatmap(table: Table) -> str:
     """The table as an SVG document; a cell without a value stays blank."""
     languages = table.languages
-    width = LEFT + len(languages) * CELL_WIDTH + MEAN_WIDTH + MARGIN
+    width = max(LEFT + len(languages) * CELL_WIDTH + MEAN_WIDTH + MARGIN, TITLE_WIDTH)
     height = TOP + len(table.rows) * CELL_HEIGHT + 58
     low, high = limits(table.rows)
     parts = [
