@@ -25,6 +25,7 @@ VERBS = {
     "compare": ("msm.evaluation.compare_command", "paired differences between models"),
     "mine": ("msm.finetuning.mine_command", "hard negatives from a run or a model"),
     "report": ("msm.reporting.report_command", "print a recipe's tables, export its results"),
+    "corpus": ("msm.corpora.corpus_command", "crawled files to clean documents or token shards, on any cluster"),
     "bench": ("msm.bench.command", "speed against the usual way, equal outputs checked"),
     "pipeline": ("components.pipeline_command", "Kubeflow: compile, run here, submit"),
     "plan": ("msm.plan_command", "what a recipe costs: GPU hours and bytes, by arithmetic"),
