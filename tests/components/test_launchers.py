@@ -1,0 +1,88 @@
+"""One table, three launchers: DVC, Kubeflow and TorchX run the same stages, with the same settings and resources."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from components.clusters import A100
+from components.kubeflow_pipeline import Options, build, compile_to
+from components.torchx_job import stage
+from msm import artifacts, recipes
+from msm.__main__ import _stage_parser
+from msm.runner import command
+from msm.settings import hints
+from msm.stages import STAGES
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "recipes" / "tiny.yaml"
+IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project with the recipe `tiny` active, without git, as in a pod."""
+    for name in ("msm", "components"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    shutil.copy(TINY, tmp_path / "params.yaml")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def settings_of(words: list[str]) -> tuple[str, dict[str, Any]]:
+    """Stage and settings of `msm run STAGE ...`, as the program itself reads them."""
+    start = words.index("run")
+    given = vars(_stage_parser(words[start + 1]).parse_args(words[start + 2 :]))
+    return words[start + 1], {name: given[name] for name in hints(STAGES[words[start + 1]].settings)}
+
+
+def test_three_launchers_agree(project: Path, tmp_path: Path) -> None:
+    tasks = recipes.tasks(recipes.load(TINY), "tiny")
+    compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
+    spec = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
+    kubeflow = {}
+    for node in spec["root"]["dag"]["tasks"].values():
+        values = {name: value["runtimeValue"]["constant"] for name, value in node["inputs"]["parameters"].items()}
+        kubeflow[f"artifacts/tiny/{values['name']}"] = node["componentRef"]["name"], json.loads(values["settings"])
+    dvc = {str(stage.outs[0]): settings_of(shlex.split(stage.cmd)) for stage in Repo(str(project)).index.stages}
+    dvc = {str(Path(out).relative_to(project) if Path(out).is_absolute() else out): value for out, value in dvc.items()}
+    assert dvc.keys() == kubeflow.keys() == {task.out for task in tasks}
+    for task in tasks:
+        reads = {name: Path(path) for name, path in task.reads.items()}
+        words = command(task.stage, task.settings, reads, Path(task.out))
+        job = stage(*words[3:], name=task.stage, image=IMAGE)
+        torchx = settings_of(shlex.split(job.roles[0].args[-1]))
+        assert torchx == dvc[task.out] == (task.stage, vars(task.settings))
+        component, settings = kubeflow[task.out]
+        assert component.removeprefix("comp-").rstrip("-0123456789") == task.stage
+        assert settings == vars(task.settings)
+        resources = spec["deploymentSpec"]["executors"][f"exec-{task.stage}"]["container"]["resources"]
+        asked = job.roles[0].resource
+        assert resources["resourceCpuLimit"] == str(asked.cpu)
+        assert resources["resourceMemoryLimit"] == f"{asked.memMB // 1024}Gi"
+        assert int(resources.get("accelerator", {}).get("resourceCount", 0)) == asked.gpu
+
+
+@pytest.mark.slow
+def test_kubeflow_and_dvc_give_the_same_scores(project: Path) -> None:
+    """The benchmark pipeline in `kfp.local` and `dvc repro`, byte for byte."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"}
+    out = "artifacts/tiny/score/constructed-msm-1"
+    (name,) = [stage.name for stage in Repo(str(project)).index.stages if str(stage.outs[0]).endswith(out)]
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", name], cwd=project, env=environment, check=True)
+    words = ["pipeline", "run", "benchmark", "--recipe", str(TINY), "--model", "msm", "--root", "kubeflow"]
+    subprocess.run([sys.executable, "-m", "msm", *words], cwd=project, env=environment, check=True)
+    (kubeflow,) = (project / "kubeflow").glob("*/score/out")
+    assert artifacts.checksums(kubeflow / "scores") == artifacts.checksums(project / out / "scores")
+    (report,) = (project / "kubeflow").glob("*/report/out/report/report.md")
+    assert "msm" in report.read_text()
