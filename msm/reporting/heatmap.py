@@ -12,10 +12,10 @@ CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2
 MEAN_WIDTH = 118
 TITLE_WIDTH = 640
 """Room for the longest title, whatever the number of languages."""
-LABEL, TOP, MARGIN = 166, 104, 24
-LETTER = 7.2
-"""Width of an average letter."""
-INK, FAINT = "#1a1d21", "#5f6670"
+LABEL_WIDTH, TOP, MARGIN = 150, 104, 24
+LETTER, TITLE_LETTER = 7.2, 9.2
+"""Widths of an average letter."""
+INK = "#1a1d21"
 STYLE = (
     "text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans',sans-serif;font-size:13px}"
     ".title{font-size:17px;font-weight:600}.faint{fill:#5f6670}.small{font-size:11px}.bold{font-weight:600}"
@@ -25,24 +25,32 @@ STYLE = (
 def heatmap(table: Table) -> str:
     """The table as an SVG document; a cell without a value stays blank."""
     languages = table.languages
-    width = max(LEFT + len(languages) * CELL_WIDTH + MEAN_WIDTH + MARGIN, TITLE_WIDTH)
-    height = TOP + len(table.rows) * CELL_HEIGHT + 58
+    left = MARGIN + max([LABEL_WIDTH, *(LETTER * len(row.label) for row in table.rows)]) + 16
+    cells = len(languages) * CELL_WIDTH
+    width = round(max(left + cells + MEAN_WIDTH, MARGIN + TITLE_LETTER * len(table.title)) + MARGIN)
+    bottom = TOP + len(table.rows) * CELL_HEIGHT
     low, high = limits(table.rows)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(table.title)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom + 58}" width="{width}" '
+        f'height="{bottom + 58}" role="img" aria-label="{escape(table.title)}">',
         f"<style>{STYLE}</style>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<rect width="{width}" height="{bottom + 58}" fill="#ffffff"/>',
         _text(MARGIN, 34, table.title, style="title"),
         _text(MARGIN, 56, table.subtitle, style="faint"),
+        *(
+            _text(MARGIN, _middle(place), row.label, style="faint" if row.kind == "chance" else "")
+            for place, row in enumerate(table.rows)
+        ),
+        f'<g transform="translate({left:g} 0)">',
+        *(
+            _text((place + 0.5) * CELL_WIDTH, TOP - 10, language, style="bold", anchor="middle")
+            for place, language in enumerate(languages)
+        ),
+        _text(cells + 14, TOP - 10, "mean, 95 % interval", style="bold"),
     ]
-    for place, language in enumerate(languages):
-        parts.append(_text(_left(place) + CELL_WIDTH / 2, TOP - 10, language, style="bold", anchor="middle"))
-    parts.append(_text(_left(len(languages)) + 14, TOP - 10, "mean, 95 % interval", style="bold"))
     for place, row in enumerate(table.rows):
-        parts += _row(row, languages, TOP + place * CELL_HEIGHT, low, high)
-    parts += _legend(low, high, TOP + len(table.rows) * CELL_HEIGHT + 24)
-    return "\n".join([*parts, "</svg>", ""])
+        parts += _row(row, languages, place, low, high)
+    return "\n".join([*parts, *_legend(low, high, bottom + 24), "</g>", "</svg>", ""])
 
 
 def limits(rows: Sequence[Row]) -> tuple[float, float]:
@@ -51,50 +59,45 @@ def limits(rows: Sequence[Row]) -> tuple[float, float]:
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
-def _left(place: int) -> float:
-    return LEFT + place * CELL_WIDTH
+def _middle(place: int) -> float:
+    """Base line of a row's text."""
+    return TOP + (place + 0.5) * CELL_HEIGHT + 4.5
 
 
-def _row(row: Row, languages: Sequence[str], top: float, low: float, high: float) -> list[str]:
-    middle = top + CELL_HEIGHT / 2 + 4.5
-    parts = [_text(MARGIN, middle, row.label, style="faint" if row.kind == "chance" else "")]
-    for place, language in enumerate(languages):
-        parts += _cell(row.cells.get(language), _left(place), top, low, high)
+def _row(row: Row, languages: Sequence[str], place: int, low: float, high: float) -> list[str]:
+    parts = []
+    for column, language in enumerate(languages):
+        parts += _cell(row.cells.get(language), column, place, low, high)
     mean = row.cells.get(MEAN)
     if mean is not None and mean.value is not None:
-        left = _left(len(languages)) + 14
-        parts.append(_text(left, middle, wording.times_100(mean.value), style="bold"))
-        parts.append(_text(left + 36, middle, wording.interval(mean.interval), style="faint small"))
+        left = len(languages) * CELL_WIDTH + 14
+        parts.append(_text(left, _middle(place), wording.times_100(mean.value), style="bold"))
+        parts.append(_text(left + 36, _middle(place), wording.interval(mean.interval), style="faint small"))
     return parts
 
 
-def _cell(cell: Cell | None, left: float, top: float, low: float, high: float) -> list[str]:
+def _cell(cell: Cell | None, column: int, place: int, low: float, high: float) -> list[str]:
     if cell is None or cell.value is None:
         return []
     shade = colour(cell.value, low, high)
+    text = wording.times_100(cell.value)
     return [
-        f'<rect x="{left + GAP / 2:g}" y="{top + GAP / 2:g}" width="{CELL_WIDTH - GAP}" height="{CELL_HEIGHT - GAP}" '
-        f'rx="3" fill="{shade.fill}"/>',
-        _text(
-            left + CELL_WIDTH / 2,
-            top + CELL_HEIGHT / 2 + 4.5,
-            wording.times_100(cell.value),
-            anchor="middle",
-            fill=shade.text,
-        ),
+        f'<rect x="{column * CELL_WIDTH + GAP / 2:g}" y="{TOP + place * CELL_HEIGHT + GAP / 2:g}" '
+        f'width="{CELL_WIDTH - GAP}" height="{CELL_HEIGHT - GAP}" rx="3" fill="{shade.fill}"/>',
+        _text((column + 0.5) * CELL_WIDTH, _middle(place), text, anchor="middle", fill=shade.text),
     ]
 
 
 def _legend(low: float, high: float, top: float) -> list[str]:
     step = 14
     bar = [
-        f'<rect x="{LEFT + place * step}" y="{top}" width="{step}" height="10" fill="{stop}"/>'
+        f'<rect x="{place * step}" y="{top}" width="{step}" height="10" fill="{stop}"/>'
         for place, stop in enumerate(STOPS)
     ]
     return [
-        _text(LEFT - 8, top + 9, wording.times_100(low), style="faint small", anchor="end"),
+        _text(-8, top + 9, wording.times_100(low), style="faint small", anchor="end"),
         *bar,
-        _text(LEFT + len(STOPS) * step + 8, top + 9, wording.times_100(high), style="faint small"),
+        _text(len(STOPS) * step + 8, top + 9, wording.times_100(high), style="faint small"),
     ]
 
 

@@ -10,7 +10,7 @@ from msm.reporting.sections import Section
 from msm.reporting.tables import Cell, Row, Table
 
 WIDTH = 110
-CELL, MEAN_WIDTH = 6, 26
+CELL, MEAN_WIDTH, LABEL = 6, 24, 26
 RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 
 
@@ -34,7 +34,7 @@ def _languages(table: Table) -> Iterator[str]:
         yield ""
         yield "".ljust(label) + "".join(f"{name:>{CELL}}" for name in names)
         for row in table.rows:
-            yield row.label.ljust(label) + "".join(f"{_value(row.cells.get(name)):>{CELL}}" for name in names)
+            yield _label(row.label).ljust(label) + "".join(f"{_value(row.cells.get(name)):>{CELL}}" for name in names)
             if row.kind == "chance":
                 yield RULE * (label + CELL * len(names))
 
@@ -48,11 +48,11 @@ def _means(tables: dict[Column, Table]) -> Iterator[str]:
     yield ("candidates in".ljust(label) + "".join(heads) + "seeds").rstrip()
     for place, row in enumerate(rows):
         cells = (f"{_mean(table.rows[place]):<{MEAN_WIDTH}}" for table in tables.values())
-        yield (row.label.ljust(label) + "".join(cells) + wording.seeds(row.seeds, row.seed_deviation)).rstrip()
+        yield (_label(row.label).ljust(label) + "".join(cells) + wording.seeds(row.seeds, row.seed_deviation)).rstrip()
 
 
 def _differences(found: Sequence[Difference], column: Column) -> Iterator[str]:
-    pairs = [f"{one.model} {wording.MINUS} {one.control}" for one in found]
+    pairs = [f"{_label(one.model)} {wording.MINUS} {_label(one.control)}" for one in found]
     width = max(map(len, pairs), default=0)
     if found:
         yield ""
@@ -63,7 +63,11 @@ def _differences(found: Sequence[Difference], column: Column) -> Iterator[str]:
 
 
 def _label_width(rows: Sequence[Row]) -> int:
-    return max(len(row.label) for row in rows) + 2
+    return max(len(_label(row.label)) for row in rows) + 2
+
+
+def _label(name: str) -> str:
+    return name if len(name) <= LABEL else f"{name[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _value(cell: Cell | None) -> str:

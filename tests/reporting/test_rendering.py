@@ -37,6 +37,15 @@ def test_terminal_text_fits_its_width(tmp_path: Path, languages: list[str]) -> N
         assert word in text
 
 
+def test_long_names_are_cut_to_the_width(tmp_path: Path) -> None:
+    name = "table4-separate-document-and-heads"
+    models = {"untrained": [1, 2], "mlm": [1, 2], name: [1, 2]}
+    root = made.write_recipe(tmp_path / "demo", models=models, skill={"untrained": 0.1, "mlm": 0.3, name: 0.9})
+    text = section_text(section(root))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "table4-separate-document-\N{HORIZONTAL ELLIPSIS}" in text
+
+
 def test_terminal_text_holds_the_values(root: Path) -> None:
     found = section(root)
     (line,) = (line for line in section_text(found).splitlines() if line.startswith("msm  ") and "[" not in line)
