@@ -41,7 +41,7 @@ dashboard: setup ## open the dashboard on artifacts/ and results/
 	@streamlit run dashboards/app.py -- --artifacts artifacts --results results
 
 test: setup ## all quick tests
-	@pytest -n 2 -m "not slow" $(if $(MIRROR),--mirror $(MIRROR))
+	@OMP_NUM_THREADS=1 pytest -n 2 -m "not slow" $(if $(MIRROR),--mirror $(MIRROR))
 
 test-slow: setup ## what needs a container engine, Chromium or more than 20 seconds
 	@pytest -m slow $(if $(MIRROR),--mirror $(MIRROR))
