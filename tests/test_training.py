@@ -56,9 +56,7 @@ SETTINGS = {
 }
 
 
-def start(
-    units: Path, encoder: Path, out: Path, processes: int = 1, **changes: object
-) -> subprocess.Popen[str]:
+def start(units: Path, encoder: Path, out: Path, processes: int = 1, **changes: object) -> subprocess.Popen[str]:
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
     words = [sys.executable, "-m", *(torchrun if processes > 1 else []), "msm", "run", "pretrain"]
     words += ["--units", str(units), "--weights", str(encoder)]
