@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msm.errors import BadInput
-from msm.evaluation import lareqa, miracl, mr_tydi, user_files
-from msm.evaluation.collection import Collection
+from msm.evaluation import hybrid, lareqa, miracl, mr_tydi, user_files
+from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.measures import Measure, parse_measure
 
 
@@ -30,16 +30,28 @@ class Benchmark(NamedTuple):
     """The same files with other content."""
     by_language: bool = False
     """Whether every language has a pool of its own, so that one may be left out."""
+    language_measures: tuple[str, ...] | None = None
+    """The official ones on the candidates of one language, where they differ."""
 
-    def parsed_measures(self) -> list[Measure]:
-        """The official measures."""
-        return [parse_measure(name) for name in self.measures]
+    def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
+        """The official measures, of a pool."""
+        one_language = pool is not None and pool.candidate_language is not None
+        names = self.language_measures if one_language and self.language_measures else self.measures
+        return [parse_measure(name) for name in names]
 
+
+_HYBRID = Benchmark(
+    "hybrid-batch", hybrid.read, hybrid.MEASURES, hybrid.read, language_measures=hybrid.LANGUAGE_MEASURES
+)
 
 BENCHMARKS: dict[str, Benchmark] = {
     "lareqa": Benchmark("lareqa", lareqa.read_official, lareqa.MEASURES, lareqa.read),
     "mr_tydi": Benchmark("mr_tydi", mr_tydi.read_official, mr_tydi.MEASURES, mr_tydi.read, by_language=True),
     "miracl": Benchmark("miracl", miracl.read_official, miracl.MEASURES, miracl.read, by_language=True),
+    "xquad_r": _HYBRID._replace(read=hybrid.read_xquad_r),
+    "xquad_r_dedup": _HYBRID._replace(read=hybrid.read_xquad_r_dedup, protocol="hybrid-batch, equal questions merged"),
+    "mlqa_r": _HYBRID._replace(read=hybrid.read_mlqa_r),
+    "mlqa_r_dedup": _HYBRID._replace(read=hybrid.read_mlqa_r_dedup, protocol="hybrid-batch, equal questions merged"),
 }
 
 FORMATS: dict[str, Benchmark] = {

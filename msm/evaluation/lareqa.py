@@ -76,7 +76,7 @@ def read(folder: Path) -> Collection:
     Raises:
         BadInput: no or malformed files.
     """
-    paragraphs = {language: read_squad(path, language) for language, path in _files(folder).items()}
+    paragraphs = {language: read_squad(path, language) for language, path in language_files(folder).items()}
     queries, questions = _queries(paragraphs)
     passages = [passage for language, texts in paragraphs.items() for passage in _passages(language, texts)]
     places = {passage.passage_id: place for place, passage in enumerate(passages)}
@@ -89,7 +89,7 @@ def read(folder: Path) -> Collection:
     return Collection(queries, questions, passages, qrels, pools)
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def language_files(folder: Path) -> dict[str, Path]:
     """Language to file, in alphabetical order of languages."""
     files: dict[str, Path] = {}
     for path in sorted([*folder.glob("*.json"), *folder.glob("*.json.gz")]):

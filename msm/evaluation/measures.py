@@ -64,6 +64,8 @@ def parse_measure(text: str) -> Measure:
         raise BadInput(f"unknown measure: {text!r}; known: {', '.join(MEASURES)}, each with or without @CUTOFF")
     if at and not re.fullmatch(r"0*[1-9][0-9]{0,17}", cutoff):
         raise BadInput(f"the cutoff of a measure must be a whole number of at least 1, got {text!r}")
+    if at and name == "rank_distance":
+        raise BadInput(f"rank_distance looks at the whole ranking and has no cutoff, got {text!r}")
     return Measure(name, int(cutoff) if at else None)
 
 
@@ -81,7 +83,7 @@ def evaluate(qrels: Qrels, run: Run, measures: Sequence[Measure], *, ties: Ties)
     for measure in measures:
         cutoff = measure.cutoff or np.iinfo(np.int64).max
         values = {rule: MEASURES[measure.name](ranking, cutoff) for rule, ranking in rankings.items()}
-        tied = values.get("optimistic", values[ties]) - values.get("pessimistic", values[ties]) > _SAME
+        tied = np.abs(values.get("optimistic", values[ties]) - values.get("pessimistic", values[ties])) > _SAME
         results.append(Values(measure, values[ties], tied))
     return Evaluation(np.unique(qrels.queries), rankings[ties].relevant, results)
 
@@ -116,12 +118,33 @@ def ndcg(rankings: Rankings, cutoff: int) -> Floats:
     return reached / np.where(greatest > 0, greatest, 1)
 
 
+def rank_distance(rankings: Rankings, cutoff: int) -> Floats:
+    """Worst less best rank of the relevant passages; those not found stand right behind the run, [Q].
+
+    Less is better: from the number of relevant passages less 1. Of equal scores, `optimistic` and `pessimistic` order
+    the relevant passages first and last, as for all measures.
+
+    Source: arXiv:2408.10536.
+    """
+    hits = rankings.hits
+    found = np.bincount(hits.queries, minlength=len(rankings.relevant))
+    missing = rankings.relevant - found
+    best = np.where(found == 0, rankings.depths + 1, 0)
+    best[hits.queries[hits.places == 1]] = hits.ranks[hits.places == 1]
+    worst = rankings.depths + missing
+    last = hits.places == found[hits.queries]
+    whole = last & (missing[hits.queries] == 0)
+    worst[hits.queries[whole]] = hits.ranks[whole]
+    return np.where(rankings.relevant > 0, worst - best, 0).astype(np.float64)
+
+
 MEASURES: dict[str, Callable[[Rankings, int], Floats]] = {
     "mrr": mrr,
     "recall": recall,
     "ndcg": ndcg,
     "map": average_precision,
     "success": success,
+    "rank_distance": rank_distance,
 }
 
 

@@ -41,6 +41,8 @@ class Rankings(NamedTuple):
     """Where the run puts them."""
     best: Hits
     """Where a perfect run puts them, [R] each."""
+    depths: Integers
+    """Entries of the run for each query, [Q]."""
 
 
 def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
@@ -60,7 +62,14 @@ def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
     judgements, entries = _shared(qrels, run, relevant)
     found = _Found(queries[judgements], gains[judgements], entries, *_neighbours(run, entries))
     rules: set[Ties] = {ties, "pessimistic", "optimistic"} if found.tied else {ties}
-    return {rule: Rankings(counts, _hits(run, found, rule), best) for rule in rules}
+    depths = _depths(qrels, run)[present]
+    return {rule: Rankings(counts, _hits(run, found, rule), best, depths) for rule in rules}
+
+
+def _depths(qrels: Qrels, run: Run) -> Integers:
+    """Entries of the run for each query of the qrels."""
+    rows = _places_in(run.query_ids, qrels.query_ids)
+    return np.append(np.bincount(run.queries, minlength=len(run.query_ids)), 0)[rows]
 
 
 class _Found(NamedTuple):

@@ -39,9 +39,9 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     """
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(sources / settings.questions)
-    measures = benchmark.parsed_measures()
     rows = pa.concat_tables(
-        _pool_rows(collection, pool, run_file(run, pool), measures, settings.ties) for pool in collection.pools
+        _pool_rows(collection, pool, run_file(run, pool), benchmark.parsed_measures(pool), settings.ties)
+        for pool in collection.pools
     )
     write_per_query(out / "per_query.parquet", rows)
     cells = averages(rows)

@@ -15,6 +15,9 @@ from msm.retrieval.runs import Floats, Integers, ranked_run, write_run
 
 _PROTOCOL = "protocol.json"
 
+FULL_DEPTH = 1000
+"""Least depth where a measure looks at the whole ranking; exact with as many as the pool has candidates."""
+
 
 def run_file(folder: Path, pool: Pool) -> Path:
     """The run of a pool."""
@@ -60,7 +63,8 @@ def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int
         BadInput: fewer than a measure looks at.
     """
     name, value = ("depth", depth) if pool.candidate_language is None else ("pool_depth", language_depth)
-    needed = max((measure.cutoff or 0 for measure in benchmark.parsed_measures()), default=0)
+    measures = benchmark.parsed_measures(pool)
+    needed = max((measure.cutoff or FULL_DEPTH for measure in measures), default=0)
     if value < needed:
-        raise BadInput(f"{name} must be at least {needed} for {', '.join(benchmark.measures)}, got {value}")
+        raise BadInput(f"{name} must be at least {needed} for {', '.join(map(str, measures))}, got {value}")
     return value
