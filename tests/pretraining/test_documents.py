@@ -8,7 +8,7 @@ from msm.pretraining.documents import DocumentEncoder
 
 def padded_reference(model: DocumentEncoder, sentences: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """One sequence for each hidden sentence, every layer in full, the diagonal at the end."""
-    documents, places, width = sentences.shape
+    documents, places, _ = sentences.shape
     outputs = torch.zeros_like(sentences)
     for document in range(documents):
         for hidden in range(places):
