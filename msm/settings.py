@@ -300,7 +300,7 @@ class Finetune(Settings):
     """Candidates of a question: the passages of its shard (`none`), or of the whole batch with a gradient to those of
     its own shard (`no_grad`, DPR) or to all (`grad`). The result does not depend on the number of processes."""
     micro_queries: Count
-    """Questions encoded at once, to save memory; 0 for all of a softmax. Changes no loss and no gradient, but which
+    """Questions encoded at once, to save memory; 0 for those of a shard. Changes no loss and no gradient, but which
     units dropout hides."""
     hard_negatives: Count
     """Hard negatives of each question, drawn anew every time among those of its example; 0 for none."""

@@ -217,7 +217,7 @@ FAMILIES: dict[str, Family] = {
         {"benchmark": "benchmarks", "model": "models", "seed": "seeds"},
         "${item.benchmark.name}-${item.model.name}-${item.seed}",
         SOURCES | {"run": "retrieve/${item.benchmark.name}-${item.model.name}-${item.seed}"},
-        ("${score}",),
+        ("${score}", "${item.model.score}"),
         SCORED | SEEDED,
     ),
     "retrieve_refined": Family(
@@ -233,7 +233,7 @@ FAMILIES: dict[str, Family] = {
         {"benchmark": "benchmarks", "model": "rounds", "seed": "seeds"},
         "${item.benchmark.name}-${item.model.name}-${item.seed}",
         SOURCES | {"run": "retrieve/${item.benchmark.name}-${item.model.name}-${item.seed}"},
-        ("${score}",),
+        ("${score}", "${item.model.score}"),
         SCORED | SEEDED,
     ),
     "lexical": Family(

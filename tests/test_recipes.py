@@ -58,7 +58,10 @@ def test_a_wrong_recipe_is_refused(change: object, message: str) -> None:
 
 def test_tasks_follow_those_that_they_read() -> None:
     recipe = yaml.safe_load((ROOT / "recipes" / "rounds.yaml").read_text())
-    recipe["models"] = [{"name": "again", "start": "finetune/constructed-msm", "finetune": {}}, *recipe["models"]]
+    recipe["models"] = [
+        {"name": "again", "start": "finetune/constructed-msm", "finetune": {}, "score": {}},
+        *recipe["models"],
+    ]
     done: set[str] = set()
     for task in recipes.tasks(recipe, "rounds.yaml"):
         assert all(read in done or any(out.startswith(f"{read}/") for out in done) for read in task.reads.values())

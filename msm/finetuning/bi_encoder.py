@@ -71,7 +71,7 @@ class BatchLoss:
         self.alone = settings.gather == "none"
         """Whether each softmax stays on one process."""
         self.softmax = settings.shard_queries if self.alone else settings.batch_queries
-        self.micro = settings.micro_queries or self.softmax
+        self.micro = settings.micro_queries or settings.shard_queries
         _divides("shard_queries", settings.shard_queries, settings.batch_queries)
         _divides("micro_queries", self.micro, self.softmax)
         shared = settings.batch_queries // (self.softmax if self.alone else self.micro)

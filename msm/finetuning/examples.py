@@ -46,15 +46,30 @@ def read_examples(sources: Path, names: Sequence[str], language: str, unit: str 
 
 
 def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[list[Example]]:
-    """The same, each file by itself."""
-    found = []
+    """The same by data set; names that differ only in their `LANG=` are one, in several languages."""
+    found: dict[str, list[Example]] = {}
     for name in names:
         named = NAMED.fullmatch(name)
         spoken, file = named.groups() if named else (language, name)
-        found.append(list(_read(find(sources, file), spoken, unit)))
-        if not found[-1]:
+        examples = list(_read(find(sources, file), spoken, unit))
+        if not examples:
             raise BadInput(f"{sources / file}: no training example")
-    return found
+        found.setdefault(file, []).extend(examples)
+    return [_with_others(examples) for examples in found.values()]
+
+
+def _with_others(examples: list[Example]) -> list[Example]:
+    """Examples of one question, in several languages or on several lines, know each other's positives."""
+    right: dict[str, dict[str, None]] = {}
+    for example in examples:
+        right.setdefault(example.query.query_id, {})[example.positive.passage_id] = None
+    return [_joined(example, right[example.query.query_id]) for example in examples]
+
+
+def _joined(example: Example, right: Iterable[str]) -> Example:
+    others = dict.fromkeys((*example.others, *right))
+    others.pop(example.positive.passage_id, None)
+    return example._replace(others=tuple(others))
 
 
 def find(sources: Path, name: str) -> Path:

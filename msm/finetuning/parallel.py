@@ -33,27 +33,18 @@ class Item(NamedTuple):
         return sorted(self.queries.keys() & self.answers.keys())
 
     def example(self, asked: str, answered: str) -> Example:
-        """The question in one language with the passages of another; the answers in all languages are right."""
-        found = self.answers[answered]
-        right = {one.positive.passage_id for one in self.answers.values()} - {found.positive.passage_id}
-        return found._replace(query=self.queries[asked], others=(*found.others, *sorted(right)))
+        """The question in one language with the passages of another; those of every language are known to be right."""
+        return self.answers[answered]._replace(query=self.queries[asked])
 
 
 def read_items(sources: Path, settings: Finetune) -> list[list[Item]]:
-    """Items of every data set.
-
-    Names in `examples` that differ only in their `LANG=` are one data set, so that a folder with `LANG.json` files
-    is named once for each language. Every file of `translations` adds questions in other languages.
+    """Items of every data set; every file of `translations` adds questions in other languages.
 
     Raises:
         BadInput: a file is missing or malformed, or a translation of none of the questions.
     """
-    names = listed(settings.examples)
-    found = read_data_sets(sources, names, settings.language, settings.passage_unit)
-    sets: dict[str, list[Example]] = {}
-    for name, examples in zip(names, found, strict=True):
-        sets.setdefault(name.partition("=")[2] or name, []).extend(examples)
-    items = [join_items(examples) for examples in sets.values()]
+    found = read_data_sets(sources, listed(settings.examples), settings.language, settings.passage_unit)
+    items = [join_items(examples) for examples in found]
     for name in listed(settings.translations):
         path = find(sources, name)
         translations = _read_translations(path)

@@ -96,11 +96,13 @@ def test_rows_are_different_items_and_the_same_after_a_jump() -> None:
     assert LanguageBatches([items(12)], settings(sampler="hybrid", seed=6)).batch(3) != every[3]
 
 
-def test_answers_in_other_languages_are_right() -> None:
-    example = items(1)[0].example("ar", "de")
-    assert example.query.language == "ar"
-    assert example.positive.passage_id == "q0-de"
-    assert set(example.others) == {"q0-ar", "q0-en"}
+def test_answers_in_other_languages_are_right(sources: Path) -> None:
+    names = ", ".join(f"{language}=questions/dev" for language in ("qaa", "qab", "qac"))
+    ((item, *_),) = read_items(sources, settings(examples=names))
+    example = item.example("qaa", "qab")
+    assert example.query == item.queries["qaa"]
+    assert example.positive == item.answers["qab"].positive
+    assert set(example.others) == {item.answers[language].positive.passage_id for language in ("qaa", "qac")}
 
 
 def test_too_few_passages_are_refused() -> None:
