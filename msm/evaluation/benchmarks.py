@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from msm.errors import BadInput
 from msm.evaluation import hybrid, lareqa, miracl, mr_tydi, user_files
+from msm.evaluation.bitext import BITEXTS
 from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.measures import Measure, parse_measure
 
@@ -78,6 +79,8 @@ def find_benchmark(name: str) -> Benchmark:
     kind, colon, own = name.partition(":")
     if colon:
         return _own(kind, own)
+    if name in BITEXTS:
+        raise BadInput(f"{name} is mined, not searched: it has no passages to retrieve")
     if name in BENCHMARKS or name in FORMATS:
         return (BENCHMARKS | FORMATS)[name]
     base, *languages = name.split("-")

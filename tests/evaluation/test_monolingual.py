@@ -151,9 +151,7 @@ def test_languages_that_share_ids_stay_apart(tmp_path: Path) -> None:
         find_benchmark("mr_tydi:two").read(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name", ["xor_retrieve", "mewsli_x", "xsim++", "Mr.TyDi", "beir:mr_tydi", "mr_tydi:miracl", ""]
-)
+@pytest.mark.parametrize("name", ["xor_retrieve", "mewsli_x", "x-sim", "Mr.TyDi", "beir:mr_tydi", "mr_tydi:miracl", ""])
 def test_official_names_are_not_for_pools_of_ones_own(name: str) -> None:
     if name not in BENCHMARKS:
         with pytest.raises(BadInput, match="is no name for a pool of one's own"):

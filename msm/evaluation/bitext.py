@@ -1,0 +1,231 @@
+"""Bitext mining: Tatoeba accuracy, xSIM, xSIM++ on aligned sentences.
+
+Files, each one sentence a line, may be `.gz`:
+a folder of one's own has `LANG.txt` for every language, all with the same number of lines;
+Tatoeba has `tatoeba.XXX-eng.XXX` and `tatoeba.XXX-eng.eng` for every language (LASER's files, v1);
+FLORES-200 has `LANG.devtest` (1,012 lines) or `LANG.dev` (997).
+For xSIM++, `LANG.hard.txt` beside the text of a language holds altered copies of its sentences: more wrong targets.
+
+`accuracy` is the share of sources whose nearest target by cosine is the aligned one; `xsim` and `xsim++` are the
+shares whose choice by margin is wrong, so less is better.
+
+Sources: XTREME, arXiv:2003.11080; LASER tasks/xsim; arXiv:2306.12907.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from msm.artifacts import open_text
+from msm.errors import BadInput, bad_line
+from msm.evaluation.margins import by_cosine, by_margin, right
+from msm.retrieval.runs import Floats
+
+MEASURES = ("accuracy", "xsim", "xsim++")
+LINES = {"devtest": 1012, "dev": 997}
+"""Of FLORES-200."""
+TATOEBA_LANGUAGES = 112
+_NAME = re.compile(r"(?P<language>.+?)\.(?P<kind>txt|devtest|dev)(\.gz)?")
+
+Encode = Callable[[Sequence[str]], Floats]
+"""Texts to vectors, [texts, H]."""
+
+
+class Bitext(NamedTuple):
+    """Sentences and their translations."""
+
+    source_language: str
+    target_language: str
+    sources: list[str]
+    targets: list[str]
+    """Aligned with the sources."""
+    distractors: list[str]
+    """More targets, all wrong; none but for xSIM++."""
+
+
+def read_folder(folder: Path, pairs: str) -> Iterator[Bitext]:
+    """The wanted pairs of aligned files.
+
+    Args:
+        folder: of `LANG.txt`, or of `LANG.devtest` or `LANG.dev` as FLORES-200 has them.
+        pairs: `all-en` for every language to English, `de-fr`, several with commas, or `all` for every ordered pair.
+
+    Raises:
+        BadInput: no such language, empty lines, or files that are not aligned.
+    """
+    files = _language_files(folder)
+    texts: dict[str, list[str]] = {}
+    for source, target in _wanted(pairs, sorted(files), folder):
+        for language in (source, target):
+            if language not in texts:
+                texts[language] = _read(files[language])
+        if len(texts[source]) != len(texts[target]):
+            raise BadInput(
+                f"{folder}: not aligned: {files[source].name} has {len(texts[source])} lines, "
+                f"{files[target].name} {len(texts[target])}"
+            )
+        hard = [path for path in sorted(folder.glob(f"{target}.hard.txt*"))]
+        yield Bitext(source, target, texts[source], texts[target], _read(hard[0]) if hard else [])
+
+
+def read_flores(folder: Path, pairs: str) -> Iterator[Bitext]:
+    """FLORES-200 devtest, as xSIM is reported.
+
+    Raises:
+        BadInput: a file that is not `LANG.devtest`, or as `read_folder`.
+    """
+    for path in _language_files(folder).values():
+        if ".devtest" not in path.suffixes:
+            raise BadInput(f"{path}: xsim is that of FLORES-200 devtest (LANG.devtest); take bitext for other files")
+    return read_folder(folder, pairs)
+
+
+def read_tatoeba(folder: Path, pairs: str = "all-eng") -> Iterator[Bitext]:
+    """Languages of Tatoeba with English, from the language to English.
+
+    Args:
+        folder: of the whole of it.
+        pairs: `all-eng`, or some, such as `deu-eng,fra-eng`.
+
+    Raises:
+        BadInput: a language is missing, or a pair is not aligned or has more than 1,000 lines.
+    """
+    files = sorted(path for path in folder.glob("tatoeba.*-eng.*") if ".eng" not in path.name.split("-eng", 1)[1])
+    if len(files) != TATOEBA_LANGUAGES:
+        raise BadInput(f"{folder}: not the whole of Tatoeba: {len(files)} languages instead of {TATOEBA_LANGUAGES}")
+    languages = [path.name.split(".")[1].removesuffix("-eng") for path in files]
+    wanted = _wanted(pairs, [*languages, "eng"], folder)
+    for path in files:
+        language = path.name.split(".")[1].removesuffix("-eng")
+        if (language, "eng") not in wanted:
+            continue
+        english = path.with_name(f"tatoeba.{language}-eng.eng{'.gz' if path.suffix == '.gz' else ''}")
+        sources, targets = _read(path), _read(english)
+        if len(sources) != len(targets) or len(sources) > 1000:
+            raise BadInput(f"{path}: not Tatoeba: {len(sources)} lines, and {len(targets)} in English")
+        yield Bitext(language, "eng", sources, targets, [])
+
+
+class BitextBenchmark(NamedTuple):
+    """How bitext is read and scored."""
+
+    protocol: str
+    read: Callable[[Path, str], Iterator[Bitext]]
+    """From the folder of its files and the wanted pairs."""
+    measures: tuple[str, ...]
+
+
+BITEXTS: dict[str, BitextBenchmark] = {
+    "tatoeba": BitextBenchmark("tatoeba, nearest by cosine", read_tatoeba, ("accuracy",)),
+    "xsim": BitextBenchmark("xsim, ratio margin of 4 neighbours", read_flores, ("xsim",)),
+    "xsim++": BitextBenchmark("xsim++, ratio margin of 4 neighbours", read_flores, ("xsim++",)),
+    "bitext": BitextBenchmark("bitext, ratio margin of 4 neighbours", read_folder, ("accuracy", "xsim")),
+}
+"""Those that are mined rather than searched; `bitext` is for files of one's own."""
+
+
+def measure(bitext: Bitext, encode: Encode, measures: Sequence[str]) -> dict[str, float]:
+    """Measures of one pair.
+
+    Args:
+        bitext: the pair.
+        encode: texts to vectors; they are brought to unit length here.
+        measures: of `MEASURES`.
+
+    Raises:
+        BadInput: an unknown measure, or xsim++ without distractors.
+    """
+    sources, targets = encode(bitext.sources), encode([*bitext.targets, *bitext.distractors])
+    aligned = targets[: len(bitext.targets)]
+    values = {}
+    for name in measures:
+        if name == "accuracy":
+            values[name] = float(right(by_cosine(sources, aligned)).mean())
+        elif name == "xsim":
+            values[name] = 1 - float(right(by_margin(sources, aligned)).mean())
+        elif name == "xsim++" and bitext.distractors:
+            values[name] = 1 - float(right(by_margin(sources, targets)).mean())
+        elif name == "xsim++":
+            raise BadInput(f"xsim++ needs altered copies of the sentences: {bitext.target_language}.hard.txt")
+        else:
+            raise BadInput(f"unknown measure of bitext: {name!r}; known: {', '.join(MEASURES)}")
+    return values
+
+
+def score(bitexts: Iterator[Bitext], encode: Encode, measures: Sequence[str]) -> list[dict[str, Any]]:
+    """Every measure of every pair, and their means over the languages of the sources.
+
+    Returns:
+        Objects with query_language, candidate_language, measure, value and queries.
+    """
+    rows = [
+        {
+            "query_language": bitext.source_language,
+            "candidate_language": bitext.target_language,
+            "measure": name,
+            "value": value,
+            "queries": len(bitext.sources),
+        }
+        for bitext in bitexts
+        for name, value in measure(bitext, encode, measures).items()
+    ]
+    for name in measures:
+        same = [row for row in rows if row["measure"] == name]
+        by_language = {row["query_language"]: [] for row in same}
+        for row in same:
+            by_language[row["query_language"]].append(row["value"])
+        mean = fmean(fmean(values) for values in by_language.values())
+        queries = sum(row["queries"] for row in same)
+        rows.append(
+            {
+                "query_language": "mean",
+                "candidate_language": "other",
+                "measure": name,
+                "value": mean,
+                "queries": queries,
+            }
+        )
+    return rows
+
+
+def _language_files(folder: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir() if folder.is_dir() else ()):
+        match = _NAME.fullmatch(path.name)
+        if match and not match["language"].endswith(".hard"):
+            language = match["language"]
+            if language in files:
+                raise BadInput(f"{path}: {language} stands in {files[language].name} too")
+            files[language] = path
+    if not files:
+        raise BadInput(f"{folder}: no LANG.txt, LANG.devtest or LANG.dev here")
+    return files
+
+
+def _wanted(pairs: str, languages: list[str], folder: Path) -> list[tuple[str, str]]:
+    wanted: dict[tuple[str, str], None] = {}
+    for text in pairs.split(","):
+        source, dash, target = text.strip().partition("-")
+        sides = ("all", "all") if not dash and source == "all" else (source, target)
+        for language in sides:
+            if language != "all" and language not in languages:
+                raise BadInput(f"{folder}: no {language!r} for --pairs {pairs}; there are {', '.join(languages)}")
+        sources, targets = (languages if side == "all" else [side] for side in sides)
+        wanted |= {(a, b): None for a in sources for b in targets if a != b}
+    if not wanted:
+        raise BadInput(f"--pairs {pairs}: no pair of two languages")
+    return list(wanted)
+
+
+def _read(path: Path) -> list[str]:
+    with open_text(path) as file:
+        lines = [line.rstrip("\r\n") for line in file]
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise bad_line(path, number, "an empty line")
+    expected = next((count for kind, count in LINES.items() if f".{kind}" in path.suffixes), len(lines))
+    if not lines or len(lines) != expected:
+        raise BadInput(f"{path}: expected {expected or 'some'} lines, got {len(lines)}")
+    return lines
