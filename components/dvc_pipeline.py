@@ -16,7 +16,13 @@ HEADER = "# Rendered from msm/stages.py by `python -m components.render`; never 
 def render() -> str:
     """The text of `dvc.yaml`."""
     stages = {name: _group(name, family) for name, family in FAMILIES.items()}
-    return HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False, width=200)
+    report = f"{ROOT}/report/{FAMILIES['report'].row}/{STAGES['report'].payload}"
+    whole = {
+        "stages": stages,
+        "metrics": [f"{report}/metrics.json"],
+        "plots": [{f"{report}/scores.csv": {"x": "value", "y": "cell", "template": "bar_horizontal"}}],
+    }
+    return HEADER + yaml.safe_dump(whole, sort_keys=False, width=200)
 
 
 def _group(name: str, family: Family) -> dict[str, Any]:

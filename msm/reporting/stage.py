@@ -1,4 +1,4 @@
-"""Stage `report`: the score folders of a recipe to `report.md`, `table.txt` and a heat map a benchmark."""
+"""Stage `report`: the score folders of a recipe to `report.md`, `table.txt`, plain files, a heat map a benchmark."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ from msm.errors import BadInput
 from msm.execution import Execution
 from msm.reporting import lineage, markdown
 from msm.reporting.heatmap import heatmap
+from msm.reporting.plain import write_plain
 from msm.reporting.results import read
 from msm.reporting.sections import Section, sections
 from msm.reporting.terminal import section_text
@@ -43,6 +44,7 @@ def run(settings: Report, *, scores: Path, out: Path, execution: Execution) -> d
     for section in found:
         first = next(iter(section.tables.values()))
         (out / PICTURE.format(section.benchmark.name)).write_text(heatmap(first), encoding="utf-8")
+    write_plain((scores / Path(name).name for name in names), out)
     return {"score_folders": len(names), "left_out": len(problems)}
 
 

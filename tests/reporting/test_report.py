@@ -34,7 +34,7 @@ def run_command(root: Path, *words: str) -> None:
 
 def test_stage_writes_report_table_and_picture(root: Path) -> None:
     manifest = run_report(root)
-    assert set(manifest["outputs"]) == {"report.md", "table.txt", "heatmap-lareqa.svg"}
+    assert set(manifest["outputs"]) == {"report.md", "table.txt", "heatmap-lareqa.svg", "metrics.json", "scores.csv"}
     assert manifest["facts"] == {"score_folders": 7, "left_out": 0}
 
 
@@ -89,7 +89,10 @@ def test_export_holds_manifests_scores_and_report_only(root: Path) -> None:
     size = export(root, target)
     names = {path.name for path in target.rglob("*") if path.is_file()}
     scores = {"scores.jsonl", "chance.jsonl", "per_query.parquet"}
-    assert names == {"manifest.json", "report.md", "table.txt", "heatmap-lareqa.svg"} | scores
+    assert (
+        names
+        == {"manifest.json", "report.md", "table.txt", "heatmap-lareqa.svg", "metrics.json", "scores.csv"} | scores
+    )
     assert size == sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
 
 

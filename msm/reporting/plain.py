@@ -1,0 +1,41 @@
+"""The scores as plain files, for `dvc metrics` and `dvc plots`: `metrics.json` and `scores.csv`."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from msm.artifacts import new_file, write_json
+from msm.reporting.published import MEAN
+from msm.reporting.results import SCORES, score_lines
+
+METRICS, VALUES = "metrics.json", "scores.csv"
+FIELDS = ("benchmark", "model", "seed", "measure", "query_language", "value")
+
+
+def write_plain(folders: Iterable[Path], out: Path) -> None:
+    """Write both files.
+
+    Args:
+        folders: score folders.
+        out: `metrics.json` gets the means (benchmark, row, measure), `scores.csv` the values of every language in the
+            pool of all languages.
+    """
+    means: dict[str, dict[str, dict[str, float]]] = {}
+    with new_file(out / VALUES) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["cell", *FIELDS])
+        for folder in sorted(folders):
+            for line in score_lines(folder / "scores" / SCORES):
+                if line["query_language"] == MEAN:
+                    row = means.setdefault(line["benchmark"], {}).setdefault(folder.name, {})
+                    row[_measure(line)] = line["value"]
+                elif line["candidate_language"] is None:
+                    cell = f"{folder.name} {line['measure']} {line['query_language']}"
+                    writer.writerow([cell, *(line[name] for name in FIELDS)])
+    write_json(out / METRICS, means)
+
+
+def _measure(line: dict[str, Any]) -> str:
+    """`map@20`, `map@20 same`, `map@20 other`."""
+    return " ".join([line["measure"], *([line["candidate_language"]] if line["candidate_language"] else [])])

@@ -1,0 +1,49 @@
+"""Plain files of the scores: what `dvc metrics` and `dvc plots` make of them."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msm import artifacts
+from msm.reporting.plain import write_plain
+from tests.reporting.made import LANGUAGES, write_recipe
+
+
+def test_plain_files_hold_the_scores(tmp_path: Path) -> None:
+    root = write_recipe(tmp_path / "demo")
+    write_plain((root / "score").iterdir(), tmp_path)
+    means = json.loads((tmp_path / "metrics.json").read_text())["lareqa"]
+    with (tmp_path / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    lines = [line for _, line in artifacts.read_json_lines(root / "score" / "lareqa-msm-1" / "scores" / "scores.jsonl")]
+    own = [line for line in lines if line["candidate_language"] is None]
+    found = {row["query_language"]: row for row in rows if row["cell"].startswith("lareqa-msm-1 map@20 ")}
+    assert found.keys() == set(LANGUAGES)
+    for line in own:
+        if line["query_language"] == "mean":
+            assert means["lareqa-msm-1"][line["measure"]] == line["value"]
+        else:
+            assert float(found[line["query_language"]]["value"]) == line["value"]
+    same = next(line for line in lines if (line["query_language"], line["candidate_language"]) == ("mean", "same"))
+    assert means["lareqa-msm-1"]["map@20 same"] == same["value"]
+
+
+@pytest.mark.parametrize("recipe", ["demo"])
+def test_dvc_shows_them(recipe: str, tmp_path: Path) -> None:
+    """`dvc.yaml` names both files with the recipe's name filled in."""
+    root = Path(__file__).parents[2]
+    out = tmp_path / "artifacts" / recipe / "report" / "all" / "report"
+    out.mkdir(parents=True)
+    write_plain((write_recipe(tmp_path / recipe) / "score").iterdir(), out)
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).write_text((root / name).read_text())
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
+    for words, expected in ((["metrics", "show", "--json"], "map@20"), (["plots", "show", "--json"], "lareqa-msm-1")):
+        shown = subprocess.run(
+            [sys.executable, "-m", "dvc", *words], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert expected in shown.stdout, shown.stderr
