@@ -6,6 +6,7 @@ import json
 import sys
 
 RACES = {
+    "corpus": "msm.bench.corpus",
     "pretrain": "msm.bench.pretrain",
     "retrieve": "msm.bench.retrieve",
     "finetune": "msm.bench.finetune",

@@ -205,7 +205,9 @@ def manifest(state: State, _: int) -> dict[str, Any]:
         "input_bytes": sum(fact.get("input_bytes", 0) for fact in state.facts("read")),
     }
     # How long it took is no part of what came out.
-    written = [{name: value for name, value in fact.items() if name != "seconds"} for fact in written]
+    written = [
+        {name: value for name, value in fact.items() if name not in ("seconds", "cpu_seconds")} for fact in written
+    ]
     if state.tokenizer:
         layout = read_layout(Path(state.tokenizer), read_tokenizer(Path(state.tokenizer)))
         units = {name: getattr(corpus, name) for name in ("unit_tokens", "document_units", "min_units")}
