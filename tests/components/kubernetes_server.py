@@ -21,6 +21,8 @@ class KubernetesServer:
         self.forbidden: set[str] = set()
         """Methods that are refused for TrainJobs."""
         self.on_look: Callable[[], None] | None = None
+        self.on_create: Callable[[list[str]], object] | None = None
+        """Gets the words of a new job; may do its work."""
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.host = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
@@ -54,6 +56,8 @@ class KubernetesServer:
             job["metadata"] |= {"namespace": parts[-2], "creationTimestamp": STARTED, "uid": str(len(self.created))}
             self.jobs[name] = job
             self.created.append(job)
+            if self.on_create is not None:
+                self.on_create(job["spec"]["trainer"]["args"])
             return 201, job
         name = parts[-1]
         if name not in self.jobs:

@@ -15,6 +15,8 @@ from kubernetes.client import Configuration
 from components import trainjob
 from components.clusters import A100, TrainJobPlace
 from components.trainjob import TrainJobFailed, job_name
+from msm import artifacts, recipes
+from msm.__main__ import main
 from msm.errors import Preempted
 from tests.components.kubernetes_server import STARTED, KubernetesServer
 from tests.components.schemas import Schemas
@@ -128,3 +130,32 @@ def test_cancelling_deletes_the_job(start: Start) -> None:
     assert end.value.exit_code == 75
     assert server.deleted == [job_name(WORDS)]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_stage_runs_on_the_shared_volume(
+    start: Start, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From artifacts to an artifact: inputs are copied to the volume, the job works there, the result comes back."""
+    server, _ = start("complete")
+    server.on_create = lambda words: main(words[words.index("msm") + 1 :])
+    write_kubeconfig(tmp_path, server.host)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
+    task = next(task for task in tasks if task.stage == "encoder")
+    folders = {"tokenizer": tiny / "tokenizer" / "ordered"}
+    for name in ("first", "second"):
+        out = tmp_path / name
+        trainjob.train(
+            PLACE.as_json(), "encoder", task.settings, folders, "encoder/ordered-1", out, tmp_path / "volume"
+        )
+        expected = artifacts.read_manifest(tiny / "encoder" / "ordered-1")["outputs"]
+        assert artifacts.read_manifest(out)["outputs"] == artifacts.checksums(out / "model") == expected
+    assert len(server.created) == 1, "what is finished on the volume is not done again"
+
+
+def write_kubeconfig(home: Path, host: str) -> None:
+    (home / ".kube").mkdir()
+    context = {"name": "test", "context": {"cluster": "test", "user": "test"}}
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "test", "contexts": [context]}
+    config |= {"clusters": [{"name": "test", "cluster": {"server": host}}], "users": [{"name": "test", "user": {}}]}
+    (home / ".kube" / "config").write_text(yaml.safe_dump(config))
