@@ -72,6 +72,22 @@ def test_three_launchers_agree(project: Path, tmp_path: Path) -> None:
         assert int(resources.get("accelerator", {}).get("resourceCount", 0)) == asked.gpu
 
 
+def test_a_changed_value_reaches_its_stage_only(project: Path) -> None:
+    """`dvc exp run -S pretrain.mu=0.3`: no other command changes, so DVC reruns these and what reads them."""
+
+    def commands() -> dict[str, str]:
+        return {stage.name: stage.cmd for stage in Repo(str(project)).index.stages}
+
+    before = commands()
+    text = TINY.read_text()
+    assert "  mu: 0.5\n" in text
+    (project / "params.yaml").write_text(text.replace("  mu: 0.5\n", "  mu: 0.3\n"))
+    after = commands()
+    changed = {name for name, words in after.items() if words != before[name]}
+    assert changed == {name for name in before if name.startswith("pretrain@")}
+    assert changed
+
+
 @pytest.mark.slow
 def test_kubeflow_and_dvc_give_the_same_scores(project: Path) -> None:
     """The benchmark pipeline in `kfp.local` and `dvc repro`, byte for byte."""
