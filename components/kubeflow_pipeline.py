@@ -172,7 +172,8 @@ def place(task: Any, needs: Request, cluster: Cluster) -> None:
     kubernetes.mount_pvc(task, cluster.volume, WORK)
     kubernetes.use_secret_as_env(task, cluster.secret, S3_KEYS, optional=True)
     kubernetes.add_pod_label(task, "kueue.x-k8s.io/queue-name", cluster.queue)
-    kubernetes.set_security_context(task, run_as_user=cluster.run_as_user, run_as_non_root=True)
+    user = cluster.run_as_user
+    kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
     if needs.shm_gib:
         kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory", size_limit=f"{needs.shm_gib}Gi")
     if needs.gpus:

@@ -126,7 +126,7 @@ def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
         assert int(pod["activeDeadlineSeconds"]) == row.hours * 3600
         assert pod["podMetadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "msm"}
         assert pod["pvcMount"][0]["mountPath"] == "/work"
-        assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": "10001"}
+        assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": "10001", "runAsGroup": "10001"}
         assert pod["secretAsEnv"][0]["secretName"] == "msm-s3"
     retries = {key: task["retryPolicy"]["maxRetryCount"] for key, task in compiled[0]["root"]["dag"]["tasks"].items()}
     assert retries["pretrain"] == STAGES["pretrain"].retries
