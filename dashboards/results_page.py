@@ -3,24 +3,8 @@
 import streamlit as st
 
 from dashboards import loading, tables, views
-from dashboards.folders import folders
 from dashboards.tables import plain
-from msm.reporting import wording
-from msm.reporting.results import Benchmark, Column, Results
 from msm.reporting.tables import Row
-
-
-def choose_column(results: Results) -> tuple[Benchmark, Column]:
-    """Let people pick a benchmark, a measure and which candidates are ranked."""
-    left, middle, right = st.columns([2, 1, 2])
-    benchmarks = {f"{wording.benchmark(one.name)}, {one.split}, {one.setting}": one for one in results.benchmarks}
-    with left:
-        benchmark = benchmarks[views.choose("Benchmark", list(benchmarks), "benchmark")]
-    with middle:
-        measure = views.choose("Measure", list(dict.fromkeys(column[0] for column in benchmark.columns)), "measure")
-    pools = {wording.pool(column[1]): column for column in benchmark.columns if column[0] == measure}
-    with right:
-        return benchmark, pools[views.choose("Candidates", list(pools), "candidates")]
 
 
 def show_published(rows: list[Row], languages: list[str]) -> None:
@@ -36,18 +20,11 @@ def show_published(rows: list[Row], languages: list[str]) -> None:
 def page() -> None:
     """The whole page."""
     st.title("Results")
-    found = tables.recipes(folders())
-    if not found:
-        st.info(views.NO_SCORES)
+    chosen = views.choose_results()
+    if chosen is None:
         return
-    recipe = views.choose("Recipe", list(found), "recipe")
-    root = found[recipe]
-    results = loading.results(root)
-    if not results.benchmarks:
-        st.info("This recipe has no usable scores yet.")
-        views.show_problems(results.problems)
-        return
-    benchmark, column = choose_column(results)
+    recipe, root, results = chosen
+    benchmark, column = views.choose_column(results)
     shown = loading.shown(root, benchmark, column)
     views.show_problems([*results.problems, *shown.problems])
     if shown.table is None:

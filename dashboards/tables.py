@@ -15,6 +15,7 @@ from msm.errors import BadInput
 from msm.reporting import lineage, wording
 from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
+from msm.reporting.contrasts import Contrast
 from msm.reporting.published import MEAN
 from msm.reporting.results import Scored
 from msm.reporting.tables import Row
@@ -110,6 +111,25 @@ def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFra
             "p, corrected": wording.p_value(one.p),
             "languages better": f"{len(one.better)} of {languages}",
             "languages worse": f"{len(one.worse)} of {languages}",
+        }
+        for one in found
+    )
+
+
+def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
+    """A model against a baseline, a row for each language and the mean, as text."""
+    return pd.DataFrame(
+        {
+            "language": one.language,
+            "": SIGNS[one.direction],
+            one.model: wording.times_100(one.means[0]),
+            one.baseline: wording.times_100(one.means[1]),
+            "difference": wording.signed(one.difference),
+            "95 % interval": wording.signed_interval(one.interval),
+            "p, corrected": wording.p_value(one.p),
+            "wins": one.wins,
+            "ties": one.ties,
+            "losses": one.losses,
         }
         for one in found
     )

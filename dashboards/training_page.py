@@ -7,11 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import training_logs, views
+from dashboards.charts import PALETTE
 from dashboards.folders import folders
 from dashboards.training_logs import QUANTITIES, Run
-
-# Okabe and Ito's colours, told apart by every kind of colour vision.
-PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]
 
 
 def show_curves(chosen: list[Run]) -> None:

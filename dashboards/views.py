@@ -1,13 +1,18 @@
 """Parts that several pages show."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
 
 import streamlit as st
 
-from dashboards import tables
+from dashboards import loading, tables
+from dashboards.folders import folders
 from dashboards.tables import plain
+from msm.reporting import wording
 from msm.reporting.comparisons import Difference
-from msm.reporting.results import Problem
+from msm.reporting.rankings import Answer
+from msm.reporting.results import Benchmark, Column, Problem, Results
 from msm.reporting.tables import Row, notes
 
 NO_SCORES = "No scores yet. `make demo` makes the first ones in minutes, without a network."
@@ -29,6 +34,78 @@ def choose(label: str, options: Sequence[str], key: str) -> str:
     choice = st.selectbox(label, options, key=key)
     state[kept] = st.query_params[key] = choice
     return choice
+
+
+def choose_several(label: str, options: Sequence[str], key: str, default: Sequence[str], most: int) -> list[str]:
+    """Let people pick several; the choice stands in the address as `key`, once for each.
+
+    Args:
+        label: shown above.
+        options: what there is.
+        key: name in the address; what it asks for beyond the options is passed over.
+        default: where the address asks for nothing.
+        most: may be picked.
+    """
+    asked = tuple(name for name in dict.fromkeys(st.query_params.get_all(key)) if name in options)
+    # Another address is another widget: it begins with what that address asks for.
+    state, kept = st.session_state, f"kept {key}"
+    if kept not in state or (asked and asked != state[kept]) or not set(state[kept]) <= set(options):
+        state[kept] = state[key] = list((asked or tuple(default))[:most])
+    state.setdefault(key, list(state[kept]))
+    choice = st.multiselect(label, options, key=key, max_selections=most)
+    state[kept] = tuple(choice)
+    st.query_params[key] = choice
+    return choice
+
+
+def choose_results() -> tuple[str, Path, Results] | None:
+    """Let people pick a recipe: its label, folder and results; says what is missing where there are none."""
+    found = tables.recipes(folders())
+    if not found:
+        st.info(NO_SCORES)
+        return None
+    recipe = choose("Recipe", list(found), "recipe")
+    results = loading.results(found[recipe])
+    if results.benchmarks:
+        return recipe, found[recipe], results
+    st.info("This recipe has no usable scores yet.")
+    show_problems(results.problems)
+    return None
+
+
+def choose_benchmark(results: Results) -> Benchmark:
+    """Let people pick a benchmark."""
+    benchmarks = {f"{wording.benchmark(one.name)}, {one.split}, {one.setting}": one for one in results.benchmarks}
+    return benchmarks[choose("Benchmark", list(benchmarks), "benchmark")]
+
+
+def choose_column(results: Results) -> tuple[Benchmark, Column]:
+    """Let people pick a benchmark, a measure and which candidates are ranked."""
+    left, middle, right = st.columns([2, 1, 2])
+    with left:
+        benchmark = choose_benchmark(results)
+    with middle:
+        measure = choose("Measure", list(dict.fromkeys(column[0] for column in benchmark.columns)), "measure")
+    pools = {wording.pool(column[1]): column for column in benchmark.columns if column[0] == measure}
+    with right:
+        return benchmark, pools[choose("Candidates", list(pools), "candidates")]
+
+
+def show_text(text: str, language: str) -> None:
+    """Text from data, in the direction of its own script."""
+    st.html(f'<p dir="auto" style="margin:0"><b>{escape(language)}</b> <bdi>{escape(text)}</bdi></p>')
+
+
+def show_answers(answers: Sequence[Answer]) -> None:
+    """A ranking with its texts, each in the direction of its own script; relevant ones are marked."""
+    cells = "".join(
+        f"<tr><td style='text-align:right'>{one.rank}</td><td>{'&#10003;' if one.is_relevant else ''}</td>"
+        f"<td>{escape(one.passage.language)}</td><td style='text-align:right'>{one.score:.3f}</td>"
+        f"<td dir='auto' style='text-align:start;overflow-wrap:anywhere'>{escape(one.passage.text)}</td></tr>"
+        for one in answers
+    )
+    style = "style='width:100%;border-spacing:.6em .2em;border-collapse:separate;vertical-align:top'"
+    st.html(f"<table {style}>{cells}</table>" if answers else "<p>Nothing was retrieved.</p>")
 
 
 def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Folders for the dashboard, and the app run on them without a browser."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.folders import Folders
+from msm import recipes, runner
+from msm.execution import Execution
 from tests.reporting import made
 
 APP = Path(__file__).parents[2] / "dashboards" / "app.py"
@@ -23,6 +26,24 @@ def folders(tmp_path: Path) -> Folders:
 def recipe(folders: Folders) -> Path:
     """One recipe with scores."""
     return made.write_recipe(folders.artifacts / "demo")
+
+
+@pytest.fixture(scope="session")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe `tiny` with real rankings: BM25 of words and of characters, scored."""
+    root = tmp_path_factory.mktemp("ranked") / "tiny"
+    for task in recipes.tasks(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
+        if task.stage == "world" or "bm25" in task.row:
+            reads = {name: root / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
+            out = root / Path(task.out).relative_to("artifacts/tiny")
+            runner.run_stage(task.stage, task.settings, reads, out, Execution(work=root.parent / "work"))
+    return root
+
+
+@pytest.fixture
+def tiny_recipe(ranked: Path, folders: Folders) -> Path:
+    """A copy of it that a test may break."""
+    return shutil.copytree(ranked, folders.artifacts / "tiny")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.dashboards.conftest import APP
 from tests.reporting import made
 
 Show = Callable[..., AppTest]
-PAGES = ("results", "lineage", "training")
+PAGES = ("results", "compare", "lineage", "training")
 
 
 def texts(app: AppTest) -> str:
@@ -163,7 +163,7 @@ import sys
 from streamlit.testing.v1 import AppTest
 sys.argv = {words!r}
 app = AppTest.from_file({str(APP)!r}, default_timeout=30).run()
-for page in ("lineage", "training"):
+for page in {PAGES[1:]!r}:
     app.switch_page(page + "_page.py").run()
     assert not app.exception
 print(*sorted({{"torch", "transformers", "matplotlib"}} & set(sys.modules)))

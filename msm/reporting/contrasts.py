@@ -1,0 +1,127 @@
+"""Models that people pick, head to head: by language, and question by question.
+
+Shapes: C questions, L languages.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from msm.evaluation.measures import Floats
+from msm.evaluation.statistics import Interval, compare, holm, language_means
+from msm.reporting.comparisons import SIGNIFICANT
+from msm.reporting.published import MEAN
+from msm.reporting.results import Benchmark, Column, Model
+from msm.settings import Report
+
+STEP = 0.02
+"""Width of a cell in which pairs are counted together."""
+
+
+class Contrast(NamedTuple):
+    """A model less a baseline in one language, or in their mean."""
+
+    model: str
+    baseline: str
+    language: str
+    """Or `mean`."""
+    means: tuple[float, float]
+    """Of the model and of the baseline."""
+    difference: float
+    interval: Interval
+    """95 %, over the questions."""
+    p: float
+    """Corrected for all languages and models that are compared together."""
+    wins: int
+    """Questions where the model is better; of `mean`, in all languages."""
+    ties: int
+    losses: int
+
+    @property
+    def direction(self) -> str:
+        """`better` or `worse` where the questions tell the two apart, else `inside` the noise."""
+        if self.p >= SIGNIFICANT or self.interval.low <= 0 <= self.interval.high:
+            return "inside"
+        return "better" if self.difference > 0 else "worse"
+
+
+class Pair(NamedTuple):
+    """A question in one language, and what two models make of it."""
+
+    question: str
+    """The same in every language."""
+    language: str
+    model: float
+    baseline: float
+
+    @property
+    def change(self) -> float:
+        """Model less baseline."""
+        return self.model - self.baseline
+
+
+def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settings: Report) -> list[Contrast]:
+    """Every further model against the first, all p values Holm-corrected together.
+
+    Args:
+        benchmark: with the values of the column loaded.
+        column: measure and pool.
+        names: of models, each once; the first is the baseline.
+        settings: the resamples and their seed.
+    """
+    baseline, *models = (_model(benchmark, name) for name in names)
+    if not models:
+        return []
+    values = baseline.values(column)
+    languages = [*benchmark.first.values[column].languages, MEAN]
+    # The least p that so many resamples can give must stay below .05 when it is corrected.
+    resamples = max(settings.bootstrap, 40 * len(models) * len(languages))
+    made = [compare(model.values(column), values, resamples=resamples, seed=settings.seed) for model in models]
+    corrected = np.split(holm(np.concatenate([one.p_values for one in made])), len(made))
+    before = language_means(values)
+    return [
+        Contrast(
+            model.name,
+            baseline.name,
+            language,
+            (float(before[place] + one.differences[place]), float(before[place])),
+            float(one.differences[place]),
+            one.intervals[place],
+            float(p_values[place]),
+            int(one.wins[place]),
+            int(one.ties[place]),
+            int(one.losses[place]),
+        )
+        for model, one, p_values in zip(models, made, corrected, strict=True)
+        for place, language in enumerate(languages)
+    ]
+
+
+def pairs(benchmark: Benchmark, column: Column, name: str, baseline: str) -> list[Pair]:
+    """Every question in every language where it exists, greatest change first, up or down.
+
+    Args:
+        benchmark: with the values of the column loaded.
+        column: measure and pool.
+        name: of the model.
+        baseline: of the model that it is compared with.
+    """
+    shape = benchmark.first.values[column]
+    values: tuple[Floats, Floats] = (_model(benchmark, name).values(column), _model(benchmark, baseline).values(column))
+    found = [
+        Pair(shape.questions[row], shape.languages[place], float(values[0][row, place]), float(values[1][row, place]))
+        for row, place in np.argwhere(np.isfinite(shape.values))
+    ]
+    return sorted(found, key=lambda pair: -abs(pair.change))
+
+
+def grid(found: Sequence[Pair]) -> list[tuple[float, float, int]]:
+    """Value of the baseline, value of the model, and how many pairs lie within half a `STEP` of both."""
+    cells = Counter((round(pair.baseline / STEP), round(pair.model / STEP)) for pair in found)
+    return [(column * STEP, row * STEP, count) for (column, row), count in sorted(cells.items())]
+
+
+def _model(benchmark: Benchmark, name: str) -> Model:
+    return next(model for model in benchmark.models if model.name == name)

@@ -1,0 +1,123 @@
+"""The rankings behind a score: run and texts, found through its manifest, only below the recipe's folder."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from msm import artifacts
+from msm.errors import BadInput
+from msm.evaluation.benchmarks import find_benchmark
+from msm.evaluation.collection import Collection
+from msm.evaluation.per_query import PoolKind
+from msm.records import Passage
+from msm.reporting import lineage
+from msm.reporting.results import Scored
+from msm.retrieval.runs import Run, read_run
+
+RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
+"""File of a kind of pool, by the language of the candidates; the pools of the other languages are several."""
+
+
+class Texts(NamedTuple):
+    """A benchmark's questions and candidates, to be looked up."""
+
+    collection: Collection
+    queries: dict[tuple[str, str], int]
+    """(question, language) to the place of the query."""
+    passages: dict[str, Passage]
+    """By id."""
+    relevant: set[tuple[str, str]]
+    """(query id, passage id)."""
+
+
+class Answer(NamedTuple):
+    """A place of a ranking."""
+
+    rank: int
+    """From 1."""
+    score: float
+    passage: Passage
+    is_relevant: bool
+
+
+def texts(root: Path, scored: Scored) -> Texts:
+    """The questions and candidates that were scored.
+
+    Args:
+        root: the recipe's folder.
+        scored: names them in its manifest.
+
+    Raises:
+        BadInput: they are not here, or not what the benchmark reads.
+    """
+    settings = scored.manifest["settings"]
+    folder = _payload(root, scored, "sources")
+    questions = (folder / str(settings.get("questions", ""))).resolve()
+    if not questions.is_relative_to(folder.resolve()):
+        raise BadInput(f"{scored.path}: its questions lie outside the sources")
+    collection = find_benchmark(str(settings.get("benchmark", ""))).read(questions)
+    asked = zip(collection.questions, collection.queries, strict=True)
+    qrels = collection.qrels
+    judged = zip(qrels.queries[qrels.labels >= 1], qrels.passages[qrels.labels >= 1], strict=True)
+    return Texts(
+        collection,
+        {(question, query.language): place for place, (question, query) in enumerate(asked)},
+        {passage.passage_id: passage for passage in collection.passages},
+        {(collection.queries[query].query_id, collection.passages[passage].passage_id) for query, passage in judged},
+    )
+
+
+def run(root: Path, scored: Scored, kind: PoolKind, language: str) -> Run:
+    """The run that a score was made from.
+
+    Args:
+        root: the recipe's folder.
+        scored: names its run in its manifest.
+        kind: of pool.
+        language: of the candidates, if `kind` is `same`.
+
+    Raises:
+        BadInput: it is not here, or malformed; or the kind has several runs.
+    """
+    if kind not in RUNS or not lineage.NAME.fullmatch(language):
+        raise BadInput("Rankings are shown of the pool of all languages and of the question's own only.")
+    return read_run(_payload(root, scored, "run") / RUNS[kind].format(language))
+
+
+def answers(found: Run, known: Texts, query: int, depth: int) -> list[Answer]:
+    """The best answers to a question.
+
+    Args:
+        found: the run.
+        known: texts of its benchmark.
+        query: place in the collection.
+        depth: most answers.
+
+    Raises:
+        BadInput: the run holds a passage that the benchmark has not.
+    """
+    query_id = known.collection.queries[query].query_id
+    place = found.query_ids.index(query_id).as_py()
+    first, end = np.searchsorted(found.queries, (place, place + 1)) if place >= 0 else (0, 0)
+    best = slice(int(first), min(int(end), int(first) + depth))
+    ids = found.passage_ids.take(pa.array(found.passages[best])).to_pylist()
+    if unknown := [passage_id for passage_id in ids if passage_id not in known.passages]:
+        raise BadInput(f"{unknown[0]} is no passage of this benchmark; the run was made for another one")
+    return [
+        Answer(rank, float(score), known.passages[passage_id], (query_id, passage_id) in known.relevant)
+        for rank, (passage_id, score) in enumerate(zip(ids, found.scores[best], strict=True), start=1)
+    ]
+
+
+def _payload(root: Path, scored: Scored, read: Literal["sources", "run"]) -> Path:
+    """Payload of an input; only STAGE/ROW of its path is believed."""
+    name = lineage.step_name(str(scored.manifest["inputs"].get(read, {}).get("path", "")))
+    folder = root / name
+    if lineage.step_name(name) != name or name.count("/") != 1 or not (folder / artifacts.MANIFEST).is_file():
+        raise BadInput(f"The {read} of {scored.name} are not here, so its rankings cannot be shown.")
+    payload = folder / Path(lineage.read_manifest(folder)["payload"]).name
+    if not payload.is_dir():
+        raise BadInput(f"The {read} of {scored.name} are not here, so its rankings cannot be shown.")
+    return payload

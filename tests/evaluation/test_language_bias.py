@@ -1,0 +1,47 @@
+"""Languages of the best answers, counted once more by hand."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from msm.errors import BadInput
+from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.language_bias import bias
+from msm.records import Passage, Query
+from msm.retrieval.runs import Qrels, Run, sorted_run
+
+QUERIES = [Query("q0", "de", ""), Query("q1", "de", ""), Query("q2", "th", "")]
+PASSAGES = [Passage(f"p{number}", language, "") for number, language in enumerate(("ar", "de", "de", "th"))]
+
+
+@pytest.fixture
+def collection() -> Collection:
+    ids = pa.array([query.query_id for query in QUERIES]), pa.array([passage.passage_id for passage in PASSAGES])
+    qrels = Qrels(*ids, np.array([0, 0, 1, 2]), np.array([0, 1, 2, 3]), np.array([1, 1, 0, 1]))
+    return Collection(QUERIES, ["a", "b", "a"], PASSAGES, qrels, [Pool("multilingual", None, None)])
+
+
+def run(*lines: tuple[str, str, float]) -> Run:
+    queries, passages = (sorted({line[place] for line in lines}, reverse=True) for place in (0, 1))
+    places = [(queries.index(query), passages.index(passage)) for query, passage, _ in lines]
+    columns = np.array(places).T
+    return sorted_run(queries, passages, columns[0], columns[1], np.array([line[2] for line in lines]))
+
+
+def test_shares_are_of_the_best_answers(collection: Collection) -> None:
+    found = bias(
+        collection, run(("q0", "p1", 3), ("q0", "p2", 2), ("q0", "p0", 1), ("q1", "p3", 1), ("q1", "p1", 2)), 2
+    )
+    assert (found.asked, found.answered) == (["de", "th"], ["ar", "de", "th"])
+    np.testing.assert_allclose(found.shares, [[0, 3 / 4, 1 / 4], [np.nan] * 3])
+    np.testing.assert_allclose(found.relevant, [[1 / 2, 1 / 2, 0], [0, 0, 1]])
+    np.testing.assert_allclose(found.candidates, [1 / 4, 1 / 2, 1 / 4])
+
+
+def test_own_share_is_the_mean_of_the_diagonal(collection: Collection) -> None:
+    assert bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1), ("q2", "p3", 1)), 5).own == pytest.approx(0.75)
+
+
+def test_run_of_another_benchmark_is_refused(collection: Collection) -> None:
+    with pytest.raises(BadInput, match="x9 is no query or passage"):
+        bias(collection, run(("q0", "x9", 1.0)), 1)

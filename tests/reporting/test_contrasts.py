@@ -1,0 +1,78 @@
+"""Models head to head, beside the same numbers computed by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msm.evaluation.per_query import read_per_query
+from msm.reporting import results
+from msm.reporting.contrasts import STEP, Pair, contrasts, grid, pairs
+from msm.reporting.results import Benchmark
+from tests.reporting import made
+
+COLUMN = ("map@20", "multilingual")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.write_recipe(tmp_path_factory.mktemp("made") / "demo")
+
+
+@pytest.fixture(scope="module")
+def benchmark(root: Path) -> Benchmark:
+    (benchmark,) = results.read(root / "score").benchmarks
+    found, _ = results.load(benchmark, [COLUMN])
+    assert found is not None
+    return found
+
+
+def by_hand(root: Path, model: str) -> dict[tuple[str, str], float]:
+    """Values of the pool of all languages, mean over two seeds."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for seed in (1, 2):
+        rows = read_per_query(root / f"score/lareqa-{model}-{seed}/scores/per_query.parquet").to_pylist()
+        for row in rows:
+            if row["candidate_language"] is None:
+                found.setdefault((row["question_id"], row["query_language"]), []).append(row["value"])
+    return {key: sum(values) / 2 for key, values in found.items()}
+
+
+def test_contrasts_are_paired_by_question(root: Path, benchmark: Benchmark) -> None:
+    found = contrasts(benchmark, COLUMN, ["mlm", "msm", "untrained"], made.SETTINGS)
+    assert [(one.model, one.baseline) for one in found] == [("msm", "mlm")] * 5 + [("untrained", "mlm")] * 5
+    assert [one.language for one in found[:5]] == [*made.LANGUAGES, "mean"]
+    ours, theirs = by_hand(root, "msm"), by_hand(root, "mlm")
+    gaps = {language: [ours[key] - theirs[key] for key in ours if key[1] == language] for language in made.LANGUAGES}
+    for one in found[:4]:
+        gap = gaps[one.language]
+        assert one.difference == pytest.approx(np.mean(gap))
+        assert one.means[0] - one.means[1] == pytest.approx(one.difference)
+        assert one.interval.low < one.difference < one.interval.high
+        assert (one.wins, one.losses) == (sum(x > 1e-12 for x in gap), sum(x < -1e-12 for x in gap))
+        assert one.wins + one.ties + one.losses == made.QUESTIONS
+    assert found[4].difference == pytest.approx(np.mean([np.mean(gap) for gap in gaps.values()]))
+    assert found[4].wins == sum(one.wins for one in found[:4])
+
+
+def test_clear_differences_stay_clear_when_corrected(benchmark: Benchmark) -> None:
+    found = contrasts(benchmark, COLUMN, ["untrained", "bm25-words", "mlm", "msm"], made.SETTINGS)
+    assert all(one.p < 0.05 for one in found if one.model == "msm")
+    assert contrasts(benchmark, COLUMN, ["msm"], made.SETTINGS) == []
+
+
+def test_pairs_come_with_the_greatest_change_first(root: Path, benchmark: Benchmark) -> None:
+    found = pairs(benchmark, COLUMN, "msm", "mlm")
+    ours, theirs = by_hand(root, "msm"), by_hand(root, "mlm")
+    assert {(one.question, one.language): one.model for one in found} == pytest.approx(ours)
+    assert [abs(one.change) for one in found] == pytest.approx(
+        sorted((abs(ours[key] - theirs[key]) for key in ours), reverse=True)
+    )
+
+
+def test_grid_counts_every_pair_once(benchmark: Benchmark) -> None:
+    near = [Pair("a", "de", 0.501, 0.099), Pair("b", "de", 0.499, 0.101), Pair("c", "de", 1.0, 0.0)]
+    assert grid(near) == [(0.0, 1.0, 1), (pytest.approx(0.1), pytest.approx(0.5), 2)]
+    found = pairs(benchmark, COLUMN, "msm", "mlm")
+    assert sum(count for _, _, count in grid(found)) == len(found)
+    assert all(round(x / STEP) * STEP == pytest.approx(x) for x, _, _ in grid(found))
