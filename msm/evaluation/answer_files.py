@@ -60,9 +60,17 @@ def read_nq_answers(path: Path) -> dict[str, list[str]]:
         BadInput: a line that is not a question with answers, or no line.
     """
     names = _Names()
+    return _some({names.name(question): answers for question, answers in read_nq_rows(path)}, path)
+
+
+def read_nq_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Questions and their answers, in order.
+
+    Raises:
+        BadInput: a line that is not a question with answers.
+    """
     is_table = path.name.removesuffix(".gz").endswith((".csv", ".tsv"))
-    rows = _table_rows(path) if is_table else _json_rows(path)
-    return _some({names.name(question): answers for question, answers in rows}, path)
+    return _table_rows(path) if is_table else _json_rows(path)
 
 
 def read_nq_predictions(path: Path) -> tuple[list[Prediction], dict[str, list[str]]]:

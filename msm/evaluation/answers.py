@@ -8,12 +8,12 @@ punctuation nor case decides.
 Sources: XORQA evals/eval_xor_retrieve.py; DPR dpr/data/qa_validation.py and tokenizers.py (`has_answer`, `string`).
 """
 
+import importlib
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import regex
-from nltk.tokenize import word_tokenize
 
 from msm.errors import BadInput
 
@@ -33,6 +33,8 @@ def find_tokenizer(name: TokenizerName) -> Tokenizer:
     Raises:
         BadInput: the sentence splitter's model is not on this machine.
     """
+    # Loaded when asked for: it takes a second, and few benchmarks need it.
+    word_tokenize = importlib.import_module("nltk.tokenize").word_tokenize
     if name == "treebank":
         return lambda text: word_tokenize(text, preserve_line=True)
     try:

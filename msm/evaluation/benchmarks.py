@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msm.errors import BadInput
-from msm.evaluation import hybrid, lareqa, miracl, mr_tydi, user_files
+from msm.evaluation import hybrid, lareqa, mewsli_x, miracl, mr_tydi, user_files, wikipedia_passages
+from msm.evaluation.answer_values import DEPTH, AnswerRule
 from msm.evaluation.bitext import BITEXTS
 from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.measures import Measure, parse_measure
@@ -33,6 +34,10 @@ class Benchmark(NamedTuple):
     """Whether every language has a pool of its own, so that one may be left out."""
     language_measures: tuple[str, ...] | None = None
     """The official ones on the candidates of one language, where they differ."""
+    answers: AnswerRule | None = None
+    """How passages are matched with answers, where they are not judged; the measures follow from it."""
+    least_depth: int = 1
+    """Passages that the measures look at, where they do not say so themselves."""
 
     def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
         """The official measures, of a pool."""
@@ -45,10 +50,31 @@ _HYBRID = Benchmark(
     "hybrid-batch", hybrid.read, hybrid.MEASURES, hybrid.read, language_measures=hybrid.LANGUAGE_MEASURES
 )
 
+_XOR = Benchmark(
+    "xor_retrieve, tokenizer nltk",
+    wikipedia_passages.read_official_xor,
+    (),
+    wikipedia_passages.read_xor,
+    answers="xor-nltk",
+    least_depth=DEPTH,
+)
+_NQ = Benchmark(
+    "dpr string match",
+    wikipedia_passages.read_official_nq,
+    (),
+    wikipedia_passages.read_nq,
+    answers="dpr",
+    least_depth=DEPTH,
+)
+
 BENCHMARKS: dict[str, Benchmark] = {
     "lareqa": Benchmark("lareqa", lareqa.read_official, lareqa.MEASURES, lareqa.read),
     "mr_tydi": Benchmark("mr_tydi", mr_tydi.read_official, mr_tydi.MEASURES, mr_tydi.read, by_language=True),
     "miracl": Benchmark("miracl", miracl.read_official, miracl.MEASURES, miracl.read, by_language=True),
+    "mewsli_x": Benchmark("mewsli_x", mewsli_x.read_official, mewsli_x.MEASURES, mewsli_x.read),
+    "xor_retrieve": _XOR,
+    "xor_retrieve_treebank": _XOR._replace(protocol="xor_retrieve, tokenizer treebank", answers="xor-treebank"),
+    "nq": _NQ,
     "xquad_r": _HYBRID._replace(read=hybrid.read_xquad_r),
     "xquad_r_dedup": _HYBRID._replace(read=hybrid.read_xquad_r_dedup, protocol="hybrid-batch, equal questions merged"),
     "mlqa_r": _HYBRID._replace(read=hybrid.read_mlqa_r),
@@ -107,5 +133,5 @@ def _own(kind: str, own: str) -> Benchmark:
 
 def _refuse_official(name: str) -> None:
     plain = re.sub(r"[-_ .]", "", name.lower())
-    if not plain or plain in {re.sub(r"[-_]", "", official) for official in OFFICIAL_NAMES}:
+    if not plain or plain in {re.sub(r"[-_]", "", official) for official in OFFICIAL_NAMES | BENCHMARKS.keys()}:
         raise BadInput(f"{name!r} is no name for a pool of one's own; official are {', '.join(sorted(OFFICIAL_NAMES))}")

@@ -4,6 +4,8 @@ Shapes: Q queries, P passages, J judgements.
 """
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +36,8 @@ class Collection(NamedTuple):
     qrels: Qrels
     """Over all queries and passages, in their order."""
     pools: list[Pool]
+    answers: Mapping[str, list[str]] = MappingProxyType({})
+    """Of each query id, where passages are not judged but matched with answer strings."""
 
     def pool_queries(self, pool: Pool) -> list[int]:
         """Places of the pool's queries, ascending."""

@@ -23,6 +23,7 @@ from msm.evaluation.answer_files import (
     read_xor_answers,
     read_xor_predictions,
 )
+from msm.evaluation.answer_values import CUTOFFS, LENIENT, XOR_TOKENS
 from msm.evaluation.answers import (
     Tokenizer,
     TokenizerName,
@@ -33,11 +34,6 @@ from msm.evaluation.answers import (
     holds_string,
     spans,
 )
-
-XOR_TOKENS = {"recall@2kt": 2000, "recall@5kt": 5000}
-"""Tokens that are looked at."""
-NQ_CUTOFFS = (1, 5, 20, 100)
-LENIENT = "-lenient"
 
 
 class Hit(NamedTuple):
@@ -133,14 +129,14 @@ def _nq_hits(arguments: Namespace) -> list[Hit]:
     _say_missing(arguments, len(gold.keys() - found.keys()), "count 0")
     language = predictions[0].language
     places = {
-        question: (found[question].language, first_match(found[question].passages[: max(NQ_CUTOFFS)], answers))
+        question: (found[question].language, first_match(found[question].passages[: max(CUTOFFS)], answers))
         if question in found
         else (language, None)
         for question, answers in gold.items()
     }
     return [
         Hit(f"success@{cutoff}", language, place is not None and place < cutoff)
-        for cutoff in NQ_CUTOFFS
+        for cutoff in CUTOFFS
         for language, place in places.values()
     ]
 

@@ -1,5 +1,6 @@
 """Stage `score`: the runs of a benchmark to `scores.jsonl`, `chance.jsonl` and `per_query.parquet`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 
 from msm.artifacts import sha256_of, write_json_lines
 from msm.errors import BadInput
+from msm.evaluation.answer_values import AnswerRule, answer_values
 from msm.evaluation.benchmarks import find_benchmark, score_name
 from msm.evaluation.chance import CHANCE, chance
 from msm.evaluation.collection import Collection, Pool
@@ -17,7 +19,7 @@ from msm.evaluation.ranks import Ties
 from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.execution import Execution
 from msm.retrieval.run_folder import read_protocol, run_file
-from msm.retrieval.runs import Integers, read_run
+from msm.retrieval.runs import Integers, Run, read_run
 from msm.settings import Score
 
 
@@ -39,15 +41,21 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     """
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(sources / settings.questions)
-    rows = pa.concat_tables(
-        _pool_rows(collection, pool, run_file(run, pool), benchmark.parsed_measures(pool), settings.ties)
-        for pool in collection.pools
-    )
+    tables = []
+    for pool in collection.pools:
+        found = _read_pool(collection, pool, run_file(run, pool))
+        if benchmark.answers:
+            tables += _answer_rows(collection, pool, found, benchmark.answers)
+        else:
+            tables += _judged_rows(collection, pool, found, benchmark.parsed_measures(pool), settings.ties)
+    rows = pa.concat_tables(tables)
     write_per_query(out / "per_query.parquet", rows)
     cells = averages(rows)
     facts = {name: getattr(settings, name) for name in ("split", "setting", "model", "seed")}
     facts["benchmark"] = score_name(settings.benchmark)
-    facts["protocol"] = _protocol(benchmark.protocol, settings.ties, read_protocol(run))
+    facts["protocol"] = _protocol(
+        benchmark.protocol, "list" if benchmark.answers else settings.ties, read_protocol(run)
+    )
     runs = {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools}
     write_json_lines(out / "scores.jsonl", score_rows(cells, facts, runs))
     write_json_lines(out / "chance.jsonl", chance_rows(cells, facts))
@@ -62,32 +70,55 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     }
 
 
-def _pool_rows(collection: Collection, pool: Pool, path: Path, measures: list[Measure], ties: Ties) -> pa.Table:
-    """Per-query values of one pool, in the form of `SCHEMA`."""
-    run, qrels = read_run(path), collection.pool_qrels(pool)
+def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
+    """The run of one pool.
+
+    Raises:
+        BadInput: it has queries or passages that are not of the pool.
+    """
+    run = read_run(path)
     candidates = collection.pool_passages(pool)
     _check_ids(path, run.query_ids, {collection.queries[place].query_id for place in collection.pool_queries(pool)})
     _check_ids(path, run.passage_ids, {collection.passages[place].passage_id for place in candidates})
-    evaluation = evaluate(qrels, run, measures, ties=ties)
-    queries = [collection.queries[place] for place in evaluation.queries]
-    questions = [collection.questions[place] for place in evaluation.queries]
-    tables = [
-        pa.table(
-            {
-                "query_id": [query.query_id for query in queries],
-                "question_id": questions,
-                "query_language": [query.language for query in queries],
-                "candidate_language": pa.repeat(pa.scalar(pool.candidate_language, pa.string()), len(queries)),
-                "measure": pa.repeat(str(result.measure), len(queries)),
-                "value": result.values,
-                "tied": result.tied,
-                "chance": _chance(result, evaluation.relevant, len(candidates)),
-            },
-            schema=SCHEMA,
-        )
-        for result in evaluation.measures
-    ]
-    return pa.concat_tables(tables)
+    return run
+
+
+def _judged_rows(
+    collection: Collection, pool: Pool, run: Run, measures: list[Measure], ties: Ties
+) -> Iterator[pa.Table]:
+    """Per-query values of one pool by its judgements, in the form of `SCHEMA`."""
+    evaluation = evaluate(collection.pool_qrels(pool), run, measures, ties=ties)
+    passages = len(collection.pool_passages(pool))
+    for result in evaluation.measures:
+        chances = _chance(result, evaluation.relevant, passages)
+        values = {"measure": str(result.measure), "value": result.values, "tied": result.tied, "chance": chances}
+        yield _table(collection, pool, evaluation.queries, values)
+
+
+def _answer_rows(collection: Collection, pool: Pool, run: Run, rule: AnswerRule) -> Iterator[pa.Table]:
+    """Per-query values of one pool by the answers that its passages hold, in the form of `SCHEMA`."""
+    count = len(collection.queries)
+    for name, found in answer_values(collection, run, rule).items():
+        values = {
+            "measure": name,
+            "value": found,
+            "tied": np.zeros(count, bool),
+            "chance": pa.nulls(count, pa.float64()),
+        }
+        yield _table(collection, pool, np.arange(count), values)
+
+
+def _table(collection: Collection, pool: Pool, places: Integers, values: dict[str, Any]) -> pa.Table:
+    """Rows of the queries at some places; one text stands for all of a column."""
+    queries = [collection.queries[place] for place in places]
+    columns = {
+        "query_id": [query.query_id for query in queries],
+        "question_id": [collection.questions[place] for place in places],
+        "query_language": [query.language for query in queries],
+        "candidate_language": pa.repeat(pa.scalar(pool.candidate_language, pa.string()), len(queries)),
+    } | values
+    columns["measure"] = pa.repeat(values["measure"], len(queries))
+    return pa.table(columns, schema=SCHEMA)
 
 
 def _check_ids(path: Path, found: pa.Array, known: set[str]) -> None:

@@ -64,7 +64,8 @@ def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int
     """
     name, value = ("depth", depth) if pool.candidate_language is None else ("pool_depth", language_depth)
     measures = benchmark.parsed_measures(pool)
-    needed = max((measure.cutoff or FULL_DEPTH for measure in measures), default=0)
+    needed = max((measure.cutoff or FULL_DEPTH for measure in measures), default=benchmark.least_depth)
     if value < needed:
-        raise BadInput(f"{name} must be at least {needed} for {', '.join(map(str, measures))}, got {value}")
+        asked = ", ".join(map(str, measures)) or benchmark.protocol
+        raise BadInput(f"{name} must be at least {needed} for {asked}, got {value}")
     return value

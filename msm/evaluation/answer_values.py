@@ -1,0 +1,69 @@
+"""Measures of a run by the answers that its passages hold, for benchmarks whose passages are not judged."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from msm.evaluation.answers import find_tokenizer, first_match, first_tokens, holds_leniently, holds_string
+from msm.evaluation.collection import Collection
+from msm.retrieval.runs import Floats, Run
+
+AnswerRule = Literal["xor-nltk", "xor-treebank", "dpr"]
+Judge = Callable[[list[str], Sequence[str]], dict[str, float]]
+"""Texts of the passages, best first, and answers to measures."""
+
+XOR_TOKENS = {"recall@2kt": 2000, "recall@5kt": 5000}
+LENIENT = "-lenient"
+CUTOFFS = (1, 5, 20, 100)
+DEPTH = 100
+"""Passages of 100 words that hold 5,000 tokens for certain, and the greatest cutoff."""
+
+
+def judge_of(rule: AnswerRule) -> Judge:
+    """The rule's function.
+
+    Raises:
+        BadInput: the tokenizer's model is missing.
+    """
+    if rule == "dpr":
+        return _dpr
+    tokenizer = find_tokenizer("nltk" if rule == "xor-nltk" else "treebank")
+
+    def judge(passages: list[str], answers: Sequence[str]) -> dict[str, float]:
+        tokens = first_tokens(passages, tokenizer, max(XOR_TOKENS.values()))
+        official = {name: float(holds_string(tokens[:count], answers)) for name, count in XOR_TOKENS.items()}
+        lenient = {f"{name}{LENIENT}": float(holds_leniently(tokens[:n], answers)) for name, n in XOR_TOKENS.items()}
+        return official | lenient
+
+    return judge
+
+
+def answer_values(collection: Collection, run: Run, rule: AnswerRule) -> dict[str, Floats]:
+    """Every measure of every query of the collection, in order; one without passages counts 0.
+
+    Args:
+        collection: with answers.
+        run: its order is that of the passages, equal scores too.
+        rule: how answers are matched.
+    """
+    judge = judge_of(rule)
+    ranked = dict(_ranked(collection, run))
+    rows = [judge(ranked.get(query.query_id, []), collection.answers[query.query_id]) for query in collection.queries]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _dpr(passages: list[str], answers: Sequence[str]) -> dict[str, float]:
+    place = first_match(passages[: max(CUTOFFS)], answers)
+    return {f"success@{cutoff}": float(place is not None and place < cutoff) for cutoff in CUTOFFS}
+
+
+def _ranked(collection: Collection, run: Run) -> Iterator[tuple[str, list[str]]]:
+    """Query id and texts of its best passages."""
+    wanted = set(run.passage_ids.to_pylist())
+    texts = {passage.passage_id: passage.text for passage in collection.passages if passage.passage_id in wanted}
+    passage_texts = [texts.get(passage, "") for passage in run.passage_ids.to_pylist()]
+    starts = np.searchsorted(run.queries, np.arange(len(run.query_ids) + 1))
+    for place, query in enumerate(run.query_ids.to_pylist()):
+        entries = run.passages[starts[place] : min(starts[place + 1], starts[place] + DEPTH)]
+        yield query, [passage_texts[entry] for entry in entries]

@@ -1,0 +1,140 @@
+"""XOR-Retrieve and Natural Questions: questions with answer strings, on English Wikipedia in passages of 100 words.
+
+| benchmark | questions | passages (`id`, `text`, `title` with tabs between, a header) |
+|---|---|---|
+| `xor_retrieve` | `xor_dev_retrieve_eng_span_v1_1.jsonl`, 2,110 | `enwiki_20190201_w100.tsv` |
+| `nq` | `nq-test.qa.csv`, 3,610 | `psgs_w100.tsv`, 21,015,324 |
+
+No passage is judged: right is what holds an answer. XOR-Retrieve's questions with no answer but yes and no are left
+out. Files may be `.gz`.
+
+Sources: arXiv:2010.11856; DPR, arXiv:2004.04906.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from msm.artifacts import open_text, read_json_lines
+from msm.errors import BadInput, bad_line
+from msm.evaluation.answer_files import read_nq_rows, read_xor_answers
+from msm.evaluation.collection import Collection, Pool
+from msm.records import Passage, Query
+from msm.retrieval.runs import Qrels
+
+XOR_FILE = "xor_dev_retrieve_eng_span_v1_1.jsonl"
+XOR_QUESTIONS = {"ar": 309, "bn": 304, "fi": 314, "ja": 241, "ko": 285, "ru": 237, "te": 238}
+"""Of dev, with another answer than yes and no; 1,928 in all."""
+XOR_PASSAGES = "enwiki_20190201_w100.tsv"
+XOR_LEAST_PASSAGES = 10_000_000
+"""The published file's exact count is not known to us; a file with fewer is not the English Wikipedia."""
+NQ_FILE, NQ_QUESTIONS = "nq-test.qa.csv", 3610
+NQ_PASSAGES, NQ_PASSAGE_COUNT = "psgs_w100.tsv", 21015324
+
+
+def read_official_xor(folder: Path) -> Collection:
+    """XOR-Retrieve dev.
+
+    Raises:
+        BadInput: a file is missing or malformed, or the counts are not the published ones.
+    """
+    queries, answers = read_xor_questions(folder)
+    found = Counter(query.language for query in queries)
+    for language in sorted(XOR_QUESTIONS | found):
+        if found[language] != XOR_QUESTIONS.get(language, 0):
+            expected = XOR_QUESTIONS.get(language, 0)
+            raise _unofficial(
+                folder, "xor_retrieve", f"{language} has {found[language]} questions instead of {expected}"
+            )
+    passages = list(read_passages(_file(folder, XOR_PASSAGES)))
+    if len(passages) < XOR_LEAST_PASSAGES:
+        raise _unofficial(folder, "xor_retrieve", f"{len(passages)} passages are not the English Wikipedia")
+    return _collection(queries, answers, passages)
+
+
+def read_xor(folder: Path) -> Collection:
+    """Questions and passages of one's own in XOR-Retrieve's files."""
+    queries, answers = read_xor_questions(folder)
+    return _collection(queries, answers, list(read_passages(_file(folder, XOR_PASSAGES))))
+
+
+def read_official_nq(folder: Path) -> Collection:
+    """Natural Questions, test.
+
+    Raises:
+        BadInput: a file is missing or malformed, or the counts are not the published ones.
+    """
+    queries, answers = read_nq_questions(folder)
+    if len(queries) != NQ_QUESTIONS:
+        raise _unofficial(folder, "nq", f"{len(queries)} questions instead of {NQ_QUESTIONS}")
+    passages = list(read_passages(_file(folder, NQ_PASSAGES)))
+    if len(passages) != NQ_PASSAGE_COUNT:
+        raise _unofficial(folder, "nq", f"{len(passages)} passages instead of {NQ_PASSAGE_COUNT}")
+    return _collection(queries, answers, passages)
+
+
+def read_nq(folder: Path) -> Collection:
+    """Questions and passages of one's own in DPR's files."""
+    queries, answers = read_nq_questions(folder)
+    return _collection(queries, answers, list(read_passages(_file(folder, NQ_PASSAGES))))
+
+
+def read_xor_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]:
+    """Questions with an answer other than yes and no, and these answers."""
+    path = _file(folder, XOR_FILE)
+    answers = {name: [a for a in found if a not in ("yes", "no")] for name, found in read_xor_answers(path).items()}
+    queries = []
+    for number, record in read_json_lines(path):
+        if answers[record["id"]]:
+            if not isinstance(record.get("question"), str) or not isinstance(record.get("lang"), str):
+                raise bad_line(path, number, "a question needs `question` and `lang`")
+            # Some published language codes have blanks around them.
+            queries.append(Query(record["id"], record["lang"].strip(), record["question"]))
+    return queries, {query.query_id: answers[query.query_id] for query in queries}
+
+
+def read_nq_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]:
+    """Questions, named by their place, and their answers."""
+    rows = list(read_nq_rows(_file(folder, NQ_FILE)))
+    queries = [Query(f"nq-{place}", "en", question) for place, (question, _) in enumerate(rows)]
+    return queries, {query.query_id: answers for query, (_, answers) in zip(queries, rows, strict=True)}
+
+
+def read_passages(path: Path) -> Iterator[Passage]:
+    """Passages of DPR's files, one at a time.
+
+    Raises:
+        BadInput: a line that has not three columns.
+    """
+    with open_text(path) as file:
+        for number, row in enumerate(csv.reader(file, delimiter="\t"), start=1):
+            if len(row) != 3:
+                raise bad_line(path, number, f"expected id, text and title with tabs between, got {len(row)} columns")
+            if row[0] != "id":
+                yield Passage(row[0], "en", row[1], row[2])
+
+
+def _collection(queries: list[Query], answers: dict[str, list[str]], passages: list[Passage]) -> Collection:
+    nothing = np.empty(0, np.int64)
+    query_ids = pa.array([query.query_id for query in queries], pa.string())
+    passage_ids = pa.array([passage.passage_id for passage in passages], pa.string())
+    qrels = Qrels(query_ids, passage_ids, nothing, nothing, nothing)
+    pools = [Pool("pool.en", None, "en")]
+    return Collection(queries, [query.query_id for query in queries], passages, qrels, pools, answers)
+
+
+def _file(folder: Path, name: str) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise BadInput(f"{folder}: no {name} (or .gz)")
+
+
+def _unofficial(folder: Path, name: str, what: str) -> BadInput:
+    return BadInput(
+        f"{folder}: not the official {name}: {what}; give a pool of your own a name of its own, such as {name}:NAME"
+    )
