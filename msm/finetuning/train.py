@@ -19,6 +19,7 @@ from msm.execution import Execution
 from msm.finetuning.batches import ExampleBatches
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.dev import DevSet, look, make_dev_set
+from msm.finetuning.dev_benchmark import DevBenchmark, measure_dev, read_dev_benchmark
 from msm.finetuning.examples import read_examples
 from msm.finetuning.parallel import read_items
 from msm.finetuning.samplers import LanguageBatches
@@ -37,6 +38,7 @@ class FinetuneTask:
         model: what is trained.
         batches: what it reads.
         dev: what it is looked at with.
+        benchmark: looked at as well, if there is one.
         best: keeps the best weights.
         settings: of fine-tuning.
         plan: its length.
@@ -49,13 +51,14 @@ class FinetuneTask:
         batches: ExampleBatches | LanguageBatches,
         *,
         dev: DevSet,
+        benchmark: DevBenchmark | None,
         best: Best,
         settings: Finetune,
         plan: Plan,
         device: torch.device,
     ) -> None:
         self.model, self.batches, self.dev, self.best = model.to(device), batches, dev, best
-        self.settings, self.plan, self.device = settings, plan, device
+        self.settings, self.plan, self.device, self.benchmark = settings, plan, device, benchmark
         self.loss = BatchLoss(model, settings, device)
 
     @property
@@ -82,7 +85,11 @@ class FinetuneTask:
 
     def look(self) -> dict[str, float]:
         """Dev scores of the weights as they are."""
-        return look(self.model.text, self.dev, self.settings, self.model.scale.item(), self.device)
+        text = self.model.text
+        numbers = look(text, self.dev, self.settings, self.model.scale.item(), self.device)
+        if self.benchmark is not None:
+            numbers["dev_measure"] = measure_dev(text, self.benchmark, self.settings.precision, self.device)
+        return numbers
 
 
 def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, execution: Execution) -> dict[str, Any]:
@@ -112,7 +119,10 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     plan = _plan(settings, batches.epoch_steps)
     execution.work.mkdir(parents=True, exist_ok=True)
     best = Best(execution.work, settings.selection, round(settings.select_from * plan.steps), settings.patience)
-    task = FinetuneTask(model, batches, dev=dev, best=best, settings=settings, plan=plan, device=device)
+    benchmark = read_dev_benchmark(sources, settings)
+    task = FinetuneTask(
+        model, batches, dev=dev, benchmark=benchmark, best=best, settings=settings, plan=plan, device=device
+    )
     main = distributed.rank() == 0
     before = task.look() if main else {}
     facts = train(task, plan, execution.work)

@@ -174,6 +174,7 @@ dist.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(encoder: Path, tmp_path: Path) -> None:
     """With dropout: it falls on the same units."""
     out = tmp_path / "found.pt"

@@ -147,6 +147,7 @@ def test_a_run_of_another_corpus_is_refused(tmp_path: Path) -> None:
         rank_by_run(tmp_path / "bm25.trec", [EXAMPLE], [EXAMPLE.positive])
 
 
+@pytest.mark.slow
 def test_train_mine_train_as_stages(tiny: Path, tmp_path: Path) -> None:
     recipe = yaml.safe_load((Path(__file__).parents[2] / "recipes" / "tiny.yaml").read_text())
     rounds = yaml.safe_load((Path(__file__).parents[2] / "recipes" / "rounds.yaml").read_text())

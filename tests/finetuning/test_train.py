@@ -10,12 +10,14 @@ import torch
 from safetensors.torch import load_file
 
 from msm.errors import BadInput
+from msm.evaluation.stage import run as score
 from msm.execution import Execution
 from msm.finetuning.dev import make_dev_set, ranks
 from msm.finetuning.selection import Best
 from msm.finetuning.train import run
 from msm.retrieval.encode import load_text_encoder
-from msm.settings import Finetune
+from msm.retrieval.stage import run as retrieve
+from msm.settings import Finetune, Retrieve, Score
 from msm.training import read_log
 from tests.finetuning.made import examples, settings
 
@@ -95,6 +97,27 @@ def test_looks_that_a_resumed_training_repeats_count_once(tmp_path: Path) -> Non
     stops = [again.offer(step, {"dev_mrr": value}, module) for step, value in ((2, 0.5), (3, 0.4), (4, 0.3))]
     assert stops == [False, False, True]
     assert again.restore(module) == {"selected_step": 2, "selected_dev_mrr": 0.5}
+
+
+def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    """Selected weights score in retrieval and scoring what they scored in training."""
+    benchmark = {"dev_benchmark": "constructed", "dev_questions": "questions/dev", "dev_measure": "map@20"}
+    facts = finetune(settings(**benchmark, selection="dev_measure", dev_steps=3), sources, encoder, tmp_path / "fine")
+    assert facts["selected_dev_measure"] == facts["dev_measure"]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "scores").mkdir()
+    execution = Execution(tmp_path / "work", device="cpu")
+    asked = Retrieve("constructed", "questions/dev", 100, 20, 16384, "fp32")
+    retrieve(asked, sources=sources, model=tmp_path / "fine" / "model", out=tmp_path / "run", execution=execution)
+    scored = Score("constructed", "questions/dev", "dev", "zero-shot", "m", "trec", 1)
+    means = score(scored, sources=sources, run=tmp_path / "run", out=tmp_path / "scores", execution=execution)["means"]
+    # Not equal to the last digit: other batches round differently, and vectors of six updates are almost tied.
+    assert means["map@20 multilingual"] == pytest.approx(facts["dev_measure"], abs=1e-3)
+
+
+def test_a_dev_measure_needs_its_benchmark(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="belong together; one of them is empty"):
+        finetune(settings(selection="dev_measure"), sources, encoder, tmp_path)
 
 
 def test_an_epoch_is_a_pass_over_the_examples(sources: Path, encoder: Path, tmp_path: Path) -> None:

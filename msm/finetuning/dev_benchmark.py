@@ -1,0 +1,72 @@
+"""A measure of a benchmark's dev split, looked at during training.
+
+Whoever selects on a split cannot report it: `dev_questions` is for the dev questions of a benchmark, never its test.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from msm.errors import BadInput
+from msm.evaluation.benchmarks import find_benchmark
+from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.measures import Measure, evaluate, parse_measure
+from msm.retrieval.encode import BATCH_TOKENS, TextEncoder, TextModel
+from msm.retrieval.runs import ranked_run
+from msm.retrieval.search import nearest
+from msm.settings import Finetune
+
+DEPTH = 100
+"""Passages kept of each question where the measure has no cutoff."""
+
+
+class DevBenchmark(NamedTuple):
+    """Questions, candidates and judgements, and what is measured of them."""
+
+    collection: Collection
+    pools: list[Pool]
+    measure: Measure
+
+
+def read_dev_benchmark(sources: Path, settings: Finetune) -> DevBenchmark | None:
+    """The benchmark of `dev_benchmark`, in the pool of all languages where it has one, else in those of each.
+
+    Returns:
+        None where the setting is empty.
+
+    Raises:
+        BadInput: malformed files, an unknown measure, or one of `dev_benchmark`, `dev_questions` and `dev_measure`
+            without the others.
+    """
+    named = [settings.dev_benchmark, settings.dev_questions, settings.dev_measure]
+    if not any(named) and settings.selection != "dev_measure":
+        return None
+    if not all(named):
+        raise BadInput("dev_benchmark, dev_questions and dev_measure belong together; one of them is empty")
+    collection = find_benchmark(settings.dev_benchmark).read(sources / settings.dev_questions)
+    pools = [pool for pool in collection.pools if pool.candidate_language is None]
+    pools = pools or [pool for pool in collection.pools if pool.candidate_language == pool.query_language]
+    if not pools:
+        raise BadInput(f"{settings.dev_benchmark}: no pool that asks and answers in the same languages")
+    return DevBenchmark(collection, pools, parse_measure(settings.dev_measure))
+
+
+def measure_dev(text: TextModel, dev: DevBenchmark, precision: str, device: torch.device) -> float:
+    """The measure, mean over the languages of the questions."""
+    training = text.training
+    encoder = TextEncoder(text, device, precision, BATCH_TOKENS)
+    queries = encoder.encode_queries([query.text for query in dev.collection.queries])
+    vectors = encoder.encode_passages(dev.collection.passages)
+    text.train(training)
+    values: dict[str, list[float]] = {}
+    for pool in dev.pools:
+        asked, candidates = dev.collection.pool_queries(pool), dev.collection.pool_passages(pool)
+        places, scores = nearest(queries[asked], vectors[candidates], dev.measure.cutoff or DEPTH)
+        query_ids = [dev.collection.queries[place].query_id for place in asked]
+        run = ranked_run(query_ids, [dev.collection.passages[place].passage_id for place in candidates], places, scores)
+        evaluation = evaluate(dev.collection.pool_qrels(pool), run, [dev.measure], ties="trec")
+        for place, value in zip(evaluation.queries, evaluation.measures[0].values, strict=True):
+            values.setdefault(dev.collection.queries[place].language, []).append(float(value))
+    return float(np.mean([np.mean(each) for each in values.values()]))
