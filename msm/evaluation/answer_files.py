@@ -7,14 +7,14 @@
 """  # noqa: E501
 
 import ast
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from msm.artifacts import open_text, read_json, read_json_lines
+from msm.artifacts import read_json, read_json_lines
 from msm.errors import BadInput, bad_line
+from msm.evaluation.text_lines import read_table
 
 
 class Prediction(NamedTuple):
@@ -108,17 +108,12 @@ def _json_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _table_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    with open_text(path) as file:
-        for number, row in enumerate(csv.reader(file, delimiter="\t"), start=1):
-            if len(row) != 2:
-                raise bad_line(
-                    path, number, f"expected question and answers with a tab between, got {len(row)} columns"
-                )
-            try:
-                answers = ast.literal_eval(row[1])
-            except (SyntaxError, ValueError) as error:
-                raise bad_line(path, number, f"answers are not a list: {row[1][:60]}") from error
-            yield row[0], _texts({"answers": answers}, "answers", f"{path}:{number}")
+    for number, (question, listed) in read_table(path, 2):
+        try:
+            answers = ast.literal_eval(listed)
+        except (SyntaxError, ValueError) as error:
+            raise bad_line(path, number, f"answers are not a list: {listed[:60]}") from error
+        yield question, _texts({"answers": answers}, "answers", f"{path}:{number}")
 
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

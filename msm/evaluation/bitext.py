@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from msm.artifacts import open_text
 from msm.errors import BadInput, bad_line
 from msm.evaluation.margins import by_cosine, by_margin, right
+from msm.evaluation.text_lines import read_lines
 from msm.retrieval.runs import Floats
 
 MEASURES = ("accuracy", "xsim", "xsim++")
@@ -220,8 +220,7 @@ def _wanted(pairs: str, languages: list[str], folder: Path) -> list[tuple[str, s
 
 
 def _read(path: Path) -> list[str]:
-    with open_text(path) as file:
-        lines = [line.rstrip("\r\n") for line in file]
+    lines = [line for _, line in read_lines(path)]
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise bad_line(path, number, "an empty line")

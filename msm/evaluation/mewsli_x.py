@@ -7,7 +7,7 @@ Source: XTREME-R, arXiv:2104.07412; google-research/dense_representations_for_en
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,9 +110,9 @@ def _field(where: str, make: Callable[[dict[str, Any]], T], record: dict[str, An
         raise BadInput(f"{where}: {problem}") from error
 
 
-def _records(folder: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
+def _records(folder: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     path = folder / name if (folder / name).is_file() else folder / f"{name}.gz"
-    return [(f"{path}:{number}", record) for number, record in read_json_lines(path)]
+    return ((f"{path}:{number}", record) for number, record in read_json_lines(path))
 
 
 def _unofficial(folder: Path, what: str) -> BadInput:

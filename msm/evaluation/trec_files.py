@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from msm.artifacts import open_text, read_json_lines
+from msm.artifacts import read_json_lines
 from msm.errors import BadInput, bad_line
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.text_lines import read_lines
 from msm.records import Passage, Qrel, Query
 from msm.retrieval.runs import Qrels, read_qrels
 
@@ -136,13 +137,12 @@ def _prefixed(part: Part, language: str) -> Part:
 def _columns(path: Path, most: int, least: int | None = None) -> Iterator[tuple[int, list[str]]]:
     """Number and columns of every line that is not blank."""
     least = least or most
-    with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                columns = [column.strip() for column in line.split("\t")]
-                if not least <= len(columns) <= most:
-                    raise bad_line(path, number, f"expected {least} columns with tabs between, got {len(columns)}")
-                yield number, columns
+    for number, line in read_lines(path):
+        if line.strip():
+            columns = [column.strip() for column in line.split("\t")]
+            if not least <= len(columns) <= most:
+                raise bad_line(path, number, f"expected {least} columns with tabs between, got {len(columns)}")
+            yield number, columns
 
 
 def _passage(record: dict[str, Any], language: str, where: str) -> Passage:

@@ -10,13 +10,15 @@ Records may name their language in `language` or `lang`; without it, it is `und`
 out, as in BEIR.
 """  # noqa: E501
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msm.artifacts import open_text, read_json_lines
+from msm.artifacts import read_json_lines
 from msm.corpora.squad import read_squad
 from msm.errors import BadInput, bad_line
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.text_lines import read_lines
 from msm.evaluation.trec_files import assemble, read_passages, read_qrel_rows, read_topics
 from msm.records import Passage, Qrel, Query
 
@@ -101,24 +103,23 @@ def _qrels_file(folder: Path) -> Path:
 def _beir_qrels(path: Path) -> list[Qrel]:
     """Lines of `query-id corpus-id score` with tabs, below a header."""
     rows: dict[tuple[str, str], Qrel] = {}
-    with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            columns = line.rstrip("\r\n").split("\t")
-            if not line.strip() or (number == 1 and columns[0] == "query-id"):
-                continue
-            if len(columns) != 3 or not columns[2].strip().lstrip("-").isdigit():
-                raise bad_line(path, number, f"expected query, passage and a whole label with tabs, got {line[:60]!r}")
-            qrel = Qrel(columns[0], columns[1], int(columns[2]))
-            if rows.setdefault((qrel.query_id, qrel.passage_id), qrel) != qrel:
-                raise bad_line(path, number, f"query {columns[0]}, passage {columns[1]}: with two labels")
+    for number, line in read_lines(path):
+        columns = line.split("\t")
+        if not line.strip() or (number == 1 and columns[0] == "query-id"):
+            continue
+        if len(columns) != 3 or not columns[2].strip().lstrip("-").isdigit():
+            raise bad_line(path, number, f"expected query, passage and a whole label with tabs, got {line[:60]!r}")
+        qrel = Qrel(columns[0], columns[1], int(columns[2]))
+        if rows.setdefault((qrel.query_id, qrel.passage_id), qrel) != qrel:
+            raise bad_line(path, number, f"query {columns[0]}, passage {columns[1]}: with two labels")
     if not rows:
         raise BadInput(f"{path}: no judgement")
     return list(rows.values())
 
 
-def _records(folder: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
+def _records(folder: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     path = folder / name if (folder / name).is_file() else folder / f"{name}.gz"
-    return [(f"{path}:{number}", record) for number, record in read_json_lines(path)]
+    return ((f"{path}:{number}", record) for number, record in read_json_lines(path))
 
 
 def _id(record: dict[str, Any], where: str) -> str:

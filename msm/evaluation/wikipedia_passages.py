@@ -11,7 +11,6 @@ out. Files may be `.gz`.
 Sources: arXiv:2010.11856; DPR, arXiv:2004.04906.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from msm.artifacts import open_text, read_json_lines
+from msm.artifacts import read_json_lines
 from msm.errors import BadInput, bad_line
 from msm.evaluation.answer_files import read_nq_rows, read_xor_answers
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.text_lines import read_table
 from msm.records import Passage, Query
 from msm.retrieval.runs import Qrels
 
@@ -110,12 +110,9 @@ def read_passages(path: Path) -> Iterator[Passage]:
     Raises:
         BadInput: a line that has not three columns.
     """
-    with open_text(path) as file:
-        for number, row in enumerate(csv.reader(file, delimiter="\t"), start=1):
-            if len(row) != 3:
-                raise bad_line(path, number, f"expected id, text and title with tabs between, got {len(row)} columns")
-            if row[0] != "id":
-                yield Passage(row[0], "en", row[1], row[2])
+    for _, (passage_id, text, title) in read_table(path, 3):
+        if passage_id != "id":
+            yield Passage(passage_id, "en", text, title)
 
 
 def _collection(queries: list[Query], answers: dict[str, list[str]], passages: list[Passage]) -> Collection:

@@ -83,6 +83,9 @@ def test_trec_files(tmp_path: Path) -> None:
     (tmp_path / "collection.tsv").write_text("a\tfirst\na\tsecond\n")
     with pytest.raises(BadInput, match="passage id stands twice: a"):
         find_benchmark("trec").read(tmp_path)
+    (tmp_path / "topics.tsv").write_bytes(b"7\tgood\n8\t\xff\n")
+    with pytest.raises(BadInput, match=r"topics\.tsv:\d: .*can't decode"):
+        find_benchmark("trec").read(tmp_path)
     (tmp_path / "topics.tsv").write_text("7 what is it?\n")
     with pytest.raises(BadInput, match=r"topics\.tsv:1: expected 2 columns"):
         find_benchmark("trec").read(tmp_path)
