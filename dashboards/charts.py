@@ -17,4 +17,4 @@ def scatter(pairs: list[Pair], model: str, baseline: str) -> alt.LayerChart:
     size = alt.Size("questions:Q", scale=alt.Scale(range=[12, 400]), legend=None)
     dots = alt.Chart(frame).mark_circle(color=PALETTE[0], opacity=0.6)
     tooltip = ["questions", alt.Tooltip("baseline", format=".2f"), alt.Tooltip("model", format=".2f")]
-    return alt.layer(even.encode(**axes), dots.encode(**axes, size=size, tooltip=tooltip)).properties(height=380)
+    return alt.layer(even.encode(**axes), dots.encode(**axes, size=size, tooltip=tooltip), height=380)

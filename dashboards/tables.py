@@ -12,18 +12,20 @@ from pandas.io.formats.style import Styler
 
 from dashboards.folders import Folders
 from msm.errors import BadInput
+from msm.evaluation.language_bias import Bias
 from msm.reporting import lineage, wording
 from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
 from msm.reporting.contrasts import Contrast
 from msm.reporting.published import MEAN
-from msm.reporting.results import Scored
+from msm.reporting.results import Benchmark, Scored
 from msm.reporting.tables import Row
 from msm.settings import Report, make
 
 EXPORTED = " (exported)"
 DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}
 """For a recipe whose report is not written yet."""
+RANDOM, PERFECT = "a random ranking", "perfect,"
 SIGNS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "inside": "="}
 
 
@@ -82,16 +84,8 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
 
 def heat_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
     """Language cells filled by value, from the frame's least (dark) to its greatest (bright); blanks stay blank."""
-    low, high = limits(frame, languages)
-
-    def fill(value: float) -> str:
-        if math.isnan(value):
-            return ""
-        shade = colour(value, low, high)
-        return f"background-color: {shade.fill}; color: {shade.text}"
-
-    style = cast(Styler, frame.style.format("{:.1f}", subset=[MEAN, *languages], na_rep=""))
-    return style.map(fill, subset=list(languages)).set_properties(subset=[MEAN], **{"font-weight": "bold"})
+    style = _filled(frame, languages, *limits(frame, languages))
+    return style.format("{:.1f}", subset=[MEAN], na_rep="").set_properties(subset=[MEAN], **{"font-weight": "bold"})
 
 
 def limits(frame: pd.DataFrame, languages: Sequence[str]) -> tuple[float, float]:
@@ -135,6 +129,36 @@ def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
     )
 
 
+def bias_frame(found: Bias) -> pd.DataFrame:
+    """Shares of the answers' languages in %, a row for each language of the questions; then the yardsticks."""
+    rows = [
+        *((language, found.shares[place]) for place, language in enumerate(found.asked)),
+        (RANDOM, found.candidates),
+        *((f"{PERFECT} {language}", found.relevant[place]) for place, language in enumerate(found.asked)),
+    ]
+    shares = ({name: 100 * float(share) for name, share in zip(found.answered, row, strict=True)} for _, row in rows)
+    return pd.DataFrame([{"questions in": label} | row for (label, _), row in zip(rows, shares, strict=True)])
+
+
+def shares_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
+    """Shares filled from 0 (dark) to 100 (bright); blanks stay blank."""
+    return _filled(frame, languages, 0, 100)
+
+
+def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
+    """Rank distances of every run, where they were scored; no rows elsewhere."""
+    return pd.DataFrame(
+        {
+            "model": model.name,
+            "seed": run.facts["seed"],
+            **{wording.pool(column[1]): f"{run.means[column]:,.1f}" for column in benchmark.distances},
+        }
+        for model in benchmark.models
+        for run in model.runs
+        if benchmark.distances
+    )
+
+
 def means_frame(run: Scored) -> pd.DataFrame:
     """The averages of a score folder."""
     return pd.DataFrame(
@@ -167,3 +191,15 @@ def plain(text: str) -> str:
 def _times_100(row: Row, name: str) -> float:
     value = row.cells[name].value if name in row.cells else None
     return float("nan") if value is None else 100 * value
+
+
+def _filled(frame: pd.DataFrame, columns: Sequence[str], low: float, high: float) -> Styler:
+    """Cells of some columns filled by value."""
+
+    def fill(value: float) -> str:
+        if math.isnan(value):
+            return ""
+        shade = colour(value, low, high)
+        return f"background-color: {shade.fill}; color: {shade.text}"
+
+    return cast(Styler, frame.style.format("{:.1f}", subset=list(columns), na_rep="")).map(fill, subset=list(columns))

@@ -25,6 +25,8 @@ from msm.reporting.published import MEAN
 SCORES, CHANCE, PER_QUERY = "scores.jsonl", "chance.jsonl", "per_query.parquet"
 KINDS = {"seed": int, "value": (int, float), "queries": int, "tied": int, "candidate_language": (str, type(None))}
 """What a field of a score line holds, where it is not text."""
+RANKS = ("rank_distance",)
+"""Measures whose values are numbers of ranks, not shares."""
 
 Column = tuple[str, PoolKind]
 """A measure and the candidates that were ranked."""
@@ -103,8 +105,13 @@ class Benchmark(NamedTuple):
 
     @property
     def columns(self) -> list[Column]:
-        """Measures and pools."""
-        return list(self.first.means)
+        """Measures and pools, of values between 0 and 1."""
+        return [column for column in self.first.means if column[0] not in RANKS]
+
+    @property
+    def distances(self) -> list[Column]:
+        """Measures and pools of values that are numbers of ranks."""
+        return [column for column in self.first.means if column[0] in RANKS]
 
 
 class Results(NamedTuple):
@@ -160,13 +167,14 @@ def score_lines(path: Path, absent: tuple[str, ...] = ()) -> Iterator[dict[str, 
         absent: fields that its lines do not have.
 
     Raises:
-        BadInput: no such file, a field that is missing or of another kind, or a value outside 0 to 1.
+        BadInput: no such file, a field that is missing or of another kind, or a share outside 0 to 1.
     """
     for number, line in artifacts.read_json_lines(path):
         for field in FIELDS:
             if field not in absent and not isinstance(line.get(field), KINDS.get(field, str)):
                 raise BadInput(f"{path}:{number}: {field} is {line.get(field)!r}")
-        if not (math.isfinite(line["value"]) and 0 <= line["value"] <= 1):
+        highest = math.inf if line["measure"] in RANKS else 1
+        if not (math.isfinite(line["value"]) and 0 <= line["value"] <= highest):
             raise BadInput(f"{path}:{number}: value is {line['value']}, not between 0 and 1")
         yield line
 

@@ -14,7 +14,8 @@ from tests.dashboards.conftest import APP
 from tests.reporting import made
 
 Show = Callable[..., AppTest]
-PAGES = ("results", "compare", "lineage", "training")
+PAGES = ("results", "compare", "bias", "lineage", "training")
+TITLES = {"bias": "Language bias"}
 
 
 def texts(app: AppTest) -> str:
@@ -25,7 +26,7 @@ def texts(app: AppTest) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_empty_project_says_how_to_begin(show: Show, page: str) -> None:
     app = show(page)
-    assert [element.value for element in app.title] == [page.title()]
+    assert [element.value for element in app.title] == [TITLES.get(page, page.title())]
     assert "make demo" in app.info[0].value
 
 

@@ -1,0 +1,38 @@
+"""The page of language bias on real rankings, and rank distances where they are scored."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+Show = Callable[..., AppTest]
+
+
+def test_shares_of_a_question_language_sum_to_100(tiny_recipe: Path, show: Show) -> None:
+    app = show("bias", recipe="tiny", runs=["constructed-bm25-words"], depth="5")
+    (frame,) = (element.value for element in app.dataframe)
+    assert list(frame.columns) == ["questions in", "qaa", "qab", "qac"]
+    assert list(frame["questions in"])[:4] == ["qaa", "qab", "qac", "a random ranking"]
+    assert frame[["qaa", "qab", "qac"]].sum(axis=1).tolist() == pytest.approx([100] * 7)
+    own = frame.set_index("questions in")
+    assert all(own.loc[language, language] > 100 / 3 for language in ("qaa", "qab", "qac"))
+
+
+def test_run_that_is_not_here_is_said(tiny_recipe: Path, show: Show) -> None:
+    shutil.rmtree(tiny_recipe / "lexical" / "constructed-bm25-words")
+    app = show("bias", recipe="tiny")
+    assert "are not here" in app.info[0].value
+    assert len(app.dataframe) == 1
+
+
+def test_rank_distances_are_shown_beside_and_never_as_shares(tiny_recipe: Path, show: Show) -> None:
+    for path in tiny_recipe.glob("score/*/scores/scores.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        far = [line | {"measure": "rank_distance", "value": 37.5} for line in lines if not line["candidate_language"]]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines + far))
+    app = show("bias", recipe="tiny")
+    assert list(app.dataframe[-1].value["one pool of all languages"]) == ["37.5", "37.5"]
+    assert show(recipe="tiny").selectbox(key="measure").options == ["map@20"]
