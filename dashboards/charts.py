@@ -9,7 +9,10 @@ from msm.reporting.contrasts import Pair, grid
 PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]
 
 
-def scatter(pairs: list[Pair], model: str, baseline: str) -> alt.LayerChart:
+Layers = alt.LayerChart | alt.FacetChart
+
+
+def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
     """Every question by the values of two models; a larger dot is more questions."""
     frame = pd.DataFrame(grid(pairs), columns=pd.Index(["baseline", "model", "questions"]))
     even = alt.Chart(pd.DataFrame({"baseline": [0, 1], "model": [0, 1]})).mark_line(color="gray", strokeDash=[4, 4])
@@ -18,3 +21,35 @@ def scatter(pairs: list[Pair], model: str, baseline: str) -> alt.LayerChart:
     dots = alt.Chart(frame).mark_circle(color=PALETTE[0], opacity=0.6)
     tooltip = ["questions", alt.Tooltip("baseline", format=".2f"), alt.Tooltip("model", format=".2f")]
     return alt.layer(even.encode(**axes), dots.encode(**axes, size=size, tooltip=tooltip), height=380)
+
+
+def ablation(frame: pd.DataFrame, title: str) -> Layers:
+    """Changes of a table, in its order: ours with intervals over the printed points."""
+    axes = {"y": alt.Y("row:N", sort=list(dict.fromkeys(frame["row"])), title=None, axis=alt.Axis(labelLimit=160))}
+    colours = alt.Color("whose:N", scale=alt.Scale(domain=["ours", "paper"], range=PALETTE[:2]), legend=None)
+    base = alt.Chart(frame.dropna(subset=["change"]))
+    change = alt.X("change:Q", title="points")
+    tooltip = ["row", "whose", alt.Tooltip("change", format="+.1f"), alt.Tooltip("value", format=".1f")]
+    even = alt.Chart(pd.DataFrame({"change": [0]})).mark_rule(color="gray", strokeDash=[4, 4]).encode(x=change)
+    spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
+    dots = base.mark_point(filled=True, size=90, opacity=1)
+    shape = alt.Shape("whose:N", scale=alt.Scale(domain=["ours", "paper"], range=["circle", "diamond"]), legend=None)
+    return alt.layer(
+        even,
+        spans.encode(**axes, x=alt.X("low:Q", title="points"), x2="high:Q", color=colours),
+        dots.encode(**axes, x=change, color=colours, shape=shape, tooltip=tooltip),
+        title=title,
+        height=34 * frame["row"].nunique() + 20,
+    )
+
+
+def order(means: pd.DataFrame, seeds: pd.DataFrame) -> Layers:
+    """Score against the share of shuffled documents: means with bands, and every seed."""
+    colours = alt.Color("objective:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="top", title=None))
+    x = alt.X("shuffled:Q", title="documents with shuffled sentences, %", axis=alt.Axis(values=[0, 25, 50, 75, 100]))
+    y = alt.Y("value:Q", title="mean over languages", scale=alt.Scale(zero=False))
+    band = alt.Chart(means).mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colours)
+    line = alt.Chart(means).mark_line(strokeWidth=2).encode(x=x, y=y, color=colours)
+    tooltip = ["objective", "shuffled", "seed", alt.Tooltip("value", format=".1f")]
+    dots = alt.Chart(seeds).mark_circle(size=70, opacity=0.8).encode(x=x, y=y, color=colours, tooltip=tooltip)
+    return alt.layer(band, line, dots, height=380)

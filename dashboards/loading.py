@@ -9,7 +9,8 @@ from dashboards import tables
 from msm.evaluation import language_bias
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
-from msm.reporting import contrasts, lineage, rankings
+from msm.reporting import ablations, contrasts, lineage, rankings
+from msm.reporting.ablations import Ablated, Shuffled
 from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.contrasts import Contrast, Pair
 from msm.reporting.lineage import Step
@@ -54,6 +55,21 @@ def compared(root: Path, benchmark: Benchmark, column: Column, names: tuple[str,
     """Models against the first of them."""
     state = (tables.state(root / "score"), benchmark[:3])
     return _compared(benchmark, column, names, tables.report_settings(root), state)
+
+
+class Studied(NamedTuple):
+    """All that the page of ablations shows."""
+
+    rows: list[Ablated]
+    order: list[Shuffled]
+    problems: list[Problem]
+
+
+def ablated(root: Path, benchmark: Benchmark, column: Column) -> Studied:
+    """Rows of the paper's tables, and the experiment on the order of sentences; empty where a recipe has none."""
+    return _ablated(
+        root, benchmark, column, tables.report_settings(root), (tables.state(root / "score"), benchmark[:3])
+    )
 
 
 def texts(root: Path, scored: Scored) -> Texts:
@@ -114,6 +130,16 @@ def _compared(
     kept = [name for name in names if name in left]
     found = {name: contrasts.pairs(loaded, column, name, names[0]) for name in kept[1:]}
     return Compared(contrasts.contrasts(loaded, column, kept, settings), found, problems)
+
+
+@st.cache_data(show_spinner="Comparing ablations", max_entries=50)
+def _ablated(root: Path, _benchmark: Benchmark, column: Column, settings: Report, state: tuple) -> Studied:
+    del state
+    loaded, problems = load(_benchmark, [column])
+    if loaded is None:
+        return Studied([], [], problems)
+    rows = ablations.ablations(loaded, column, settings)
+    return Studied(rows, ablations.shuffled(loaded, column, root, settings), problems)
 
 
 def _run_state(root: Path, scored: Scored) -> tuple:

@@ -1,0 +1,59 @@
+"""Ablations: what one change gains or loses, here and in the paper; and whether the order of sentences matters."""
+
+import streamlit as st
+
+from dashboards import charts, loading, tables, views
+from msm.reporting import ablations
+from msm.reporting.ablations import Ablated, Shuffled
+
+NONE = (
+    "This recipe has neither the rows of the paper's tables 4 to 8 nor texts with shuffled sentences. "
+    "The recipes `ablations` and `order` have: `msm plan ablations`, `make order`."
+)
+
+
+def show_tables(rows: list[Ablated]) -> None:
+    """A small chart a table."""
+    st.header("Tables 4 to 8", anchor=False)
+    st.caption(
+        "Change against the reference of the same table, in points (times 100): :blue[ours] with 95 % intervals over "
+        "the questions, on the benchmark chosen above; :orange[the paper's] on Mr. TyDi, MRR@100. Benchmarks and sizes "
+        "differ: compare the directions, not the lengths."
+    )
+    places = st.columns(2)
+    for number, (table, title) in enumerate(ablations.TITLES.items()):
+        frame = tables.ablations_frame([row for row in rows if row.table == table])
+        places[number % 2].altair_chart(charts.ablation(frame, f"Table {table}: {title}"), width="stretch")
+    with st.expander("The same in numbers"):
+        st.dataframe(tables.ablations_text(rows), hide_index=True, height="content", width="content")
+
+
+def show_order(points: list[Shuffled]) -> None:
+    """Score against the share of shuffled documents."""
+    st.header("The order of sentences", anchor=False)
+    st.altair_chart(charts.order(*tables.order_frames(points)), width="stretch")
+    st.caption(
+        "Lines and bands: mean over the seeds, and its 95 % interval over the questions. Dots: one training each. "
+        "An objective that lives on the order of sentences falls to the right; one that does not stays level."
+    )
+
+
+def page() -> None:
+    """The whole page."""
+    st.title("Ablations")
+    chosen = views.choose_results()
+    if chosen is None:
+        return
+    _, root, results = chosen
+    benchmark, column = views.choose_column(results)
+    found = loading.ablated(root, benchmark, column)
+    views.show_problems(found.problems)
+    if found.rows:
+        show_tables(found.rows)
+    if found.order:
+        show_order(found.order)
+    if not found.rows and not found.order:
+        st.info(NONE)
+
+
+page()

@@ -1,0 +1,175 @@
+"""Ablations: one change each against the reference, beside the same change in the paper; and the order of sentences.
+
+The paper's scores and ours are of different benchmarks and sizes; what may be looked at side by side is how much a
+change gains or loses against the reference of its own table.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from msm.evaluation.statistics import Interval, bootstrap, compare, intervals, language_means
+from msm.reporting import lineage, published
+from msm.reporting.published import MEAN
+from msm.reporting.results import Benchmark, Column, Model, Scored
+from msm.settings import Report
+
+REFERENCE = "msm"
+TITLES = {
+    "4": "Document encoder shared by the languages",
+    "5": "Negatives of the same document, and their bias",
+    "6": "Number of negatives",
+    "7": "Projection heads",
+    "8": "Layers of the document encoder",
+}
+ROWS: dict[str, dict[str, str]] = {
+    "4": {
+        REFERENCE: "Share All",
+        "table4-separate-document": "Sep Doc",
+        "table4-separate-both": "Sep Doc + Head",
+    },
+    "5": {
+        "table5-cross-document": "Cross-doc negatives only",
+        "table5-mu-0": "w/o bias",
+        "table5-mu-03": "mu=0.3",
+        REFERENCE: "mu=0.5",
+        "table5-mu-07": "mu=0.7",
+    },
+    "6": {
+        "table6-candidates-half": "negatives=256",
+        REFERENCE: "negatives=512",
+        "table6-candidates-double": "negatives=1024",
+        "table6-candidates-8-times": "negatives=4096",
+    },
+    "7": {
+        "table7-no-projector": "w/o projection",
+        "table7-shared-projector": "shared projection",
+        REFERENCE: "asymmetric projection",
+    },
+    "8": {
+        "table8-layers-1": "doc layers=1",
+        REFERENCE: "doc layers=2",
+        "table8-layers-4": "doc layers=4",
+        "table8-layers-6": "doc layers=6",
+    },
+}
+"""Our model of every row of the paper's tables, in the order of print."""
+PRINTED = ("mr_tydi", "mrr@100")
+"""The benchmark and measure of all five tables."""
+
+
+class Ablated(NamedTuple):
+    """A row of one of the paper's tables."""
+
+    table: str
+    label: str
+    """As printed."""
+    model: str
+    """Ours; it need not have been trained."""
+    value: float | None
+    """Ours, mean over languages; None where it was not trained."""
+    change: float | None
+    """Less the reference, on the same questions."""
+    interval: Interval | None
+    """95 %, of the change."""
+    printed: float | None
+    printed_change: float | None
+    """Less the printed reference."""
+
+
+class Shuffled(NamedTuple):
+    """An objective, trained on texts of which a share has its sentences shuffled."""
+
+    objective: str
+    reorder: float
+    """Share of shuffled documents."""
+    value: float
+    """Mean over languages and seeds."""
+    interval: Interval
+    """95 %, over the questions."""
+    seeds: dict[int, float]
+    """Mean over languages of every seed."""
+
+
+def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ablated]:
+    """Every row of tables 4 to 8, where the recipe has the reference and at least one other row; else none.
+
+    Args:
+        benchmark: with the values of the column loaded.
+        column: measure and pool.
+        settings: the resamples and their seed.
+    """
+    models = {model.name: model for model in benchmark.models}
+    changed = {name for rows in ROWS.values() for name in rows} - {REFERENCE}
+    if REFERENCE not in models or not changed & models.keys():
+        return []
+    cells = published.select(source="msm", benchmark=PRINTED[0], measure=PRINTED[1], language=MEAN)
+    printed = {(cell.table, cell.model): cell.value for cell in cells}
+    return [
+        _ablated(table, name, label, models, column, settings, printed)
+        for table, rows in ROWS.items()
+        for name, label in rows.items()
+    ]
+
+
+def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report) -> list[Shuffled]:
+    """Every model whose manifests say what it was trained on, by objective and share of shuffled documents.
+
+    Args:
+        benchmark: with the values of the column loaded.
+        column: measure and pool.
+        root: the recipe's folder, where the manifests lie.
+        settings: the resamples and their seed.
+
+    Returns:
+        None where all texts are alike.
+    """
+    found = []
+    for model in benchmark.models:
+        origin = training_text(root, model.runs[0])
+        if origin:
+            values = model.values(column)
+            span = intervals(bootstrap(values, resamples=settings.bootstrap, seed=settings.seed))[-1]
+            means = model.seed_means(column)[:, -1]
+            seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
+            found.append(Shuffled(*origin, float(np.mean(means)), span, seeds))
+    is_varied = len({one.reorder for one in found}) > 1
+    return sorted(found, key=lambda one: one[:2]) if is_varied else []
+
+
+def training_text(root: Path, scored: Scored) -> tuple[str, float] | None:
+    """Objective of the last pre-training behind a score, and the share of shuffled documents; None if not known."""
+    steps = {step.name: step.manifest for step in lineage.chain(scored.name, root, largest=0)}
+    trained = [manifest for name, manifest in steps.items() if name.startswith("pretrain/") and manifest]
+    if not trained:
+        return None
+    documents = _input(steps, _input(steps, trained[-1], "units"), "documents")
+    objective, reorder = trained[-1]["settings"].get("objective"), documents.get("settings", {}).get("reorder")
+    return (objective, float(reorder)) if isinstance(objective, str) and isinstance(reorder, int | float) else None
+
+
+def _input(steps: dict[str, dict[str, Any]], manifest: dict[str, Any], read: str) -> dict[str, Any]:
+    path = manifest.get("inputs", {}).get(read, {}).get("path", "")
+    return steps.get(lineage.step_name(path), {})
+
+
+def _ablated(
+    table: str,
+    name: str,
+    label: str,
+    models: dict[str, Model],
+    column: Column,
+    settings: Report,
+    printed: dict[tuple[str, str], float | None],
+) -> Ablated:
+    value = change = interval = None
+    if name in models:
+        values, before = models[name].values(column), models[REFERENCE].values(column)
+        value = float(language_means(values)[-1])
+        if name != REFERENCE:
+            made = compare(values, before, resamples=settings.bootstrap, seed=settings.seed)
+            change, interval = float(made.differences[-1]), made.intervals[-1]
+    theirs, reference = printed.get((table, label)), printed.get((table, ROWS[table][REFERENCE]))
+    printed_change = None if theirs is None or reference is None or name == REFERENCE else theirs - reference
+    return Ablated(table, label, name, value, change, interval, theirs, printed_change)

@@ -1,0 +1,44 @@
+"""The page of ablations on result files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from dashboards.folders import Folders
+from tests.reporting import made
+from tests.reporting.test_ablations import write_order
+
+Show = Callable[..., AppTest]
+
+
+def charts(app: AppTest) -> list[dict]:
+    return [
+        json.loads(element.proto.spec)
+        for kind in ("vega_lite_chart", "arrow_vega_lite_chart")
+        for element in app.get(kind)
+    ]
+
+
+def test_tables_4_to_8_are_drawn_beside_the_paper(folders: Folders, show: Show) -> None:
+    skill = {"msm": 0.4, "table7-no-projector": 0.2, "table8-layers-6": 0.45}
+    made.write_recipe(folders.artifacts / "ablations", models=dict.fromkeys(skill, (1,)), skill=skill)
+    app = show("ablations", recipe="ablations")
+    assert sorted(chart["title"][:7] for chart in charts(app)) == [f"Table {number}" for number in range(4, 9)]
+    numbers = app.dataframe[0].value.set_index(["table", "row"])
+    assert numbers.loc[("7", "w/o projection"), "its change"] == "−7.0"  # noqa: RUF001
+    assert numbers.loc[("7", "w/o projection"), "change"].startswith("−")  # noqa: RUF001
+    assert numbers.loc[("8", "doc layers=1"), "ours"] == "–"  # noqa: RUF001
+
+
+def test_order_experiment_is_drawn(folders: Folders, show: Show) -> None:
+    write_order(folders.artifacts / "order")
+    app = show("ablations", recipe="order")
+    assert [element.value for element in app.header] == ["The order of sentences"]
+    (chart,) = charts(app)
+    assert len(chart["layer"]) == 3
+
+
+def test_recipe_without_either_says_so(recipe: Path, show: Show) -> None:
+    assert "make order" in show("ablations", recipe="demo").info[0].value

@@ -1,0 +1,84 @@
+"""Ablations beside the printed tables, and the order experiment read from manifests."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msm.reporting import results
+from msm.reporting.ablations import ROWS, TITLES, ablations, shuffled, training_text
+from msm.reporting.published import MEAN, select
+from msm.reporting.results import Benchmark
+from tests.reporting import made
+
+COLUMN = ("map@20", "multilingual")
+
+
+def loaded(root: Path) -> Benchmark:
+    (benchmark,) = results.read(root / "score").benchmarks
+    found, _ = results.load(benchmark, [COLUMN])
+    assert found is not None
+    return found
+
+
+def test_every_printed_row_of_tables_4_to_8_has_a_model() -> None:
+    for table in TITLES:
+        printed = {cell.model for cell in select(source="msm", table=table, measure="mrr@100", language=MEAN)}
+        assert printed - {"XLM-R"} == set(ROWS[table].values())
+
+
+def test_changes_are_against_the_reference_of_the_same_table(tmp_path: Path) -> None:
+    skill = {"msm": 0.4, "table7-no-projector": 0.2, "table5-mu-0": 0.45}
+    root = made.write_recipe(tmp_path / "ablations", models=dict.fromkeys(skill, (1, 2)), skill=skill)
+    benchmark = loaded(root)
+    rows = {(row.table, row.label): row for row in ablations(benchmark, COLUMN, made.SETTINGS)}
+    values = {model.name: float(np.nanmean(model.values(COLUMN))) for model in benchmark.models}
+    bare = rows["7", "w/o projection"]
+    assert bare.change == pytest.approx(values["table7-no-projector"] - values["msm"])
+    assert bare.interval and bare.interval.low < bare.interval.high < 0
+    assert bare.printed == pytest.approx(0.270)
+    assert bare.printed_change == pytest.approx(-0.070)
+    assert rows["5", "w/o bias"].printed_change == pytest.approx(-0.029)
+    reference = rows["8", "doc layers=2"]
+    assert (reference.model, reference.change, reference.printed_change) == ("msm", None, None)
+    assert rows["8", "doc layers=6"].value is None
+
+
+def test_recipe_without_them_has_none(tmp_path: Path) -> None:
+    root = made.write_recipe(tmp_path / "demo")
+    assert ablations(loaded(root), COLUMN, made.SETTINGS) == []
+    assert shuffled(loaded(root), COLUMN, root, made.SETTINGS) == []
+
+
+def write_order(root: Path) -> Path:
+    """The order experiment's folders: which text a model saw stands in manifests only, not in its name."""
+    skill = {"a": 0.45, "b": 0.4, "c": 0.2, "untrained": 0.1}
+    made.write_recipe(root, models=dict.fromkeys(skill, (1, 2)), skill=skill)
+    for name, (objective, reorder) in {"a": ("msm", 0.0), "b": ("msm", 0.5), "c": ("mlm", 1.0)}.items():
+        documents = made.write_step(root, f"documents/{name}", {}, {"x": name})
+        _settings(documents, {"reorder": reorder})
+        units = made.write_step(root, f"units/{name}", {"documents": documents}, {"x": name})
+        for seed in (1, 2):
+            pretrain = root / f"pretrain/{name}-{seed}"
+            made.write_manifest(pretrain, "pretrain", "payload", {"units": units})
+            _settings(pretrain, {"objective": objective})
+    return root
+
+
+def _settings(folder: Path, settings: dict[str, object]) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": settings}))
+
+
+def test_order_experiment_is_read_from_manifests(tmp_path: Path) -> None:
+    root = write_order(tmp_path / "order")
+    benchmark = loaded(root)
+    found = shuffled(benchmark, COLUMN, root, made.SETTINGS)
+    assert [(one.objective, one.reorder) for one in found] == [("mlm", 1.0), ("msm", 0.0), ("msm", 0.5)]
+    models = {model.name: model for model in benchmark.models}
+    for one, name in zip(found, "cab", strict=True):
+        assert list(one.seeds.values()) == pytest.approx(models[name].seed_means(COLUMN)[:, -1].tolist())
+        assert list(one.seeds) == [1, 2]
+        assert one.interval.low < one.value < one.interval.high
+    assert training_text(root, models["untrained"].runs[0]) is None
