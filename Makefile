@@ -19,7 +19,7 @@ demo: setup ## the whole chain on constructed languages, in minutes on two cores
 	@$(MAKE) --no-print-directory repro show
 
 mini: setup ## real texts, evaluated on all of XQuAD-R; MIRROR=DIR takes the public files from a folder
-	@msm recipe mini $(if $(MIRROR),--mirror $(MIRROR))
+	@msm recipe mini $(if $(MIRROR),--mirror=$(MIRROR))
 	@$(MAKE) --no-print-directory repro show
 
 order: setup ## does the masked sentence model need the order of sentences? three worlds, three seeds
@@ -41,10 +41,10 @@ dashboard: setup ## open the dashboard on artifacts/ and results/
 	@streamlit run dashboards/app.py -- --artifacts artifacts --results results
 
 test: setup ## all quick tests
-	@OMP_NUM_THREADS=1 pytest -n 2 -m "not slow" $(if $(MIRROR),--mirror $(MIRROR))
+	@OMP_NUM_THREADS=1 pytest -n 2 -m "not slow" $(if $(MIRROR),--mirror=$(MIRROR))
 
 test-slow: setup ## what needs a container engine, Chromium or more than 20 seconds
-	@pytest -m slow $(if $(MIRROR),--mirror $(MIRROR))
+	@pytest -m slow $(if $(MIRROR),--mirror=$(MIRROR))
 
 check: setup ## style, types, docstrings, renderings in step
 	@ruff check .
