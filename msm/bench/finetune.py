@@ -40,7 +40,7 @@ class Shape(NamedTuple):
 
 
 BASE = Shape(12, 768, 12, 250_002, 32)
-QUICK = Shape(3, 192, 3, 16_000, 12)
+QUICK = Shape(2, 128, 2, 8_000, 16)
 
 
 class Texts(NamedTuple):

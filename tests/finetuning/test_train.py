@@ -1,6 +1,9 @@
 """The stage: both model forms end to end, a second stage from the first, selection, early stopping, resuming."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +153,22 @@ def test_texts_longer_than_the_encoder_are_refused(sources: Path, encoder: Path,
 def test_steps_and_epochs_exclude_each_other(sources: Path, encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="either steps or epochs must be 0, got 6 and 2"):
         finetune(settings(epochs=2), sources, encoder, tmp_path)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    """By the command under torchrun; looks and files are the main process's alone."""
+    form = settings(**DPR, gather="no_grad", shard_queries=4, selection="dev_mean_rank", patience=1)
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    for name, launcher in (("one", []), ("two", torchrun)):
+        words = [sys.executable, "-m", *launcher, "msm", "run", "finetune", "--device", "cpu"]
+        words += ["--sources", str(sources), "--weights", str(encoder), "--out", str(tmp_path / name)]
+        for setting, value in dataclasses.asdict(form).items():
+            words += [f"--{setting}", str(value)]
+        subprocess.run(words, check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    one, two = (read_log(tmp_path / name / "log.jsonl") for name in ("one", "two"))
+    assert len(one) == len(two)
+    for first, second in zip(one, two, strict=True):
+        for column in ("loss", "accuracy", "gradient_norm", "tokens", "softmax_candidates"):
+            assert first[column] == pytest.approx(second[column], rel=1e-4), column
+    np.testing.assert_allclose(vectors(tmp_path / "one/model"), vectors(tmp_path / "two/model"), atol=1e-3)
