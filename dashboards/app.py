@@ -10,6 +10,7 @@ PAGES = [
     st.Page("compare_page.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     st.Page("bias_page.py", title="Language bias", icon=":material/translate:", url_path="bias"),
     st.Page("ablations_page.py", title="Ablations", icon=":material/science:", url_path="ablations"),
+    st.Page("search_page.py", title="Search", icon=":material/search:", url_path="search"),
     st.Page("lineage_page.py", title="Lineage", icon=":material/account_tree:", url_path="lineage"),
     st.Page("training_page.py", title="Training", icon=":material/show_chart:", url_path="training"),
 ]

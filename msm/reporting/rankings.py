@@ -1,7 +1,7 @@
 """The rankings behind a score: run and texts, found through its manifest, only below the recipe's folder."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from msm.records import Passage
 from msm.reporting import lineage
 from msm.reporting.results import Scored
 from msm.retrieval.runs import Run, read_run
+from msm.stages import FAMILIES
 
 RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
 """File of a kind of pool, by the language of the candidates; the pools of the other languages are several."""
@@ -111,13 +112,33 @@ def answers(found: Run, known: Texts, query: int, depth: int) -> list[Answer]:
     ]
 
 
+def model(root: Path, scored: Scored) -> Path:
+    """Folder of the fine-tuned model behind a score.
+
+    Raises:
+        BadInput: it is not here, or no stage made it.
+    """
+    run = lineage.read_manifest(_step(root, scored.manifest, "run"))
+    return _payload_of(_step(root, run, "model"))
+
+
 def _payload(root: Path, scored: Scored, read: Literal["sources", "run"]) -> Path:
-    """Payload of an input; only STAGE/ROW of its path is believed."""
-    name = lineage.step_name(str(scored.manifest["inputs"].get(read, {}).get("path", "")))
-    folder = root / name
-    if lineage.step_name(name) != name or name.count("/") != 1 or not (folder / artifacts.MANIFEST).is_file():
-        raise BadInput(f"The {read} of {scored.name} are not here, so its rankings cannot be shown.")
+    """Payload of what was scored."""
+    return _payload_of(_step(root, scored.manifest, read))
+
+
+def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
+    """Folder of an input; only STAGE/ROW of its path is believed."""
+    path = str(manifest["inputs"].get(read, {}).get("path", ""))
+    name = lineage.step_name(path)
+    is_step = name.count("/") == 1 and lineage.step_name(name) == name and name.split("/")[0] in FAMILIES
+    if not is_step or not (root / name / artifacts.MANIFEST).is_file():
+        raise BadInput(f"The {read} ({path or 'none'}) is not here, so this cannot be shown.")
+    return root / name
+
+
+def _payload_of(folder: Path) -> Path:
     payload = folder / Path(lineage.read_manifest(folder)["payload"]).name
     if not payload.is_dir():
-        raise BadInput(f"The {read} of {scored.name} are not here, so its rankings cannot be shown.")
+        raise BadInput(f"The content of {folder.parent.name}/{folder.name} is not here, so this cannot be shown.")
     return payload

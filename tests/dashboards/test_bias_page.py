@@ -24,7 +24,7 @@ def test_shares_of_a_question_language_sum_to_100(tiny_recipe: Path, show: Show)
 def test_run_that_is_not_here_is_said(tiny_recipe: Path, show: Show) -> None:
     shutil.rmtree(tiny_recipe / "lexical" / "constructed-bm25-words")
     app = show("bias", recipe="tiny")
-    assert "are not here" in app.info[0].value
+    assert "is not here" in app.info[0].value
     assert len(app.dataframe) == 1
 
 

@@ -14,7 +14,7 @@ from tests.dashboards.conftest import APP
 from tests.reporting import made
 
 Show = Callable[..., AppTest]
-PAGES = ("results", "compare", "bias", "ablations", "lineage", "training")
+PAGES = ("results", "compare", "bias", "ablations", "search", "lineage", "training")
 TITLES = {"bias": "Language bias"}
 
 

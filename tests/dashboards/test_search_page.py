@@ -1,0 +1,62 @@
+"""The page of searches with a real model: it answers as the run that was scored."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from msm import recipes, runner
+from msm.execution import Execution
+from msm.reporting import rankings, results
+from msm.retrieval.encode import Usage, load_text_model
+from msm.retrieval.model_folder import save_text_model
+from tests.dashboards.conftest import APP
+from tests.reporting import made
+
+Show = Callable[..., AppTest]
+ROW = "constructed-untrained-1"
+
+
+@pytest.fixture
+def searched(tiny: Path, tiny_recipe: Path) -> Path:
+    """The recipe with a model, its run and its scores."""
+    shutil.rmtree(tiny_recipe)
+    shutil.copytree(tiny / "sources", tiny_recipe / "sources")
+    model = tiny_recipe / "finetune" / ROW / "model"
+    model.mkdir(parents=True)
+    start = tiny / "encoder" / "ordered-1" / "model"
+    save_text_model(load_text_model(start, Usage("mean", "cosine", 1.0, 24, 24, "none")), model)
+    made.write_manifest(model.parent, "finetune", "model", {})
+    for task in recipes.tasks(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
+        if task.row == ROW and task.stage in ("retrieve", "score"):
+            reads = {name: tiny_recipe / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
+            out = tiny_recipe / task.stage / task.row
+            runner.run_stage(task.stage, task.settings, reads, out, Execution(work=tiny_recipe.parent / "work"))
+    return tiny_recipe
+
+
+def test_answers_are_those_of_the_run(searched: Path, show: Show) -> None:
+    (scored,) = (run for one in results.read(searched / "score").benchmarks for run in one.models[0].runs)
+    known = rankings.texts(searched, scored)
+    expected = rankings.answers(rankings.run(searched, scored, "multilingual", "qaa"), known, 7, 10)
+    app = show("search", recipe="tiny")
+    assert not app.get("html")
+    app.text_input(key="asked").set_value(known.collection.queries[7].text).run()
+    assert not app.exception
+    body = app.get("html")[0].proto.body
+    assert [f"{one.score:.3f}" in body and one.passage.text in body for one in expected] == [True] * 10
+    assert body.count("&#10003;") == sum(one.is_relevant for one in expected)
+
+
+def test_model_that_is_not_here_is_said(searched: Path, show: Show) -> None:
+    shutil.rmtree(searched / "finetune" / ROW / "model")
+    app = show("search", recipe="tiny")
+    app.text_input(key="asked").set_value("who?").run()
+    assert not app.exception
+    assert "is not here" in app.info[0].value
+
+
+def test_lexical_models_alone_cannot_be_asked(tiny_recipe: Path, show: Show) -> None:
+    assert "No trained model" in show("search", recipe="tiny").info[0].value
