@@ -138,7 +138,7 @@ def _write_model(size: Size, folder: Path, sentences: list[str]) -> None:
         intermediate_size=4 * size.width,
         max_position_embeddings=514,
         type_vocab_size=1,
-        pad_token_id=pieces.pad_token_id,
+        pad_token_id=tokenizer.SPECIAL_TOKENS.index("<pad>"),
     )
     torch.manual_seed(0)
     AutoModel.from_config(config).save_pretrained(folder)

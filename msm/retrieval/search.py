@@ -28,16 +28,22 @@ class BestPassages:
         """[Q, K]; minus infinity where there is no passage."""
 
     def add(self, passages: Integers, scores: Floats) -> None:
-        """Merge the best of one more shard, whose passages come after all earlier ones.
+        """Merge the best of one more shard, in any order of shards.
 
         Args:
-            passages: best first, [Q, any].
-            scores: of the same shape.
+            passages: places in the corpus, [Q, any]; -1 for none.
+            scores: of the same shape; minus infinity for none.
         """
         passages, scores = np.hstack([self.passages, passages]), np.hstack([self.scores, scores])
-        best = np.argsort(-scores, axis=1, kind="stable")[:, : self.depth]
+        best = np.lexsort((passages, -scores), axis=1)[:, : self.depth]
         self.passages = np.take_along_axis(passages, best, axis=1)
         self.scores = np.take_along_axis(scores, best, axis=1)
+
+    def least(self) -> Floats:
+        """The score that a passage needs to be among the best, [Q]; a passage of an earlier place may need it only."""
+        if self.scores.shape[1] < self.depth:
+            return np.full(len(self.scores), -np.inf, np.float32)
+        return self.scores[:, -1]
 
 
 def nearest(queries: Floats, passages: Floats, depth: int) -> tuple[Integers, Floats]:

@@ -3,7 +3,7 @@ import pytest
 
 from msm.records import Passage
 from msm.retrieval.search import BestPassages, nearest
-from msm.retrieval.stage import shards
+from msm.retrieval.stream import shards
 
 
 def whole_numbers(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 from msm.errors import BadInput
 from msm.evaluation.benchmarks import find_benchmark
 from msm.execution import Execution
-from msm.retrieval import stage
+from msm.retrieval import stage, stream
 from msm.retrieval.encode import Usage, load_text_encoder
 from msm.retrieval.model_folder import write_usage
 from msm.retrieval.runs import read_run
@@ -33,7 +33,7 @@ def model(encoder: Path, tmp_path: Path) -> Path:
 def test_every_run_holds_the_greatest_cosines_of_its_pool(
     sources: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "SHARD_PASSAGES", 50)
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 50)
     (tmp_path / "run").mkdir()
     stage.run(
         SETTINGS, sources=sources, model=model, out=tmp_path / "run", execution=Execution(work=tmp_path, device="cpu")
@@ -69,4 +69,4 @@ def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path)
     text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
     torch.nn.init.constant_(next(text_encoder.model.parameters()), float("nan"))
     with pytest.raises(BadInput, match="is not finite"):
-        stage.search(collection, text_encoder, {collection.pools[0]: 20})
+        stream.search(collection.queries, collection.passages, text_encoder, {collection.pools[0]: 20}, tmp_path)

@@ -1,0 +1,172 @@
+"""One stream of encoding and searching: kills, damage, several processes, and memory."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from msm.evaluation.collection import Pool
+from msm.records import Passage, Query
+from msm.retrieval import stream
+from msm.retrieval.encode import Kind, TextEncoder, Usage, load_text_encoder, load_text_model
+from msm.retrieval.model_folder import write_usage
+from msm.retrieval.stream import Found, search
+
+POOLS = {Pool("multilingual", None, None): 30, Pool("pool.qa", "qa", "qa"): 7}
+WORDS = ["fudi", "moro", "pepiga", "bud", "Deti", "ra", "vipa", "1845", "1866"]
+PROGRAM = """
+import json, sys
+from pathlib import Path
+import torch
+from msm import distributed
+from msm.evaluation.collection import Pool
+from msm.records import Passage, Query
+from msm.retrieval import stream
+from msm.retrieval.encode import load_text_encoder
+folder, work, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+stream.SHARD_PASSAGES = 500
+torch.set_num_threads(1)
+distributed.start(torch.device("cpu"))
+encoder = load_text_encoder(folder, device=torch.device("cpu"), precision="fp32")
+words = "fudi moro pepiga bud Deti ra vipa 1845 1866".split()
+text = lambda number: " ".join(words[number // 9**place % 9] for place in range(5))
+passages = (Passage(f"p{number}", "qa", text(number), "", f"{number} " * 300) for number in range(count))
+queries = [Query(f"q{number}", "qa", text(7 * number)) for number in range(5)]
+pool = Pool("all", None, None)
+found = stream.search(queries, passages, encoder, {pool: 20}, work)
+run = found.run(pool, [query.query_id for query in queries])
+names = run.passage_ids.take(run.passages.tolist()).to_pylist()
+# Not getrusage: its peak includes that of the process which started this one.
+peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+print(json.dumps({"peak": peak, "passages": names, "scores": run.scores.tolist()}))
+"""
+
+
+class Counting(TextEncoder):
+    """Counts shards of passages, and breaks down where told."""
+
+    left = 1_000_000
+    encoded = 0
+
+    def encode_ids(self, ids: list[NDArray[np.int64]], kind: Kind) -> NDArray[np.float32]:
+        """Vectors, [S, H]."""
+        if kind == "passage":
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+            self.encoded += 1
+        return super().encode_ids(ids, kind)
+
+
+@pytest.fixture
+def model(encoder: Path, tmp_path: Path) -> Path:
+    copytree(encoder, tmp_path / "model")
+    write_usage(tmp_path / "model", Usage("mean", "cosine", 20.0, 24, 24, "none"))
+    return tmp_path / "model"
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 20)
+
+
+def counting(model: Path) -> Counting:
+    return Counting(load_text_model(model), torch.device("cpu"), "fp32", 4096)
+
+
+def texts() -> tuple[list[Query], list[Passage]]:
+    random = np.random.default_rng(0)
+    drawn = [" ".join(random.choice(WORDS, 6)) for _ in range(130)]
+    passages = [Passage(f"d{number}", "qa" if number < 90 else "qb", text) for number, text in enumerate(drawn)]
+    return [Query(f"q{number}", "qaqb"[number % 2 * 2 :][:2], drawn[9 * number]) for number in range(10)], passages
+
+
+def found_by(model: Path, work: Path, encoder: TextEncoder | None = None) -> Found:
+    return search(*texts(), encoder or counting(model), POOLS, work)
+
+
+def same(first: Found, second: Found) -> None:
+    for pool in POOLS:
+        ids = [query.query_id for query in texts()[0] if pool.query_language in (None, query.language)]
+        ours, theirs = first.run(pool, ids), second.run(pool, ids)
+        assert ours.passage_ids.take(ours.passages.tolist()) == theirs.passage_ids.take(theirs.passages.tolist())
+        np.testing.assert_array_equal(ours.scores, theirs.scores)
+
+
+def test_the_stream_finds_what_all_cosines_say(model: Path, tmp_path: Path) -> None:
+    found = found_by(model, tmp_path / "work")
+    queries, passages = texts()
+    encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
+    cosines = encoder.encode_queries([query.text for query in queries]) @ encoder.encode_passages(passages).T
+    whole, one = POOLS
+    np.testing.assert_allclose(found.best[whole].scores, -np.sort(-cosines)[:, :30], atol=1e-5)
+    inside = np.flatnonzero([query.language == "qa" for query in queries])
+    np.testing.assert_allclose(found.best[one].scores, -np.sort(-cosines[inside, :90])[:, :7], atol=1e-5)
+    best = {place for pool in POOLS for place in found.best[pool].passages.ravel().tolist()}
+    assert found.ids == {place: passages[place].passage_id for place in best}
+
+
+def test_a_killed_run_goes_on_after_the_last_finished_shard(model: Path, tmp_path: Path) -> None:
+    whole = counting(model)
+    expected = found_by(model, tmp_path / "whole", whole)
+    assert whole.encoded == 7  # 90 and 40 passages, 20 a shard
+    killed, second = counting(model), counting(model)
+    killed.left = 3
+    with pytest.raises(KeyboardInterrupt):
+        found_by(model, tmp_path / "work", killed)
+    same(found_by(model, tmp_path / "work", second), expected)
+    assert second.encoded == 7 - 3
+
+
+def test_damaged_and_foreign_records_are_not_used(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = found_by(model, tmp_path / "work")
+    records = sorted((tmp_path / "work").iterdir())
+    data = records[2].read_bytes()
+    records[2].write_bytes(data[:-100] + bytes(100))
+    records[4].write_bytes(records[3].read_bytes())
+    again = counting(model)
+    same(found_by(model, tmp_path / "work", again), expected)
+    assert again.encoded == 2
+    assert "shard-000002.npz: damaged" in capsys.readouterr().err
+
+
+# oneDNN keeps code for up to 1,024 shapes, some 25 MB, and glibc what was freed: neither is of the corpus.
+STEADY = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
+
+
+def start(model: Path, work: Path, count: int, **variables: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"} | STEADY | variables
+    words = [sys.executable, "-c", PROGRAM, str(model), str(work), str(count)]
+    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def result(process: subprocess.Popen[str]) -> dict[str, list[float]]:
+    output, _ = process.communicate()
+    assert process.returncode == 0
+    return json.loads(output.splitlines()[-1])
+
+
+def test_memory_does_not_grow_with_the_corpus_and_processes_split_it(model: Path, tmp_path: Path) -> None:
+    small = result(start(model, tmp_path / "small", 5_000))
+    large = result(start(model, tmp_path / "large", 20_000))
+    # 15,000 passages more would be 25 MB, over a twentieth of this.
+    assert large["peak"] <= small["peak"] * 1.01
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "t"}
+    two = [start(model, tmp_path / "two", 5_000, RANK=str(rank), **group) for rank in range(2)]
+    for process in two:
+        found = result(process)
+        assert found["passages"] == small["passages"] and found["scores"] == small["scores"]
+    assert len(list((tmp_path / "two").iterdir())) == 10
