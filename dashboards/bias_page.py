@@ -10,7 +10,7 @@ from msm.reporting import wording
 from msm.reporting.results import Benchmark, Scored
 from msm.reporting.tables import ordered
 
-DEPTHS = ["1", "5", "10", "20", "100"]
+DEPTHS = ["10", "1", "5", "20", "100"]  # the first is the default
 
 
 def show_matrix(run: Scored, found: Bias) -> None:

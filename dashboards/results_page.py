@@ -34,6 +34,7 @@ def page() -> None:
     st.caption(f"{plain(shown.table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
     links = {model.name: tables.lineage_link(recipe, model.runs[0].path.name) for model in benchmark.models}
     views.show_rows(shown.table.rows, languages, links)
+    views.show_downloads(shown.table, tables.file_name(recipe, benchmark.name, *column))
     if shown.differences:
         st.subheader("Differences of the means", anchor=False)
         views.show_differences(shown.differences, len(languages))

@@ -236,6 +236,11 @@ def lineage_link(recipe: str, row: str) -> str:
     return f"lineage?{urlencode({'recipe': recipe, 'row': row})}"
 
 
+def file_name(*parts: str) -> str:
+    """Parts as a file name without ending, of harmless signs only."""
+    return "-".join(re.sub(r"[^\w@.]+", "_", part).strip("_.") for part in parts)
+
+
 def plain(text: str) -> str:
     """Text from data for a Markdown element: every sign stands for itself."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

@@ -11,9 +11,11 @@ from dashboards.folders import folders
 from dashboards.tables import plain
 from msm.reporting import wording
 from msm.reporting.comparisons import Difference
+from msm.reporting.latex import latex
+from msm.reporting.markdown import table_text
 from msm.reporting.rankings import Answer
 from msm.reporting.results import Benchmark, Column, Problem, Results
-from msm.reporting.tables import Row, notes
+from msm.reporting.tables import Row, Table, notes
 
 NO_SCORES = "No scores yet. `make demo` makes the first ones in minutes, without a network."
 
@@ -130,6 +132,24 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
     said = [f"**{plain(label)}**, {cells}: {plain(note)}." for label, cells, note in notes(list(rows))]
     scale = f"Values times 100. Colours run from {low:.1f} (dark) to {high:.1f} (bright)." if low <= high else ""
     st.caption("  \n".join([scale, *said]))
+
+
+def show_downloads(table: Table, name: str) -> None:
+    """The table as files for papers and sheets.
+
+    Args:
+        table: as shown.
+        name: of the files, without ending.
+    """
+    values = tables.values_frame(table.rows, table.languages, {})
+    files = {
+        "CSV": (values.to_csv(index=False), "csv", "text/csv"),
+        "LaTeX": (latex(table), "tex", "application/x-tex"),
+        "Markdown": (table_text(table), "md", "text/markdown"),
+    }
+    with st.container(horizontal=True):
+        for label, (text, ending, kind) in files.items():
+            st.download_button(label, text, f"{name}.{ending}", kind, icon=":material/download:", on_click="ignore")
 
 
 def show_differences(found: Sequence[Difference], languages: int) -> None:

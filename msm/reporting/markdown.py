@@ -10,7 +10,7 @@ from msm.reporting.lineage import Step
 from msm.reporting.published import MEAN
 from msm.reporting.results import Column, Problem, Scored
 from msm.reporting.sections import Section
-from msm.reporting.tables import Cell, Row, notes
+from msm.reporting.tables import Cell, Row, Table, notes
 
 READING = """\
 Values are times 100. *Chance* is what a random ranking scores. Intervals hold the mean with 95 % confidence over
@@ -48,6 +48,13 @@ def document(
     summary = "<details><summary>Every command, in an order in which they can be run again</summary>"
     parts += [summary, _commands(chains), "</details>"]
     return "\n\n".join(parts) + "\n"
+
+
+def table_text(table: Table) -> str:
+    """One table with its title."""
+    title = f"**{_plain(table.title)}** ({_plain(table.subtitle)})"
+    rows = [row._replace(label=_plain(row.label)) for row in table.rows]
+    return f"{title}\n\n{_table(table.languages, rows)}\n"
 
 
 def _section(section: Section, picture: str) -> Iterator[str]:

@@ -48,6 +48,11 @@ def test_results_show_models_differences_and_published_rows(recipe: Path, show: 
     assert "lost in the public text" in texts(app)
 
 
+def test_values_can_be_taken_along(recipe: Path, show: Show) -> None:
+    buttons = show(recipe="demo").get("download_button")
+    assert [button.proto.label for button in buttons] == ["CSV", "LaTeX", "Markdown"]
+
+
 def test_address_chooses_recipe_and_candidates(recipe: Path, folders: Folders, show: Show) -> None:
     made.write_recipe(folders.artifacts / "other", benchmark="constructed", models={"untrained": [1], "msm": [1]})
     app = show(recipe="demo", candidates="pool of the question's language")

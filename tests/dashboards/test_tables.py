@@ -75,3 +75,7 @@ def test_plain_text_escapes_every_sign(text: str) -> None:
     escaped = tables.plain(text)
     assert escaped.replace("\\", "") == text
     assert all(escaped[place - 1] == "\\" for place, sign in enumerate(escaped) if sign in "<*$:[`#~(_")
+
+
+def test_file_names_are_harmless() -> None:
+    assert tables.file_name("a/b (exported)", "..", "map@20") == "a_b_exported--map@20"

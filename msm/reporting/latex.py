@@ -1,0 +1,65 @@
+"""A table in LaTeX, for `booktabs`: values times 100, intervals beside the mean, the best of each column in bold."""
+
+from collections.abc import Sequence
+
+from msm.reporting import wording
+from msm.reporting.published import MEAN
+from msm.reporting.tables import Cell, Row, Table
+
+SIGNS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def latex(table: Table) -> str:
+    """The table as a `table` environment."""
+    names = [*table.languages, MEAN]
+    best = {name: _best(table.rows, name) for name in names}
+    head = " & ".join(["model", *map(_plain, names), r"95\,\% interval"])
+    lines = [
+        " & ".join(
+            [
+                _plain(row.label),
+                *(_value(row.cells.get(name), best[name]) for name in names),
+                _plain(wording.interval(row.cells[MEAN].interval)) if MEAN in row.cells else "",
+            ]
+        )
+        for row in table.rows
+    ]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_plain(table.title)} ({_plain(table.subtitle)})}}",
+            rf"\begin{{tabular}}{{l{'r' * len(names)}l}}",
+            r"\toprule",
+            head + r" \\",
+            r"\midrule",
+            *(line + r" \\" for line in lines),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _best(rows: Sequence[Row], name: str) -> str:
+    """Greatest value of a column as it is printed; empty without any."""
+    values = [cell.value for row in rows if (cell := row.cells.get(name)) and cell.value is not None]
+    return wording.times_100(max(values)) if values else ""
+
+
+def _value(cell: Cell | None, best: str) -> str:
+    if cell is None or cell.value is None:
+        return "--"
+    text = wording.times_100(cell.value)
+    return rf"\textbf{{{text}}}" if text == best else text
+
+
+def _plain(text: str) -> str:
+    """Text from data: every sign stands for itself."""
+    return "".join(SIGNS.get(sign, sign) for sign in text)
