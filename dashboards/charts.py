@@ -16,16 +16,17 @@ def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
     """Every question by the values of two models; a larger dot is more questions."""
     frame = pd.DataFrame(grid(pairs), columns=pd.Index(["baseline", "model", "questions"]))
     even = alt.Chart(pd.DataFrame({"baseline": [0, 1], "model": [0, 1]})).mark_line(color="gray", strokeDash=[4, 4])
-    axes = {"x": alt.X("baseline:Q", title=baseline), "y": alt.Y("model:Q", title=model)}
+    x, y = alt.X("baseline:Q", title=baseline), alt.Y("model:Q", title=model)
     size = alt.Size("questions:Q", scale=alt.Scale(range=[12, 400]), legend=None)
     dots = alt.Chart(frame).mark_circle(color=PALETTE[0], opacity=0.6)
     tooltip = ["questions", alt.Tooltip("baseline", format=".2f"), alt.Tooltip("model", format=".2f")]
-    return alt.layer(even.encode(**axes), dots.encode(**axes, size=size, tooltip=tooltip), height=380)
+    return alt.layer(even.encode(x=x, y=y), dots.encode(x=x, y=y, size=size, tooltip=tooltip), height=380)
 
 
 def ablation(frame: pd.DataFrame, title: str) -> Layers:
     """Changes of a table, in its order: ours with intervals over the printed points."""
-    axes = {"y": alt.Y("row:N", sort=list(dict.fromkeys(frame["row"])), title=None, axis=alt.Axis(labelLimit=160))}
+    labels = list(dict.fromkeys(frame["row"]))
+    y = alt.Y("row:N", sort=labels, title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False))
     colours = alt.Color("whose:N", scale=alt.Scale(domain=["ours", "paper"], range=PALETTE[:2]), legend=None)
     base = alt.Chart(frame.dropna(subset=["change"]))
     change = alt.X("change:Q", title="points")
@@ -36,10 +37,10 @@ def ablation(frame: pd.DataFrame, title: str) -> Layers:
     shape = alt.Shape("whose:N", scale=alt.Scale(domain=["ours", "paper"], range=["circle", "diamond"]), legend=None)
     return alt.layer(
         even,
-        spans.encode(**axes, x=alt.X("low:Q", title="points"), x2="high:Q", color=colours),
-        dots.encode(**axes, x=change, color=colours, shape=shape, tooltip=tooltip),
+        spans.encode(y=y, x=alt.X("low:Q", title="points"), x2="high:Q", color=colours),
+        dots.encode(y=y, x=change, color=colours, shape=shape, tooltip=tooltip),
         title=title,
-        height=34 * frame["row"].nunique() + 20,
+        height=30 * len(labels) + 90,
     )
 
 
