@@ -1,0 +1,159 @@
+"""`msm evaluate`: encode, search and score a benchmark with any encoder, or BM25.
+
+The folder that it writes:
+
+| name | content |
+|---|---|
+| `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools |
+| `scores.jsonl` | see `msm.evaluation.scores` |
+| `retrieve/`, `score/` | the folders of the two stages: the runs of all pools, how they were made, per-query values |
+
+A stage that is finished is not run again; a killed one goes on after the last finished shard.
+"""
+
+import tempfile
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msm import runner
+from msm.artifacts import new_file
+from msm.errors import BadInput
+from msm.evaluation.benchmarks import Benchmark, find_benchmark
+from msm.evaluation.measures import parse_measure
+from msm.execution import Execution
+from msm.retrieval.encode import CARD, read_usage
+from msm.retrieval.foreign import find_model, find_usage, link_model
+from msm.retrieval.run_folder import FULL_DEPTH
+from msm.settings import Lexical, Retrieve, Score
+
+BM25 = "bm25"
+LEAST_DEPTH = 100
+HERE = "."
+USAGE = (
+    "pooling",
+    "similarity",
+    "query_tokens",
+    "passage_tokens",
+    "query_prefix",
+    "passage_prefix",
+    "passage_context",
+    "question_mark",
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm evaluate`."""
+    parser.add_argument("--benchmark", required=True, metavar="NAME", help="lareqa, mr_tydi-sw, beir:NAME ...")
+    parser.add_argument("--model", required=True, metavar="MODEL", help=f"folder, name in the hub, or {BM25}")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's files")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
+    parser.add_argument("--ties", choices=("trec", "list", "pessimistic", "optimistic"), default="trec")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--batch_tokens", type=int, default=16384, help="tokens encoded at once")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    words = parser.add_argument_group("what the scores say beside the benchmark and the model")
+    words.add_argument("--split", default="test")
+    words.add_argument("--setting", choices=("zero-shot", "multilingual"), default="zero-shot")
+    words.add_argument("--name", help="of the model; that of its folder when not given")
+    words.add_argument("--seed", type=int, default=0)
+    usage = parser.add_argument_group(f"how the model is used, where {CARD} or sentence-transformers' files do not say")
+    usage.add_argument("--pooling", choices=("cls", "mean", "pooler"))
+    usage.add_argument("--similarity", choices=("cosine", "dot"))
+    usage.add_argument("--query_tokens", type=int)
+    usage.add_argument("--passage_tokens", type=int)
+    usage.add_argument("--query_prefix")
+    usage.add_argument("--passage_prefix")
+    usage.add_argument("--passage_context", choices=("none", "paragraph", "title"))
+    usage.add_argument("--question_mark", choices=("kept", "stripped"))
+
+
+def main(arguments: Namespace) -> None:
+    """Evaluate.
+
+    Raises:
+        BadInput: no such benchmark, data or model, or nothing says how the model is used.
+    """
+    benchmark = find_benchmark(arguments.benchmark)
+    if not arguments.data.is_dir():
+        raise BadInput(f"{arguments.data}: no such folder")
+    arguments.depth = arguments.depth or _depth(benchmark)
+    execution = Execution(work=arguments.out / "work", device=arguments.device)
+    reads = {"sources": arguments.data}
+    runs = arguments.out / "retrieve"
+    if arguments.model == BM25:
+        runner.run_stage("lexical", _lexical(arguments), reads, runs, execution)
+    else:
+        with tempfile.TemporaryDirectory() as place:
+            reads["model"] = _model(arguments, Path(place))
+            runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
+    scores = arguments.out / "score"
+    runner.run_stage("score", _score(arguments), {"sources": arguments.data, "run": runs}, scores, execution)
+    _write_run(runs / "run", arguments.out / "run.trec.gz")
+    with new_file(arguments.out / "scores.jsonl") as file:
+        file.write((scores / "scores" / "scores.jsonl").read_text(encoding="utf-8"))
+
+
+def _depth(benchmark: Benchmark) -> int:
+    """Passages that the measures look at, of any pool."""
+    names = [*benchmark.measures, *(benchmark.language_measures or ())]
+    cutoffs = (parse_measure(name).cutoff or FULL_DEPTH for name in names)
+    return max([LEAST_DEPTH, benchmark.least_depth, *cutoffs])
+
+
+def _model(arguments: Namespace, place: Path) -> Path:
+    """The model's folder; one of links where it is to be used otherwise than it says."""
+    folder = find_model(arguments.model)
+    given = {name: getattr(arguments, name) for name in USAGE}
+    usage = find_usage(folder, given)
+    if (folder / CARD).is_file() and read_usage(folder) == usage:
+        return folder
+    link_model(folder, usage, place)
+    return place
+
+
+def _retrieve(arguments: Namespace) -> Retrieve:
+    return Retrieve(
+        benchmark=arguments.benchmark,
+        questions=HERE,
+        depth=arguments.depth,
+        pool_depth=arguments.depth,
+        batch_tokens=arguments.batch_tokens,
+        precision=arguments.precision,
+    )
+
+
+def _lexical(arguments: Namespace) -> Lexical:
+    """BM25 with Anserini's parameters."""
+    return Lexical(
+        benchmark=arguments.benchmark,
+        questions=HERE,
+        analyzer="words",
+        k1=0.9,
+        b=0.4,
+        depth=arguments.depth,
+        pool_depth=arguments.depth,
+        passage_context=arguments.passage_context or "none",
+    )
+
+
+def _score(arguments: Namespace) -> Score:
+    return Score(
+        benchmark=arguments.benchmark,
+        questions=HERE,
+        split=arguments.split,
+        setting=arguments.setting,
+        model=arguments.name or Path(arguments.model).name,
+        ties=arguments.ties,
+        seed=arguments.seed,
+    )
+
+
+def _write_run(folder: Path, path: Path) -> None:
+    """The run of the pool of all languages; without one, those of the languages end to end, as gzip allows."""
+    whole = folder / "multilingual.trec.gz"
+    files = [whole] if whole.is_file() else sorted(folder.glob("*.trec.gz"))
+    with new_file(path.with_suffix(""), "wb") as file:
+        for part in files:
+            file.write(part.read_bytes())
+    path.with_suffix("").rename(path)
