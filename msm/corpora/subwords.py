@@ -8,6 +8,7 @@ carries the SentencePiece model and both agree on a sample; tokenizers trained h
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -26,6 +27,13 @@ BLANKS = "\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200b\u200e\u200f\u2028\u2029\
 """A character class: what counts as a blank after NFKC; white space, control characters, marks without width."""
 _BLANKS = re.compile(f"[{BLANKS}]+")
 _NFKC = normalizers.NFKC()
+
+EXACT_SUM = 1 << 14
+"""SentencePiece adds scores, multiples of 1/1024 here, in single precision: up to this sum without rounding."""
+LONGEST_PIECE = 16
+"""Characters of a piece at most, as the trainer makes them."""
+UNKNOWN_PENALTY = 10.0
+"""By which SentencePiece puts a character that is no piece below the worst piece."""
 
 Ids = NDArray[np.int32]
 
@@ -79,7 +87,11 @@ class HuggingFace:
 
 
 class SentencePiece:
-    """The SentencePiece model, its ids moved to where XLM-R's layout has them."""
+    """The SentencePiece model, its ids moved to where XLM-R's layout has them.
+
+    Texts so long that sums of scores may be rounded are left to the `tokenizers` package, which adds in double
+    precision: among ties the two could choose differently.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Load the model of a folder."""
@@ -87,11 +99,37 @@ class SentencePiece:
         tokenizer = read_tokenizer(folder)
         self._special = _special_pattern(tokenizer)
         self._unknown = read_layout(folder, tokenizer).unknown
+        pieces = range(self._processor.get_piece_size())
+        self._scores = np.array([self._processor.get_score(piece) for piece in pieces])
+        worst = UNKNOWN_PENALTY - float(self._scores.min())
+        self.longest = int(EXACT_SUM / worst) - 1
+        """Characters of the longest text whose scores are sure to add up exactly, whatever it is."""
+        # A rejected path leaves the best one for less than the longest piece.
+        self._limit = EXACT_SUM - (LONGEST_PIECE + 1) * worst
+        self._folder = folder
+
+    def _is_exact(self, ids: Ids) -> bool:
+        """Whether no sum on the way to these ids was rounded; unknown characters, joined in one id, may hide some."""
+        return not (ids == self._processor.unk_id()).any() and -float(self._scores[ids].sum()) < self._limit
+
+    def slow_share(self, sentences: Sequence[str]) -> float:
+        """Share of the sentences that are left to the `tokenizers` package."""
+        texts = [self._special.sub(" ", normal(sentence)) for sentence in sentences]
+        found = self._processor.encode([text for text in texts if len(text) > self.longest], return_type="numpy")
+        return sum(not self._is_exact(ids) for ids in found) / max(len(sentences), 1)
+
+    @cached_property
+    def _slow(self) -> HuggingFace:
+        return HuggingFace(self._folder)
 
     def encode(self, sentences: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
         """See `Engine`."""
         texts = [self._special.sub(" ", normal(sentence)) for sentence in sentences]
-        found = self._processor.encode(texts, num_threads=1, return_type="numpy")
+        found = list(self._processor.encode(texts, num_threads=1, return_type="numpy"))
+        for number, text in enumerate(texts):
+            if len(text) > self.longest and not self._is_exact(found[number]):
+                ids = self._slow.encode([text])[0]
+                found[number] = np.where(ids == self._unknown, self._processor.unk_id(), ids - 1)
         lengths = np.fromiter(map(len, found), np.int64, len(found))
         ids = np.concatenate([np.zeros(0, np.int32), *found])
         # SentencePiece: <unk> <s> </s> pieces; XLM-R: <s> <pad> </s> <unk> pieces, so the pieces move up by one.

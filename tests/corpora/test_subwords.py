@@ -91,3 +91,11 @@ def test_missing_special_token_is_named(invented_tokenizer: Path, tmp_path: Path
         read_layout(other, tokenizer)
     with pytest.raises(BadInput, match=r"no tokenizer\.json"):
         read_tokenizer(tmp_path)
+
+
+def test_texts_too_long_for_exact_sums_give_the_same_ids(public_tokenizer: Path) -> None:
+    engine = SentencePiece(public_tokenizer)
+    texts = ["x" * engine.longest, "one 7000100000000000000 two " * (engine.longest // 2), "short"]
+    assert len(texts[1]) > engine.longest and engine.slow_share(texts) > 0
+    for ours, theirs in zip(engine.encode(texts), HuggingFace(public_tokenizer).encode(texts), strict=True):
+        assert (ours == theirs).all()
