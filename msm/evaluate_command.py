@@ -64,7 +64,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     usage.add_argument("--passage_tokens", type=int)
     usage.add_argument("--query_prefix")
     usage.add_argument("--passage_prefix")
-    usage.add_argument("--passage_context", choices=("none", "paragraph", "title"))
+    usage.add_argument("--passage_context", choices=("none", "paragraph", "title", "title_text"))
     usage.add_argument("--question_mark", choices=("kept", "stripped"))
 
 
@@ -133,7 +133,7 @@ def _lexical(arguments: Namespace) -> Lexical:
         b=0.4,
         depth=arguments.depth,
         pool_depth=arguments.depth,
-        passage_context=arguments.passage_context or "none",
+        passage_context="paragraph" if arguments.passage_context == "paragraph" else "none",
     )
 
 

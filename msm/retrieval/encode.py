@@ -48,7 +48,8 @@ class Usage:
     query_tokens: int
     passage_tokens: int
     passage_context: str
-    """`none`, `paragraph` (sentence and paragraph as one text), or `title` (a text pair)."""
+    """`none`, `paragraph` (sentence and paragraph as one text), `title` (a text pair), or `title_text` (title and text
+    as one text with a blank between, as in BEIR)."""
     query_prefix: str = ""
     passage_prefix: str = ""
     question_mark: str = "kept"
@@ -108,6 +109,8 @@ class TextModel(nn.Module):
             # LAReQA's code joins sentence and paragraph without a separator and drops line ends.
             pairs = zip(texts, passages, strict=True)
             texts = [(text + passage.context).replace("\n", "") for text, passage in pairs]
+        if usage.passage_context == "title_text":
+            texts = [usage.passage_prefix + f"{passage.title} {passage.text}".strip() for passage in passages]
         if usage.passage_context == "title":
             return self._ids([passage.title for passage in passages], texts, usage.passage_tokens)
         return self._ids(texts, None, usage.passage_tokens)
