@@ -10,8 +10,6 @@ from msm.reporting.tables import Cell, Row, Table
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2
 MEAN_WIDTH = 118
-TITLE_WIDTH = 640
-"""Room for the longest title, whatever the number of languages."""
 LABEL_WIDTH, TOP, MARGIN = 150, 104, 24
 LETTER, TITLE_LETTER = 7.2, 9.2
 """Widths of an average letter."""
