@@ -13,6 +13,7 @@ from msm import recipes
 from msm.__main__ import main
 from msm.errors import BadInput
 from msm.stages import STAGES
+from tests.test_recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "recipes" / "tiny.yaml"
@@ -149,7 +150,7 @@ def test_a_small_cluster_cuts_requests_only(tasks: list[recipes.Task], tmp_path:
     assert request("pretrain", CLUSTERS["kind"])[:3] == (1, 2, 0)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_ablations_of_any_recipe(path: Path) -> None:
     tasks = recipes.tasks(recipes.load(path), path.name)
     chosen = {task.out for task in select("ablations", tasks)}
@@ -160,7 +161,7 @@ def test_ablations_of_any_recipe(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_ablations_of_any_recipe_compile(path: Path, tmp_path: Path) -> None:
     chosen = select("ablations", recipes.tasks(recipes.load(path), path.name))
     compile_to(build("ablations", path.stem, chosen, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
