@@ -23,6 +23,7 @@ VERBS = {
     "evaluate": ("msm.evaluate_command", "encode, search and score a benchmark with any encoder"),
     "reproduce": ("msm.reproduce_command", "a public checkpoint against its published scores"),
     "export": ("msm.export_command", "results and collections in the formats of others"),
+    "fuse": ("msm.retrieval.fuse_command", "a dense and a sparse run as one"),
     "score": ("msm.evaluation.score_command", "measures of a TREC run"),
     "score-answers": ("msm.evaluation.score_answers_command", "answers within retrieved passages"),
     "compare": ("msm.evaluation.compare_command", "paired differences between models"),

@@ -16,13 +16,14 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from msm import runner
-from msm.artifacts import new_file
+from msm.artifacts import new_file, new_folder, payload
 from msm.errors import BadInput
 from msm.evaluation.benchmarks import Benchmark, find_benchmark
 from msm.evaluation.measures import parse_measure
 from msm.execution import Execution
 from msm.retrieval.encode import CARD, read_usage
 from msm.retrieval.foreign import find_model, find_usage, link_model
+from msm.retrieval.fusion import fuse_folders
 from msm.retrieval.run_folder import FULL_DEPTH
 from msm.settings import Lexical, Retrieve, Score
 
@@ -48,6 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's files")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
+    parser.add_argument("--fuse", type=float, metavar="ALPHA", help="add BM25: ALPHA * dense + sparse, scaled")
     parser.add_argument("--ties", choices=("trec", "list", "pessimistic", "optimistic"), default="trec")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--batch_tokens", type=int, default=16384, help="tokens encoded at once")
@@ -75,6 +77,8 @@ def main(arguments: Namespace) -> None:
         BadInput: no such benchmark, data or model, or nothing says how the model is used.
     """
     benchmark = find_benchmark(arguments.benchmark)
+    if arguments.fuse is not None and arguments.model == BM25:
+        raise BadInput(f"--fuse adds {BM25} to a model, and --model is {BM25}")
     if not arguments.data.is_dir():
         raise BadInput(f"{arguments.data}: no such folder")
     arguments.depth = arguments.depth or _depth(benchmark)
@@ -87,11 +91,22 @@ def main(arguments: Namespace) -> None:
         with tempfile.TemporaryDirectory() as place:
             reads["model"] = _model(arguments, Path(place))
             runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
+    if arguments.fuse is not None:
+        runs = _fuse(arguments, runs, execution)
     scores = arguments.out / "score"
     runner.run_stage("score", _score(arguments), {"sources": arguments.data, "run": runs}, scores, execution)
-    _write_run(runs / "run", arguments.out / "run.trec.gz")
+    _write_run(payload(runs), arguments.out / "run.trec.gz")
     with new_file(arguments.out / "scores.jsonl") as file:
         file.write((scores / "scores" / "scores.jsonl").read_text(encoding="utf-8"))
+
+
+def _fuse(arguments: Namespace, dense: Path, execution: Execution) -> Path:
+    """The folder of the runs with BM25's added."""
+    sparse, fused = arguments.out / "lexical", arguments.out / "fused"
+    runner.run_stage("lexical", _lexical(arguments), {"sources": arguments.data}, sparse, execution)
+    with new_folder(fused) as folder:
+        fuse_folders(payload(dense), payload(sparse), arguments.fuse, arguments.depth, folder)
+    return fused
 
 
 def _depth(benchmark: Benchmark) -> int:
@@ -143,7 +158,7 @@ def _score(arguments: Namespace) -> Score:
         questions=HERE,
         split=arguments.split,
         setting=arguments.setting,
-        model=arguments.name or Path(arguments.model).name,
+        model=arguments.name or Path(arguments.model).name + (" + bm25" if arguments.fuse is not None else ""),
         ties=arguments.ties,
         seed=arguments.seed,
     )

@@ -82,6 +82,15 @@ def test_bm25_is_a_model(beir: Path, tmp_path: Path) -> None:
     assert scores(tmp_path / "out")["mrr@100"] > 0.5
 
 
+def test_fusion_adds_bm25(encoder: Path, beir: Path, tmp_path: Path) -> None:
+    words = ["--benchmark", "beir", "--model", encoder, "--data", beir, *FLAGS]
+    evaluate(*words, "--fuse", 0.3, "--out", tmp_path / "out")
+    assert scores(tmp_path / "out")["mrr@100"] > 0.5
+    assert "fusion centred min-max" in (tmp_path / "out" / "scores.jsonl").read_text()
+    fused = read_run(tmp_path / "out" / "run.trec.gz")
+    assert np.bincount(fused.queries).tolist() == [40] * 6
+
+
 def test_a_model_that_is_nowhere_is_one_line(beir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         evaluate("--benchmark", "beir", "--model", "./no/such/model", "--data", beir, "--out", tmp_path / "out")

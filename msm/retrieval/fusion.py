@@ -1,0 +1,128 @@
+"""Dense and sparse runs as one, as the README of Mr. TyDi does it.
+
+The scores of each list are scaled to a length of 1 and centred, query by query; a passage that one list lacks has its
+least score there; the sum is `alpha * dense + sparse`. The weight is chosen per language on dev questions.
+
+Shapes: E entries of both runs, Q queries.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from msm.errors import BadInput
+from msm.evaluation.measures import Measure, evaluate
+from msm.retrieval.run_folder import read_protocol, write_protocol
+from msm.retrieval.runs import Floats, Integers, Qrels, Run, read_run, sorted_run, write_run
+
+ALPHAS = tuple(step / 10 for step in range(1, 21))
+"""Weights that are tried."""
+_LEAST = -0.5
+"""Least score of a scaled list."""
+
+
+def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:
+    """The best passages of both lists together.
+
+    Args:
+        dense: a run.
+        sparse: another one of the same questions; a question may be missing in either.
+        alpha: weight of the dense scores.
+        depth: passages kept for each query.
+    """
+    query_ids, queries = _joined(dense.query_ids, sparse.query_ids, dense.queries, sparse.queries)
+    passage_ids, passages = _joined(dense.passage_ids, sparse.passage_ids, dense.passages, sparse.passages)
+    parts = [(dense, alpha), (sparse, 1.0)]
+    # Above the least score, so that a passage which a list lacks adds nothing.
+    gains = np.concatenate([weight * (_scaled(run) - _least(run)) for run, weight in parts])
+    keys = queries.astype(np.int64) * len(passage_ids) + passages
+    pairs, owners = np.unique(keys, return_inverse=True)
+    base = _base(
+        len(query_ids), [(queries[: len(dense.queries)], dense, alpha), (queries[len(dense.queries) :], sparse, 1)]
+    )
+    asked, found = pairs // len(passage_ids), pairs % len(passage_ids)
+    scores = (np.bincount(owners, gains) + base[asked]).astype(np.float32)
+    order = np.lexsort((found, -scores, asked))
+    asked, found, scores = asked[order], found[order], scores[order]
+    ranks = np.arange(len(asked)) - np.searchsorted(asked, asked)
+    kept = ranks < depth
+    return sorted_run(query_ids, passage_ids, asked[kept], found[kept], scores[kept])
+
+
+def _joined(first: pa.Array, second: pa.Array, mine: Integers, theirs: Integers) -> tuple[pa.Array, Integers]:
+    """Ids of both, each once, and the places of all entries in them."""
+    together = (
+        pa.chunked_array([first.cast(pa.string()), second.cast(pa.string())]).dictionary_encode().combine_chunks()
+    )
+    if isinstance(together, pa.ChunkedArray):
+        together = together.chunk(0)
+    places = together.indices.to_numpy()
+    return together.dictionary, np.concatenate([places[: len(first)][mine], places[len(first) :][theirs]])
+
+
+def _extremes(run: Run) -> tuple[Floats, Floats]:
+    """Greatest and least score of each entry's list; the entries of a query stand best first."""
+    firsts = np.searchsorted(run.queries, run.queries)
+    lasts = np.searchsorted(run.queries, run.queries, side="right") - 1
+    return run.scores[firsts].astype(np.float64), run.scores[lasts].astype(np.float64)
+
+
+def _scaled(run: Run) -> Floats:
+    """Scores from -0.5 to 0.5 within each query; 0 where all are equal, [E]."""
+    greatest, least = _extremes(run)
+    spread = greatest - least
+    return (run.scores - (greatest + least) / 2) / np.where(spread > 0, spread, 1)
+
+
+def _least(run: Run) -> Floats:
+    """Least scaled score of each entry's list, [E]."""
+    greatest, least = _extremes(run)
+    return np.where(greatest > least, _LEAST, 0.0)
+
+
+def _base(count: int, parts: list[tuple[Integers, Run, float]]) -> Floats:
+    """What a passage that is in neither list would have, [Q]."""
+    base = np.zeros(count)
+    for queries, run, weight in parts:
+        lists = np.zeros(count)
+        lists[queries] = _least(run)
+        base += weight * lists
+    return base
+
+
+def best_alpha(
+    dense: Run, sparse: Run, qrels: Qrels, measure: Measure, depth: int, alphas: Sequence[float] = ALPHAS
+) -> tuple[float, float]:
+    """The weight with the highest mean on dev questions, the smallest of equal ones, and that mean."""
+    means = {
+        alpha: float(
+            evaluate(qrels, fuse(dense, sparse, alpha, depth), [measure], ties="trec").measures[0].values.mean()
+        )
+        for alpha in alphas
+    }
+    best = max(means, key=lambda alpha: (means[alpha], -alpha))
+    return best, means[best]
+
+
+def fuse_folders(dense: Path, sparse: Path, alpha: float, depth: int, out: Path) -> None:
+    """Fuse the runs of every pool.
+
+    Args:
+        dense: folder of runs, as `retrieve` writes it.
+        sparse: folder of runs, as `lexical` writes it.
+        alpha: weight of the dense scores.
+        depth: passages kept for each query.
+        out: folder to fill.
+
+    Raises:
+        BadInput: the folders are of different pools.
+    """
+    names = {path.name for path in dense.glob("*.trec.gz")}
+    if names != {path.name for path in sparse.glob("*.trec.gz")} or not names:
+        raise BadInput(f"{dense} and {sparse}: not runs of the same pools")
+    for name in sorted(names):
+        write_run(out / name, fuse(read_run(dense / name), read_run(sparse / name), alpha, depth), "fusion")
+    parts = read_protocol(dense) | {f"sparse {name}": value for name, value in read_protocol(sparse).items()}
+    write_protocol(out, parts | {"fusion": "centred min-max", "alpha": alpha})
