@@ -28,6 +28,7 @@ VERBS = {
     "score-answers": ("msm.evaluation.score_answers_command", "answers within retrieved passages"),
     "compare": ("msm.evaluation.compare_command", "paired differences between models"),
     "mine": ("msm.finetuning.mine_command", "hard negatives from a run or a model"),
+    "card": ("msm.reporting.card_command", "model cards of checkpoints"),
     "report": ("msm.reporting.report_command", "print a recipe's tables, export its results"),
     "corpus": ("msm.corpora.corpus_command", "crawled files to clean documents or token shards, on any cluster"),
     "bench": ("msm.bench.command", "speed against the usual way, equal outputs checked"),

@@ -39,9 +39,8 @@ def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:
     gains = np.concatenate([weight * (_scaled(run) - _least(run)) for run, weight in parts])
     keys = queries.astype(np.int64) * len(passage_ids) + passages
     pairs, owners = np.unique(keys, return_inverse=True)
-    base = _base(
-        len(query_ids), [(queries[: len(dense.queries)], dense, alpha), (queries[len(dense.queries) :], sparse, 1)]
-    )
+    places = np.split(queries, [len(dense.queries)])
+    base = alpha * _base(len(query_ids), places[0], dense) + _base(len(query_ids), places[1], sparse)
     asked, found = pairs // len(passage_ids), pairs % len(passage_ids)
     scores = (np.bincount(owners, gains) + base[asked]).astype(np.float32)
     order = np.lexsort((found, -scores, asked))
@@ -53,11 +52,7 @@ def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:
 
 def _joined(first: pa.Array, second: pa.Array, mine: Integers, theirs: Integers) -> tuple[pa.Array, Integers]:
     """Ids of both, each once, and the places of all entries in them."""
-    together = (
-        pa.chunked_array([first.cast(pa.string()), second.cast(pa.string())]).dictionary_encode().combine_chunks()
-    )
-    if isinstance(together, pa.ChunkedArray):
-        together = together.chunk(0)
+    together = pa.concat_arrays([first.cast(pa.string()), second.cast(pa.string())]).dictionary_encode()
     places = together.indices.to_numpy()
     return together.dictionary, np.concatenate([places[: len(first)][mine], places[len(first) :][theirs]])
 
@@ -82,13 +77,10 @@ def _least(run: Run) -> Floats:
     return np.where(greatest > least, _LEAST, 0.0)
 
 
-def _base(count: int, parts: list[tuple[Integers, Run, float]]) -> Floats:
-    """What a passage that is in neither list would have, [Q]."""
+def _base(count: int, queries: Integers, run: Run) -> Floats:
+    """What a passage that a list lacks has in it, [Q]; 0 where there is no list."""
     base = np.zeros(count)
-    for queries, run, weight in parts:
-        lists = np.zeros(count)
-        lists[queries] = _least(run)
-        base += weight * lists
+    base[queries] = _least(run)
     return base
 
 
@@ -96,12 +88,10 @@ def best_alpha(
     dense: Run, sparse: Run, qrels: Qrels, measure: Measure, depth: int, alphas: Sequence[float] = ALPHAS
 ) -> tuple[float, float]:
     """The weight with the highest mean on dev questions, the smallest of equal ones, and that mean."""
-    means = {
-        alpha: float(
-            evaluate(qrels, fuse(dense, sparse, alpha, depth), [measure], ties="trec").measures[0].values.mean()
-        )
-        for alpha in alphas
-    }
+    means = {}
+    for alpha in alphas:
+        evaluation = evaluate(qrels, fuse(dense, sparse, alpha, depth), [measure], ties="trec")
+        means[alpha] = float(evaluation.measures[0].values.mean())
     best = max(means, key=lambda alpha: (means[alpha], -alpha))
     return best, means[best]
 

@@ -1,0 +1,121 @@
+"""Model cards: what a checkpoint is, what it was trained on, how it is used, what it scored, what it is not.
+
+Everything comes from the manifests of the stages that made it; what they do not say is not said.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msm.artifacts import MANIFEST, payload, read_json, read_json_lines, read_manifest
+from msm.errors import BadInput
+
+TRAINED = ("finetune", "pretrain")
+USAGE = "encoder.json"
+LIMITS = (
+    "Scores hold for the split, pool and protocol beside them, and for nothing else.",
+    "Documents may be the same in several languages where the corpus is parallel; see the settings of its stage.",
+    "Texts longer than the lengths above are cut; languages without training text work worse or not at all.",
+    "Rankings repeat what is one-sided in the training text. Look at them before they decide anything about people.",
+)
+
+
+def card(folder: Path, scores: Sequence[Path]) -> str:
+    """The card of a finished `pretrain` or `finetune` folder, as Markdown with the hub's header.
+
+    Args:
+        folder: of the stage.
+        scores: folders of the `score` stage on this model.
+
+    Raises:
+        BadInput: not a folder of such a stage.
+    """
+    manifest = read_manifest(folder)
+    if manifest["stage"] not in TRAINED:
+        raise BadInput(f"{folder}: a folder of stage {manifest['stage']}; cards are for {' and '.join(TRAINED)}")
+    usage = payload(folder) / USAGE
+    sections = {
+        "How it is used": _table(read_json(usage)) if usage.is_file() else "A start for fine-tuning; not a retriever.",
+        "What it was made from": "\n".join(_lineage(folder, manifest, set())),
+        "Settings": _table(manifest["settings"]),
+        "Training": _table({**manifest["facts"], "device": manifest["device"], "seconds": manifest["seconds"]}),
+        "Scores": _scores(scores),
+        "Limits": "\n".join(f"- {limit}" for limit in LIMITS),
+        "To make it again": f"```\n{manifest['command']}\n```\nCommit `{manifest['commit']}`; "
+        + ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items())),
+    }
+    title = f"# {folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
+    parts = [_header(usage.is_file()), title, *(f"## {name}\n\n{text}" for name, text in sections.items())]
+    return "\n\n".join(parts) + "\n"
+
+
+def find_scores(folder: Path) -> list[Path]:
+    """The score folders beside a model that were made with it, by what the runs were made from.
+
+    Args:
+        folder: `RECIPE/STAGE/ROW`.
+    """
+    found = []
+    for path in sorted((folder.parent.parent / "score").glob(f"*/{MANIFEST}")):
+        run = Path(read_json(path)["inputs"]["run"]["path"])
+        manifest = folder.parent.parent / "retrieve" / run.name / MANIFEST
+        if manifest.is_file():
+            model = Path(read_json(manifest)["inputs"]["model"]["path"])
+            if model.parts[-2:] == folder.parts[-2:]:
+                found.append(path.parent)
+    return found
+
+
+def _header(retriever: bool) -> str:
+    task = "sentence-similarity" if retriever else "fill-mask"
+    tags = ["cross-lingual", "dense-retrieval"]
+    library = "sentence-transformers" if retriever else "transformers"
+    lines = [f"pipeline_tag: {task}", f"library_name: {library}", "tags:", *(f"- {tag}" for tag in tags)]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _lineage(folder: Path, manifest: dict[str, Any], shown: set[str], depth: int = 0) -> Iterator[str]:
+    """The inputs of a stage, and theirs, as a nested list; what an input was made from stands there once."""
+    for name, value in manifest["inputs"].items():
+        path = Path(value["path"])
+        beside = folder.parent.parent / path.parent.name / path.name
+        yield f"{'  ' * depth}- {name}: `{path.parent.name}/{path.name}` ({value['checksum'][:12]})"
+        if value["checksum"] not in shown and (beside / MANIFEST).is_file():
+            shown.add(value["checksum"])
+            before = read_manifest(beside)
+            yield from _lineage(beside, before, shown, depth + 1)
+            for origin in before["facts"].get("collections", {}).values():
+                yield f"{'  ' * (depth + 1)}- {origin['origin']}, {origin['licence']}"
+
+
+def _table(values: dict[str, Any]) -> str:
+    rows = (f"| {name} | {_cell(value)} |" for name, value in values.items())
+    return "\n".join(["| | |", "|---|---|", *rows])
+
+
+def _cell(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _scores(folders: Sequence[Path]) -> str:
+    """Means over languages; none is compared with another split or protocol."""
+    lines = [
+        "| benchmark | split | candidates | measure | value | questions | protocol |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for folder in folders:
+        for _, row in read_json_lines(payload(folder) / "scores.jsonl"):
+            if row["query_language"] == "mean":
+                cells = [
+                    row["benchmark"],
+                    row["split"],
+                    row["candidate_language"] or "all languages",
+                    row["measure"],
+                    f"{row['value']:.4f}",
+                    row["queries"],
+                    row["protocol"],
+                ]
+                lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join(lines) if len(lines) > 2 else "None yet."
