@@ -26,12 +26,14 @@ from transformers import AutoModel, XLMRobertaConfig
 from msm import settings
 from msm.bench.race import race
 from msm.corpora import tokenizer
+from msm.evaluation.collection import Pool
 from msm.evaluation.measures import Evaluation, evaluate, parse_measure
-from msm.records import Passage
+from msm.records import Passage, Query
 from msm.retrieval.encode import TextEncoder, Usage, load_text_encoder
 from msm.retrieval.model_folder import write_usage
 from msm.retrieval.runs import Qrels, Run, ranked_run
 from msm.retrieval.search import nearest
+from msm.retrieval.stream import search
 
 MEASURES = {"mrr": "recip_rank", "recall@100": "recall.100", "ndcg@10": "ndcg_cut.10", "map@20": "map_cut.20"}
 """Ours to trec_eval's."""
@@ -56,7 +58,9 @@ class Size(NamedTuple):
 
 
 FULL = Size(12, 768, 12, {"sentences": 600, "passages": 200}, 1_000_000, 1000, 10_000, 7)
-QUICK = Size(4, 256, 4, {"sentences": 300, "passages": 64}, 50_000, 300, 2_000, 5)
+QUICK = Size(4, 256, 4, {"sentences": 240, "passages": 48}, 50_000, 300, 2_000, 5)
+CORPORA = (50_000, 200_000)
+"""Passages of the two corpora whose memory is compared."""
 DEPTH = 100
 SEARCH_WIDTH = 384
 
@@ -70,6 +74,8 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
     size = QUICK if quick else FULL
     with tempfile.TemporaryDirectory() as folder:
         yield from _encode_races(size, Path(folder))
+        if not quick:
+            yield _memory(Path(folder), CORPORA)
     yield _search_race(size)
     yield from _score_races(size)
 
@@ -107,6 +113,27 @@ def _encode_race(
         shape=f"{size.layers} layers x {size.width}",
         least_cosine=round(cosine, 6),
     )
+
+
+def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
+    """Peak memory of this process while a small and a large corpus are encoded by a small model and searched."""
+    small = Size(2, 64, 2, {}, 0, 0, 0, 0)
+    random = np.random.default_rng(0)
+    words = _words(random)
+    texts = [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)]
+    _write_model(small, folder / "small", texts)
+    encoder = load_text_encoder(folder / "small", device=torch.device("cpu"), precision="fp32")
+    pool = Pool("all", None, None)
+    queries = [Query(str(number), "en", text) for number, text in enumerate(texts[:100])]
+    peaks = []
+    # The first, unmeasured one fills the caches of the libraries.
+    for turn, count in enumerate((corpora[0], *corpora)):
+        Path("/proc/self/clear_refs").write_text("5")
+        passages = (Passage(str(place), "en", f"{place} {texts[place % len(texts)]}") for place in range(count))
+        search(queries, passages, encoder, {pool: DEPTH}, folder / f"records-{turn}")
+        peaks.append(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]))
+    facts = {"passages": list(corpora), "peak_mib": [round(peak / 1024) for peak in peaks[1:]]}
+    return {"name": "peak_memory_large_vs_small", "ratio": round(peaks[2] / peaks[1], 3), **facts, "device": "cpu"}
 
 
 def _words(random: np.random.Generator) -> list[str]:
