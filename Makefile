@@ -26,11 +26,13 @@ order: setup ## does the masked sentence model need the order of sentences? thre
 	@msm recipe order
 	@$(MAKE) --no-print-directory repro show
 
-# Each recipe keeps its own dvc.lock: the stage names are the same in all of them, and git stays clean.
+# Each recipe keeps its own dvc.lock: the stage names are the same in all of them, and git stays clean. One that is
+# committed, so that others can pull its outputs, stays where it is.
 repro: setup ## run what is missing of the active recipe (params.yaml)
 	@mkdir -p work/$(RECIPE)
-	@if [ ! -f dvc.lock ] && [ -f work/$(RECIPE)/dvc.lock ]; then cp work/$(RECIPE)/dvc.lock .; fi
-	@dvc repro --quiet; status=$$?; if [ -f dvc.lock ]; then mv dvc.lock work/$(RECIPE)/; fi; exit $$status
+	@if git ls-files --error-unmatch dvc.lock >/dev/null 2>&1; then exec dvc repro --quiet; fi; \
+	if [ ! -f dvc.lock ] && [ -f work/$(RECIPE)/dvc.lock ]; then cp work/$(RECIPE)/dvc.lock .; fi; \
+	dvc repro --quiet; status=$$?; if [ -f dvc.lock ]; then mv dvc.lock work/$(RECIPE)/; fi; exit $$status
 
 .PHONY: show
 show:
@@ -45,6 +47,7 @@ test: setup ## all quick tests
 
 test-slow: setup ## what needs a container engine, Chromium or more than 20 seconds
 	@pytest -m slow $(if $(MIRROR),--mirror=$(MIRROR))
+	@.ci/image $(IMAGE_OPTIONS)
 
 check: setup ## style, types, docstrings, renderings in step
 	@ruff check .

@@ -10,6 +10,8 @@ from msm import recipes
 from msm.stages import FAMILIES, PAYLOADS, STAGES, Family
 
 ROOT = "artifacts/${recipe}"
+TEMPLATE = "cells"
+"""Of the plots, in `.dvc/plots`: a bar for every cell, its whole name beside it."""
 HEADER = "# Rendered from msm/stages.py by `python -m components.render`; never edited.\n"
 
 
@@ -20,7 +22,7 @@ def render() -> str:
     whole = {
         "stages": stages,
         "metrics": [f"{report}/metrics.json"],
-        "plots": [{f"{report}/scores.csv": {"x": "value", "y": "cell", "template": "bar_horizontal"}}],
+        "plots": [{f"{report}/scores.csv": {"x": "value", "y": "cell", "template": TEMPLATE}}],
     }
     return HEADER + yaml.safe_dump(whole, sort_keys=False, width=200)
 

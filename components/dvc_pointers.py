@@ -53,11 +53,13 @@ def _outs(lock: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def default_remote(root: Path) -> str:
-    """Address of the project's own remote; the local folder `.dvc/storage` where none is configured."""
+    """Address of the project's own remote; the local folder `.dvc/storage` until another one is configured."""
     config = configparser.ConfigParser()
     config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"])
     name = config.get("core", "remote", fallback="")
     for section in (f"'remote \"{name}\"'", f'remote "{name}"'):
         if config.has_section(section):
-            return config.get(section, "url")
+            url = config.get(section, "url")
+            # As DVC reads it: relative to the file that says it.
+            return url if "://" in url else str((root / ".dvc" / url).resolve())
     return str(root.resolve() / ".dvc" / "storage")

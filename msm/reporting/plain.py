@@ -18,24 +18,26 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
 
     Args:
         folders: score folders.
-        out: `metrics.json` gets the means (benchmark, row, measure), `scores.csv` the values of every language in the
-            pool of all languages.
+        out: `metrics.json` gets the means and the values of every language (benchmark, row, measure), `scores.csv`
+            the latter, in the pool of all languages, one a line.
     """
-    means: dict[str, dict[str, dict[str, float]]] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     with new_file(out / VALUES) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["cell", *FIELDS])
         for folder in sorted(folders):
             for line in score_lines(folder / "scores" / SCORES):
-                if line["query_language"] == MEAN:
-                    row = means.setdefault(line["benchmark"], {}).setdefault(folder.name, {})
+                mean, pool = line["query_language"] == MEAN, line["candidate_language"]
+                if mean or pool is None:
+                    row = found.setdefault(line["benchmark"], {}).setdefault(folder.name, {})
                     row[_measure(line)] = line["value"]
-                elif line["candidate_language"] is None:
+                if not mean and pool is None:
                     cell = f"{folder.name} {line['measure']} {line['query_language']}"
                     writer.writerow([cell, *(line[name] for name in FIELDS)])
-    write_json(out / METRICS, means)
+    write_json(out / METRICS, found)
 
 
 def _measure(line: dict[str, Any]) -> str:
-    """`map@20`, `map@20 same`, `map@20 other`."""
-    return " ".join([line["measure"], *([line["candidate_language"]] if line["candidate_language"] else [])])
+    """`map@20`, `map@20 same`, `map@20 other`, and of one language `map@20 de`."""
+    language = "" if line["query_language"] == MEAN else line["query_language"]
+    return " ".join(word for word in (line["measure"], line["candidate_language"], language) if word)

@@ -3,14 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 import yaml
 from kfp import dsl, local
-from moto.server import ThreadedMotoServer
 
 from components import dvc_steps
 from components.dvc_pointers import Pointer, default_remote, find_pointer
@@ -27,21 +24,6 @@ PATH = "artifacts/tiny/encoder/ordered-1"
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of an empty bucket; keys and endpoint stand in AWS's own variables."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    boto3.client("s3").create_bucket(Bucket="models")
-    yield "s3://models/dvc"
-    server.stop()
 
 
 def test_there_and_back_through_a_folder(tiny: Path, tmp_path: Path) -> None:
@@ -145,3 +127,5 @@ def test_the_default_remote_is_a_local_folder(tmp_path: Path) -> None:
     add = ["remote", "add", "-q", "-d", "store", "s3://bucket/folder"]
     subprocess.run([sys.executable, "-m", "dvc", *add], cwd=tmp_path, check=True)
     assert default_remote(tmp_path) == "s3://bucket/folder"
+    (tmp_path / ".dvc" / "config").write_text((ROOT / ".dvc" / "config").read_text())
+    assert default_remote(tmp_path) == str(tmp_path / ".dvc" / "storage")

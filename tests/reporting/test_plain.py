@@ -16,7 +16,7 @@ from tests.reporting.made import LANGUAGES, write_recipe
 def test_plain_files_hold_the_scores(tmp_path: Path) -> None:
     root = write_recipe(tmp_path / "demo")
     write_plain((root / "score").iterdir(), tmp_path)
-    means = json.loads((tmp_path / "metrics.json").read_text())["lareqa"]
+    shown = json.loads((tmp_path / "metrics.json").read_text())["lareqa"]
     with (tmp_path / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
     lines = [line for _, line in artifacts.read_json_lines(root / "score" / "lareqa-msm-1" / "scores" / "scores.jsonl")]
@@ -25,11 +25,12 @@ def test_plain_files_hold_the_scores(tmp_path: Path) -> None:
     assert found.keys() == set(LANGUAGES)
     for line in own:
         if line["query_language"] == "mean":
-            assert means["lareqa-msm-1"][line["measure"]] == line["value"]
+            assert shown["lareqa-msm-1"][line["measure"]] == line["value"]
         else:
             assert float(found[line["query_language"]]["value"]) == line["value"]
+            assert shown["lareqa-msm-1"][f"{line['measure']} {line['query_language']}"] == line["value"]
     same = next(line for line in lines if (line["query_language"], line["candidate_language"]) == ("mean", "same"))
-    assert means["lareqa-msm-1"]["map@20 same"] == same["value"]
+    assert shown["lareqa-msm-1"]["map@20 same"] == same["value"]
 
 
 @pytest.mark.parametrize("recipe", ["demo"])

@@ -1,0 +1,112 @@
+"""A finished recipe shared by a commit and a remote: one model pulled elsewhere, an experiment run and compared."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msm import artifacts
+
+ROOT = Path(__file__).parents[2]
+ROW = "constructed-msm-1"
+SCORES = Path("artifacts/tiny/score", ROW, "scores")
+PLACE = "benchmark0-model2-1"
+"""What DVC calls this row in the stages after fine-tuning."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of its own in git, with the recipe `tiny` run to its end and `dvc.lock` committed."""
+    folder = tmp_path_factory.mktemp("finished")
+    for name in ("msm", "components", ".dvc/plots"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "recipes" / "tiny.yaml", folder / "params.yaml")
+    git(folder, "init", "-q")
+    dvc(folder, "repro", "-q")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return shutil.copytree(finished, tmp_path / "project")
+
+
+def test_a_fresh_clone_pulls_one_model_and_evaluates_it(project: Path, bucket: str, tmp_path: Path) -> None:
+    dvc(project, "push", "-q")
+    assert (project / ".dvc" / "storage").is_dir(), "the default remote is a local folder"
+    dvc(project, "remote", "add", "-q", "-d", "store", bucket)
+    commit(project)
+    dvc(project, "push", "-q")
+    git(tmp_path, "clone", "-q", "project", "clone")
+    clone = tmp_path / "clone"
+    dvc(clone, "pull", "-q", "artifacts/tiny/sources/world", f"artifacts/tiny/finetune/{ROW}")
+    pulled = {path.parent.relative_to(clone / "artifacts/tiny").as_posix() for path in clone.rglob("manifest.json")}
+    assert pulled == {"sources/world", f"finetune/{ROW}"}
+    told = dvc(clone, "repro", "--single-item", f"retrieve@{PLACE}", f"score@{PLACE}")
+    assert stages_run(told) == {f"retrieve@{PLACE}", f"score@{PLACE}"}
+    assert artifacts.checksums(clone / SCORES) == artifacts.checksums(project / SCORES)
+
+
+def test_an_experiment_runs_what_depends_on_it_and_is_compared(project: Path) -> None:
+    before = cells(project)
+    told = dvc(project, "exp", "run", "-S", "pretrain.mu=0.3")
+    # The control reads `mu` as well, without use: it comes out the same, so that nothing behind it is run.
+    after_training = {f"{stage}@{PLACE}" for stage in ("finetune", "retrieve", "score")}
+    assert stages_run(told) == {"pretrain@row0-1", "pretrain@row1-1", *after_training, "report"}
+    after = cells(project)
+    (changes,) = json.loads(dvc(project, "metrics", "diff", "--json")).values()
+    shown = {name.removeprefix(f"constructed.{ROW}."): values for name, values in changes.items()}
+    for cell in before.keys() | after.keys():
+        assert (shown[cell]["old"], shown[cell]["new"]) == (before[cell], after[cell])
+    (plot,) = json.loads(dvc(project, "plots", "diff", "--json", "-o", "plots"))["data"].values()
+    drawn = plot[0]["content"]
+    bars = {(bar["rev"], bar["cell"]): float(bar["value"]) for bar in drawn["data"]["values"]}
+    for revision, values in (("HEAD", before), ("workspace", after)):
+        for cell, value in values.items():
+            assert bars[revision, f"{ROW} {cell}"] == value
+    assert drawn["encoding"]["y"]["axis"] == {"labelLimit": 0}, "drawn by the project's own template"
+
+
+def cells(folder: Path) -> dict[str, float]:
+    """Score of every language in the pool of all, under the names of `dvc metrics`."""
+    rows = [row for _, row in artifacts.read_json_lines(folder / SCORES / "scores.jsonl")]
+    found = {
+        f"{row['measure']} {row['query_language']}": row["value"]
+        for row in rows
+        if row["candidate_language"] is None and row["query_language"] != "mean"
+    }
+    assert len(found) == 3
+    return found
+
+
+def stages_run(told: str) -> set[str]:
+    """Stages that DVC ran, in its own words."""
+    return set(re.findall(r"^Running stage '(.+)':", told, flags=re.MULTILINE))
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "-A", ".")
+    git(folder, "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-q", "-m", "Finished")
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True)
+
+
+def dvc(folder: Path, *words: str) -> str:
+    """Run DVC on the project's own code; what it writes on stdout."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    start = [sys.executable, "-m", "dvc", *words]
+    return subprocess.run(start, cwd=folder, env=environment, check=True, text=True, stdout=subprocess.PIPE).stdout
