@@ -18,6 +18,8 @@ class KubernetesServer:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.created: list[dict[str, Any]] = []
         self.deleted: list[str] = []
+        self.requests: list[tuple[str, str]] = []
+        """Method and path of everything that was asked."""
         self.forbidden: set[str] = set()
         """Methods that are refused for TrainJobs."""
         self.on_look: Callable[[], None] | None = None
@@ -34,6 +36,7 @@ class KubernetesServer:
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Status and body."""
+        self.requests.append((method, path))
         parts = path.strip("/").split("/")
         if "trainingruntimes" in parts:
             return 200, self.runtime

@@ -69,6 +69,7 @@ def test_the_job_is_valid_and_asks_for_whole_nodes(start: Start, schemas: Schema
     (job,) = server.created
     assert schemas.problems(job) == []
     trainer: dict[str, Any] = job["spec"]["trainer"]
+    assert job["spec"].keys() == {"runtimeRef", "trainer"}, "everything else of the pods is the runtime's"
     assert job["spec"]["runtimeRef"]["name"] == "msm-torch"
     assert job["spec"]["runtimeRef"]["kind"] == "TrainingRuntime"
     assert trainer["numNodes"] == 2
@@ -120,6 +121,39 @@ def test_forbidden_names_the_role(start: Start, method: str) -> None:
     with pytest.raises(TrainJobFailed, match=r"403: .*msm-trainjobs") as error:
         run(client)
     assert "\n" not in str(error.value)
+
+
+def test_the_role_grants_what_the_client_asks_and_nothing_more(start: Start) -> None:
+    server, client = start("running", "failed")
+    with pytest.raises(TrainJobFailed):
+        run(client)
+    server.states = ["failed", "running", "complete"]
+    run(client)
+    asked = {rule for method, path in server.requests if (rule := rule_of(method, path))}
+    roles = yaml.safe_load_all((ROOT / "manifests" / "base" / "rbac.yaml").read_text())
+    rules = next(role["rules"] for role in roles if role["metadata"]["name"] == "msm-trainjobs")
+    assert asked == {
+        (group, resource, verb, name)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
+    }
+
+
+def rule_of(method: str, path: str) -> tuple[str, str, str, str] | None:
+    """API group, resource, verb, and name where the role names one; None outside the job's own namespace.
+
+    There the client only looks for Trainer's version, and does without it.
+    """
+    api, _, rest = path.strip("/").partition("/namespaces/")
+    namespace, resource, *names = rest.split("/")
+    if namespace != "msm":
+        return None
+    verb = {"POST": "create", "DELETE": "delete", "GET": "get" if names else "list"}[method]
+    group = api.split("/")[1] if api.startswith("apis/") else ""
+    return group, "/".join([resource, *names[1:]]), verb, names[0] if resource == "trainingruntimes" else ""
 
 
 def test_cancelling_deletes_the_job(start: Start) -> None:
