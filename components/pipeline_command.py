@@ -94,6 +94,8 @@ def main(arguments: argparse.Namespace) -> None:
     options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name)
     remote = arguments.remote or default_remote(root)
     options = options._replace(tracked=tracked, remote=remote, push=arguments.push)
+    if options.cluster and (tracked or options.push):
+        _check_reachable(remote)
     pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)
     if arguments.action == "run":
         sys.stdout.write(f"{kubeflow_local.run(pipeline, arguments.root or Path('work', name, 'pipeline'))}\n")
@@ -125,6 +127,11 @@ def _options(arguments: argparse.Namespace, recipe: str) -> Options:
     return Options(
         arguments.image, f"{WORK}/scratch/{recipe}", f"{WORK}/artifacts/{recipe}", launcher=launcher, cluster=cluster
     )
+
+
+def _check_reachable(remote: str) -> None:
+    if "://" not in remote and not remote.startswith(f"{WORK}/"):
+        raise BadInput(f"the DVC remote {remote} is a folder here, which no pod sees; give --remote s3://BUCKET/FOLDER")
 
 
 def _check_pushed(pointer: Pointer, remote: str, root: Path) -> None:

@@ -1,14 +1,31 @@
 """Write every rendering of the stage table, or check that the committed ones are in step."""
 
+import argparse
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from components import dvc_pipeline
+from components import dvc_pipeline, pipeline_command
+
+IMAGE = f"registry.example.org/msm@sha256:{'0' * 64}"
+
+
+def _pipeline() -> str:
+    """What `msm pipeline compile benchmark --recipe tiny` writes."""
+    parser = argparse.ArgumentParser()
+    pipeline_command.add_arguments(parser)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "pipeline.yaml"
+        words = ["compile", "benchmark", "--recipe", "tiny", "--image", IMAGE, "--out", str(out)]
+        pipeline_command.main(parser.parse_args(words))
+        return out.read_text(encoding="utf-8")
+
 
 RENDERINGS: dict[str, Callable[[], str]] = {
     "dvc.yaml": dvc_pipeline.render,
     "params.yaml": lambda: Path("recipes/demo.yaml").read_text(encoding="utf-8"),
+    "manifests/rendered/benchmark-tiny.yaml": _pipeline,
 }
 
 
@@ -20,6 +37,7 @@ def main() -> None:
             sys.stderr.write(f"{name} is out of step: run `python -m components.render`\n")
         sys.exit(bool(stale))
     for name in stale:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(RENDERINGS[name](), encoding="utf-8")
 
 

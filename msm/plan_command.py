@@ -138,24 +138,35 @@ def training(stage: str, row: Mapping[str, Any], sizes: Sizes, examples: int) ->
     """Floating-point operations and tokens of one training row.
 
     Forward and backward take 6 operations a parameter and token. Attention's own products add less than a tenth at
-    these lengths and are left out. A pre-training step reads its MLM blocks and, once, the units of its documents at
-    full length (controls read as much); the vocabulary is multiplied at masked positions only; the document encoder
-    reads a document once for every unit that it hides, as the paper states it.
+    these lengths and are left out. The vocabulary is multiplied at masked positions only; the document encoder reads
+    a document once for every unit that it hides in turn, as the paper states it, or once where it hides a share.
     """
     if stage == "pretrain":
-        units = row["batch_documents"] * sizes.document_units
-        tokens = row["batch_blocks"] * row["block_tokens"] + units * sizes.unit_tokens
-        masked = row["mask_share"] * tokens
-        each = 6 * (sizes.body * tokens + sizes.width * sizes.pieces * masked)
+        clean, masked = texts(row, sizes)
+        each = 6 * (sizes.body * (clean + masked) + sizes.width * sizes.pieces * row["mask_share"] * masked)
         if row["objective"] == "msm":
-            read = units * sizes.document_units
+            read = row["batch_documents"] * sizes.document_units
+            read *= sizes.document_units if row["masking"] == "each" else 1
             each += 6 * row["document_layers"] * block(sizes.width, 4 * sizes.width) * read
-        return row["steps"] * each, row["steps"] * tokens
+        return row["steps"] * each, row["steps"] * (clean + masked)
     if stage == "finetune":
         questions = row["steps"] * row["batch_queries"] or row["epochs"] * examples
         length = row["query_tokens"] + (1 + row["hard_negatives"]) * row["passage_tokens"]
         return 6.0 * sizes.body * questions * length, 0.0
     return 0.0, 0.0
+
+
+def texts(row: Mapping[str, Any], sizes: Sizes) -> tuple[int, int]:
+    """Tokens of an update at full length: of texts that are read as they are, and of texts with masked tokens.
+
+    The control reads as much as the others, all of it masked.
+    """
+    units = row["batch_documents"] * sizes.document_units * sizes.unit_tokens
+    blocks = row["batch_blocks"] * row["block_tokens"]
+    if row["objective"] == "mlm":
+        return 0, units + blocks
+    clean = row["batch_documents"] * (sizes.unit_tokens + row["block_tokens"]) if row["objective"] == "ict" else units
+    return clean, clean if row["mlm_text"] == "units" else blocks
 
 
 def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:

@@ -83,17 +83,27 @@ def lock(root: Path, pointer: Pointer) -> None:
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"encoder@0": {"outs": [out]}}}))
 
 
-def test_submit_refuses_what_is_not_pushed(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("remote", "message"),
+    [("s3://models/dvc", "are not in s3://models/dvc; run `dvc push` first"), ("here", "which no pod sees")],
+)
+def test_submit_refuses_what_pods_could_not_fetch(
+    remote: str,
+    message: str,
+    bucket: str,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     lock(tmp_path, dvc_steps.put(tiny / "encoder" / "ordered-1", PATH, "elsewhere"))
     words = ["pipeline", "submit", "benchmark", "--recipe", str(ROOT / "recipes" / "tiny.yaml"), "--image", IMAGE]
-    words += ["--host", "http://127.0.0.1:9", "--tracked", "encoder/ordered-1", "--remote", "here"]
+    words += ["--host", "http://127.0.0.1:9", "--tracked", "encoder/ordered-1", "--remote", remote]
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 2
-    assert "are not in here; run `dvc push` first" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_tracked_outputs_replace_what_makes_them(tmp_path: Path) -> None:

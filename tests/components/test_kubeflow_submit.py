@@ -7,7 +7,11 @@ import pytest
 
 from components import kubeflow_submit
 from components.kubeflow_submit import RunFailed, Server, address, follow, submit
+from msm.__main__ import main
 from tests.components.kubeflow_server import KubeflowServer
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
 
 
 @pytest.fixture
@@ -46,6 +50,28 @@ def test_the_same_bytes_are_uploaded_once(kubeflow: KubeflowServer, package: Pat
     assert len(kubeflow.versions) == 2
     assert len(kubeflow.pipelines) == 1
     assert len(kubeflow.runs) == 3
+
+
+def test_the_command_uploads_starts_follows_and_ends_by_the_outcome(
+    kubeflow: KubeflowServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_text("right\n")
+    kubeflow.token = "right"
+    words = ["pipeline", "submit", "benchmark", "--recipe", str(ROOT / "recipes" / "tiny.yaml"), "--image", IMAGE]
+    words += ["--host", kubeflow.host, "--namespace", "team-nine", "--token-file", str(tmp_path / "token")]
+    main([*words, "--experiment", "trials", "--wait", "--every", "0.01"])
+    told = capsys.readouterr()
+    assert told.out == f"{kubeflow.host}/#/runs/details/run-0\n"
+    assert told.err.count("pretrain/msm-1: running") == told.err.count("pretrain/msm-1: succeeded") == 1
+    kubeflow.states = ["RUNNING", "FAILED"]
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--wait", "--every", "0.01"])
+    assert end.value.code == 1
+    told = capsys.readouterr()
+    assert told.out == f"{kubeflow.host}/#/runs/details/run-1\n"
+    assert told.err.splitlines()[-1].startswith("msm: run run-1 failed: pod was OOMKilled")
+    assert len(kubeflow.versions) == 1, "the same recipe and image are the same version"
+    assert list(kubeflow.experiments) == ["trials", "msm"]
 
 
 def test_unauthorised_says_what_to_do(package: Path, tmp_path: Path) -> None:
