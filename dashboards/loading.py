@@ -163,5 +163,5 @@ def _run(root: Path, _scored: Scored, kind: PoolKind, language: str, state: tupl
 def _bias(root: Path, _scored: Scored, depth: int, state: tuple) -> Bias:
     del state
     collection = texts(root, _scored).collection
-    found = _run(root, _scored, "multilingual", collection.passages[0].language, _run_state(root, _scored))
+    found = _run(root, _scored, "multilingual", next(iter(collection.passages.counts)), _run_state(root, _scored))
     return language_bias.bias(collection, found, depth)

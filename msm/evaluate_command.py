@@ -4,7 +4,7 @@ The folder that it writes:
 
 | name | content |
 |---|---|
-| `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools |
+| `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools, or of all pairs of bitext |
 | `scores.jsonl` | see `msm.evaluation.scores` |
 | `retrieve/`, `score/` | the folders of the two stages: the runs of all pools, how they were made, per-query values |
 
@@ -18,7 +18,9 @@ from pathlib import Path
 from msm import runner
 from msm.artifacts import new_file, new_folder, payload
 from msm.errors import BadInput
-from msm.evaluation.benchmarks import Benchmark, find_benchmark
+from msm.evaluation.benchmarks import Benchmark, find_benchmark, find_bitext
+from msm.evaluation.bitext import BitextBenchmark
+from msm.evaluation.margins import NEIGHBOURS
 from msm.evaluation.measures import parse_measure
 from msm.execution import Execution
 from msm.retrieval.encode import CARD, read_usage
@@ -44,10 +46,11 @@ USAGE = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm evaluate`."""
-    parser.add_argument("--benchmark", required=True, metavar="NAME", help="lareqa, mr_tydi-sw, beir:NAME ...")
+    parser.add_argument("--benchmark", required=True, metavar="NAME", help="lareqa, mr_tydi-sw, beir:NAME, bitext ...")
     parser.add_argument("--model", required=True, metavar="MODEL", help=f"folder, name in the hub, or {BM25}")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's files")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--pairs", help="bitext: all-en, or de-fr,fr-de, or all")
     parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
     parser.add_argument("--fuse", type=float, metavar="ALPHA", help="add BM25: ALPHA * dense + sparse, scaled")
     parser.add_argument("--ties", choices=("trec", "list", "pessimistic", "optimistic"), default="trec")
@@ -76,12 +79,14 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: no such benchmark, data or model, or nothing says how the model is used.
     """
-    benchmark = find_benchmark(arguments.benchmark)
+    bitext = _with_pairs(arguments)
     if arguments.fuse is not None and arguments.model == BM25:
         raise BadInput(f"--fuse adds {BM25} to a model, and --model is {BM25}")
     if not arguments.data.is_dir():
         raise BadInput(f"{arguments.data}: no such folder")
-    arguments.depth = arguments.depth or _depth(benchmark)
+    if arguments.depth < 0:
+        raise BadInput(f"--depth must be at least 0, got {arguments.depth}")
+    arguments.depth = arguments.depth or (NEIGHBOURS if bitext else _depth(find_benchmark(arguments.benchmark)))
     execution = Execution(work=arguments.out / "work", device=arguments.device)
     reads = {"sources": arguments.data}
     runs = arguments.out / "retrieve"
@@ -95,9 +100,25 @@ def main(arguments: Namespace) -> None:
         runs = _fuse(arguments, runs, execution)
     scores = arguments.out / "score"
     runner.run_stage("score", _score(arguments), {"sources": arguments.data, "run": runs}, scores, execution)
-    _write_run(payload(runs), arguments.out / "run.trec.gz")
+    _write_run(_run_files(payload(runs), bitext), arguments.out / "run.trec.gz")
     with new_file(arguments.out / "scores.jsonl") as file:
         file.write((scores / "scores" / "scores.jsonl").read_text(encoding="utf-8"))
+
+
+def _with_pairs(arguments: Namespace) -> BitextBenchmark | None:
+    """The bitext benchmark, if it is one; the wanted pairs become part of its name.
+
+    Raises:
+        BadInput: an option that the benchmark has no use for.
+    """
+    if arguments.pairs:
+        arguments.benchmark += f"@{arguments.pairs}"
+    found = find_bitext(arguments.benchmark)
+    if found is None:
+        return None
+    if arguments.model == BM25 or arguments.fuse is not None:
+        raise BadInput(f"{arguments.benchmark} is mined by vectors; {BM25} has none")
+    return found[0]
 
 
 def _fuse(arguments: Namespace, dense: Path, execution: Execution) -> Path:
@@ -164,10 +185,16 @@ def _score(arguments: Namespace) -> Score:
     )
 
 
-def _write_run(folder: Path, path: Path) -> None:
-    """The run of the pool of all languages; without one, those of the languages end to end, as gzip allows."""
+def _run_files(folder: Path, bitext: BitextBenchmark | None) -> list[Path]:
+    """The run of the pool of all languages; without one, those of the languages; of bitext, of its last measure."""
     whole = folder / "multilingual.trec.gz"
-    files = [whole] if whole.is_file() else sorted(folder.glob("*.trec.gz"))
+    if whole.is_file():
+        return [whole]
+    return sorted(folder.glob(f"*.{bitext.measures[-1]}.trec.gz" if bitext else "*.trec.gz"))
+
+
+def _write_run(files: list[Path], path: Path) -> None:
+    """Files end to end, as gzip allows."""
     with new_file(path.with_suffix(""), "wb") as file:
         for part in files:
             file.write(part.read_bytes())

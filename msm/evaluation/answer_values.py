@@ -60,9 +60,8 @@ def _dpr(passages: list[str], answers: Sequence[str]) -> dict[str, float]:
 
 def _ranked(collection: Collection, run: Run) -> Iterator[tuple[str, list[str]]]:
     """Query id and texts of its best passages."""
-    wanted = set(run.passage_ids.to_pylist())
-    texts = {passage.passage_id: passage.text for passage in collection.passages if passage.passage_id in wanted}
-    passage_texts = [texts.get(passage, "") for passage in run.passage_ids.to_pylist()]
+    found = collection.passages.texts(run.passage_ids.to_pylist())
+    passage_texts = [found[passage].text for passage in run.passage_ids.to_pylist()]
     starts = np.searchsorted(run.queries, np.arange(len(run.query_ids) + 1))
     for place, query in enumerate(run.query_ids.to_pylist()):
         entries = run.passages[starts[place] : min(starts[place + 1], starts[place] + DEPTH)]

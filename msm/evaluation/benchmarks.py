@@ -2,7 +2,8 @@
 
 Names: `mr_tydi` is the published collection, with counts checked; `mr_tydi-sw-bn` some of its languages, checked too;
 `mr_tydi:NAME` a pool of one's own in the same files and by the same rules, whose name is NAME; any other name is a
-pool of one's own in LAReQA's. No pool of one's own bears the name of an official benchmark.
+pool of one's own in LAReQA's. `tatoeba@deu-eng,fra-eng` is bitext of some pairs, `bitext:NAME@all-en` one's own. No
+pool of one's own bears the name of an official benchmark.
 """
 
 import re
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from msm.errors import BadInput
 from msm.evaluation import hybrid, lareqa, mewsli_x, miracl, mr_tydi, user_files, wikipedia_passages
 from msm.evaluation.answer_values import DEPTH, AnswerRule
-from msm.evaluation.bitext import BITEXTS
+from msm.evaluation.bitext import BITEXTS, BitextBenchmark
 from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.measures import Measure, parse_measure
 
@@ -91,7 +92,7 @@ FORMATS: dict[str, Benchmark] = {
 OWN_POOL = Benchmark("lareqa", lareqa.read, lareqa.MEASURES)
 
 OFFICIAL_NAMES = frozenset(
-    {"lareqa", "mewsli_x", "miracl", "mlqa_r", "mr_tydi", "nq", "tatoeba", "xor_retrieve", "xquad_r", "xsim", "xsim++"}
+    {"lareqa", "mewsli_x", "miracl", "mlqa_r", "mr_tydi", "nq", "tatoeba", "xor_retrieve", "xquad_r", "xsim", "xsimpp"}
 )
 """Not to be borne by anything else, whether it can be read here or not."""
 
@@ -102,11 +103,13 @@ def find_benchmark(name: str) -> Benchmark:
     Raises:
         BadInput: a pool of one's own under an official name, or an official one that cannot be read here.
     """
+    if find_bitext(name):
+        raise BadInput(f"{name} is mined, not searched: it has no passages to retrieve")
+    if "@" in name:
+        raise BadInput(f"{name}: only bitext has pairs ({', '.join(BITEXTS)})")
     kind, colon, own = name.partition(":")
     if colon:
         return _own(kind, own)
-    if name in BITEXTS:
-        raise BadInput(f"{name} is mined, not searched: it has no passages to retrieve")
     if name in BENCHMARKS or name in FORMATS:
         return (BENCHMARKS | FORMATS)[name]
     base, *languages = name.split("-")
@@ -117,9 +120,26 @@ def find_benchmark(name: str) -> Benchmark:
     return OWN_POOL
 
 
+def find_bitext(name: str) -> tuple[BitextBenchmark, str] | None:
+    """The bitext benchmark of a name and its pairs; None where the name is none's.
+
+    Raises:
+        BadInput: one's own under an official name.
+    """
+    base, _, pairs = name.partition("@")
+    kind, colon, own = base.partition(":")
+    if kind not in BITEXTS:
+        return None
+    if colon:
+        if kind != "bitext":
+            raise BadInput(f"{base}: bitext of your own is bitext:NAME")
+        _refuse_official(own)
+    return BITEXTS[kind], pairs or BITEXTS[kind].pairs
+
+
 def score_name(name: str) -> str:
-    """The name that scores bear: of `mr_tydi:NAME`, NAME."""
-    return name.rpartition(":")[2]
+    """The name that scores bear: of `mr_tydi:NAME` and `bitext:NAME@PAIRS`, NAME."""
+    return name.partition("@")[0].rpartition(":")[2]
 
 
 def _own(kind: str, own: str) -> Benchmark:
@@ -132,6 +152,6 @@ def _own(kind: str, own: str) -> Benchmark:
 
 
 def _refuse_official(name: str) -> None:
-    plain = re.sub(r"[-_ .]", "", name.lower())
+    plain = re.sub(r"[-_ .]", "", name.lower().replace("+", "p"))
     if not plain or plain in {re.sub(r"[-_]", "", official) for official in OFFICIAL_NAMES | BENCHMARKS.keys()}:
         raise BadInput(f"{name!r} is no name for a pool of one's own; official are {', '.join(sorted(OFFICIAL_NAMES))}")

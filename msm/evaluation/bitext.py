@@ -13,24 +13,17 @@ Sources: XTREME, arXiv:2003.11080; LASER tasks/xsim; arXiv:2306.12907.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msm.errors import BadInput, bad_line
-from msm.evaluation.margins import by_cosine, by_margin, right
 from msm.evaluation.text_lines import read_lines
-from msm.retrieval.runs import Floats
 
-MEASURES = ("accuracy", "xsim", "xsim++")
 LINES = {"devtest": 1012, "dev": 997}
 """Of FLORES-200."""
 TATOEBA_LANGUAGES = 112
 _NAME = re.compile(r"(?P<language>.+?)\.(?P<kind>txt|devtest|dev)(\.gz)?")
-
-Encode = Callable[[Sequence[str]], Floats]
-"""Texts to vectors, [texts, H]."""
 
 
 class Bitext(NamedTuple):
@@ -43,6 +36,24 @@ class Bitext(NamedTuple):
     """Aligned with the sources."""
     distractors: list[str]
     """More targets, all wrong; none but for xSIM++."""
+    shared_lines: bool = True
+    """Whether a line says the same in all languages, not only in these two."""
+
+    @property
+    def name(self) -> str:
+        """Of its runs."""
+        return f"{self.source_language}-{self.target_language}"
+
+    @property
+    def source_ids(self) -> list[str]:
+        """Language and number of the line, from 1."""
+        return [f"{self.source_language}-{number}" for number in range(1, len(self.sources) + 1)]
+
+    @property
+    def target_ids(self) -> list[str]:
+        """The same of the targets, then of the distractors."""
+        hard = [f"{self.target_language}-hard-{number}" for number in range(1, len(self.distractors) + 1)]
+        return [f"{self.target_language}-{number}" for number in range(1, len(self.targets) + 1)] + hard
 
 
 def read_folder(folder: Path, pairs: str) -> Iterator[Bitext]:
@@ -82,6 +93,18 @@ def read_flores(folder: Path, pairs: str) -> Iterator[Bitext]:
     return read_folder(folder, pairs)
 
 
+def read_flores_hard(folder: Path, pairs: str) -> Iterator[Bitext]:
+    """FLORES-200 devtest with altered copies of the targets, as xSIM++ is reported.
+
+    Raises:
+        BadInput: a target language without `LANG.hard.txt`, or as `read_flores`.
+    """
+    for bitext in read_flores(folder, pairs):
+        if not bitext.distractors:
+            raise BadInput(f"xsim++ needs altered copies of the targets: {folder}/{bitext.target_language}.hard.txt")
+        yield bitext
+
+
 def read_tatoeba(folder: Path, pairs: str = "all-eng") -> Iterator[Bitext]:
     """Languages of Tatoeba with English, from the language to English.
 
@@ -105,7 +128,7 @@ def read_tatoeba(folder: Path, pairs: str = "all-eng") -> Iterator[Bitext]:
         sources, targets = _read(path), _read(english)
         if len(sources) != len(targets) or len(sources) > 1000:
             raise BadInput(f"{path}: not Tatoeba: {len(sources)} lines, and {len(targets)} in English")
-        yield Bitext(language, "eng", sources, targets, [])
+        yield Bitext(language, "eng", sources, targets, [], shared_lines=False)
 
 
 class BitextBenchmark(NamedTuple):
@@ -114,80 +137,22 @@ class BitextBenchmark(NamedTuple):
     protocol: str
     read: Callable[[Path, str], Iterator[Bitext]]
     """From the folder of its files and the wanted pairs."""
+    pairs: str
+    """Those that are wanted when none are named."""
     measures: tuple[str, ...]
+    equal_texts_are_right: bool = False
+    """Whether another target with the text of the aligned one is right too."""
 
 
 BITEXTS: dict[str, BitextBenchmark] = {
-    "tatoeba": BitextBenchmark("tatoeba, nearest by cosine", read_tatoeba, ("accuracy",)),
-    "xsim": BitextBenchmark("xsim, ratio margin of 4 neighbours", read_flores, ("xsim",)),
-    "xsim++": BitextBenchmark("xsim++, ratio margin of 4 neighbours", read_flores, ("xsim++",)),
-    "bitext": BitextBenchmark("bitext, ratio margin of 4 neighbours", read_folder, ("accuracy", "xsim")),
+    "tatoeba": BitextBenchmark("tatoeba, nearest by cosine", read_tatoeba, "all-eng", ("accuracy",)),
+    "xsim": BitextBenchmark("xsim, ratio margin of 4 neighbours", read_flores, "all-eng_Latn", ("xsim",)),
+    "xsimpp": BitextBenchmark("xsim++, ratio margin of 4 neighbours", read_flores_hard, "all-eng_Latn", ("xsim++",)),
+    "bitext": BitextBenchmark(
+        "bitext, ratio margin of 4 neighbours, equal texts are right", read_folder, "all-en", ("accuracy", "xsim"), True
+    ),
 }
 """Those that are mined rather than searched; `bitext` is for files of one's own."""
-
-
-def measure(bitext: Bitext, encode: Encode, measures: Sequence[str]) -> dict[str, float]:
-    """Measures of one pair.
-
-    Args:
-        bitext: the pair.
-        encode: texts to vectors; they are brought to unit length here.
-        measures: of `MEASURES`.
-
-    Raises:
-        BadInput: an unknown measure, or xsim++ without distractors.
-    """
-    sources, targets = encode(bitext.sources), encode([*bitext.targets, *bitext.distractors])
-    aligned = targets[: len(bitext.targets)]
-    values = {}
-    for name in measures:
-        if name == "accuracy":
-            values[name] = float(right(by_cosine(sources, aligned)).mean())
-        elif name == "xsim":
-            values[name] = 1 - float(right(by_margin(sources, aligned)).mean())
-        elif name == "xsim++" and bitext.distractors:
-            values[name] = 1 - float(right(by_margin(sources, targets)).mean())
-        elif name == "xsim++":
-            raise BadInput(f"xsim++ needs altered copies of the sentences: {bitext.target_language}.hard.txt")
-        else:
-            raise BadInput(f"unknown measure of bitext: {name!r}; known: {', '.join(MEASURES)}")
-    return values
-
-
-def score(bitexts: Iterator[Bitext], encode: Encode, measures: Sequence[str]) -> list[dict[str, Any]]:
-    """Every measure of every pair, and their means over the languages of the sources.
-
-    Returns:
-        Objects with query_language, candidate_language, measure, value and queries.
-    """
-    rows = [
-        {
-            "query_language": bitext.source_language,
-            "candidate_language": bitext.target_language,
-            "measure": name,
-            "value": value,
-            "queries": len(bitext.sources),
-        }
-        for bitext in bitexts
-        for name, value in measure(bitext, encode, measures).items()
-    ]
-    for name in measures:
-        same = [row for row in rows if row["measure"] == name]
-        by_language = {row["query_language"]: [] for row in same}
-        for row in same:
-            by_language[row["query_language"]].append(row["value"])
-        mean = fmean(fmean(values) for values in by_language.values())
-        queries = sum(row["queries"] for row in same)
-        rows.append(
-            {
-                "query_language": "mean",
-                "candidate_language": "other",
-                "measure": name,
-                "value": mean,
-                "queries": queries,
-            }
-        )
-    return rows
 
 
 def _language_files(folder: Path) -> dict[str, Path]:

@@ -1,16 +1,18 @@
 """What a benchmark consists of: questions, candidates, judgements, and which are ranked against which.
 
-Shapes: Q queries, P passages, J judgements.
+Shapes: Q queries, J judgements.
 """
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import takewhile
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from msm.records import Passage, Query
+from msm.evaluation.passages import Passages
+from msm.records import Query
 from msm.retrieval.runs import Qrels
 
 
@@ -26,15 +28,14 @@ class Pool(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """A benchmark in memory."""
+    """A benchmark: questions and judgements in memory, candidates wherever they are."""
 
     queries: list[Query]
     questions: list[str]
     """What each query asks: the same id in every language, [Q]."""
-    passages: list[Passage]
-    """By language."""
+    passages: Passages
     qrels: Qrels
-    """Over all queries and passages, in their order."""
+    """Over all queries, in their order, and the judged passages."""
     pools: list[Pool]
     answers: Mapping[str, list[str]] = MappingProxyType({})
     """Of each query id, where passages are not judged but matched with answer strings."""
@@ -44,21 +45,25 @@ class Collection(NamedTuple):
         wanted = pool.query_language
         return [place for place, query in enumerate(self.queries) if wanted in (None, query.language)]
 
-    def pool_passages(self, pool: Pool) -> list[int]:
-        """Places of the pool's passages, ascending."""
-        wanted = pool.candidate_language
-        return [place for place, passage in enumerate(self.passages) if wanted in (None, passage.language)]
+    def pool_passages(self, pool: Pool) -> range:
+        """Places of the pool's passages among all."""
+        counts, wanted = self.passages.counts, pool.candidate_language
+        if wanted is None:
+            return range(len(self.passages))
+        first = sum(counts[language] for language in takewhile(lambda other: other != wanted, counts))
+        return range(first, first + counts[wanted])
 
     def pool_qrels(self, pool: Pool) -> Qrels:
         """Judgements of the pool's queries and passages; a query that has none there is not part of the average."""
-        queries, passages = np.zeros(len(self.queries), bool), np.zeros(len(self.passages), bool)
-        queries[self.pool_queries(pool)] = True
-        passages[self.pool_passages(pool)] = True
         qrels = self.qrels
-        kept = queries[qrels.queries] & passages[qrels.passages]
+        queries = np.zeros(len(self.queries), bool)
+        queries[self.pool_queries(pool)] = True
+        languages = (self.passages.languages[text] for text in qrels.passage_ids.to_pylist())
+        inside = np.array([pool.candidate_language in (None, language) for language in languages], bool)
+        kept = queries[qrels.queries] & inside[qrels.passages]
         return qrels._replace(queries=qrels.queries[kept], passages=qrels.passages[kept], labels=qrels.labels[kept])
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Queries and passages of every language."""
-        queries, passages = (Counter(record.language for record in kind) for kind in (self.queries, self.passages))
+        queries, passages = Counter(query.language for query in self.queries), self.passages.counts
         return {language: (queries[language], passages[language]) for language in sorted(queries | passages)}

@@ -38,7 +38,7 @@ def write_collection(kind: str, collection: Collection, split: str, out: Path) -
     for pool in collection.pools:
         folder = out / pool.name if len(collection.pools) > 1 else out
         queries = [collection.queries[place] for place in collection.pool_queries(pool)]
-        passages = [collection.passages[place] for place in collection.pool_passages(pool)]
+        passages = collection.passages.of(pool.candidate_language)
         if kind == "beir":
             _write_beir(folder, queries, passages, collection, pool, split)
         else:
@@ -46,7 +46,7 @@ def write_collection(kind: str, collection: Collection, split: str, out: Path) -
 
 
 def _write_beir(
-    folder: Path, queries: list[Query], passages: list[Passage], collection: Collection, pool: Pool, split: str
+    folder: Path, queries: list[Query], passages: Iterator[Passage], collection: Collection, pool: Pool, split: str
 ) -> None:
     write_json_lines(
         folder / "corpus.jsonl",
@@ -64,7 +64,7 @@ def _write_beir(
 
 
 def _write_trec(
-    folder: Path, queries: list[Query], passages: list[Passage], collection: Collection, pool: Pool
+    folder: Path, queries: list[Query], passages: Iterator[Passage], collection: Collection, pool: Pool
 ) -> None:
     write_json_lines(
         folder / "collection.jsonl",

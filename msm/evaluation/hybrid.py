@@ -14,7 +14,8 @@ CC BY-NC 4.0).
 Source: arXiv:2408.10536.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from msm.artifacts import read_json
 from msm.errors import BadInput
 from msm.evaluation import lareqa
 from msm.evaluation.collection import Collection
+from msm.evaluation.passages import Passages, Read
+from msm.records import Passage
 
 MEASURES = ("map", "recall@10", "rank_distance")
 LANGUAGE_MEASURES = ("map", "recall@1")
@@ -84,7 +87,13 @@ def read_mlqa_r_dedup(folder: Path) -> Collection:
 
 def sentences_alone(collection: Collection) -> Collection:
     """The collection without the paragraphs around its candidates."""
-    return collection._replace(passages=[passage._replace(context="") for passage in collection.passages])
+    passages = collection.passages
+    parts: dict[str | None, Read] = {language: partial(_alone, passages, language) for language in passages.counts}
+    return collection._replace(passages=Passages(parts, passages.languages))
+
+
+def _alone(passages: Passages, language: str) -> Iterator[Passage]:
+    return (passage._replace(context="") for passage in passages.of(language))
 
 
 def written_questions(folder: Path) -> dict[str, str]:

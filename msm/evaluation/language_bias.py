@@ -50,25 +50,29 @@ def bias(collection: Collection, run: Run, depth: int) -> Bias:
         BadInput: the run has a query or passage that the collection has not.
     """
     asked = sorted({query.language for query in collection.queries})
-    answered = sorted({passage.language for passage in collection.passages})
+    answered = sorted(collection.passages.counts)
     of_query = {query.query_id: asked.index(query.language) for query in collection.queries}
-    of_passage = {passage.passage_id: answered.index(passage.language) for passage in collection.passages}
+    found = collection.passages.texts(run.passage_ids.to_pylist()).values()
     rows = _languages(run.query_ids.to_pylist(), of_query)
-    columns = _languages(run.passage_ids.to_pylist(), of_passage)
+    columns = _languages(
+        run.passage_ids.to_pylist(), {passage.passage_id: answered.index(passage.language) for passage in found}
+    )
     ranks = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries)
     best = ranks < depth
     shape = (len(asked), len(answered))
     relevant = collection.qrels.labels >= 1
     query_rows = np.array(list(of_query.values()), np.int64)
-    passage_columns = np.array(list(of_passage.values()), np.int64)
+    judged = collection.passages.languages
+    judged_columns = np.array([answered.index(judged[text]) for text in collection.qrels.passage_ids.to_pylist()])
+    candidates = np.array([collection.passages.counts[language] for language in answered])
     return Bias(
         asked,
         answered,
         _shares(rows[run.queries[best]], columns[run.passages[best]], shape),
         _shares(
-            query_rows[collection.qrels.queries[relevant]], passage_columns[collection.qrels.passages[relevant]], shape
+            query_rows[collection.qrels.queries[relevant]], judged_columns[collection.qrels.passages[relevant]], shape
         ),
-        np.bincount(passage_columns, minlength=len(answered)) / len(passage_columns),
+        candidates / candidates.sum(),
     )
 
 

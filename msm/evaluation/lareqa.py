@@ -14,6 +14,8 @@ Source: arXiv:2004.05484; github.com/google-research-datasets/lareqa; XTREME-R, 
 """
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ import pyarrow as pa
 from msm.corpora.squad import Paragraph, read_squad
 from msm.errors import BadInput
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.passages import Passages, Read
 from msm.records import Passage, Query
 from msm.retrieval.runs import Qrels
 
@@ -78,15 +81,17 @@ def read(folder: Path) -> Collection:
     """
     paragraphs = {language: read_squad(path, language) for language, path in language_files(folder).items()}
     queries, questions = _queries(paragraphs)
-    passages = [passage for language, texts in paragraphs.items() for passage in _passages(language, texts)]
-    places = {passage.passage_id: place for place, passage in enumerate(passages)}
+    parts: dict[str | None, Read] = {
+        language: partial(_passages, language, texts) for language, texts in paragraphs.items()
+    }
+    places = {passage.passage_id: place for place, passage in enumerate(chain(*(read() for read in parts.values())))}
     answers = _answers(paragraphs)
     pairs = [(query, places[answer]) for query, question in enumerate(questions) for answer in answers[question]]
     asked, answering = np.array(pairs, dtype=np.int64).T
     query_ids = pa.array([query.query_id for query in queries])
     qrels = Qrels(query_ids, pa.array(places), asked, answering, np.ones(len(pairs), np.int64))
     pools = [Pool("multilingual", None, None), *(Pool(f"pool.{language}", None, language) for language in paragraphs)]
-    return Collection(queries, questions, passages, qrels, pools)
+    return Collection(queries, questions, Passages(parts, places), qrels, pools)
 
 
 def language_files(folder: Path) -> dict[str, Path]:

@@ -8,11 +8,9 @@ Shapes: S sources, T targets, H width, k neighbours.
 Sources: arXiv:1811.01136; LASER source/xsim.py; xSIM++, arXiv:2306.12907.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from msm.errors import BadInput
 from msm.retrieval.runs import Floats, Integers
@@ -23,12 +21,12 @@ NEIGHBOURS = 4
 
 
 class Mined(NamedTuple):
-    """The chosen target of every source."""
+    """The best targets of every source."""
 
     targets: Integers
-    """Place of the target with the greatest score, [S]."""
+    """Their places, best first; of equal scores the nearer target, or the one of an earlier place, first, [S, k]."""
     scores: Floats
-    """Its score, [S]."""
+    """[S, k]."""
 
 
 def unit_length(vectors: Floats) -> Floats:
@@ -44,19 +42,19 @@ def unit_length(vectors: Floats) -> Floats:
     return vectors / lengths
 
 
-def by_cosine(sources: Floats, targets: Floats) -> Mined:
-    """The nearest target of each source; of equal ones the first.
+def by_cosine(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> Mined:
+    """The nearest targets of each source.
 
     Args:
         sources: [S, H].
         targets: [T, H].
+        neighbours: k; of a smaller side, all.
     """
-    places, scores = nearest(unit_length(sources), unit_length(targets), 1)
-    return Mined(places[:, 0], scores[:, 0])
+    return Mined(*nearest(unit_length(sources), unit_length(targets), neighbours))
 
 
 def by_margin(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> Mined:
-    """Of each source's k nearest targets the one with the greatest margin score (the ratio).
+    """The k nearest targets of each source, by their margin score (the ratio).
 
     Args:
         sources: [S, H].
@@ -66,22 +64,6 @@ def by_margin(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) ->
     sources, targets = unit_length(sources), unit_length(targets)
     places, cosines = nearest(sources, targets, neighbours)
     _, backward = nearest(targets, sources, neighbours)
-    means = (cosines.mean(axis=1)[:, None] + backward.mean(axis=1)[places]) / 2
-    margins = cosines / means
-    best = margins.argmax(axis=1)[:, None]
-    return Mined(np.take_along_axis(places, best, axis=1)[:, 0], np.take_along_axis(margins, best, axis=1)[:, 0])
-
-
-def right(mined: Mined, targets: Sequence[str] | None = None) -> NDArray[np.bool_]:
-    """Whether each source's aligned target, that of the same place, was chosen, [S].
-
-    Args:
-        mined: choices.
-        targets: their texts; another target with the text of the aligned one is then right too.
-    """
-    aligned = np.arange(len(mined.targets))
-    same = mined.targets == aligned
-    if targets is None:
-        return same
-    texts = np.array(targets, dtype=object)
-    return same | (texts[mined.targets] == texts[aligned]).astype(bool)
+    margins = cosines / ((cosines.mean(axis=1)[:, None] + backward.mean(axis=1)[places]) / 2)
+    order = np.argsort(-margins, axis=1, kind="stable")
+    return Mined(np.take_along_axis(places, order, axis=1), np.take_along_axis(margins, order, axis=1))

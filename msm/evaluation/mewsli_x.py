@@ -8,6 +8,7 @@ Source: XTREME-R, arXiv:2104.07412; google-research/dense_representations_for_en
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,18 +53,22 @@ def read_official(folder: Path) -> Collection:
             raise _unofficial(
                 folder, f"{language} has {found[language]} mentions instead of {MENTIONS.get(language, 0)}"
             )
-    entities = read_entities(folder)
-    languages = len({entity.language for entity in entities})
-    if (len(entities), languages) != (ENTITIES, ENTITY_LANGUAGES):
-        what = f"{len(entities)} entities of {languages} languages instead of {ENTITIES} of {ENTITY_LANGUAGES}"
+    collection = _collection(folder, queries, qrels)
+    entities, languages = len(collection.passages), len(collection.passages.counts)
+    if (entities, languages) != (ENTITIES, ENTITY_LANGUAGES):
+        what = f"{entities} entities of {languages} languages instead of {ENTITIES} of {ENTITY_LANGUAGES}"
         raise _unofficial(folder, what)
-    return assemble(queries, entities, qrels, [Pool("multilingual", None, None)])
+    return collection
 
 
 def read(folder: Path) -> Collection:
     """A pool of one's own in the same files."""
     queries, qrels = read_mentions(folder)
-    return assemble(queries, read_entities(folder), qrels, [Pool("multilingual", None, None)])
+    return _collection(folder, queries, qrels)
+
+
+def _collection(folder: Path, queries: list[Query], qrels: list[Qrel]) -> Collection:
+    return assemble(queries, {None: partial(read_entities, folder)}, qrels, [Pool("multilingual", None, None)])
 
 
 def read_mentions(folder: Path) -> tuple[list[Query], list[Qrel]]:
@@ -82,14 +87,14 @@ def read_mentions(folder: Path) -> tuple[list[Query], list[Qrel]]:
     return queries, qrels
 
 
-def read_entities(folder: Path) -> list[Passage]:
-    """All candidates, by language; their titles are not part of the text.
+def read_entities(folder: Path) -> Iterator[Passage]:
+    """All candidates, one at a time; their titles are not part of the text.
 
     Raises:
         BadInput: the file is missing or malformed.
     """
-    entities = [_field(where, _entity, record) for where, record in _records(folder, "candidate_set_entities.jsonl")]
-    return sorted(entities, key=lambda entity: entity.language)
+    for where, record in _records(folder, "candidate_set_entities.jsonl"):
+        yield _field(where, _entity, record)
 
 
 def _query(record: dict[str, Any]) -> tuple[Query, str]:

@@ -9,6 +9,7 @@ Source: arXiv:2210.09984; huggingface.co/datasets/miracl.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from msm.errors import BadInput
@@ -70,14 +71,15 @@ def read(folder: Path, split: str = "dev") -> Collection:
 
 
 def read_part(folder: Path, language: str, split: str) -> Part:
-    """One language; its passages are read when they are iterated over.
+    """One language; its passages stay in their files.
 
     Raises:
         BadInput: a file is missing or malformed.
     """
     topics, qrels = (_files(folder, f"{kind}.miracl-v1.0-{language}-{split}.tsv") for kind in ("topics", "qrels"))
     corpus = _files(folder, f"miracl-corpus-v1.0-{language}/docs-*.jsonl")
-    return Part(read_topics(topics[0], language), read_passages(corpus, language), read_qrel_rows(qrels[0]))
+    passages = partial(read_passages, corpus, language)
+    return Part(read_topics(topics[0], language), passages, read_qrel_rows(qrels[0]))
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

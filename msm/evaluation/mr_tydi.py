@@ -95,7 +95,7 @@ def read(folder: Path, split: str = "test") -> Collection:
 
 
 def read_part(folder: Path, language: str, split: str) -> Part:
-    """One language; its passages are read when they are iterated over.
+    """One language; its passages stay in their file.
 
     Raises:
         BadInput: a file is missing or malformed.
@@ -106,7 +106,7 @@ def read_part(folder: Path, language: str, split: str) -> Part:
     find = partial(_file, place)
     return Part(
         read_topics(find(f"topic.{split}.tsv", f"topics.mrtydi-v1.1-{language}.{split}.txt"), language),
-        read_passages([find("collection/docs.jsonl", "docs.jsonl")], language),
+        partial(read_passages, [find("collection/docs.jsonl", "docs.jsonl")], language),
         read_qrel_rows(find(f"qrels.{split}.txt", f"qrels.mrtydi-v1.1-{language}.{split}.txt")),
     )
 

@@ -14,8 +14,8 @@ tied, protocol, run_sha256. `query_language` and `candidate_language` say what w
 | `mean` | `other` | mean of these over the languages of the questions |
 
 A mean over languages is unweighted. `queries` counts the values in an average, `tied` those of them that hang on
-the order of equal scores. `run_sha256` is that of the run file; of an average over several files, that of the
-JSON object of their names and checksums. `chance.jsonl` has the same fields but `tied` and `run_sha256`: the
+the order of equal scores. `run_sha256` is that of the run file; of an average over several files, and of bitext, that
+of the JSON object of all their names and checksums. `chance.jsonl` has the same fields but `tied` and `run_sha256`: the
 expected value of random rankings of the same pools, model `chance`.
 """
 
@@ -89,7 +89,8 @@ def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | 
     Args:
         cells: the averages.
         facts: benchmark, split, setting, model, seed and protocol.
-        runs: SHA-256 of the run file by candidate language; None for the pool of all languages.
+        runs: SHA-256 of the run file by candidate language; None for the pool of all languages. Of bitext, by
+            the name of the file.
     """
     for cell in cells:
         row = cell._asdict() | dict(facts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,9 @@ import pyarrow as pa
 from msm.artifacts import sha256_of, write_json_lines
 from msm.errors import BadInput
 from msm.evaluation.answer_values import AnswerRule, answer_values
-from msm.evaluation.benchmarks import find_benchmark, score_name
+from msm.evaluation.benchmarks import find_benchmark, find_bitext, score_name
+from msm.evaluation.bitext import BitextBenchmark
+from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.chance import CHANCE, chance
 from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.measures import Measure, Values, evaluate
@@ -18,13 +20,27 @@ from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.ranks import Ties
 from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.execution import Execution
+from msm.retrieval.bitext_runs import pair_file
 from msm.retrieval.run_folder import read_protocol, run_file
 from msm.retrieval.runs import Integers, Run, read_run
 from msm.settings import Score
 
 
+class Scored(NamedTuple):
+    """What all runs of a benchmark give."""
+
+    rows: pa.Table
+    """Per-query values, in the form of `SCHEMA`."""
+    runs: dict[str | None, str]
+    """Checksum of each run, by the language of its candidates; of a run of bitext, by its name."""
+    rules: str
+    """Of the benchmark, and for equal scores."""
+    facts: dict[str, int]
+    """For the manifest."""
+
+
 def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Score every pool of a benchmark.
+    """Score every pool of a benchmark, or every pair of bitext.
 
     Args:
         settings: of the stage.
@@ -39,8 +55,30 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     Raises:
         BadInput: a run is missing, malformed, or of other questions or candidates.
     """
+    bitext = find_bitext(settings.benchmark)
+    folder = sources / settings.questions
+    scored = _score_pairs(*bitext, folder, run) if bitext else _score_pools(settings, folder, run)
+    write_per_query(out / "per_query.parquet", scored.rows)
+    cells = averages(scored.rows)
+    facts = {name: getattr(settings, name) for name in ("split", "setting", "model", "seed")}
+    facts["benchmark"] = score_name(settings.benchmark)
+    facts["protocol"] = "; ".join(
+        [scored.rules, *(f"{name} {value}" for name, value in sorted(read_protocol(run).items()))]
+    )
+    write_json_lines(out / "scores.jsonl", score_rows(cells, facts, scored.runs))
+    write_json_lines(out / "chance.jsonl", chance_rows(cells, facts))
+    return scored.facts | {
+        "means": {
+            f"{cell.measure} {cell.candidate_language or 'multilingual'}": cell.value
+            for cell in cells
+            if cell.query_language == "mean"
+        },
+    }
+
+
+def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     benchmark = find_benchmark(settings.benchmark)
-    collection = benchmark.read(sources / settings.questions)
+    collection = benchmark.read(folder)
     tables = []
     for pool in collection.pools:
         found = _read_pool(collection, pool, run_file(run, pool))
@@ -48,26 +86,23 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
             tables += _answer_rows(collection, pool, found, benchmark.answers)
         else:
             tables += _judged_rows(collection, pool, found, benchmark.parsed_measures(pool), settings.ties)
-    rows = pa.concat_tables(tables)
-    write_per_query(out / "per_query.parquet", rows)
-    cells = averages(rows)
-    facts = {name: getattr(settings, name) for name in ("split", "setting", "model", "seed")}
-    facts["benchmark"] = score_name(settings.benchmark)
-    facts["protocol"] = _protocol(
-        benchmark.protocol, "list" if benchmark.answers else settings.ties, read_protocol(run)
+    return Scored(
+        pa.concat_tables(tables),
+        {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
+        f"{benchmark.protocol}; ties {'list' if benchmark.answers else settings.ties}",
+        {"queries": len(collection.queries), "passages": len(collection.passages)},
     )
-    runs = {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools}
-    write_json_lines(out / "scores.jsonl", score_rows(cells, facts, runs))
-    write_json_lines(out / "chance.jsonl", chance_rows(cells, facts))
-    return {
-        "queries": len(collection.queries),
-        "passages": len(collection.passages),
-        "means": {
-            f"{cell.measure} {cell.candidate_language or 'multilingual'}": cell.value
-            for cell in cells
-            if cell.query_language == "mean"
-        },
-    }
+
+
+def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path) -> Scored:
+    tables, runs, queries = [], {}, 0
+    for bitext in benchmark.read(folder, pairs):
+        queries += len(bitext.sources)
+        for measure in benchmark.measures:
+            path = pair_file(run, bitext, measure)
+            tables.append(pair_rows(bitext, read_run(path), measure, benchmark.equal_texts_are_right, path))
+            runs[path.name] = sha256_of(path)
+    return Scored(pa.concat_tables(tables), runs, f"{benchmark.protocol}; ties list", {"queries": queries})
 
 
 def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
@@ -77,9 +112,13 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
         BadInput: it has queries or passages that are not of the pool.
     """
     run = read_run(path)
-    candidates = collection.pool_passages(pool)
-    _check_ids(path, run.query_ids, {collection.queries[place].query_id for place in collection.pool_queries(pool)})
-    _check_ids(path, run.passage_ids, {collection.passages[place].passage_id for place in candidates})
+    queries = (collection.queries[place].query_id for place in collection.pool_queries(pool))
+    passages = (passage.passage_id for passage in collection.passages.of(pool.candidate_language))
+    for found, known in ((run.query_ids, queries), (run.passage_ids, passages)):
+        if unknown := set(found.to_pylist()).difference(known):
+            raise BadInput(
+                f"{path}: {min(unknown)} is no query or passage of this pool; the run was made for another one"
+            )
     return run
 
 
@@ -121,18 +160,7 @@ def _table(collection: Collection, pool: Pool, places: Integers, values: dict[st
     return pa.table(columns, schema=SCHEMA)
 
 
-def _check_ids(path: Path, found: pa.Array, known: set[str]) -> None:
-    for text in found.to_pylist():
-        if text not in known:
-            raise BadInput(f"{path}: {text} is no query or passage of this pool; the run was made for another one")
-
-
 def _chance(result: Values, relevant: Integers, passages: int) -> pa.Array:
     if result.measure.name not in CHANCE:
         return pa.nulls(len(relevant), pa.float64())
     return pa.array(np.asarray(chance(result.measure, relevant, passages)))
-
-
-def _protocol(rules: str, ties: str, made: dict[str, Any]) -> str:
-    """What must be equal for two numbers to be comparable, as one line."""
-    return "; ".join([rules, f"ties {ties}", *(f"{name} {value}" for name, value in sorted(made.items()))])

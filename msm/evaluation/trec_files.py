@@ -6,7 +6,8 @@ with `docid`, `title`, `text`; or lines of `id<TAB>text<TAB>title`. All may be `
 Shapes: J judgements.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import pyarrow as pa
 from msm.artifacts import read_json_lines
 from msm.errors import BadInput, bad_line
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.passages import Passages, Read
 from msm.evaluation.text_lines import read_lines
 from msm.records import Passage, Qrel, Query
 from msm.retrieval.runs import Qrels, read_qrels
@@ -26,7 +28,7 @@ class Part(NamedTuple):
     """Queries and the passages they are asked of."""
 
     queries: list[Query]
-    passages: Iterable[Passage]
+    passages: Read
     qrels: list[Qrel]
 
 
@@ -86,25 +88,35 @@ def monolingual(parts: dict[str, Part]) -> Collection:
     pools = [Pool(f"pool.{language}", language, language) for language in sorted(parts)]
     return assemble(
         list(chain.from_iterable(part.queries for part in ordered)),
-        list(chain.from_iterable(part.passages for part in ordered)),
+        {language: parts[language].passages for language in sorted(parts)},
         list(chain.from_iterable(part.qrels for part in ordered)),
         pools,
     )
 
 
-def assemble(queries: list[Query], passages: list[Passage], qrels: list[Qrel], pools: list[Pool]) -> Collection:
+def assemble(
+    queries: list[Query], parts: Mapping[str | None, Read], qrels: list[Qrel], pools: list[Pool]
+) -> Collection:
     """A collection of queries that are no translations of each other.
 
     A passage that is judged irrelevant need not be there.
 
+    Args:
+        queries: of all languages.
+        parts: the candidates, as `Passages` takes them.
+        qrels: judgements.
+        pools: what is ranked against what.
+
     Raises:
         BadInput: an id twice, or a judged query or relevant passage that is not there.
     """
-    query_places = _places([query.query_id for query in queries], "query")
-    passage_places = _places([passage.passage_id for passage in passages], "passage")
+    query_places = _query_places(queries)
     for qrel in qrels:
         if qrel.query_id not in query_places:
             raise BadInput(f"judged query {qrel.query_id} is not among the queries")
+    passages = Passages(parts, (qrel.passage_id for qrel in qrels))
+    passage_places = {passage_id: place for place, passage_id in enumerate(passages.languages)}
+    for qrel in qrels:
         if qrel.passage_id not in passage_places and qrel.label >= 1:
             raise BadInput(f"passage {qrel.passage_id}, relevant to query {qrel.query_id}, is not in the corpus")
     rows = [
@@ -118,20 +130,24 @@ def assemble(queries: list[Query], passages: list[Passage], qrels: list[Qrel], p
     return Collection(queries, questions, passages, judged, pools)
 
 
-def _places(ids: list[str], kind: str) -> dict[str, int]:
+def _query_places(queries: list[Query]) -> dict[str, int]:
     places: dict[str, int] = {}
-    for place, text in enumerate(ids):
-        if places.setdefault(text, place) != place:
-            raise BadInput(f"{kind} id stands twice: {text}")
+    for place, query in enumerate(queries):
+        if places.setdefault(query.query_id, place) != place:
+            raise BadInput(f"query id stands twice: {query.query_id}")
     return places
 
 
 def _prefixed(part: Part, language: str) -> Part:
     return Part(
         [query._replace(query_id=f"{language}-{query.query_id}") for query in part.queries],
-        (passage._replace(passage_id=f"{language}-{passage.passage_id}") for passage in part.passages),
+        partial(_prefixed_passages, part.passages, language),
         [Qrel(f"{language}-{qrel.query_id}", f"{language}-{qrel.passage_id}", qrel.label) for qrel in part.qrels],
     )
+
+
+def _prefixed_passages(read: Read, language: str) -> Iterator[Passage]:
+    return (passage._replace(passage_id=f"{language}-{passage.passage_id}") for passage in read())
 
 
 def _columns(path: Path, most: int, least: int | None = None) -> Iterator[tuple[int, list[str]]]:

@@ -11,6 +11,7 @@ out, as in BEIR.
 """  # noqa: E501
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from msm.artifacts import read_json_lines
 from msm.corpora.squad import read_squad
 from msm.errors import BadInput, bad_line
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.passages import Read
 from msm.evaluation.text_lines import read_lines
 from msm.evaluation.trec_files import assemble, read_passages, read_qrel_rows, read_topics
 from msm.records import Passage, Qrel, Query
@@ -40,11 +42,7 @@ def read_beir(folder: Path) -> Collection:
         for where, record in _records(folder, "queries.jsonl")
         if str(record.get("_id")) in judged
     ]
-    passages = [
-        Passage(_id(record, where), _language(record), _text(record, "text", where), str(record.get("title") or ""))
-        for where, record in _records(folder, "corpus.jsonl")
-    ]
-    return _assembled(folder, queries, passages, qrels)
+    return _assembled(folder, queries, partial(_beir_passages, folder), qrels)
 
 
 def read_trec(folder: Path) -> Collection:
@@ -59,8 +57,8 @@ def read_trec(folder: Path) -> Collection:
     files = sorted([*folder.glob("collection*.*"), *folder.glob("docs*.*")])
     if not files:
         raise BadInput(f"{folder}: no collection*.tsv or .jsonl, docs*.tsv or .jsonl here")
-    passages = list(read_passages(files, UNKNOWN_LANGUAGE))
-    return _assembled(folder, [query for query in topics if query.query_id in judged], passages, qrels)
+    queries = [query for query in topics if query.query_id in judged]
+    return _assembled(folder, queries, partial(read_passages, files, UNKNOWN_LANGUAGE), qrels)
 
 
 def read_squad_folder(folder: Path) -> Collection:
@@ -80,13 +78,18 @@ def read_squad_folder(folder: Path) -> Collection:
                 qrels.append(Qrel(queries[-1].query_id, passage_id, 1))
     if not queries:
         raise BadInput(f"{folder}: no questions here (LANG.json or LANG.json.gz)")
-    return _assembled(folder, queries, list(passages.values()), qrels)
+    return _assembled(folder, queries, passages.values, qrels)
 
 
-def _assembled(folder: Path, queries: list[Query], passages: list[Passage], qrels: list[Qrel]) -> Collection:
-    ordered = sorted(passages, key=lambda passage: passage.language)
+def _beir_passages(folder: Path) -> Iterator[Passage]:
+    for where, record in _records(folder, "corpus.jsonl"):
+        text, title = _text(record, "text", where), str(record.get("title") or "")
+        yield Passage(_id(record, where), _language(record), text, title)
+
+
+def _assembled(folder: Path, queries: list[Query], passages: Read, qrels: list[Qrel]) -> Collection:
     try:
-        return assemble(queries, ordered, qrels, _ALL)
+        return assemble(queries, {None: passages}, qrels, _ALL)
     except BadInput as error:
         raise BadInput(f"{folder}: {error}") from error
 

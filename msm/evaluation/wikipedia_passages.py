@@ -13,6 +13,7 @@ Sources: arXiv:2010.11856; DPR, arXiv:2004.04906.
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from msm.artifacts import read_json_lines
 from msm.errors import BadInput, bad_line
 from msm.evaluation.answer_files import read_nq_rows, read_xor_answers
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.passages import Passages
 from msm.evaluation.text_lines import read_table
 from msm.records import Passage, Query
 from msm.retrieval.runs import Qrels
@@ -50,16 +52,16 @@ def read_official_xor(folder: Path) -> Collection:
             raise _unofficial(
                 folder, "xor_retrieve", f"{language} has {found[language]} questions instead of {expected}"
             )
-    passages = list(read_passages(_file(folder, XOR_PASSAGES)))
-    if len(passages) < XOR_LEAST_PASSAGES:
-        raise _unofficial(folder, "xor_retrieve", f"{len(passages)} passages are not the English Wikipedia")
-    return _collection(queries, answers, passages)
+    collection = _collection(queries, answers, _file(folder, XOR_PASSAGES))
+    if len(collection.passages) < XOR_LEAST_PASSAGES:
+        raise _unofficial(folder, "xor_retrieve", f"{len(collection.passages)} passages are not the English Wikipedia")
+    return collection
 
 
 def read_xor(folder: Path) -> Collection:
     """Questions and passages of one's own in XOR-Retrieve's files."""
     queries, answers = read_xor_questions(folder)
-    return _collection(queries, answers, list(read_passages(_file(folder, XOR_PASSAGES))))
+    return _collection(queries, answers, _file(folder, XOR_PASSAGES))
 
 
 def read_official_nq(folder: Path) -> Collection:
@@ -71,16 +73,16 @@ def read_official_nq(folder: Path) -> Collection:
     queries, answers = read_nq_questions(folder)
     if len(queries) != NQ_QUESTIONS:
         raise _unofficial(folder, "nq", f"{len(queries)} questions instead of {NQ_QUESTIONS}")
-    passages = list(read_passages(_file(folder, NQ_PASSAGES)))
-    if len(passages) != NQ_PASSAGE_COUNT:
-        raise _unofficial(folder, "nq", f"{len(passages)} passages instead of {NQ_PASSAGE_COUNT}")
-    return _collection(queries, answers, passages)
+    collection = _collection(queries, answers, _file(folder, NQ_PASSAGES))
+    if len(collection.passages) != NQ_PASSAGE_COUNT:
+        raise _unofficial(folder, "nq", f"{len(collection.passages)} passages instead of {NQ_PASSAGE_COUNT}")
+    return collection
 
 
 def read_nq(folder: Path) -> Collection:
     """Questions and passages of one's own in DPR's files."""
     queries, answers = read_nq_questions(folder)
-    return _collection(queries, answers, list(read_passages(_file(folder, NQ_PASSAGES))))
+    return _collection(queries, answers, _file(folder, NQ_PASSAGES))
 
 
 def read_xor_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]:
@@ -115,13 +117,12 @@ def read_passages(path: Path) -> Iterator[Passage]:
             yield Passage(passage_id, "en", text, title)
 
 
-def _collection(queries: list[Query], answers: dict[str, list[str]], passages: list[Passage]) -> Collection:
+def _collection(queries: list[Query], answers: dict[str, list[str]], path: Path) -> Collection:
     nothing = np.empty(0, np.int64)
-    query_ids = pa.array([query.query_id for query in queries], pa.string())
-    passage_ids = pa.array([passage.passage_id for passage in passages], pa.string())
-    qrels = Qrels(query_ids, passage_ids, nothing, nothing, nothing)
-    pools = [Pool("pool.en", None, "en")]
-    return Collection(queries, [query.query_id for query in queries], passages, qrels, pools, answers)
+    query_ids = [query.query_id for query in queries]
+    qrels = Qrels(pa.array(query_ids, pa.string()), pa.array([], pa.string()), nothing, nothing, nothing)
+    passages = Passages({"en": partial(read_passages, path)})
+    return Collection(queries, query_ids, passages, qrels, [Pool("pool.en", None, "en")], answers)
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -58,14 +58,15 @@ def measure_dev(text: TextModel, dev: DevBenchmark, precision: str, device: torc
     training = text.training
     encoder = TextEncoder(text, device, precision, BATCH_TOKENS)
     queries = encoder.encode_queries([query.text for query in dev.collection.queries])
-    vectors = encoder.encode_passages(dev.collection.passages)
+    passages = list(dev.collection.passages)
+    vectors = encoder.encode_passages(passages)
     text.train(training)
     values: dict[str, list[float]] = {}
     for pool in dev.pools:
         asked, candidates = dev.collection.pool_queries(pool), dev.collection.pool_passages(pool)
         places, scores = nearest(queries[asked], vectors[candidates], dev.measure.cutoff or DEPTH)
         query_ids = [dev.collection.queries[place].query_id for place in asked]
-        run = ranked_run(query_ids, [dev.collection.passages[place].passage_id for place in candidates], places, scores)
+        run = ranked_run(query_ids, [passages[place].passage_id for place in candidates], places, scores)
         evaluation = evaluate(dev.collection.pool_qrels(pool), run, [dev.measure], ties="trec")
         for place, value in zip(evaluation.queries, evaluation.measures[0].values, strict=True):
             values.setdefault(dev.collection.queries[place].language, []).append(float(value))

@@ -66,7 +66,7 @@ def texts(root: Path, scored: Scored) -> Texts:
         collection,
         {(question, query.language): place for place, (question, query) in enumerate(asked)},
         {passage.passage_id: passage for passage in collection.passages},
-        {(collection.queries[query].query_id, collection.passages[passage].passage_id) for query, passage in judged},
+        {(collection.queries[query].query_id, qrels.passage_ids[passage].as_py()) for query, passage in judged},
     )
 
 

@@ -42,7 +42,7 @@ class Searcher:
             raise BadInput(
                 f"{len(collection.passages):,} passages are too many to be encoded here; most are {LARGEST:,}"
             )
-        self.passages = collection.passages
+        self.passages = list(collection.passages)
         self.encoder: TextEncoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
         self.vectors: Floats = self.encoder.encode_passages(self.passages)
         """[N, H]."""

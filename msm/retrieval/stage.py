@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from msm import distributed
-from msm.evaluation.benchmarks import find_benchmark
+from msm.evaluation.benchmarks import find_benchmark, find_bitext
 from msm.evaluation.collection import Collection, Pool
 from msm.execution import Execution
+from msm.retrieval.bitext_runs import write_pairs
 from msm.retrieval.encode import TextEncoder, load_text_encoder
 from msm.retrieval.run_folder import pool_depth, run_file, write_protocol
 from msm.retrieval.runs import write_run
@@ -17,7 +18,7 @@ from msm.training import pick_device
 
 
 def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Write a run for every pool of a benchmark.
+    """Write a run for every pool of a benchmark, or for every pair of bitext.
 
     Args:
         settings: of the stage.
@@ -32,12 +33,19 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     Raises:
         BadInput: malformed questions, a depth below what the measures look at, or a model that gives no numbers.
     """
+    device = pick_device(execution.device)
+    distributed.start(device)
+    made = {"device": device, "precision": settings.precision, "batch_tokens": settings.batch_tokens}
+    if bitext := find_bitext(settings.benchmark):
+        pairs = list(bitext[0].read(sources / settings.questions, bitext[1]))
+        encoder = load_text_encoder(model, **made)
+        facts = write_pairs(out, pairs, bitext[0], encoder, execution.work)
+        _write_usage(out, encoder)
+        return facts
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(sources / settings.questions)
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
-    device = pick_device(execution.device)
-    distributed.start(device)
-    encoder = load_text_encoder(model, device=device, precision=settings.precision, batch_tokens=settings.batch_tokens)
+    encoder = load_text_encoder(model, **made)
     write_runs(out, collection, encoder, depths, execution.work)
     return {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
 
@@ -59,6 +67,10 @@ def write_runs(out: Path, collection: Collection, encoder: TextEncoder, depths: 
     for pool in depths:
         query_ids = [collection.queries[place].query_id for place in collection.pool_queries(pool)]
         write_run(run_file(out, pool), found.run(pool, query_ids), "dense")
+    _write_usage(out, encoder)
+
+
+def _write_usage(out: Path, encoder: TextEncoder) -> None:
     usage = dataclasses.asdict(encoder.model.usage) | {"precision": encoder.precision}
     # The scale multiplies every score alike.
     write_protocol(out, {name: value for name, value in usage.items() if name != "scale" and value != ""})

@@ -36,12 +36,13 @@ T = TypeVar("T")
 
 
 class Shard(NamedTuple):
-    """Consecutive passages of one language."""
+    """Consecutive passages."""
 
     number: int
     first: int
     """Place of its first passage in the corpus."""
     language: str
+    """Of all of them, where a pool is of one language."""
     ids: list[str]
     digest: str
     """SHA-256 of ids and texts: the record of another shard is not taken for this one's."""
@@ -109,7 +110,7 @@ def search(
 
     Args:
         queries: of all pools.
-        passages: read once, in order; those of a language together.
+        passages: read once, in order; where a pool is of one language, those of a language together.
         encoder: texts to vectors.
         depths: passages to keep for each query, by pool.
         work: folder of the records of finished shards, one for all processes.
@@ -127,8 +128,9 @@ def search(
     asked = {language: vectors[chosen] for language, chosen in rows.items()}
     done: set[int] = set()
     total = len(passages) if isinstance(passages, Sized) else None
+    by_language = any(pool.candidate_language for pool in depths)
     with tqdm(total=total, desc="encode and search", unit=" passages", disable=distributed.rank() > 0) as progress:
-        for shard in _ahead(_tokenised(passages, encoder, work)):
+        for shard in _ahead(_tokenised(passages, encoder, work, by_language)):
             record = _record_path(work, shard.number)
             if shard.tokens:
                 _write_record(record, shard, *_search_shard(shard, encoder, asked, found))
@@ -172,18 +174,18 @@ def _search_shard(
     return added, {int(place): shard.ids[place - shard.first] for place in kept}
 
 
-def shards(passages: Iterable[Passage], size: int) -> Iterator[tuple[int, list[Passage]]]:
-    """Place of the first passage, and passages of one language, at most so many; in the given order."""
+def shards(passages: Iterable[Passage], size: int, by_language: bool) -> Iterator[tuple[int, list[Passage]]]:
+    """Place of the first passage, and at most so many passages, of one language if asked; in the given order."""
     first = 0
-    for _, same in itertools.groupby(passages, key=lambda passage: passage.language):
+    for _, same in itertools.groupby(passages, key=lambda passage: by_language and passage.language):
         while shard := list(itertools.islice(same, size)):
             yield first, shard
             first += len(shard)
 
 
-def _tokenised(passages: Iterable[Passage], encoder: TextEncoder, work: Path) -> Iterator[Shard]:
+def _tokenised(passages: Iterable[Passage], encoder: TextEncoder, work: Path, by_language: bool) -> Iterator[Shard]:
     """The shards of this process; one that was done before has no tokens."""
-    for number, (first, texts) in enumerate(shards(passages, SHARD_PASSAGES)):
+    for number, (first, texts) in enumerate(shards(passages, SHARD_PASSAGES, by_language)):
         if number % distributed.world_size() == distributed.rank():
             digest = _digest(texts)
             known = _recorded_digest(_record_path(work, number)) == digest

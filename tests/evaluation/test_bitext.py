@@ -1,18 +1,28 @@
 """Bitext mining against loops over floats."""
 
-import itertools
-import zlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import copytree
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
 
+from msm.__main__ import main
 from msm.errors import BadInput
 from msm.evaluation import bitext
-from msm.evaluation.margins import by_cosine, by_margin, right
-from msm.retrieval.runs import Floats
+from msm.evaluation.benchmarks import find_benchmark, find_bitext
+from msm.evaluation.bitext_values import pair_rows
+from msm.evaluation.margins import by_cosine, by_margin
+from msm.retrieval.bitext_runs import write_pairs
+from msm.retrieval.encode import TextEncoder, Usage, load_text_model
+from msm.retrieval.model_folder import write_usage
+from msm.retrieval.runs import Floats, ranked_run, read_run
 
 
 def noisy(count: int, extra: int, seed: int) -> tuple[Floats, Floats]:
@@ -39,32 +49,32 @@ def test_margin_choices_equal_loops(extra: int) -> None:
         choices.append(max(margins, key=margins.__getitem__))
         scores.append(max(margins.values()))
     found = by_margin(sources * 3, targets * 5)
-    assert found.targets.tolist() == choices
-    assert found.scores == pytest.approx(scores, rel=1e-4)
-    assert by_cosine(sources, targets).targets.tolist() == [int(np.argmax(row)) for row in cosines]
-    assert 0 < right(found).mean() < 1
-    assert by_cosine(sources, targets).targets.tolist() != choices
+    assert found.targets[:, 0].tolist() == choices
+    assert found.scores[:, 0] == pytest.approx(scores, rel=1e-4)
+    assert (np.diff(found.scores, axis=1) <= 0).all()
+    nearest = by_cosine(sources, targets).targets
+    assert nearest.tolist() == [sorted(range(len(row)), key=lambda place: -row[place])[:4] for row in cosines]
+    assert nearest[:, 0].tolist() != choices
 
 
 def test_a_target_with_the_same_text_is_right_where_texts_are_asked() -> None:
-    sources = np.eye(4, dtype=np.float32)
-    mined = by_cosine(sources, sources[[1, 0, 2, 3]])
-    assert right(mined).tolist() == [False, False, True, True]
-    assert right(mined, ["a", "a", "b", "c"]).tolist() == [True] * 4
+    pair = bitext.Bitext("de", "en", ["A", "B", "C", "D"], ["a", "a", "b", "c"], ["b"])
+    chosen = np.array([[1, 0], [0, 1], [4, 2], [3, 2]])
+    scores = np.array([[2, 1], [2, 1], [2, 1], [1, 1]], np.float32)
+    run = ranked_run(pair.source_ids, pair.target_ids, chosen, scores)
+    for equal, right in ((False, [0, 0, 0, 1]), (True, [1, 1, 0, 1])):
+        rows = pair_rows(pair, run, "accuracy", equal, Path("run"))
+        assert rows["value"].to_pylist() == right
+        assert rows["tied"].to_pylist() == [False, False, False, True]
+        assert pair_rows(pair, run, "xsim", equal, Path("run"))["value"].to_pylist() == [1 - value for value in right]
+    assert rows["chance"].to_pylist() == pytest.approx([2 / 5, 2 / 5, 1 / 5, 1 / 5])
+    with pytest.raises(BadInput, match=r"run: de-2 is no sentence of de-en"):
+        pair_rows(pair._replace(targets=["a"], sources=["A"], distractors=[]), run, "accuracy", False, Path("run"))
 
 
 def test_a_vector_that_is_no_direction_is_refused() -> None:
     with pytest.raises(BadInput, match="vector 1 is not finite or has no length"):
         by_cosine(np.array([[1.0, 0], [0, 0]]), np.eye(2))
-
-
-def hashed(texts: Sequence[str]) -> Floats:
-    """Counts of characters and their pairs: similar for similar texts."""
-    vectors = np.zeros((len(texts), 512), np.float32)
-    for row, text in enumerate(texts):
-        for part in (*text, *map("".join, itertools.pairwise(text))):
-            vectors[row, zlib.crc32(part.encode()) % 512] += 1
-    return vectors
 
 
 def write(folder: Path, **texts: list[str]) -> None:
@@ -79,31 +89,91 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_pairs_and_means(folder: Path) -> None:
-    rows = bitext.score(bitext.read_folder(folder, "all-en"), hashed, ("accuracy", "xsim"))
-    cells = {(row["query_language"], row["measure"]): row["value"] for row in rows}
-    assert cells["nl", "accuracy"] == 1 and cells["nl", "xsim"] == 0
-    assert cells["de", "accuracy"] == 0 and cells["de", "xsim"] == 1
-    assert cells["mean", "accuracy"] == 0.5 == cells["mean", "xsim"]
-    assert rows[-1] == {
-        "query_language": "mean", "candidate_language": "other", "measure": "xsim", "value": 0.5, "queries": 80
+def cosines_of(model: Path, sources: list[str], targets: list[str]) -> NDArray[np.float64]:
+    """By sentence-transformers, in double precision."""
+    theirs = SentenceTransformer(str(model), device="cpu")
+    vectors = [np.asarray(theirs.encode(texts), np.float64) for texts in (sources, targets)]
+    first, second = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in vectors)
+    return first @ second.T
+
+
+def errors(cosines: NDArray[np.float64]) -> float:
+    """Share of xSIM's wrong choices, with loops."""
+    forward = [sorted(row, reverse=True)[:4] for row in cosines]
+    backward = [sorted(column, reverse=True)[:4] for column in cosines.T]
+    wrong = 0
+    for place, row in enumerate(cosines):
+        near = sorted(range(len(row)), key=lambda target: -row[target])[:4]
+        margins = {target: row[target] / ((fmean(forward[place]) + fmean(backward[target])) / 2) for target in near}
+        wrong += max(margins, key=margins.__getitem__) != place
+    return wrong / len(cosines)
+
+
+def evaluate(name: str, model: Path, folder: Path, out: Path, *words: str) -> list[dict[str, Any]]:
+    main(["evaluate", "--benchmark", name, "--model", str(model), "--data", str(folder), "--out", str(out), *words])
+    return [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def model(encoder: Path, tmp_path: Path) -> Path:
+    copytree(encoder, tmp_path / "model")
+    write_usage(tmp_path / "model", Usage("mean", "cosine", 1.0, 24, 24, "none"))
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def aligned(tmp_path: Path) -> Path:
+    """Sentences of few words, and versions of them with a word more or less."""
+    folder, words = tmp_path / "aligned", ["fudi", "moro", "pepiga", "bud", "Deti", "ra", "vipa", "1845", "1866"]
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    english = [" ".join(random.choice(words, 6)) for _ in range(60)]
+    write(folder, en=english, nl=[f"{line} ra" for line in english], de=[line[5:] for line in english])
+    write(folder, en_hard=[f"{line} ra" for line in english[:20]])
+    return folder
+
+
+def test_evaluate_gives_what_loops_over_cosines_give(model: Path, aligned: Path, tmp_path: Path) -> None:
+    rows = evaluate("bitext:ted", model, aligned, tmp_path / "out")
+    cells = {(row["query_language"], row["candidate_language"], row["measure"]): row["value"] for row in rows}
+    english = (aligned / "en.txt").read_text().splitlines()
+    expected = {}
+    for language in ("de", "nl"):
+        cosines = cosines_of(model, (aligned / f"{language}.txt").read_text().splitlines(), english)
+        expected[language, "accuracy"] = float(np.mean(cosines.argmax(axis=1) == np.arange(60)))
+        expected[language, "xsim"] = errors(cosines)
+        for measure in ("accuracy", "xsim"):
+            assert cells[language, "en", measure] == pytest.approx(expected[language, measure])
+    assert 0 < expected["de", "xsim"] < 1
+    for measure in ("accuracy", "xsim"):
+        mean = fmean(expected[language, measure] for language in ("de", "nl"))
+        assert cells["mean", "other", measure] == pytest.approx(mean)
+    assert {(row["benchmark"], row["queries"]) for row in rows if row["query_language"] != "mean"} == {("ted", 60)}
+    run = read_run(tmp_path / "out" / "run.trec.gz")
+    assert len(run.query_ids) == 2 * 60 and len(run.scores) == 2 * 60 * 4
+    only = evaluate("bitext", model, aligned, tmp_path / "one", "--pairs", "en-nl")
+    assert {(row["query_language"], row["candidate_language"]) for row in only} == {
+        ("en", "nl"), ("en", "other"), ("mean", "other")
     }  # fmt: skip
-    pairs = [(pair.source_language, pair.target_language) for pair in bitext.read_folder(folder, "all")]
-    assert len(pairs) == len(set(pairs)) == 6
-    assert [pair[:2] for pair in bitext.read_folder(folder, "en-de, nl-en")] == [("en", "de"), ("nl", "en")]
 
 
-def test_an_altered_copy_is_an_error_of_xsim_plus_plus(folder: Path) -> None:
-    [pair] = bitext.read_folder(folder, "nl-en")
-    with pytest.raises(BadInput, match=r"xsim\+\+ needs altered copies .* en\.hard\.txt"):
-        bitext.measure(pair, hashed, ["xsim++"])
-    write(folder, en_hard=[pair.sources[0], "nothing alike", pair.sources[5]])
-    [hard] = bitext.read_folder(folder, "nl-en")
-    assert bitext.measure(hard, hashed, ["xsim++", "xsim", "accuracy"]) == {
-        "xsim++": pytest.approx(2 / 40),
-        "xsim": 0,
-        "accuracy": 1,
+def test_an_altered_copy_is_an_error_of_xsim_plus_plus(
+    model: Path, aligned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in list(aligned.iterdir()):
+        if "hard" not in path.name:
+            path.rename(aligned / f"{path.stem}.devtest")
+    monkeypatch.setitem(bitext.LINES, "devtest", 60)
+    values = {
+        name: evaluate(name, model, aligned, tmp_path / name, "--pairs", "nl-en")[0]["value"]
+        for name in ("xsim", "xsimpp")
     }
+    texts = [(aligned / name).read_text().splitlines() for name in ("nl.devtest", "en.devtest", "en.hard.txt")]
+    assert values["xsim"] == pytest.approx(errors(cosines_of(model, texts[0], texts[1])))
+    assert values["xsimpp"] == pytest.approx(errors(cosines_of(model, texts[0], texts[1] + texts[2])))
+    assert values["xsimpp"] > values["xsim"]
+    with pytest.raises(BadInput, match=r"xsim\+\+ needs altered copies of the targets: .*nl\.hard\.txt"):
+        list(bitext.BITEXTS["xsimpp"].read(aligned, "en-nl"))
 
 
 def test_bad_folders_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -135,3 +205,46 @@ def test_tatoeba_is_read_whole(mirror: Path, tmp_path: Path) -> None:
     assert german.sources == next(pair for pair in pairs if pair.source_language == "deu").sources
     with pytest.raises(BadInput, match="0 languages instead of 112"):
         list(bitext.read_tatoeba(tmp_path))
+
+
+class Breaking(TextEncoder):
+    """Encodes so many texts of a language, then is killed."""
+
+    left = 1_000_000
+    encoded = 0
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors, [S, H]."""
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left, self.encoded = self.left - 1, self.encoded + 1
+        return super().encode_queries(texts)
+
+
+def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, aligned: Path, tmp_path: Path) -> None:
+    pairs = list(bitext.read_folder(aligned, "all"))
+
+    def mined(name: str, work: str, left: int) -> tuple[dict[str, bytes], int]:
+        encoder = Breaking(load_text_model(model), torch.device("cpu"), "fp32", 4096)
+        encoder.left = left
+        (tmp_path / name).mkdir(exist_ok=True)
+        write_pairs(tmp_path / name, pairs, bitext.BITEXTS["bitext"], encoder, tmp_path / work)
+        return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}, encoder.encoded
+
+    expected, encoded = mined("whole", "whole.work", 1_000)
+    assert (len(expected), encoded) == (6 * 2, 3)
+    with pytest.raises(KeyboardInterrupt):
+        mined("out", "work", 2)
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [
+        f"de-en.{measure}.trec.gz" for measure in ("accuracy", "xsim")
+    ]
+    (tmp_path / "work" / "de-en.xsim.trec.gz").write_bytes(b"kept")
+    found, _ = mined("out", "work", 1_000)
+    assert found == expected | {"de-en.xsim.trec.gz": b"kept"}
+
+
+@pytest.mark.parametrize("name", ["bitext:xsim++", "bitext:tatoeba", "xsim:mine", "xsim++", "lareqa@de-en", "beir@all"])
+def test_names_that_are_no_bitext_of_ones_own(name: str) -> None:
+    with pytest.raises(BadInput):
+        find_bitext(name)
+        find_benchmark(name)

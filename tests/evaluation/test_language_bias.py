@@ -7,6 +7,7 @@ import pytest
 from msm.errors import BadInput
 from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.language_bias import bias
+from msm.evaluation.passages import Passages
 from msm.records import Passage, Query
 from msm.retrieval.runs import Qrels, Run, sorted_run
 
@@ -18,7 +19,8 @@ PASSAGES = [Passage(f"p{number}", language, "") for number, language in enumerat
 def collection() -> Collection:
     ids = pa.array([query.query_id for query in QUERIES]), pa.array([passage.passage_id for passage in PASSAGES])
     qrels = Qrels(*ids, np.array([0, 0, 1, 2]), np.array([0, 1, 2, 3]), np.array([1, 1, 0, 1]))
-    return Collection(QUERIES, ["a", "b", "a"], PASSAGES, qrels, [Pool("multilingual", None, None)])
+    passages = Passages({None: lambda: PASSAGES}, ids[1].to_pylist())
+    return Collection(QUERIES, ["a", "b", "a"], passages, qrels, [Pool("multilingual", None, None)])
 
 
 def run(*lines: tuple[str, str, float]) -> Run:

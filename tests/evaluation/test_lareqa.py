@@ -43,14 +43,16 @@ def test_candidates_are_all_sentences_by_language_and_equal_ones_stay_apart(own:
     ]
     assert [query.query_id for query in collection.queries] == ["de-q1", "de-q2", "de-q3", "en-q1", "en-q2"]
     assert collection.questions == ["q1", "q2", "q3", "q1", "q2"]
-    assert collection.passages[1].context == "Eins. Zwei. Eins."
+    assert list(collection.passages)[1].context == "Eins. Zwei. Eins."
 
 
 def test_relevant_are_the_answers_in_all_languages_and_their_twins_in_the_paragraph(own: Path) -> None:
     collection = lareqa.read(own)
     relevant: dict[str, set[str]] = {}
     for query, passage in zip(collection.qrels.queries, collection.qrels.passages, strict=True):
-        relevant.setdefault(collection.queries[query].query_id, set()).add(collection.passages[passage].passage_id)
+        relevant.setdefault(collection.queries[query].query_id, set()).add(
+            collection.qrels.passage_ids[passage].as_py()
+        )
     assert relevant == {
         "de-q1": {"de-0-0", "de-0-2", "en-0-0"},
         "en-q1": {"de-0-0", "de-0-2", "en-0-0"},
@@ -70,7 +72,7 @@ def test_a_pool_of_one_language_leaves_out_questions_without_an_answer_there(own
         "en-q1",
         "en-q2",
     ]
-    assert {collection.passages[passage].language for passage in qrels.passages} == {"en"}
+    assert {collection.passages.languages[qrels.passage_ids[place].as_py()] for place in qrels.passages} == {"en"}
     assert [pool.name for pool in collection.pools] == ["multilingual", "pool.de", "pool.en"]
 
 

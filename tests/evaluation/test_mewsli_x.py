@@ -52,10 +52,11 @@ def test_queries_and_candidates_are_spelt_as_in_xtreme_r(folder: Path) -> None:
         ("m2", "uk", "Київ: { Київ } ."),
     ]
     assert [tuple(passage)[:4] for passage in collection.passages] == [
-        ("Q2", "en", "A city in Germany.", ""),
         ("Q1", "uk", "Столиця.", ""),
+        ("Q2", "en", "A city in Germany.", ""),
     ]
-    assert collection.qrels.passages.tolist() == [0, 1]
+    judged = collection.qrels.passage_ids.take(collection.qrels.passages.tolist()).to_pylist()
+    assert (collection.qrels.queries.tolist(), judged) == ([0, 1], ["Q2", "Q1"])
     assert [pool[1:] for pool in collection.pools] == [(None, None)]
     assert [str(measure) for measure in find_benchmark("mewsli_x").parsed_measures()] == ["mrr@20"]
 

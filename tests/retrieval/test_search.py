@@ -53,7 +53,9 @@ def test_nothing_to_search_gives_nothing() -> None:
 
 def test_a_shard_has_one_language_and_a_bounded_size() -> None:
     passages = [Passage(str(number), "aab"[number // 5], "") for number in range(15)]
-    cut = list(shards(iter(passages), 4))
+    whole = list(shards(iter(passages), 4, by_language=False))
+    assert [(first, len(shard)) for first, shard in whole] == [(0, 4), (4, 4), (8, 4), (12, 3)]
+    cut = list(shards(iter(passages), 4, by_language=True))
     assert [(first, len(shard)) for first, shard in cut] == [(0, 4), (4, 4), (8, 2), (10, 4), (14, 1)]
     assert [passage for _, shard in cut for passage in shard] == passages
     assert all(len({passage.language for passage in shard}) == 1 for _, shard in cut)

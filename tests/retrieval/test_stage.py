@@ -41,7 +41,7 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
     collection = find_benchmark("own").read(sources / "questions/test")
     text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
     queries = text_encoder.encode_queries([query.text for query in collection.queries])
-    cosines = queries @ text_encoder.encode_passages(collection.passages).T
+    cosines = queries @ text_encoder.encode_passages(list(collection.passages)).T
     ids = [passage.passage_id for passage in collection.passages]
     for pool in collection.pools:
         run = read_run(tmp_path / "run" / f"{pool.name}.trec.gz")

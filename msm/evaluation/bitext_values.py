@@ -1,0 +1,68 @@
+"""Whether the choices of bitext mining are right: per-query values of runs whose candidates are the targets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from msm.errors import BadInput
+from msm.evaluation.bitext import Bitext
+from msm.evaluation.chance import chance
+from msm.evaluation.measures import Measure, evaluate
+from msm.evaluation.per_query import SCHEMA
+from msm.retrieval.runs import Qrels, Run
+
+CHOSEN = Measure("success", 1)
+
+
+def alignment(bitext: Bitext, equal_texts_are_right: bool) -> Qrels:
+    """The judgements of a pair: right is the target of the same line, and where asked every one with its text."""
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(bitext.targets):
+        places.setdefault(text if equal_texts_are_right else str(place), []).append(place)
+    names = bitext.targets if equal_texts_are_right else map(str, range(len(bitext.targets)))
+    pairs = [(source, target) for source, name in enumerate(names) for target in places[name]]
+    sources, targets = np.array(pairs, np.int64).T
+    ids = pa.array(bitext.source_ids), pa.array(bitext.target_ids)
+    return Qrels(*ids, sources, targets, np.ones(len(pairs), np.int64))
+
+
+def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: bool, path: Path) -> pa.Table:
+    """Per-query values of one measure of a pair, in the form of `SCHEMA`.
+
+    Args:
+        bitext: the pair.
+        run: the best targets of each source; equal scores in the order of choice.
+        measure: `accuracy`, or `xsim` or `xsim++`, which count what is wrong.
+        equal_texts_are_right: of the benchmark.
+        path: the run's file, for messages.
+
+    Raises:
+        BadInput: the run has other sentences.
+    """
+    for ids, known in ((run.query_ids, bitext.source_ids), (run.passage_ids, bitext.target_ids)):
+        if unknown := set(ids.to_pylist()).difference(known):
+            raise BadInput(f"{path}: {min(unknown)} is no sentence of {bitext.name}; the run was made for other files")
+    evaluation = evaluate(alignment(bitext, equal_texts_are_right), run, [CHOSEN], ties="list")
+    [found] = evaluation.measures
+    by_chance = chance(CHOSEN, evaluation.relevant, len(bitext.target_ids))
+    wrong_counts = measure != "accuracy"
+    count = len(bitext.sources)
+    columns = {
+        "query_id": bitext.source_ids,
+        "question_id": list(_lines(bitext)),
+        "query_language": pa.repeat(bitext.source_language, count),
+        "candidate_language": pa.repeat(bitext.target_language, count),
+        "measure": pa.repeat(measure, count),
+        "value": 1 - found.values if wrong_counts else found.values,
+        "tied": found.tied,
+        "chance": 1 - by_chance if wrong_counts else by_chance,
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _lines(bitext: Bitext) -> Iterator[str]:
+    """The same for a sentence in all languages."""
+    for number in range(1, len(bitext.sources) + 1):
+        yield str(number) if bitext.shared_lines else f"{bitext.name}-{number}"

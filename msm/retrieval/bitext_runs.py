@@ -1,0 +1,68 @@
+"""Bitext mining as runs: for each pair of languages and measure, the best targets of every source.
+
+`SOURCE-TARGET.MEASURE.trec.gz`: scores are cosines for `accuracy` and margins for `xsim` and `xsim++`. Both sides are
+encoded alike, as the model encodes queries.
+"""
+
+import functools
+import shutil
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from msm import distributed
+from msm.evaluation.bitext import Bitext, BitextBenchmark
+from msm.evaluation.margins import by_cosine, by_margin
+from msm.retrieval.encode import TextEncoder
+from msm.retrieval.runs import Floats, ranked_run, write_run
+
+KEPT_LANGUAGES = 256
+"""Languages whose vectors are kept for their next pair: 1 GB with a thousand sentences each and a width of 1,024."""
+
+
+def pair_file(folder: Path, bitext: Bitext, measure: str) -> Path:
+    """The run that a measure of a pair is of."""
+    return folder / f"{bitext.name}.{measure}.trec.gz"
+
+
+def write_pairs(
+    out: Path, pairs: list[Bitext], benchmark: BitextBenchmark, encoder: TextEncoder, work: Path
+) -> dict[str, int]:
+    """Write the runs of every pair; those that a killed run finished are not made again.
+
+    Args:
+        out: folder of the runs.
+        pairs: of languages.
+        benchmark: names the measures.
+        encoder: texts to vectors.
+        work: folder of the finished runs, one for all processes.
+
+    Returns:
+        Numbers of pairs and sources.
+
+    Raises:
+        BadInput: a vector that is not finite.
+    """
+
+    @functools.lru_cache(KEPT_LANGUAGES)
+    def vectors(texts: tuple[str, ...]) -> Floats:
+        return encoder.encode_queries(texts)
+
+    mine = pairs[distributed.rank() :: distributed.world_size()]
+    for bitext in tqdm(mine, desc="encode and mine", unit=" pairs", disable=distributed.rank() > 0):
+        for measure in benchmark.measures:
+            path = pair_file(work, bitext, measure)
+            if not path.is_file():
+                sources, targets = vectors(tuple(bitext.sources)), vectors(tuple(bitext.targets))
+                hard = vectors(tuple(bitext.distractors)) if measure == "xsim++" else targets[:0]
+                ids = bitext.target_ids[: len(targets) + len(hard)]
+                found = (by_cosine if measure == "accuracy" else by_margin)(sources, np.concatenate([targets, hard]))
+                write_run(path, ranked_run(bitext.source_ids, ids, found.targets, found.scores), measure)
+    distributed.barrier()
+    for bitext in pairs:
+        for measure in benchmark.measures:
+            shutil.copy(pair_file(work, bitext, measure), out)
+    # The first process removes the folder of work when it is through.
+    distributed.barrier()
+    return {"pairs": len(pairs), "queries": sum(len(bitext.sources) for bitext in pairs)}
