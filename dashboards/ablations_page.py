@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import charts, loading, tables, views
+from dashboards import ablation_tables, charts, loading, views
 from msm.reporting import ablations
 from msm.reporting.ablations import Ablated, Shuffled
 
@@ -22,16 +22,16 @@ def show_tables(rows: list[Ablated]) -> None:
     )
     places = st.columns(2)
     for number, (table, title) in enumerate(ablations.TITLES.items()):
-        frame = tables.ablations_frame([row for row in rows if row.table == table])
+        frame = ablation_tables.ablations_frame([row for row in rows if row.table == table])
         places[number % 2].altair_chart(charts.ablation(frame, f"Table {table}: {title}"), width="stretch")
     with st.expander("The same in numbers"):
-        st.dataframe(tables.ablations_text(rows), hide_index=True, height="content", width="content")
+        st.dataframe(ablation_tables.ablations_text(rows), hide_index=True, height="content", width="content")
 
 
 def show_order(points: list[Shuffled]) -> None:
     """Score against the share of shuffled documents."""
     st.header("The order of sentences", anchor=False)
-    st.altair_chart(charts.order(*tables.order_frames(points)), width="stretch")
+    st.altair_chart(charts.order(*ablation_tables.order_frames(points)), width="stretch")
     st.caption(
         "Lines and bands: mean over the seeds, and its 95 % interval over the questions. Dots: one training each. "
         "An objective that lives on the order of sentences falls to the right; one that does not stays level."
@@ -40,13 +40,11 @@ def show_order(points: list[Shuffled]) -> None:
 
 def page() -> None:
     """The whole page."""
-    st.title("Ablations")
-    chosen = views.choose_results()
+    st.title("Ablations", anchor=False)
+    chosen = views.choose_column()
     if chosen is None:
         return
-    _, root, results = chosen
-    benchmark, column = views.choose_column(results)
-    found = loading.ablated(root, benchmark, column)
+    found = loading.ablated(*chosen)
     views.show_problems(found.problems)
     if found.rows:
         show_tables(found.rows)

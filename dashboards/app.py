@@ -15,5 +15,12 @@ PAGES = [
     st.Page("training_page.py", title="Training", icon=":material/show_chart:", url_path="training"),
 ]
 
+# Streamlit leaves a hand's width free above the title, and much beside it on a telephone.
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+</style>"""
+
 st.set_page_config(page_title="msm-bench", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
+st.html(STYLE)
 st.navigation(PAGES, position="top").run()

@@ -1,8 +1,10 @@
 """Language bias: which language the best answers come from, for each language of the question."""
 
+import pandas as pd
 import streamlit as st
 
 from dashboards import loading, tables, views
+from dashboards.loading import Recipe
 from dashboards.tables import plain
 from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
@@ -10,20 +12,47 @@ from msm.reporting import wording
 from msm.reporting.results import Benchmark, Scored
 from msm.reporting.tables import ordered
 
+NARROW = 8
+"""Most languages whose matrices fit side by side."""
 DEPTHS = ["10", "1", "5", "20", "100"]  # the first is the default
 
 
-def show_matrix(run: Scored, found: Bias) -> None:
-    """Shares of the languages, with both yardsticks below."""
-    frame = tables.bias_frame(found)
-    columns = {"questions in": st.column_config.TextColumn(pinned=True, width=140)}
-    columns |= {name: st.column_config.NumberColumn(width=56) for name in found.answered}
-    style = tables.shares_map(frame, found.answered)
+def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
+    """Shares of the languages, filled by value."""
+    columns = {"questions in": st.column_config.TextColumn(pinned=True, width=130)}
+    columns |= {name: st.column_config.NumberColumn(width=56) for name in languages}
+    style = tables.shares_map(frame, languages)
     st.dataframe(style, hide_index=True, column_config=columns, height="content", width="content", placeholder="")
-    st.caption(
-        f"Shares of the answers' languages in %, {plain(run.facts['model'])}; a row sums to 100. In the question's "
-        f"own language: **{wording.times_100(found.own)}** on average. Below, what a random and a perfect ranking give."
-    )
+
+
+def show_run(run: Scored, found: Bias) -> None:
+    """The matrix of a run."""
+    st.subheader(plain(tables.run_label(run)), anchor=False)
+    show_matrix(tables.bias_frame(found), found.answered)
+    st.caption(f"In the question's own language: **{wording.times_100(found.own)} %** on average.")
+
+
+def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
+    """The matrices side by side where there is room, and what they should be measured by."""
+    made: dict[str, Bias] = {}
+    for run in runs:
+        try:
+            made[run.path.name] = loading.bias(recipe.root, run, depth)
+        except BadInput as error:
+            st.info(f"{plain(tables.run_label(run))}: {plain(str(error))}")
+    if not made:
+        return
+    one = next(iter(made.values()))
+    across = 2 if len(one.answered) <= NARROW else 1
+    shown = [run for run in runs if run.path.name in made]
+    for start in range(0, len(shown), across):
+        for place, run in zip(st.columns(across), shown[start : start + across], strict=False):
+            with place:
+                show_run(run, made[run.path.name])
+    views.show_scale("0 %", "100 %")
+    st.caption("Shares of the languages among the best answers, in %; a row sums to 100.")
+    with st.expander("What a random and a perfect ranking give"):
+        show_matrix(tables.yardsticks_frame(one), one.answered)
 
 
 def show_distances(benchmark: Benchmark) -> None:
@@ -37,27 +66,20 @@ def show_distances(benchmark: Benchmark) -> None:
 
 def page() -> None:
     """The whole page."""
-    st.title("Language bias")
-    chosen = views.choose_results()
-    if chosen is None:
+    st.title("Language bias", anchor=False)
+    places = st.columns([3, 4, 2, 2])
+    recipe = views.open_recipe(places[0])
+    if recipe is None:
         return
-    _, root, results = chosen
-    left, middle, right = st.columns([2, 2, 1])
-    with left:
-        benchmark = views.choose_benchmark(results)
-    models = ordered(benchmark, tables.report_settings(root))
+    benchmark = views.choose_benchmark(recipe, places[1], places[2])
+    with places[3]:
+        depth = views.choose("Best answers", DEPTHS, "depth")
+    models = ordered(benchmark, recipe.settings)
     first = [model.runs[0].path.name for model in models[-2:]]
     runs = {run.path.name: run for model in models for run in model.runs}
-    with middle:
-        names = views.choose_several("Runs", list(runs), "runs", first, 4)
-    with right:
-        depth = views.choose("Best answers", DEPTHS, "depth")
-    for name in names:
-        st.subheader(plain(name), anchor=False)
-        try:
-            show_matrix(runs[name], loading.bias(root, runs[name], int(depth)))
-        except BadInput as error:
-            st.info(plain(str(error)))
+    words = {name: tables.run_label(run) for name, run in runs.items()}
+    names = views.choose_several("Models", list(runs), "runs", first, 4, words)
+    show_runs(recipe, [runs[name] for name in names], int(depth))
     show_distances(benchmark)
 
 

@@ -14,13 +14,32 @@ Layers = alt.LayerChart | alt.FacetChart
 
 def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
     """Every question by the values of two models; a larger dot is more questions."""
-    frame = pd.DataFrame(grid(pairs), columns=pd.Index(["baseline", "model", "questions"]))
-    even = alt.Chart(pd.DataFrame({"baseline": [0, 1], "model": [0, 1]})).mark_line(color="gray", strokeDash=[4, 4])
+    cells = [(100 * before, 100 * after, count) for before, after, count in grid(pairs)]
+    frame = pd.DataFrame(cells, columns=pd.Index(["baseline", "model", "questions"]))
+    even = alt.Chart(pd.DataFrame({"baseline": [0, 100], "model": [0, 100]})).mark_line(color="gray", strokeDash=[4, 4])
     x, y = alt.X("baseline:Q", title=baseline), alt.Y("model:Q", title=model)
     size = alt.Size("questions:Q", scale=alt.Scale(range=[12, 400]), legend=None)
     dots = alt.Chart(frame).mark_circle(color=PALETTE[0], opacity=0.6)
-    tooltip = ["questions", alt.Tooltip("baseline", format=".2f"), alt.Tooltip("model", format=".2f")]
+    tooltip = ["questions", alt.Tooltip("baseline", format=".0f"), alt.Tooltip("model", format=".0f")]
     return alt.layer(even.encode(x=x, y=y), dots.encode(x=x, y=y, size=size, tooltip=tooltip), height=380)
+
+
+def contrasts(frame: pd.DataFrame) -> Layers:
+    """Differences with their intervals, one line a language, level with the rows of a table beside it."""
+    y = alt.Y("language:N", sort=None, title=None, axis=alt.Axis(labelLimit=80, labelOverlap=False))
+    colours = alt.Scale(domain=["better", "worse", "inside"], range=[PALETTE[0], PALETTE[5], "gray"])
+    colour = alt.Color("direction:N", scale=colours, legend=None)
+    shapes = alt.Scale(domain=["better", "worse", "inside"], range=["triangle-up", "triangle-down", "circle"])
+    base = alt.Chart(frame)
+    title = "difference, points"
+    axis = alt.Axis(orient="top")
+    x, low = alt.X("difference:Q", title=title, axis=axis), alt.X("low:Q", title=title, axis=axis)
+    even = alt.Chart(pd.DataFrame({"difference": [0]})).mark_rule(color="gray", strokeDash=[4, 4]).encode(x=x)
+    spans = base.mark_rule(strokeWidth=2).encode(y=y, x=low, x2="high:Q", color=colour)
+    tooltip = ["language", *(alt.Tooltip(name, format="+.1f") for name in ("difference", "low", "high")), "direction"]
+    shape = alt.Shape("direction:N", scale=shapes, legend=None)
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, x=x, color=colour, shape=shape, tooltip=tooltip)
+    return alt.layer(even, spans, dots, height=35 * len(frame) + 45)
 
 
 def ablation(frame: pd.DataFrame, title: str) -> Layers:

@@ -5,24 +5,29 @@ from pathlib import Path
 import streamlit as st
 
 from dashboards import charts, loading, tables, views
+from dashboards.loading import Compared, Recipe
 from dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import wording
-from msm.reporting.contrasts import Pair
+from msm.reporting.contrasts import Contrast, Pair
 from msm.reporting.results import Column, Model
 from msm.reporting.tables import ordered
 
 ALL, MOST, DEPTH = "all languages", 50, 10
 
 
-def show_question(root: Path, column: Column, pairs: list[Pair], models: list[Model]) -> None:
-    """One of the questions that changed most, and how both models ranked its answers."""
+def choose_question(pairs: list[Pair]) -> Pair:
+    """Let people pick one of the questions that changed most."""
     labels = {
         f"{one.language} {one.question}: {wording.signed(one.change)} "
         f"({wording.times_100(one.baseline)} to {wording.times_100(one.model)})": one
         for one in pairs[:MOST]
     }
-    chosen = labels[views.choose("Changed most", list(labels), "question")]
+    return labels[views.choose("Changed most", list(labels), "question")]
+
+
+def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model]) -> None:
+    """A question, and how both models ranked its answers."""
     try:
         known = loading.texts(root, models[0].runs[0])
         query = known.queries[chosen.question, chosen.language]
@@ -31,45 +36,61 @@ def show_question(root: Path, column: Column, pairs: list[Pair], models: list[Mo
             run = model.runs[0]
             found = loading.answers(root, run, column[1], chosen.language, query, DEPTH)
             with place:
-                st.markdown(f"**{plain(model.name)}**" + (f", seed {run.facts['seed']}" if model.is_trained else ""))
+                st.markdown(f"**{plain(tables.run_label(run))}**")
                 views.show_answers(found)
-    except (BadInput, KeyError) as error:
+    except BadInput as error:
         st.info(plain(str(error)))
+    except KeyError:
+        st.info("This question is not among the texts that are here.")
+
+
+def show_contrasts(found: list[Contrast]) -> None:
+    """A model against the baseline by language: numbers, and the differences drawn."""
+    st.subheader(f"{plain(found[0].model)} against {plain(found[0].baseline)}", anchor=False)
+    left, right = st.columns([3, 2])
+    columns = {"language": st.column_config.TextColumn(pinned=True)}
+    frame = tables.contrasts_frame(found)
+    left.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
+    right.altair_chart(charts.contrasts(tables.intervals_frame(found)), width="stretch")
+
+
+def show_questions(recipe: Recipe, column: Column, found: Compared, models: dict[str, Model], baseline: str) -> None:
+    """Every question by both models, and one of those that changed most."""
+    st.header("Question by question", anchor=False)
+    left, right = st.columns(2)
+    with right:
+        name = views.choose("Model", list(found.pairs), "against")
+        languages = [one.language for one in found.contrasts if one.model == name][:-1]
+        language = views.choose("Questions in", [ALL, *languages], "language")
+        pairs = [pair for pair in found.pairs[name] if language in (ALL, pair.language)]
+        chosen = choose_question(pairs)
+    left.altair_chart(charts.scatter(pairs, name, baseline), width="stretch")
+    left.caption(f"Above the line {plain(name)} is better. A larger dot is more questions.")
+    show_rankings(recipe.root, column, chosen, [models[baseline], models[name]])
 
 
 def page() -> None:
     """The whole page."""
-    st.title("Compare")
-    chosen = views.choose_results()
+    st.title("Compare", anchor=False)
+    chosen = views.choose_column()
     if chosen is None:
         return
-    _, root, results = chosen
-    benchmark, column = views.choose_column(results)
-    models = {model.name: model for model in ordered(benchmark, tables.report_settings(root))}
+    recipe, benchmark, column = chosen
+    models = {model.name: model for model in ordered(benchmark, recipe.settings)}
     names = views.choose_several("Models, the first is the baseline", list(models), "models", list(models)[-2:], 6)
     if len(names) < 2:
         st.info("Choose two models or more.")
         return
-    found = loading.compared(root, benchmark, column, tuple(names))
+    found = loading.compared(recipe, benchmark, column, tuple(names))
     views.show_problems(found.problems)
     for name in found.pairs:
-        st.subheader(f"{plain(name)} against {plain(names[0])}", anchor=False)
-        frame = tables.contrasts_frame([one for one in found.contrasts if one.model == name])
-        st.dataframe(frame, hide_index=True, height="content", width="content")
-    if not found.pairs:
-        return
-    st.caption("Values times 100; p two-sided, corrected for all languages and models above; seeds are averaged first.")
-    st.header("Question by question", anchor=False)
-    left, right = st.columns(2)
-    with left:
-        name = views.choose("Model", list(found.pairs), "against")
-    with right:
-        language = views.choose("Questions in", [ALL, *(one.language for one in found.contrasts[:-1])], "language")
-    pairs = [pair for pair in found.pairs[name] if language in (ALL, pair.language)]
-    if pairs:
-        st.altair_chart(charts.scatter(pairs, name, names[0]), width="stretch")
-        st.caption(f"Above the line {plain(name)} is better. A larger dot is more questions.")
-        show_question(root, column, pairs, [models[names[0]], models[name]])
+        show_contrasts([one for one in found.contrasts if one.model == name])
+    if found.pairs:
+        st.caption(
+            "Values times 100, seeds averaged first. Intervals: 95 %, over other questions. p: two-sided, corrected "
+            "for all languages and models above. ▲ better, ▼ worse, = inside the noise. Wins, ties, losses: questions."
+        )
+        show_questions(recipe, column, found, models, names[0])
 
 
 page()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboards import loading, tables, views
-from dashboards.folders import folders
+from dashboards.loading import Recipe
 from dashboards.tables import plain
 from msm.reporting import wording
 from msm.reporting.lineage import Step
@@ -46,30 +46,33 @@ def show_step(step: Step) -> None:
         st.json({name: manifest.get(name) for name in ("settings", "facts", "versions")}, expanded=False)
 
 
-def page() -> None:
-    """The whole page."""
-    st.title("Lineage")
-    found = tables.recipes(folders())
-    if not found:
-        st.info(views.NO_SCORES)
-        return
-    root = found[views.choose("Recipe", list(found), "recipe")]
-    results = loading.results(root)
-    runs = {run.path.name: run for one in results.benchmarks for model in one.models for run in model.runs}
-    if not runs:
-        st.info("This recipe has no usable scores yet; the page Results says why.")
-        return
-    run = runs[views.choose("Scores", list(runs), "row")]
-    show_number(run)
+def show_steps(recipe: Recipe, run: Scored) -> None:
+    """Every step behind a score folder, and the commands that make it again."""
     whole = st.toggle("Compare large files too", help="every byte against its checksum; may take minutes")
-    steps = loading.steps(root, run.name, LARGEST if whole else CHECKED)
+    steps = loading.steps(recipe.root, run.name, LARGEST if whole else CHECKED)
     changed = sum(bool(step.problems) for step in steps)
     if changed:
         st.error(f"{changed} of {len(steps)} steps are no longer what their manifests say.", icon=":material/error:")
     for step in steps:
         show_step(step)
     st.subheader("The same number again", anchor=False)
-    st.code("\n".join(step.manifest.get("command", "") for step in steps if step.manifest), language="sh")
+    st.caption(f"Recipe {plain(recipe.label)}; check out the commit of each step for the same bytes.")
+    commands = "\n".join(step.manifest.get("command", "") for step in steps if step.manifest)
+    st.code(commands, language="sh", wrap_lines=True)
+
+
+def page() -> None:
+    """The whole page."""
+    st.title("Lineage", anchor=False)
+    left, right = st.columns([1, 2])
+    recipe = views.open_recipe(left)
+    if recipe is None:
+        return
+    runs = {run.path.name: run for one in recipe.results.benchmarks for model in one.models for run in model.runs}
+    with right:
+        run = runs[views.choose("Scores", list(runs), "row")]
+    show_number(run)
+    show_steps(recipe, run)
 
 
 page()

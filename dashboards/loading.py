@@ -1,11 +1,11 @@
-"""What the pages read, kept in memory until a file of it changes."""
+"""What the pages read, kept in memory until a file of it changes; everybody gets the same objects and changes none."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
 
-from dashboards import tables
+from dashboards import recipes, tables
 from msm.evaluation import language_bias
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
@@ -15,30 +15,31 @@ from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.contrasts import Contrast, Pair
 from msm.reporting.lineage import Step
 from msm.reporting.rankings import Answer, Texts
-from msm.reporting.results import Benchmark, Column, Problem, Results, Scored, load, read
+from msm.reporting.results import Benchmark, Column, Problem, Results, Scored, load, read, with_seeds
 from msm.reporting.tables import Row, Table, published_rows, table
 from msm.retrieval.runs import Run
 from msm.settings import Report
 
 
+class Recipe(NamedTuple):
+    """A recipe as it stands on disk."""
+
+    label: str
+    root: Path
+    results: Results
+    settings: Report
+    """How its own report is made, so that the pages show the same numbers."""
+    state: str
+    """Of its score folders."""
+
+
 class Shown(NamedTuple):
-    """All that the results page shows of one measure and kind of pool."""
+    """All that the results page shows of one measure and kind of pool, but the differences."""
 
     table: Table | None
     """None if no score folder has usable values."""
     published: list[Row]
-    differences: list[Difference]
     problems: list[Problem]
-
-
-def results(root: Path) -> Results:
-    """The score folders of a recipe."""
-    return _results(root, tables.state(root / "score"))
-
-
-def shown(root: Path, benchmark: Benchmark, column: Column) -> Shown:
-    """Table, printed rows and differences of a measure and kind of pool, as the recipe's report has them."""
-    return _shown(benchmark, column, tables.report_settings(root), (tables.state(root / "score"), benchmark[:3]))
 
 
 class Compared(NamedTuple):
@@ -51,12 +52,6 @@ class Compared(NamedTuple):
     problems: list[Problem]
 
 
-def compared(root: Path, benchmark: Benchmark, column: Column, names: tuple[str, ...]) -> Compared:
-    """Models against the first of them."""
-    state = (tables.state(root / "score"), benchmark[:3])
-    return _compared(benchmark, column, names, tables.report_settings(root), state)
-
-
 class Studied(NamedTuple):
     """All that the page of ablations shows."""
 
@@ -65,65 +60,103 @@ class Studied(NamedTuple):
     problems: list[Problem]
 
 
-def ablated(root: Path, benchmark: Benchmark, column: Column) -> Studied:
+def recipe(label: str, root: Path) -> Recipe:
+    """A recipe, its score files read once for every state of its folders."""
+    state = recipes.state(root / "score")
+    return Recipe(label, root, _results(root, state), recipes.report_settings(root), state)
+
+
+def shown(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> Shown:
+    """Table and printed rows of a measure and kind of pool; with all seeds, as the recipe's report has them."""
+    return _shown(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
+
+
+def different(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> list[Difference]:
+    """Every model against every control."""
+    return _different(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
+
+
+def compared(recipe: Recipe, benchmark: Benchmark, column: Column, names: tuple[str, ...]) -> Compared:
+    """Models against the first of them."""
+    return _compared(recipe, benchmark, column, names, _key(recipe, benchmark), recipe.settings)
+
+
+def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> Studied:
     """Rows of the paper's tables, and the experiment on the order of sentences; empty where a recipe has none."""
-    return _ablated(
-        root, benchmark, column, tables.report_settings(root), (tables.state(root / "score"), benchmark[:3])
-    )
+    return _ablated(recipe, benchmark, column, _key(recipe, benchmark), recipe.settings)
 
 
 def texts(root: Path, scored: Scored) -> Texts:
     """Questions and candidates of a score; see `rankings.texts`."""
-    return _texts(root, scored, (scored.name, tables.state(root / "sources")))
+    return _texts(root, scored, (scored.name, recipes.state(root / "sources")))
 
 
 def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: int, depth: int) -> list[Answer]:
     """The best answers to a question; see `rankings.answers`."""
-    return rankings.answers(
-        _run(root, scored, kind, language, _run_state(root, scored)), texts(root, scored), query, depth
-    )
+    found = _run(root, scored, kind, language, _run_state(root, scored))
+    return rankings.answers(found, texts(root, scored), query, depth)
 
 
 def bias(root: Path, scored: Scored, depth: int) -> Bias:
     """Languages of the best answers on the pool of all languages; see `language_bias.bias`."""
-    return _bias(root, scored, depth, (_run_state(root, scored), tables.state(root / "sources")))
+    return _bias(root, scored, depth, (_run_state(root, scored), recipes.state(root / "sources")))
 
 
 def steps(root: Path, name: str, largest: int) -> list[Step]:
-    """The steps behind a score folder; see `lineage.chain`."""
-    return _steps(root, name, largest, tables.state(root))
+    """The steps behind a score folder; see `lineage.chain`. Bytes are compared again when a file of them changes."""
+    names = [step.name for step in lineage.chain(name, root, largest=0) if step.state not in ("not here", "given")]
+    return _steps(root, name, largest, [(step, recipes.state(root / step)) for step in names])
 
 
-@st.cache_data(show_spinner="Reading scores", max_entries=20)
-def _results(root: Path, state: tuple) -> Results:
+def _key(recipe: Recipe, benchmark: Benchmark) -> tuple[str, str, tuple[str, str, str]]:
+    return (str(recipe.root), recipe.state, benchmark[:3])
+
+
+def _run_state(root: Path, scored: Scored) -> tuple[str, ...]:
+    return (scored.name, scored.source, recipes.state(root / scored.source) if "/" in scored.source else "")
+
+
+# Resources are not copied for each visitor. What is not hashed (a leading underscore) is decided by the key or state.
+@st.cache_resource(show_spinner="Reading scores", max_entries=8)
+def _results(root: Path, state: str) -> Results:
     del state
     return read(root / "score")
 
 
-@st.cache_data(show_spinner="Computing intervals", max_entries=50)
-def _shown(_benchmark: Benchmark, column: Column, settings: Report, state: tuple) -> Shown:
-    del state
-    loaded, problems = load(_benchmark, [column])
-    if loaded is None:
-        return Shown(None, [], [], problems)
-    made = table(loaded, column, settings)
-    problems += absent_controls(loaded, settings)
-    return Shown(made, published_rows(loaded, column), differences(loaded, column, settings), problems)
+@st.cache_resource(show_spinner="Reading values", max_entries=24)
+def _loaded(_benchmark: Benchmark, column: Column, key: tuple) -> tuple[Benchmark | None, list[Problem]]:
+    del key
+    return load(_benchmark, [column])
 
 
-@st.cache_data(show_spinner="Comparing files with their manifests", max_entries=50)
-def _steps(root: Path, name: str, largest: int, state: tuple) -> list[Step]:
-    del state
-    return lineage.chain(name, root, largest=largest)
+@st.cache_resource(show_spinner="Computing intervals", max_entries=100)
+def _shown(
+    _recipe: Recipe, _benchmark: Benchmark, column: Column, seeds: tuple[int, ...], key: tuple, settings: Report
+) -> Shown:
+    loaded, problems = _loaded(_benchmark, column, key)
+    some = with_seeds(loaded, seeds) if loaded else None
+    if some is None:
+        return Shown(None, [], problems)
+    made = table(some, column, settings)
+    elsewhere = tables.absent_rows(_recipe.results, _benchmark, some, made.languages)
+    made = made._replace(rows=[*made.rows, *elsewhere])
+    return Shown(made, published_rows(some, column), [*problems, *absent_controls(some, settings)])
 
 
-@st.cache_data(show_spinner="Comparing models", max_entries=50)
+@st.cache_resource(show_spinner="Computing differences", max_entries=100)
+def _different(
+    _recipe: Recipe, _benchmark: Benchmark, column: Column, seeds: tuple[int, ...], key: tuple, settings: Report
+) -> list[Difference]:
+    loaded, _ = _loaded(_benchmark, column, key)
+    some = with_seeds(loaded, seeds) if loaded else None
+    return differences(some, column, settings) if some else []
+
+
+@st.cache_resource(show_spinner="Comparing models", max_entries=50)
 def _compared(
-    _benchmark: Benchmark, column: Column, names: tuple[str, ...], settings: Report, state: tuple
+    _recipe: Recipe, _benchmark: Benchmark, column: Column, names: tuple[str, ...], key: tuple, settings: Report
 ) -> Compared:
-    del state
-    models = [model for model in _benchmark.models if model.name in names]
-    loaded, problems = load(_benchmark._replace(models=models), [column])
+    loaded, problems = _loaded(_benchmark, column, key)
     left = {model.name for model in loaded.models} if loaded else set()
     if loaded is None or names[0] not in left:
         return Compared([], {}, problems)
@@ -132,21 +165,21 @@ def _compared(
     return Compared(contrasts.contrasts(loaded, column, kept, settings), found, problems)
 
 
-@st.cache_data(show_spinner="Comparing ablations", max_entries=50)
-def _ablated(root: Path, _benchmark: Benchmark, column: Column, settings: Report, state: tuple) -> Studied:
-    del state
-    loaded, problems = load(_benchmark, [column])
+@st.cache_resource(show_spinner="Comparing ablations", max_entries=50)
+def _ablated(_recipe: Recipe, _benchmark: Benchmark, column: Column, key: tuple, settings: Report) -> Studied:
+    loaded, problems = _loaded(_benchmark, column, key)
     if loaded is None:
         return Studied([], [], problems)
     rows = ablations.ablations(loaded, column, settings)
-    return Studied(rows, ablations.shuffled(loaded, column, root, settings), problems)
+    return Studied(rows, ablations.shuffled(loaded, column, _recipe.root, settings), problems)
 
 
-def _run_state(root: Path, scored: Scored) -> tuple:
-    return (scored.name, scored.source, tables.state(root / scored.source) if "/" in scored.source else ())
+@st.cache_resource(show_spinner="Comparing files with their manifests", max_entries=50)
+def _steps(root: Path, name: str, largest: int, state: list[tuple[str, str]]) -> list[Step]:
+    del state
+    return lineage.chain(name, root, largest=largest)
 
 
-# Resources are not copied for each visitor: nobody changes them.
 @st.cache_resource(show_spinner="Reading texts", max_entries=4)
 def _texts(root: Path, _scored: Scored, state: tuple) -> Texts:
     del state
@@ -159,7 +192,7 @@ def _run(root: Path, _scored: Scored, kind: PoolKind, language: str, state: tupl
     return rankings.run(root, _scored, kind, language)
 
 
-@st.cache_data(show_spinner="Counting languages", max_entries=200)
+@st.cache_resource(show_spinner="Counting languages", max_entries=200)
 def _bias(root: Path, _scored: Scored, depth: int, state: tuple) -> Bias:
     del state
     collection = texts(root, _scored).collection

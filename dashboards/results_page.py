@@ -3,8 +3,20 @@
 import streamlit as st
 
 from dashboards import loading, tables, views
+from dashboards.loading import Recipe
 from dashboards.tables import plain
-from msm.reporting.tables import Row
+from msm.reporting.published import MEAN
+from msm.reporting.results import Benchmark, Column
+from msm.reporting.tables import Row, Table
+
+
+def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table) -> None:
+    """Our rows, to be taken along."""
+    st.subheader(plain(table.title), anchor=False)
+    st.caption(f"{plain(table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
+    links = {model.name: tables.lineage_link(recipe.label, model.runs[0].path.name) for model in benchmark.models}
+    views.show_rows(table.rows, table.languages, links)
+    views.show_downloads(table, tables.file_name(recipe.label, benchmark.name, *column))
 
 
 def show_published(rows: list[Row], languages: list[str]) -> None:
@@ -17,29 +29,51 @@ def show_published(rows: list[Row], languages: list[str]) -> None:
         st.caption(f"**{plain(labels)}**: {plain(about)}.")
 
 
+def choose_seeds(benchmark: Benchmark) -> tuple[int, ...]:
+    """Let people pick seeds; none means all, averaged."""
+    seeds = sorted({run.facts["seed"] for model in benchmark.models if model.is_trained for run in model.runs})
+    return tuple(int(seed) for seed in views.choose_several("Seeds", list(map(str, seeds)), "seeds", [], None))
+
+
+def choose_models(table: Table) -> list[str]:
+    """Let people pick rows; none means all."""
+    labels = [row.label for row in table.rows if row.kind != "chance"]
+    return views.choose_several("Models", labels, "only", [], None)
+
+
+def choose_order(table: Table) -> str:
+    """Let people pick what the rows are sorted by."""
+    words = {tables.REPORT: "controls first", MEAN: "best mean first"}
+    words |= {language: f"best in {language} first" for language in table.languages} | {tables.NAME: "by name"}
+    return views.choose("Order", list(words), "order", words)
+
+
 def page() -> None:
     """The whole page."""
-    st.title("Results")
-    chosen = views.choose_results()
+    st.title("Results", anchor=False)
+    chosen = views.choose_column()
     if chosen is None:
         return
-    recipe, root, results = chosen
-    benchmark, column = views.choose_column(results)
-    shown = loading.shown(root, benchmark, column)
-    views.show_problems([*results.problems, *shown.problems])
+    recipe, benchmark, column = chosen
+    for_models, for_seeds, for_order = st.columns([3, 1, 1])
+    with for_seeds:
+        seeds = choose_seeds(benchmark)
+    shown = loading.shown(recipe, benchmark, column, seeds)
+    views.show_problems([*recipe.results.problems, *shown.problems])
     if shown.table is None:
         return
-    languages = shown.table.languages
-    st.subheader(plain(shown.table.title), anchor=False)
-    st.caption(f"{plain(shown.table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
-    links = {model.name: tables.lineage_link(recipe, model.runs[0].path.name) for model in benchmark.models}
-    views.show_rows(shown.table.rows, languages, links)
-    views.show_downloads(shown.table, tables.file_name(recipe, benchmark.name, *column))
-    if shown.differences:
-        st.subheader("Differences of the means", anchor=False)
-        views.show_differences(shown.differences, len(languages))
+    with for_models:
+        only = choose_models(shown.table)
+    with for_order:
+        rows = tables.arranged(shown.table.rows, only, choose_order(shown.table))
+    show_table(recipe, benchmark, column, shown.table._replace(rows=rows))
     if shown.published:
-        show_published(shown.published, languages)
+        show_published(shown.published, shown.table.languages)
+    found = loading.different(recipe, benchmark, column, seeds)
+    if found:
+        st.subheader("Differences of the means", anchor=False)
+        asked = [one for one in found if not only or one.model in only]
+        views.show_differences(asked, len(shown.table.languages))
 
 
 page()

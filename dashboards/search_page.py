@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import loading, tables, views
+from dashboards import loading, recipes, tables, views
+from dashboards.loading import Recipe
 from dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import rankings
@@ -14,6 +15,7 @@ from msm.reporting.rankings import Answer, Texts
 from msm.reporting.results import Scored
 
 DEPTH = 10
+EXAMPLES = 4
 LONGEST = 1000
 
 
@@ -28,7 +30,7 @@ def show_model(root: Path, run: Scored, question: str) -> None:
     """What one model answers."""
     known = loading.texts(root, run)
     model = rankings.model(root, run)
-    found = searcher(model, known, (tables.state(model), tables.state(root / "sources")))
+    found = searcher(model, known, (recipes.state(model), recipes.state(root / "sources")))
     best = found.ask(question, DEPTH)
     # Which answers are right is known of the collection's own questions only.
     asked = {query.query_id for query in known.collection.queries if query.text == question}
@@ -42,31 +44,54 @@ def show_model(root: Path, run: Scored, question: str) -> None:
     )
 
 
+def show_examples(known: Texts) -> None:
+    """A few of the collection's own questions: clicked, they are asked."""
+    queries = known.collection.queries
+    with st.container(horizontal=True):
+        for query in queries[:: len(queries) // EXAMPLES + 1]:
+            # A button's label is Markdown, so a question stands there as it is, in the direction of its script.
+            label = f"{plain(query.language)} · \u2068{plain(query.text)}\u2069"
+            st.button(label, key=f"ask {query.query_id}", on_click=ask, args=(query.text,), type="tertiary")
+
+
+def ask(question: str) -> None:
+    """Put a question into the field."""
+    st.session_state["asked"] = question
+
+
+def show_answers(recipe: Recipe, runs: list[Scored], question: str) -> None:
+    """What the models answer, side by side."""
+    for place, run in zip(st.columns(len(runs)), runs, strict=True):
+        with place:
+            st.subheader(plain(tables.run_label(run)), anchor=False)
+            try:
+                show_model(recipe.root, run, question)
+            except BadInput as error:
+                st.info(plain(str(error)))
+
+
 def page() -> None:
     """The whole page."""
-    st.title("Search")
-    chosen = views.choose_results()
-    if chosen is None:
+    st.title("Search", anchor=False)
+    places = st.columns([3, 4, 2])
+    recipe = views.open_recipe(places[0])
+    if recipe is None:
         return
-    _, root, results = chosen
-    benchmark = views.choose_benchmark(results)
+    benchmark = views.choose_benchmark(recipe, places[1], places[2])
     runs = {run.path.name: run for model in benchmark.models if model.is_trained for run in model.runs}
     if not runs:
         st.info("No trained model has been scored on this collection yet.")
         return
-    names = views.choose_several("Models", list(runs), "ask", list(runs)[:2], 2)
+    words = {name: tables.run_label(run) for name, run in runs.items()}
+    names = views.choose_several("Models, one or two", list(runs), "ask", list(runs)[-2:], 2, words)
     question = st.text_input("Question", key="asked", max_chars=LONGEST, placeholder="in any language").strip()
     try:
-        examples = [query.text for query in loading.texts(root, next(iter(runs.values()))).collection.queries]
-        st.caption("For example: " + plain(" · ".join(examples[:: len(examples) // 3 + 1])))
-        if not question or not names:
-            return
-        for place, name in zip(st.columns(len(names)), names, strict=True):
-            with place:
-                st.subheader(plain(name), anchor=False)
-                show_model(root, runs[name], question)
+        show_examples(loading.texts(recipe.root, next(iter(runs.values()))))
     except BadInput as error:
         st.info(plain(str(error)))
+        return
+    if question and names:
+        show_answers(recipe, [runs[name] for name in names], question)
 
 
 page()

@@ -3,57 +3,28 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from dashboards.folders import Folders
-from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
-from msm.reporting import lineage, wording
-from msm.reporting.ablations import REFERENCE, Ablated, Shuffled
+from msm.evaluation.measures import Floats
+from msm.reporting import wording
 from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
 from msm.reporting.contrasts import Contrast
 from msm.reporting.published import MEAN
-from msm.reporting.results import Benchmark, Scored
-from msm.reporting.tables import Row
-from msm.settings import Report, make
+from msm.reporting.results import Benchmark, Results, Scored
+from msm.reporting.tables import Cell, Row, notes
 
-EXPORTED = " (exported)"
-DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}
-"""For a recipe whose report is not written yet."""
+REPORT, NAME = "report", "name"
+"""Orders of rows beside those by a value."""
+NOT_SCORED, NOT_SHOWN = "not scored on this benchmark and setting yet", "no usable scores with the chosen seeds"
 RANDOM, PERFECT = "a random ranking", "perfect,"
 SIGNS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "inside": "="}
-
-
-def recipes(folders: Folders) -> dict[str, Path]:
-    """Label to folder of every recipe that has scores, being scored or exported."""
-    found = {}
-    for folder, suffix in ((folders.artifacts, ""), (folders.results, EXPORTED)):
-        for scores in sorted(folder.glob("*/score")):
-            found[scores.parent.name + suffix] = scores.parent
-    return found
-
-
-def state(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, times and sizes of all files below a folder: equal as long as nothing was written."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)
-
-
-def report_settings(root: Path) -> Report:
-    """How the recipe's own report is made, so that the page shows the same numbers."""
-    values: dict[str, Any] = {"recipe": root.name, **DEFAULTS}
-    for path in sorted((root / "report").glob("[!.]*")):
-        try:
-            return make(Report, lineage.read_manifest(path)["settings"], str(path))
-        except BadInput:
-            continue
-    return Report(**values)
 
 
 def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> pd.DataFrame:
@@ -81,6 +52,50 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
         ]
     )
     return frame.drop(columns=[name for name in ("seeds", "lineage") if set(frame[name]) == {""}])
+
+
+def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, languages: Sequence[str]) -> list[Row]:
+    """A blank row, with the reason, for every model of the recipe that has no values here.
+
+    Args:
+        results: of the recipe.
+        benchmark: as it was found.
+        shown: what is left of it.
+        languages: the columns.
+    """
+    found = {model.name for model in benchmark.models}
+    names = {model.name for one in results.benchmarks for model in one.models} - {model.name for model in shown.models}
+    reasons = {name: NOT_SHOWN if name in found else NOT_SCORED for name in sorted(names)}
+    return [
+        Row(name, "model", {column: Cell(None, note=reason) for column in [*languages, MEAN]})
+        for name, reason in reasons.items()
+    ]
+
+
+def arranged(rows: Sequence[Row], only: Sequence[str], by: str) -> list[Row]:
+    """The rows that people want to see, in the order they want.
+
+    Args:
+        rows: of a table.
+        only: labels to keep beside chance; none of them keeps all.
+        by: language or `mean`: highest value first, blanks last; `NAME`: by label; anything else: as they are.
+    """
+    kept = [row for row in rows if not only or row.kind == "chance" or row.label in only]
+    if by == NAME:
+        return sorted(kept, key=lambda row: row.label)
+    if not any(by in row.cells for row in kept):
+        return kept
+    values = {row.label: row.cells[by].value if by in row.cells else None for row in kept}
+    return sorted(kept, key=lambda row: -math.inf if (value := values[row.label]) is None else value, reverse=True)
+
+
+def blanks(rows: Sequence[Row], languages: Sequence[str]) -> list[tuple[str, str]]:
+    """What there is to say about cells, and where they are: corrections, and why a cell is blank."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for label, cells, note in notes(list(rows)):
+        is_whole = set(languages) <= set(cells.split(", "))
+        found.setdefault((note, "" if is_whole else cells), []).append(label)
+    return [(note, ", ".join(labels) + (cells and f" ({cells})")) for (note, cells), labels in found.items()]
 
 
 def heat_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
@@ -132,15 +147,34 @@ def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
     )
 
 
+def intervals_frame(found: Sequence[Contrast]) -> pd.DataFrame:
+    """The differences by language with their intervals, times 100, and which way they point."""
+    return pd.DataFrame(
+        {
+            "language": one.language,
+            "difference": 100 * one.difference,
+            "low": 100 * one.interval.low,
+            "high": 100 * one.interval.high,
+            "direction": one.direction,
+        }
+        for one in found
+    )
+
+
 def bias_frame(found: Bias) -> pd.DataFrame:
-    """Shares of the answers' languages in %, a row for each language of the questions; then the yardsticks."""
-    rows = [
-        *((language, found.shares[place]) for place, language in enumerate(found.asked)),
-        (RANDOM, found.candidates),
-        *((f"{PERFECT} {language}", found.relevant[place]) for place, language in enumerate(found.asked)),
-    ]
-    shares = ({name: 100 * float(share) for name, share in zip(found.answered, row, strict=True)} for _, row in rows)
-    return pd.DataFrame([{"questions in": label} | row for (label, _), row in zip(rows, shares, strict=True)])
+    """Shares of the answers' languages in %, a row for each language of the questions."""
+    return _shares_frame(found.asked, found.answered, found.shares)
+
+
+def yardsticks_frame(found: Bias) -> pd.DataFrame:
+    """Shares that a random and a perfect ranking give."""
+    labels = [RANDOM, *(f"{PERFECT} {language}" for language in found.asked)]
+    return _shares_frame(labels, found.answered, np.vstack([found.candidates, found.relevant]))
+
+
+def _shares_frame(labels: Sequence[str], languages: Sequence[str], shares: Floats) -> pd.DataFrame:
+    columns = {language: 100 * column for language, column in zip(languages, shares.T, strict=True)}
+    return pd.DataFrame({"questions in": labels, **columns})
 
 
 def shares_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
@@ -162,56 +196,6 @@ def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
     )
 
 
-def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
-    """Ours and the printed change of every row, in points; the reference is at 0."""
-    found = []
-    for row in rows:
-        low, high = row.interval or (None, None)
-        ours, theirs = (0.0, 0.0) if row.model == REFERENCE else (row.change, row.printed_change)
-        found.append([row.label, "paper", theirs, None, None, row.printed])
-        if row.value is not None:
-            found.append([row.label, "ours", ours, low, high, row.value])
-    frame = pd.DataFrame(found, columns=pd.Index(["row", "whose", "change", "low", "high", "value"]))
-    return frame.assign(**{name: 100 * frame[name].astype(float) for name in ("change", "low", "high", "value")})
-
-
-def ablations_text(rows: Sequence[Ablated]) -> pd.DataFrame:
-    """The same as text."""
-    return pd.DataFrame(
-        {
-            "table": row.table,
-            "row": row.label,
-            "model": row.model,
-            "ours": wording.times_100(row.value),
-            "change": "" if row.change is None else wording.signed(row.change),
-            "95 % interval": "" if row.interval is None else wording.signed_interval(row.interval),
-            "paper": wording.times_100(row.printed),
-            "its change": "" if row.printed_change is None else wording.signed(row.printed_change),
-        }
-        for row in rows
-    )
-
-
-def order_frames(points: Sequence[Shuffled]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Means with intervals, and the means of every seed, all times 100, by the share of shuffled documents in %."""
-    means = [
-        {
-            "objective": one.objective,
-            "shuffled": 100 * one.reorder,
-            "value": 100 * one.value,
-            "low": 100 * one.interval.low,
-            "high": 100 * one.interval.high,
-        }
-        for one in points
-    ]
-    seeds = [
-        {"objective": one.objective, "shuffled": 100 * one.reorder, "seed": seed, "value": 100 * value}
-        for one in points
-        for seed, value in one.seeds.items()
-    ]
-    return pd.DataFrame(means), pd.DataFrame(seeds)
-
-
 def means_frame(run: Scored) -> pd.DataFrame:
     """The averages of a score folder."""
     return pd.DataFrame(
@@ -229,6 +213,11 @@ def checksums_frame(manifest: dict[str, Any]) -> pd.DataFrame:
     read = [("read", source["path"], source["checksum"]) for source in manifest["inputs"].values()]
     wrote = [("wrote", file, checksum) for file, checksum in manifest["outputs"].items()]
     return pd.DataFrame([*read, *wrote], columns=pd.Index(["", "path", "SHA-256"]))
+
+
+def run_label(run: Scored) -> str:
+    """A score folder's model and seed, as people choose it by."""
+    return f"{run.facts['model']}, seed {run.facts['seed']}" if run.is_trained else run.facts["model"]
 
 
 def lineage_link(recipe: str, row: str) -> str:

@@ -1,8 +1,11 @@
 """Training logs to data frames: finished ones and those still being written."""
 
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from threading import Lock
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -26,8 +29,13 @@ QUANTITIES = {
     "tokens_per_second": "tokens a second",
 }
 """Fields of a log line, in the order of the page, and their axis titles."""
+SILENCE = 300
+"""Seconds without a line after which an unfinished run counts as stopped."""
 POINTS = 300
 """Most points of a curve; each is the mean of the steps it stands for."""
+
+
+State = Literal["finished", "running", "stopped"]
 
 
 class Run(NamedTuple):
@@ -37,40 +45,75 @@ class Run(NamedTuple):
     name: str
     """STAGE/ROW."""
     log: Path
-    is_live: bool
+    state: State
+    """`stopped`: not finished, and silent for a while."""
 
     @property
     def label(self) -> str:
         """What people choose it by."""
-        return f"{self.name} (running)" if self.is_live else self.name
+        return self.name if self.state == "finished" else f"{self.name} ({self.state})"
 
 
 def runs(folders: Folders) -> list[Run]:
-    """Every run of every recipe; one that is running takes the place of its finished namesake."""
+    """Every run of every recipe; one that is not finished takes the place of its finished namesake."""
     found = {}
-    for folder, is_live in ((folders.artifacts, False), (folders.work, True)):
+    for folder, is_finished in ((folders.artifacts, True), (folders.work, False)):
         # A running stage keeps its log one level deeper, in the scratch folder of its settings and inputs.
-        logs = {*folder.glob(f"*/*/*/{LOG}"), *(folder.glob(f"*/*/*/*/{LOG}") if is_live else ())}
-        for log in sorted(logs, key=lambda path: path.stat().st_mtime):
+        logs = {*folder.glob(f"*/*/*/{LOG}"), *(() if is_finished else folder.glob(f"*/*/*/*/{LOG}"))}
+        for changed, log in sorted((log.stat().st_mtime, log) for log in logs if log.is_file()):
             recipe, stage, row = log.relative_to(folder).parts[:3]
-            found[recipe, stage, row] = Run(recipe, f"{stage}/{row}", log, is_live)
+            silent: State = "running" if time.time() - changed < SILENCE else "stopped"
+            found[recipe, stage, row] = Run(recipe, f"{stage}/{row}", log, "finished" if is_finished else silent)
     return [found[key] for key in sorted(found)]
 
 
-def curves(log: Path) -> tuple[pd.DataFrame, str]:
-    """The known quantities of a log by step, thinned to `POINTS` means, and what is wrong with it, if anything."""
-    rows, problem = [], ""
-    for number, line in enumerate(log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True), start=1):
-        if not line.endswith("\n"):
-            break  # being written
+class Tail:
+    """A log that is read on from where it was left, so that a long one costs no more than its new lines.
+
+    Args:
+        log: the file; it may grow, or be begun anew.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.lock = Lock()
+        self._begin(-1)
+
+    def curves(self) -> tuple[pd.DataFrame, str]:
+        """The known quantities by step, thinned to `POINTS` means, and what is wrong with the log, if anything."""
+        with self.lock:
+            self._read_on()
+            width = -(-len(self.numbers) // POINTS) or 1
+            means = pd.DataFrame(self.numbers.groupby(self.numbers.index // width).mean())
+            return means.dropna(axis="columns", how="all"), self.problem
+
+    def _begin(self, file: int) -> None:
+        self.file, self.read, self.lines, self.problem = file, 0, 0, ""
+        self.numbers = pd.DataFrame(columns=pd.Index(["step", *QUANTITIES]), dtype=float)
+
+    def _read_on(self) -> None:
         try:
-            row = json.loads(line)
-            rows.append({"step": int(row["step"]), **{name: row.get(name) for name in QUANTITIES}})
-        except (ValueError, TypeError, KeyError, AttributeError):
-            problem = f"{log}:{number}: not a line of a training log; the curve ends before it"
-            break
-    frame = pd.DataFrame(rows, columns=pd.Index(["step", *QUANTITIES]))
-    numbers = pd.DataFrame({name: pd.to_numeric(frame[name], errors="coerce") for name in frame.columns})
-    width = -(-len(frame) // POINTS) or 1
-    means = pd.DataFrame(numbers.groupby(numbers.index // width).mean())
-    return means.dropna(axis="columns", how="all"), problem
+            stat = self.log.stat()
+        except FileNotFoundError:  # finished just now, and moved to where it stays
+            return
+        if stat.st_ino != self.file or stat.st_size < self.read:
+            self._begin(stat.st_ino)
+        if stat.st_size == self.read or self.problem:
+            return
+        with self.log.open("rb") as file:
+            file.seek(self.read)
+            whole, end, _ = file.read().rpartition(b"\n")  # what follows is being written
+        self.read += len(whole + end)
+        rows = list(self._rows(whole.decode(errors="replace").split("\n") if end else []))
+        new = pd.DataFrame(rows, columns=self.numbers.columns).apply(pd.to_numeric, errors="coerce").astype(float)
+        self.numbers = pd.concat([self.numbers, new], ignore_index=True) if len(self.numbers) else new
+
+    def _rows(self, lines: list[str]) -> Iterator[list[Any]]:
+        for line in lines:
+            self.lines += 1
+            try:
+                row = json.loads(line)
+                yield [int(row["step"]), *(row.get(name) for name in QUANTITIES)]
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+                self.problem = f"{self.log}:{self.lines}: not a line of a training log; the curve ends before it"
+                return

@@ -1,6 +1,7 @@
 """Training: the curves of one or several runs side by side, live while a run writes."""
 
 from html import escape
+from pathlib import Path
 
 import altair as alt
 import pandas as pd
@@ -9,14 +10,25 @@ import streamlit as st
 from dashboards import training_logs, views
 from dashboards.charts import PALETTE
 from dashboards.folders import folders
-from dashboards.training_logs import QUANTITIES, Run
+from dashboards.training_logs import QUANTITIES, Run, Tail
+
+EVERY = 5
+"""Seconds from one look at a running log to the next."""
+
+
+@st.cache_resource(max_entries=100)
+def tail(log: Path) -> Tail:
+    """The log, read once; later only what was added."""
+    return Tail(log)
 
 
 def show_curves(chosen: list[Run]) -> None:
     """One small chart for every quantity that a chosen run logs."""
+    if not all(run.log.is_file() for run in chosen):
+        st.rerun()  # one has finished since, and its log stands where it stays
     frames = []
     for run in chosen:
-        frame, problem = training_logs.curves(run.log)
+        frame, problem = tail(run.log).curves()
         frames.append(frame.assign(run=run.label))
         if problem:
             st.warning(problem, icon=":material/error:")
@@ -49,22 +61,25 @@ def chart(frame: pd.DataFrame, name: str, labels: list[str]) -> alt.Chart:
 
 def page() -> None:
     """Choose a recipe and runs, and see their curves."""
-    st.title("Training")
+    st.title("Training", anchor=False)
     found = training_logs.runs(folders())
     if not found:
         st.info("No training log yet. `make demo` trains two small models in minutes; their curves appear here live.")
         return
-    recipes = sorted({run.recipe for run in found})
-    recipe = views.choose("Recipe", recipes, "recipe")
-    by_label = {run.label: run for run in found if run.recipe == recipe}
-    first = [label for label in by_label if label.startswith("pretrain/")] or list(by_label)
-    labels = st.multiselect("Runs", list(by_label), default=first[:6], max_selections=len(PALETTE))
-    chosen = [by_label[label] for label in labels]
+    left, right = st.columns([1, 3])
+    with left:
+        recipe = views.choose("Recipe", sorted({run.recipe for run in found}), "recipe")
+    by_name = {run.name: run for run in found if run.recipe == recipe}
+    first = [name for name in by_name if name.startswith("pretrain/")] or list(by_name)
+    words = {name: run.label for name, run in by_name.items()}
+    with right:
+        names = views.choose_several("Runs", list(by_name), "logs", first[: len(PALETTE)], len(PALETTE), words)
+    chosen = [by_name[name] for name in names]
     if not chosen:
         st.info("Choose a run.")
         return
-    is_live = any(run.is_live for run in chosen)
-    st.fragment(show_curves, run_every=5 if is_live else None)(chosen)
+    is_live = any(run.state == "running" for run in chosen)
+    st.fragment(show_curves, run_every=EVERY if is_live else None)(chosen)
 
 
 page()

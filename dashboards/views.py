@@ -1,52 +1,65 @@
 """Parts that several pages show."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from pathlib import Path
+from typing import cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator as Place
 
-from dashboards import loading, tables
+from dashboards import loading, recipes, tables
 from dashboards.folders import folders
+from dashboards.loading import Recipe
 from dashboards.tables import plain
+from msm.evaluation.per_query import PoolKind
 from msm.reporting import wording
+from msm.reporting.colours import STOPS
 from msm.reporting.comparisons import Difference
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
 from msm.reporting.rankings import Answer
-from msm.reporting.results import Benchmark, Column, Problem, Results
-from msm.reporting.tables import Row, Table, notes
+from msm.reporting.results import Benchmark, Column, Problem
+from msm.reporting.tables import Row, Table
 
 NO_SCORES = "No scores yet. `make demo` makes the first ones in minutes, without a network."
 
 
-def choose(label: str, options: Sequence[str], key: str) -> str:
+def choose(label: str, options: Sequence[str], key: str, words: Mapping[str, str] | None = None) -> str:
     """Let people pick; the choice stands in the address as `key`, and is kept from page to page.
 
     Args:
         label: shown above.
         options: at least one; the first is the default. An address that asks for another is passed over.
         key: name in the address.
+        words: what people read in place of an option.
     """
     state, kept = st.session_state, f"kept {key}"
     asked = st.query_params.get(key)
     newly_asked = asked if asked != state.get(kept) else None
     wanted = (newly_asked, state.get(key), state.get(kept), *options)
     state[key] = next(choice for choice in wanted if choice in options)
-    choice = st.selectbox(label, options, key=key)
+    choice = st.selectbox(label, options, key=key, format_func=_reader(words))
     state[kept] = st.query_params[key] = choice
     return choice
 
 
-def choose_several(label: str, options: Sequence[str], key: str, default: Sequence[str], most: int) -> list[str]:
+def choose_several(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    default: Sequence[str],
+    most: int | None,
+    words: Mapping[str, str] | None = None,
+) -> list[str]:
     """Let people pick several; the choice stands in the address as `key`, once for each.
 
     Args:
         label: shown above.
         options: what there is.
         key: name in the address; what it asks for beyond the options is passed over.
-        default: where the address asks for nothing.
-        most: may be picked.
+        default: where the address asks for nothing; with none, nothing picked means all.
+        most: may be picked; None is no limit.
+        words: what people read in place of an option.
     """
     asked = tuple(name for name in dict.fromkeys(st.query_params.get_all(key)) if name in options)
     # Another address is another widget: it begins with what that address asks for.
@@ -54,43 +67,76 @@ def choose_several(label: str, options: Sequence[str], key: str, default: Sequen
     if kept not in state or (asked and asked != state[kept]) or not set(state[kept]) <= set(options):
         state[kept] = state[key] = list((asked or tuple(default))[:most])
     state.setdefault(key, list(state[kept]))
-    choice = st.multiselect(label, options, key=key, max_selections=most)
+    choice = st.multiselect(
+        label,
+        options,
+        key=key,
+        max_selections=most,
+        format_func=_reader(words),
+        placeholder="choose" if default else "all",
+    )
     state[kept] = tuple(choice)
     st.query_params[key] = choice
     return choice
 
 
-def choose_results() -> tuple[str, Path, Results] | None:
-    """Let people pick a recipe: its label, folder and results; says what is missing where there are none."""
-    found = tables.recipes(folders())
+def _reader(words: Mapping[str, str] | None) -> Callable[[str], str]:
+    found = words or {}
+    return lambda option: found.get(option, option)
+
+
+def open_recipe(place: Place) -> Recipe | None:
+    """Let people pick a recipe; says what is missing where there are no results.
+
+    Args:
+        place: where the choice is drawn.
+    """
+    found = recipes.recipes(folders())
     if not found:
         st.info(NO_SCORES)
         return None
-    recipe = choose("Recipe", list(found), "recipe")
-    results = loading.results(found[recipe])
-    if results.benchmarks:
-        return recipe, found[recipe], results
+    with place:
+        label = choose("Recipe", list(found), "recipe")
+    recipe = loading.recipe(label, found[label])
+    if recipe.results.benchmarks:
+        return recipe
     st.info("This recipe has no usable scores yet.")
-    show_problems(results.problems)
+    show_problems(recipe.results.problems)
     return None
 
 
-def choose_benchmark(results: Results) -> Benchmark:
-    """Let people pick a benchmark."""
-    benchmarks = {f"{wording.benchmark(one.name)}, {one.split}, {one.setting}": one for one in results.benchmarks}
-    return benchmarks[choose("Benchmark", list(benchmarks), "benchmark")]
+def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Place) -> Benchmark:
+    """Let people pick a benchmark and how its models were fine-tuned.
+
+    Args:
+        recipe: with results.
+        benchmark_place: where the first choice is drawn.
+        setting_place: where the second is.
+    """
+    words = {
+        f"{one.name}-{one.split}": f"{wording.benchmark(one.name)}, {one.split}" for one in recipe.results.benchmarks
+    }
+    with benchmark_place:
+        name = choose("Benchmark", list(words), "benchmark", words)
+    settings = {one.setting: one for one in recipe.results.benchmarks if f"{one.name}-{one.split}" == name}
+    with setting_place:
+        return settings[choose("Setting", list(settings), "setting")]
 
 
-def choose_column(results: Results) -> tuple[Benchmark, Column]:
-    """Let people pick a benchmark, a measure and which candidates are ranked."""
-    left, middle, right = st.columns([2, 1, 2])
-    with left:
-        benchmark = choose_benchmark(results)
-    with middle:
-        measure = choose("Measure", list(dict.fromkeys(column[0] for column in benchmark.columns)), "measure")
-    pools = {wording.pool(column[1]): column for column in benchmark.columns if column[0] == measure}
-    with right:
-        return benchmark, pools[choose("Candidates", list(pools), "candidates")]
+def choose_column() -> tuple[Recipe, Benchmark, Column] | None:
+    """Let people pick a recipe, a benchmark, a setting, a measure and which candidates are ranked, in one line."""
+    places = st.columns([3, 4, 2, 2, 4])
+    recipe = open_recipe(places[0])
+    if recipe is None:
+        return None
+    benchmark = choose_benchmark(recipe, places[1], places[2])
+    measures = list(dict.fromkeys(column[0] for column in benchmark.columns))
+    with places[3]:
+        measure = choose("Measure", measures, "measure", {name: wording.measure(name) for name in measures})
+    pools = {column[1]: column for column in benchmark.columns if column[0] == measure}
+    with places[4]:
+        pool = choose("Candidates", list(pools), "candidates", {kind: wording.pool(kind) for kind in pools})
+    return recipe, benchmark, pools[cast(PoolKind, pool)]
 
 
 def show_text(text: str, language: str) -> None:
@@ -129,9 +175,18 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
     style = tables.heat_map(frame, languages)
     st.dataframe(style, hide_index=True, column_config=columns, height="content", width="content", placeholder="")
     low, high = tables.limits(frame, languages)
-    said = [f"**{plain(label)}**, {cells}: {plain(note)}." for label, cells, note in notes(list(rows))]
-    scale = f"Values times 100. Colours run from {low:.1f} (dark) to {high:.1f} (bright)." if low <= high else ""
-    st.caption("  \n".join([scale, *said]))
+    if low <= high:
+        show_scale(f"{low:.1f}", f"{high:.1f}")
+    said = [f"**{plain(where)}**: {plain(note)}." for note, where in tables.blanks(rows, languages)]
+    if said:
+        st.caption("  \n".join(said))
+
+
+def show_scale(low: str, high: str) -> None:
+    """How the colours of a heat map run."""
+    bar = f"height:.8em;width:9em;border-radius:2px;background:linear-gradient(90deg,{','.join(STOPS)})"
+    line = "display:flex;gap:.5em;align-items:center;font-size:.875rem"
+    st.html(f'<div style="{line}">{escape(low)} <span style="{bar}"></span> {escape(high)}</div>')
 
 
 def show_downloads(table: Table, name: str) -> None:

@@ -121,10 +121,14 @@ def _report(baseline: list[Scored], groups: list[list[Scored]], arguments: Names
     for measure in dict.fromkeys(rows["measure"].to_pylist()):
         for kind in pool_kinds(rows):
             languages, models = _models([baseline, *groups], measure, kind)
-            made = [
-                compare(model.values, models[0].values, resamples=arguments.resamples, seed=arguments.seed)
-                for model in models[1:]
-            ]
+            resamples = arguments.resamples
+            made = compare(
+                np.stack([model.values for model in models]),
+                [(place, 0) for place in range(1, len(models))],
+                resamples=resamples,
+                signs=resamples,
+                seed=arguments.seed,
+            )
             corrected = np.split(holm(np.concatenate([comparison.p_values for comparison in made])), len(made))
             for seeds, model, comparison, p_values in zip(groups, models[1:], made, corrected, strict=True):
                 yield f"{measure}, {TITLES[kind]}: {_name(seeds)} against {_name(baseline)}"
@@ -142,8 +146,7 @@ def _models(groups: list[list[Scored]], measure: str, kind: PoolKind) -> tuple[l
         values = []
         for scored in seeds:
             found = by_question(scored.rows, measure, kind)
-            same = (found.questions, found.languages) == (first.questions, first.languages)
-            if not same or not np.array_equal(np.isnan(found.values), np.isnan(first.values)):
+            if not found.is_asked_as(first):
                 raise BadInput(f"{scored.path}: not scored on the questions of {groups[0][0].path} ({measure}, {kind})")
             values.append(found.values)
         means = np.array([language_means(value) for value in values])

@@ -5,15 +5,18 @@ of all languages, else the language of the pool. `question_id` is the same for t
 `tied` tells whether the value hangs on the order of equal scores; `chance` is the expected value of a random
 ranking of the same pool (null where no formula is known).
 
-Shapes: C questions, L languages.
+Shapes: C questions, L languages, N values: the questions in every language where they exist.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from msm.artifacts import new_file
 from msm.errors import BadInput
@@ -32,6 +35,14 @@ SCHEMA = pa.schema(
     ]
 )
 
+_TEXTS = [field.name for field in SCHEMA if field.type == pa.string()]
+_ENCODED = pa.schema(
+    [field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in _TEXTS else field for field in SCHEMA]
+)
+
+VALUES = ("question_id", "query_language", "candidate_language", "measure", "value")
+"""The columns that `by_question` looks at."""
+
 PoolKind = Literal["multilingual", "same", "other"]
 """Candidates of all languages; of the question's language; of each other language, averaged."""
 
@@ -43,8 +54,32 @@ class ByQuestion(NamedTuple):
     """[C], sorted."""
     languages: list[str]
     """[L], sorted."""
-    values: Floats
-    """[C, L]; NaN where a question does not exist in a language."""
+    cells: Integers
+    """Places of the values in the flattened [C, L], ascending, [N]."""
+    known: Floats
+    """The values, [N]."""
+
+    @property
+    def values(self) -> Floats:
+        """[C, L]; NaN where a question does not exist in a language."""
+        return self.spread(self.known)
+
+    @property
+    def means(self) -> Floats:
+        """Of every language over its questions, [L]."""
+        columns = self.cells % len(self.languages)
+        return np.bincount(columns, self.known) / np.bincount(columns)
+
+    def spread(self, known: Floats) -> Floats:
+        """Values of the same questions as a grid, [N] to [C, L]."""
+        flat = np.full(len(self.questions) * len(self.languages), np.nan)
+        flat[self.cells] = known
+        return flat.reshape(len(self.questions), len(self.languages))
+
+    def is_asked_as(self, other: "ByQuestion") -> bool:
+        """Whether both are of the same questions in the same languages."""
+        same = self.questions == other.questions and self.languages == other.languages
+        return same and np.array_equal(self.cells, other.cells)
 
 
 def write_per_query(path: Path, rows: pa.Table) -> None:
@@ -53,8 +88,8 @@ def write_per_query(path: Path, rows: pa.Table) -> None:
         pq.write_table(rows.cast(SCHEMA), file, compression="zstd")
 
 
-def read_per_query(path: Path) -> pa.Table:
-    """Rows of `SCHEMA`.
+def read_per_query(path: Path, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
+    """Rows of `SCHEMA`, or some of its columns, with texts as dictionaries: each distinct one is held once.
 
     Raises:
         BadInput: no such file, or not one of these.
@@ -62,8 +97,9 @@ def read_per_query(path: Path) -> pa.Table:
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     try:
-        return pq.read_table(path).cast(SCHEMA)
-    except (pa.ArrowInvalid, ValueError) as error:
+        table = pq.read_table(path, columns=list(columns), read_dictionary=_TEXTS).unify_dictionaries()
+        return table.cast(pa.schema([_ENCODED.field(name) for name in columns]))
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise BadInput(f"{path}: not a table of per-query values: {str(error).splitlines()[0]}") from error
 
 
@@ -74,6 +110,41 @@ def pool_kinds(rows: pa.Table) -> list[PoolKind]:
     return [kind for kind in ("multilingual", "same", "other") if kind in kinds]
 
 
+class Layout(NamedTuple):
+    """Where the values of a table stand, for one measure and kind of pool: the same for every run on its questions."""
+
+    texts: pa.Table
+    """The columns that decide it."""
+    chosen: Integers
+    """Rows of the measure and kind."""
+    places: Integers
+    """Value, [N], of every chosen row."""
+    questions: list[str]
+    languages: list[str]
+    cells: Integers
+    """As in `ByQuestion`."""
+
+    def fits(self, rows: pa.Table) -> bool:
+        """Whether it is that of these rows, too."""
+        return rows.select(self.texts.column_names).equals(self.texts)
+
+    def values(self, rows: pa.Table) -> ByQuestion:
+        """The values of rows that it fits; several of a question in a language are averaged."""
+        sums = np.bincount(self.places, rows["value"].to_numpy()[self.chosen], minlength=len(self.cells))
+        means = sums / np.bincount(self.places, minlength=len(self.cells))
+        return ByQuestion(self.questions, self.languages, self.cells, means)
+
+
+def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
+    """Where the values of some rows stand; see `by_question`."""
+    chosen = np.flatnonzero(_is_kind(rows, measure, kind))
+    questions, rows_of = _places(rows["question_id"], chosen)
+    languages, columns_of = _places(rows["query_language"], chosen)
+    cells, places = np.unique(rows_of * len(languages) + columns_of, return_inverse=True)
+    texts = rows.select([name for name in VALUES if name in _TEXTS])
+    return Layout(texts, chosen, places, questions, languages, cells)
+
+
 def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
     """Values of one measure by question and language of the query.
 
@@ -82,41 +153,42 @@ def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
         measure: such as `map@20`.
         kind: which pools; with `other`, a query's values are averaged over the candidate languages.
     """
-    chosen = rows.filter(_is_kind(rows, measure, kind))
-    questions, question_places = _places(chosen["question_id"])
-    languages, language_places = _places(chosen["query_language"])
-    shape = (len(questions), len(languages))
-    cells = question_places * len(languages) + language_places
-    sums = np.bincount(cells, chosen["value"].to_numpy(), minlength=shape[0] * shape[1])
-    counts = np.bincount(cells, minlength=shape[0] * shape[1])
-    values = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-    return ByQuestion(questions, languages, values.reshape(shape))
+    return layout(rows, measure, kind).values(rows)
 
 
-def _places(column: pa.ChunkedArray) -> tuple[list[str], Integers]:
-    """Distinct texts, sorted, and the place of every entry among them."""
-    encoded = column.combine_chunks().dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    order = sorted(range(len(texts)), key=texts.__getitem__)
-    ranks = np.empty(len(order), np.int64)
+def _places(column: pa.ChunkedArray, chosen: Integers) -> tuple[list[str], Integers]:
+    """Distinct texts of the chosen entries, sorted, and the place of every chosen entry among them."""
+    texts, codes = _encoded(column)
+    codes = codes[chosen]
+    order = pc.call_function("sort_indices", [texts]).to_numpy()
+    order = order[np.bincount(codes, minlength=len(texts))[order] > 0]
+    ranks = np.empty(len(texts), np.int64)
     ranks[order] = np.arange(len(order))
-    return [texts[place] for place in order], ranks[encoded.indices.to_numpy()]
+    return texts.take(pa.array(order)).to_pylist(), ranks[codes]
 
 
 def _kind(candidate: str | None, language: str) -> PoolKind:
     return "multilingual" if candidate is None else "same" if candidate == language else "other"
 
 
-def _is_kind(rows: pa.Table, measure: str, kind: PoolKind) -> pa.Array:
-    candidates, languages = _texts(rows, "candidate_language"), _texts(rows, "query_language")
-    everywhere = candidates == None  # noqa: E711
+def _is_kind(rows: pa.Table, measure: str, kind: PoolKind) -> NDArray[np.bool_]:
+    measures, measure_codes = _encoded(rows["measure"])
+    languages, language_codes = _encoded(rows["query_language"])
+    candidates, candidate_codes = _encoded(rows["candidate_language"])
+    # Candidates as codes of the languages of queries: -2 for another language, -1 for all languages.
+    known = {language: code for code, language in enumerate(languages.to_pylist())}
+    pools = np.array([*(known.get(language, -2) for language in candidates.to_pylist()), -1])[candidate_codes]
     right = {
-        "multilingual": everywhere,
-        "same": candidates == languages,
-        "other": ~everywhere & (candidates != languages),
+        "multilingual": pools == -1,
+        "same": pools == language_codes,
+        "other": (pools != -1) & (pools != language_codes),
     }
-    return pa.array(right[kind] & (_texts(rows, "measure") == measure))
+    return right[kind] & (measure_codes == measures.index(measure).as_py())
 
 
-def _texts(rows: pa.Table, column: str) -> Any:
-    return rows[column].to_numpy()
+def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Integers]:
+    """Distinct texts, and which of them every entry is; -1 where it is null."""
+    encoded = column.combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    return encoded.dictionary, encoded.indices.fill_null(-1).to_numpy()

@@ -5,19 +5,26 @@ of them at once: its translations are easy or hard together, and to treat them a
 interval of the mean over languages too narrow. Seeds are averaged first, value by value; what they add to the
 uncertainty is reported beside, as their standard deviation.
 
-Shapes: C questions, L languages, B resamples. A value is NaN where a question does not exist in a language.
+All models see the same draws, so that each is drawn once for all of them, and a resampled difference is the
+difference of two resampled means.
+
+Shapes: M models, C questions, L languages, B resamples, N questions of one language. A value is NaN where a question
+does not exist in a language; the same ones are absent of all models.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.retrieval.runs import Floats
+from msm.retrieval.runs import Floats, Integers
 
 _DRAWS = 1 << 22
 """Random numbers held at once."""
+
+Pairs = Sequence[tuple[int, int]]
+"""Places of a model and of its baseline among the models."""
 
 
 class Interval(NamedTuple):
@@ -38,25 +45,35 @@ def language_means(values: Floats) -> Floats:
 
 
 def bootstrap(values: Floats, *, resamples: int, seed: int) -> Floats:
-    """Means of resampled questions: of every language, and their mean, [B, L + 1].
-
-    For paired differences give the differences.
+    """Means of resampled questions: of every language, and their mean, [B, L + 1] or [M, B, L + 1].
 
     Args:
-        values: [C, L]; every language has at least one.
+        values: [C, L], or those of several models, [M, C, L]; every language has at least one.
         resamples: B.
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    present = np.isfinite(values)
-    filled = np.where(present, values, 0)
+    columns = _columns(values)
     parts = []
-    for count in _parts(resamples, len(values)):
-        drawn = rng.integers(len(values), size=(count, len(values)))
-        flat = (drawn + np.arange(count)[:, None] * len(values)).ravel()
+    for count in _parts(resamples, values.shape[-2]):
+        drawn = rng.integers(values.shape[-2], size=(count, values.shape[-2]))
+        flat = (drawn + np.arange(count)[:, None] * values.shape[-2]).ravel()
         times = np.bincount(flat, minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
-        parts.append((times @ filled) / np.maximum(times @ present, 1))
-    return with_mean(np.concatenate(parts))
+        parts.append(np.stack([_weighted_means(times[:, rows], known) for rows, known in columns], axis=-1))
+    samples = np.moveaxis(with_mean(np.concatenate(parts)), 1, 0)
+    return samples if values.ndim == 3 else samples[0]
+
+
+def _columns(values: Floats) -> list[tuple[Integers, Floats]]:
+    """For every language the rows of its questions, [N], and the values of all models, [N, M]."""
+    stacked = values.reshape(-1, *values.shape[-2:])
+    present = [np.flatnonzero(np.isfinite(column)) for column in stacked[0].T]
+    return [(rows, stacked[:, rows, place].T) for place, rows in enumerate(present)]
+
+
+def _weighted_means(times: Floats, known: Floats) -> Floats:
+    """Means of questions drawn several times, [B, N] and [N, M] to [B, M]."""
+    return (times @ known) / np.maximum(times.sum(axis=1, keepdims=True), 1)
 
 
 def intervals(samples: Floats) -> list[Interval]:
@@ -64,25 +81,28 @@ def intervals(samples: Floats) -> list[Interval]:
     return [Interval(float(low), float(high)) for low, high in np.quantile(samples, (0.025, 0.975), axis=0).T]
 
 
-def randomisation_test(differences: Floats, *, resamples: int, seed: int) -> Floats:
-    """Two-sided p values of paired differences: of every language, and of their mean, [L + 1].
+def randomisation_test(values: Floats, pairs: Pairs, *, resamples: int, seed: int) -> Floats:
+    """Two-sided p values of paired differences: of every language, and of their mean, [pairs, L + 1].
 
-    If the two models were alike, each question could as well have the opposite sign. The share of random signs
+    If two models were alike, each question could as well have the opposite sign. The share of random signs
     that give at least as great a mean, the observed signs counted as one of them.
 
     Args:
-        differences: [C, L]; every language has at least one.
+        values: [M, C, L]; every language has at least one.
+        pairs: which model less which.
         resamples: random signs drawn, B.
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    present = np.isfinite(differences)
-    shares = np.where(present, differences, 0) / present.sum(axis=0)
-    observed = np.abs(with_mean(shares.sum(axis=0)))
-    as_great = np.ones(len(observed))
-    for count in _parts(resamples, len(differences)):
-        signs = rng.integers(2, size=(count, len(differences))) * 2.0 - 1
-        as_great += np.sum(np.abs(with_mean(signs @ shares)) >= observed - 1e-12, axis=0)
+    columns = [(rows, known / len(rows)) for rows, known in _columns(values)]
+    first, second = np.array(pairs).T
+    means = with_mean(np.stack([known.sum(axis=0) for _, known in columns], axis=-1))
+    observed = np.abs(means[first] - means[second])
+    as_great = np.ones(observed.shape)
+    for count in _parts(resamples, values.shape[-2]):
+        signs = rng.integers(2, size=(count, values.shape[-2])) * 2.0 - 1
+        drawn = with_mean(np.stack([signs[:, rows] @ known for rows, known in columns], axis=-1))
+        as_great += np.sum(np.abs(drawn[:, first] - drawn[:, second]) >= observed - 1e-12, axis=0)
     return as_great / (resamples + 1)
 
 
@@ -113,24 +133,35 @@ class Comparison(NamedTuple):
     losses: NDArray[np.integer]
 
 
-def compare(model: Floats, baseline: Floats, *, resamples: int, seed: int) -> Comparison:
-    """Paired comparison on the same questions.
+def compare(values: Floats, pairs: Pairs, *, resamples: int, signs: int, seed: int) -> list[Comparison]:
+    """Paired comparisons of models on the same questions.
 
     Args:
-        model: averaged over its seeds, [C, L].
-        baseline: the same, [C, L]; absent where the model's is.
-        resamples: of the interval and of the test.
+        values: of every model, averaged over its seeds, [M, C, L].
+        pairs: which model against which baseline; at least one.
+        resamples: of the intervals.
+        signs: drawn for the tests.
         seed: of both.
     """
-    differences = model - baseline
-    present = np.isfinite(differences)
-    signs = np.where(present & (np.abs(differences) > 1e-12), np.sign(differences), 0)
-    wins, losses = (np.sum(signs == sign, axis=0) for sign in (1, -1))
+    samples = bootstrap(values, resamples=resamples, seed=seed)
+    p_values = randomisation_test(values, pairs, resamples=signs, seed=seed)
+    columns = [known for _, known in _columns(values)]
+    return [_comparison(columns, samples, pair, of_pair) for pair, of_pair in zip(pairs, p_values, strict=True)]
+
+
+def _comparison(columns: list[Floats], samples: Floats, pair: tuple[int, int], p_values: Floats) -> Comparison:
+    """One of the pairs; values by language, each [N, M]."""
+    model, baseline = pair
+    changes = [known[:, model] - known[:, baseline] for known in columns]
+    counts = [
+        [np.count_nonzero(change > 1e-12), np.count_nonzero(np.abs(change) <= 1e-12), np.count_nonzero(change < -1e-12)]
+        for change in changes
+    ]
     return Comparison(
-        language_means(differences),
-        intervals(bootstrap(differences, resamples=resamples, seed=seed)),
-        randomisation_test(differences, resamples=resamples, seed=seed),
-        *(np.append(count, count.sum()) for count in (wins, present.sum(axis=0) - wins - losses, losses)),
+        with_mean(np.array([change.mean() for change in changes])),
+        intervals(samples[model] - samples[baseline]),
+        p_values,
+        *(np.append(count, count.sum()) for count in np.array(counts).T),
     )
 
 

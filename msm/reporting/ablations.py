@@ -125,17 +125,18 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     Returns:
         None where all texts are alike.
     """
+    asked = ((model, training_text(root, model.runs[0])) for model in benchmark.models)
+    origins = [(model, origin) for model, origin in asked if origin]
+    if len({reorder for _, (_, reorder) in origins}) < 2:
+        return []
+    values = np.stack([model.values(column) for model, _ in origins])
+    samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
     found = []
-    for model in benchmark.models:
-        origin = training_text(root, model.runs[0])
-        if origin:
-            values = model.values(column)
-            span = intervals(bootstrap(values, resamples=settings.bootstrap, seed=settings.seed))[-1]
-            means = model.seed_means(column)[:, -1]
-            seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
-            found.append(Shuffled(*origin, float(np.mean(means)), span, seeds))
-    is_varied = len({one.reorder for one in found}) > 1
-    return sorted(found, key=lambda one: one[:2]) if is_varied else []
+    for (model, origin), drawn in zip(origins, samples, strict=True):
+        means = model.seed_means(column)[:, -1]
+        seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
+        found.append(Shuffled(*origin, float(np.mean(means)), intervals(drawn)[-1], seeds))
+    return sorted(found, key=lambda one: one[:2])
 
 
 def training_text(root: Path, scored: Scored) -> tuple[str, float] | None:
@@ -168,7 +169,10 @@ def _ablated(
         values, before = models[name].values(column), models[REFERENCE].values(column)
         value = float(language_means(values)[-1])
         if name != REFERENCE:
-            made = compare(values, before, resamples=settings.bootstrap, seed=settings.seed)
+            resamples = settings.bootstrap
+            (made,) = compare(
+                np.stack([values, before]), [(0, 1)], resamples=resamples, signs=resamples, seed=settings.seed
+            )
             change, interval = float(made.differences[-1]), made.intervals[-1]
     theirs, reference = printed.get((table, label)), printed.get((table, ROWS[table][REFERENCE]))
     printed_change = None if theirs is None or reference is None or name == REFERENCE else theirs - reference

@@ -18,7 +18,7 @@ STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
 """97.5 % quantiles of Student's t for 1 to 10 degrees of freedom."""
 NORMAL = 2.0
 FINEST = 100
-"""Resamples for each difference made, at least: the smallest p, corrected, is then .01."""
+"""Random signs for each difference made, at least: the smallest p, corrected, is then .01."""
 
 
 class Difference(NamedTuple):
@@ -47,26 +47,29 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
         column: measure and pool.
         settings: the controls, and the resamples.
     """
-    models = {model.name: model for model in benchmark.models}
-    controls = [name for name in listed(settings.controls) if name in models]
+    models = ordered(benchmark, settings)
+    names = [model.name for model in models]
+    controls = [name for name in listed(settings.controls) if name in names]
     pairs = [
-        (model, models[control])
+        (names.index(name), names.index(control))
         for place, control in enumerate(controls)
-        for model in ordered(benchmark, settings)
-        if model.name not in controls[: place + 1]
+        for name in names
+        if name not in controls[: place + 1]
     ]
     if not pairs:
         return []
-    resamples = max(settings.bootstrap, FINEST * len(pairs))
-    made = [
-        compare(model.values(column), control.values(column), resamples=resamples, seed=settings.seed)
-        for model, control in pairs
-    ]
+    made = compare(
+        np.stack([model.values(column) for model in models]),
+        pairs,
+        resamples=settings.bootstrap,
+        signs=max(settings.bootstrap, FINEST * len(pairs)),
+        seed=settings.seed,
+    )
     corrected = holm(np.array([comparison.p_values[-1] for comparison in made]))
     languages = benchmark.first.values[column].languages
     return [
-        _difference(languages, pair, column, comparison, float(p))
-        for pair, comparison, p in zip(pairs, made, corrected, strict=True)
+        _difference(languages, (models[model], models[control]), column, comparison, float(p))
+        for (model, control), comparison, p in zip(pairs, made, corrected, strict=True)
     ]
 
 

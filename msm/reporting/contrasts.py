@@ -74,13 +74,18 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
     baseline, *models = (_model(benchmark, name) for name in names)
     if not models:
         return []
-    values = baseline.values(column)
+    values = np.stack([model.values(column) for model in (baseline, *models)])
     languages = [*benchmark.first.values[column].languages, MEAN]
-    # The least p that so many resamples can give must stay below .05 when it is corrected.
-    resamples = max(settings.bootstrap, 40 * len(models) * len(languages))
-    made = [compare(model.values(column), values, resamples=resamples, seed=settings.seed) for model in models]
+    made = compare(
+        values,
+        [(place, 0) for place in range(1, len(values))],
+        resamples=settings.bootstrap,
+        # The least p that so many signs can give must stay below .05 when it is corrected.
+        signs=max(settings.bootstrap, 40 * len(models) * len(languages)),
+        seed=settings.seed,
+    )
     corrected = np.split(holm(np.concatenate([one.p_values for one in made])), len(made))
-    before = language_means(values)
+    before = language_means(values[0])
     return [
         Contrast(
             model.name,

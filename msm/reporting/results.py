@@ -16,9 +16,9 @@ import numpy as np
 from msm import artifacts
 from msm.errors import BadInput
 from msm.evaluation.measures import Floats
-from msm.evaluation.per_query import ByQuestion, PoolKind, by_question, read_per_query
+from msm.evaluation.per_query import VALUES, ByQuestion, Layout, PoolKind, layout, read_per_query
 from msm.evaluation.scores import FIELDS
-from msm.evaluation.statistics import language_means
+from msm.evaluation.statistics import with_mean
 from msm.reporting import lineage
 from msm.reporting.published import MEAN
 
@@ -68,6 +68,11 @@ class Scored(NamedTuple):
         """STAGE/ROW of the run that was scored; empty if no stage wrote it."""
         return lineage.step_name(self.manifest["inputs"].get("run", {}).get("path", ""))
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether its seed is that of a training; BM25 has none."""
+        return self.source.partition("/")[0] != "lexical"
+
 
 class Model(NamedTuple):
     """A model on a benchmark, all its seeds."""
@@ -79,15 +84,16 @@ class Model(NamedTuple):
     @property
     def is_trained(self) -> bool:
         """Whether there is a training seed at all; BM25 has none."""
-        return self.runs[0].source.partition("/")[0] != "lexical"
+        return self.runs[0].is_trained
 
     def values(self, column: Column) -> Floats:
         """Per-query values averaged over the seeds, [C, L]."""
-        return np.mean([run.values[column].values for run in self.runs], axis=0)
+        first = self.runs[0].values[column]
+        return first.spread(np.mean([run.values[column].known for run in self.runs], axis=0))
 
     def seed_means(self, column: Column) -> Floats:
         """Means of every seed over its questions, by language and their mean, [S, L + 1]."""
-        return np.array([language_means(run.values[column].values) for run in self.runs])
+        return with_mean(np.array([run.values[column].means for run in self.runs]))
 
 
 class Benchmark(NamedTuple):
@@ -148,15 +154,36 @@ def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | N
     """
     found: list[Scored] = []
     problems = []
+    layouts: dict[Column, Layout] = {}
     for scored in (run for model in benchmark.models for run in model.runs):
         try:
-            rows = read_per_query(_payload(scored.path, scored.manifest) / PER_QUERY)
-            values = {column: by_question(rows, *column) for column in columns}
+            rows = read_per_query(_payload(scored.path, scored.manifest) / PER_QUERY, VALUES)
+            for column in columns:
+                if column not in layouts or not layouts[column].fits(rows):
+                    layouts[column] = layout(rows, *column)
+            values = {column: layouts[column].values(rows) for column in columns}
             _check_questions(scored.path, values, found[:1])
             found.append(scored._replace(values=values))
         except BadInput as error:
             problems.append(Problem(scored.path, str(error)))
     return next(iter(_benchmarks(found)), None), problems
+
+
+def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
+    """A benchmark with some seeds only; what was not trained stays. None if nothing is left.
+
+    Args:
+        benchmark: any.
+        seeds: to keep; none of them keeps all.
+    """
+    models = [
+        model._replace(runs=[run for run in model.runs if run.facts["seed"] in seeds])
+        if seeds and model.is_trained
+        else model
+        for model in benchmark.models
+    ]
+    left = [model for model in models if model.runs]
+    return benchmark._replace(models=left) if left else None
 
 
 def score_lines(path: Path, absent: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
@@ -235,8 +262,5 @@ def _check_beside(scored: Scored, found: list[Scored]) -> None:
 def _check_questions(path: Path, values: dict[Column, ByQuestion], found: list[Scored]) -> None:
     for other in found:
         for column, here in values.items():
-            there = other.values[column]
-            if (here.questions, here.languages) != (there.questions, there.languages) or not np.array_equal(
-                np.isnan(here.values), np.isnan(there.values)
-            ):
+            if not here.is_asked_as(other.values[column]):
                 raise BadInput(f"{path}: scored on other questions than {other.path.name}")

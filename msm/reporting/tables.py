@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from msm.evaluation.statistics import Interval, bootstrap, intervals, language_means
+from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published
 from msm.reporting.results import Benchmark, Column, Model
@@ -57,10 +57,17 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
     """
     shape = benchmark.first.values[column]
     rows = [_chance_row(benchmark, column, shape.languages)]
-    rows += [_model_row(model, column, shape.languages, settings) for model in ordered(benchmark, settings)]
+    models = ordered(benchmark, settings)
+    samples = bootstrap(
+        np.stack([model.values(column) for model in models]), resamples=settings.bootstrap, seed=settings.seed
+    )
+    rows += [
+        _model_row(model, column, shape.languages, intervals(drawn))
+        for model, drawn in zip(models, samples, strict=True)
+    ]
     return Table(
         f"{wording.benchmark(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
-        f"{np.isfinite(shape.values).sum():,} questions, {benchmark.setting}; values times 100",
+        f"{len(shape.known):,} questions, {benchmark.setting}; values times 100",
         shape.languages,
         rows,
     )
@@ -104,18 +111,16 @@ def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> R
     return Row("chance", "chance", {name: Cell(values.get(name), note=note) for name in [*languages, MEAN]})
 
 
-def _model_row(model: Model, column: Column, languages: list[str], settings: Report) -> Row:
-    values = model.values(column)
-    means = language_means(values)
-    bounds = intervals(bootstrap(values, resamples=settings.bootstrap, seed=settings.seed))
+def _model_row(model: Model, column: Column, languages: list[str], bounds: list[Interval]) -> Row:
+    by_seed = model.seed_means(column)
     cells = {
-        name: Cell(float(mean), bound) for name, mean, bound in zip([*languages, MEAN], means, bounds, strict=True)
+        name: Cell(float(mean), bound)
+        for name, mean, bound in zip([*languages, MEAN], by_seed.mean(axis=0), bounds, strict=True)
     }
+    protocols = "; ".join(sorted({run.facts["protocol"] for run in model.runs}))
     seeds = len(model.runs) if model.is_trained else 0
-    deviation = float(model.seed_means(column)[:, -1].std(ddof=1)) if seeds > 1 else None
-    return Row(
-        model.name, "model", cells, "; ".join(sorted({run.facts["protocol"] for run in model.runs})), seeds, deviation
-    )
+    deviation = float(by_seed[:, -1].std(ddof=1)) if seeds > 1 else None
+    return Row(model.name, "model", cells, protocols, seeds, deviation)
 
 
 def _published_row(cells: list[Published]) -> Row:

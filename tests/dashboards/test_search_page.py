@@ -37,15 +37,19 @@ def searched(tiny: Path, tiny_recipe: Path) -> Path:
     return tiny_recipe
 
 
+def answers(app: AppTest) -> list[str]:
+    return [element.proto.body for element in app.get("html") if "<table" in element.proto.body]
+
+
 def test_answers_are_those_of_the_run(searched: Path, show: Show) -> None:
     (scored,) = (run for one in results.read(searched / "score").benchmarks for run in one.models[0].runs)
     known = rankings.texts(searched, scored)
     expected = rankings.answers(rankings.run(searched, scored, "multilingual", "qaa"), known, 7, 10)
     app = show("search", recipe="tiny")
-    assert not app.get("html")
+    assert not answers(app)
     app.text_input(key="asked").set_value(known.collection.queries[7].text).run()
     assert not app.exception
-    body = app.get("html")[0].proto.body
+    (body,) = answers(app)
     assert [f"{one.score:.3f}" in body and one.passage.text in body for one in expected] == [True] * 10
     assert body.count("&#10003;") == sum(one.is_relevant for one in expected)
 

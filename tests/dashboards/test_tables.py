@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dashboards import tables
+from dashboards import recipes, tables
 from dashboards.folders import Folders
 from msm import runner
 from msm.execution import Execution
@@ -40,24 +40,24 @@ def test_frame_of_nothing_has_no_limits() -> None:
 def test_recipes_are_those_with_scores(folders: Folders, recipe: Path) -> None:
     (folders.artifacts / "running" / "pretrain").mkdir(parents=True)
     (folders.results / "mini" / "score").mkdir(parents=True)
-    assert tables.recipes(folders) == {"demo": recipe, "mini (exported)": folders.results / "mini"}
+    assert recipes.recipes(folders) == {"demo": recipe, "mini (exported)": folders.results / "mini"}
 
 
 def test_state_changes_with_every_file(recipe: Path) -> None:
-    before = tables.state(recipe)
-    assert tables.state(recipe) == before
+    before = recipes.state(recipe)
+    assert recipes.state(recipe) == before
     (recipe / "score/lareqa-msm-1/scores/scores.jsonl").write_text("x")
-    assert tables.state(recipe) != before
+    assert recipes.state(recipe) != before
 
 
 def test_intervals_are_made_as_in_the_report(recipe: Path) -> None:
-    assert tables.report_settings(recipe).controls == tables.DEFAULTS["controls"]
+    assert recipes.report_settings(recipe).controls == recipes.DEFAULTS["controls"]
     settings = made.SETTINGS
     execution = Execution(work=recipe.parent / "work")
     runner.run_stage("report", settings, {"scores": recipe / "score"}, recipe / "report/all", execution)
-    assert tables.report_settings(recipe) == settings
+    assert recipes.report_settings(recipe) == settings
     (recipe / "report/all/manifest.json").write_text("{")
-    assert tables.report_settings(recipe).bootstrap == tables.DEFAULTS["bootstrap"]
+    assert recipes.report_settings(recipe).bootstrap == recipes.DEFAULTS["bootstrap"]
 
 
 def test_checksums_name_what_was_read_and_written() -> None:

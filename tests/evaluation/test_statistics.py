@@ -12,6 +12,11 @@ def values() -> np.ndarray:
     return np.clip(rng.random((150, 1)) + 0.2 * rng.standard_normal((150, 3)), 0, 1)
 
 
+def against_nothing(values: np.ndarray) -> np.ndarray:
+    """A model, and one that scores 0 everywhere."""
+    return np.stack([values, np.where(np.isfinite(values), 0, np.nan)])
+
+
 def test_intervals_equal_scipys(values: np.ndarray) -> None:
     ours = intervals(bootstrap(values, resamples=20000, seed=1))
     columns = [*values.T, values.mean(axis=1)]
@@ -40,7 +45,7 @@ def test_languages_count_alike_however_many_questions_they_have() -> None:
 
 def test_the_randomisation_test_equals_scipys_exact_one() -> None:
     differences = np.random.default_rng(3).standard_normal((12, 2)) + 0.4
-    ours = randomisation_test(differences, resamples=40000, seed=1)
+    (ours,) = randomisation_test(against_nothing(differences), [(0, 1)], resamples=40000, seed=1)
     for column, p_value in zip([*differences.T, differences.mean(axis=1)], ours, strict=True):
         theirs = scipy.stats.permutation_test(
             (column, np.zeros(12)), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf
@@ -50,8 +55,10 @@ def test_the_randomisation_test_equals_scipys_exact_one() -> None:
 
 def test_equal_models_are_never_told_apart_and_clear_differences_always() -> None:
     same = np.zeros((50, 2))
-    assert randomisation_test(same, resamples=99, seed=1).tolist() == [1, 1, 1]
-    assert randomisation_test(same + 1, resamples=99, seed=1).tolist() == [0.01, 0.01, 0.01]
+    models = np.stack([same, same, same + 1])
+    equal, clear = randomisation_test(models, [(0, 1), (2, 0)], resamples=99, seed=1)
+    assert equal.tolist() == [1, 1, 1]
+    assert clear.tolist() == [0.01, 0.01, 0.01]
 
 
 def test_holm_equals_scipys_style_of_rejection() -> None:
@@ -61,9 +68,10 @@ def test_holm_equals_scipys_style_of_rejection() -> None:
 
 
 def test_results_do_not_depend_on_the_size_of_the_parts(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = randomisation_test(values - 0.5, resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
+    models = against_nothing(values - 0.5)
+    whole = randomisation_test(models, [(0, 1)], resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
     monkeypatch.setattr("msm.evaluation.statistics._DRAWS", 1000)
-    parts = randomisation_test(values - 0.5, resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
+    parts = randomisation_test(models, [(0, 1)], resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
     np.testing.assert_array_equal(whole[0], parts[0])
     np.testing.assert_allclose(whole[1], parts[1], rtol=1e-12)
 
@@ -71,7 +79,25 @@ def test_results_do_not_depend_on_the_size_of_the_parts(values: np.ndarray, monk
 def test_a_comparison_counts_wins_ties_and_losses() -> None:
     baseline = np.array([[0.5, 0.5], [0.5, 0.5], [0.5, np.nan]])
     model = np.array([[0.6, 0.5], [0.5, 0.4], [0.9, np.nan]])
-    result = compare(model, baseline, resamples=100, seed=1)
+    (result,) = compare(np.stack([model, baseline]), [(0, 1)], resamples=100, signs=100, seed=1)
     assert result.differences == pytest.approx([0.5 / 3, -0.05, (0.5 / 3 - 0.05) / 2])
     assert (result.wins.tolist(), result.ties.tolist(), result.losses.tolist()) == ([2, 0, 2], [1, 1, 2], [0, 1, 1])
     assert len(result.intervals) == len(result.p_values) == 3
+
+
+def test_models_together_are_compared_as_each_pair_alone(values: np.ndarray) -> None:
+    rng = np.random.default_rng(5)
+    first = np.where(rng.random(values.shape) < 0.3, np.nan, values)
+    models = np.stack([first, first + 0.05 * rng.standard_normal(values.shape), 0.9 * first])
+    together = compare(models, [(1, 0), (2, 0), (2, 1)], resamples=200, signs=300, seed=1)
+    for made, (model, baseline) in zip(together, [(1, 0), (2, 0), (2, 1)], strict=True):
+        differences = models[model] - models[baseline]
+        samples = bootstrap(differences, resamples=200, seed=1)
+        np.testing.assert_allclose(made.intervals, intervals(samples), atol=1e-12)
+        signs = np.random.default_rng(1).integers(2, size=(300, len(values))) * 2.0 - 1
+        shares = np.nan_to_num(differences) / np.isfinite(differences).sum(axis=0)
+        drawn = np.abs(signs @ shares)
+        drawn = np.column_stack([drawn, np.abs((signs @ shares).mean(axis=1))])
+        observed = np.abs(np.append(shares.sum(axis=0), shares.sum(axis=0).mean()))
+        np.testing.assert_allclose(made.p_values, (1 + (drawn >= observed - 1e-12).sum(axis=0)) / 301)
+        np.testing.assert_allclose(made.differences, language_means(differences))

@@ -1,0 +1,58 @@
+"""Ablations to data frames."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from msm.reporting import wording
+from msm.reporting.ablations import REFERENCE, Ablated, Shuffled
+
+
+def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
+    """Ours and the printed change of every row, in points; the reference is at 0."""
+    found = []
+    for row in rows:
+        low, high = row.interval or (None, None)
+        ours, theirs = (0.0, 0.0) if row.model == REFERENCE else (row.change, row.printed_change)
+        found.append([row.label, "paper", theirs, None, None, row.printed])
+        if row.value is not None:
+            found.append([row.label, "ours", ours, low, high, row.value])
+    frame = pd.DataFrame(found, columns=pd.Index(["row", "whose", "change", "low", "high", "value"]))
+    return frame.assign(**{name: 100 * frame[name].astype(float) for name in ("change", "low", "high", "value")})
+
+
+def ablations_text(rows: Sequence[Ablated]) -> pd.DataFrame:
+    """The same as text."""
+    return pd.DataFrame(
+        {
+            "table": row.table,
+            "row": row.label,
+            "model": row.model,
+            "ours": wording.times_100(row.value),
+            "change": "" if row.change is None else wording.signed(row.change),
+            "95 % interval": "" if row.interval is None else wording.signed_interval(row.interval),
+            "paper": wording.times_100(row.printed),
+            "its change": "" if row.printed_change is None else wording.signed(row.printed_change),
+        }
+        for row in rows
+    )
+
+
+def order_frames(points: Sequence[Shuffled]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Means with intervals, and the means of every seed, all times 100, by the share of shuffled documents in %."""
+    means = [
+        {
+            "objective": one.objective,
+            "shuffled": 100 * one.reorder,
+            "value": 100 * one.value,
+            "low": 100 * one.interval.low,
+            "high": 100 * one.interval.high,
+        }
+        for one in points
+    ]
+    seeds = [
+        {"objective": one.objective, "shuffled": 100 * one.reorder, "seed": seed, "value": 100 * value}
+        for one in points
+        for seed, value in one.seeds.items()
+    ]
+    return pd.DataFrame(means), pd.DataFrame(seeds)

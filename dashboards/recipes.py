@@ -1,0 +1,57 @@
+"""The recipes there are, and what tells whether anything of one was written since."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dashboards.folders import Folders
+from msm.errors import BadInput
+from msm.reporting import lineage
+from msm.settings import Report, make
+
+EXPORTED = " (exported)"
+DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}
+"""For a recipe whose report is not written yet."""
+
+
+def recipes(folders: Folders) -> dict[str, Path]:
+    """Label to folder of every recipe that has scores, being scored or exported."""
+    found = {}
+    for folder, suffix in ((folders.artifacts, ""), (folders.results, EXPORTED)):
+        for scores in sorted(folder.glob("*/score")):
+            found[scores.parent.name + suffix] = scores.parent
+    return found
+
+
+def state(folder: Path) -> str:
+    """A digest of names, times and sizes of all files below a folder: equal as long as nothing was written."""
+    digest = hashlib.sha256()
+    for line in sorted(_files(str(folder))):
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _files(folder: str) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # absent, or just removed by the stage that writes it
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _files(entry.path)
+        elif entry.is_file():
+            stat = entry.stat()
+            yield f"{entry.path}\0{stat.st_mtime_ns}\0{stat.st_size}\n"
+
+
+def report_settings(root: Path) -> Report:
+    """How the recipe's own report is made, so that the page shows the same numbers."""
+    values: dict[str, Any] = {"recipe": root.name, **DEFAULTS}
+    for path in sorted((root / "report").glob("[!.]*")):
+        try:
+            return make(Report, lineage.read_manifest(path)["settings"], str(path))
+        except BadInput:
+            continue
+    return Report(**values)
