@@ -99,6 +99,7 @@ def _run(words: list[str]) -> None:
         processes=arguments["processes"],
         device=arguments["device"],
         mirror=arguments["mirror"],
+        cache_gib=arguments["cache_gib"],
     )
     reads = {read: arguments[read] for read in stage.reads}
     manifest = runner.run_stage(name, settings, reads, out, execution)
@@ -126,6 +127,9 @@ def _stage_parser(name: str) -> Parser:
     options.add_argument("--processes", type=int, default=0, metavar="N", help="worker processes; 0 for one a core")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     options.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
+    options.add_argument(
+        "--cache_gib", type=int, default=64, metavar="N", help="streamed shards kept in the scratch folder"
+    )
     options.add_argument("--stop_with_parent", action="store_true", help="end when the starting process dies")
     group = parser.add_argument_group("settings: decide the result; every one is needed, a later one wins")
     meanings = _meanings(stage.settings)

@@ -16,3 +16,5 @@ class Execution:
     """`auto`, `cpu` or `cuda`."""
     mirror: str = ""
     """Folder with the files of the sources table; used instead of the network."""
+    cache_gib: int = 64
+    """Most of streamed shards that is kept in the scratch folder."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from msm.artifacts import payload, read_json, read_json_lines
 from msm.corpora.languages import languages
 from msm.corpora.sentence_check import check, table
+from msm.corpora.shard_manifest import verify
 from msm.errors import BadInput
 
 
@@ -41,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
         sys.stdout.write(sentence_table(arguments.check_sentences))
         return
     if arguments.verify:
-        count = importlib.import_module("msm.corpora.streaming").verify(arguments.verify)
+        count = verify(arguments.verify)
         sys.stdout.write(f"{count} shards are what the manifest says\n")
         return
     if not arguments.recipe or not arguments.out:
@@ -59,6 +60,7 @@ def make(arguments: argparse.Namespace) -> None:
     try:
         executors = importlib.import_module("msm.corpora.crawl.executors")
         making = importlib.import_module("msm.corpora.crawl.making")
+        packing = importlib.import_module("msm.corpora.crawl.packing")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("msm"):
             raise
@@ -67,7 +69,7 @@ def make(arguments: argparse.Namespace) -> None:
     placing = executors.Placing(**{name: getattr(arguments, name) for name in names})
     tokenizer = str(payload(Path(arguments.tokenizer)).resolve()) if arguments.tokenizer else ""
     state = making.make(arguments.recipe, arguments.work, arguments.out, tokenizer, placing)
-    manifest = state.work / state.packing / "shards.json"
+    manifest = packing.manifest_path(state)
     if manifest.is_file():
         sys.stdout.write(summary(read_json(manifest)))
 

@@ -4,7 +4,8 @@ A collection is one of
 - a JSON Lines file (`.jsonl` or `.jsonl.gz`) of objects with `document_id`, `language`, and `sentences` (in order,
   split already) or `paragraphs` (in order, to be split);
 - a folder of such files, of text files `LANGUAGE/DOCUMENT.txt`, or of both. In a text file blank lines part the
-  paragraphs, and other line breaks count as blanks.
+  paragraphs, and other line breaks count as blanks;
+- alone, a manifest `shards.json` of documents that are packed already (`msm.corpora.shard_manifest`): it is passed on.
 
 The same `document_id` in two languages means the same document translated. No objective that is meant to work without
 parallel data sees that; it decides only which documents `disjoint` and `reorder` choose.
@@ -23,6 +24,7 @@ from tqdm import tqdm
 
 from msm.artifacts import open_text, read_json_lines
 from msm.corpora.sentences import split
+from msm.corpora.shard_manifest import MANIFEST, choose_shards
 from msm.errors import BadInput, bad_line
 from msm.execution import Execution
 from msm.records import Document
@@ -63,6 +65,8 @@ def run(settings: Documents, *, sources: Path, out: Path, execution: Execution) 
             comes twice or has fewer than two sentences.
     """
     paths = [sources / item for item in listed(settings.collections)]
+    if packed := [path for path in paths if path.name == MANIFEST]:
+        return choose_shards(settings, packed[0], out)
     ids = survey(source for path in paths for source in read(path))
     languages = chosen_languages(settings.languages, ids)
     kept = {language: ids[language] for language in languages}
@@ -185,8 +189,10 @@ def document_files(folder: Path) -> list[Path]:
     """The files that this stage has written, one a language.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or they are packed already.
     """
+    if (folder / MANIFEST).is_file():
+        raise BadInput(f"{folder / MANIFEST}: these documents are packed already; name the tokenizer of their shards")
     paths = sorted(folder.glob("*.jsonl"))
     if not paths:
         raise BadInput(f"{folder}: holds no LANGUAGE.jsonl; run the stage documents first")

@@ -17,19 +17,17 @@ over, documents that are too short) stay in the stream: masked language modellin
 Letters: T tokens, S sentences, U units, R runs, D documents, of one language.
 """
 
-import dataclasses
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.artifacts import read_json, write_json
+from msm.artifacts import read_json
 from msm.corpora.packing import pack
 from msm.errors import BadInput
 
@@ -74,6 +72,57 @@ class Index:
     languages: dict[str, Counts]
 
 
+class TextBlocks(Protocol):
+    """The blocks of one language: `Blocks` of one shard, or those of many."""
+
+    @property
+    def counts(self) -> Sequence[int]:
+        """Blocks of every shard."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> Tokens:
+        """A block, see `Blocks`."""
+        ...
+
+    def mean_tokens(self) -> float:
+        """Mean tokens of a block, `<s>` included."""
+        ...
+
+
+class Text(Protocol):
+    """The text of one language as training reads it: a `Shard`, or many that are streamed."""
+
+    @property
+    def language(self) -> str:
+        """Its code."""
+        ...
+
+    @property
+    def counts(self) -> Sequence[int]:
+        """Runs of every shard."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def run(self, number: int) -> list[Tokens]:
+        """The units of a run, see `Shard`."""
+        ...
+
+    def document_id(self, number: int) -> str:
+        """Id of the document that a run is from."""
+        ...
+
+    def mean_run_tokens(self) -> float:
+        """Mean tokens of a run, `<s>` of every unit included."""
+        ...
+
+    def blocks(self, block_tokens: int) -> TextBlocks:
+        """All text in blocks of up to `block_tokens` ids, `<s>` included."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Shard:
     """The text of one language: runs of units for the document encoder, blocks for masked language modelling."""
@@ -90,6 +139,21 @@ class Shard:
     def __len__(self) -> int:
         """Number of runs."""
         return len(self.runs)
+
+    @property
+    def counts(self) -> list[int]:
+        """Runs of every shard; there is one."""
+        return [len(self)]
+
+    def run_tokens(self) -> int:
+        """Tokens of all runs, `<s>` of every unit included."""
+        lengths = np.minimum(np.diff(self.units) + 1, self.index.unit_tokens)
+        sums = np.concatenate([[0], np.cumsum(lengths)])
+        return int((sums[self.runs[:, 1]] - sums[self.runs[:, 0]]).sum())
+
+    def mean_run_tokens(self) -> float:
+        """Mean tokens of a run, `<s>` of every unit included."""
+        return self.run_tokens() / max(len(self), 1)
 
     def run(self, number: int) -> list[Tokens]:
         """The units of a run in order, `min_units` to `document_units` of them.
@@ -135,6 +199,19 @@ class Blocks:
         """Number of blocks."""
         return len(self.bounds) - 1
 
+    @property
+    def counts(self) -> list[int]:
+        """Blocks of every shard; there is one."""
+        return [len(self)]
+
+    def token_count(self) -> int:
+        """Tokens of all blocks, `<s>` included."""
+        return int(np.minimum(np.diff(self.bounds) + 1, self.block_tokens).sum())
+
+    def mean_tokens(self) -> float:
+        """Mean tokens of a block, `<s>` included."""
+        return self.token_count() / max(len(self), 1)
+
     def __getitem__(self, number: int) -> Tokens:
         """`<s>` and whole sentences, or `<s>` and the beginning of one sentence that is longer than a block."""
         if not 0 <= number < len(self):
@@ -144,24 +221,27 @@ class Blocks:
         return np.insert(tokens, 0, self.shard.index.begin)
 
 
+T = TypeVar("T", bound=Text, covariant=True)
+
+
 @dataclass(frozen=True, eq=False)
-class Units:
+class Units(Generic[T]):
     """All languages of a folder of shards; a language without a run is there too, for its blocks."""
 
     index: Index
-    shards: dict[str, Shard]
+    shards: Mapping[str, T]
 
     @property
     def languages(self) -> list[str]:
         """Codes of all languages, sorted."""
         return sorted(self.shards)
 
-    def __getitem__(self, language: str) -> Shard:
-        """The shard of a language."""
+    def __getitem__(self, language: str) -> T:
+        """The text of a language."""
         return self.shards[language]
 
 
-def read_units(folder: Path) -> Units:
+def read_units(folder: Path) -> Units[Shard]:
     """Open the shards in a folder; token ids stay on disk until they are read.
 
     Raises:
@@ -197,106 +277,3 @@ def _map(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     if array.shape != shape:
         raise BadInput(f"{path}: has shape {array.shape}, the index says {shape}")
     return array
-
-
-def write_index(folder: Path, index: Index) -> None:
-    """Write the index of a folder; the last thing to be written."""
-    write_json(folder / INDEX, {"format": FORMAT} | dataclasses.asdict(index))
-
-
-class ShardWriter:
-    """Writes the files of one language, chunk after chunk, without holding the tokens in memory."""
-
-    def __init__(self, folder: Path, language: str, vocabulary: int) -> None:
-        """Start the files of a language.
-
-        Args:
-            folder: where to write.
-            language: its code.
-            vocabulary: ids are below this; decides how wide they are stored.
-        """
-        start = folder / language
-        self._tokens = _GrowingArray(start.with_name(f"{language}.tokens.npy"), token_type(vocabulary))
-        self._sentences = _GrowingArray(start.with_name(f"{language}.sentences.npy"), np.dtype("<i8"))
-        self._units = _GrowingArray(start.with_name(f"{language}.units.npy"), np.dtype("<i8"))
-        self._runs: list[NDArray[np.int64]] = [np.zeros((0, 3), np.int64)]
-        self._run_path = start.with_name(f"{language}.runs.npy")
-        self._document_path = start.with_name(f"{language}.documents.json")
-        self._document_ids: list[str] = []
-
-    def append(self, tokens: Tokens, sentences: Offsets, units: Offsets, runs: Offsets, ids: Iterable[str]) -> None:
-        """Add whole documents.
-
-        Args:
-            tokens: ids of their sentences, [T].
-            sentences: where each sentence starts in these tokens, [S].
-            units: where each unit starts in these tokens, [U].
-            runs: first unit, the one after the last and document, all counted from 0 in this chunk, [R, 3].
-            ids: of these documents.
-        """
-        before = np.array([self._units.length, self._units.length, len(self._document_ids)])
-        self._runs.append(runs + before)
-        self._sentences.append(sentences + self._tokens.length)
-        self._units.append(units + self._tokens.length)
-        self._tokens.append(tokens)
-        self._document_ids.extend(ids)
-
-    def __enter__(self) -> "ShardWriter":
-        """The writer itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the files; without an error they are complete afterwards."""
-        if kind is None:
-            end = np.array([self._tokens.length], np.int64)
-            self._sentences.append(end)
-            self._units.append(end)
-            np.save(self._run_path, np.concatenate(self._runs))
-            write_json(self._document_path, self._document_ids)
-        for array in (self._tokens, self._sentences, self._units):
-            array.close()
-
-    @property
-    def counts(self) -> Counts:
-        """What has been written; to be read after closing."""
-        return Counts(
-            documents=len(self._document_ids),
-            sentences=self._sentences.length - 1,
-            tokens=self._tokens.length,
-            units=self._units.length - 1,
-            runs=sum(len(runs) for runs in self._runs),
-        )
-
-
-def token_type(vocabulary: int) -> np.dtype[Any]:
-    """The narrowest type that holds every id below `vocabulary`."""
-    return np.dtype("<u2" if vocabulary <= 1 << 16 else "<u4")
-
-
-class _GrowingArray:
-    """A one-dimensional .npy file whose length is known only at the end; NumPy leaves room for it in the header."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        self.length = 0
-        self._dtype = dtype
-        self._file = path.open("wb")
-        self._write_header()
-
-    def append(self, values: NDArray[Any]) -> None:
-        self._file.write(values.astype(self._dtype, copy=False).tobytes())
-        self.length += len(values)
-
-    def close(self) -> None:
-        self._file.seek(0)
-        self._write_header()
-        self._file.close()
-
-    def _write_header(self) -> None:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self.length,),
-        }
-        np.lib.format.write_array_header_1_0(self._file, header)

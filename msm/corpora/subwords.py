@@ -18,7 +18,7 @@ import sentencepiece
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, normalizers
 
-from msm.artifacts import read_json
+from msm.artifacts import checksum, read_json
 from msm.errors import BadInput
 
 SENTENCEPIECE_MODEL = "sentencepiece.bpe.model"
@@ -184,6 +184,15 @@ def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
 
     roles = ("cls_token", "pad_token", "sep_token", "unk_token", "mask_token")
     return Layout(tokenizer.get_vocab_size(), *map(find, roles))
+
+
+def pieces_checksum(tokenizer: Path) -> str:
+    """SHA-256 of the pieces of a tokenizer and their ids: what the tokens of a shard mean.
+
+    Args:
+        tokenizer: folder of a fast tokenizer.
+    """
+    return checksum(read_tokenizer(tokenizer).get_vocab(with_added_tokens=True))
 
 
 def _special_pattern(tokenizer: Tokenizer) -> re.Pattern[str]:

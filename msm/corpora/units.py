@@ -23,10 +23,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from msm.artifacts import read_json, write_json
 from msm.corpora.documents import document_files, read_documents
 from msm.corpora.packing import pack, split_runs
-from msm.corpora.shards import Index, Offsets, Shard, ShardWriter, Tokens, read_units, token_type, write_index
-from msm.corpora.subwords import ENGINES, Engine, Layout, fastest_engine, read_layout, read_tokenizer
+from msm.corpora.shard_manifest import MANIFEST, to_manifest
+from msm.corpora.shard_writer import ShardWriter, token_type, write_index
+from msm.corpora.shards import Index, Offsets, Shard, Tokens, read_units
+from msm.corpora.subwords import ENGINES, Engine, Layout, fastest_engine, pieces_checksum, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.settings import Units
@@ -62,7 +65,7 @@ def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, executi
 
     Args:
         settings: sizes of units and runs.
-        documents: `LANGUAGE.jsonl` files.
+        documents: `LANGUAGE.jsonl` files, or the manifest of shards packed before, which is checked and passed on.
         tokenizer: folder of a Hugging Face fast tokenizer.
         out: empty folder to fill, see `msm.corpora.shards`.
         execution: `processes`.
@@ -76,6 +79,10 @@ def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, executi
     """
     if settings.min_units > settings.document_units:
         raise BadInput(f"min_units must be at most document_units, {settings.document_units}: {settings.min_units}")
+    if (documents / MANIFEST).is_file():
+        facts = take_shards(settings, documents / MANIFEST, tokenizer, out)
+        check_runs(facts["languages"], settings)
+        return facts
     paths = document_files(documents)
     layout = read_layout(tokenizer, read_tokenizer(tokenizer))
     packer = Packer(settings, tokenizer, fastest_engine(tokenizer, sample(paths)), layout)
@@ -92,6 +99,39 @@ def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, executi
     facts = {language: language_facts(shard) for language, shard in read_units(out).shards.items()}
     check_runs(facts, settings)
     return {"engine": packer.engine, "languages": facts}
+
+
+def take_shards(settings: Units, path: Path, tokenizer: Path, out: Path) -> dict[str, Any]:
+    """Stage `units` for a manifest: see that the shards are what the recipe would pack, and pass it on.
+
+    Args:
+        settings: of the stage.
+        path: of the manifest.
+        tokenizer: folder of the tokenizer that the shards must have been made with.
+        out: gets `shards.json`.
+
+    Returns:
+        Counts of every language.
+
+    Raises:
+        BadInput: shards of other sizes or of another tokenizer.
+    """
+    values = read_json(path)
+    manifest = to_manifest(values, str(path))
+    expected = {**read_layout(tokenizer, read_tokenizer(tokenizer))._asdict(), **dataclasses.asdict(settings)}
+    found = {name: getattr(manifest.index, name) for name in expected}
+    if other := [name for name in expected if found[name] != expected[name]]:
+        name = other[0]
+        raise BadInput(f"{path}: {name} is {found[name]} in these shards, and {expected[name]} in the recipe")
+    if manifest.pieces_sha256 != pieces_checksum(tokenizer):
+        raise BadInput(f"{path}: the shards were made with another tokenizer than {tokenizer}")
+    write_json(out / MANIFEST, values)
+    return {
+        "engine": "packed before",
+        "shards": len(manifest.shards),
+        "bytes": sum(shard.size for shard in manifest.shards),
+        "languages": {language: dataclasses.asdict(found) for language, found in manifest.index.languages.items()},
+    }
 
 
 @dataclass(frozen=True)

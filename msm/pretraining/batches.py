@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.corpora.shards import Blocks, Shard, Units
+from msm.corpora.orders import Order
+from msm.corpora.shards import Text, Units
 from msm.errors import BadInput
 from msm.packing import Packed, pack
 from msm.pretraining.masking import hide_tokens
@@ -25,15 +26,20 @@ class Stream:
     """Draws of items from several languages.
 
     Args:
-        sizes: number of items of each language.
+        shards: for each language the items of every shard.
         exponent: a language is drawn in proportion to its size to this power.
         together: items of one draw, all of one language.
         seed: of all choices.
     """
 
-    def __init__(self, sizes: Sequence[int], exponent: float, together: int, seed: tuple[int, ...]) -> None:
-        self.cumulative = np.cumsum(_shares(sizes, exponent))
-        self.sizes, self.together, self.seed = list(sizes), together, seed
+    def __init__(self, shards: Sequence[Sequence[int]], exponent: float, together: int, seed: tuple[int, ...]) -> None:
+        self.sizes = [sum(own) for own in shards]
+        self.cumulative = np.cumsum(_shares(self.sizes, exponent))
+        self.together, self.seed = together, seed
+        # Of each language this epoch's order and the next one's.
+        self.order = lru_cache(maxsize=2 * len(shards))(
+            lambda language, epoch: Order(shards[language], (*seed, language, epoch))
+        )
         self.languages = np.zeros(0, dtype=np.int64)
         self.counts = np.zeros(0, dtype=np.int64)
 
@@ -52,7 +58,7 @@ class Stream:
         first = int(self.counts[number]) * self.together
         size = self.sizes[language]
         places = range(first, first + self.together)
-        return language, np.array([self._order(language, place // size)[place % size] for place in places])
+        return language, np.array([self.order(language, place // size)[place % size] for place in places])
 
     def _extend(self, draws: int) -> None:
         # The first n draws do not depend on how many are made.
@@ -63,29 +69,10 @@ class Stream:
             where = self.languages == language
             self.counts[where] = np.arange(where.sum())
 
-    def _order(self, language: int, epoch: int) -> NDArray[np.int64]:
-        return _permutation(self.sizes[language], (*self.seed, language, epoch))
-
 
 def _shares(sizes: Sequence[int], exponent: float) -> NDArray[np.float64]:
     weights = np.array(sizes, dtype=float) ** exponent
     return weights / weights.sum()
-
-
-def _run_tokens(shard: Shard) -> float:
-    """Mean tokens of a run, `<s>` of every unit included."""
-    lengths = np.minimum(np.diff(shard.units) + 1, shard.index.unit_tokens)
-    sums = np.concatenate([[0], np.cumsum(lengths)])
-    return float(np.mean(sums[shard.runs[:, 1]] - sums[shard.runs[:, 0]]))
-
-
-def _block_tokens(blocks: Blocks) -> float:
-    return float(np.mean(np.minimum(np.diff(blocks.bounds) + 1, blocks.block_tokens)))
-
-
-@lru_cache(maxsize=512)
-def _permutation(size: int, seed: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).permutation(size)
 
 
 class UnitBatch(NamedTuple):
@@ -122,7 +109,7 @@ class Batches:
         BadInput: a language has fewer runs than one softmax needs, or the batch sizes do not divide.
     """
 
-    def __init__(self, units: Units, settings: Pretrain, share: int = 0, shares: int = 1) -> None:
+    def __init__(self, units: Units[Text], settings: Pretrain, share: int = 0, shares: int = 1) -> None:
         self.units, self.settings, self.index = units, settings, units.index
         self.share, self.shares = share, shares
         self.micro_batches, rest = divmod(settings.batch_documents, settings.softmax_documents)
@@ -149,9 +136,10 @@ class Batches:
             )
         self.blocks = [units[language].blocks(settings.block_tokens) for language in self.languages]
         exponent, seed = settings.language_exponent, settings.seed
-        self.run_stream = Stream(runs, exponent, settings.softmax_documents, (seed, 1))
-        self.block_stream = Stream([len(blocks) for blocks in self.blocks], exponent, 1, (seed, 2))
-        self.control_stream = Stream([len(blocks) for blocks in self.blocks], exponent, 1, (seed, 3))
+        shards = [units[language].counts for language in self.languages]
+        self.run_stream = Stream(shards, exponent, settings.softmax_documents, (seed, 1))
+        self.block_stream = Stream([blocks.counts for blocks in self.blocks], exponent, 1, (seed, 2))
+        self.control_stream = Stream([blocks.counts for blocks in self.blocks], exponent, 1, (seed, 3))
         self.control_share = self._control_share(runs)
 
     def unit_batch(self, step: int, micro: int) -> UnitBatch:
@@ -180,8 +168,8 @@ class Batches:
         """Mean tokens of the runs of one softmax over mean tokens of a block."""
         run_shares = _shares(runs, self.settings.language_exponent)
         block_shares = _shares([len(blocks) for blocks in self.blocks], self.settings.language_exponent)
-        run_means = [_run_tokens(self.units[language]) for language in self.languages]
-        block_means = [_block_tokens(blocks) for blocks in self.blocks]
+        run_means = [self.units[language].mean_run_tokens() for language in self.languages]
+        block_means = [blocks.mean_tokens() for blocks in self.blocks]
         return self.settings.softmax_documents * float(run_shares @ run_means) / float(block_shares @ block_means)
 
     def hide(self, sequences: Sequence[NDArray[np.integer]], *seed: int) -> HiddenTokens:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer
 
 from msm import distributed
-from msm.corpora.shards import Units, read_units
+from msm.corpora.shards import Text, Units
+from msm.corpora.streaming import open_units
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pretraining.batches import Batches
@@ -90,10 +91,10 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
 
     Args:
         settings: of the stage.
-        units: folder of token shards.
+        units: folder of token shards, or of the manifest of shards to stream.
         weights: folder of the start weights and their tokenizer.
         out: payload folder.
-        execution: device and scratch folder.
+        execution: device, scratch folder, and how much of streamed shards is kept there.
 
     Returns:
         Facts for the manifest.
@@ -103,7 +104,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     """
     device = pick_device(execution.device)
     distributed.start(device)
-    shards = read_units(units)
+    shards = open_units(units, execution.work / "shards", execution.cache_gib << 30)
     model = SentenceModel(weights, settings, shards.index.document_units)
     _check(settings, shards, model)
     model.to(device)
@@ -131,7 +132,7 @@ def _plan(settings: Pretrain) -> Plan:
     )
 
 
-def _check(settings: Pretrain, shards: Units, model: SentenceModel) -> None:
+def _check(settings: Pretrain, shards: Units[Text], model: SentenceModel) -> None:
     config = model.masked.config
     if config.vocab_size < shards.index.vocabulary:
         raise BadInput(

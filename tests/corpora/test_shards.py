@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msm.corpora.shards import Index, ShardWriter, Units, read_units, write_index
+from msm.corpora.shard_writer import ShardWriter, write_index
+from msm.corpora.shards import Index, Shard, Units, read_units
 from msm.errors import BadInput
 
 BEGIN, END = 0, 2
@@ -37,18 +38,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def units(folder: Path) -> Units:
+def units(folder: Path) -> Units[Shard]:
     return read_units(folder)
 
 
-def test_counts(units: Units) -> None:
+def test_counts(units: Units[Shard]) -> None:
     counts = units.index.languages["xx"]
     assert (counts.documents, counts.sentences, counts.tokens, counts.units, counts.runs) == (2, 7, 36, 6, 3)
     assert units.languages == ["xx"]
     assert len(units["xx"]) == 3
 
 
-def test_run_gives_units_with_begin_and_cuts_the_long_one(units: Units) -> None:
+def test_run_gives_units_with_begin_and_cuts_the_long_one(units: Units[Shard]) -> None:
     runs = [[unit.tolist() for unit in units["xx"].run(number)] for number in range(3)]
     assert runs == [
         [[BEGIN, *ONE[0], *ONE[1]], [BEGIN, *ONE[2][:7]]],
@@ -58,7 +59,7 @@ def test_run_gives_units_with_begin_and_cuts_the_long_one(units: Units) -> None:
     assert [units["xx"].document_id(number) for number in range(3)] == ["one", "one", "two"]
 
 
-def test_blocks_hold_all_sentences_and_cross_documents(units: Units) -> None:
+def test_blocks_hold_all_sentences_and_cross_documents(units: Units[Shard]) -> None:
     blocks = units["xx"].blocks(14)
     assert [blocks[number].tolist() for number in range(len(blocks))] == [
         [BEGIN, *ONE[0], *ONE[1]],
@@ -70,13 +71,13 @@ def test_blocks_hold_all_sentences_and_cross_documents(units: Units) -> None:
         blocks[4]
 
 
-def test_block_cuts_a_sentence_longer_than_itself(units: Units) -> None:
+def test_block_cuts_a_sentence_longer_than_itself(units: Units[Shard]) -> None:
     blocks = units["xx"].blocks(8)
     assert [BEGIN, *ONE[2][:7]] in [blocks[number].tolist() for number in range(len(blocks))]
     assert max(len(blocks[number]) for number in range(len(blocks))) == 8
 
 
-def test_ids_stay_on_disk_and_are_as_narrow_as_the_vocabulary_allows(units: Units, tmp_path: Path) -> None:
+def test_ids_stay_on_disk_and_are_as_narrow_as_the_vocabulary_allows(units: Units[Shard], tmp_path: Path) -> None:
     tokens = units["xx"].tokens
     assert isinstance(tokens, np.memmap)
     assert tokens.dtype == np.uint16

@@ -19,7 +19,7 @@ def settings(**changes: object) -> Pretrain:
 
 
 def test_a_stream_reads_every_item_once_an_epoch() -> None:
-    stream = Stream([6, 4], exponent=1.0, together=2, seed=(1,))
+    stream = Stream([[6], [4]], exponent=1.0, together=2, seed=(1,))
     seen: dict[int, list[int]] = {0: [], 1: []}
     for number in range(200):
         language, items = stream.draw(number)
@@ -30,7 +30,7 @@ def test_a_stream_reads_every_item_once_an_epoch() -> None:
 
 
 def test_draws_do_not_depend_on_what_was_drawn_before() -> None:
-    walked, jumped = (Stream([50, 9, 30], 0.3, 4, (5,)) for _ in range(2))
+    walked, jumped = (Stream([[50], [9], [30]], 0.3, 4, (5,)) for _ in range(2))
     every = [walked.draw(number) for number in range(2000)]
     for number in (1999, 3, 1500, 0):
         language, items = jumped.draw(number)
@@ -39,7 +39,7 @@ def test_draws_do_not_depend_on_what_was_drawn_before() -> None:
 
 
 def test_languages_are_drawn_by_size_to_the_exponent() -> None:
-    stream = Stream([10_000, 100], exponent=0.3, together=1, seed=(2,))
+    stream = Stream([[10_000], [100]], exponent=0.3, together=1, seed=(2,))
     share = Counter(stream.draw(number)[0] for number in range(4000))[1] / 4000
     assert share == pytest.approx(100**0.3 / (100**0.3 + 10_000**0.3), abs=0.03)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
-import numpy as np
 
 from msm.artifacts import new_file, read_json, sha256_of, write_json
 from msm.corpora.crawl.cleaning import part_documents
@@ -21,14 +20,17 @@ from msm.corpora.crawl.identification import facts as identifier_facts
 from msm.corpora.crawl.state import State, total
 from msm.corpora.documents import read_documents
 from msm.corpora.languages import say_fallbacks
-from msm.corpora.shards import Index, Shard, ShardWriter, read_units, write_index
-from msm.corpora.streaming import MANIFEST, ShardFacts
-from msm.corpora.subwords import fastest_engine, read_layout, read_tokenizer
+from msm.corpora.shard_manifest import FORMAT, MANIFEST, ShardFacts
+from msm.corpora.shard_writer import ShardWriter, write_index
+from msm.corpora.shards import Index, read_units
+from msm.corpora.subwords import fastest_engine, pieces_checksum, read_layout, read_tokenizer
 from msm.corpora.units import CHUNK_BYTES, SAMPLE, Chunk, Packer
 from msm.errors import BadInput
 from msm.settings import Units
 
 SAMPLED_PARTS = 8
+DOCUMENTS = "documents.json"
+"""What `shards.json` is where documents are written."""
 
 
 class Range(NamedTuple):
@@ -132,15 +134,19 @@ def write(state: State, number: int) -> dict[str, Any]:
 
 def _write_documents(state: State, language: str, found: list[Range]) -> dict[str, Any]:
     documents = 0
-    target = Path(state.out) / f"{language}.jsonl"
-    with new_file(target, "wb") as out:
+    built = state.work / state.packing / "building" / f"{language}.jsonl"
+    with new_file(built, "wb") as out:
         for part, start, stop in found:
             with part_documents(state, part).open("rb") as file:
                 file.seek(start)
                 while file.tell() < stop:
                     out.write(file.readline())
                     documents += 1
-    return {"language": language, "documents": documents, "address": target.name, "sha256": sha256_of(target)}
+    facts = {"language": language, "documents": documents, "address": built.name, "sha256": sha256_of(built)}
+    system, root = fsspec.core.url_to_fs(state.out)
+    system.put_file(str(built), f"{root}/{built.name}")
+    built.unlink()
+    return facts
 
 
 def _write_shard(state: State, language: str, found: list[Range], folder: Path) -> None:
@@ -169,17 +175,10 @@ def _shard_facts(folder: Path, language: str, address: str, block_tokens: int) -
         files=files,
         size=size,
         **dataclasses.asdict(shard.index.languages[language]),
-        run_tokens=_run_tokens(shard),
+        run_tokens=shard.run_tokens(),
         blocks=len(blocks),
-        block_tokens=int(np.minimum(np.diff(blocks.bounds) + 1, block_tokens).sum()),
+        block_tokens=blocks.token_count(),
     )
-
-
-def _run_tokens(shard: Shard) -> int:
-    """Tokens of all runs, `<s>` of every unit included."""
-    lengths = np.minimum(np.diff(shard.units) + 1, shard.index.unit_tokens)
-    sums = np.concatenate([[0], np.cumsum(lengths)])
-    return int((sums[shard.runs[:, 1]] - sums[shard.runs[:, 0]]).sum())
 
 
 def _deliver(folder: Path, address: str, target: str) -> None:
@@ -190,13 +189,18 @@ def _deliver(folder: Path, address: str, target: str) -> None:
         system.put_file(str(path), f"{root}/{target}/{path.name}")
 
 
+def manifest_path(state: State) -> Path:
+    """The manifest in the work folder."""
+    return state.work / state.packing / (MANIFEST if state.tokenizer else DOCUMENTS)
+
+
 def manifest(state: State, _: int) -> dict[str, Any]:
     """The manifest of shards (or of document files): all that DVC needs to know, written beside them."""
     written = state.facts(f"{state.packing}/write")
     cleaned = [fact for step in ("read", "clean", "sentences") for fact in state.facts(step)]
     corpus = state.recipe.corpus
     values: dict[str, Any] = {
-        "format": 1,
+        "format": FORMAT,
         "settings": dataclasses.asdict(state.recipe),
         "identifier": identifier_facts(corpus.identifier),
         "fallbacks": read_json(_plan_path(state))["fallbacks"],
@@ -212,11 +216,11 @@ def manifest(state: State, _: int) -> dict[str, Any]:
         layout = read_layout(Path(state.tokenizer), read_tokenizer(Path(state.tokenizer)))
         units = {name: getattr(corpus, name) for name in ("unit_tokens", "document_units", "min_units")}
         values |= {"index": {**layout._asdict(), **units}, "block_tokens": corpus.block_tokens, "shards": written}
-        values |= {"address": state.out}
+        values |= {"address": state.out, "pieces_sha256": pieces_checksum(Path(state.tokenizer))}
     else:
         values |= {"files": written}
-    path = state.work / state.packing / MANIFEST
+    path = manifest_path(state)
     write_json(path, values)
     system, root = fsspec.core.url_to_fs(state.out)
-    system.put_file(str(path), f"{root}/{MANIFEST}")
+    system.put_file(str(path), f"{root}/{path.name}")
     return {"pieces": len(written)}

@@ -1,94 +1,21 @@
 """The whole road: files with faults planted in, documents and shards out."""
 
-import argparse
 import gzip
-import hashlib
 import json
 import shutil
 import subprocess
 import sys
 import time
-import unicodedata
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import fsspec
-import numpy as np
 import pytest
-import yaml
 
-from msm.artifacts import read_json
-from msm.bench.crawl_files import Page, Planted, pages_of, write_files
-from msm.corpora.corpus_command import add_arguments, main
-from msm.corpora.documents import read_documents
+from msm.bench.crawl_files import Page, Planted
+from msm.corpora.shard_manifest import verify
 from msm.corpora.shards import read_units
-from msm.corpora.streaming import read_streamed, verify
 from msm.errors import BadInput
-
-WANTED = ("ar", "de", "en", "hi", "ru", "zh")
-RECIPE = Path(__file__).parents[3] / "recipes" / "corpus" / "common_crawl.yaml"
-
-
-@pytest.fixture(scope="session")
-def crawl(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
-    """Files made of public news: 12 documents in each of six languages, and faults."""
-    found: dict[str, list[list[str]]] = {}
-    with gzip.open(mirror / "documents" / "ntrex128.jsonl.gz", "rt", encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            if len(row["sentences"]) >= 10:
-                found.setdefault(row["language"], []).append(row["sentences"][:16])
-    # Not the same documents in every language, and languages in turn.
-    texts = [
-        (language, found[language][6 * place + turn]) for place in range(12) for turn, language in enumerate(WANTED)
-    ]
-    strangers = [(language, found[language][-1]) for language in ("fi", "sw", "ta")]
-    folder = tmp_path_factory.mktemp("crawl")
-    return folder, write_files(folder, pages_of(texts), pages_of(strangers), seed=1)
-
-
-def write_recipe(path: Path, inputs: list[dict[str, Any]], **changes: Any) -> Path:
-    values = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
-    values["inputs"] = inputs
-    values["corpus"] |= {"languages": ", ".join(WANTED), "hash_buckets": 3, "min_units": 2, "shard_bytes": 20_000}
-    values["corpus"] |= changes
-    path.write_text(yaml.safe_dump(values), encoding="utf-8")
-    return path
-
-
-def crawl_inputs(folder: Path) -> list[dict[str, Any]]:
-    return [
-        {"address": str(folder), "files": "warc/*.gz", "format": "warc", "language": ""},
-        {"address": str(folder), "files": "wet/*.gz", "format": "wet", "language": ""},
-    ]
-
-
-def corpus(recipe: Path, out: Path, work: Path, *words: str) -> dict[str, Any]:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    main(parser.parse_args([str(recipe), "--out", str(out), "--work", str(work), "--workers", "1", *words]))
-    return read_json(out / "shards.json")
-
-
-def texts(out: Path) -> Counter[tuple[str, str]]:
-    """Language and text without blanks of every document that came out."""
-    documents = (document for path in out.glob("*.jsonl") for document in read_documents(path))
-    return Counter((row.language, "".join("".join(row.sentences).split())) for row in documents)
-
-
-def expected(pages: list[Page]) -> Counter[tuple[str, str]]:
-    """In the form that reading gives texts: NFC."""
-    texts = ((page.language, unicodedata.normalize("NFC", "".join(page.paragraphs))) for page in pages)
-    return Counter((language, "".join(text.split())) for language, text in texts)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "shards.json"
-    }
+from tests.corpora.crawl.made import corpus, crawl_inputs, digests, expected, texts, write_recipe
 
 
 @pytest.fixture(scope="session")
@@ -117,26 +44,7 @@ def test_what_comes_out_is_what_went_in_less_what_was_planted(
     assert manifest["dropped"]["other_language"] == {"fi": 1, "sw": 1, "ta": 1}
 
 
-@pytest.fixture(scope="session")
-def wet(crawl: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe of the WET files only: no text extraction, so quick."""
-    return write_recipe(tmp_path_factory.mktemp("wet") / "recipe.yaml", crawl_inputs(crawl[0])[1:])
-
-
-@pytest.fixture(scope="session")
-def tokenizer(public_tokenizer: Path) -> str:
-    return str(public_tokenizer)
-
-
-@pytest.fixture(scope="session")
-def one_task(wet: Path, tokenizer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shards made by one task."""
-    folder = tmp_path_factory.mktemp("one")
-    corpus(wet, folder / "out", folder / "work", "--tokenizer", tokenizer)
-    return folder / "out"
-
-
-@pytest.mark.parametrize("tasks", [pytest.param(4, marks=pytest.mark.slow), 7])
+@pytest.mark.parametrize("tasks", [4, 7])
 def test_any_number_of_tasks_gives_the_same_bytes(
     tasks: int, wet: Path, tokenizer: str, one_task: Path, tmp_path: Path
 ) -> None:
@@ -214,25 +122,6 @@ def test_every_kind_of_file_gives_its_documents(tmp_path: Path) -> None:
     )
     assert texts(tmp_path / "out") == expected([Page("en", tuple(text)) for text in texts_of])
     assert manifest["dropped"] == {"broken_line": {"-": 2}}
-
-
-def test_order_is_the_same_from_a_disk_and_from_afar(one_task: Path, tmp_path: Path) -> None:
-    memory = fsspec.filesystem("memory")
-    memory.put(str(one_task), "/far", recursive=True)
-    near = read_streamed(str(one_task), cache=None, cache_bytes=1)
-    far = read_streamed("memory://far", cache=tmp_path / "cache", cache_bytes=1, window=4)
-    for language in near.languages:
-        shards, others = near[language], far[language]
-        order = shards.order((1, 2))
-        assert sorted(order) == list(range(len(shards))) and (order == others.order((1, 2))).all()
-        runs = [[unit.tolist() for unit in sequence.run(int(order[0]))] for sequence in (shards, others)]
-        assert runs[0] == runs[1]
-        blocks = [sequence.blocks(256) for sequence in (shards, others)]
-        assert [block.tolist() for block in blocks[0]] == [block.tolist() for block in blocks[1]]
-        assert np.mean([sum(map(len, shards.run(n))) for n in range(len(shards))]) == shards.mean_run_tokens()
-        assert np.mean([len(block) for block in blocks[0]]) == blocks[0].mean_tokens()
-    assert len(list((tmp_path / "cache").glob("*/*"))) == 1, "one shard at most when the cache is full"
-    assert verify(one_task) == len(list(one_task.glob("*/*/index.json")))
 
 
 def test_a_shard_that_is_not_the_one_of_the_manifest_is_refused(one_task: Path, tmp_path: Path) -> None:

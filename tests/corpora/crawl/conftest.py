@@ -1,0 +1,67 @@
+"""Crawled files with faults planted in, and shards made of them."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
+
+from msm.bench.crawl_files import Planted, pages_of, write_files
+from tests.corpora.crawl.made import WANTED, corpus, crawl_inputs, write_recipe
+
+
+@pytest.fixture(scope="session")
+def crawl(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
+    """Files made of public news: 12 documents in each of six languages, and faults."""
+    found: dict[str, list[list[str]]] = {}
+    with gzip.open(mirror / "documents" / "ntrex128.jsonl.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            if len(row["sentences"]) >= 10:
+                found.setdefault(row["language"], []).append(row["sentences"][:16])
+    # Not the same documents in every language, and languages in turn.
+    texts = [
+        (language, found[language][6 * place + turn]) for place in range(12) for turn, language in enumerate(WANTED)
+    ]
+    strangers = [(language, found[language][-1]) for language in ("fi", "sw", "ta")]
+    folder = tmp_path_factory.mktemp("crawl")
+    return folder, write_files(folder, pages_of(texts), pages_of(strangers), seed=1)
+
+
+@pytest.fixture(scope="session")
+def wet(crawl: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe of the WET files only: no text extraction, so quick."""
+    return write_recipe(tmp_path_factory.mktemp("wet") / "recipe.yaml", crawl_inputs(crawl[0])[1:])
+
+
+@pytest.fixture(scope="session")
+def tokenizer(public_tokenizer: Path) -> str:
+    return str(public_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def one_task(wet: Path, tokenizer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards made by one task."""
+    folder = tmp_path_factory.mktemp("one")
+    corpus(wet, folder / "out", folder / "work", "--tokenizer", tokenizer)
+    return folder / "out"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of an empty bucket; keys and endpoint stand in AWS's own variables."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()  # those of an earlier test speak to its server
+    boto3.client("s3").create_bucket(Bucket="crawl")
+    yield "s3://crawl"
+    server.stop()
