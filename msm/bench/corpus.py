@@ -4,13 +4,15 @@ import gzip
 import itertools
 import json
 import multiprocessing
+import os
+import platform
 import random
 import resource
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
@@ -22,7 +24,7 @@ from msm.corpora import tokenizer
 from msm.corpora.crawl.settings import Recipe, to_recipe
 from msm.corpora.crawl.state import State
 from msm.corpora.crawl.steps import do, folder, steps_of, undone
-from msm.corpora.subwords import SentencePiece, normal
+from msm.corpora.subwords import SENTENCEPIECE_MODEL, SentencePiece, normal
 from msm.settings import Tokenizer
 
 Texts = list[tuple[str, list[str]]]
@@ -42,11 +44,15 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
         quick: less text.
     """
     found, origin = texts(300 if quick else 3000)
-    yield tokenizing([sentence for _, document in found for sentence in document], 3 if quick else 9, origin)
-    for kind in ("wet", "warc"):
-        yield pipeline(found[: 60 if quick else 600], kind, origin)
-    small, large = (peak(found[:20], parts) for parts in (2, 8))
-    yield {"name": "corpus_memory", "ratio": round(large / small, 3), "parts": [2, 8], "peak_mib": [small, large]}
+    sentences = [sentence for _, document in found for sentence in document]
+    with tempfile.TemporaryDirectory() as name:
+        pieces = train(Path(name), sentences)
+        yield tokenizing(sentences, pieces, 3 if quick else 9, origin)
+        for kind in ("wet", "warc"):
+            yield pipeline(found, kind, pieces, origin)
+        parts = (2, 8) if quick else (4, 16)
+        small, large = (peak(found[: len(found) // 10], count, pieces) for count in parts)
+    yield {"name": "corpus_memory", "ratio": round(large / small, 3), "parts": parts, "peak_mib": [small, large]}
 
 
 def texts(count: int) -> tuple[Texts, str]:
@@ -69,43 +75,45 @@ def texts(count: int) -> tuple[Texts, str]:
     return [(code, [sentence(code) for _ in range(16)]) for code in codes], "invented"
 
 
-def tokenizing(sentences: list[str], pairs: int, origin: str) -> dict[str, Any]:
+def train(folder: Path, sentences: list[str]) -> Path:
+    """The folder of a tokenizer of `PIECES` pieces."""
+    settings = Tokenizer("trained", PIECES, 0.9995, 5000)
+    model = tokenizer.train(sorted(tokenizer.choose(map(normal, sentences), 5000)), settings)
+    (folder / SENTENCEPIECE_MODEL).write_bytes(model)
+    tokenizer.to_hugging_face(model).save_pretrained(folder)
+    return folder
+
+
+def tokenizing(sentences: list[str], pieces: Path, pairs: int, origin: str) -> dict[str, Any]:
     """Ids of all sentences, by SentencePiece and by `datasets.map` over the Hugging Face tokenizer.
 
     Raises:
         RuntimeError: the ids differ.
     """
     datasets.disable_progress_bars()
-    with tempfile.TemporaryDirectory() as name:
-        made = Path(name)
-        chosen = sorted(tokenizer.choose(map(normal, sentences), 5000))
-        pieces = Tokenizer("trained", PIECES, 0.9995, 5000)
-        model = tokenizer.train(chosen, pieces)
-        (made / "sentencepiece.bpe.model").write_bytes(model)
-        tokenizer.to_hugging_face(model).save_pretrained(made)
-        engine, theirs = SentencePiece(made), AutoTokenizer.from_pretrained(made)
-        table = datasets.Dataset.from_dict({"text": sentences})
+    engine, theirs = SentencePiece(pieces), AutoTokenizer.from_pretrained(pieces)
+    table = datasets.Dataset.from_dict({"text": sentences})
 
-        def usual() -> Any:
-            def ids(batch: dict[str, list[str]]) -> dict[str, Any]:
-                return {"ids": theirs(batch["text"], add_special_tokens=False)["input_ids"]}
+    def usual() -> Any:
+        def ids(batch: dict[str, list[str]]) -> dict[str, Any]:
+            return {"ids": theirs(batch["text"], add_special_tokens=False)["input_ids"]}
 
-            return table.map(ids, batched=True, load_from_cache_file=False, keep_in_memory=True)
+        return table.map(ids, batched=True, load_from_cache_file=False, keep_in_memory=True)
 
-        ids, lengths = engine.encode(sentences)
-        expected = usual()["ids"]
-        if lengths.tolist() != [len(row) for row in expected]:
-            raise RuntimeError("sentences differ in their number of ids")
-        if not np.array_equal(ids, np.fromiter(itertools.chain.from_iterable(expected), np.int32)):
-            raise RuntimeError("ids differ")
-        facts = {
-            "texts": len(sentences),
-            "identical": 1.0,
-            "slow_path": engine.slow_share(sentences),
-            "source": origin,
-            "gate": 4.0,
-        }
-        return race("tokenize_vs_datasets", lambda: engine.encode(sentences), usual, pairs, **facts)
+    ids, lengths = engine.encode(sentences)
+    expected = usual()["ids"]
+    if lengths.tolist() != [len(row) for row in expected]:
+        raise RuntimeError("sentences differ in their number of ids")
+    if not np.array_equal(ids, np.fromiter(itertools.chain.from_iterable(expected), np.int32)):
+        raise RuntimeError("ids differ")
+    facts = {
+        "texts": len(sentences),
+        "identical": 1.0,
+        "slow_path": engine.slow_share(sentences),
+        "source": origin,
+        "gate": 4.0,
+    }
+    return race("tokenize_vs_datasets", lambda: engine.encode(sentences), usual, pairs, **facts)
 
 
 def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recipe:
@@ -129,44 +137,75 @@ def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recip
     return to_recipe({"inputs": inputs, "corpus": corpus, "quality": {"default": limits}}, "bench")
 
 
-def make(root: Path, pages: list[Page], kind: str, parts: int) -> tuple[float, dict[str, float]]:
-    """Megabytes of text, and seconds of every step, on one core."""
+class Made(NamedTuple):
+    """What a corpus cost."""
+
+    state: State
+    seconds: float
+    """Of the clock."""
+    core_seconds: dict[str, float]
+    """By step; those of the extractor's own processes included."""
+
+
+def make(root: Path, pages: list[Page], kind: str, parts: int, pieces: Path) -> Made:
+    """A corpus of token shards, one unit of work after the other."""
     root.joinpath("files").mkdir()
     recipe = write_crawl(root / "files", pages, kind, parts)
-    state = State(recipe, root / "work", str(root / "out"), "")
+    state = State(recipe, root / "work", str(root / "out"), str(pieces))
     root.joinpath("out").mkdir()
     state.find_parts()
-    seconds: dict[str, float] = {}
+    used: dict[str, float] = {}
+    start = time.perf_counter()
     for step in steps_of(state):
-        start = time.perf_counter()
+        before = core_seconds()
         for number in undone(state, step):
             do(state, step, folder(state, step.name), number)
-        seconds[step.name] = time.perf_counter() - start
-    return sum(fact.get("bytes", 0) for fact in state.facts("read")) / 1e6, seconds
+        used[step.name] = core_seconds() - before
+    return Made(state, time.perf_counter() - start, used)
 
 
-def pipeline(found: Texts, kind: str, origin: str) -> dict[str, Any]:
-    """Speed of the whole road on one core, and the share of every step."""
+def core_seconds() -> float:
+    """Processor time of this process and of those that it has started and that have ended."""
+    return sum(os.times()[:4])
+
+
+def pipeline(found: Texts, kind: str, pieces: Path, origin: str) -> dict[str, Any]:
+    """Speed of the whole road on one core, the share of every step, and the bytes that a byte of text takes."""
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as name:
-        make(Path(first), pages_of(found[:5]), kind, 1)  # loads the models and tables
-        size, seconds = make(Path(name), pages_of(found), kind, 2)
-    whole = sum(seconds.values())
+        make(Path(first), pages_of(found[:5]), kind, 1, pieces)  # loads the models and tables
+        made = make(Path(name), pages_of(found), kind, 2, pieces)
+        text = sum(fact["bytes"] for fact in made.state.facts("read"))
+        shards = made.state.facts(f"{made.state.packing}/write")
+        sizes = {part: size_of(Path(name, part)) / text for part in ("files", "work", "out")}
+    whole = sum(made.core_seconds.values())
     return {
         "name": f"corpus_pipeline_{kind}",
-        "mb_per_second_core": round(size / whole, 3),
-        "megabytes": round(size, 2),
-        "shares": {step: round(value / whole, 3) for step, value in seconds.items()},
+        "mb_per_second_core": round(text / 1e6 / whole, 3),
+        "mb_per_second": round(text / 1e6 / made.seconds, 3),
+        "megabytes": round(text / 1e6, 2),
+        "shares": {step: round(value / whole, 3) for step, value in made.core_seconds.items()},
+        "input_bytes": round(sizes["files"], 3),
+        "work_bytes": round(sizes["work"], 3),
+        "shard_bytes": round(sizes["out"], 3),
+        "tokens": round(sum(shard["tokens"] for shard in shards) / text, 4),
+        "pieces": PIECES,
         "source": origin,
+        "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
     }
 
 
-def peak(found: Texts, parts: int) -> int:
-    """Most memory, in MiB, of a process that cleans so many parts of the same size."""
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def peak(found: Texts, parts: int, pieces: Path) -> int:
+    """Most memory, in MiB, of a process that makes shards of so many parts of the same size."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak, (found, parts))
+        return pool.apply(_peak, (found, parts, pieces))
 
 
-def _peak(found: Texts, parts: int) -> int:
+def _peak(found: Texts, parts: int, pieces: Path) -> int:
     with tempfile.TemporaryDirectory() as name:
-        make(Path(name), pages_of(found), "wet", parts)
+        make(Path(name), pages_of(found), "wet", parts, pieces)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -23,7 +23,7 @@ from msm.corpora.languages import say_fallbacks
 from msm.corpora.shard_manifest import FORMAT, MANIFEST, ShardFacts
 from msm.corpora.shard_writer import ShardWriter, write_index
 from msm.corpora.shards import Index, read_units
-from msm.corpora.subwords import fastest_engine, pieces_checksum, read_layout, read_tokenizer
+from msm.corpora.subwords import Layout, fastest_engine, pieces_checksum, read_layout, read_tokenizer
 from msm.corpora.units import CHUNK_BYTES, SAMPLE, Chunk, Packer
 from msm.errors import BadInput
 from msm.settings import Units
@@ -149,9 +149,15 @@ def _write_documents(state: State, language: str, found: list[Range]) -> dict[st
     return facts
 
 
+@lru_cache(maxsize=1)
+def layout_of(tokenizer: Path) -> Layout:
+    """The layout of a tokenizer; read once, for a task writes many shards."""
+    return read_layout(tokenizer, read_tokenizer(tokenizer))
+
+
 def _write_shard(state: State, language: str, found: list[Range], folder: Path) -> None:
     tokenizer, corpus = Path(state.tokenizer), state.recipe.corpus
-    layout = read_layout(tokenizer, read_tokenizer(tokenizer))
+    layout = layout_of(tokenizer)
     settings = Units(corpus.unit_tokens, corpus.document_units, corpus.min_units)
     packer = Packer(settings, tokenizer, read_json(_plan_path(state))["engine"], layout)
     with ShardWriter(folder, language, layout.vocabulary) as writer:
@@ -213,7 +219,7 @@ def manifest(state: State, _: int) -> dict[str, Any]:
         {name: value for name, value in fact.items() if name not in ("seconds", "cpu_seconds")} for fact in written
     ]
     if state.tokenizer:
-        layout = read_layout(Path(state.tokenizer), read_tokenizer(Path(state.tokenizer)))
+        layout = layout_of(Path(state.tokenizer))
         units = {name: getattr(corpus, name) for name in ("unit_tokens", "document_units", "min_units")}
         values |= {"index": {**layout._asdict(), **units}, "block_tokens": corpus.block_tokens, "shards": written}
         values |= {"address": state.out, "pieces_sha256": pieces_checksum(Path(state.tokenizer))}
