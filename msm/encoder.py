@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 import transformers
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -26,6 +26,12 @@ from msm.errors import BadInput
 from msm.execution import Execution
 from msm.packing import Group, Packed
 from msm.settings import Encoder
+
+FROM_PADDING = {"roberta", "xlm-roberta", "camembert"}
+"""Types of models whose places are counted from the padding index + 1; BERT's are counted from 0."""
+KNOWN = {"bert", *FROM_PADDING}
+NEW = {"lm_head", "cls", "pooler"}
+"""Parts that a checkpoint may lack."""
 
 
 def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
@@ -44,6 +50,8 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
         BadInput: the checkpoint's vocabulary is smaller than the tokenizer's, or it cannot be loaded.
     """
     words = AutoTokenizer.from_pretrained(tokenizer)
+    # A sentence encoder such as LaBSE comes without a language-model head: that is drawn from the seed then.
+    torch.manual_seed(settings.seed)
     model = load_masked(settings.checkpoint) if settings.checkpoint else fresh(settings, words)
     if model.config.vocab_size < len(words):
         raise BadInput(
@@ -55,7 +63,7 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
 
 
 def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
-    """An XLM-R with random weights, N(0, 0.02), drawn from the seed."""
+    """An XLM-R with random weights, N(0, 0.02)."""
     if settings.width % max(settings.heads, 1):
         raise BadInput(f"width must be a multiple of heads, got {settings.width} and {settings.heads}")
     config = XLMRobertaConfig(
@@ -73,7 +81,6 @@ def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    torch.manual_seed(settings.seed)
     return AutoModelForMaskedLM.from_config(config)
 
 
@@ -92,15 +99,27 @@ def _load(kind: Any, folder: str | Path) -> PreTrainedModel:
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
     try:
-        AutoConfig.from_pretrained(folder)
-        return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+        config = AutoConfig.from_pretrained(folder)
+        if config.model_type not in KNOWN:
+            raise ValueError(f"type {config.model_type}; known are {', '.join(sorted(KNOWN))}")
+        model, report = kind.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+        )
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder}: not a loadable checkpoint: {str(error).splitlines()[0]}") from error
+    if lacking := sorted(name for name in report["missing_keys"] if not NEW & set(name.split("."))):
+        raise BadInput(f"{folder}: lacks {len(lacking)} weights of the encoder, such as {lacking[0]}")
+    return model
 
 
 def body(model: PreTrainedModel) -> Any:
     """The encoder inside a masked-language model."""
     return getattr(model, model.base_model_prefix, model)
+
+
+def language_head(model: Any) -> nn.Module:
+    """What turns token states into logits: BERT calls it `cls`, RoBERTa and XLM-R `lm_head`."""
+    return model.cls if model.config.model_type == "bert" else model.lm_head
 
 
 def token_states(model: Any, packed: Packed) -> Tensor:
@@ -118,17 +137,21 @@ def token_states(model: Any, packed: Packed) -> Tensor:
         position_ids=(packed.places + first_position(model))[None],
         token_type_ids=torch.zeros_like(packed.tokens)[None],
     )[0]
-    for layer in model.encoder.layer:
-        attended = _attention(layer.attention.self, states, packed.groups)
+    return run_layers(model.encoder.layer, states, packed.groups)
+
+
+def run_layers(layers: Any, states: Tensor, groups: list[Group]) -> Tensor:
+    """States of packed tokens through BERT layers, [T, H] to [T, H]."""
+    for layer in layers:
+        attended = _attention(layer.attention.self, states, groups)
         states = layer.attention.output(attended, states)
         states = layer.output(layer.intermediate(states), states)
     return states
 
 
 def first_position(model: Any) -> int:
-    """Position of the first token: RoBERTa and XLM-R count from the padding index + 1, BERT from 0."""
-    roberta = model.config.model_type in {"roberta", "xlm-roberta", "camembert"}
-    return model.config.pad_token_id + 1 if roberta else 0
+    """Position of the first token."""
+    return model.config.pad_token_id + 1 if model.config.model_type in FROM_PADDING else 0
 
 
 def _attention(layer: Any, states: Tensor, groups: list[Group]) -> Tensor:

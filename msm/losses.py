@@ -3,15 +3,18 @@
 Shapes: M sentence vectors of one batch, H width, P scored positions, V vocabulary.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 HEAD_ROWS = 8192
 """Logits of 8,192 positions over 250,000 pieces are 8 GB in fp32."""
+
+KOLEO_EPS = 1e-8
 
 
 class Contrast(NamedTuple):
@@ -97,7 +100,13 @@ def _row_means(values: Tensor, where: Tensor) -> Tensor:
     return (values * where).sum(1) / where.sum(1).clamp(min=1)
 
 
-def token_loss(head: nn.Module, states: Tensor, targets: Tensor, rows: int = HEAD_ROWS) -> Tensor:
+def token_loss(
+    head: Callable[[Tensor], Tensor],
+    states: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    rows: int = HEAD_ROWS,
+) -> Tensor:
     """Mean cross entropy in nats of the hidden tokens, in fp32.
 
     The logits of a large vocabulary are the largest tensor of a step: no more than `rows` rows of them are held, and
@@ -107,17 +116,43 @@ def token_loss(head: nn.Module, states: Tensor, targets: Tensor, rows: int = HEA
         head: states to logits, [P, H] to [P, V].
         states: of the hidden tokens, [P, H].
         targets: their true ids, [P].
+        weights: of each token in the mean, [P]; all the same when not given.
         rows: most positions at once.
     """
+    if weights is None:
+        weights = torch.full((len(states),), 1 / len(states), device=states.device)
     if len(states) <= rows:
-        return _summed_token_loss(head, states, targets) / len(states)
-    parts = zip(states.split(rows), targets.split(rows), strict=True)
+        return _summed_token_loss(head, states, targets, weights)
+    parts = zip(states.split(rows), targets.split(rows), weights.split(rows), strict=True)
     sums = [checkpoint(_summed_token_loss, head, *part, use_reentrant=False) for part in parts]
-    return torch.stack(sums).sum() / len(states)
+    return torch.stack(sums).sum()
 
 
-def _summed_token_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(head(states).float(), targets, reduction="sum")
+def _summed_token_loss(head: Callable[[Tensor], Tensor], states: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    return F.cross_entropy(head(states).float(), targets, reduction="none") @ weights
+
+
+def koleo_loss(vectors: Tensor, owners: Tensor) -> Tensor:
+    """Minus the mean logarithm of the distance to the nearest other vector of the batch, all of length 1; in fp32.
+
+    Least where vectors spread evenly over the sphere. A batch of fewer than about 32 says little.
+
+    Args:
+        vectors: [M, H]; normalised here.
+        owners: sentence of each vector; one that comes twice is not its own neighbour, [M].
+
+    Returns:
+        A scalar; 0 if all vectors are of one sentence.
+
+    Source: arXiv 1806.03198; with the 1e-8 of MEXMA, arXiv 2409.12737.
+    """
+    vectors = F.normalize(vectors.float(), dim=1)
+    with torch.no_grad():
+        cosines = (vectors @ vectors.T).masked_fill(owners[:, None] == owners[None, :], float("-inf"))
+        nearest, others = cosines.max(1)
+    alone = nearest == float("-inf")
+    distances = torch.linalg.vector_norm(vectors - vectors[others], dim=1)[~alone]
+    return -torch.log(distances + KOLEO_EPS).sum() / max(len(distances), 1)
 
 
 def in_batch_loss(

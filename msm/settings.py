@@ -189,6 +189,32 @@ class Units(Settings):
 
 
 @dataclass(frozen=True)
+class Pairs(Settings):
+    """Parallel sentences to token ids."""
+
+    collections: str
+    """Files or folders below the sources, with commas: documents with sentences in several languages, questions with
+    their English, folders of aligned lines; see `msm.corpora.bitext`."""
+    pivot: str
+    """Language of one side of every pair; with a teacher, the one that it knows."""
+    languages: str
+    """The other languages, with commas; `all` for every one."""
+    sentence_tokens: Annotated[int, Between(8)]
+    """Longest sentence, special tokens included; MEXMA: 200."""
+
+
+@dataclass(frozen=True)
+class Teach(Pairs):
+    """Parallel sentences to token ids, and a teacher's vectors of those of the pivot language."""
+
+    teacher_pooling: Literal["own", "cls", "mean"]
+    """How the teacher's states become a vector; `own`: as its files say."""
+    precision: Literal["fp32", "bf16"]
+    batch_tokens: Positive
+    """Tokens encoded at once."""
+
+
+@dataclass(frozen=True)
 class Encoder(Settings):
     """The start weights of a sentence encoder."""
 
@@ -208,15 +234,17 @@ class Encoder(Settings):
 class Pretrain(Settings):
     """Pre-training of the sentence encoder: the masked sentence model or a control with the same budget."""
 
-    objective: Literal["msm", "mlm", "crop", "ict", "ccp"]
+    objective: Literal["msm", "mlm", "crop", "ict", "ccp", "mexma", "distill"]
     """Beside masked tokens: `msm` masked sentences; `mlm` more masked tokens (the control); `crop` two units of a
-    document; `ict` a unit and its block; `ccp` two neighbours, and a memory of negatives."""
+    document; `ict` a unit and its block; `ccp` two neighbours, and a memory of negatives. On pairs of translations
+    instead of documents: `mexma` tokens unmasked with the vector of the translation; `distill` a teacher's vectors."""
     steps: Count
     """Optimiser updates; 0 keeps the start weights."""
     batch_documents: Annotated[int, Between(2)]
-    """Runs of units an update, over all processes."""
+    """Runs of units an update, over all processes; or pairs of translations."""
     softmax_documents: Annotated[int, Between(2)]
-    """Runs of units in one softmax, all of one language; divides `batch_documents`. The paper: 16."""
+    """Runs of units in one softmax, all of one language; divides `batch_documents`. The paper: 16. Of pairs: those
+    among which KoLeo looks for the nearest; 32 or more."""
     batch_blocks: Positive
     """MLM blocks an update, over all processes; a multiple of the number of softmaxes."""
     block_tokens: Annotated[int, Between(8)]
@@ -224,10 +252,14 @@ class Pretrain(Settings):
     mlm_text: Literal["blocks", "units"]
     """MLM on blocks of mixed languages (the paper), or on masked copies of the same units (faster)."""
     mask_share: Share
-    """Share of the tokens that MLM selects; 80 % masked, 10 % random, 10 % kept."""
+    """Share of the tokens that MLM selects; 80 % masked, 10 % random, 10 % kept. MEXMA: 0.4."""
     mlm_weight: Rate
+    """Weight of the masked tokens; `distill` has none."""
     msm_weight: Rate
-    """Weight of the contrastive loss, or in the control of the second MLM micro-batch that takes its place."""
+    """Weight of the contrastive loss, or in the control of the second MLM micro-batch that takes its place; of the
+    squared error of `mexma` and `distill`."""
+    koleo_weight: Rate
+    """Weight of the spread of the vectors; for `mexma` only: 0.01."""
     temperature: Temperature
     """Divides the cosines of the contrastive loss; the released code: 0.1."""
     mu: Rate
@@ -240,6 +272,9 @@ class Pretrain(Settings):
     """`each` sentence in turn, all others seen (the paper); `share:0.3` hides a random share of a document at once."""
     projector: Literal["asymmetric", "shared", "none"]
     document_layers: Positive
+    """Layers of the document encoder (the paper: 2), or of the transformer that unmasks in `mexma` (6)."""
+    document_heads: Count
+    """Their attention heads; 0 for as many as the sentence encoder has. MEXMA: 8."""
     document_dropout: Share
     document_groups: str
     """Languages with a document encoder of their own group, as `en=english, fr=romance`; the rest share one."""
@@ -250,11 +285,14 @@ class Pretrain(Settings):
     pooling: Literal["cls", "mean"]
     """How a unit becomes a vector; the paper: `cls`."""
     language_exponent: Annotated[float, Between(0, 1)]
-    """Languages are drawn by their number of runs to this power; 0.3 in XLM-R."""
+    """Languages are drawn by their number of runs, or of pairs, to this power; 0.3 in XLM-R."""
     learning_rate: Rate
     warmup_steps: Count
+    schedule: Literal["linear", "cosine"]
+    """`linear`: warm-up from 0, then a straight line to 0 (the paper); `cosine`: warm-up from a tenth of the rate, then
+    half a cosine to 0 (MEXMA)."""
     schedule_steps: Count
-    """Where the linear decay reaches 0; 0 means at `steps`."""
+    """Where the decay reaches 0; 0 means at `steps`."""
     beta1: Share
     beta2: Share
     epsilon: Rate

@@ -22,6 +22,9 @@ from tqdm import tqdm
 from msm import artifacts, checkpoints, distributed
 from msm.errors import Diverged, Preempted
 
+COSINE_START = 0.1
+"""Share of the learning rate at which the warm-up of the cosine schedule begins (arXiv 2409.12737)."""
+
 
 class Task(Protocol):
     """What is trained; the loop knows no more of it."""
@@ -57,8 +60,10 @@ class Plan:
     steps: int
     learning_rate: float
     warmup_steps: int
+    schedule: str
+    """`linear` or `cosine`."""
     schedule_steps: int
-    """Where the linear decay reaches 0; 0 means at `steps`."""
+    """Where the decay reaches 0; 0 means at `steps`."""
     betas: tuple[float, float]
     epsilon: float
     weight_decay: float
@@ -67,11 +72,14 @@ class Plan:
     checkpoint_steps: int
 
     def rate(self, step: int) -> float:
-        """Learning rate of the update number `step`, from 0: linear warm-up, then linear decay to 0."""
+        """Learning rate of the update number `step`, from 0: linear warm-up, then decay to 0."""
+        cosine = self.schedule == "cosine"
         if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
+            risen = COSINE_START + (1 - COSINE_START) * step / self.warmup_steps
+            return self.learning_rate * (risen if cosine else (step + 1) / self.warmup_steps)
         end = self.schedule_steps or self.steps
-        return self.learning_rate * max(0.0, (end - step) / max(1, end - self.warmup_steps))
+        left = max(0.0, (end - step) / max(1, end - self.warmup_steps))
+        return self.learning_rate * ((1 - math.cos(math.pi * left)) / 2 if cosine else left)
 
 
 def pick_device(name: str) -> torch.device:

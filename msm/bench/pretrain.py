@@ -119,7 +119,12 @@ def _batch(shape: Shape, fill: float) -> Batch:
     masked, labels = [], []
     for unit in units:
         hidden, rows = hide_tokens(
-            unit, share=0.15, special=SPECIAL, mask=shape.vocabulary - 1, vocabulary=shape.vocabulary, random=random
+            unit,
+            share=0.15,
+            special=(*range(SPECIAL), shape.vocabulary - 1),
+            mask=shape.vocabulary - 1,
+            vocabulary=shape.vocabulary,
+            random=random,
         )
         label = np.full(len(unit), -100)
         label[rows] = unit[rows]

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from msm.artifacts import read_json
 from msm.corpora.packing import pack
+from msm.corpora.subwords import Layout
 from msm.errors import BadInput
 
 Tokens = NDArray[np.unsignedinteger[Any]]
@@ -70,6 +71,11 @@ class Index:
     min_units: int
     """Shortest run."""
     languages: dict[str, Counts]
+
+    @property
+    def layout(self) -> Layout:
+        """The ids that are no text."""
+        return Layout(self.vocabulary, self.begin, self.pad, self.end, self.unknown, self.mask)
 
 
 class TextBlocks(Protocol):

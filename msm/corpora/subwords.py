@@ -48,6 +48,11 @@ class Layout(NamedTuple):
     unknown: int
     mask: int
 
+    @property
+    def special(self) -> tuple[int, ...]:
+        """Ids that are no text: the lowest ones and the last in XLM-R's layout, scattered in BERT's."""
+        return self.begin, self.pad, self.end, self.unknown, self.mask
+
 
 class Engine(Protocol):
     """One way to make ids."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from msm.artifacts import read_json_lines
-from msm.errors import BadInput, bad_line
+from msm.corpora.bitext import read_translations
+from msm.errors import BadInput
 from msm.finetuning.examples import find, read_data_sets
 from msm.records import Example, Query
 from msm.settings import Finetune, listed
@@ -66,11 +66,7 @@ def join_items(examples: Iterable[Example]) -> list[Item]:
 def _read_translations(path: Path) -> dict[tuple[str, str], dict[str, str]]:
     """(Language, question) to the question in other languages, of lines `language`, `text`, `english`."""
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for number, row in read_json_lines(path):
-        texts = [row.get(name) for name in ("language", "text", "english")]
-        if not all(isinstance(text, str) and text.strip() for text in texts):
-            raise bad_line(path, number, "expected texts `language`, `text` and `english`")
-        language, text, english = (str(text).strip() for text in texts)
+    for language, english, text in read_translations(path):
         found.setdefault((language, text), {}).setdefault("en", english)
         found.setdefault(("en", english), {}).setdefault(language, text)
     return found

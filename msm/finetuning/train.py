@@ -178,6 +178,7 @@ def _plan(settings: Finetune, epoch_steps: int) -> Plan:
         steps=settings.steps or settings.epochs * epoch_steps,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup_steps,
+        schedule="linear",
         schedule_steps=0,
         betas=(0.9, 0.999),
         epsilon=1e-8,

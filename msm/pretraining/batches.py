@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from msm.corpora.orders import Order
 from msm.corpora.shards import Text, Units
+from msm.corpora.subwords import Layout
 from msm.errors import BadInput
-from msm.packing import Packed, pack
+from msm.packing import Packed, join, pack
 from msm.pretraining.masking import hide_tokens
 from msm.settings import Pretrain
-
-FIRST_PIECE = 4
-"""XLM-R's layout: ids 0 to 3 are `<s>`, `<pad>`, `</s>` and `<unk>`."""
 
 
 class Stream:
@@ -63,11 +61,14 @@ class Stream:
     def _extend(self, draws: int) -> None:
         # The first n draws do not depend on how many are made.
         uniform = np.random.default_rng(self.seed).random(draws)
-        self.languages = np.searchsorted(self.cumulative, uniform, side="right").clip(max=len(self.sizes) - 1)
-        self.counts = np.zeros_like(self.languages)
+        languages = np.searchsorted(self.cumulative, uniform, side="right").clip(max=len(self.sizes) - 1)
+        counts = np.zeros_like(languages)
         for language in range(len(self.sizes)):
-            where = self.languages == language
-            self.counts[where] = np.arange(where.sum())
+            where = languages == language
+            counts[where] = np.arange(where.sum())
+        # In this order another thread never finds a draw without its count.
+        self.counts = counts
+        self.languages = languages
 
 
 def _shares(sizes: Sequence[int], exponent: float) -> NDArray[np.float64]:
@@ -96,6 +97,56 @@ class HiddenTokens(NamedTuple):
     """Their true ids, [P]."""
 
 
+class Texts(NamedTuple):
+    """What one forward pass reads: texts as they are, and behind them texts with hidden tokens."""
+
+    clean: Packed
+    hidden: HiddenTokens
+    both: Packed
+
+
+def texts(clean: Sequence[NDArray[np.integer]], hidden: HiddenTokens) -> Texts:
+    """Lay texts and texts with hidden tokens end to end."""
+    packed = pack(clean)
+    return Texts(packed, hidden, join(packed, hidden.packed))
+
+
+def hide(
+    sequences: Sequence[NDArray[np.integer]], layout: Layout, share: float, random: np.random.Generator
+) -> HiddenTokens:
+    """Hide tokens for masked language modelling.
+
+    Args:
+        sequences: token ids.
+        layout: which ids are no text.
+        share: of the tokens, special ones aside.
+        random: where the choices come from.
+    """
+    packed = pack(sequences)
+    tokens = packed.tokens.numpy()
+    hidden, rows = hide_tokens(
+        tokens, share=share, special=layout.special, mask=layout.mask, vocabulary=layout.vocabulary, random=random
+    )
+    targets = tokens[rows]
+    packed.tokens.numpy()[:] = hidden
+    return HiddenTokens(packed, rows, targets)
+
+
+def count_micro_batches(settings: Pretrain) -> int:
+    """Micro-batches of an update.
+
+    Raises:
+        BadInput: the sizes do not divide.
+    """
+    micro_batches, rest = divmod(settings.batch_documents, settings.softmax_documents)
+    if rest:
+        raise BadInput(
+            f"softmax_documents must divide batch_documents={settings.batch_documents}, "
+            f"got {settings.softmax_documents}"
+        )
+    return micro_batches
+
+
 class Batches:
     """The micro-batches of every step.
 
@@ -110,14 +161,12 @@ class Batches:
     """
 
     def __init__(self, units: Units[Text], settings: Pretrain, share: int = 0, shares: int = 1) -> None:
-        self.units, self.settings, self.index = units, settings, units.index
+        self.units, self.settings, self.layout = units, settings, units.index.layout
         self.share, self.shares = share, shares
-        self.micro_batches, rest = divmod(settings.batch_documents, settings.softmax_documents)
-        if rest:
-            raise BadInput(
-                f"softmax_documents must divide batch_documents={settings.batch_documents}, "
-                f"got {settings.softmax_documents}"
-            )
+        self.document_units = units.index.document_units
+        self.longest = max(settings.block_tokens, units.index.unit_tokens)
+        """Most tokens of a sequence."""
+        self.micro_batches = count_micro_batches(settings)
         self.micro_blocks, rest = divmod(settings.batch_blocks, self.micro_batches)
         if rest or not self.micro_blocks:
             raise BadInput(
@@ -172,26 +221,20 @@ class Batches:
         block_means = [blocks.mean_tokens() for blocks in self.blocks]
         return self.settings.softmax_documents * float(run_shares @ run_means) / float(block_shares @ block_means)
 
-    def hide(self, sequences: Sequence[NDArray[np.integer]], *seed: int) -> HiddenTokens:
-        """Hide tokens for masked language modelling.
+    def describe(self, step: int, micro: int) -> str:
+        """Language and documents of a micro-batch."""
+        batch = self.unit_batch(step, micro)
+        return f"{batch.language}: {', '.join(batch.document_ids)}"
 
-        Args:
-            sequences: token ids.
-            seed: more of what the choices depend on.
-        """
-        packed = pack(sequences)
-        tokens = packed.tokens.numpy()
-        hidden, rows = hide_tokens(
-            tokens,
-            share=self.settings.mask_share,
-            special=FIRST_PIECE,
-            mask=self.index.mask,
-            vocabulary=self.index.vocabulary,
-            random=np.random.default_rng((self.settings.seed, 4, *seed)),
-        )
-        targets = tokens[rows]
-        packed.tokens.numpy()[:] = hidden
-        return HiddenTokens(packed, rows, targets)
+    def texts(self, clean: Sequence[NDArray[np.integer]], step: int, micro: int) -> Texts:
+        """Texts to make vectors of, and the MLM text of the micro-batch."""
+        masked = clean if self.settings.mlm_text == "units" else self.mlm_blocks(step, micro)
+        return texts(clean, self.hide(masked, step, micro))
+
+    def hide(self, sequences: Sequence[NDArray[np.integer]], *seed: int) -> HiddenTokens:
+        """Hide tokens for masked language modelling; `seed`: what else the choices depend on."""
+        random = np.random.default_rng((self.settings.seed, 4, *seed))
+        return hide(sequences, self.layout, self.settings.mask_share, random)
 
     def _block(self, stream: Stream, number: int) -> NDArray[np.integer]:
         language, items = stream.draw(number)

@@ -3,7 +3,7 @@
 Letters: D documents, N sentence slots of each, M sentences of all, H width.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,26 +12,44 @@ from torch import Tensor
 
 from msm import distributed
 from msm.losses import Places, every_place, masked_sentence_loss
-from msm.pretraining.batches import UnitBatch
+from msm.pretraining.batches import Batches, Texts, UnitBatch
 from msm.pretraining.objective import Loss, Objective
 
 EACH = "each"
 
 
-class MaskedSentences(Objective):
+class Inputs(NamedTuple):
+    """Documents of one language, and which of their sentences are hidden."""
+
+    batch: UnitBatch
+    texts: Texts
+    hidden: NDArray[np.bool_] | None
+    """[D, N]; None where each is hidden in turn."""
+
+
+class MaskedSentences(Objective[Batches]):
     """Masked sentence prediction and masked language modelling (arXiv 2302.01626, equation 3)."""
 
-    def loss(self, step: int, micro: int) -> Loss:
-        """The weighted sum of both losses."""
+    def read(self, step: int, micro: int) -> Inputs:
+        """The runs of one softmax and MLM text."""
         batch = self.batches.unit_batch(step, micro)
-        vectors, mlm, tokens = self.encode(batch.units, step, micro)
+        hidden = None
+        if self.settings.masking != EACH:
+            random = np.random.default_rng((self.settings.seed, 5, step, micro))
+            hidden = hidden_share(batch.documents, float(self.settings.masking.removeprefix("share:")), random)
+        return Inputs(batch, self.batches.texts(batch.units, step, micro), hidden)
+
+    def loss(self, inputs: Inputs) -> Loss:
+        """The weighted sum of both losses."""
+        batch = inputs.batch
+        vectors, mlm, tokens = self.encode(inputs.texts)
         sentences, real = by_document(vectors, batch.documents)
         encoder = self.model.document_encoder(batch.language)
         places = every_place(torch.from_numpy(batch.documents).to(self.device))
-        if self.settings.masking == EACH:
+        if inputs.hidden is None:
             guesses = encoder(sentences, real)[real]
         else:
-            hidden = self._hidden(batch, step, micro, real)
+            hidden = torch.from_numpy(inputs.hidden).to(self.device)
             guesses = encoder.share(sentences, real, hidden)[hidden]
             chosen = hidden[real].nonzero()[:, 0]
             places = Places(chosen, places.queries[chosen], places.keys)
@@ -43,16 +61,6 @@ class MaskedSentences(Objective):
     def _settings(self) -> dict[str, Any]:
         settings = self.settings
         return {"temperature": settings.temperature, "mu": settings.mu, "negatives": settings.negatives}
-
-    def _hidden(self, batch: UnitBatch, step: int, micro: int, real: Tensor) -> Tensor:
-        """A random share of the sentences of each document, at least one and never all, [D, N]."""
-        share = float(self.settings.masking.removeprefix("share:"))
-        random = np.random.default_rng((self.settings.seed, 5, step, micro))
-        hidden = torch.zeros_like(real)
-        for document, length in enumerate(np.bincount(batch.documents)):
-            count = int(np.clip(round(share * length), 1, length - 1))
-            hidden[document, torch.from_numpy(random.permutation(length)[:count])] = True
-        return hidden
 
     def _gathered(self, queries: Tensor, keys: Tensor, places: Places) -> tuple[Tensor, Tensor, Places]:
         """The same over all processes, if the softmax is to span them."""
@@ -68,6 +76,16 @@ class MaskedSentences(Objective):
             distributed.gather_detached(places.keys + first_document),
         )
         return gather(queries), gather(keys), all_places
+
+
+def hidden_share(documents: NDArray[np.int64], share: float, random: np.random.Generator) -> NDArray[np.bool_]:
+    """A random share of the sentences of each document, at least one and never all, [D, N]; documents: [M]."""
+    lengths = np.bincount(documents)
+    hidden = np.zeros((len(lengths), lengths.max()), dtype=bool)
+    for document, length in enumerate(lengths):
+        count = int(np.clip(round(share * length), 1, length - 1))
+        hidden[document, random.permutation(length)[:count]] = True
+    return hidden
 
 
 def by_document(vectors: Tensor, documents: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,7 @@
 """Which tokens masked language modelling hides."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,15 +12,15 @@ Ids = NDArray[np.integer]
 
 
 def hide_tokens(
-    tokens: Ids, *, share: float, special: int, mask: int, vocabulary: int, random: np.random.Generator
+    tokens: Ids, *, share: float, special: Sequence[int], mask: int, vocabulary: int, random: np.random.Generator
 ) -> tuple[Ids, NDArray[np.int64]]:
     """Hide a share of the tokens, 80 % by `<mask>`, 10 % by a random piece, 10 % not at all.
 
     Args:
         tokens: ids, [T].
         share: of the ordinary tokens that is selected.
-        special: ids below this (`<s>`, `<pad>`, `</s>`, `<unk>`) are never selected.
-        mask: id of `<mask>`, above all pieces.
+        special: ids that are never selected and replace none, `<mask>` among them.
+        mask: id of `<mask>`.
         vocabulary: ids are below this.
         random: where the choices come from.
 
@@ -27,7 +29,7 @@ def hide_tokens(
 
     Source: arXiv 1810.04805, as in XLM-R.
     """
-    ordinary = np.flatnonzero((tokens >= special) & (tokens != mask))
+    ordinary = np.flatnonzero(~np.isin(tokens, special))
     chosen = ordinary[random.random(len(ordinary)) < share]
     if not len(chosen) and len(ordinary):
         chosen = ordinary[random.integers(len(ordinary), size=1)]
@@ -35,5 +37,12 @@ def hide_tokens(
     hidden = tokens.copy()
     hidden[chosen[draw < MASKED]] = mask
     replaced = chosen[(draw >= MASKED) & (draw < MASKED + RANDOM)]
-    hidden[replaced] = random.integers(special, vocabulary - 1, size=len(replaced))
+    hidden[replaced] = _pieces(random.integers(vocabulary - len(special), size=len(replaced)), special)
     return hidden, chosen.astype(np.int64)
+
+
+def _pieces(numbers: NDArray[np.int64], special: Sequence[int]) -> NDArray[np.int64]:
+    """Ids of ordinary pieces, from their numbers when special ids are not counted."""
+    for taken in sorted(special):
+        numbers = numbers + (numbers >= taken)
+    return numbers

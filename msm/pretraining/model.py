@@ -35,7 +35,7 @@ class SentenceModel(nn.Module):
             {
                 name: DocumentEncoder(
                     config.hidden_size,
-                    config.num_attention_heads,
+                    settings.document_heads or config.num_attention_heads,
                     config.intermediate_size,
                     settings.document_layers,
                     document_units,

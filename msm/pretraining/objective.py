@@ -1,19 +1,18 @@
 """What every objective shares: masked language modelling beside the texts it is about, in one forward pass."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from msm.encoder import body, pool, token_states
+from msm.encoder import body, language_head, pool, token_states
 from msm.losses import Contrast, token_loss
-from msm.packing import join, pack
-from msm.pretraining.batches import Batches, HiddenTokens
+from msm.packing import Packed, join
+from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel
+from msm.pretraining.pair_batches import PairBatches
 from msm.settings import Pretrain
 
 
@@ -21,13 +20,16 @@ class Loss(NamedTuple):
     """Loss of one micro-batch and what to log of it."""
 
     value: Tensor
-    numbers: dict[str, Tensor | float]
+    numbers: Mapping[str, Tensor | float]
     """Averaged over the micro-batches of a step."""
     tokens: int
     """Through the sentence encoder."""
 
 
-class Objective(ABC):
+B = TypeVar("B", Batches, PairBatches)
+
+
+class Objective(ABC, Generic[B]):
     """Gives the loss of a micro-batch; holds no state but the model's.
 
     Args:
@@ -37,36 +39,42 @@ class Objective(ABC):
         device: where it runs.
     """
 
-    def __init__(self, model: SentenceModel, batches: Batches, settings: Pretrain, device: torch.device) -> None:
+    def __init__(self, model: SentenceModel, batches: B, settings: Pretrain, device: torch.device) -> None:
         self.model, self.batches, self.settings, self.device = model, batches, settings, device
 
     @abstractmethod
-    def loss(self, step: int, micro: int) -> Loss:
-        """The loss of one micro-batch."""
+    def read(self, step: int, micro: int) -> Any:
+        """What the loss of a micro-batch is computed from.
+
+        Depends on nothing but its place, for it is called ahead of time and in another thread.
+        """
+
+    @abstractmethod
+    def loss(self, inputs: Any) -> Loss:
+        """The loss of one micro-batch, of what `read` gave for it."""
 
     def after(self, step: int) -> None:
         """Called on every process when all micro-batches of a step have been computed; most need nothing."""
         del step
 
-    def encode(self, texts: Sequence[NDArray[np.integer]], step: int, micro: int) -> tuple[Tensor, Tensor, int]:
-        """Vectors of texts, and the MLM loss of the micro-batch: clean and masked text in one forward pass.
-
-        Args:
-            texts: token ids of S texts.
-            step: of the update.
-            micro: of the micro-batch.
+    def encode(self, texts: Texts) -> tuple[Tensor, Tensor, int]:
+        """Vectors of S texts, and the MLM loss of the micro-batch: clean and masked text in one forward pass.
 
         Returns:
             Vectors [S, H], MLM loss, tokens of both.
         """
-        masked = texts if self.settings.mlm_text == "units" else self.batches.mlm_blocks(step, micro)
-        hidden = self.batches.hide(masked, step, micro)
-        clean = pack(texts)
-        both = join(clean, hidden.packed).to(self.device)
-        states = token_states(body(self.model.masked), both)
-        words = len(clean.tokens)
-        vectors = pool(states[:words], clean.to(self.device), self.settings.pooling)
-        return vectors, self.token_loss(states[words:], hidden), len(both.tokens)
+        vectors, states = self.vectors_and_states(texts)
+        return vectors, self.token_loss(states, texts.hidden), len(texts.both.tokens)
+
+    def vectors_and_states(self, texts: Texts) -> tuple[Tensor, Tensor]:
+        """Vectors of the S clean texts, [S, H], and states of the T tokens of the masked ones, [T, H]."""
+        states = self.states(texts.both)
+        words = len(texts.clean.tokens)
+        return pool(states[:words], texts.clean.to(self.device), self.settings.pooling), states[words:]
+
+    def states(self, packed: Packed) -> Tensor:
+        """States of packed tokens, [T, H]."""
+        return token_states(body(self.model.masked), packed.to(self.device))
 
     def token_loss(self, states: Tensor, hidden: HiddenTokens) -> Tensor:
         """MLM loss; the head sees the hidden tokens only.
@@ -77,7 +85,7 @@ class Objective(ABC):
         """
         chosen = states[torch.from_numpy(hidden.rows).to(self.device)]
         targets = torch.from_numpy(hidden.targets).long().to(self.device)
-        return token_loss(self.model.masked.lm_head, chosen, targets)
+        return token_loss(language_head(self.model.masked), chosen, targets)
 
     def add(self, contrast: Contrast, mlm: Tensor, tokens: int) -> Loss:
         """The weighted sum of both losses, and what to log."""
@@ -86,18 +94,20 @@ class Objective(ABC):
         return Loss(value, {"mlm_loss": mlm.detach(), "msm_loss": numbers.pop("loss").detach(), **numbers}, tokens)
 
 
-class MaskedTokens(Objective):
+class MaskedTokens(Objective[Batches]):
     """The control: masked tokens alone, with the tokens of the sentence task spent on more of them."""
 
-    def loss(self, step: int, micro: int) -> Loss:
+    def read(self, step: int, micro: int) -> tuple[HiddenTokens, HiddenTokens, Packed]:
         """Two MLM micro-batches: the usual one, and one of as many tokens as the runs it stands in for."""
-        parts = [
-            self.batches.hide(self.batches.mlm_blocks(step, micro), step, micro),
-            self.batches.hide(self.batches.control_blocks(step, micro), step, micro, 1),
-        ]
-        both = join(parts[0].packed, parts[1].packed).to(self.device)
-        states = token_states(body(self.model.masked), both)
-        words = len(parts[0].packed.tokens)
-        first, second = self.token_loss(states[:words], parts[0]), self.token_loss(states[words:], parts[1])
+        usual = self.batches.hide(self.batches.mlm_blocks(step, micro), step, micro)
+        more = self.batches.hide(self.batches.control_blocks(step, micro), step, micro, 1)
+        return usual, more, join(usual.packed, more.packed)
+
+    def loss(self, inputs: tuple[HiddenTokens, HiddenTokens, Packed]) -> Loss:
+        """The weighted sum of both."""
+        usual, more, both = inputs
+        states = self.states(both)
+        words = len(usual.packed.tokens)
+        first, second = self.token_loss(states[:words], usual), self.token_loss(states[words:], more)
         value = self.settings.mlm_weight * first + self.settings.msm_weight * second
         return Loss(value, {"mlm_loss": first.detach(), "control_loss": second.detach()}, len(both.tokens))

@@ -4,6 +4,8 @@ Other units of the same document are never negatives: a positive drawn from a do
 negatives would contradict itself.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from msm import distributed
 from msm.losses import Places, masked_sentence_loss
-from msm.pretraining.batches import UnitBatch
+from msm.pretraining.batches import Batches, Texts, UnitBatch
 from msm.pretraining.memory import Memory
 from msm.pretraining.objective import Loss, Objective
 
@@ -21,22 +23,38 @@ ICT_REMOVED = 0.9
 """Share of the pseudo queries that are taken out of their block (arXiv 1906.00300)."""
 
 
-class Crop(Objective):
+class Inputs(NamedTuple):
+    """Texts and who belongs to whom."""
+
+    texts: Texts
+    language: str
+    positives: NDArray[np.int64]
+    """Key of each query."""
+    documents: NDArray[np.int64]
+    """Document of each key."""
+
+
+class Crop(Objective[Batches]):
     """CROP: the positive of a unit is another unit of its document; negatives are units of other documents."""
 
     window = 0
     """Farthest partner in units; 0 for anywhere in the document."""
 
-    def loss(self, step: int, micro: int) -> Loss:
-        """The contrastive loss with partners as positives, and MLM."""
+    def read(self, step: int, micro: int) -> Inputs:
+        """Units, a partner for each, and MLM text."""
         batch = self.batches.unit_batch(step, micro)
-        vectors, mlm, tokens = self.encode(batch.units, step, micro)
         random = np.random.default_rng((self.settings.seed, 6, step, micro))
-        positives = torch.from_numpy(partners(batch.documents, self.window, random)).to(self.device)
-        documents = torch.from_numpy(batch.documents).to(self.device)
+        positives = partners(batch.documents, self.window, random)
+        return Inputs(self.batches.texts(batch.units, step, micro), batch.language, positives, batch.documents)
+
+    def loss(self, inputs: Inputs) -> Loss:
+        """The contrastive loss with partners as positives, and MLM."""
+        vectors, mlm, tokens = self.encode(inputs.texts)
+        positives = torch.from_numpy(inputs.positives).to(self.device)
+        documents = torch.from_numpy(inputs.documents).to(self.device)
         with torch.autocast(self.device.type, enabled=False):
-            queries, keys = self.model.query(vectors, batch.language), self.model.key(vectors, batch.language)
-            keys, owners = self.remembered(keys, documents, batch, step, micro)
+            queries, keys = self.model.query(vectors, inputs.language), self.model.key(vectors, inputs.language)
+            keys, owners = self.remembered(keys, documents, inputs.language)
             contrast = masked_sentence_loss(
                 queries,
                 keys,
@@ -47,11 +65,9 @@ class Crop(Objective):
             )
         return self.add(contrast, mlm, tokens)
 
-    def remembered(
-        self, keys: Tensor, documents: Tensor, batch: UnitBatch, step: int, micro: int
-    ) -> tuple[Tensor, Tensor]:
+    def remembered(self, keys: Tensor, documents: Tensor, language: str) -> tuple[Tensor, Tensor]:
         """The keys of the batch and those remembered, with their documents; CROP remembers none."""
-        del batch, step, micro
+        del language
         return keys, documents
 
 
@@ -69,37 +85,40 @@ class Ccp(Crop):
         width = self.model.masked.config.hidden_size
         self.memory = Memory(self.batches.languages, self.settings.memory_keys, width).to(self.device)
         self.model.memory = self.memory
-        self.waiting: list[tuple[int, str, Tensor]] = []
+        self.waiting: list[tuple[str, Tensor]] = []
 
-    def remembered(
-        self, keys: Tensor, documents: Tensor, batch: UnitBatch, step: int, micro: int
-    ) -> tuple[Tensor, Tensor]:
+    def remembered(self, keys: Tensor, documents: Tensor, language: str) -> tuple[Tensor, Tensor]:
         """The keys of the batch and those remembered of its language."""
-        self.waiting.append((micro, batch.language, keys.detach()))
-        old = self.memory.of(batch.language)
+        self.waiting.append((language, keys.detach()))
+        old = self.memory.of(language)
         return torch.cat([keys, old]), torch.cat([documents, documents.new_full((len(old),), -1)])
 
     def after(self, step: int) -> None:
-        """Remember the keys of the step, of all processes."""
-        for _, language, keys in sorted(distributed.gather_objects(self.waiting), key=lambda entry: entry[0]):
+        """Remember the keys of the step, of all processes, whose micro-batches follow each other."""
+        for language, keys in distributed.gather_objects(self.waiting):
             self.memory.push(language, keys.to(self.device))
         self.waiting = []
 
 
-class InverseCloze(Objective):
+class InverseCloze(Objective[Batches]):
     """ICT: a unit is a pseudo query, and the block around it, mostly without it, its answer."""
 
-    def loss(self, step: int, micro: int) -> Loss:
-        """The contrastive loss of one pseudo query a document, and MLM."""
+    def read(self, step: int, micro: int) -> Inputs:
+        """One pseudo query a document, then their blocks, and MLM text."""
         batch = self.batches.unit_batch(step, micro)
         random = np.random.default_rng((self.settings.seed, 6, step, micro))
         queries, blocks = pseudo_queries(batch, self.settings.block_tokens, random)
-        vectors, mlm, tokens = self.encode([*queries, *blocks], step, micro)
-        documents = torch.arange(len(queries), device=self.device)
+        places = np.arange(len(queries))
+        return Inputs(self.batches.texts([*queries, *blocks], step, micro), batch.language, places, places)
+
+    def loss(self, inputs: Inputs) -> Loss:
+        """The contrastive loss of one pseudo query a document, and MLM."""
+        vectors, mlm, tokens = self.encode(inputs.texts)
+        documents = torch.from_numpy(inputs.documents).to(self.device)
         with torch.autocast(self.device.type, enabled=False):
             contrast = masked_sentence_loss(
-                self.model.query(vectors[: len(queries)], batch.language),
-                self.model.key(vectors[len(queries) :], batch.language),
+                self.model.query(vectors[: len(documents)], inputs.language),
+                self.model.key(vectors[len(documents) :], inputs.language),
                 Places(documents, documents, documents),
                 temperature=self.settings.temperature,
                 mu=0.0,

@@ -1,4 +1,4 @@
-"""Stage `pretrain`: masked sentences and masked tokens, or a baseline with the same budget.
+"""Stage `pretrain`: masked sentences and masked tokens, a baseline with the same budget, or pairs of translations.
 
 A step draws, for every softmax, runs of units of one language and MLM blocks of mixed languages, and adds the two
 means. The released code alternates batches of either kind instead; both see each kind equally often, so the sums
@@ -14,25 +14,33 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer
 
 from msm import distributed
-from msm.corpora.shards import Text, Units
+from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.streaming import open_units
+from msm.encoder import body, first_position
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.pretraining.ahead import ReadAhead
 from msm.pretraining.batches import Batches
 from msm.pretraining.masked_sentences import MaskedSentences
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import MaskedTokens, Objective
+from msm.pretraining.pair_batches import PairBatches
 from msm.pretraining.pairs import Ccp, Crop, InverseCloze
+from msm.pretraining.translations import Distillation, Mexma
 from msm.settings import Pretrain
 from msm.training import Plan, pick_device, seed_torch, train
 
-OBJECTIVES: dict[str, type[Objective]] = {
+OBJECTIVES: dict[str, type[Objective[Any]]] = {
     "msm": MaskedSentences,
     "mlm": MaskedTokens,
     "crop": Crop,
     "ict": InverseCloze,
     "ccp": Ccp,
+    "mexma": Mexma,
+    "distill": Distillation,
 }
+PARALLEL = ("mexma", "distill")
+"""Objectives that read pairs of translations."""
 
 
 class PretrainTask:
@@ -42,7 +50,7 @@ class PretrainTask:
         objective: gives the loss of a micro-batch.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective[Any]) -> None:
         self.objective, self.batches, self.settings = objective, objective.batches, objective.settings
         processes = distributed.world_size()
         self.spread = self.batches.shares > 1
@@ -50,6 +58,7 @@ class PretrainTask:
             raise BadInput(
                 f"{self.batches.micro_batches} softmaxes an update cannot be shared by {processes} processes"
             )
+        self.ahead = ReadAhead(objective.read, self._own())
 
     @property
     def module(self) -> nn.Module:
@@ -61,10 +70,11 @@ class PretrainTask:
         device, bf16 = self.objective.device, self.settings.precision == "bf16"
         weight = 1 / self.batches.micro_batches / self.batches.shares
         for micro in self._own():
+            inputs = self.ahead.get(step, micro)
             seed_torch(self.settings.seed, step, micro, self.batches.share)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                loss = self.objective.loss(step, micro)
-            numbers = {name: float(value) * weight for name, value in loss.numbers.items()}
+                loss = self.objective.loss(inputs)
+            numbers: dict[str, float] = {name: float(value) * weight for name, value in loss.numbers.items()}
             yield loss.value * weight, numbers | {"tokens": loss.tokens}
         self.objective.after(step)
 
@@ -77,8 +87,7 @@ class PretrainTask:
 
     def describe(self, step: int) -> str:
         """Languages and documents of a step."""
-        parts = [self.batches.unit_batch(step, micro) for micro in self._own()]
-        return "; ".join(f"{part.language}: {', '.join(part.document_ids)}" for part in parts)
+        return "; ".join(self.batches.describe(step, micro) for micro in self._own())
 
     def after(self, step: int) -> dict[str, float]:
         """Nothing is looked at between steps."""
@@ -91,7 +100,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
 
     Args:
         settings: of the stage.
-        units: folder of token shards, or of the manifest of shards to stream.
+        units: folder of token shards of documents, of the manifest of shards to stream, or of parallel sentences.
         weights: folder of the start weights and their tokenizer.
         out: payload folder.
         execution: device, scratch folder, and how much of streamed shards is kept there.
@@ -104,13 +113,10 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     """
     device = pick_device(execution.device)
     distributed.start(device)
-    shards = open_units(units, execution.work / "shards", execution.cache_gib << 30)
-    model = SentenceModel(weights, settings, shards.index.document_units)
-    _check(settings, shards, model)
-    model.to(device)
-    spread = settings.gather != "none"
-    share = (distributed.rank(), distributed.world_size()) if spread else (0, 1)
-    objective = OBJECTIVES[settings.objective](model, Batches(shards, settings, *share), settings, device)
+    batches = _batches(units, settings, execution)
+    model = SentenceModel(weights, settings, batches.document_units)
+    _check(batches, model)
+    objective = OBJECTIVES[settings.objective](model.to(device), batches, settings, device)
     facts = train(PretrainTask(objective), _plan(settings), execution.work)
     if distributed.rank() == 0:
         model.masked.save_pretrained(out)
@@ -118,11 +124,23 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     return facts
 
 
+def _batches(units: Path, settings: Pretrain, execution: Execution) -> Batches | PairBatches:
+    if settings.gather != "none" and settings.objective != "msm":
+        raise BadInput(f"gather is for the objective msm; with {settings.objective} it must be none")
+    if settings.objective in PARALLEL:
+        return PairBatches(read_pair_shards(units), settings)
+    spread = settings.gather != "none"
+    share = (distributed.rank(), distributed.world_size()) if spread else (0, 1)
+    shards = open_units(units, execution.work / "shards", execution.cache_gib << 30)
+    return Batches(shards, settings, *share)
+
+
 def _plan(settings: Pretrain) -> Plan:
     return Plan(
         steps=settings.steps,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup_steps,
+        schedule=settings.schedule,
         schedule_steps=settings.schedule_steps,
         betas=(settings.beta1, settings.beta2),
         epsilon=settings.epsilon,
@@ -132,14 +150,10 @@ def _plan(settings: Pretrain) -> Plan:
     )
 
 
-def _check(settings: Pretrain, shards: Units[Text], model: SentenceModel) -> None:
-    config = model.masked.config
-    if config.vocab_size < shards.index.vocabulary:
-        raise BadInput(
-            f"the start weights have {config.vocab_size} embeddings, the units need {shards.index.vocabulary}"
-        )
-    longest = max(settings.block_tokens, shards.index.unit_tokens)
-    if config.max_position_embeddings < longest + config.pad_token_id + 1:
-        raise BadInput(
-            f"block_tokens and unit_tokens must fit {config.max_position_embeddings} positions, got {longest}"
-        )
+def _check(batches: Batches | PairBatches, model: SentenceModel) -> None:
+    config, needed = model.masked.config, batches.layout.vocabulary
+    if config.vocab_size < needed:
+        raise BadInput(f"the start weights have {config.vocab_size} embeddings, the units need {needed}")
+    places = config.max_position_embeddings - first_position(body(model.masked))
+    if batches.longest > places:
+        raise BadInput(f"block_tokens, unit_tokens and sentence_tokens must fit {places} places, got {batches.longest}")

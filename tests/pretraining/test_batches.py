@@ -80,14 +80,20 @@ def test_sizes_that_do_not_fit_are_refused(units: Path, changes: dict[str, int],
         Batches(read_units(units), settings(**changes))
 
 
-def test_hidden_tokens_follow_80_10_10() -> None:
+@pytest.mark.parametrize("special", [(0, 1, 2, 3, 1000), (101, 0, 102, 100, 103)], ids=["XLM-R", "BERT"])
+def test_hidden_tokens_follow_80_10_10(special: tuple[int, ...]) -> None:
     random = np.random.default_rng(0)
-    tokens = random.integers(0, 1000, size=200_000)
-    hidden, rows = hide_tokens(tokens, share=0.15, special=4, mask=1000, vocabulary=1001, random=random)
+    tokens = random.integers(0, 1000, size=400_000)
+    hidden, rows = hide_tokens(tokens, share=0.15, special=special, mask=special[-1], vocabulary=1001, random=random)
     chosen = np.zeros(len(tokens), dtype=bool)
     chosen[rows] = True
     assert (hidden[~chosen] == tokens[~chosen]).all()
-    assert (tokens[rows] >= 4).all()
-    assert chosen[tokens >= 4].mean() == pytest.approx(0.15, abs=0.005)
-    assert (hidden[rows] == 1000).mean() == pytest.approx(0.8, abs=0.01)
+    ordinary = ~np.isin(tokens, special)
+    assert ordinary[rows].all()
+    assert chosen[ordinary].mean() == pytest.approx(0.15, abs=0.005)
+    assert (hidden[rows] == special[-1]).mean() == pytest.approx(0.8, abs=0.01)
+    replaced = hidden[(hidden != tokens) & (hidden != special[-1])]
+    pieces = set(replaced.tolist())
+    assert not pieces & set(special)
+    assert len(pieces) > 900
     assert (hidden[rows] == tokens[rows]).mean() == pytest.approx(0.1, abs=0.01)

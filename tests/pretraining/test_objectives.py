@@ -23,7 +23,7 @@ from tests.test_training import SETTINGS
 SLOW = {"document_dropout": 0.0, "projector": "none", "mlm_weight": 0.0, "batch_documents": 6, "softmax_documents": 3}
 
 
-def objective(units: Path, encoder: Path, **changes: object) -> Objective:
+def objective(units: Path, encoder: Path, **changes: object) -> Objective[Any]:
     settings = Pretrain(**(SETTINGS | {"batch_blocks": 2} | changes))  # type: ignore[arg-type]
     shards = read_units(units)
     model = SentenceModel(encoder, settings, shards.index.document_units)
@@ -57,7 +57,7 @@ def test_pairs_equal_a_loop(units: Path, encoder: Path, name: str, window: int) 
             strangers = np.flatnonzero(batch.documents != batch.documents[row])
             scores = [float(vectors[row] @ vectors[other]) / 0.1 for other in strangers]
             expected += nll(float(vectors[row] @ vectors[partner]) / 0.1, scores) / len(chosen)
-        assert float(ours.loss(0, 1).numbers["msm_loss"]) == pytest.approx(expected, rel=1e-4)
+        assert float(ours.loss(ours.read(0, 1)).numbers["msm_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_ict_equals_a_loop(units: Path, encoder: Path) -> None:
@@ -69,7 +69,7 @@ def test_ict_equals_a_loop(units: Path, encoder: Path) -> None:
         queries, blocks = pseudo_queries(batch, SETTINGS["block_tokens"], random)
         rows = [[float(unit_vector(ours.model, q) @ unit_vector(ours.model, b)) / 0.1 for b in blocks] for q in queries]
         expected = sum(nll(row[n], row[:n] + row[n + 1 :]) for n, row in enumerate(rows)) / len(rows)
-        assert float(ours.loss(2, 0).numbers["msm_loss"]) == pytest.approx(expected, rel=1e-4)
+        assert float(ours.loss(ours.read(2, 0)).numbers["msm_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_pseudo_query_is_mostly_out_of_its_block() -> None:
@@ -89,11 +89,11 @@ def test_masking_a_share_hides_that_share(units: Path, encoder: Path) -> None:
     ours = objective(units, encoder, masking="share:0.4", **SLOW)
     batch = ours.batches.unit_batch(0, 0)
     real = torch.arange(8) < torch.from_numpy(np.bincount(batch.documents))[:, None]
-    hidden = ours._hidden(batch, 0, 0, real)  # type: ignore[attr-defined]
+    hidden = torch.from_numpy(ours.read(0, 0).hidden)
     for length, count in zip(real.sum(1).tolist(), hidden.sum(1).tolist(), strict=True):
         assert count == min(max(round(0.4 * length), 1), length - 1)
     assert not (hidden & ~real).any()
-    assert math.isfinite(ours.loss(0, 0).value.item())
+    assert math.isfinite(ours.loss(ours.read(0, 0)).value.item())
 
 
 def test_one_hidden_sentence_equals_each_hidden_alone(units: Path, encoder: Path) -> None:
@@ -126,7 +126,7 @@ def test_document_encoders_and_heads_by_group(units: Path, encoder: Path) -> Non
 def test_only_the_group_of_the_batch_learns(units: Path, encoder: Path) -> None:
     ours = objective(units, encoder, document_groups="qaa=first", group_heads="separate")
     numbers = {ours.batches.unit_batch(step, 0).language: step for step in range(20)}
-    ours.loss(numbers["qaa"], 0).value.backward()
+    ours.loss(ours.read(numbers["qaa"], 0)).value.backward()
     assert all(weight.grad is not None for weight in ours.model.documents["first"].parameters())
     assert all(weight.grad is None for weight in ours.model.documents["others"].parameters())
 

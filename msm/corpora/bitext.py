@@ -1,0 +1,116 @@
+"""Parallel sentences: aligned documents, questions with their English, and bitext of one's own.
+
+A collection is one of
+- a JSON Lines file of documents with `sentences` (`documents/ntrex128.jsonl.gz`): sentence i of a document is parallel
+  to sentence i of the document with the same `document_id` in another language;
+- a JSON Lines file of objects with `language`, `text` and `english` (`parallel/xor_questions.jsonl.gz`);
+- a folder with one sentence a line, either `LANG.txt` for every language, or Moses files as OPUS has them,
+  `NAME.de-en.de` beside `NAME.de-en.en`. Any file may be `.gz`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from msm.artifacts import open_text, read_json_lines
+from msm.corpora import documents
+from msm.errors import BadInput, bad_line
+
+MOSES = re.compile(r"(?P<stem>.+)\.(?P<first>[A-Za-z0-9_]+)-(?P<second>[A-Za-z0-9_]+)\.(?P<language>[A-Za-z0-9_]+)")
+
+
+class Pair(NamedTuple):
+    """A sentence of the pivot language and its translation."""
+
+    language: str
+    """Of the translation."""
+    pivot: str
+    text: str
+
+
+def read_pairs(collection: Path, pivot: str) -> Iterator[Pair]:
+    """The sentences of a collection that exist in the pivot language and in another one.
+
+    Lines of which either side is blank are passed over, and so are documents whose sentences differ in number: nothing
+    says which of them belong together.
+
+    Raises:
+        BadInput: nothing there, or something malformed; the message names the file and the line.
+    """
+    if collection.is_dir():
+        found = _folder_pairs(collection, pivot)
+    elif "document_id" in _first_record(collection):
+        found = _document_pairs(collection, pivot)
+    else:
+        found = _question_pairs(collection, pivot)
+    return (pair for pair in found if pair.pivot and pair.text)
+
+
+def read_translations(path: Path) -> Iterator[Pair]:
+    """Lines `language`, `text`, `english`; the pivot is English.
+
+    Raises:
+        BadInput: a line without one of them; the message names it.
+    """
+    for number, row in read_json_lines(path):
+        texts = [row.get(name) for name in ("language", "english", "text")]
+        if not all(isinstance(text, str) and text.strip() for text in texts):
+            raise bad_line(path, number, "expected texts `language`, `text` and `english`")
+        yield Pair(*(str(text).strip() for text in texts))
+
+
+def _first_record(path: Path) -> dict[str, object]:
+    for _, row in read_json_lines(path):
+        return row
+    raise BadInput(f"{path}: holds nothing")
+
+
+def _question_pairs(path: Path, pivot: str) -> Iterator[Pair]:
+    for language, english, text in read_translations(path):
+        if pivot == "en":
+            yield Pair(language, english, text)
+        elif language == pivot:
+            yield Pair("en", text, english)
+
+
+def _document_pairs(path: Path, pivot: str) -> Iterator[Pair]:
+    known: dict[str, list[str]] = {}
+    for source in documents.read(path):
+        if not source.is_split:
+            raise BadInput(f"{source.where}: paragraphs are not aligned; parallel documents need sentences")
+        if source.language == pivot:
+            known[source.document_id] = source.texts
+    for source in documents.read(path):
+        sentences = known.get(source.document_id, [])
+        if source.language != pivot and len(source.texts) == len(sentences):
+            for sentence, text in zip(sentences, source.texts, strict=True):
+                yield Pair(source.language, sentence.strip(), text.strip())
+
+
+def _folder_pairs(folder: Path, pivot: str) -> Iterator[Pair]:
+    files = {path.name.removesuffix(".gz"): path for path in sorted(folder.iterdir()) if path.is_file()}
+    aligned = list(_aligned_files(files, pivot))
+    if not aligned:
+        raise BadInput(f"{folder}: holds neither LANG.txt nor NAME.A-B.A with {pivot} among the languages")
+    for language, pivot_file, file in aligned:
+        with open_text(pivot_file) as sentences, open_text(file) as texts:
+            try:
+                for sentence, text in zip(sentences, texts, strict=True):
+                    yield Pair(language, sentence.strip(), text.strip())
+            except ValueError as error:
+                raise BadInput(f"{file}: not aligned with {pivot_file.name}: {error}") from error
+
+
+def _aligned_files(files: dict[str, Path], pivot: str) -> Iterator[tuple[str, Path, Path]]:
+    """Language, file of the pivot language, file of the other language."""
+    for name, path in files.items():
+        stem, _, kind = name.rpartition(".")
+        if kind == "txt" and stem != pivot and f"{pivot}.txt" in files:
+            yield stem, files[f"{pivot}.txt"], path
+        match = MOSES.fullmatch(name)
+        if not match or match["language"] == pivot or pivot not in (match["first"], match["second"]):
+            continue
+        other = f"{match['stem']}.{match['first']}-{match['second']}.{pivot}"
+        if other in files:
+            yield match["language"], files[other], path

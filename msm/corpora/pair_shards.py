@@ -1,0 +1,119 @@
+"""Parallel sentences as token ids on disk, memory-mapped.
+
+What stands in a folder:
+
+    LANG.tokens.npy     [T]      ids of all different sentences of a language, each `<s>` ... `</s>`; uint16 or uint32
+    LANG.sentences.npy  [S + 1]  int64: where each sentence starts in the tokens, and T
+    LANG.pairs.npy      [N, 2]   int64, for every language but the pivot: number of the pivot's sentence, and of its own
+    teacher.npy         [S, H]   float32, if there is a teacher: its vector of every sentence of the pivot language
+    pairs.json                   special ids, pivot, longest sentence, counts (see `PairIndex`)
+
+Letters: T tokens, S sentences, N pairs of one language, H width of the teacher's vectors.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msm.artifacts import read_json, write_json
+from msm.corpora.shards import Offsets, Tokens, token_type
+from msm.corpora.subwords import Layout
+from msm.errors import BadInput
+
+INDEX = "pairs.json"
+TEACHER = "teacher.npy"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PairIndex:
+    """What holds for a whole folder of pairs."""
+
+    layout: Layout
+    pivot: str
+    """Language of the first sentence of every pair."""
+    sentence_tokens: int
+    """Longest sentence, special tokens included."""
+    pairs: dict[str, int]
+    """How many each other language has."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences:
+    """The different sentences of one language."""
+
+    tokens: Tokens
+    starts: Offsets
+
+    def __getitem__(self, number: int) -> Tokens:
+        """Ids of a sentence, special tokens included."""
+        return self.tokens[self.starts[number] : self.starts[number + 1]]
+
+
+@dataclass(frozen=True, eq=False)
+class PairShards:
+    """All languages of a folder."""
+
+    index: PairIndex
+    sentences: dict[str, Sentences]
+    pairs: dict[str, NDArray[np.int64]]
+    """[N, 2] of every language but the pivot."""
+    teacher: NDArray[np.float32] | None
+    """[S, H] of the pivot's sentences."""
+
+    @property
+    def languages(self) -> list[str]:
+        """Codes of the languages that have pairs, sorted."""
+        return sorted(self.pairs)
+
+
+def read_pair_shards(folder: Path) -> PairShards:
+    """Open a folder of pairs; token ids and vectors stay on disk until they are read.
+
+    Raises:
+        BadInput: the folder holds none, or a file is missing or damaged.
+    """
+    if not (folder / INDEX).is_file():
+        raise BadInput(f"{folder}: no {INDEX}, so no parallel sentences; run the stage pairs or teach first")
+    values = read_json(folder / INDEX)
+    if values.pop("format", None) != FORMAT:
+        raise BadInput(f"{folder / INDEX}: not in format {FORMAT} of parallel sentences; run the stage again")
+    index = PairIndex(layout=Layout(**values.pop("layout")), **values)
+    return PairShards(
+        index,
+        {
+            language: Sentences(_map(folder / f"{language}.tokens.npy"), _map(folder / f"{language}.sentences.npy"))
+            for language in (index.pivot, *index.pairs)
+        },
+        {language: _map(folder / f"{language}.pairs.npy") for language in index.pairs},
+        _map(folder / TEACHER) if (folder / TEACHER).is_file() else None,
+    )
+
+
+def _map(path: Path) -> NDArray[Any]:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def write_sentences(folder: Path, language: str, sentences: Sequence[NDArray[np.integer]], vocabulary: int) -> None:
+    """Write the different sentences of a language; each holds its special tokens."""
+    tokens = np.concatenate(sentences).astype(token_type(vocabulary))
+    np.save(folder / f"{language}.tokens.npy", tokens)
+    np.save(folder / f"{language}.sentences.npy", np.cumsum([0, *map(len, sentences)]))
+
+
+def write_pairs(folder: Path, language: str, pairs: NDArray[np.int64]) -> None:
+    """Write the pairs of a language, [N, 2]."""
+    np.save(folder / f"{language}.pairs.npy", pairs)
+
+
+def write_pair_index(folder: Path, index: PairIndex) -> None:
+    """Write the index of a folder; the last thing to be written."""
+    write_json(folder / INDEX, {"format": FORMAT, **dataclasses.asdict(index), "layout": index.layout._asdict()})

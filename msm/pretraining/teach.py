@@ -1,0 +1,55 @@
+"""Stage `teach`: parallel sentences, and a teacher's vector of every sentence of the pivot language.
+
+The teacher reads text with a tokenizer of its own, and each sentence once, however often training will see it.
+
+Source: Reimers and Gurevych 2020, arXiv 2004.09813.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from msm.corpora import pairs
+from msm.corpora.pair_shards import TEACHER
+from msm.execution import Execution
+from msm.retrieval.encode import TextEncoder, load_text_model
+from msm.retrieval.foreign import find_usage
+from msm.settings import Teach
+from msm.training import pick_device
+
+
+def run(
+    settings: Teach, *, sources: Path, tokenizer: Path, model: Path, out: Path, execution: Execution
+) -> dict[str, Any]:
+    """Write pairs and the teacher's vectors.
+
+    Args:
+        settings: of the stage.
+        sources: the folder that the collections are in.
+        tokenizer: folder of the student's tokenizer.
+        model: folder of the teacher: a model of ours, a sentence-transformers model, or a Hugging Face encoder.
+        out: empty folder to fill, see `msm.corpora.pair_shards`.
+        execution: device.
+
+    Returns:
+        Facts of the pairs, and width, pooling and similarity of the teacher.
+
+    Raises:
+        BadInput: as in the stage `pairs`; nothing says how the teacher makes vectors.
+    """
+    facts, texts = pairs.write(settings, sources, tokenizer, out)
+    given = {} if settings.teacher_pooling == "own" else {"pooling": settings.teacher_pooling}
+    lengths = {"query_tokens": settings.sentence_tokens, "passage_tokens": settings.sentence_tokens}
+    similarity = {"similarity": "dot"} if given and not (model / "modules.json").is_file() else {}
+    # Sentences are neither questions nor passages: no prefix, and every mark stays.
+    usage = dataclasses.replace(
+        find_usage(model, given | lengths | similarity), query_prefix="", passage_prefix="", question_mark="kept"
+    )
+    teacher = TextEncoder(
+        load_text_model(model, usage), pick_device(execution.device), settings.precision, settings.batch_tokens
+    )
+    vectors = teacher.encode_queries(texts)
+    np.save(out / TEACHER, vectors)
+    return facts | {"width": vectors.shape[1], "pooling": usage.pooling, "similarity": usage.similarity}
