@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msm.artifacts import read_json, write_json
-from msm.corpora.shards import Offsets, Tokens, token_type
+from msm.corpora.shard_writer import token_type
+from msm.corpora.shards import Offsets, Tokens
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
 

@@ -48,7 +48,7 @@ class PairBatches:
             raise BadInput(
                 f"softmax_documents must be at most all {sum(sizes)} pairs, got {settings.softmax_documents}"
             )
-        self.stream = Stream(sizes, settings.language_exponent, 1, (settings.seed, 1))
+        self.stream = Stream([[size] for size in sizes], settings.language_exponent, 1, (settings.seed, 1))
 
     def pair_batch(self, step: int, micro: int) -> PairBatch:
         """The pairs of a micro-batch."""
