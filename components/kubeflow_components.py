@@ -5,6 +5,7 @@ installed and nothing inlined.
 """
 
 import linecache
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,11 +37,12 @@ def inputs(read: str, stage: str, count: int) -> list[str]:
     return [f"{read}_{number}" for number in range(count)] if stage == "report" else [read]
 
 
-def component(stage: str, count: int, image: str) -> Any:
+def component(stage: str, name: str, count: int, image: str) -> Any:
     """The component of a stage, written from the table.
 
     Args:
         stage: name in the table.
+        name: of the task, FAMILY/ROW.
         count: how many score folders a report reads; any number for other stages.
         image: the project's image.
     """
@@ -65,17 +67,19 @@ def component(stage: str, count: int, image: str) -> Any:
         reads=", ".join(f'"{read}": {_value(names, stage)}' for read, names in taken.items()),
         options=", ".join(f"{name}={name}" for name in [*parameters[2:], *extras]),
     )
-    return _component(stage, source, image)
+    return _component(stage, name, source, image)
 
 
-def getter(kind: str, image: str) -> Any:
-    """The component that fetches a tracked Model or Dataset."""
-    return _component(f"dvc_get_{kind.lower()}", GET.format(kind=kind, lower=kind.lower()), image)
+def getter(kind: str, name: str, image: str) -> Any:
+    """The component that fetches a tracked Model or Dataset, FAMILY/ROW."""
+    source = GET.format(kind=kind, lower=kind.lower())
+    return _component(f"dvc_get_{kind.lower()}", f"dvc_get {name}", source, image)
 
 
-def putter(kind: str, image: str) -> Any:
-    """The component that pushes a Model or Dataset."""
-    return _component(f"dvc_put_{kind.lower()}", PUT.format(kind=kind, lower=kind.lower()), image)
+def putter(kind: str, name: str, image: str) -> Any:
+    """The component that pushes a Model or Dataset, FAMILY/ROW."""
+    source = PUT.format(kind=kind, lower=kind.lower())
+    return _component(f"dvc_put_{kind.lower()}", f"dvc_put {name}", source, image)
 
 
 def kind_of(payload: str) -> str:
@@ -87,8 +91,13 @@ def _value(names: Sequence[str], stage: str) -> str:
     return f"[{', '.join(names)}]" if stage == "report" else names[0]
 
 
-def _component(name: str, source: str, image: str) -> Any:
-    return dsl.component(base_image=image, packages_to_install=[], install_kfp_package=False)(_function(name, source))
+def _component(function: str, name: str, source: str, image: str) -> Any:
+    make = dsl.component(base_image=image, packages_to_install=[], install_kfp_package=False)
+    made: Any = make(_function(function, source))
+    # Kubeflow would number the tasks of one function, and its local cache goes by their names: a row named for itself
+    # is found again by another pipeline.
+    made.component_spec.name = re.sub("[^a-z0-9]+", "-", name.lower())
+    return made
 
 
 def _function(name: str, source: str) -> Callable[..., Any]:

@@ -125,23 +125,25 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
         given["launcher"] = options.launcher
     for read, artifacts in reads.items():
         given |= dict(zip(inputs(read, task.stage, len(artifacts)), artifacts, strict=True))
-    started = component(task.stage, max((len(found) for found in reads.values()), default=0), options.image)(**given)
+    count = max((len(found) for found in reads.values()), default=0)
+    started = component(task.stage, given["name"], count, options.image)(**given)
     _place(started, given["name"], task.stage, options)
     return started.outputs["out"]
 
 
 def _fetched(task: Task, options: Options) -> Any:
     name = "/".join(Path(task.out).parts[-2:])
-    get = getter(kind_of(STAGES[task.stage].payload), options.image)
+    get = getter(kind_of(STAGES[task.stage].payload), name, options.image)
     started = get(name=name, pointer=options.tracked[task.out].as_json(), remote=options.remote)
     _place(started, f"dvc_get {name}", "download", options)
     return started.outputs["out"]
 
 
 def _pushed(task: Task, made: Any, options: Options) -> None:
-    put = putter(kind_of(STAGES[task.stage].payload), options.image)
+    name = "/".join(Path(task.out).parts[-2:])
+    put = putter(kind_of(STAGES[task.stage].payload), name, options.image)
     started = put(path=task.out, remote=options.remote, folder=made)
-    _place(started, f"dvc_put {'/'.join(Path(task.out).parts[-2:])}", "download", options)
+    _place(started, f"dvc_put {name}", "download", options)
 
 
 def _place(started: Any, shown: str, stage: str, options: Options) -> None:

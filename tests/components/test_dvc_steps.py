@@ -62,15 +62,18 @@ def test_kubeflow_steps_push_to_s3_and_fetch_from_it(bucket: str, tiny: Path, tm
 
     @dsl.pipeline(name="there-and-back")
     def pipeline() -> str:
-        got = getter("Model", image())(name="encoder/ordered-1", pointer=pushed.as_json(), remote=bucket)
-        return putter("Model", image())(path=PATH, remote=f"{bucket}/again", folder=got.outputs["out"]).output
+        got = getter("Model", "encoder/ordered-1", image())(
+            name="encoder/ordered-1", pointer=pushed.as_json(), remote=bucket
+        )
+        put = putter("Model", "encoder/ordered-1", image())
+        return put(path=PATH, remote=f"{bucket}/again", folder=got.outputs["out"]).output
 
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "root"))
     again = Pointer(**json.loads(pipeline().output))
     assert again == pushed
-    (out,) = (tmp_path / "root").glob("*/dvc-get-model/out")
+    (out,) = (tmp_path / "root").glob("*/dvc-get-encoder-ordered-1/out")
     assert artifacts.checksums(out) == artifacts.checksums(folder)
-    (told,) = (tmp_path / "root").glob("*/dvc-get-model/executor_output.json")
+    (told,) = (tmp_path / "root").glob("*/dvc-get-encoder-ordered-1/executor_output.json")
     (artifact,) = json.loads(told.read_text())["artifacts"]["out"]["artifacts"]
     assert artifact["metadata"]["dvc"] == {**pushed._asdict(), "remote": bucket}
     assert artifact["metadata"]["stage"] == "encoder"
@@ -114,10 +117,11 @@ def test_tracked_outputs_replace_what_makes_them(tmp_path: Path) -> None:
     options = Options(IMAGE, tracked={out: Pointer(out, "0" * 32 + ".dir", 1, 1)}, remote="s3://models/dvc", push=True)
     compile_to(build("benchmark", "tiny", chosen, options), tmp_path / "pipeline.yaml")
     dag = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())["root"]["dag"]["tasks"]
-    stages = {"world", "dvc-get-model", "finetune", "retrieve", "score", "report"}
-    assert dag.keys() == stages | {"dvc-put-model", "dvc-put-dataset"}
-    read = dag["finetune"]["inputs"]["artifacts"]["weights"]["taskOutputArtifact"]
-    assert read["producerTask"] == "dvc-get-model"
+    row = "constructed-msm-1"
+    stages = {"sources-world", "dvc-get-pretrain-msm-1", f"finetune-{row}", f"retrieve-{row}", f"score-{row}"}
+    assert dag.keys() == stages | {"report-all", f"dvc-put-finetune-{row}", f"dvc-put-score-{row}"}
+    read = dag[f"finetune-{row}"]["inputs"]["artifacts"]["weights"]["taskOutputArtifact"]
+    assert read["producerTask"] == "dvc-get-pretrain-msm-1"
     with pytest.raises(BadInput, match="nothing in the pipeline reads artifacts/tiny/pretrain/mlm-1"):
         select("benchmark", tasks, tracked=["artifacts/tiny/pretrain/mlm-1"])
 

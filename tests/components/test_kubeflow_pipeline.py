@@ -90,6 +90,7 @@ def test_every_task_carries_the_settings_and_reads_of_the_recipe(
             source = node["inputs"]["artifacts"][read]["taskOutputArtifact"]["producerTask"]
             assert source == key_of["/".join(path.split("/")[2:])]
     scores = {name for name in by_name if name.startswith("score/")}
+    assert key_of["score/constructed-bm25-words"] == "score-constructed-bm25-words", "named for its row everywhere"
     assert {key_of[name] for name in scores} == set(by_name["report/all"]["dependentTasks"])
 
 
@@ -98,12 +99,10 @@ def value(task: dict[str, Any], parameter: str) -> str:
 
 
 def test_artifacts_are_typed(compiled: list[dict[str, Any]]) -> None:
-    components = compiled[0]["components"]
     kinds = {
-        (stage, name): artifact["artifactType"]["schemaTitle"]
-        for stage in STAGES
-        if f"comp-{stage}" in components
-        for name, artifact in components[f"comp-{stage}"]["outputDefinitions"]["artifacts"].items()
+        (name.split("-")[1], output): artifact["artifactType"]["schemaTitle"]
+        for name, component in compiled[0]["components"].items()
+        for output, artifact in component["outputDefinitions"]["artifacts"].items()
     }
     assert kinds["pretrain", "out"] == kinds["finetune", "out"] == kinds["encoder", "out"] == "system.Model"
     assert kinds["units", "out"] == kinds["retrieve", "out"] == "system.Dataset"
@@ -114,11 +113,10 @@ def test_artifacts_are_typed(compiled: list[dict[str, Any]]) -> None:
 def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
     executors = compiled[0]["deploymentSpec"]["executors"]
     platform = compiled[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    for stage, row in STAGES.items():
-        executor = executors.get(f"exec-{stage}")
-        if executor is None:
-            continue
-        resources, pod = executor["container"]["resources"], platform[f"exec-{stage}"]
+    assert executors.keys() == platform.keys()
+    for name, executor in executors.items():
+        row, pod = STAGES[executor["container"]["args"][-1]], platform[name]
+        resources = executor["container"]["resources"]
         assert executor["container"]["image"] == IMAGE
         assert resources["resourceCpuRequest"] == resources["resourceCpuLimit"] == str(row.cpus)
         assert resources["resourceMemoryLimit"] == f"{row.memory_gib}Gi"
@@ -130,7 +128,7 @@ def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
         assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": "10001", "runAsGroup": "10001"}
         assert pod["secretAsEnv"][0]["secretName"] == "msm-s3"
     retries = {key: task["retryPolicy"]["maxRetryCount"] for key, task in compiled[0]["root"]["dag"]["tasks"].items()}
-    assert retries["pretrain"] == STAGES["pretrain"].retries
+    assert retries["pretrain-msm-1"] == STAGES["pretrain"].retries
 
 
 def test_no_program_is_inlined(compiled: list[dict[str, Any]]) -> None:

@@ -63,9 +63,10 @@ def test_three_launchers_agree(project: Path, tmp_path: Path) -> None:
         torchx = settings_of(shlex.split(job.roles[0].args[-1]))
         assert torchx == dvc[task.out] == (task.stage, vars(task.settings))
         component, settings = kubeflow[task.out]
-        assert component.removeprefix("comp-").rstrip("-0123456789") == task.stage
+        container = spec["deploymentSpec"]["executors"][component.replace("comp-", "exec-")]["container"]
+        assert container["args"][-1] == task.stage, "the function that is run"
         assert settings == vars(task.settings)
-        resources = spec["deploymentSpec"]["executors"][f"exec-{task.stage}"]["container"]["resources"]
+        resources = container["resources"]
         asked = job.roles[0].resource
         assert resources["resourceCpuLimit"] == str(asked.cpu)
         assert resources["resourceMemoryLimit"] == f"{asked.memMB // 1024}Gi"
@@ -90,15 +91,30 @@ def test_a_changed_value_reaches_its_stage_only(project: Path) -> None:
 
 @pytest.mark.slow
 def test_kubeflow_and_dvc_give_the_same_scores(project: Path) -> None:
-    """The benchmark pipeline in `kfp.local` and `dvc repro`, byte for byte."""
+    """Every pipeline in `kfp.local`, and `dvc repro`, byte for byte; a later pipeline takes what one before it made."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"}
-    out = "artifacts/tiny/score/constructed-msm-1"
-    (name,) = [stage.name for stage in Repo(str(project)).index.stages if str(stage.outs[0]).endswith(out)]
-    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", name], cwd=project, env=environment, check=True)
-    words = ["pipeline", "run", "benchmark", "--recipe", str(TINY), "--model", "msm", "--root", "kubeflow"]
-    subprocess.run([sys.executable, "-m", "msm", *words], cwd=project, env=environment, check=True)
-    (kubeflow,) = (project / "kubeflow").glob("*/score/out")
-    assert artifacts.checksums(kubeflow / "scores") == artifacts.checksums(project / out / "scores")
-    (report,) = (project / "kubeflow").glob("*/report/out/report/report.md")
-    assert "msm" in report.read_text()
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=project, env=environment, check=True)
+
+    def run(name: str) -> set[str]:
+        """Tasks that were run."""
+        before = set((project / "kubeflow").glob("*/*/out"))
+        words = ["pipeline", "run", name, "--recipe", str(TINY), "--root", "kubeflow"]
+        subprocess.run([sys.executable, "-m", "msm", *words], cwd=project, env=environment, check=True)
+        return {path.parent.name for path in set((project / "kubeflow").glob("*/*/out")) - before}
+
+    rows = {name: f"constructed-{name}-1" for name in ("untrained", "mlm", "msm")}
+    made = run("benchmark")
+    assert {"sources-world", "pretrain-msm-1", f"score-{rows['msm']}", "report-all"} < made
+    assert not any("mlm" in task or "untrained" in task for task in made)
+    assert run("benchmark") == set()
+    trained = {f"{stage}-{rows[name]}" for stage in ("finetune", "retrieve", "score") for name in ("untrained", "mlm")}
+    assert run("ablations") == {"pretrain-mlm-1", "report-all"} | trained
+    words = {f"{stage}-constructed-bm25-{kind}" for stage in ("lexical", "score") for kind in ("words", "characters")}
+    assert run("matrix") == {"report-all"} | words
+    for folder in (project / "artifacts" / "tiny" / "score").iterdir():
+        (kubeflow,) = (project / "kubeflow").glob(f"*/score-{folder.name}/out")
+        assert artifacts.checksums(kubeflow / "scores") == artifacts.checksums(folder / "scores")
+    report = artifacts.checksums(project / "artifacts" / "tiny" / "report" / "all" / "report")
+    (kubeflow,) = (project / "kubeflow").glob("msm-matrix-*/report-all/out/report")
+    assert artifacts.checksums(kubeflow)["scores.csv"] == report["scores.csv"]
