@@ -25,7 +25,7 @@ PIPELINES = {
 }
 PUSHED = ("finetune", "score")
 """Stages whose outputs `push` sends to the DVC remote."""
-S3_KEYS = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION")}
+S3_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
 
 
 class Options(NamedTuple):
@@ -172,7 +172,7 @@ def place(task: Any, needs: Request, cluster: Cluster) -> None:
     task.set_retry(needs.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="3600s")
     kubernetes.set_timeout(task, needs.hours * 3600)
     kubernetes.mount_pvc(task, cluster.volume, WORK)
-    kubernetes.use_secret_as_env(task, cluster.secret, S3_KEYS, optional=True)
+    kubernetes.use_secret_as_env(task, cluster.secret, {name: name for name in S3_NAMES}, optional=True)
     kubernetes.add_pod_label(task, "kueue.x-k8s.io/queue-name", cluster.queue)
     user = cluster.run_as_user
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)

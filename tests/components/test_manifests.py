@@ -84,7 +84,8 @@ def test_overlays(name: str, schemas: Schemas) -> None:
     for pod in pods(objects):
         check_restricted(pod)
         assert ("runAsUser" in pod["securityContext"]) == fixed_user
-        assert all(container["image"].endswith("msm:0.1.0") for container in pod["containers"])
+        image = "localhost/msm:0.1.0" if name == "kind" else "registry.example.org/msm:0.1.0"
+        assert all(container["image"] == image for container in pod["containers"]), "an overlay's own image is used"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in OVERLAYS.iterdir()))
