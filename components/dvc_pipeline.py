@@ -15,6 +15,17 @@ TEMPLATE = "cells"
 HEADER = "# Rendered from msm/stages.py by `python -m components.render`; never edited.\n"
 
 
+class Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as it is."""
+
+
+def _as_lines(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+Dumper.add_representer(str, _as_lines)
+
+
 def render() -> str:
     """The text of `dvc.yaml`."""
     stages = {name: _group(name, family) for name, family in FAMILIES.items()}
@@ -24,7 +35,7 @@ def render() -> str:
         "metrics": [f"{report}/metrics.json"],
         "plots": [{f"{report}/scores.csv": {"x": "value", "y": "cell", "template": TEMPLATE}}],
     }
-    return HEADER + yaml.safe_dump(whole, sort_keys=False, width=200)
+    return HEADER + yaml.dump(whole, Dumper=Dumper, sort_keys=False, width=200)
 
 
 def _group(name: str, family: Family) -> dict[str, Any]:
@@ -32,20 +43,22 @@ def _group(name: str, family: Family) -> dict[str, Any]:
     stage: dict[str, Any] = {}
     if family.axes:
         stage["matrix"] = {axis: f"${{{rows}}}" for axis, rows in family.axes.items()}
-    stage["cmd"] = " ".join(_words(family, out))
+    # On lines of their own: an empty section leaves two spaces in a row, of which `dvc.lock` loses one where it breaks
+    # a long line (DVC 3.67), and the stage would never be up to date.
+    stage["cmd"] = " \\\n  ".join(_lines(family, out))
     stage["deps"] = [*(_read(read, path) for read, path in family.reads.items()), *_code(family)]
     stage["outs"] = [out]
     return stage
 
 
-def _words(family: Family, out: str) -> list[str]:
-    words = ["msm", "run", family.stage]
-    words += [f"--{read} {ROOT}/{path}" for read, path in family.reads.items()]
-    words += family.sections
-    words += [f"--{flag} {value}" for flag, value in family.flags.items()]
+def _lines(family: Family, out: str) -> list[str]:
+    lines = [f"msm run {family.stage}"]
+    lines += [f"--{read} {ROOT}/{path}" for read, path in family.reads.items()]
+    lines += family.sections
+    lines += [f"--{flag} {value}" for flag, value in family.flags.items()]
     if not family.reads:
-        words.append("--mirror '${source.mirror}'")
-    return [*words, f"--out {out}", "--stop_with_parent"]
+        lines.append("--mirror '${source.mirror}'")
+    return [*lines, f"--out {out} --stop_with_parent"]
 
 
 def _read(read: str, path: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
+from dvc.utils.serialize import dumps_yaml, parse_yaml
 
 from components.dvc_pipeline import closure
 from msm import recipes
@@ -27,12 +28,20 @@ def test_dvc_resolves_the_table_to_the_same_commands(monkeypatch: pytest.MonkeyP
     for out, task in tasks.items():
         reads = {name: Path(path) for name, path in task.reads.items()}
         expected = _flags(command(task.stage, task.settings, reads, Path(out)))
-        found = _flags(shlex.split(stages[out].cmd))
+        found = _flags(shlex.split(stages[out].cmd.replace("\\\n", " ")))
         for name in ("--mirror", "--stop_with_parent"):
             found.pop(name, None)
         assert found.keys() == expected.keys(), out
         for flag, value in found.items():
             assert value == expected[flag] or float(value) == float(expected[flag]), (out, flag)
+
+
+def test_commands_survive_the_lock_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else DVC takes a stage for changed that is not."""
+    monkeypatch.chdir(ROOT)
+    commands = [stage.cmd for stage in Repo().index.stages]
+    assert any(" \\\n   \\\n" in words for words in commands), "rows without differences leave an empty line"
+    assert parse_yaml(dumps_yaml({"cmd": commands}), "dvc.lock")["cmd"] == commands
 
 
 def _flags(words: list[str]) -> dict[str, str]:

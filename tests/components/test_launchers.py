@@ -53,7 +53,8 @@ def test_three_launchers_agree(project: Path, tmp_path: Path) -> None:
     for node in spec["root"]["dag"]["tasks"].values():
         values = {name: value["runtimeValue"]["constant"] for name, value in node["inputs"]["parameters"].items()}
         kubeflow[f"artifacts/tiny/{values['name']}"] = node["componentRef"]["name"], json.loads(values["settings"])
-    dvc = {str(stage.outs[0]): settings_of(shlex.split(stage.cmd)) for stage in Repo(str(project)).index.stages}
+    stages = Repo(str(project)).index.stages
+    dvc = {str(stage.outs[0]): settings_of(shlex.split(stage.cmd.replace("\\\n", " "))) for stage in stages}
     dvc = {str(Path(out).relative_to(project) if Path(out).is_absolute() else out): value for out, value in dvc.items()}
     assert dvc.keys() == kubeflow.keys() == {task.out for task in tasks}
     for task in tasks:
