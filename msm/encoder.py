@@ -22,6 +22,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
+from msm import artifacts
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.packing import Group, Packed
@@ -59,7 +60,10 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
         )
     model.save_pretrained(out)
     words.save_pretrained(out)
-    return {"parameters": sum(weight.numel() for weight in model.parameters()), "vocabulary": len(words)}
+    facts = {"parameters": sum(weight.numel() for weight in model.parameters()), "vocabulary": len(words)}
+    checkpoint = Path(settings.checkpoint)
+    own = settings.checkpoint and checkpoint.is_dir()
+    return facts | ({"checkpoint_checksum": artifacts.payload_checksum(checkpoint)} if own else {})
 
 
 def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:

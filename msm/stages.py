@@ -205,6 +205,22 @@ FAMILIES: dict[str, Family] = {
         ("${encoder}",),
         SEEDED,
     ),
+    "tokenizer_checkpoints": Family(
+        "tokenizer",
+        {"row": "checkpoints"},
+        "${item.row.name}",
+        {"documents": "documents/${item.row.corpus}"},
+        ("${tokenizer}", "${item.row.tokenizer}"),
+        {},
+    ),
+    "encoder_checkpoints": Family(
+        "encoder",
+        {"row": "checkpoints", "seed": "seeds"},
+        "${item.row.name}-${item.seed}",
+        {"tokenizer": "tokenizer/${item.row.name}"},
+        ("${encoder}", "${item.row.encoder}"),
+        SEEDED,
+    ),
     "pretrain": Family(
         "pretrain",
         {"row": "pretraining", "seed": "seeds"},
