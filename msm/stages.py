@@ -288,6 +288,22 @@ FAMILIES: dict[str, Family] = {
         ("${score}", "${item.model.score}"),
         SCORED | SEEDED,
     ),
+    "retrieve_further": Family(
+        "retrieve",
+        {"benchmark": "further_benchmarks", "model": "models", "seed": "seeds"},
+        "${item.benchmark.name}-${item.model.name}-${item.seed}",
+        SOURCES | {"model": "finetune/${item.benchmark.tuned}-${item.model.name}-${item.seed}"},
+        ("${retrieve}",),
+        BENCHMARK,
+    ),
+    "score_further": Family(
+        "score",
+        {"benchmark": "further_benchmarks", "model": "models", "seed": "seeds"},
+        "${item.benchmark.name}-${item.model.name}-${item.seed}",
+        SOURCES | {"run": "retrieve/${item.benchmark.name}-${item.model.name}-${item.seed}"},
+        ("${score}", "${item.model.score}"),
+        SCORED | SEEDED,
+    ),
     "lexical": Family(
         "lexical",
         {"benchmark": "benchmarks", "model": "lexical_models"},

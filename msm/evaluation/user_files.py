@@ -1,16 +1,18 @@
 """Collections of one's own: BEIR layout, TREC files, SQuAD JSON. All candidates form one pool.
 
+SQuAD files of several languages are also searched each by itself.
+
 | name | files |
 |---|---|
 | `beir` | `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, `text`), `qrels/test.tsv` or the only one there |
 | `trec` | one `topics*.tsv`, one `qrels*`, `collection*` or `docs*` (`.tsv` or `.jsonl`) |
-| `squad` | `LANG.json`; candidates are the paragraphs, relevant is the one that a question was asked about |
+| `squad` | `LANG.json` or `LANG.SPLIT.json`; candidates are the paragraphs, relevant is the one that a question was asked about; the questions of `LANG.train.json` are not asked, its paragraphs are candidates |
 
 Records may name their language in `language` or `lang`; without it, it is `und`. Queries without judgements are left
 out, as in BEIR.
 """  # noqa: E501
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from msm.records import Passage, Qrel, Query
 
 MEASURES = ("ndcg@10", "mrr@100", "recall@100")
 UNKNOWN_LANGUAGE = "und"
+TRAINING = "train"
+"""Split whose questions are not asked."""
 _ALL = [Pool("multilingual", None, None)]
 
 
@@ -42,7 +46,7 @@ def read_beir(folder: Path) -> Collection:
         for where, record in _records(folder, "queries.jsonl")
         if str(record.get("_id")) in judged
     ]
-    return _assembled(folder, queries, partial(_beir_passages, folder), qrels)
+    return _assembled(folder, queries, {None: partial(_beir_passages, folder)}, qrels, _ALL)
 
 
 def read_trec(folder: Path) -> Collection:
@@ -58,7 +62,7 @@ def read_trec(folder: Path) -> Collection:
     if not files:
         raise BadInput(f"{folder}: no collection*.tsv or .jsonl, docs*.tsv or .jsonl here")
     queries = [query for query in topics if query.query_id in judged]
-    return _assembled(folder, queries, partial(read_passages, files, UNKNOWN_LANGUAGE), qrels)
+    return _assembled(folder, queries, {None: partial(read_passages, files, UNKNOWN_LANGUAGE)}, qrels, _ALL)
 
 
 def read_squad_folder(folder: Path) -> Collection:
@@ -67,18 +71,23 @@ def read_squad_folder(folder: Path) -> Collection:
     Raises:
         BadInput: no or malformed files.
     """
-    queries, passages, qrels = [], {}, []
+    queries: list[Query] = []
+    qrels: list[Qrel] = []
+    passages: dict[str, dict[str, Passage]] = {}
     for path in sorted([*folder.glob("*.json"), *folder.glob("*.json.gz")]):
-        language = path.name.split(".")[0]
+        language, *split = path.name.removesuffix(".gz").removesuffix(".json").split(".")
+        own = passages.setdefault(language, {})
         for paragraph in read_squad(path, language):
             passage_id = f"{language}-{paragraph.paragraph_id}"
-            passages[passage_id] = Passage(passage_id, language, paragraph.context, paragraph.title)
-            for question in paragraph.questions:
+            own[passage_id] = Passage(passage_id, language, paragraph.context, paragraph.title)
+            for question in paragraph.questions if split != [TRAINING] else []:
                 queries.append(Query(f"{language}-{question.question_id}", language, question.text))
                 qrels.append(Qrel(queries[-1].query_id, passage_id, 1))
     if not queries:
         raise BadInput(f"{folder}: no questions here (LANG.json or LANG.json.gz)")
-    return _assembled(folder, queries, passages.values, qrels)
+    asked = sorted({query.language for query in queries})
+    pools = _ALL + [Pool(f"pool.{language}", language, language) for language in asked if len(passages) > 1]
+    return _assembled(folder, queries, {language: own.values for language, own in passages.items()}, qrels, pools)
 
 
 def _beir_passages(folder: Path) -> Iterator[Passage]:
@@ -87,9 +96,11 @@ def _beir_passages(folder: Path) -> Iterator[Passage]:
         yield Passage(_id(record, where), _language(record), text, title)
 
 
-def _assembled(folder: Path, queries: list[Query], passages: Read, qrels: list[Qrel]) -> Collection:
+def _assembled(
+    folder: Path, queries: list[Query], passages: Mapping[str | None, Read], qrels: list[Qrel], pools: list[Pool]
+) -> Collection:
     try:
-        return assemble(queries, {None: passages}, qrels, _ALL)
+        return assemble(queries, passages, qrels, pools)
     except BadInput as error:
         raise BadInput(f"{folder}: {error}") from error
 

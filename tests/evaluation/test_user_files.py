@@ -97,3 +97,15 @@ def test_squad_paragraphs(mirror: Path) -> None:
     for query, passage in zip(*collection.qrels[2:4], strict=True):
         passage_id = collection.qrels.passage_ids[passage].as_py()
         assert collection.queries[query].language == collection.passages.languages[passage_id]
+
+
+def test_training_questions_are_not_asked_but_their_paragraphs_are_candidates(tmp_path: Path) -> None:
+    for name, number in (("sw.dev.json", 1), ("sw.train.json", 2), ("en.dev.json", 3), ("ko.train.json", 4)):
+        question = {"id": f"q{number}", "question": f"what {number}?", "answers": [{"text": "it", "answer_start": 0}]}
+        paragraph = {"context": f"it is paragraph {number}.", "qas": [question]}
+        (tmp_path / name).write_text(json.dumps({"data": [{"title": "t", "paragraphs": [paragraph]}]}))
+    collection = find_benchmark("squad:mine").read(tmp_path)
+    assert [query.query_id for query in collection.queries] == ["en-q3", "sw-q1"]
+    assert collection.sizes() == {"en": (1, 1), "ko": (0, 1), "sw": (1, 2)}
+    assert [pool.name for pool in collection.pools] == ["multilingual", "pool.en", "pool.sw"]
+    assert len(collection.pool_passages(collection.pools[2])) == 2
