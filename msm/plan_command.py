@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from msm import recipes
+from msm.errors import BadInput
+from msm.plan_corpus import corpus_cost, describe, measurement
 from msm.recipes import Task
 from msm.stages import STAGES
 
@@ -37,6 +39,11 @@ class Sizes(NamedTuple):
         """Of the encoder: layers, embeddings of pieces, positions and the one type, their norm."""
         return self.body + self.width * (self.pieces + self.positions + 3)
 
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of a token in a shard."""
+        return 2 if self.pieces <= 1 << 16 else 4
+
 
 class Cost(NamedTuple):
     """Of all rows of one stage."""
@@ -63,6 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mfu", type=float, default=0.35, help="share of the GPUs' peak that training reaches (0.35)")
     parser.add_argument("--examples", type=int, default=0, help="fine-tuning examples, for recipes that count epochs")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs of a training row, if not the stage table's")
+    corpus = parser.add_argument_group("the corpus: core hours and bytes of `msm corpus`, from a measured speed")
+    corpus.add_argument("--corpus_bench", type=Path, metavar="FILE", help="output of `msm bench corpus`")
+    corpus.add_argument("--corpus_files", choices=("warc", "wet"), default="wet", help="what is read (wet)")
+    corpus.add_argument("--corpus_bytes", type=float, default=2.5e12, metavar="N", help="of clean text (2.5e12)")
+    corpus.add_argument("--kept_share", type=float, default=1.0, metavar="S", help="of the text that is read (1)")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -75,8 +87,22 @@ def main(arguments: argparse.Namespace) -> None:
     if path.suffix != ".yaml":
         path = recipes.RECIPES / f"{arguments.recipe}.yaml"
     recipe = recipes.load(path)
-    costs = plan(recipes.tasks(recipe, str(path)), mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
+    tasks = recipes.tasks(recipe, str(path))
+    costs = plan(tasks, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
     sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu))
+    if arguments.corpus_bench:
+        sys.stdout.write(_corpus(arguments, read_sizes(tasks)))
+
+
+def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
+    if not 0 < arguments.kept_share <= 1:
+        raise BadInput(f"--kept_share must be above 0 and at most 1, got {arguments.kept_share}")
+    given = {"kept": arguments.kept_share, "text": arguments.corpus_bytes}
+    path, kind = arguments.corpus_bench, arguments.corpus_files
+    measured = measurement(path, kind)
+    return describe(
+        corpus_cost(measured, token_bytes=sizes.token_bytes, **given), measured, path=path, kind=kind, **given
+    )
 
 
 def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0) -> list[Cost]:
@@ -106,7 +132,7 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
                 used,
                 operations,
                 hours=seconds / (mfu * max(used, 1) * 3600),
-                read=sum(tokens for _, tokens in work) * (2 if sizes.pieces <= 1 << 16 else 4),
+                read=sum(tokens for _, tokens in work) * sizes.token_bytes,
                 kept=len(rows) * weights * BYTES["weights"],
                 scratch=weights * BYTES["training"] * KEPT if operations else 0,
             )

@@ -1,5 +1,6 @@
 """The plan's arithmetic, against models that are really built and counted."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,43 @@ def test_the_plan_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert "40% of their peak" in text
     assert all(stage in text for stage in ("pretrain", "finetune", "GPU hours"))
     assert "--examples" not in text
+
+
+MEASURED = {
+    "name": "corpus_pipeline_warc", "mb_per_second_core": 0.5, "megabytes": 20.0, "input_bytes": 0.6, "work_bytes": 1.5,
+    "tokens": 0.25, "pieces": 8000, "source": "news", "device": "two cores",
+}  # fmt: skip
+
+
+def test_a_corpus_costs_what_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "bench.jsonl"
+    path.write_text(json.dumps({"name": "another"}) + "\n" + json.dumps(MEASURED) + "\n")
+    words = ["plan", "--recipe", "paper", "--corpus_bench", str(path), "--corpus_files", "warc"]
+    main([*words, "--kept_share", "0.25"])
+    text = capsys.readouterr().out
+    # By hand: 10 TB are read at 0.5 MB/s: 2e7 seconds. 250,002 pieces take 4 bytes a token.
+    for part in ("5,556 core hours", "6.00 TB of files", "15.00 TB between", "2.50 TB of token ids", str(path), "news"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("row", "words", "message"),
+    [
+        ({**MEASURED, "name": "corpus_pipeline_wet"}, [], "no line corpus_pipeline_warc"),
+        ({key: value for key, value in MEASURED.items() if key != "tokens"}, [], "says no tokens"),
+        (MEASURED, ["--kept_share", "0"], "--kept_share must be above 0"),
+    ],
+)
+def test_a_corpus_without_a_measure_is_refused(
+    row: dict[str, object], words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bench.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    recipe = str(ROOT / "recipes" / "paper.yaml")
+    with pytest.raises(SystemExit) as stopped:
+        main(["plan", "--recipe", recipe, "--corpus_bench", str(path), "--corpus_files", "warc", *words])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
