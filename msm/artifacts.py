@@ -92,9 +92,19 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """A file to write; it takes the name `target` only when the block ends without an error. `.gz` is compressed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """A file to write; it takes the name `target` only when the block ends without an error. `.gz` is compressed.
+
+    Raises:
+        BadInput: no file can be written there.
+    """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    if target.is_dir():
+        raise BadInput(f"{target}: cannot be written: a folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise BadInput(f"{target}: cannot be written: {error.strerror}") from error
     try:
         with _open_for_writing(partial, mode, compressed=target.suffix == ".gz") as file:
             yield file

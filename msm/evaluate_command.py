@@ -6,12 +6,12 @@ The folder that it writes:
 |---|---|
 | `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools, or of all pairs of bitext |
 | `scores.jsonl` | see `msm.evaluation.scores` |
+| `model/` | links to the model's files, where it is used otherwise than these say |
 | `retrieve/`, `score/` | the folders of the two stages: the runs of all pools, how they were made, per-query values |
 
 A stage that is finished is not run again; a killed one goes on after the last finished shard.
 """
 
-import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -93,9 +93,8 @@ def main(arguments: Namespace) -> None:
     if arguments.model == BM25:
         runner.run_stage("lexical", _lexical(arguments), reads, runs, execution)
     else:
-        with tempfile.TemporaryDirectory() as place:
-            reads["model"] = _model(arguments, Path(place))
-            runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
+        reads["model"] = _model(arguments)
+        runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
     if arguments.fuse is not None:
         runs = _fuse(arguments, runs, execution)
     scores = arguments.out / "score"
@@ -137,15 +136,16 @@ def _depth(benchmark: Benchmark) -> int:
     return max([LEAST_DEPTH, benchmark.least_depth, *cutoffs])
 
 
-def _model(arguments: Namespace, place: Path) -> Path:
-    """The model's folder; one of links where it is to be used otherwise than it says."""
+def _model(arguments: Namespace) -> Path:
+    """The model's folder; where it is to be used otherwise than it says, one of links to its files."""
     folder = find_model(arguments.model)
     given = {name: getattr(arguments, name) for name in USAGE}
     usage = find_usage(folder, given)
     if (folder / CARD).is_file() and read_usage(folder) == usage:
         return folder
-    link_model(folder, usage, place)
-    return place
+    with new_folder(arguments.out / "model") as place:
+        link_model(folder, usage, place)
+    return arguments.out / "model"
 
 
 def _retrieve(arguments: Namespace) -> Retrieve:

@@ -75,6 +75,8 @@ def test_a_plain_encoder_needs_flags_and_flags_win(
     evaluate(*words, *FLAGS, "--pooling", "cls")
     assert (tmp_path / "out" / "retrieve" / "manifest.json").read_bytes() != first
     assert not (encoder / CARD).exists()
+    main(["compare", "--baseline", str(tmp_path / "out"), str(tmp_path / "out" / "score"), "--resamples", "20"])
+    assert "+0.0000" in capsys.readouterr().out
 
 
 def test_bm25_is_a_model(beir: Path, tmp_path: Path) -> None:

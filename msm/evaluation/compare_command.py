@@ -1,8 +1,8 @@
 """`msm compare`: paired differences between models, per language and on average.
 
-Every folder is one of stage `score`. Folders of one model with different seeds are its seeds: their values are
-averaged question by question before anything is compared, and the spread of their means is printed below. The p
-values of one measure and kind of pool, of all models and languages, are corrected together.
+Every folder is one of stage `score`, or of `msm evaluate`. Folders of one model with different seeds are its seeds:
+their values are averaged question by question before anything is compared, and the spread of their means is printed
+below. The p values of one measure and kind of pool, of all models and languages, are corrected together.
 """
 
 import json
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from msm.artifacts import payload, read_json_lines
 from msm.errors import BadInput
+from msm.evaluation.measures import LESS_IS_BETTER
 from msm.evaluation.per_query import PoolKind, by_question, pool_kinds, read_per_query
 from msm.evaluation.statistics import Comparison, Interval, compare, holm, language_means
 from msm.retrieval.runs import Floats
@@ -86,7 +87,7 @@ def main(arguments: Namespace) -> None:
 
 
 def _read(path: Path) -> Scored:
-    folder = payload(path)
+    folder = payload(path / "score" if (path / "score").is_dir() else path)
     first = next(read_json_lines(folder / "scores.jsonl"), None)
     if first is None:
         raise BadInput(f"{folder / 'scores.jsonl'}: empty")
@@ -128,10 +129,12 @@ def _report(baseline: list[Scored], groups: list[list[Scored]], arguments: Names
                 resamples=resamples,
                 signs=resamples,
                 seed=arguments.seed,
+                less_is_better=measure in LESS_IS_BETTER,
             )
             corrected = np.split(holm(np.concatenate([comparison.p_values for comparison in made])), len(made))
             for seeds, model, comparison, p_values in zip(groups, models[1:], made, corrected, strict=True):
-                yield f"{measure}, {TITLES[kind]}: {_name(seeds)} against {_name(baseline)}"
+                less = ", less is better" if measure in LESS_IS_BETTER else ""
+                yield f"{measure}{less}, {TITLES[kind]}: {_name(seeds)} against {_name(baseline)}"
                 yield from _notes(baseline[0], seeds[0])
                 yield from _table(languages, models[0], model, comparison, p_values)
                 yield from _seed_line(models[0], model)

@@ -22,6 +22,10 @@ _SAME = 1e-12
 """Two sums of the same terms in another order differ by less."""
 
 
+LESS_IS_BETTER = frozenset({"rank_distance", "xsim", "xsim++"})
+"""Measures of what goes wrong."""
+
+
 class Measure(NamedTuple):
     """A measure, such as `mrr@100`."""
 

@@ -133,7 +133,9 @@ class Comparison(NamedTuple):
     losses: NDArray[np.integer]
 
 
-def compare(values: Floats, pairs: Pairs, *, resamples: int, signs: int, seed: int) -> list[Comparison]:
+def compare(
+    values: Floats, pairs: Pairs, *, resamples: int, signs: int, seed: int, less_is_better: bool = False
+) -> list[Comparison]:
     """Paired comparisons of models on the same questions.
 
     Args:
@@ -142,23 +144,27 @@ def compare(values: Floats, pairs: Pairs, *, resamples: int, signs: int, seed: i
         resamples: of the intervals.
         signs: drawn for the tests.
         seed: of both.
+        less_is_better: whether the lower value wins.
     """
     samples = bootstrap(values, resamples=resamples, seed=seed)
     p_values = randomisation_test(values, pairs, resamples=signs, seed=seed)
     columns = [known for _, known in _columns(values)]
-    return [_comparison(columns, samples, pair, of_pair) for pair, of_pair in zip(pairs, p_values, strict=True)]
+    sign = -1 if less_is_better else 1
+    return [_comparison(columns, samples, pair, of_pair, sign) for pair, of_pair in zip(pairs, p_values, strict=True)]
 
 
-def _comparison(columns: list[Floats], samples: Floats, pair: tuple[int, int], p_values: Floats) -> Comparison:
-    """One of the pairs; values by language, each [N, M]."""
+def _comparison(
+    columns: list[Floats], samples: Floats, pair: tuple[int, int], p_values: Floats, sign: int
+) -> Comparison:
+    """One of the pairs; values by language, each [N, M]; a change of `sign` is a win."""
     model, baseline = pair
-    changes = [known[:, model] - known[:, baseline] for known in columns]
+    changes = [sign * (known[:, model] - known[:, baseline]) for known in columns]
     counts = [
         [np.count_nonzero(change > 1e-12), np.count_nonzero(np.abs(change) <= 1e-12), np.count_nonzero(change < -1e-12)]
         for change in changes
     ]
     return Comparison(
-        with_mean(np.array([change.mean() for change in changes])),
+        with_mean(np.array([sign * change.mean() for change in changes])),
         intervals(samples[model] - samples[baseline]),
         p_values,
         *(np.append(count, count.sum()) for count in np.array(counts).T),

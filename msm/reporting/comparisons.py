@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from msm.evaluation.measures import LESS_IS_BETTER
 from msm.evaluation.statistics import Comparison, Interval, compare, holm
 from msm.reporting.results import Benchmark, Column, Model, Problem
 from msm.reporting.tables import ordered
@@ -64,6 +65,7 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
         resamples=settings.bootstrap,
         signs=max(settings.bootstrap, FINEST * len(pairs)),
         seed=settings.seed,
+        less_is_better=column[0] in LESS_IS_BETTER,
     )
     corrected = holm(np.array([comparison.p_values[-1] for comparison in made]))
     languages = benchmark.first.values[column].languages
@@ -84,7 +86,7 @@ def verdict(value: float, interval: Interval, p: float, training_noise: float | 
     """A difference in plain words.
 
     Args:
-        value: the difference.
+        value: the difference; above 0 where the model is better.
         interval: 95 % over the questions.
         p: corrected.
         training_noise: as `training_noise` returns it.
@@ -121,13 +123,15 @@ def _difference(
     model, control = pair
     clear = holm(made.p_values[:-1]) < SIGNIFICANT
     value, interval = float(made.differences[-1]), made.intervals[-1]
+    sign = -1 if column[0] in LESS_IS_BETTER else 1
+    leads = sign * made.differences
     return Difference(
         model.name,
         control.name,
         value,
         interval,
         p,
-        [name for name, sure, lead in zip(languages, clear, made.differences, strict=False) if sure and lead > 0],
-        [name for name, sure, lead in zip(languages, clear, made.differences, strict=False) if sure and lead < 0],
-        verdict(value, interval, p, training_noise(model, control, column)),
+        [name for name, sure, lead in zip(languages, clear, leads, strict=False) if sure and lead > 0],
+        [name for name, sure, lead in zip(languages, clear, leads, strict=False) if sure and lead < 0],
+        verdict(sign * value, interval, p, training_noise(model, control, column)),
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from msm.evaluation.measures import Floats
+from msm.evaluation.measures import LESS_IS_BETTER, Floats
 from msm.evaluation.statistics import Interval, compare, holm, language_means
 from msm.reporting.comparisons import SIGNIFICANT
 from msm.reporting.published import MEAN
@@ -38,13 +38,15 @@ class Contrast(NamedTuple):
     """Questions where the model is better; of `mean`, in all languages."""
     ties: int
     losses: int
+    less_is_better: bool
+    """Whether the lower value wins."""
 
     @property
     def direction(self) -> str:
         """`better` or `worse` where the questions tell the two apart, else `inside` the noise."""
         if self.p >= SIGNIFICANT or self.interval.low <= 0 <= self.interval.high:
             return "inside"
-        return "better" if self.difference > 0 else "worse"
+        return "better" if (self.difference > 0) != self.less_is_better else "worse"
 
 
 class Pair(NamedTuple):
@@ -83,6 +85,7 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
         # The least p that so many signs can give must stay below .05 when it is corrected.
         signs=max(settings.bootstrap, 40 * len(models) * len(languages)),
         seed=settings.seed,
+        less_is_better=column[0] in LESS_IS_BETTER,
     )
     corrected = np.split(holm(np.concatenate([one.p_values for one in made])), len(made))
     before = language_means(values[0])
@@ -98,6 +101,7 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
             int(one.wins[place]),
             int(one.ties[place]),
             int(one.losses[place]),
+            column[0] in LESS_IS_BETTER,
         )
         for model, one, p_values in zip(models, made, corrected, strict=True)
         for place, language in enumerate(languages)

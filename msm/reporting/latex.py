@@ -1,10 +1,8 @@
 """A table in LaTeX, for `booktabs`: values times 100, intervals beside the mean, the best of each column in bold."""
 
-from collections.abc import Sequence
-
 from msm.reporting import wording
 from msm.reporting.published import MEAN
-from msm.reporting.tables import Cell, Row, Table
+from msm.reporting.tables import Cell, Table
 
 SIGNS = {
     "\\": r"\textbackslash{}",
@@ -17,7 +15,7 @@ SIGNS = {
 def latex(table: Table) -> str:
     """The table as a `table` environment."""
     names = [*table.languages, MEAN]
-    best = {name: _best(table.rows, name) for name in names}
+    best = {name: _best(table, name) for name in names}
     head = " & ".join(["model", *map(_plain, names), r"95\,\% interval"])
     lines = [
         " & ".join(
@@ -47,10 +45,10 @@ def latex(table: Table) -> str:
     )
 
 
-def _best(rows: Sequence[Row], name: str) -> str:
-    """Greatest value of a column as it is printed; empty without any."""
-    values = [cell.value for row in rows if (cell := row.cells.get(name)) and cell.value is not None]
-    return wording.times_100(max(values)) if values else ""
+def _best(table: Table, name: str) -> str:
+    """Best value of a column as it is printed; empty without any."""
+    values = [cell.value for row in table.rows if (cell := row.cells.get(name)) and cell.value is not None]
+    return wording.times_100((min if table.less_is_better else max)(values)) if values else ""
 
 
 def _value(cell: Cell | None, best: str) -> str:

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from msm.evaluation.measures import LESS_IS_BETTER
 from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published
@@ -45,6 +46,7 @@ class Table(NamedTuple):
     subtitle: str
     languages: list[str]
     rows: list[Row]
+    less_is_better: bool = False
 
 
 def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
@@ -65,11 +67,13 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
         _model_row(model, column, shape.languages, intervals(drawn))
         for model, drawn in zip(models, samples, strict=True)
     ]
+    less = column[0] in LESS_IS_BETTER
     return Table(
         f"{wording.benchmark(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
-        f"{len(shape.known):,} questions, {benchmark.setting}; values times 100",
+        f"{len(shape.known):,} questions, {benchmark.setting}; values times 100" + ", less is better" * less,
         shape.languages,
         rows,
+        less,
     )
 
 

@@ -83,6 +83,9 @@ def test_a_comparison_counts_wins_ties_and_losses() -> None:
     assert result.differences == pytest.approx([0.5 / 3, -0.05, (0.5 / 3 - 0.05) / 2])
     assert (result.wins.tolist(), result.ties.tolist(), result.losses.tolist()) == ([2, 0, 2], [1, 1, 2], [0, 1, 1])
     assert len(result.intervals) == len(result.p_values) == 3
+    (lower,) = compare(np.stack([model, baseline]), [(0, 1)], resamples=100, signs=100, seed=1, less_is_better=True)
+    assert (lower.wins.tolist(), lower.losses.tolist()) == (result.losses.tolist(), result.wins.tolist())
+    assert lower.differences.tolist() == result.differences.tolist()
 
 
 def test_models_together_are_compared_as_each_pair_alone(values: np.ndarray) -> None:

@@ -29,6 +29,11 @@ def test_cells_stand_in_their_columns() -> None:
     assert lines[2][1:] == [r"\textbf{25.0}", "--", r"\textbf{25.0}", r"[20.0, 30.0] \\"]
 
 
+def test_the_least_is_best_where_less_is_better() -> None:
+    text = latex(TABLE._replace(less_is_better=True))
+    assert r"\textbf{0.1}" in text and r"\textbf{25.0}" not in text
+
+
 def test_signs_stand_for_themselves() -> None:
     text = latex(TABLE)
     assert r"a\_b\textasciitilde{}\{x\}\textbackslash{}|" in text
