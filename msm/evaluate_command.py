@@ -6,12 +6,14 @@ The folder that it writes:
 |---|---|
 | `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools, or of all pairs of bitext |
 | `scores.jsonl` | see `msm.evaluation.scores` |
-| `model/` | links to the model's files, where it is used otherwise than these say |
 | `retrieve/`, `score/` | the folders of the two stages: the runs of all pools, how they were made, per-query values |
+| `work/` | what a killed run goes on from, and links to the model's files, where it is used otherwise than these say |
 
-A stage that is finished is not run again; a killed one goes on after the last finished shard.
+A stage that is finished is not run again; a killed one goes on after the last finished shard. Several processes
+(`torchrun -m msm evaluate ...`) split the shards; the first one scores.
 """
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -95,6 +97,8 @@ def main(arguments: Namespace) -> None:
     else:
         reads["model"] = _model(arguments)
         runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
+    if _rank():
+        return
     if arguments.fuse is not None:
         runs = _fuse(arguments, runs, execution)
     scores = arguments.out / "score"
@@ -143,9 +147,15 @@ def _model(arguments: Namespace) -> Path:
     usage = find_usage(folder, given)
     if (folder / CARD).is_file() and read_usage(folder) == usage:
         return folder
-    with new_folder(arguments.out / "model") as place:
-        link_model(folder, usage, place)
-    return arguments.out / "model"
+    place = arguments.out / "work" / f"model-{_rank()}"
+    with new_folder(place) as links:
+        link_model(folder, usage, links)
+    return place
+
+
+def _rank() -> int:
+    """Number of this process among those that torchrun started."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def _retrieve(arguments: Namespace) -> Retrieve:

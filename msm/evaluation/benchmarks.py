@@ -138,8 +138,8 @@ def find_bitext(name: str) -> tuple[BitextBenchmark, str] | None:
 
 
 def score_name(name: str) -> str:
-    """The name that scores bear: of `mr_tydi:NAME` and `bitext:NAME@PAIRS`, NAME."""
-    return name.partition("@")[0].rpartition(":")[2]
+    """The name that scores bear: of `mr_tydi:NAME`, NAME. Pairs of bitext stay part of it: a mean is theirs only."""
+    return name.rpartition(":")[2]
 
 
 def _own(kind: str, own: str) -> Benchmark:

@@ -152,6 +152,7 @@ def test_evaluate_gives_what_loops_over_cosines_give(model: Path, aligned: Path,
     run = read_run(tmp_path / "out" / "run.trec.gz")
     assert len(run.query_ids) == 2 * 60 and len(run.scores) == 2 * 60 * 4
     only = evaluate("bitext", model, aligned, tmp_path / "one", "--pairs", "en-nl")
+    assert {row["benchmark"] for row in only} == {"bitext@en-nl"}
     assert {(row["query_language"], row["candidate_language"]) for row in only} == {
         ("en", "nl"), ("en", "other"), ("mean", "other")
     }  # fmt: skip
