@@ -141,7 +141,8 @@ def choose_column() -> tuple[Recipe, Benchmark, Column] | None:
 
 def show_text(text: str, language: str) -> None:
     """Text from data, in the direction of its own script."""
-    st.html(f'<p dir="auto" style="margin:0"><b>{escape(language)}</b> <bdi>{escape(text)}</bdi></p>')
+    words = f'<b>{escape(language)}</b><p dir="auto" style="margin:0">{escape(text)}</p>'
+    st.html(f'<div style="display:flex;gap:.6em">{words}</div>')
 
 
 def show_answers(answers: Sequence[Answer]) -> None:

@@ -56,9 +56,9 @@ def bootstrap(values: Floats, *, resamples: int, seed: int) -> Floats:
     columns = _columns(values)
     parts = []
     for count in _parts(resamples, values.shape[-2]):
-        drawn = rng.integers(values.shape[-2], size=(count, values.shape[-2]))
-        flat = (drawn + np.arange(count)[:, None] * values.shape[-2]).ravel()
-        times = np.bincount(flat, minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
+        times = np.empty((count, values.shape[-2]))
+        for row in times:
+            row[:] = np.bincount(rng.integers(len(row), size=len(row)), minlength=len(row))
         parts.append(np.stack([_weighted_means(times[:, rows], known) for rows, known in columns], axis=-1))
     samples = np.moveaxis(with_mean(np.concatenate(parts)), 1, 0)
     return samples if values.ndim == 3 else samples[0]

@@ -11,9 +11,20 @@ from streamlit.testing.v1 import AppTest
 from dashboards.folders import Folders
 from msm import recipes, runner
 from msm.execution import Execution
+from tests.dashboards.browser import APP
 from tests.reporting import made
 
-APP = Path(__file__).parents[2] / "dashboards" / "app.py"
+Show = Callable[..., AppTest]
+TITLES = {
+    "results": "Results",
+    "compare": "Compare",
+    "bias": "Language bias",
+    "ablations": "Ablations",
+    "search": "Search",
+    "lineage": "Lineage",
+    "training": "Training",
+}
+"""Every page, the first one first."""
 
 
 @pytest.fixture

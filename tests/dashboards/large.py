@@ -1,5 +1,6 @@
 """A recipe as large as a study gets: 50 models, 5 benchmarks of 18 languages, 3 seeds, 20,000 queries a run."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from tests.reporting import made
 
 LANGUAGES = "ar bn de en es fa fi fr hi id ja ko ru sw te th yo zh".split()
 CONTROLS = ("untrained", "mlm")
+LOGGED, STEPS = 4, 20_000
+"""Models with a training log, and lines in it."""
 
 
 class Size(NamedTuple):
@@ -36,6 +39,7 @@ BENCHMARKS: dict[str, tuple[str, bool]] = {
 def write_large(root: Path, size: Size) -> Path:
     """Fill `root`, such as `results/large`, with score folders and the manifests behind them."""
     names = [*CONTROLS, *(f"model-{number:02}" for number in range(len(CONTROLS), size.models))]
+    log = "".join(json.dumps({"step": step, "loss": 4 + 1 / step, "accuracy": 0.5}) + "\n" for step in range(1, STEPS))
     world = made.write_step(root, "sources/world", {}, {"questions.txt": "?"})
     for benchmark, (measure, is_parallel) in BENCHMARKS.items():
         ids = _ids(size.queries, is_parallel, ["recall@100", measure])
@@ -45,6 +49,8 @@ def write_large(root: Path, size: Size) -> Path:
             for seed in range(1, size.seeds + 1):
                 row = f"{benchmark}-{name}-{seed}"
                 start = made.write_step(root, f"pretrain/{name}-{seed}", {}, {"model.safetensors": row})
+                if place < LOGGED and not (start / artifacts.LOG).is_file():
+                    (start / artifacts.LOG).write_text(log)
                 tuned = made.write_step(
                     root, f"finetune/{row}", {"sources": world, "start": start}, {"model.safetensors": row}
                 )

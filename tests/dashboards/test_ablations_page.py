@@ -1,16 +1,14 @@
 """The page of ablations on result files."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
 from dashboards.folders import Folders
+from tests.dashboards.conftest import Show
 from tests.reporting import made
 from tests.reporting.test_ablations import write_order
-
-Show = Callable[..., AppTest]
 
 
 def charts(app: AppTest) -> list[dict]:

@@ -2,13 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-Show = Callable[..., AppTest]
+from tests.dashboards.conftest import Show
 
 
 def test_shares_of_a_question_language_sum_to_100(tiny_recipe: Path, show: Show) -> None:

@@ -1,15 +1,13 @@
 """The page of comparisons on real rankings, without its texts, and on broken folders."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
 from msm.reporting import wording
+from tests.dashboards.conftest import Show
 from tests.reporting import made
-
-Show = Callable[..., AppTest]
 
 
 def rankings(app: AppTest) -> list[str]:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.folders import Folders
 from msm.reporting.export import export
-from tests.dashboards.conftest import APP
+from tests.dashboards.conftest import APP, TITLES, Show
 from tests.reporting import made
-
-Show = Callable[..., AppTest]
-PAGES = ("results", "compare", "bias", "ablations", "search", "lineage", "training")
-TITLES = {"bias": "Language bias"}
 
 
 def texts(app: AppTest) -> str:
@@ -23,10 +18,10 @@ def texts(app: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", TITLES)
 def test_empty_project_says_how_to_begin(show: Show, page: str) -> None:
     app = show(page)
-    assert [element.value for element in app.title] == [TITLES.get(page, page.title())]
+    assert [element.value for element in app.title] == [TITLES[page]]
     assert "make demo" in app.info[0].value
 
 
@@ -167,7 +162,7 @@ import sys
 from streamlit.testing.v1 import AppTest
 sys.argv = {words!r}
 app = AppTest.from_file({str(APP)!r}, default_timeout=30).run()
-for page in {PAGES[1:]!r}:
+for page in {tuple(TITLES)[1:]!r}:
     app.switch_page(page + "_page.py").run()
     assert not app.exception
 print(*sorted({{"torch", "transformers", "matplotlib"}} & set(sys.modules)))

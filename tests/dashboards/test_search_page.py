@@ -1,7 +1,6 @@
 """The page of searches with a real model: it answers as the run that was scored."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,9 @@ from msm.execution import Execution
 from msm.reporting import rankings, results
 from msm.retrieval.encode import Usage, load_text_model
 from msm.retrieval.model_folder import save_text_model
-from tests.dashboards.conftest import APP
+from tests.dashboards.conftest import APP, Show
 from tests.reporting import made
 
-Show = Callable[..., AppTest]
 ROW = "constructed-untrained-1"
 
 

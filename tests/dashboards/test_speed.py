@@ -1,0 +1,110 @@
+"""The dashboard on a large study: cold start under 5 s, every page change under 1 s; prints what it measured (`-s`)."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from dashboards.folders import Folders
+from tests.dashboards import large
+from tests.dashboards.browser import Server, browsing, needs_chromium, settle
+from tests.dashboards.conftest import TITLES, Show
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = pytest.mark.slow
+COLD, CHANGE = 5, 1
+"""Seconds of computing: what a clock shows on a machine that does nothing else. The clock's own are printed beside."""
+
+
+class Taken(NamedTuple):
+    """Seconds."""
+
+    computing: float
+    clock: float
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """750 runs of 20,000 queries; half a gigabyte."""
+    return large.write_large(tmp_path_factory.mktemp("study") / "artifacts" / "large", large.Size())
+
+
+@pytest.fixture
+def folders(study: Path, tmp_path: Path) -> Folders:
+    return Folders(study.parent, tmp_path / "results", tmp_path / "work")
+
+
+def report(what: str, taken: Taken, limit: float) -> None:
+    print(f"{what:48} {taken.computing:6.2f} s computing, {taken.clock:6.2f} s on the clock")
+    assert taken.computing < limit, what
+
+
+def test_pages_are_quick_without_a_browser(show: Show) -> None:
+    def timed(page: str) -> Taken:
+        computing, clock = time.process_time(), time.perf_counter()
+        show(page)
+        return Taken(time.process_time() - computing, time.perf_counter() - clock)
+
+    report("AppTest, first page, cold", timed("results"), COLD)
+    for page in TITLES:
+        report(f"AppTest, {page}, first time", timed(page), COLD)
+        report(f"AppTest, {page}, again", timed(page), CHANGE)
+
+
+@needs_chromium
+def test_pages_are_quick_in_a_browser(folders: Folders) -> None:
+    server = Server(folders)
+    try:
+        with browsing(playwright) as browser:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(120_000)
+            walk(Stopwatch(server), page)
+    finally:
+        server.close()
+
+
+class Stopwatch:
+    """Times what a server is asked for.
+
+    Args:
+        server: not waited for yet.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.before = Taken(0, time.perf_counter())
+
+    def report(self, what: str, limit: float) -> None:
+        """Print the time since the last report, and hold it to a limit."""
+        now = Taken(self.computed(), time.perf_counter())
+        report(f"Chromium, {what}", Taken(now.computing - self.before.computing, now.clock - self.before.clock), limit)
+        self.before = now
+
+    def computed(self) -> float:
+        """Seconds that the server has computed since its start."""
+        fields = Path(f"/proc/{self.server.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def walk(watch: Stopwatch, page: Any) -> None:
+    """Open the first page, other benchmarks, and every page twice."""
+    watch.server.wait()
+    page.goto(watch.server.address)
+    page.get_by_test_id("stDataFrame").first.wait_for()
+    watch.report("from nothing to the first heat map", COLD)
+    settle(page, "Results")
+    watch.report("the differences below it", COLD)
+    for benchmark in ("Mr. TyDi", "MIRACL"):
+        page.get_by_label("Benchmark").first.click()
+        page.get_by_role("option", name=benchmark).click()
+        page.get_by_role("heading", name=benchmark).wait_for()
+        watch.report(f"heat map of {benchmark}, first time", CHANGE)
+        settle(page, "Results")
+        watch.report("the differences below it", COLD)
+    for time_of, limit in (("first time", COLD), ("again", CHANGE)):
+        for title in [*list(TITLES.values())[1:], "Results"]:
+            page.get_by_role("link", name=title, exact=True).first.click()
+            settle(page, title)
+            watch.report(f"{title}, {time_of}", limit)
