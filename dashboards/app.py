@@ -15,10 +15,13 @@ PAGES = [
     st.Page("training_page.py", title="Training", icon=":material/show_chart:", url_path="training"),
 ]
 
-# Streamlit leaves a hand's width free above the title, and much beside it on a telephone.
+# Streamlit leaves a hand's width free above the title, and on a telephone a line for every choice.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  [class*=st-key-filters] .stColumn { min-width: calc(50% - .5rem); flex: 1 1 calc(50% - .5rem); }
+}
 </style>"""
 
 st.set_page_config(page_title="msm-bench", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")

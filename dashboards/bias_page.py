@@ -67,7 +67,7 @@ def show_distances(benchmark: Benchmark) -> None:
 def page() -> None:
     """The whole page."""
     st.title("Language bias", anchor=False)
-    places = st.columns([3, 4, 2, 2])
+    places = views.filters(3, 4, 2, 2)
     recipe = views.open_recipe(places[0])
     if recipe is None:
         return

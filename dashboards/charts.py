@@ -5,8 +5,8 @@ import pandas as pd
 
 from msm.reporting.contrasts import Pair, grid
 
-# Okabe and Ito's colours, told apart by every kind of colour vision.
-PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]
+# After Okabe and Ito: told apart by every kind of colour vision; the blue is lighter than theirs, for dark pages.
+PALETTE = ["#2b86c0", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#7f7f7f"]
 
 
 Layers = alt.LayerChart | alt.FacetChart
@@ -18,8 +18,8 @@ def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
     frame = pd.DataFrame(cells, columns=pd.Index(["baseline", "model", "questions"]))
     even = alt.Chart(pd.DataFrame({"baseline": [0, 100], "model": [0, 100]})).mark_line(color="gray", strokeDash=[4, 4])
     x, y = alt.X("baseline:Q", title=baseline), alt.Y("model:Q", title=model)
-    size = alt.Size("questions:Q", scale=alt.Scale(range=[12, 400]), legend=None)
-    dots = alt.Chart(frame).mark_circle(color=PALETTE[0], opacity=0.6)
+    size = alt.Size("questions:Q", scale=alt.Scale(range=[20, 400]), legend=None)
+    dots = alt.Chart(frame).mark_circle(color=PALETTE[0], opacity=0.7)
     tooltip = ["questions", alt.Tooltip("baseline", format=".0f"), alt.Tooltip("model", format=".0f")]
     return alt.layer(even.encode(x=x, y=y), dots.encode(x=x, y=y, size=size, tooltip=tooltip), height=380)
 
@@ -27,7 +27,7 @@ def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
 def contrasts(frame: pd.DataFrame) -> Layers:
     """Differences with their intervals, one line a language, level with the rows of a table beside it."""
     y = alt.Y("language:N", sort=None, title=None, axis=alt.Axis(labelLimit=80, labelOverlap=False))
-    colours = alt.Scale(domain=["better", "worse", "inside"], range=[PALETTE[0], PALETTE[5], "gray"])
+    colours = alt.Scale(domain=["better", "worse", "inside"], range=[PALETTE[0], PALETTE[4], PALETTE[5]])
     colour = alt.Color("direction:N", scale=colours, legend=None)
     shapes = alt.Scale(domain=["better", "worse", "inside"], range=["triangle-up", "triangle-down", "circle"])
     base = alt.Chart(frame)
@@ -65,7 +65,9 @@ def ablation(frame: pd.DataFrame, title: str) -> Layers:
 
 def order(means: pd.DataFrame, seeds: pd.DataFrame) -> Layers:
     """Score against the share of shuffled documents: means with bands, and every seed."""
-    colours = alt.Color("objective:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="top", title=None))
+    colours = alt.Color(
+        "objective:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="top", title=None, symbolOpacity=1)
+    )
     x = alt.X("shuffled:Q", title="documents with shuffled sentences, %", axis=alt.Axis(values=[0, 25, 50, 75, 100]))
     y = alt.Y("value:Q", title="mean over languages", scale=alt.Scale(zero=False))
     band = alt.Chart(means).mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colours)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator as Place
 
 from dashboards import charts, loading, tables, views
 from dashboards.loading import Compared, Recipe
@@ -26,12 +27,13 @@ def choose_question(pairs: list[Pair]) -> Pair:
     return labels[views.choose("Changed most", list(labels), "question")]
 
 
-def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model]) -> None:
+def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model], place_of_text: Place) -> None:
     """A question, and how both models ranked its answers."""
     try:
         known = loading.texts(root, models[0].runs[0])
         query = known.queries[chosen.question, chosen.language]
-        views.show_text(known.collection.queries[query].text, chosen.language)
+        with place_of_text:
+            views.show_text(known.collection.queries[query].text, chosen.language)
         for place, model in zip(st.columns(2), models, strict=True):
             run = model.runs[0]
             found = loading.answers(root, run, column[1], chosen.language, query, DEPTH)
@@ -66,7 +68,7 @@ def show_questions(recipe: Recipe, column: Column, found: Compared, models: dict
         chosen = choose_question(pairs)
     left.altair_chart(charts.scatter(pairs, name, baseline), width="stretch")
     left.caption(f"Above the line {plain(name)} is better. A larger dot is more questions.")
-    show_rankings(recipe.root, column, chosen, [models[baseline], models[name]])
+    show_rankings(recipe.root, column, chosen, [models[baseline], models[name]], right)
 
 
 def page() -> None:

@@ -43,6 +43,7 @@ def show_step(step: Step) -> None:
         st.markdown(" · ".join(f"{name} **{plain(str(value))}**" for name, value in facts.items()))
         st.code(manifest.get("command", ""), language="sh", wrap_lines=True)
         st.dataframe(tables.checksums_frame(manifest), hide_index=True, height="content")
+        st.caption("Settings, facts and package versions")
         st.json({name: manifest.get(name) for name in ("settings", "facts", "versions")}, expanded=False)
 
 
@@ -64,7 +65,7 @@ def show_steps(recipe: Recipe, run: Scored) -> None:
 def page() -> None:
     """The whole page."""
     st.title("Lineage", anchor=False)
-    left, right = st.columns([1, 2])
+    left, right = views.filters(1, 2)
     recipe = views.open_recipe(left)
     if recipe is None:
         return

@@ -113,7 +113,8 @@ def _key(recipe: Recipe, benchmark: Benchmark) -> tuple[str, str, tuple[str, str
 
 
 def _run_state(root: Path, scored: Scored) -> tuple[str, ...]:
-    return (scored.name, scored.source, recipes.state(root / scored.source) if "/" in scored.source else "")
+    is_here = lineage.is_step(scored.source)
+    return (scored.name, scored.source, recipes.state(root / scored.source) if is_here else "")
 
 
 # Resources are not copied for each visitor. What is not hashed (a leading underscore) is decided by the key or state.

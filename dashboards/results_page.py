@@ -55,7 +55,7 @@ def page() -> None:
     if chosen is None:
         return
     recipe, benchmark, column = chosen
-    for_models, for_seeds, for_order = st.columns([3, 1, 1])
+    for_models, for_seeds, for_order = views.filters(3, 1, 1)
     with for_seeds:
         seeds = choose_seeds(benchmark)
     shown = loading.shown(recipe, benchmark, column, seeds)

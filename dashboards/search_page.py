@@ -73,7 +73,7 @@ def show_answers(recipe: Recipe, runs: list[Scored], question: str) -> None:
 def page() -> None:
     """The whole page."""
     st.title("Search", anchor=False)
-    places = st.columns([3, 4, 2])
+    places = views.filters(3, 4, 2)
     recipe = views.open_recipe(places[0])
     if recipe is None:
         return

@@ -36,7 +36,7 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
         links: label of a row to the address of its lineage.
 
     Returns:
-        Without the columns at the end that would be empty.
+        Without the columns of text that would be empty.
     """
     frame = pd.DataFrame(
         [
@@ -51,7 +51,7 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
             for row in rows
         ]
     )
-    return frame.drop(columns=[name for name in ("seeds", "lineage") if set(frame[name]) == {""}])
+    return frame.drop(columns=[name for name in ("95 % interval", "seeds", "lineage") if set(frame[name]) == {""}])
 
 
 def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, languages: Sequence[str]) -> list[Row]:

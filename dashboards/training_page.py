@@ -66,7 +66,7 @@ def page() -> None:
     if not found:
         st.info("No training log yet. `make demo` trains two small models in minutes; their curves appear here live.")
         return
-    left, right = st.columns([1, 3])
+    left, right = views.filters(1, 3)
     with left:
         recipe = views.choose("Recipe", sorted({run.recipe for run in found}), "recipe")
     by_name = {run.name: run for run in found if run.recipe == recipe}

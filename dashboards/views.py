@@ -85,6 +85,11 @@ def _reader(words: Mapping[str, str] | None) -> Callable[[str], str]:
     return lambda option: found.get(option, option)
 
 
+def filters(*widths: int) -> list[Place]:
+    """Places for choices in a line; two in a line on a narrow screen."""
+    return st.container(key=f"filters {len(widths)}").columns(widths)
+
+
 def open_recipe(place: Place) -> Recipe | None:
     """Let people pick a recipe; says what is missing where there are no results.
 
@@ -125,7 +130,7 @@ def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Plac
 
 def choose_column() -> tuple[Recipe, Benchmark, Column] | None:
     """Let people pick a recipe, a benchmark, a setting, a measure and which candidates are ranked, in one line."""
-    places = st.columns([3, 4, 2, 2, 4])
+    places = filters(3, 4, 2, 2, 4)
     recipe = open_recipe(places[0])
     if recipe is None:
         return None

@@ -67,13 +67,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def step_name(path: str) -> str:
     """STAGE/ROW of an input's path; the path itself if no stage wrote it."""
-    parts = Path(path).parts[-2:]
-    is_step = len(parts) == 2 and parts[0] in FAMILIES and NAME.fullmatch(parts[1])
-    return "/".join(parts) if is_step else path
+    name = "/".join(Path(path).parts[-2:])
+    return name if is_step(name) else path
+
+
+def is_step(name: str) -> bool:
+    """Whether a name is STAGE/ROW, and so may be looked up below a recipe's folder."""
+    family, _, row = name.partition("/")
+    return family in FAMILIES and NAME.fullmatch(row) is not None
 
 
 def _collect(name: str, root: Path, largest: int, found: dict[str, Step]) -> None:
-    if step_name(name) != name or name.split("/")[0] not in FAMILIES:
+    if not is_step(name):
         found[name] = Step(name, {}, "given", [])
         return
     folder = root / name

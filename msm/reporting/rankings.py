@@ -15,7 +15,6 @@ from msm.records import Passage
 from msm.reporting import lineage
 from msm.reporting.results import Scored
 from msm.retrieval.runs import Run, read_run
-from msm.stages import FAMILIES
 
 RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
 """File of a kind of pool, by the language of the candidates; the pools of the other languages are several."""
@@ -131,8 +130,7 @@ def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
     """Folder of an input; only STAGE/ROW of its path is believed."""
     path = str(manifest["inputs"].get(read, {}).get("path", ""))
     name = lineage.step_name(path)
-    is_step = name.count("/") == 1 and lineage.step_name(name) == name and name.split("/")[0] in FAMILIES
-    if not is_step or not (root / name / artifacts.MANIFEST).is_file():
+    if not lineage.is_step(name) or not (root / name / artifacts.MANIFEST).is_file():
         raise BadInput(f"The {read} ({path or 'none'}) is not here, so this cannot be shown.")
     return root / name
 

@@ -142,17 +142,68 @@ def test_training_draws_what_was_logged(recipe: Path, folders: Folders, show: Sh
     assert "log.jsonl:1" in app.warning[0].value
 
 
-def test_text_from_data_is_shown_as_it_stands(folders: Folders, show: Show) -> None:
-    hostile = "<script>x</script> *b* :red[r] $z$"
+HOSTILE = "<script>x</script> **b** :red[r] $z$ [l](javascript:y) ../../etc/passwd"
+
+
+@pytest.fixture
+def hostile(folders: Folders) -> Path:
+    """A recipe whose names, ids and paths are meant to break out: of the page, or of the folder."""
     root = made.write_recipe(
         folders.artifacts / "demo", benchmark="mine", models={"untrained": [1], "msm": [1]}, languages=["ar", "de"]
     )
     path = root / "score/mine-msm-1/scores/scores.jsonl"
-    path.write_text(path.read_text().replace('"msm"', f'"{hostile}"').replace('"mine"', '"<b>mine"'))
-    app = show()
-    app = show("lineage", row="mine-msm-1")
-    assert "<script>" not in texts(app).replace("\\<", "")
-    assert "\\:red\\[r\\]" in texts(app)
+    path.write_text(path.read_text().replace('"msm"', f'"{HOSTILE}"'))
+    for path in root.glob("score/*/scores/*.jsonl"):
+        path.write_text(path.read_text().replace('"mine"', '"<b>mine [l](javascript:y)"'))
+    manifest = root / "score/mine-msm-1/manifest.json"
+    manifest.write_text(manifest.read_text().replace("retrieve/mine-msm-1", "retrieve/../../../../../etc"))
+    log = root / "pretrain/<img src=x onerror=y>/log.jsonl"
+    log.parent.mkdir()
+    log.write_text('{"step": 1, "loss": 2}\n')
+    return root
+
+
+@pytest.mark.parametrize("page", TITLES)
+def test_text_from_data_is_shown_as_it_stands(hostile: Path, show: Show, page: str) -> None:
+    app = show(page, recipe="demo", row="mine-msm-1", models=["untrained", HOSTILE])
+    shown = texts(app).replace("\n".join(str(element.value) for element in app.code), "")  # code is never markup
+    for sign in ("<script>", "<b>", "**b**", ":red[", "](javascript"):
+        assert sign not in shown
+    bodies = [element.proto.body for element in app.get("html")]
+    assert not any(tag in body for body in bodies for tag in ("<script>", "<b>mine", "<img"))
+
+
+def test_no_path_from_data_leaves_the_folder(hostile: Path, show: Show) -> None:
+    opened: list[str] = []
+    is_watched = True
+
+    def watch(event: str, words: tuple) -> None:
+        if is_watched and event in ("open", "os.scandir", "os.listdir"):
+            opened.append(str(words[0]))
+
+    sys.addaudithook(watch)
+    for page in TITLES:
+        show(page, recipe="demo", row="mine-msm-1", models=["untrained", HOSTILE], runs=["mine-msm-1"])
+    is_watched = False
+    assert any("mine-msm-1" in path for path in opened)
+    assert [path for path in opened if ".." in Path(path).parts] == []
+
+
+def test_rows_are_filtered_and_ordered_from_the_address(recipe: Path, show: Show) -> None:
+    app = show(recipe="demo", only=["mlm", "msm"], order="mean", seeds=["2"])
+    values = app.dataframe[0].value
+    assert list(values["model"]) == ["msm", "mlm", "chance"]
+    assert list(values["seeds"]) == ["1", "1", ""]
+    both = show(recipe="demo").dataframe[0].value.set_index("model")
+    assert values.set_index("model").loc["msm", "mean"] != both.loc["msm", "mean"]
+    assert set(app.dataframe[-1].value["pair"].str.split().str[0]) == {"mlm", "msm"}
+
+
+def test_setting_is_chosen_and_never_mixed(recipe: Path, show: Show) -> None:
+    for path in recipe.glob("score/lareqa-msm-*/scores/*.jsonl"):
+        path.write_text(path.read_text().replace("zero-shot", "multilingual"))
+    assert show(recipe="demo").selectbox(key="setting").options == ["multilingual", "zero-shot"]
+    assert list(show(recipe="demo", setting="multilingual").dataframe[0].value["model"])[:2] == ["chance", "msm"]
 
 
 def test_no_page_loads_torch(recipe: Path, folders: Folders) -> None:

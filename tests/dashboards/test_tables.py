@@ -10,6 +10,7 @@ from dashboards import recipes, tables
 from dashboards.folders import Folders
 from msm import runner
 from msm.execution import Execution
+from msm.reporting import results
 from msm.reporting.tables import Cell, Row
 from tests.reporting import made
 
@@ -21,8 +22,8 @@ def test_blank_cells_have_no_colour_and_no_text() -> None:
     ]
     frame = tables.values_frame(rows, ["ar", "de"], {})
     html = tables.heat_map(frame, ["ar", "de"]).to_html()
-    cells = {f"{row}{column}": _cell(html, row, column) for row in (0, 1) for column in (1, 3, 4)}
-    assert cells == {"01": "10.0", "03": "10.0", "04": "", "11": "", "13": "30.0", "14": ""}
+    cells = {f"{row}{column}": _cell(html, row, column) for row in (0, 1) for column in (1, 2, 3)}
+    assert cells == {"01": "10.0", "02": "10.0", "03": "", "11": "", "12": "30.0", "13": ""}
     assert html.count("background-color") == 2
 
 
@@ -79,3 +80,45 @@ def test_plain_text_escapes_every_sign(text: str) -> None:
 
 def test_file_names_are_harmless() -> None:
     assert tables.file_name("a/b (exported)", "..", "map@20") == "a_b_exported--map@20"
+
+
+ROWS = [
+    Row("chance", "chance", {"ar": Cell(0.1), "mean": Cell(0.1)}),
+    Row("a", "model", {"ar": Cell(0.2), "mean": Cell(0.5)}),
+    Row("c", "model", {"ar": Cell(0.4), "mean": Cell(0.3)}),
+    Row("b", "model", {"ar": Cell(None, note="not yet"), "mean": Cell(None, note="not yet")}),
+]
+
+
+@pytest.mark.parametrize(
+    ("only", "by", "expected"),
+    [
+        ([], tables.REPORT, ["chance", "a", "c", "b"]),
+        ([], "mean", ["a", "c", "chance", "b"]),
+        ([], "ar", ["c", "a", "chance", "b"]),
+        ([], tables.NAME, ["a", "b", "c", "chance"]),
+        (["c"], "mean", ["c", "chance"]),
+        (["gone"], "xx", ["chance"]),
+    ],
+)
+def test_rows_are_picked_and_ordered(only: list[str], by: str, expected: list[str]) -> None:
+    assert [row.label for row in tables.arranged(ROWS, only, by)] == expected
+
+
+def test_blank_row_is_explained_once_and_a_single_cell_by_its_language() -> None:
+    rows = [*ROWS, Row("d", "published", {"ar": Cell(None, note="lost in print"), "mean": Cell(0.1)})]
+    assert tables.blanks(rows, ["ar"]) == [("not yet", "b"), ("lost in print", "d")]
+    assert tables.blanks(rows, ["ar", "de"]) == [("not yet", "b (ar, mean)"), ("lost in print", "d (ar)")]
+
+
+def test_models_scored_elsewhere_have_a_blank_row_with_the_reason(folders: Folders, recipe: Path) -> None:
+    made.write_recipe(recipe, benchmark="miracl", models={"msm": (1,), "mexma": (1,)}, skill={"msm": 0.2, "mexma": 0.3})
+    read = results.read(recipe / "score")
+    lareqa = next(one for one in read.benchmarks if one.name == "lareqa")
+    some = results.with_seeds(lareqa, [2])
+    assert some is not None
+    assert [len(model.runs) for model in some.models] == [1, 1, 1, 1]
+    found = tables.absent_rows(read, lareqa, some, ["ar"])
+    assert [(row.label, row.cells["ar"].value, row.cells["ar"].note) for row in found] == [
+        ("mexma", None, tables.NOT_SCORED)
+    ]
