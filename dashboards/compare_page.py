@@ -40,6 +40,7 @@ def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model],
             with place:
                 st.markdown(f"**{plain(tables.run_label(run))}**")
                 views.show_answers(found)
+        views.explain_answers()
     except BadInput as error:
         st.info(plain(str(error)))
     except KeyError:
@@ -49,7 +50,7 @@ def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model],
 def show_contrasts(found: list[Contrast]) -> None:
     """A model against the baseline by language: numbers, and the differences drawn."""
     st.subheader(f"{plain(found[0].model)} against {plain(found[0].baseline)}", anchor=False)
-    left, right = st.columns([3, 2])
+    left, right = st.columns([8, 5])
     columns = {"language": st.column_config.TextColumn(pinned=True)}
     frame = tables.contrasts_frame(found)
     left.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")

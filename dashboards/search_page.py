@@ -68,6 +68,7 @@ def show_answers(recipe: Recipe, runs: list[Scored], question: str) -> None:
                 show_model(recipe.root, run, question)
             except BadInput as error:
                 st.info(plain(str(error)))
+    views.explain_answers()
 
 
 def page() -> None:

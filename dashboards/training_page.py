@@ -38,7 +38,8 @@ def show_curves(chosen: list[Run]) -> None:
         st.info("No step is logged yet.")
         return
     swatches = zip(PALETTE, (escape(run.label) for run in chosen), strict=False)
-    st.html(" &emsp; ".join(f'<b style="color:{colour}">&#9608;&#9608;</b> {label}' for colour, label in swatches))
+    legend = " &emsp; ".join(f'<b style="color:{colour}">&#9608;&#9608;</b> {label}' for colour, label in swatches)
+    st.html(f'{legend} &emsp; <span style="opacity:.7">against the step</span>')
     for start in range(0, len(shown), 2):
         for column, name in zip(st.columns(2), shown[start : start + 2], strict=False):
             column.altair_chart(chart(together, name, [run.label for run in chosen]), width="stretch")

@@ -153,13 +153,19 @@ def show_text(text: str, language: str) -> None:
 def show_answers(answers: Sequence[Answer]) -> None:
     """A ranking with its texts, each in the direction of its own script; relevant ones are marked."""
     cells = "".join(
-        f"<tr><td style='text-align:right'>{one.rank}</td><td>{'&#10003;' if one.is_relevant else ''}</td>"
+        f"<tr style='vertical-align:top'><td style='text-align:right'>{one.rank}</td>"
+        f"<td>{'&#10003;' if one.is_relevant else ''}</td>"
         f"<td>{escape(one.passage.language)}</td><td style='text-align:right'>{one.score:.3f}</td>"
         f"<td dir='auto' style='text-align:start;overflow-wrap:anywhere'>{escape(one.passage.text)}</td></tr>"
         for one in answers
     )
-    style = "style='width:100%;border-spacing:.6em .2em;border-collapse:separate;vertical-align:top'"
+    style = "style='width:100%;border-spacing:.6em .2em;border-collapse:separate'"
     st.html(f"<table {style}>{cells}</table>" if answers else "<p>Nothing was retrieved.</p>")
+
+
+def explain_answers() -> None:
+    """What the columns of rankings beside one another mean."""
+    st.caption("Rank, ✓ where it is judged relevant, language, score. Scores of two models are not comparable.")
 
 
 def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> None:
