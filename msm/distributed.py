@@ -1,5 +1,6 @@
 """Processes that train together under torchrun; with one process every function does nothing."""
 
+import itertools
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -34,11 +35,18 @@ def barrier() -> None:
 
 
 def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Add up the gradients of all processes, in buckets; a parameter without gradient counts as zero."""
+    """Add up the gradients of all processes, in buckets.
+
+    A parameter that some process has no gradient of counts as zero there; one that none has keeps none, so that the
+    optimiser passes it over as it does with one process.
+    """
     if world_size() == 1:
         return
+    parameters = list(parameters)
+    used = torch.tensor([parameter.grad is not None for parameter in parameters], device=parameters[0].device).float()
+    dist.all_reduce(used)
     bucket: list[Tensor] = []
-    for parameter in parameters:
+    for parameter in itertools.compress(parameters, used.tolist()):
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
         bucket.append(parameter.grad)

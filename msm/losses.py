@@ -148,9 +148,10 @@ def koleo_loss(vectors: Tensor, owners: Tensor) -> Tensor:
     """
     vectors = F.normalize(vectors.float(), dim=1)
     with torch.no_grad():
-        cosines = (vectors @ vectors.T).masked_fill(owners[:, None] == owners[None, :], float("-inf"))
-        nearest, others = cosines.max(1)
-    alone = nearest == float("-inf")
+        # Products of vectors that lie close together differ by less than fp32 can tell; their distances do not.
+        apart = torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist")
+        nearest, others = apart.masked_fill(owners[:, None] == owners[None, :], float("inf")).min(1)
+    alone = nearest == float("inf")
     distances = torch.linalg.vector_norm(vectors - vectors[others], dim=1)[~alone]
     return -torch.log(distances + KOLEO_EPS).sum() / max(len(distances), 1)
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from msm import checkpoints
 from msm.errors import BadInput
-from msm.training import read_log
+from msm.training import Plan, read_log
 
 SETTINGS = {
     "objective": "msm",
@@ -181,6 +181,30 @@ def test_ccp_resumes_with_its_memory(units: Path, encoder: Path, tmp_path: Path)
     process.communicate()
     finish(start(units, encoder, out, **changes))
     assert same(straight, out)
+
+
+@pytest.mark.parametrize("schedule_steps", [0, 40])
+def test_the_cosine_schedule_is_that_of_torch(schedule_steps: int) -> None:
+    plan = Plan(
+        steps=30,
+        learning_rate=1e-4,
+        warmup_steps=9,
+        schedule="cosine",
+        schedule_steps=schedule_steps,
+        betas=(0.9, 0.999),
+        epsilon=1e-8,
+        weight_decay=0.0,
+        clip=1.2,
+        checkpoint_steps=1,
+    )
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
+    rising = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=9)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=(schedule_steps or 30) - 9)
+    schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [rising, falling], milestones=[9])
+    for step in range(30):
+        assert plan.rate(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6, abs=1e-12), step
+        optimizer.step()
+        schedule.step()
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

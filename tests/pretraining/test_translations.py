@@ -1,0 +1,266 @@
+"""MEXMA and distillation against slow references: one padded Hugging Face pass a sentence, loops for the losses."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from msm import runner
+from msm.corpora.pair_shards import PairShards, read_pair_shards
+from msm.corpora.shards import read_units
+from msm.encoder import body
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.losses import koleo_loss
+from msm.pretraining.model import SentenceModel
+from msm.pretraining.objective import Objective
+from msm.pretraining.pair_batches import PairBatches
+from msm.pretraining.train import OBJECTIVES
+from msm.retrieval.encode import Usage
+from msm.retrieval.model_folder import write_usage
+from msm.settings import Pretrain, Teach
+from tests.test_training import SETTINGS, finish, same, start, wait_for_step, weights
+
+MEXMA = {
+    "objective": "mexma",
+    "batch_documents": 12,
+    "softmax_documents": 6,
+    "mask_share": 0.4,
+    "koleo_weight": 0.01,
+    "document_heads": 8,
+    "document_dropout": 0.0,
+    "schedule": "cosine",
+}
+
+
+@pytest.fixture(scope="module")
+def teacher(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The start weights with mean pooling and vectors of length 1, as a sentence-transformers folder."""
+    folder = tmp_path_factory.mktemp("teacher") / "model"
+    folder.mkdir()
+    for file in encoder.iterdir():
+        (folder / file.name).symlink_to(file)
+    write_usage(folder, Usage("mean", "cosine", 1.0, 64, 64, "none"))
+    (folder / "encoder.json").unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def taught(sources: Path, encoder: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("taught")
+    settings = Teach("documents/constructed.jsonl.gz", "qaa", "all", 32, "own", "fp32", 4096)
+    reads = {"sources": sources, "tokenizer": encoder, "model": teacher}
+    runner.run_stage("teach", settings, reads, out / "taught", Execution(out / "work"))
+    return out / "taught" / "shards"
+
+
+def objective(taught: Path, encoder: Path, **changes: object) -> Objective[Any]:
+    settings = Pretrain(**(SETTINGS | changes))  # type: ignore[arg-type]
+    model = SentenceModel(encoder, settings, 0)
+    batches = PairBatches(read_pair_shards(taught), settings)
+    return OBJECTIVES[settings.objective](model, batches, settings, torch.device("cpu"))
+
+
+def states(model: Any, tokens: np.ndarray) -> torch.Tensor:
+    return model(input_ids=torch.from_numpy(tokens.astype(np.int64))[None]).last_hidden_state[0]
+
+
+def slow_mexma(ours: Objective[Any], step: int, micro: int) -> dict[str, torch.Tensor]:
+    """The three losses, sentence by sentence and pair by pair."""
+    inputs, model = ours.read(step, micro), body(ours.model.masked)
+    sentences, count = inputs.batch.sentences, len(inputs.batch.sentences) // 2
+    hidden = inputs.texts.hidden
+    vectors = [states(model, sentence)[0] for sentence in sentences]
+    entropies: list[list[torch.Tensor]] = [[], []]
+    for number in range(2 * count):
+        where = torch.nonzero(hidden.packed.owners == number)[:, 0]
+        tokens = hidden.packed.tokens[where]
+        found = states(model, tokens.numpy()).clone()
+        found[0] = vectors[(number + count) % (2 * count)]
+        for layer in ours.model.unmask:  # type: ignore[union-attr]
+            attention = layer.attention.self
+            query, key, value = (
+                part(found).view(len(found), 8, -1).transpose(0, 1)
+                for part in (attention.query, attention.key, attention.value)
+            )
+            scores = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
+            mixed = layer.attention.output((scores @ value).transpose(0, 1).reshape(len(found), -1), found)
+            found = layer.output(layer.intermediate(mixed), mixed)
+        logits = (found @ model.embeddings.word_embeddings.weight.T).log_softmax(-1)
+        for row, target in zip(hidden.rows, hidden.targets, strict=True):
+            if row in where:
+                entropies[number >= count].append(-logits[where.tolist().index(int(row)), int(target)])
+    first, second = torch.stack(vectors[:count]), torch.stack(vectors[count:])
+    return {
+        "alignment_loss": ((first - second) ** 2).sum() / first.numel(),
+        "mlm_loss": (torch.stack(entropies[0]).mean() + torch.stack(entropies[1]).mean()) / 2,
+        "koleo_loss": (slow_koleo(first) + slow_koleo(second)) / 2,
+    }
+
+
+def slow_koleo(vectors: torch.Tensor) -> torch.Tensor:
+    vectors = vectors / vectors.norm(dim=1, keepdim=True)
+    nearest = [
+        min((vector - other).norm() for place, other in enumerate(vectors) if place != number)
+        for number, vector in enumerate(vectors)
+    ]
+    return -torch.log(torch.stack(nearest) + 1e-8).mean()
+
+
+def test_mexma_equals_sentence_by_sentence(taught: Path, encoder: Path) -> None:
+    ours = objective(taught, encoder, **MEXMA)
+    ours.model.eval()
+    loss = ours.loss(ours.read(3, 1))
+    expected = slow_mexma(ours, 3, 1)
+    for name, value in expected.items():
+        assert float(loss.numbers[name]) == pytest.approx(value.item(), rel=1e-4), name
+    total = expected["alignment_loss"] + expected["mlm_loss"] + 0.01 * expected["koleo_loss"]
+    assert loss.value.item() == pytest.approx(total.item(), rel=1e-4)
+    parameters = [weight for weight in (*body(ours.model.masked).parameters(), *ours.model.unmask.parameters())]  # type: ignore[operator]
+    found = torch.autograd.grad(loss.value, parameters, allow_unused=True)
+    for one, other in zip(found, torch.autograd.grad(total, parameters, allow_unused=True), strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-3)
+
+
+def test_tokens_and_vectors_teach_the_encoder(taught: Path, encoder: Path) -> None:
+    ours = objective(taught, encoder, **MEXMA)
+    inputs = ours.read(0, 0)
+    vectors, tokens = ours.vectors_and_states(inputs.texts)
+    loss = ours.unmasking_loss(tokens, vectors.roll(len(vectors) // 2, 0), inputs.texts.hidden)  # type: ignore[attr-defined]
+    to_vectors, to_tokens = torch.autograd.grad(loss, [vectors, tokens])
+    assert to_vectors.abs().sum() > 0
+    assert to_tokens.abs().sum() > 0
+    first = inputs.texts.hidden.packed.starts
+    assert (to_tokens[first] == 0).all(), "the masked sentence's own first state gives way to the translation's vector"
+
+
+def test_mexma_hides_a_share_of_both_sides_and_drops_no_attention(taught: Path, encoder: Path) -> None:
+    ours = objective(taught, encoder, **MEXMA)
+    hidden = ordinary = 0
+    for step in range(60):
+        inputs = ours.read(step, 0)
+        hidden += len(inputs.texts.hidden.rows)
+        ordinary += sum(len(sentence) - 2 for sentence in inputs.batch.sentences)
+    assert hidden / ordinary == pytest.approx(0.4, abs=0.02)
+    layers = [*body(ours.model.masked).encoder.layer, *ours.model.unmask]  # type: ignore[misc]
+    assert len(layers) == 2 + SETTINGS["document_layers"]
+    assert all(layer.attention.self.dropout.p == 0 for layer in layers)
+
+
+def test_koleo_equals_a_loop_and_its_gradient_is_right() -> None:
+    torch.manual_seed(0)
+    vectors = torch.randn(9, 5, dtype=torch.float64, requires_grad=True)
+    owners = torch.arange(9)
+    assert koleo_loss(vectors, owners).item() == pytest.approx(slow_koleo(vectors).item(), rel=1e-5)
+    gradient = torch.autograd.grad(koleo_loss(vectors, owners), vectors)[0]
+    expected = torch.autograd.grad(slow_koleo(vectors), vectors)[0]
+    torch.testing.assert_close(gradient, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_sentence_that_comes_twice_is_not_its_own_neighbour() -> None:
+    vectors = torch.randn(5, 4)
+    twice = torch.cat([vectors, vectors[:1]]).requires_grad_()
+    owners = torch.tensor([0, 1, 2, 3, 4, 0])
+    loss = koleo_loss(twice, owners)
+    assert loss.item() < koleo_loss(twice, torch.arange(6)).item(), "its copy at distance 0 would cost 18 nats"
+    gradient = torch.autograd.grad(koleo_loss(twice, torch.arange(6)), twice)[0]
+    assert torch.isfinite(gradient).all()
+    assert koleo_loss(vectors, torch.zeros(5)).item() == 0
+
+
+def test_the_teacher_is_that_of_sentence_transformers(taught: Path, teacher: Path, encoder: Path) -> None:
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    shards = read_pair_shards(taught)
+    assert shards.teacher is not None
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    sentences = shards.sentences["qaa"]
+    texts = [tokenizer.decode(sentences[number], skip_special_tokens=True) for number in range(40)]
+    expected = sentence_transformers.SentenceTransformer(str(teacher), device="cpu").encode(texts)
+    np.testing.assert_allclose(shards.teacher[:40], expected, atol=1e-5)
+
+
+def test_distillation_equals_sentence_by_sentence(taught: Path, encoder: Path) -> None:
+    ours = objective(taught, encoder, objective="distill", batch_documents=10, softmax_documents=5, pooling="mean")
+    ours.model.eval()
+    shards = ours.batches.shards
+    with torch.no_grad():
+        batch = ours.batches.pair_batch(1, 1)
+        losses: list[list[float]] = [[], []]
+        for name, *pair in zip(batch.names, batch.sentences[:5], batch.sentences[5:], strict=True):
+            language, number = name.split(":")
+            target = torch.from_numpy(shards.teacher[shards.pairs[language][int(number), 0]].copy())
+            for side, sentence in enumerate(pair):
+                vector = states(body(ours.model.masked), sentence).mean(0)
+                losses[side].append(((vector - target) ** 2).mean().item())
+        loss = ours.loss(ours.read(1, 1))
+    assert float(loss.numbers["pivot_loss"]) == pytest.approx(np.mean(losses[0]), rel=1e-4)
+    assert float(loss.numbers["other_loss"]) == pytest.approx(np.mean(losses[1]), rel=1e-4)
+    assert loss.value.item() == pytest.approx(np.mean(losses[0]) + np.mean(losses[1]), rel=1e-4)
+
+
+def test_languages_are_drawn_and_pairs_belong_together(taught: Path) -> None:
+    settings = Pretrain(**(SETTINGS | MEXMA))  # type: ignore[arg-type]
+    shards = read_pair_shards(taught)
+    batches, again = PairBatches(shards, settings), PairBatches(shards, settings)
+    names = []
+    for step in (5, 0, 3):
+        batch = batches.pair_batch(step, 1)
+        assert batch.names == again.pair_batch(step, 1).names
+        for number, name in enumerate(batch.names):
+            language, item = name.split(":")
+            one, other = shards.pairs[language][int(item)]
+            assert batch.sentences[number].tolist() == shards.sentences["qaa"][one].tolist()
+            assert batch.sentences[number + 6].tolist() == shards.sentences[language][other].tolist()
+        names += batch.names
+    assert {name.split(":")[0] for name in names} == {"qab", "qac"}
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (MEXMA | {"document_heads": 5}, "document_heads must divide the width 32, got 5"),
+        (MEXMA | {"batch_documents": 9}, "softmax_documents must divide"),
+        (MEXMA | {"batch_documents": 9999, "softmax_documents": 9999}, "must be at most all"),
+    ],
+)
+def test_settings_that_do_not_fit(taught: Path, encoder: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        objective(taught, encoder, **changes)
+
+
+def test_distillation_needs_a_teacher_of_its_width(taught: Path, encoder: Path) -> None:
+    settings = Pretrain(**(SETTINGS | {"objective": "distill"}))  # type: ignore[arg-type]
+    shards = read_pair_shards(taught)
+    model = SentenceModel(encoder, settings, 0)
+    for vectors, message in ((None, "run the stage teach"), (np.zeros((9, 8), np.float32), "have 8 values")):
+        other = PairShards(shards.index, shards.sentences, shards.pairs, vectors)
+        with pytest.raises(BadInput, match=message):
+            OBJECTIVES["distill"](model, PairBatches(other, settings), settings, torch.device("cpu"))
+
+
+def test_the_wrong_folder_is_named(units: Path, taught: Path) -> None:
+    with pytest.raises(BadInput, match="no parallel sentences"):
+        read_pair_shards(units)
+    with pytest.raises(BadInput, match="no token shards"):
+        read_units(taught)
+
+
+@pytest.mark.slow
+def test_mexma_resumes_and_is_the_same_on_two_processes(taught: Path, encoder: Path, tmp_path: Path) -> None:
+    straight, out, two = tmp_path / "straight", tmp_path / "out", tmp_path / "two"
+    finish(start(taught, encoder, straight, **MEXMA))
+    process = start(taught, encoder, out, **MEXMA)
+    wait_for_step(tmp_path / "work-out", 8)
+    process.kill()
+    process.communicate()
+    finish(start(taught, encoder, out, **MEXMA))
+    assert same(straight, out)
+    finish(start(taught, encoder, two, processes=2, **MEXMA))
+    assert all(torch.allclose(weights(straight)[name], weight, atol=1e-5) for name, weight in weights(two).items())
