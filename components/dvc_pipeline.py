@@ -52,7 +52,8 @@ def _group(name: str, family: Family) -> dict[str, Any]:
 
 
 def _lines(family: Family, out: str) -> list[str]:
-    lines = [f"msm run {family.stage}"]
+    # `exec`: some shells would stay between DVC and the stage, which then would not notice that DVC is gone.
+    lines = [f"exec msm run {family.stage}"]
     lines += [f"--{read} {ROOT}/{path}" for read, path in family.reads.items()]
     lines += family.sections
     lines += [f"--{flag} {value}" for flag, value in family.flags.items()]

@@ -31,7 +31,9 @@ def project(folder: Path, steps: int) -> Path:
 
 
 def dvc(folder: Path, *words: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    # /bin/sh is the shell that stays between DVC and a stage, if any does.
+    environment = os.environ | {"SHELL": "/bin/sh", "OMP_NUM_THREADS": "1"}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     return subprocess.Popen(
         [sys.executable, "-m", "dvc", *words], cwd=folder, env=environment, text=True, stdout=subprocess.DEVNULL
     )

@@ -44,7 +44,7 @@ def test_dvc_shows_them(recipe: str, tmp_path: Path) -> None:
     for name in ("dvc.yaml", "params.yaml"):
         (tmp_path / name).write_text((root / name).read_text())
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
-    shutil.copytree(root / ".dvc" / "plots", tmp_path / ".dvc" / "plots", dirs_exist_ok=True)
+    shutil.copytree(root / ".dvc" / "plots", tmp_path / ".dvc" / "plots")
     for words, expected in ((["metrics", "show", "--json"], "map@20"), (["plots", "show", "--json"], "lareqa-msm-1")):
         shown = subprocess.run(
             [sys.executable, "-m", "dvc", *words], cwd=tmp_path, capture_output=True, text=True, check=True
