@@ -33,6 +33,8 @@ class Sizes(NamedTuple):
     positions: int
     unit_tokens: int
     document_units: int
+    sentence_tokens: int
+    """Of parallel sentences."""
 
     @property
     def parameters(self) -> int:
@@ -152,6 +154,7 @@ def read_sizes(tasks: Sequence[Task]) -> Sizes:
         positions=positions,
         unit_tokens=units["unit_tokens"],
         document_units=units["document_units"],
+        sentence_tokens=by_stage.get("pairs", by_stage.get("teach", {})).get("sentence_tokens", 0),
     )
 
 
@@ -166,7 +169,15 @@ def training(stage: str, row: Mapping[str, Any], sizes: Sizes, examples: int) ->
     Forward and backward take 6 operations a parameter and token. Attention's own products add less than a tenth at
     these lengths and are left out. The vocabulary is multiplied at masked positions only; the document encoder reads
     a document once for every unit that it hides in turn, as the paper states it, or once where it hides a share.
+    Parallel sentences count at full length; MEXMA reads both sides twice, and its fresh layers the masked ones.
     """
+    if stage == "pretrain" and row["objective"] in ("mexma", "distill"):
+        once = 2 * row["batch_documents"] * sizes.sentence_tokens
+        if row["objective"] == "distill":
+            return row["steps"] * 6.0 * sizes.body * once, float(row["steps"] * once)
+        fresh = row["document_layers"] * block(sizes.width, 4 * sizes.width)
+        each = 2 * sizes.body + fresh + row["mask_share"] * sizes.width * sizes.pieces
+        return row["steps"] * 6 * each * once, float(row["steps"] * once)
     if stage == "pretrain":
         clean, masked = texts(row, sizes)
         each = 6 * (sizes.body * (clean + masked) + sizes.width * sizes.pieces * row["mask_share"] * masked)

@@ -115,3 +115,14 @@ def test_a_corpus_without_a_measure_is_refused(
         main(["plan", "--recipe", recipe, "--corpus_bench", str(path), "--corpus_files", "warc", *words])
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_translations_cost_what_they_read() -> None:
+    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "ablations.yaml"), "ablations")
+    rows = {task.row: vars(task.settings) for task in tasks if task.stage == "pretrain"}
+    sizes = read_sizes(tasks)
+    mexma, distill = (training("pretrain", rows[name], sizes, 0) for name in ("mexma-1", "distill-1"))
+    # By hand: 20 steps of 32 pairs of 64 tokens; 2 layers of 32 x 64, both in the encoder and in what unmasks.
+    layers, tokens = 2 * (4 * 32 * 32 + 2 * 32 * 64 + 9 * 32 + 64), 20 * 64 * 64
+    assert distill == (6 * layers * tokens, tokens)
+    assert mexma == pytest.approx((6 * tokens * (3 * layers + 0.4 * 32 * 600), tokens))

