@@ -208,7 +208,8 @@ class Teach(Pairs):
     """Parallel sentences to token ids, and a teacher's vectors of those of the pivot language."""
 
     teacher_pooling: Literal["own", "cls", "mean"]
-    """How the teacher's states become a vector; `own`: as its files say."""
+    """How the teacher's states become a vector; `own`: as its files say, of length 1 if they do; the others: as they
+    come, so that a student that starts from the teacher is right in the pivot language from the beginning."""
     precision: Literal["fp32", "bf16"]
     batch_tokens: Positive
     """Tokens encoded at once."""

@@ -122,7 +122,8 @@ def test_translations_cost_what_they_read() -> None:
     rows = {task.row: vars(task.settings) for task in tasks if task.stage == "pretrain"}
     sizes = read_sizes(tasks)
     mexma, distill = (training("pretrain", rows[name], sizes, 0) for name in ("mexma-1", "distill-1"))
-    # By hand: 20 steps of 32 pairs of 64 tokens; 2 layers of 32 x 64, both in the encoder and in what unmasks.
-    layers, tokens = 2 * (4 * 32 * 32 + 2 * 32 * 64 + 9 * 32 + 64), 20 * 64 * 64
-    assert distill == (6 * layers * tokens, tokens)
-    assert mexma == pytest.approx((6 * tokens * (3 * layers + 0.4 * 32 * 600), tokens))
+    # By hand: 20 steps of 32 pairs of 64 tokens; 2 layers of the encoder, and 2 with an inner width of 4 x 32.
+    encoder, fresh = (2 * (4 * 32 * 32 + 2 * 32 * inner + 9 * 32 + inner) for inner in (64, 128))
+    tokens = 20 * 64 * 64
+    assert distill == (6 * encoder * tokens, tokens)
+    assert mexma == pytest.approx((6 * tokens * (2 * encoder + fresh + 0.4 * 32 * 600), tokens))

@@ -40,12 +40,12 @@ def run(
         BadInput: as in the stage `pairs`; nothing says how the teacher makes vectors.
     """
     facts, texts = pairs.write(settings, sources, tokenizer, out)
-    given = {} if settings.teacher_pooling == "own" else {"pooling": settings.teacher_pooling}
+    own = settings.teacher_pooling == "own"
+    given = {} if own else {"pooling": settings.teacher_pooling, "similarity": "dot"}
     lengths = {"query_tokens": settings.sentence_tokens, "passage_tokens": settings.sentence_tokens}
-    similarity = {"similarity": "dot"} if given and not (model / "modules.json").is_file() else {}
     # Sentences are neither questions nor passages: no prefix, and every mark stays.
     usage = dataclasses.replace(
-        find_usage(model, given | lengths | similarity), query_prefix="", passage_prefix="", question_mark="kept"
+        find_usage(model, given | lengths), query_prefix="", passage_prefix="", question_mark="kept"
     )
     teacher = TextEncoder(
         load_text_model(model, usage), pick_device(execution.device), settings.precision, settings.batch_tokens
