@@ -15,17 +15,6 @@ TEMPLATE = "cells"
 HEADER = "# Rendered from msm/stages.py by `python -m components.render`; never edited.\n"
 
 
-class Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as it is."""
-
-
-def _as_lines(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-Dumper.add_representer(str, _as_lines)
-
-
 def render() -> str:
     """The text of `dvc.yaml`."""
     stages = {name: _group(name, family) for name, family in FAMILIES.items()}
@@ -35,7 +24,7 @@ def render() -> str:
         "metrics": [f"{report}/metrics.json"],
         "plots": [{f"{report}/scores.csv": {"x": "value", "y": "cell", "template": TEMPLATE}}],
     }
-    return HEADER + yaml.dump(whole, Dumper=Dumper, sort_keys=False, width=200)
+    return HEADER + yaml.safe_dump(whole, sort_keys=False, width=200)
 
 
 def _group(name: str, family: Family) -> dict[str, Any]:
@@ -43,23 +32,23 @@ def _group(name: str, family: Family) -> dict[str, Any]:
     stage: dict[str, Any] = {}
     if family.axes:
         stage["matrix"] = {axis: f"${{{rows}}}" for axis, rows in family.axes.items()}
-    # On lines of their own: an empty section leaves two spaces in a row, of which `dvc.lock` loses one where it breaks
-    # a long line (DVC 3.67), and the stage would never be up to date.
-    stage["cmd"] = " \\\n  ".join(_lines(family, out))
+    # The comment says which row runs, and makes `dvc.lock` quote the command: of two spaces in a row, which an empty
+    # section leaves, it would lose one where it breaks a long plain line (DVC 3.67), and the stage stay out of date.
+    stage["cmd"] = f"{' '.join(_words(family, out))} # {recipes.folder(name)}/{family.row}"
     stage["deps"] = [*(_read(read, path) for read, path in family.reads.items()), *_code(family)]
     stage["outs"] = [out]
     return stage
 
 
-def _lines(family: Family, out: str) -> list[str]:
+def _words(family: Family, out: str) -> list[str]:
     # `exec`: some shells would stay between DVC and the stage, which then would not notice that DVC is gone.
-    lines = [f"exec msm run {family.stage}"]
-    lines += [f"--{read} {ROOT}/{path}" for read, path in family.reads.items()]
-    lines += family.sections
-    lines += [f"--{flag} {value}" for flag, value in family.flags.items()]
+    words = ["exec", "msm", "run", family.stage]
+    words += [f"--{read} {ROOT}/{path}" for read, path in family.reads.items()]
+    words += family.sections
+    words += [f"--{flag} {value}" for flag, value in family.flags.items()]
     if not family.reads:
-        lines.append("--mirror '${source.mirror}'")
-    return [*lines, f"--out {out} --stop_with_parent"]
+        words.append("--mirror '${source.mirror}'")
+    return [*words, f"--out {out}", "--stop_with_parent"]
 
 
 def _read(read: str, path: str) -> str:

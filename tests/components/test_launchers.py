@@ -54,7 +54,7 @@ def test_three_launchers_agree(project: Path, tmp_path: Path) -> None:
         values = {name: value["runtimeValue"]["constant"] for name, value in node["inputs"]["parameters"].items()}
         kubeflow[f"artifacts/tiny/{values['name']}"] = node["componentRef"]["name"], json.loads(values["settings"])
     stages = Repo(str(project)).index.stages
-    dvc = {str(stage.outs[0]): settings_of(shlex.split(stage.cmd.replace("\\\n", " "))) for stage in stages}
+    dvc = {str(stage.outs[0]): settings_of(shlex.split(stage.cmd, comments=True)) for stage in stages}
     dvc = {str(Path(out).relative_to(project) if Path(out).is_absolute() else out): value for out, value in dvc.items()}
     assert dvc.keys() == kubeflow.keys() == {task.out for task in tasks}
     for task in tasks:
