@@ -19,7 +19,7 @@ from msm.artifacts import payload, read_json_lines
 from msm.errors import BadInput
 from msm.evaluation.measures import LESS_IS_BETTER
 from msm.evaluation.per_query import PoolKind, by_question, pool_kinds, read_per_query
-from msm.evaluation.statistics import Comparison, Interval, compare, holm, language_means
+from msm.evaluation.statistics import Comparison, Interval, columns, compare, holm, language_means
 from msm.retrieval.runs import Floats
 
 KIND = ("benchmark", "split", "setting")
@@ -124,7 +124,7 @@ def _report(baseline: list[Scored], groups: list[list[Scored]], arguments: Names
             languages, models = _models([baseline, *groups], measure, kind)
             resamples = arguments.resamples
             made = compare(
-                np.stack([model.values for model in models]),
+                columns(np.stack([model.values for model in models])),
                 [(place, 0) for place in range(1, len(models))],
                 resamples=resamples,
                 signs=resamples,
@@ -169,7 +169,7 @@ def _notes(baseline: Scored, model: Scored) -> Iterator[str]:
 
 
 def _table(languages: list[str], baseline: Model, model: Model, made: Comparison, p_values: Floats) -> list[str]:
-    columns = zip(
+    cells = zip(
         [*languages, "mean"],
         baseline.seed_means.mean(axis=0),
         model.seed_means.mean(axis=0),
@@ -181,7 +181,7 @@ def _table(languages: list[str], baseline: Model, model: Model, made: Comparison
         made.losses,
         strict=True,
     )
-    rows = [HEADER, *(_row(*column) for column in columns)]
+    rows = [HEADER, *(_row(*cell) for cell in cells)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADER))]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
 

@@ -97,7 +97,9 @@ def read_per_query(path: Path, columns: Sequence[str] = SCHEMA.names) -> pa.Tabl
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     try:
-        table = pq.read_table(path, columns=list(columns), read_dictionary=_TEXTS).unify_dictionaries()
+        # Read ahead and by threads, files as small as these take half as long again.
+        file = pq.ParquetFile(path, read_dictionary=_TEXTS, pre_buffer=False)
+        table = file.read(columns=list(columns), use_threads=False).unify_dictionaries()
         return table.cast(pa.schema([_ENCODED.field(name) for name in columns]))
     except (pa.ArrowException, ValueError, OSError) as error:
         raise BadInput(f"{path}: not a table of per-query values: {str(error).splitlines()[0]}") from error

@@ -27,6 +27,15 @@ Pairs = Sequence[tuple[int, int]]
 """Places of a model and of its baseline among the models."""
 
 
+class Columns(NamedTuple):
+    """Values of several models on the same questions, language by language; holds nothing for absent ones."""
+
+    questions: int
+    """C."""
+    languages: list[tuple[Integers, Floats]]
+    """Rows of the questions that exist in a language, [N], and their values by all models, [N, M]."""
+
+
 class Interval(NamedTuple):
     """Bounds that hold a value with 95 % confidence."""
 
@@ -44,31 +53,29 @@ def language_means(values: Floats) -> Floats:
     return with_mean(np.nanmean(values, axis=0))
 
 
-def bootstrap(values: Floats, *, resamples: int, seed: int) -> Floats:
-    """Means of resampled questions: of every language, and their mean, [B, L + 1] or [M, B, L + 1].
+def columns(values: Floats) -> Columns:
+    """Values by language, of one model, [C, L], or of several, [M, C, L]; every language has at least one."""
+    stacked = values.reshape(-1, *values.shape[-2:])
+    present = [np.flatnonzero(np.isfinite(column)) for column in stacked[0].T]
+    return Columns(stacked.shape[1], [(rows, stacked[:, rows, place].T) for place, rows in enumerate(present)])
+
+
+def bootstrap(values: Columns, *, resamples: int, seed: int) -> Floats:
+    """Means of resampled questions: of every language, and their mean, [M, B, L + 1].
 
     Args:
-        values: [C, L], or those of several models, [M, C, L]; every language has at least one.
+        values: of all models.
         resamples: B.
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    columns = _columns(values)
     parts = []
-    for count in _parts(resamples, values.shape[-2]):
-        times = np.empty((count, values.shape[-2]))
+    for count in _parts(resamples, values.questions):
+        times = np.empty((count, values.questions))
         for row in times:
             row[:] = np.bincount(rng.integers(len(row), size=len(row)), minlength=len(row))
-        parts.append(np.stack([_weighted_means(times[:, rows], known) for rows, known in columns], axis=-1))
-    samples = np.moveaxis(with_mean(np.concatenate(parts)), 1, 0)
-    return samples if values.ndim == 3 else samples[0]
-
-
-def _columns(values: Floats) -> list[tuple[Integers, Floats]]:
-    """For every language the rows of its questions, [N], and the values of all models, [N, M]."""
-    stacked = values.reshape(-1, *values.shape[-2:])
-    present = [np.flatnonzero(np.isfinite(column)) for column in stacked[0].T]
-    return [(rows, stacked[:, rows, place].T) for place, rows in enumerate(present)]
+        parts.append(np.stack([_weighted_means(times[:, rows], known) for rows, known in values.languages], axis=-1))
+    return np.moveaxis(with_mean(np.concatenate(parts)), 1, 0)
 
 
 def _weighted_means(times: Floats, known: Floats) -> Floats:
@@ -81,27 +88,27 @@ def intervals(samples: Floats) -> list[Interval]:
     return [Interval(float(low), float(high)) for low, high in np.quantile(samples, (0.025, 0.975), axis=0).T]
 
 
-def randomisation_test(values: Floats, pairs: Pairs, *, resamples: int, seed: int) -> Floats:
+def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: int) -> Floats:
     """Two-sided p values of paired differences: of every language, and of their mean, [pairs, L + 1].
 
     If two models were alike, each question could as well have the opposite sign. The share of random signs
     that give at least as great a mean, the observed signs counted as one of them.
 
     Args:
-        values: [M, C, L]; every language has at least one.
+        values: of all models.
         pairs: which model less which.
         resamples: random signs drawn, B.
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    columns = [(rows, known / len(rows)) for rows, known in _columns(values)]
+    shares = [(rows, known / len(rows)) for rows, known in values.languages]
     first, second = np.array(pairs).T
-    means = with_mean(np.stack([known.sum(axis=0) for _, known in columns], axis=-1))
+    means = with_mean(np.stack([known.sum(axis=0) for _, known in shares], axis=-1))
     observed = np.abs(means[first] - means[second])
     as_great = np.ones(observed.shape)
-    for count in _parts(resamples, values.shape[-2]):
-        signs = rng.integers(2, size=(count, values.shape[-2])) * 2.0 - 1
-        drawn = with_mean(np.stack([signs[:, rows] @ known for rows, known in columns], axis=-1))
+    for count in _parts(resamples, values.questions):
+        signs = rng.integers(2, size=(count, values.questions)) * 2.0 - 1
+        drawn = with_mean(np.stack([signs[:, rows] @ known for rows, known in shares], axis=-1))
         as_great += np.sum(np.abs(drawn[:, first] - drawn[:, second]) >= observed - 1e-12, axis=0)
     return as_great / (resamples + 1)
 
@@ -134,12 +141,12 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    values: Floats, pairs: Pairs, *, resamples: int, signs: int, seed: int, less_is_better: bool = False
+    values: Columns, pairs: Pairs, *, resamples: int, signs: int, seed: int, less_is_better: bool = False
 ) -> list[Comparison]:
     """Paired comparisons of models on the same questions.
 
     Args:
-        values: of every model, averaged over its seeds, [M, C, L].
+        values: of every model, averaged over its seeds.
         pairs: which model against which baseline; at least one.
         resamples: of the intervals.
         signs: drawn for the tests.
@@ -148,17 +155,17 @@ def compare(
     """
     samples = bootstrap(values, resamples=resamples, seed=seed)
     p_values = randomisation_test(values, pairs, resamples=signs, seed=seed)
-    columns = [known for _, known in _columns(values)]
+    known = [known for _, known in values.languages]
     sign = -1 if less_is_better else 1
-    return [_comparison(columns, samples, pair, of_pair, sign) for pair, of_pair in zip(pairs, p_values, strict=True)]
+    return [_comparison(known, samples, pair, of_pair, sign) for pair, of_pair in zip(pairs, p_values, strict=True)]
 
 
 def _comparison(
-    columns: list[Floats], samples: Floats, pair: tuple[int, int], p_values: Floats, sign: int
+    languages: list[Floats], samples: Floats, pair: tuple[int, int], p_values: Floats, sign: int
 ) -> Comparison:
     """One of the pairs; values by language, each [N, M]; a change of `sign` is a win."""
     model, baseline = pair
-    changes = [sign * (known[:, model] - known[:, baseline]) for known in columns]
+    changes = [sign * (known[:, model] - known[:, baseline]) for known in languages]
     counts = [
         [np.count_nonzero(change > 1e-12), np.count_nonzero(np.abs(change) <= 1e-12), np.count_nonzero(change < -1e-12)]
         for change in changes

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm.evaluation.statistics import Interval, bootstrap, compare, intervals, language_means
+from msm.evaluation.statistics import Interval, bootstrap, compare, intervals
 from msm.reporting import lineage, published
 from msm.reporting.published import MEAN
-from msm.reporting.results import Benchmark, Column, Model, Scored
+from msm.reporting.results import Benchmark, Column, Model, Scored, together
 from msm.settings import Report
 
 REFERENCE = "msm"
@@ -129,7 +129,7 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     origins = [(model, origin) for model, origin in asked if origin]
     if len({reorder for _, (_, reorder) in origins}) < 2:
         return []
-    values = np.stack([model.values(column) for model, _ in origins])
+    values = together([model for model, _ in origins], column)
     samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
     found = []
     for (model, origin), drawn in zip(origins, samples, strict=True):
@@ -166,13 +166,10 @@ def _ablated(
 ) -> Ablated:
     value = change = interval = None
     if name in models:
-        values, before = models[name].values(column), models[REFERENCE].values(column)
-        value = float(language_means(values)[-1])
+        value = float(models[name].seed_means(column)[:, -1].mean())
         if name != REFERENCE:
-            resamples = settings.bootstrap
-            (made,) = compare(
-                np.stack([values, before]), [(0, 1)], resamples=resamples, signs=resamples, seed=settings.seed
-            )
+            values, resamples = together([models[name], models[REFERENCE]], column), settings.bootstrap
+            (made,) = compare(values, [(0, 1)], resamples=resamples, signs=resamples, seed=settings.seed)
             change, interval = float(made.differences[-1]), made.intervals[-1]
     theirs, reference = printed.get((table, label)), printed.get((table, ROWS[table][REFERENCE]))
     printed_change = None if theirs is None or reference is None or name == REFERENCE else theirs - reference

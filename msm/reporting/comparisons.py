@@ -10,7 +10,7 @@ import numpy as np
 
 from msm.evaluation.measures import LESS_IS_BETTER
 from msm.evaluation.statistics import Comparison, Interval, compare, holm
-from msm.reporting.results import Benchmark, Column, Model, Problem
+from msm.reporting.results import Benchmark, Column, Model, Problem, together
 from msm.reporting.tables import ordered
 from msm.settings import Report, listed
 
@@ -60,7 +60,7 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
     if not pairs:
         return []
     made = compare(
-        np.stack([model.values(column) for model in models]),
+        together(models, column),
         pairs,
         resamples=settings.bootstrap,
         signs=max(settings.bootstrap, FINEST * len(pairs)),

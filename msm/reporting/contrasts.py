@@ -13,7 +13,7 @@ from msm.evaluation.measures import LESS_IS_BETTER, Floats
 from msm.evaluation.statistics import Interval, compare, holm, language_means
 from msm.reporting.comparisons import SIGNIFICANT
 from msm.reporting.published import MEAN
-from msm.reporting.results import Benchmark, Column, Model
+from msm.reporting.results import Benchmark, Column, Model, together
 from msm.settings import Report
 
 STEP = 0.02
@@ -76,11 +76,10 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
     baseline, *models = (_model(benchmark, name) for name in names)
     if not models:
         return []
-    values = np.stack([model.values(column) for model in (baseline, *models)])
     languages = [*benchmark.first.values[column].languages, MEAN]
     made = compare(
-        values,
-        [(place, 0) for place in range(1, len(values))],
+        together([baseline, *models], column),
+        [(place, 0) for place in range(1, len(names))],
         resamples=settings.bootstrap,
         # The least p that so many signs can give must stay below .05 when it is corrected.
         signs=max(settings.bootstrap, 40 * len(models) * len(languages)),
@@ -88,7 +87,7 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
         less_is_better=column[0] in LESS_IS_BETTER,
     )
     corrected = np.split(holm(np.concatenate([one.p_values for one in made])), len(made))
-    before = language_means(values[0])
+    before = language_means(baseline.values(column))
     return [
         Contrast(
             model.name,

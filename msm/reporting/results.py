@@ -18,7 +18,7 @@ from msm.errors import BadInput
 from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import VALUES, ByQuestion, Layout, PoolKind, layout, read_per_query
 from msm.evaluation.scores import FIELDS
-from msm.evaluation.statistics import with_mean
+from msm.evaluation.statistics import Columns, with_mean
 from msm.reporting import lineage
 from msm.reporting.published import MEAN
 
@@ -88,8 +88,11 @@ class Model(NamedTuple):
 
     def values(self, column: Column) -> Floats:
         """Per-query values averaged over the seeds, [C, L]."""
-        first = self.runs[0].values[column]
-        return first.spread(np.mean([run.values[column].known for run in self.runs], axis=0))
+        return self.runs[0].values[column].spread(self.known(column))
+
+    def known(self, column: Column) -> Floats:
+        """The same without those that do not exist, in the order of `ByQuestion.cells`, [N]."""
+        return np.mean([run.values[column].known for run in self.runs], axis=0)
 
     def seed_means(self, column: Column) -> Floats:
         """Means of every seed over its questions, by language and their mean, [S, L + 1]."""
@@ -118,6 +121,15 @@ class Benchmark(NamedTuple):
     def distances(self) -> list[Column]:
         """Measures and pools of values that are numbers of ranks."""
         return [column for column in self.first.means if column[0] in RANKS]
+
+
+def together(models: Sequence[Model], column: Column) -> Columns:
+    """Values of models on the same questions, each averaged over its seeds."""
+    shape = models[0].runs[0].values[column]
+    known = np.stack([model.known(column) for model in models], axis=-1)
+    rows, languages = np.divmod(shape.cells, len(shape.languages))
+    chosen = [np.flatnonzero(languages == place) for place in range(len(shape.languages))]
+    return Columns(len(shape.questions), [(rows[places], known[places]) for places in chosen])
 
 
 class Results(NamedTuple):

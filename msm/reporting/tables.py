@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from msm.evaluation.measures import LESS_IS_BETTER
 from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published
-from msm.reporting.results import Benchmark, Column, Model
+from msm.reporting.results import Benchmark, Column, Model, together
 from msm.settings import Report, listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
@@ -60,9 +58,7 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
     shape = benchmark.first.values[column]
     rows = [_chance_row(benchmark, column, shape.languages)]
     models = ordered(benchmark, settings)
-    samples = bootstrap(
-        np.stack([model.values(column) for model in models]), resamples=settings.bootstrap, seed=settings.seed
-    )
+    samples = bootstrap(together(models, column), resamples=settings.bootstrap, seed=settings.seed)
     rows += [
         _model_row(model, column, shape.languages, intervals(drawn))
         for model, drawn in zip(models, samples, strict=True)

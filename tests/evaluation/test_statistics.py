@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from msm.evaluation.statistics import bootstrap, compare, holm, intervals, language_means, randomisation_test
+from msm.evaluation.statistics import bootstrap, columns, compare, holm, intervals, language_means, randomisation_test
 
 
 @pytest.fixture
@@ -18,21 +18,20 @@ def against_nothing(values: np.ndarray) -> np.ndarray:
 
 
 def test_intervals_equal_scipys(values: np.ndarray) -> None:
-    ours = intervals(bootstrap(values, resamples=20000, seed=1))
-    columns = [*values.T, values.mean(axis=1)]
-    for column, interval in zip(columns, ours, strict=True):
+    ours = intervals(bootstrap(columns(values), resamples=20000, seed=1)[0])
+    for column, interval in zip([*values.T, values.mean(axis=1)], ours, strict=True):
         theirs = scipy.stats.bootstrap((column,), np.mean, n_resamples=20000, method="percentile", rng=2)
         assert interval == pytest.approx(tuple(theirs.confidence_interval), abs=0.002)
 
 
 def test_the_mean_over_languages_is_no_surer_than_its_questions(values: np.ndarray) -> None:
     same = np.repeat(values[:, :1], 3, axis=1)
-    single, *_, mean = intervals(bootstrap(same, resamples=2000, seed=1))
+    single, *_, mean = intervals(bootstrap(columns(same), resamples=2000, seed=1)[0])
     assert mean == single
     apart = np.full((450, 3), np.nan)
     for language in range(3):
         apart[150 * language : 150 * (language + 1), language] = same[:, language]
-    *_, mean_of_strangers = intervals(bootstrap(apart, resamples=2000, seed=1))
+    *_, mean_of_strangers = intervals(bootstrap(columns(apart), resamples=2000, seed=1)[0])
     width = single.high - single.low
     assert mean_of_strangers.high - mean_of_strangers.low == pytest.approx(width / 3**0.5, rel=0.15)
 
@@ -40,12 +39,12 @@ def test_the_mean_over_languages_is_no_surer_than_its_questions(values: np.ndarr
 def test_languages_count_alike_however_many_questions_they_have() -> None:
     values = np.array([[1.0, 0.0], [1.0, np.nan], [1.0, np.nan]])
     assert language_means(values).tolist() == [1, 0, 0.5]
-    assert (bootstrap(values, resamples=50, seed=1)[:, 0] == 1).all()
+    assert (bootstrap(columns(values), resamples=50, seed=1)[0, :, 0] == 1).all()
 
 
 def test_the_randomisation_test_equals_scipys_exact_one() -> None:
     differences = np.random.default_rng(3).standard_normal((12, 2)) + 0.4
-    (ours,) = randomisation_test(against_nothing(differences), [(0, 1)], resamples=40000, seed=1)
+    (ours,) = randomisation_test(columns(against_nothing(differences)), [(0, 1)], resamples=40000, seed=1)
     for column, p_value in zip([*differences.T, differences.mean(axis=1)], ours, strict=True):
         theirs = scipy.stats.permutation_test(
             (column, np.zeros(12)), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf
@@ -56,7 +55,7 @@ def test_the_randomisation_test_equals_scipys_exact_one() -> None:
 def test_equal_models_are_never_told_apart_and_clear_differences_always() -> None:
     same = np.zeros((50, 2))
     models = np.stack([same, same, same + 1])
-    equal, clear = randomisation_test(models, [(0, 1), (2, 0)], resamples=99, seed=1)
+    equal, clear = randomisation_test(columns(models), [(0, 1), (2, 0)], resamples=99, seed=1)
     assert equal.tolist() == [1, 1, 1]
     assert clear.tolist() == [0.01, 0.01, 0.01]
 
@@ -68,10 +67,17 @@ def test_holm_equals_scipys_style_of_rejection() -> None:
 
 
 def test_results_do_not_depend_on_the_size_of_the_parts(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = against_nothing(values - 0.5)
-    whole = randomisation_test(models, [(0, 1)], resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
+    models = columns(against_nothing(values - 0.5))
+
+    def resampled() -> tuple[np.ndarray, np.ndarray]:
+        return (
+            randomisation_test(models, [(0, 1)], resamples=500, seed=1),
+            bootstrap(models, resamples=500, seed=1),
+        )
+
+    whole = resampled()
     monkeypatch.setattr("msm.evaluation.statistics._DRAWS", 1000)
-    parts = randomisation_test(models, [(0, 1)], resamples=500, seed=1), bootstrap(values, resamples=500, seed=1)
+    parts = resampled()
     np.testing.assert_array_equal(whole[0], parts[0])
     np.testing.assert_allclose(whole[1], parts[1], rtol=1e-12)
 
@@ -79,11 +85,13 @@ def test_results_do_not_depend_on_the_size_of_the_parts(values: np.ndarray, monk
 def test_a_comparison_counts_wins_ties_and_losses() -> None:
     baseline = np.array([[0.5, 0.5], [0.5, 0.5], [0.5, np.nan]])
     model = np.array([[0.6, 0.5], [0.5, 0.4], [0.9, np.nan]])
-    (result,) = compare(np.stack([model, baseline]), [(0, 1)], resamples=100, signs=100, seed=1)
+    (result,) = compare(columns(np.stack([model, baseline])), [(0, 1)], resamples=100, signs=100, seed=1)
     assert result.differences == pytest.approx([0.5 / 3, -0.05, (0.5 / 3 - 0.05) / 2])
     assert (result.wins.tolist(), result.ties.tolist(), result.losses.tolist()) == ([2, 0, 2], [1, 1, 2], [0, 1, 1])
     assert len(result.intervals) == len(result.p_values) == 3
-    (lower,) = compare(np.stack([model, baseline]), [(0, 1)], resamples=100, signs=100, seed=1, less_is_better=True)
+    (lower,) = compare(
+        columns(np.stack([model, baseline])), [(0, 1)], resamples=100, signs=100, seed=1, less_is_better=True
+    )
     assert (lower.wins.tolist(), lower.losses.tolist()) == (result.losses.tolist(), result.wins.tolist())
     assert lower.differences.tolist() == result.differences.tolist()
 
@@ -92,10 +100,10 @@ def test_models_together_are_compared_as_each_pair_alone(values: np.ndarray) -> 
     rng = np.random.default_rng(5)
     first = np.where(rng.random(values.shape) < 0.3, np.nan, values)
     models = np.stack([first, first + 0.05 * rng.standard_normal(values.shape), 0.9 * first])
-    together = compare(models, [(1, 0), (2, 0), (2, 1)], resamples=200, signs=300, seed=1)
+    together = compare(columns(models), [(1, 0), (2, 0), (2, 1)], resamples=200, signs=300, seed=1)
     for made, (model, baseline) in zip(together, [(1, 0), (2, 0), (2, 1)], strict=True):
         differences = models[model] - models[baseline]
-        samples = bootstrap(differences, resamples=200, seed=1)
+        samples = bootstrap(columns(differences), resamples=200, seed=1)[0]
         np.testing.assert_allclose(made.intervals, intervals(samples), atol=1e-12)
         signs = np.random.default_rng(1).integers(2, size=(300, len(values))) * 2.0 - 1
         shares = np.nan_to_num(differences) / np.isfinite(differences).sum(axis=0)
