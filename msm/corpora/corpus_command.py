@@ -7,7 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
-from msm.artifacts import payload, read_json, read_json_lines
+from msm.artifacts import payload, read_json, read_json_lines, write_json
 from msm.corpora.languages import languages
 from msm.corpora.sentence_check import check, table
 from msm.corpora.shard_manifest import verify
@@ -23,9 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=("local", "slurm", "ray"), default="local")
     parser.add_argument("--tasks", type=int, default=1, metavar="N", help="tasks of every step, over all machines")
     parser.add_argument("--workers", type=int, default=-1, metavar="N", help="tasks at once; all when not given")
-    pod = parser.add_argument_group("a Kubernetes Indexed Job: each pod does some of the tasks, and waits for the rest")
+    parser.add_argument("--manifest", type=Path, metavar="FILE", help="gets a copy of the manifest: what DVC tracks")
+    pod = parser.add_argument_group("Kubernetes: each pod does some of the tasks, and waits for the rest")
     pod.add_argument("--local_tasks", type=int, default=-1, metavar="K", help="tasks of this pod")
-    pod.add_argument("--local_rank_offset", type=int, default=0, metavar="R", help="JOB_COMPLETION_INDEX times K")
+    pod.add_argument("--pod", type=int, default=0, metavar="N", help="number of this pod: JOB_COMPLETION_INDEX")
+    pod.add_argument("--step", default="", help="do this step only, and wait for nobody: a pipeline's task")
     pod.add_argument("--poll_seconds", type=float, default=10.0, metavar="S")
     slurm = parser.add_argument_group("Slurm")
     slurm.add_argument("--partition", default="cpu")
@@ -72,6 +74,8 @@ def make(arguments: argparse.Namespace) -> None:
     manifest = packing.manifest_path(state)
     if manifest.is_file():
         sys.stdout.write(summary(read_json(manifest)))
+        if arguments.manifest:
+            write_json(arguments.manifest, read_json(manifest))
 
 
 def summary(manifest: dict) -> str:

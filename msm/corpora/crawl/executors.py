@@ -11,7 +11,7 @@ from datatrove.executor.ray import RayPipelineExecutor
 from datatrove.executor.slurm import SlurmPipelineExecutor
 
 from msm.corpora.crawl.state import State
-from msm.corpora.crawl.steps import Share, Step, say, steps_of, undone
+from msm.corpora.crawl.steps import STEPS, Share, Step, say, steps_of, undone
 from msm.errors import BadInput, CommandError
 
 EXECUTORS = ("local", "slurm", "ray")
@@ -27,9 +27,11 @@ class Placing:
     workers: int
     """Tasks at once; on this machine, or in all on Slurm and Ray."""
     local_tasks: int
-    """Tasks that this machine does; -1 for all. An Indexed Job's pod does some."""
-    local_rank_offset: int
-    """The first of them: the completion index times `local_tasks`."""
+    """Tasks that this pod does; -1 for all."""
+    pod: int
+    """Number of this pod, from 0: an Indexed Job's completion index."""
+    step: str
+    """The one step to do, without waiting for other pods; empty for all of them."""
     poll_seconds: float
     """Between two looks at what other machines have done."""
     partition: str
@@ -51,23 +53,41 @@ def run(state: State, placing: Placing) -> None:
         BadInput: an executor that is not there, or tasks that do not add up.
     """
     _check(placing)
-    if placing.executor == "slurm":
+    if placing.step:
+        _one_step(state, placing)
+    elif placing.executor == "slurm":
         _slurm(state, placing)
-        return
+    else:
+        for step in steps_of(state):
+            if undone(state, step):
+                say("%s", step.name)
+                _executor(state, step, placing).run()
+                _wait(state, step, placing)
+
+
+def _one_step(state: State, placing: Placing) -> None:
+    """This pod's share of one step; whoever started it sees to the order of steps.
+
+    Raises:
+        BadInput: there is no such step, or a step before it is not done.
+    """
+    if placing.step not in [step.name for step in STEPS]:
+        raise BadInput(f"--step {placing.step}: there is none; here are: {', '.join(step.name for step in STEPS)}")
     for step in steps_of(state):
-        if not undone(state, step):
-            continue
-        say("%s", step.name)
-        _executor(state, step, placing).run()
-        _wait(state, step, placing)
+        if step.name == placing.step:
+            say("%s", step.name)
+            _executor(state, step, placing).run()
+            return
+        if left := undone(state, step):
+            raise BadInput(f"--step {placing.step}: {step.name} has no mark for {len(left)} units; run it first")
 
 
 def _check(placing: Placing) -> None:
     local = placing.tasks if placing.local_tasks == -1 else placing.local_tasks
-    if not 0 < local <= placing.tasks - placing.local_rank_offset:
-        raise BadInput(
-            f"local_tasks: {local} from {placing.local_rank_offset} on is not within the {placing.tasks} tasks"
-        )
+    if not 0 < local <= placing.tasks - placing.pod * local:
+        raise BadInput(f"local_tasks: {local} of pod {placing.pod} are not within the {placing.tasks} tasks")
+    if placing.step and placing.executor != "local":
+        raise BadInput("--step is for --executor local; Slurm and Ray see to the order of steps themselves")
     if placing.executor != "local" and placing.local_tasks != -1:
         raise BadInput("local_tasks is for --executor local; Slurm and Ray deal the tasks themselves")
     if placing.executor == "ray" and importlib.util.find_spec("ray") is None:
@@ -91,7 +111,7 @@ def _executor(state: State, step: Step, placing: Placing) -> Any:
         **common,
         workers=placing.workers,
         local_tasks=placing.local_tasks,
-        local_rank_offset=placing.local_rank_offset,
+        local_rank_offset=0 if placing.local_tasks == -1 else placing.pod * placing.local_tasks,
     )
 
 

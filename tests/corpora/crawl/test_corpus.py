@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from msm.bench.crawl_files import Page, Planted
+from msm.corpora.crawl.steps import STEPS
 from msm.corpora.shard_manifest import verify
 from msm.corpora.shards import read_units
 from msm.errors import BadInput
-from tests.corpora.crawl.made import corpus, crawl_inputs, digests, expected, texts, write_recipe
+from tests.corpora.crawl.made import corpus, crawl_inputs, digests, expected, run, texts, write_recipe
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +60,21 @@ def test_pods_do_their_share_and_wait_for_the_others(wet: Path, tokenizer: str, 
     words = ["--tasks", "4", "--local_tasks", "2", "--poll_seconds", "0.2", "--workers", "1", "--tokenizer", tokenizer]
     command = [sys.executable, "-m", "msm", "corpus", str(wet), "--out", str(tmp_path / "out"), *words]
     pods = [
-        subprocess.Popen(
-            [*command, "--work", str(tmp_path / "work"), "--local_rank_offset", offset], stderr=subprocess.DEVNULL
-        )
-        for offset in ("0", "2")
+        subprocess.Popen([*command, "--work", str(tmp_path / "work"), "--pod", pod], stderr=subprocess.DEVNULL)
+        for pod in ("0", "1")
     ]
     assert [pod.wait(timeout=100) for pod in pods] == [0, 0]
     assert digests(tmp_path / "out") == digests(one_task)
+
+
+def test_steps_of_pods_one_by_one(wet: Path, tokenizer: str, one_task: Path, tmp_path: Path) -> None:
+    words = ["--tasks", "4", "--local_tasks", "2", "--tokenizer", tokenizer, "--manifest", str(tmp_path / "kept.json")]
+    for step in STEPS:
+        assert not (tmp_path / "kept.json").exists()
+        for pod in ("1", "0"):
+            run(wet, str(tmp_path / "out"), tmp_path / "work", *words, "--step", step.name, "--pod", pod)
+    assert digests(tmp_path / "out") == digests(one_task)
+    assert (tmp_path / "kept.json").read_bytes() == (tmp_path / "out" / "shards.json").read_bytes()
 
 
 def test_only_what_has_no_mark_is_done_again(wet: Path, tmp_path: Path) -> None:
@@ -88,11 +97,11 @@ def test_only_what_has_no_mark_is_done_again(wet: Path, tmp_path: Path) -> None:
 def test_a_killed_run_goes_on(wet: Path, tokenizer: str, one_task: Path, tmp_path: Path) -> None:
     words = [str(wet), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"), "--tokenizer", tokenizer]
     for marks in (2, 5, 9):
-        run = subprocess.Popen([sys.executable, "-m", "msm", "corpus", *words], stderr=subprocess.DEVNULL)
-        while run.poll() is None and len(list(tmp_path.glob("work/*/*/[0-9]*.json"))) < marks:
+        killed = subprocess.Popen([sys.executable, "-m", "msm", "corpus", *words], stderr=subprocess.DEVNULL)
+        while killed.poll() is None and len(list(tmp_path.glob("work/*/*/[0-9]*.json"))) < marks:
             time.sleep(0.01)
-        run.kill()
-        run.wait()
+        killed.kill()
+        killed.wait()
     corpus(wet, tmp_path / "out", tmp_path / "work", "--tokenizer", tokenizer)
     assert digests(tmp_path / "out") == digests(one_task)
 
@@ -137,7 +146,10 @@ def test_a_shard_that_is_not_the_one_of_the_manifest_is_refused(one_task: Path, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--tasks", "2", "--local_tasks", "2", "--local_rank_offset", "1"], "local_tasks"),
+        (["--tasks", "2", "--local_tasks", "2", "--pod", "1"], "local_tasks"),
+        (["--step", "polish"], "there is none; here are: read, duplicates, clean, "),
+        (["--step", "clean"], "read has no mark for 3 units; run it first"),
+        (["--step", "read", "--executor", "slurm"], "--step is for --executor local"),
         (["--executor", "ray"], "ray"),
         (["--executor", "slurm"], "sbatch"),
     ],
