@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components import dvc_pipeline, pipeline_command
+from components.clusters import A100
+from components.corpus_command import TOKENIZER
+from components.corpus_job import CorpusPlan, job_text
 
 IMAGE = f"registry.example.org/msm@sha256:{'0' * 64}"
 
@@ -22,10 +25,17 @@ def _pipeline() -> str:
         return out.read_text(encoding="utf-8")
 
 
+def _corpus_job() -> str:
+    """What `msm corpus-job recipes/corpus/common_crawl.yaml --pods 4 --job FILE` writes."""
+    recipe = Path("recipes/corpus/common_crawl.yaml")
+    return job_text(CorpusPlan(recipe, "s3://corpora/cc-108", TOKENIZER, 4, A100, IMAGE))
+
+
 RENDERINGS: dict[str, Callable[[], str]] = {
     "dvc.yaml": dvc_pipeline.render,
     "params.yaml": lambda: Path("recipes/demo.yaml").read_text(encoding="utf-8"),
     "manifests/rendered/benchmark-tiny.yaml": _pipeline,
+    "manifests/rendered/corpus-job.yaml": _corpus_job,
 }
 
 

@@ -31,6 +31,7 @@ VERBS = {
     "card": ("msm.reporting.card_command", "model cards of checkpoints"),
     "report": ("msm.reporting.report_command", "print a recipe's tables, export its results"),
     "corpus": ("msm.corpora.corpus_command", "crawled files to clean documents or token shards, on any cluster"),
+    "corpus-job": ("components.corpus_command", "that as a Kubernetes Indexed Job or a Kubeflow pipeline"),
     "bench": ("msm.bench.command", "speed against the usual way, equal outputs checked"),
     "pipeline": ("components.pipeline_command", "Kubeflow: compile, run here, submit"),
     "plan": ("msm.plan_command", "what a recipe costs: GPU hours and bytes, by arithmetic"),

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import platform
 import random
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -208,4 +207,6 @@ def peak(found: Texts, parts: int, pieces: Path) -> int:
 def _peak(found: Texts, parts: int, pieces: Path) -> int:
     with tempfile.TemporaryDirectory() as name:
         make(Path(name), pages_of(found), "wet", parts, pieces)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # Not `ru_maxrss`, which a started process inherits from the one that started it.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024

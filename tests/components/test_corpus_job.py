@@ -1,0 +1,109 @@
+"""A corpus in a cluster: the Job and the pipeline run the words that make the corpus here."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.clusters import A100, CLUSTERS
+from components.corpus_job import STEPS, CorpusPlan, config_map, indexed_job, pipeline, steps
+from components.kubeflow_pipeline import compile_to
+from msm.__main__ import main
+from msm.corpora.corpus_command import add_arguments
+from msm.corpora.crawl import steps as crawl_steps
+from msm.corpora.crawl.settings import read_recipe, to_recipe
+from msm.corpora.crawl.state import State
+from tests.components.schemas import Schemas
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "corpus" / "common_crawl.yaml"
+PLAN = CorpusPlan(RECIPE, "s3://corpora/cc-108", "/work/corpus/tokenizer", 3, A100, "msm")
+
+
+def parsed(words: list[str]) -> dict[str, Any]:
+    assert words[:2] == ["msm", "corpus"]
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return vars(parser.parse_args(words[2:]))
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_the_job_is_valid_and_all_of_its_pods_run_at_once(name: str, schemas: Schemas) -> None:
+    plan = PLAN._replace(cluster=CLUSTERS[name])
+    job = indexed_job(plan)
+    assert [problem for thing in (config_map(plan), job) for problem in schemas.problems(thing)] == []
+    spec = job["spec"]
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 3, 3)
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == plan.cluster.queue
+    pod = spec["template"]["spec"]
+    assert ("runAsUser" in pod["securityContext"]) == (plan.cluster.run_as_user is not None)
+    (container,) = pod["containers"]
+    assert container["env"][0]["name"] == "POD" and "$(POD)" in container["args"]
+    assert int(container["resources"]["limits"]["cpu"]) * 3 == int(
+        container["args"][container["args"].index("--tasks") + 1]
+    )
+
+
+def test_pods_together_do_every_task_once() -> None:
+    (container,) = indexed_job(PLAN)["spec"]["template"]["spec"]["containers"]
+    done: list[int] = []
+    for index in range(PLAN.pods):
+        own = parsed([word.replace("$(POD)", str(index)) for word in container["command"] + container["args"]])
+        assert (own["out"], own["tokenizer"]) == (PLAN.out, PLAN.tokenizer)
+        done += range(own["pod"] * own["local_tasks"], (own["pod"] + 1) * own["local_tasks"])
+    assert done == list(range(own["tasks"]))
+
+
+def test_pods_read_the_recipe_as_it_is() -> None:
+    (text,) = config_map(PLAN)["data"].values()
+    assert to_recipe(yaml.safe_load(text), "map").fingerprint() == read_recipe(RECIPE).fingerprint()
+
+
+@pytest.mark.parametrize("kept", [(), ("paragraph_duplicates",), ("paragraph_duplicates", "near_duplicates")])
+def test_the_steps_are_those_of_the_command(kept: tuple[str, ...], tmp_path: Path) -> None:
+    values = yaml.safe_load(RECIPE.read_text())
+    values["corpus"] |= dict.fromkeys(kept, "keep")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values))
+    state = State(read_recipe(path), tmp_path, "out", "")
+    assert steps(PLAN._replace(recipe=path)) == [step.name for step in crawl_steps.steps_of(state)]
+    assert list(STEPS) == [step.name for step in crawl_steps.STEPS]
+
+
+def test_the_pipeline_runs_the_same_words_step_by_step(tmp_path: Path) -> None:
+    compile_to(pipeline(PLAN), tmp_path / "pipeline.yaml")
+    compiled, platform = yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text())
+    tasks = compiled["root"]["dag"]["tasks"]
+    runs = {name: compiled["deploymentSpec"]["executors"][f"exec-{name}"]["container"] for name in tasks}
+    (container,) = indexed_job(PLAN)["spec"]["template"]["spec"]["containers"]
+    as_job = parsed([word.replace("$(POD)", "0") for word in container["command"] + container["args"]])
+    del as_job["pod"]
+    order = []
+    for name, run in runs.items():
+        own = parsed(run["command"] + run["args"])
+        order.append((own["step"], own["pod"]))
+        expected = as_job | {"step": own["step"], "pod": own["pod"], "manifest": own["manifest"]}
+        assert own == expected
+        assert (own["manifest"] is not None) == (own["step"] == "manifest")
+        # A step starts when all pods have done the one before.
+        place = STEPS.index(own["step"])
+        before = [other for other in tasks if other.rsplit("-", 1)[0] == STEPS[place - 1]] if place else []
+        assert sorted(tasks[name].get("dependentTasks", [])) == sorted(before)
+    alone = {"choose", "plan", "manifest"}
+    assert sorted(order) == sorted((s, pod) for s in STEPS for pod in range(1 if s in alone else 3))
+    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert all("configMapAsVolume" in pod and "pvcMount" in pod for pod in pods.values())
+    assert json.dumps(compiled["root"]["outputDefinitions"]).count("system.Dataset") == 1
+
+
+def test_the_command_writes_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["corpus-job", str(RECIPE), "--out", PLAN.out, "--image", "msm"]
+    main([*words, "--pods", "2", "--job", str(tmp_path / "job.yaml"), "--pipeline", str(tmp_path / "pipeline.yaml")])
+    kinds = [thing["kind"] for thing in yaml.safe_load_all((tmp_path / "job.yaml").read_text())]
+    assert kinds == ["ConfigMap", "Job"]
+    for wrong, message in ((["--pods", "0"], "--pods must be at least 1"), (["--pods", "1"], "needs --job or --pipel")):
+        with pytest.raises(SystemExit):
+            main([*words, *wrong])
+        assert message in capsys.readouterr().err
