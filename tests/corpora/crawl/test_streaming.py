@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from msm import runner
-from msm.artifacts import read_json
+from msm.artifacts import read_json, sha256_of
 from msm.corpora import documents, units
 from msm.corpora.streaming import open_units, read_streamed
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pretraining.batches import Batches
-from msm.settings import Documents, Encoder, Pretrain, Units
+from msm.settings import Documents, Download, Encoder, Pretrain, Units
 from tests.corpora.crawl.made import WANTED, corpus, run, write_recipe
 from tests.corpora.crawl.reading import sum_of_runs
 from tests.test_training import SETTINGS, same
@@ -45,7 +45,7 @@ def read(batches: Batches, steps: int = 12) -> list[Any]:
 
 
 def execution(folder: Path) -> Execution:
-    return Execution(work=folder, processes=1, device="cpu")
+    return Execution(work=folder, processes=1, device="cpu", mirror=str(folder.parent / "mirror"))
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +150,11 @@ def stage(name: str, values: Any, out: Path, **reads: Path) -> Path:
 def test_a_manifest_goes_through_the_stages_to_the_same_weights(
     packed_here: Path, whole: Path, tokenizer: str, tmp_path: Path
 ) -> None:
-    sources = tmp_path / "sources"
-    manifest_only(whole, str(whole), sources / "corpus")
+    shards = manifest_only(whole, str(whole), tmp_path / "mirror" / "corpus") / "shards.json"
+    facts = {"path": "corpus/shards.json", "address": "", "sha256": sha256_of(shards), "bytes": shards.stat().st_size}
+    about = {"content": "shards", "origin": "here", "commit": "", "licence": "any", "files": [facts]}
+    (tmp_path / "table.json").write_text(json.dumps({"cc": about}))
+    sources = stage("download", Download(str(tmp_path / "table.json")), tmp_path / "sources")
     taken = stage("documents", TAKEN, tmp_path / "documents", sources=sources)
     passed = stage("units", SIZES, tmp_path / "units", documents=taken, tokenizer=Path(tokenizer))
     assert [path.name for path in (passed / "shards").iterdir()] == ["shards.json"]
