@@ -32,7 +32,7 @@ def settings(**changes: Any) -> Pretrain:
     return Pretrain(**{**SETTINGS, "block_tokens": BLOCK_TOKENS, "steps": 6, "schedule_steps": 6, **changes})
 
 
-def read(batches: Batches, steps: int = 12) -> list[Any]:
+def read(batches: Batches, steps: int = 4) -> list[Any]:
     """Everything that some steps read."""
     found: list[Any] = [batches.control_share]
     for step in range(steps):
