@@ -153,10 +153,11 @@ def _help(meaning: str, hint: Any) -> str:
 
 
 def _meanings(kind: type[Settings]) -> dict[str, str]:
-    """The string below each field of a settings class."""
+    """The string below each field of a settings class, and of a class that it extends."""
     body = ast.parse(inspect.getsource(kind)).body[0]
     assert isinstance(body, ast.ClassDef)
-    found = {}
+    base = kind.__bases__[0]
+    found = _meanings(base) if issubclass(base, Settings) else {}
     for field, text in itertools.pairwise(body.body):
         match field, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
