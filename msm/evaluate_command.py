@@ -20,7 +20,7 @@ from pathlib import Path
 from msm import runner
 from msm.artifacts import new_file, new_folder, payload
 from msm.errors import BadInput
-from msm.evaluation.benchmarks import Benchmark, find_benchmark, find_bitext
+from msm.evaluation.benchmarks import Benchmark, find_benchmark, find_bitext, find_split
 from msm.evaluation.bitext import BitextBenchmark
 from msm.evaluation.margins import NEIGHBOURS
 from msm.evaluation.measures import parse_measure
@@ -60,7 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--batch_tokens", type=int, default=16384, help="tokens encoded at once")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     words = parser.add_argument_group("what the scores say beside the benchmark and the model")
-    words.add_argument("--split", default="test")
+    words.add_argument("--split", help="that of the published questions; of a pool of one's own, test")
     words.add_argument("--setting", choices=("zero-shot", "multilingual"), default="zero-shot")
     words.add_argument("--name", help="of the model; that of its folder when not given")
     words.add_argument("--seed", type=int, default=0)
@@ -82,6 +82,7 @@ def main(arguments: Namespace) -> None:
         BadInput: no such benchmark, data or model, or nothing says how the model is used.
     """
     bitext = _with_pairs(arguments)
+    arguments.split = arguments.split or find_split(arguments.benchmark) or "test"
     if arguments.fuse is not None and arguments.model == BM25:
         raise BadInput(f"--fuse adds {BM25} to a model, and --model is {BM25}")
     if not arguments.data.is_dir():

@@ -39,6 +39,8 @@ class Benchmark(NamedTuple):
     """How passages are matched with answers, where they are not judged; the measures follow from it."""
     least_depth: int = 1
     """Passages that the measures look at, where they do not say so themselves."""
+    split: str | None = None
+    """That of the published questions; None for one's own."""
 
     def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
         """The official measures, of a pool."""
@@ -48,7 +50,12 @@ class Benchmark(NamedTuple):
 
 
 _HYBRID = Benchmark(
-    "hybrid-batch", hybrid.read, hybrid.MEASURES, hybrid.read, language_measures=hybrid.LANGUAGE_MEASURES
+    "hybrid-batch",
+    hybrid.read,
+    hybrid.MEASURES,
+    hybrid.read,
+    language_measures=hybrid.LANGUAGE_MEASURES,
+    split="test",
 )
 
 _XOR = Benchmark(
@@ -58,6 +65,7 @@ _XOR = Benchmark(
     wikipedia_passages.read_xor,
     answers="xor-nltk",
     least_depth=DEPTH,
+    split="dev",
 )
 _NQ = Benchmark(
     "dpr string match",
@@ -66,20 +74,25 @@ _NQ = Benchmark(
     wikipedia_passages.read_nq,
     answers="dpr",
     least_depth=DEPTH,
+    split="test",
 )
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "lareqa": Benchmark("lareqa", lareqa.read_official, lareqa.MEASURES, lareqa.read),
-    "mr_tydi": Benchmark("mr_tydi", mr_tydi.read_official, mr_tydi.MEASURES, mr_tydi.read, by_language=True),
-    "miracl": Benchmark("miracl", miracl.read_official, miracl.MEASURES, miracl.read, by_language=True),
-    "mewsli_x": Benchmark("mewsli_x", mewsli_x.read_official, mewsli_x.MEASURES, mewsli_x.read),
+    "lareqa": Benchmark("lareqa", lareqa.read_official, lareqa.MEASURES, lareqa.read, split="test"),
+    "mr_tydi": Benchmark(
+        "mr_tydi", mr_tydi.read_official, mr_tydi.MEASURES, mr_tydi.read, by_language=True, split="test"
+    ),
+    "miracl": Benchmark("miracl", miracl.read_official, miracl.MEASURES, miracl.read, by_language=True, split="dev"),
+    "mewsli_x": Benchmark("mewsli_x", mewsli_x.read_official, mewsli_x.MEASURES, mewsli_x.read, split="dev"),
     "xor_retrieve": _XOR,
     "xor_retrieve_treebank": _XOR._replace(protocol="xor_retrieve, tokenizer treebank", answers="xor-treebank"),
     "nq": _NQ,
     "xquad_r": _HYBRID._replace(read=hybrid.read_xquad_r),
     "xquad_r_dedup": _HYBRID._replace(read=hybrid.read_xquad_r_dedup, protocol="hybrid-batch, equal questions merged"),
-    "mlqa_r": _HYBRID._replace(read=hybrid.read_mlqa_r),
-    "mlqa_r_dedup": _HYBRID._replace(read=hybrid.read_mlqa_r_dedup, protocol="hybrid-batch, equal questions merged"),
+    "mlqa_r": _HYBRID._replace(read=hybrid.read_mlqa_r, split="dev"),
+    "mlqa_r_dedup": _HYBRID._replace(
+        read=hybrid.read_mlqa_r_dedup, protocol="hybrid-batch, equal questions merged", split="dev"
+    ),
 }
 
 FORMATS: dict[str, Benchmark] = {
@@ -137,6 +150,12 @@ def find_bitext(name: str) -> tuple[BitextBenchmark, str] | None:
     return BITEXTS[kind], pairs or BITEXTS[kind].pairs
 
 
+def find_split(name: str) -> str | None:
+    """The split that a benchmark's published questions are; None for one's own."""
+    bitext = find_bitext(name)
+    return bitext[0].split if bitext else find_benchmark(name).split
+
+
 def score_name(name: str) -> str:
     """The name that scores bear: of `mr_tydi:NAME`, NAME. Pairs of bitext stay part of it: a mean is theirs only."""
     return name.rpartition(":")[2]
@@ -148,7 +167,7 @@ def _own(kind: str, own: str) -> Benchmark:
         raise BadInput(f"unknown layout of a pool of one's own: {kind!r}; known: {', '.join(known)}")
     _refuse_official(own)
     found = known[kind]
-    return found._replace(read=found.read_own or found.read, by_language=False)
+    return found._replace(read=found.read_own or found.read, by_language=False, split=None)
 
 
 def _refuse_official(name: str) -> None:

@@ -140,16 +140,25 @@ class BitextBenchmark(NamedTuple):
     pairs: str
     """Those that are wanted when none are named."""
     measures: tuple[str, ...]
+    split: str | None
+    """That of the published files; None for one's own."""
     equal_texts_are_right: bool = False
     """Whether another target with the text of the aligned one is right too."""
 
 
 BITEXTS: dict[str, BitextBenchmark] = {
-    "tatoeba": BitextBenchmark("tatoeba, nearest by cosine", read_tatoeba, "all-eng", ("accuracy",)),
-    "xsim": BitextBenchmark("xsim, ratio margin of 4 neighbours", read_flores, "all-eng_Latn", ("xsim",)),
-    "xsimpp": BitextBenchmark("xsim++, ratio margin of 4 neighbours", read_flores_hard, "all-eng_Latn", ("xsim++",)),
+    "tatoeba": BitextBenchmark("tatoeba, nearest by cosine", read_tatoeba, "all-eng", ("accuracy",), "test"),
+    "xsim": BitextBenchmark("xsim, ratio margin of 4 neighbours", read_flores, "all-eng_Latn", ("xsim",), "devtest"),
+    "xsimpp": BitextBenchmark(
+        "xsim++, ratio margin of 4 neighbours", read_flores_hard, "all-eng_Latn", ("xsim++",), "devtest"
+    ),
     "bitext": BitextBenchmark(
-        "bitext, ratio margin of 4 neighbours, equal texts are right", read_folder, "all-en", ("accuracy", "xsim"), True
+        "bitext, ratio margin of 4 neighbours, equal texts are right",
+        read_folder,
+        "all-en",
+        ("accuracy", "xsim"),
+        None,
+        equal_texts_are_right=True,
     ),
 }
 """Those that are mined rather than searched; `bitext` is for files of one's own."""

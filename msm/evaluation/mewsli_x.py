@@ -1,7 +1,8 @@
 """Mewsli-X: a mention in its sentence, asked of the descriptions of 1,003,893 entities in 50 languages, in one pool.
 
 Files of release `mewsli-x_20220518_6`: `candidate_set_entities.jsonl`, `wikinews_mentions-dev.jsonl`. Exactly one
-entity is right, so XTREME-R's mAP@20 is mrr@20. The labels of XTREME-R's test are withheld; dev is what is scored.
+entity is right, so the mAP@20 that XTREME-R reports equals mrr@20. The labels of XTREME-R's test are withheld; dev is
+what is scored.
 
 Source: XTREME-R, arXiv:2104.07412; google-research/dense_representations_for_entity_retrieval.
 """
@@ -19,7 +20,7 @@ from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.trec_files import assemble
 from msm.records import Passage, Qrel, Query
 
-MEASURES = ("mrr@20",)
+MEASURES = ("map@20",)
 ENTITIES = 1003893
 ENTITY_LANGUAGES = 50
 MENTIONS = {

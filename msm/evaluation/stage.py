@@ -10,7 +10,7 @@ import pyarrow as pa
 from msm.artifacts import sha256_of, write_json_lines
 from msm.errors import BadInput
 from msm.evaluation.answer_values import AnswerRule, answer_values
-from msm.evaluation.benchmarks import find_benchmark, find_bitext, score_name
+from msm.evaluation.benchmarks import find_benchmark, find_bitext, find_split, score_name
 from msm.evaluation.bitext import BitextBenchmark
 from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.chance import CHANCE, chance
@@ -53,8 +53,12 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
         Counts, and the means over languages, for the manifest.
 
     Raises:
-        BadInput: a run is missing, malformed, or of other questions or candidates.
+        BadInput: another split than the published one, or a run that is missing, malformed, or of other questions or
+            candidates.
     """
+    published = find_split(settings.benchmark)
+    if published not in (None, settings.split):
+        raise BadInput(f"split must be {published}: that is what {settings.benchmark} reads, got {settings.split}")
     bitext = find_bitext(settings.benchmark)
     folder = sources / settings.questions
     scored = _score_pairs(*bitext, folder, run) if bitext else _score_pools(settings, folder, run)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from msm.evaluation.benchmarks import BENCHMARKS
 from msm.evaluation.measures import LESS_IS_BETTER
 from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting import published, wording
@@ -12,6 +13,8 @@ from msm.settings import Report, listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
 """Pool of a published number to ours."""
+PRINTED = {"xsim": "flores_200", "xsimpp": "flores_200", "xquad_r_dedup": "xquad_r", "mlqa_r_dedup": "mlqa_r"}
+"""Benchmarks whose printed numbers stand under another name; equal questions were merged in those of hybrid batches."""
 
 
 class Cell(NamedTuple):
@@ -86,11 +89,18 @@ def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
 
 
 def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
-    """Printed rows of the same benchmark, split, measure, kind of pool and setting, with source and protocol."""
+    """Printed rows of the same benchmark, split, measure, kind of pool and setting, with source and protocol.
+
+    Beside some languages of a benchmark only their cells stand: the printed mean is that of all.
+    """
     measure, kind = column
+    base, *languages = benchmark.name.split("-")
+    if base not in BENCHMARKS or not BENCHMARKS[base].by_language:
+        base, languages = PRINTED.get(benchmark.name, benchmark.name), []
     found: dict[tuple[str, str, str], list[Published]] = {}
-    for cell in published.select(benchmark=benchmark.name, split=benchmark.split, measure=measure):
-        if POOLS.get(cell.pool) == kind and cell.setting in (benchmark.setting, "untrained"):
+    for cell in published.select(benchmark=base, split=benchmark.split, measure=measure):
+        same_setting = cell.setting in (benchmark.setting, "untrained", "bitext")
+        if POOLS.get(cell.pool) == kind and same_setting and (not languages or cell.language in languages):
             found.setdefault((cell.source, cell.protocol, cell.model), []).append(cell)
     return [_published_row(cells) for cells in found.values() if any(cell.value is not None for cell in cells)]
 

@@ -58,7 +58,7 @@ def test_queries_and_candidates_are_spelt_as_in_xtreme_r(folder: Path) -> None:
     judged = collection.qrels.passage_ids.take(collection.qrels.passages.tolist()).to_pylist()
     assert (collection.qrels.queries.tolist(), judged) == ([0, 1], ["Q2", "Q1"])
     assert [pool[1:] for pool in collection.pools] == [(None, None)]
-    assert [str(measure) for measure in find_benchmark("mewsli_x").parsed_measures()] == ["mrr@20"]
+    assert [str(measure) for measure in find_benchmark("mewsli_x").parsed_measures()] == ["map@20"]
 
 
 def test_counts_of_the_release_are_checked(folder: Path) -> None:

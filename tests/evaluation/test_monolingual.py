@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytrec_eval
 
 from msm.errors import BadInput
 from msm.evaluation import miracl, mr_tydi, stage
-from msm.evaluation.benchmarks import BENCHMARKS, find_benchmark
+from msm.evaluation.benchmarks import BENCHMARKS, find_benchmark, find_split
 from msm.execution import Execution
 from msm.retrieval.run_folder import write_pool
 from msm.settings import Score
@@ -115,6 +116,16 @@ def test_the_official_mr_tydi_has_the_published_counts(mirror: Path, tmp_path: P
     assert find_benchmark("mr_tydi:mine").read(folder).sizes() == {"sw": (670, 136688)}
     with pytest.raises(BadInput, match=r"Mr\. TyDi has no 'xx'"):
         find_benchmark("mr_tydi-xx").read(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"), [("miracl-sw", "dev"), ("xor_retrieve", "dev"), ("mewsli_x", "dev"), ("lareqa", "test")]
+)
+def test_scores_of_published_questions_bear_their_split(name: str, split: str, tmp_path: Path) -> None:
+    wrong = replace(SETTINGS, benchmark=name, split={"dev": "test", "test": "dev"}[split])
+    with pytest.raises(BadInput, match=f"split must be {split}: that is what {name} reads"):
+        stage.run(wrong, sources=tmp_path, run=tmp_path, out=tmp_path, execution=Execution(tmp_path))
+    assert find_split(name) == split and find_split("miracl:mine") is None
 
 
 def test_the_published_counts_add_up() -> None:

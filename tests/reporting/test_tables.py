@@ -9,7 +9,7 @@ import pytest
 from msm.evaluation.statistics import Interval
 from msm.reporting import results
 from msm.reporting.comparisons import Difference, differences, training_noise, verdict
-from msm.reporting.results import Benchmark
+from msm.reporting.results import Benchmark, Column
 from msm.reporting.sections import sections
 from msm.reporting.tables import notes, published_rows, table
 from msm.settings import Report
@@ -66,6 +66,30 @@ def test_published_rows_are_of_the_same_measure_split_and_pool(benchmark: Benchm
     assert published_rows(benchmark, ("map@20", "same")) == []
     assert published_rows(benchmark._replace(split="dev"), COLUMN) == []
     assert published_rows(benchmark._replace(setting="multilingual"), COLUMN) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "setting", "column", "label", "cells"),
+    [
+        ("mr_tydi", "test", "zero-shot", ("mrr@100", "same"), "MSM", {"sw": 0.434, "mean": 0.447}),
+        ("mr_tydi-sw-te", "test", "zero-shot", ("mrr@100", "same"), "MSM", {"sw": 0.434, "mean": None, "ar": None}),
+        ("xquad_r_dedup", "test", "multilingual", ("recall@1", "same"), "XLM-R + Hybrid", {"zh": 0.7282}),
+        ("mewsli_x", "dev", "zero-shot", ("map@20", "multilingual"), "MSM", {"mean": 0.415}),
+        ("xsimpp", "devtest", "zero-shot", ("xsim++", "other"), "MEXMA (559M)", {"mean": 0.096}),
+    ],
+)
+def test_published_rows_by_name(
+    benchmark: Benchmark,
+    name: str,
+    split: str,
+    setting: str,
+    column: Column,
+    label: str,
+    cells: dict[str, float | None],
+) -> None:
+    rows = published_rows(benchmark._replace(name=name, split=split, setting=setting), column)
+    [row] = [row for row in rows if row.label == label]
+    assert {language: row.cells[language].value if language in row.cells else None for language in cells} == cells
 
 
 def test_blank_cells_say_why(benchmark: Benchmark) -> None:
