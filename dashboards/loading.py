@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from dashboards import recipes, tables
+from msm import artifacts
 from msm.evaluation import language_bias
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
@@ -98,8 +99,8 @@ def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: in
 
 
 def bias(root: Path, scored: Scored, depth: int) -> Bias:
-    """Languages of the best answers on the pool of all languages; see `language_bias.bias`."""
-    return _bias(root, scored, depth, (_run_state(root, scored), recipes.state(root / "sources")))
+    """Languages of the best answers on the pool of all languages; see `language_bias.read_bias`."""
+    return _bias(scored, depth, recipes.state(root / scored.name))
 
 
 def steps(root: Path, name: str, largest: int) -> list[Step]:
@@ -193,9 +194,7 @@ def _run(root: Path, _scored: Scored, kind: PoolKind, language: str, state: tupl
     return rankings.run(root, _scored, kind, language)
 
 
-@st.cache_resource(show_spinner="Counting languages", max_entries=200)
-def _bias(root: Path, _scored: Scored, depth: int, state: tuple) -> Bias:
+@st.cache_resource(show_spinner="Reading languages of answers", max_entries=200)
+def _bias(_scored: Scored, depth: int, state: str) -> Bias:
     del state
-    collection = texts(root, _scored).collection
-    found = _run(root, _scored, "multilingual", next(iter(collection.passages.counts)), _run_state(root, _scored))
-    return language_bias.bias(collection, found, depth)
+    return language_bias.read_bias(artifacts.payload(_scored.path) / language_bias.FILE, depth)

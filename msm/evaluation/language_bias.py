@@ -1,18 +1,29 @@
-"""Which language the best answers come from, for each language of the question.
+"""`languages.jsonl`: which language the best answers come from, for each language of the question.
 
 A ranker without a bias puts an answer where its content belongs, whatever its language. Two yardsticks stand beside
 the shares: those of the candidates (a random ranking) and those of the relevant ones (a perfect one).
 
+A line is a depth and a pair of languages: `depth, query_language, candidate_language, share, relevant, candidates`; a
+share of nothing is null.
+
 Shapes: Q languages of questions, L languages of candidates.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from msm.artifacts import read_json_lines
 from msm.errors import BadInput
 from msm.evaluation.collection import Collection
 from msm.retrieval.runs import Floats, Integers, Run
+
+FILE = "languages.jsonl"
+DEPTHS = (1, 5, 10, 20, 100)
+"""Best answers that are counted."""
 
 
 class Bias(NamedTuple):
@@ -38,13 +49,13 @@ class Bias(NamedTuple):
         return float(np.mean(self.shares[np.arange(len(places)), places]))
 
 
-def bias(collection: Collection, run: Run, depth: int) -> Bias:
-    """Shares of the languages among the best answers of a run.
+def bias(collection: Collection, run: Run, depths: Sequence[int]) -> dict[int, Bias]:
+    """Shares of the languages among the best answers of a run, by the number of answers that are counted.
 
     Args:
         collection: languages of queries and passages.
         run: on the pool of all languages.
-        depth: answers of each question that are counted.
+        depths: answers of each question that are counted.
 
     Raises:
         BadInput: the run has a query or passage that the collection has not.
@@ -52,28 +63,69 @@ def bias(collection: Collection, run: Run, depth: int) -> Bias:
     asked = sorted({query.language for query in collection.queries})
     answered = sorted(collection.passages.counts)
     of_query = {query.query_id: asked.index(query.language) for query in collection.queries}
-    found = collection.passages.texts(run.passage_ids.to_pylist()).values()
     rows = _languages(run.query_ids.to_pylist(), of_query)
-    columns = _languages(
-        run.passage_ids.to_pylist(), {passage.passage_id: answered.index(passage.language) for passage in found}
-    )
+    ids = run.passage_ids.to_pylist()
+    wanted = set(ids)
+    found = {text.passage_id: text.language for text in collection.passages if text.passage_id in wanted}
+    columns = _languages(ids, {passage_id: answered.index(language) for passage_id, language in found.items()})
     ranks = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries)
-    best = ranks < depth
     shape = (len(asked), len(answered))
     relevant = collection.qrels.labels >= 1
     query_rows = np.array(list(of_query.values()), np.int64)
     judged = collection.passages.languages
-    judged_columns = np.array([answered.index(judged[text]) for text in collection.qrels.passage_ids.to_pylist()])
-    candidates = np.array([collection.passages.counts[language] for language in answered])
-    return Bias(
-        asked,
-        answered,
-        _shares(rows[run.queries[best]], columns[run.passages[best]], shape),
-        _shares(
-            query_rows[collection.qrels.queries[relevant]], judged_columns[collection.qrels.passages[relevant]], shape
-        ),
-        candidates / candidates.sum(),
+    judged_columns = np.array(
+        [answered.index(judged[text]) for text in collection.qrels.passage_ids.to_pylist()], np.int64
     )
+    perfect = _shares(
+        query_rows[collection.qrels.queries[relevant]], judged_columns[collection.qrels.passages[relevant]], shape
+    )
+    candidates = np.array([collection.passages.counts[language] for language in answered])
+    made = {}
+    for depth in depths:
+        best = ranks < depth
+        shares = _shares(rows[run.queries[best]], columns[run.passages[best]], shape)
+        made[depth] = Bias(asked, answered, shares, perfect, candidates / candidates.sum())
+    return made
+
+
+def bias_rows(found: Mapping[int, Bias]) -> Iterator[dict[str, Any]]:
+    """Lines of `languages.jsonl`."""
+    for depth, one in found.items():
+        for (row, asked), (column, answered) in product(enumerate(one.asked), enumerate(one.answered)):
+            values = one.shares[row, column], one.relevant[row, column], one.candidates[column]
+            share, relevant, candidates = (None if np.isnan(value) else float(value) for value in values)
+            yield {
+                "depth": depth,
+                "query_language": asked,
+                "candidate_language": answered,
+                "share": share,
+                "relevant": relevant,
+                "candidates": candidates,
+            }
+
+
+def read_bias(path: Path, depth: int) -> Bias:
+    """What `bias_rows` wrote of one depth.
+
+    Raises:
+        BadInput: no such file, no such depth in it, or a line of another form.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path.name}: languages of the answers were not counted; score the run again")
+    rows = [row for _, row in read_json_lines(path) if row.get("depth") == depth]
+    if not rows:
+        raise BadInput(f"{path}: no shares of languages at depth {depth}")
+    try:
+        cells = {(row["query_language"], row["candidate_language"]): row for row in rows}
+        asked, answered = (sorted({pair[side] for pair in cells}) for side in (0, 1))
+        shares, relevant = (
+            np.array([[cells[q, c][name] for c in answered] for q in asked], np.float64)
+            for name in ("share", "relevant")
+        )
+        candidates = np.array([cells[asked[0], language]["candidates"] for language in answered], np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{path}: not shares of languages: {error!r}") from error
+    return Bias(asked, answered, shares, relevant, candidates)
 
 
 def _languages(ids: list[str], known: dict[str, int]) -> Integers:

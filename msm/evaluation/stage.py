@@ -1,4 +1,4 @@
-"""Stage `score`: the runs of a benchmark to `scores.jsonl`, `chance.jsonl` and `per_query.parquet`."""
+"""Stage `score`: the runs of a benchmark to scores, chance levels, per-query values and languages of the answers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +15,7 @@ from msm.evaluation.bitext import BitextBenchmark
 from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.chance import CHANCE, chance
 from msm.evaluation.collection import Collection, Pool
+from msm.evaluation.language_bias import DEPTHS, FILE, Bias, bias, bias_rows
 from msm.evaluation.measures import Measure, Values, evaluate
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.ranks import Ties
@@ -37,6 +38,8 @@ class Scored(NamedTuple):
     """Of the benchmark, and for equal scores."""
     facts: dict[str, int]
     """For the manifest."""
+    bias: dict[int, Bias]
+    """Languages of the best answers, by depth, where several languages are ranked together."""
 
 
 def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Execution) -> dict[str, Any]:
@@ -71,6 +74,8 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     )
     write_json_lines(out / "scores.jsonl", score_rows(cells, facts, scored.runs))
     write_json_lines(out / "chance.jsonl", chance_rows(cells, facts))
+    if scored.bias:
+        write_json_lines(out / FILE, bias_rows(scored.bias))
     return scored.facts | {
         "means": {
             f"{cell.measure} {cell.candidate_language or 'multilingual'}": cell.value
@@ -83,9 +88,11 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
 def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(folder)
-    tables = []
+    tables, languages = [], {}
     for pool in collection.pools:
         found = _read_pool(collection, pool, run_file(run, pool))
+        if pool.candidate_language is None and len(collection.passages.counts) > 1:
+            languages = bias(collection, found, DEPTHS)
         if benchmark.answers:
             tables += _answer_rows(collection, pool, found, benchmark.answers)
         else:
@@ -95,6 +102,7 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
         f"{benchmark.protocol}; ties {'list' if benchmark.answers else settings.ties}",
         {"queries": len(collection.queries), "passages": len(collection.passages)},
+        languages,
     )
 
 
@@ -106,7 +114,7 @@ def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path
             path = pair_file(run, bitext, measure)
             tables.append(pair_rows(bitext, read_run(path), measure, benchmark.equal_texts_are_right, path))
             runs[path.name] = sha256_of(path)
-    return Scored(pa.concat_tables(tables), runs, f"{benchmark.protocol}; ties list", {"queries": queries})
+    return Scored(pa.concat_tables(tables), runs, f"{benchmark.protocol}; ties list", {"queries": queries}, {})
 
 
 def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:

@@ -1,7 +1,6 @@
 """The page of language bias on real rankings, and rank distances where they are scored."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,10 @@ def test_shares_of_a_question_language_sum_to_100(tiny_recipe: Path, show: Show)
     assert all(own.loc[language, language] > 100 / 3 for language in ("qaa", "qab", "qac"))
 
 
-def test_run_that_is_not_here_is_said(tiny_recipe: Path, show: Show) -> None:
-    shutil.rmtree(tiny_recipe / "lexical" / "constructed-bm25-words")
+def test_scores_without_languages_are_said(tiny_recipe: Path, show: Show) -> None:
+    (tiny_recipe / "score" / "constructed-bm25-words" / "scores" / "languages.jsonl").unlink()
     app = show("bias", recipe="tiny")
-    assert "is not here" in app.info[0].value
+    assert "score the run again" in app.info[0].value
     assert len(app.dataframe) == 2
 
 

@@ -1,12 +1,15 @@
 """Languages of the best answers, counted once more by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from msm.artifacts import write_json_lines
 from msm.errors import BadInput
 from msm.evaluation.collection import Collection, Pool
-from msm.evaluation.language_bias import bias
+from msm.evaluation.language_bias import FILE, bias, bias_rows, read_bias
 from msm.evaluation.passages import Passages
 from msm.records import Passage, Query
 from msm.retrieval.runs import Qrels, Run, sorted_run
@@ -31,9 +34,8 @@ def run(*lines: tuple[str, str, float]) -> Run:
 
 
 def test_shares_are_of_the_best_answers(collection: Collection) -> None:
-    found = bias(
-        collection, run(("q0", "p1", 3), ("q0", "p2", 2), ("q0", "p0", 1), ("q1", "p3", 1), ("q1", "p1", 2)), 2
-    )
+    ranking = run(("q0", "p1", 3), ("q0", "p2", 2), ("q0", "p0", 1), ("q1", "p3", 1), ("q1", "p1", 2))
+    found = bias(collection, ranking, [2])[2]
     assert (found.asked, found.answered) == (["de", "th"], ["ar", "de", "th"])
     np.testing.assert_allclose(found.shares, [[0, 3 / 4, 1 / 4], [np.nan] * 3])
     np.testing.assert_allclose(found.relevant, [[1 / 2, 1 / 2, 0], [0, 0, 1]])
@@ -41,9 +43,24 @@ def test_shares_are_of_the_best_answers(collection: Collection) -> None:
 
 
 def test_own_share_is_the_mean_of_the_diagonal(collection: Collection) -> None:
-    assert bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1), ("q2", "p3", 1)), 5).own == pytest.approx(0.75)
+    found = bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1), ("q2", "p3", 1)), [5])[5]
+    assert found.own == pytest.approx(0.75)
 
 
 def test_run_of_another_benchmark_is_refused(collection: Collection) -> None:
     with pytest.raises(BadInput, match="x9 is no query or passage"):
-        bias(collection, run(("q0", "x9", 1.0)), 1)
+        bias(collection, run(("q0", "x9", 1.0)), [1])
+
+
+def test_what_is_written_is_read(collection: Collection, tmp_path: Path) -> None:
+    made = bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1)), [1, 2])
+    write_json_lines(tmp_path / FILE, bias_rows(made))
+    for depth, one in made.items():
+        found = read_bias(tmp_path / FILE, depth)
+        assert (found.asked, found.answered) == (one.asked, one.answered)
+        for ours, theirs in zip(found[2:], one[2:], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(BadInput, match="no shares of languages at depth 3"):
+        read_bias(tmp_path / FILE, 3)
+    with pytest.raises(BadInput, match="score the run again"):
+        read_bias(tmp_path / "scores" / FILE, 1)
