@@ -86,10 +86,10 @@ def compare(anchor: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
     Raises:
         BadInput: a score that was published was not measured.
     """
-    # Of a language asked in several pools, the pool of all languages comes first; then its own.
+    # Of a language asked in several pools, the pool of all languages comes first, then its own, then the others'.
     found: dict[tuple[str, str], float] = {}
     rows = [row for _, row in read_json_lines(path)]
-    for wanted in ((None,), ("same",), None):
+    for wanted in ((None,), ("same",), None, ("other",)):
         for row in rows:
             candidates, language = row["candidate_language"], row["query_language"]
             if candidates in wanted if wanted is not None else candidates == language:

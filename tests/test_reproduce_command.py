@@ -12,7 +12,7 @@ import yaml
 
 from msm.__main__ import main
 from msm.reporting.published import load
-from msm.reproduce_command import ANCHORS, read_anchor
+from msm.reproduce_command import ANCHORS, compare, read_anchor
 from msm.retrieval.encode import Usage
 from msm.retrieval.model_folder import write_usage
 
@@ -76,6 +76,21 @@ def test_the_tolerance_decides_the_exit_code(
     assert "1 of 1 scores outside the tolerance; mean map@20 is" in output.err.splitlines()[-1]
     reproduce(anchors(expected={"mean": {"map@20": row["value"] + 0.009}}), out)
     assert json.loads((out / "reproduction.json").read_text())["scores"][0]["within"]
+
+
+def test_a_language_stands_for_its_widest_pool(tmp_path: Path) -> None:
+    def rows(*candidates: str | None) -> list[float]:
+        lines = [
+            {"query_language": "de", "candidate_language": candidate, "measure": "m", "value": place / 10}
+            for place, candidate in enumerate(candidates)
+        ]
+        (tmp_path / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        anchor = {"expected": {"de": {"m": 0.5}}, "tolerance": 0.1}
+        return [row["value"] for row in compare(anchor, tmp_path / "scores.jsonl")]
+
+    assert rows("en", "other", "de", None) == [0.3]
+    assert rows("en", "other", "de") == [0.2]
+    assert rows("en", "other") == [0.1]
 
 
 def test_what_an_anchor_lacks_is_said(
