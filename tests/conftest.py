@@ -1,8 +1,12 @@
 """Fixtures that every test may use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
 
 from msm import recipes, runner
 from msm.execution import Execution
@@ -50,3 +54,19 @@ def units(tiny: Path) -> Path:
 def encoder(tiny: Path) -> Path:
     """Fresh weights and tokenizer of the tiny world."""
     return tiny / "encoder" / "ordered-1" / "model"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of an empty bucket; keys and endpoint stand in AWS's own variables."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()  # those of an earlier test speak to its server
+    boto3.client("s3").create_bucket(Bucket="models")
+    yield "s3://models/dvc"
+    server.stop()

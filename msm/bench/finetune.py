@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoModel, XLMRobertaConfig
+from transformers import AutoModel
 
+from msm.bench.encoders import encoder_config
 from msm.bench.race import race
 from msm.encoder import pool, token_states
 from msm.losses import in_batch_loss
@@ -84,18 +85,8 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
 
 
 def _model(shape: Shape) -> nn.Module:
-    config = XLMRobertaConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        intermediate_size=4 * shape.width,
-        max_position_embeddings=PASSAGE_TOKENS + 2,
-        type_vocab_size=1,
-        pad_token_id=1,
-        # Dropout would make the losses of the two sides incomparable.
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
+    config = encoder_config(
+        layers=shape.layers, width=shape.width, heads=shape.heads, vocabulary=shape.vocabulary, tokens=PASSAGE_TOKENS
     )
     return AutoModel.from_config(config, attn_implementation="sdpa", add_pooling_layer=False)
 

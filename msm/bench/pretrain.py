@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoModelForMaskedLM, XLMRobertaConfig
+from transformers import AutoModelForMaskedLM
 
+from msm.bench.encoders import encoder_config
 from msm.bench.race import race
 from msm.corpora.packing import pack as pack_sentences
 from msm.encoder import body, pool, token_states
@@ -96,18 +97,8 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
 
 
 def _contender(shape: Shape) -> Contender:
-    config = XLMRobertaConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        intermediate_size=4 * shape.width,
-        max_position_embeddings=UNIT_TOKENS + 2,
-        type_vocab_size=1,
-        pad_token_id=1,
-        # Dropout would make the losses of the two sides incomparable.
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
+    config = encoder_config(
+        layers=shape.layers, width=shape.width, heads=shape.heads, vocabulary=shape.vocabulary, tokens=UNIT_TOKENS
     )
     masked = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
     documents = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)

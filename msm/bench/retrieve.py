@@ -21,9 +21,10 @@ import pytrec_eval
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from transformers import AutoModel, XLMRobertaConfig
+from transformers import AutoModel
 
 from msm import settings
+from msm.bench.encoders import encoder_config
 from msm.bench.race import race
 from msm.corpora import tokenizer
 from msm.evaluation.collection import Pool
@@ -63,6 +64,8 @@ CORPORA = (50_000, 200_000)
 """Passages of the two corpora whose memory is compared."""
 DEPTH = 100
 SEARCH_WIDTH = 384
+LONGEST = 512
+"""Tokens of the longest text that the model takes, as XLM-R's."""
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
@@ -157,15 +160,8 @@ def _write_model(size: Size, folder: Path, sentences: list[str]) -> None:
         name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences)
     )
     pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
-    config = XLMRobertaConfig(
-        vocab_size=len(pieces),
-        hidden_size=size.width,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        intermediate_size=4 * size.width,
-        max_position_embeddings=514,
-        type_vocab_size=1,
-        pad_token_id=tokenizer.SPECIAL_TOKENS.index("<pad>"),
+    config = encoder_config(
+        layers=size.layers, width=size.width, heads=size.heads, vocabulary=len(pieces), tokens=LONGEST
     )
     torch.manual_seed(0)
     AutoModel.from_config(config).save_pretrained(folder)

@@ -2,13 +2,9 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-import s3fs
-from moto.server import ThreadedMotoServer
 
 from msm.bench.crawl_files import Planted, pages_of, write_files
 from tests.corpora.crawl.made import WANTED, corpus, crawl_inputs, write_recipe
@@ -49,19 +45,3 @@ def one_task(wet: Path, tokenizer: str, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("one")
     corpus(wet, folder / "out", folder / "work", "--tokenizer", tokenizer)
     return folder / "out"
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of an empty bucket; keys and endpoint stand in AWS's own variables."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()  # those of an earlier test speak to its server
-    boto3.client("s3").create_bucket(Bucket="crawl")
-    yield "s3://crawl"
-    server.stop()
