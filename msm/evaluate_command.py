@@ -16,6 +16,7 @@ A stage that is finished is not run again; a killed one goes on after the last f
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import get_args
 
 from msm import runner
 from msm.artifacts import new_file, new_folder, payload
@@ -61,7 +62,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     words = parser.add_argument_group("what the scores say beside the benchmark and the model")
     words.add_argument("--split", help="that of the published questions; of a pool of one's own, test")
-    words.add_argument("--setting", choices=("zero-shot", "multilingual"), default="zero-shot")
+    words.add_argument("--setting", choices=get_args(Score.__annotations__["setting"]), default="zero-shot")
     words.add_argument("--name", help="of the model; that of its folder when not given")
     words.add_argument("--seed", type=int, default=0)
     usage = parser.add_argument_group(f"how the model is used, where {CARD} or sentence-transformers' files do not say")

@@ -460,7 +460,9 @@ class Score(Settings):
     benchmark: str
     questions: str
     split: str
-    setting: Literal["zero-shot", "multilingual"]
+    setting: Literal["zero-shot", "multilingual", "multilingual, selected on these questions"]
+    """Where the fine-tuning data come from. A checkpoint that was selected on the very questions it is scored on is
+    said to be, and stands in a table of its own."""
     model: str
     """The row's name in tables."""
     ties: Literal["trec", "list", "pessimistic", "optimistic"]

@@ -99,7 +99,7 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
         base, languages = PRINTED.get(benchmark.name, benchmark.name), []
     found: dict[tuple[str, str, str], list[Published]] = {}
     for cell in published.select(benchmark=base, split=benchmark.split, measure=measure):
-        same_setting = cell.setting in (benchmark.setting, "untrained", "bitext")
+        same_setting = cell.setting in (benchmark.setting.partition(",")[0], "untrained", "bitext")
         if POOLS.get(cell.pool) == kind and same_setting and (not languages or cell.language in languages):
             found.setdefault((cell.source, cell.protocol, cell.model), []).append(cell)
     return [_published_row(cells) for cells in found.values() if any(cell.value is not None for cell in cells)]
