@@ -1,5 +1,9 @@
-"""What another process does in a test; loads little."""
+"""Reads every run of streamed shards and prints the sum of its ids: a program, for tests with several processes.
 
+Usage: reading.py ADDRESS CACHE LIMIT
+"""
+
+import sys
 from pathlib import Path
 
 from msm.corpora.streaming import read_streamed
@@ -11,3 +15,7 @@ def sum_of_runs(address: str, cache: Path, limit: int) -> int:
     return sum(
         int(unit.sum()) for name in shards.languages for n in range(len(shards[name])) for unit in shards[name].run(n)
     )
+
+
+if __name__ == "__main__":
+    print(sum_of_runs(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
