@@ -1,10 +1,13 @@
 """The whole road: files with faults planted in, documents and shards out."""
 
+import functools
 import gzip
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -157,3 +160,17 @@ def test_a_shard_that_is_not_the_one_of_the_manifest_is_refused(one_task: Path, 
 def test_what_cannot_run_is_said(words: list[str], message: str, wet: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=message):
         corpus(wet, tmp_path / "out", tmp_path / "work", *words)
+
+
+def test_files_are_read_over_http_as_from_a_disk(
+    crawl: tuple[Path, Planted], one_task: Path, tokenizer: str, tmp_path: Path
+) -> None:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(crawl[0]))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        inputs = [row | {"address": address} for row in crawl_inputs(crawl[0])[1:]]
+        recipe = write_recipe(tmp_path / "recipe.yaml", inputs)
+        corpus(recipe, tmp_path / "out", tmp_path / "work", "--tokenizer", tokenizer)
+        server.shutdown()
+    assert digests(tmp_path / "out") == digests(one_task)
