@@ -121,7 +121,7 @@ def test_a_berts_special_tokens_are_left_alone(tiny: Path, word_pieces: Path, tm
     )
     words = AutoTokenizer.from_pretrained(word_pieces)
     settings = Pretrain(**(SETTINGS | {"mask_share": 0.5}))  # type: ignore[arg-type]
-    batches = _batches(units / "shards", settings)
+    batches = _batches(units / "shards", settings, Execution(work=tmp_path))
     ours = OBJECTIVES["msm"](SentenceModel(start, settings, 8), batches, settings, torch.device("cpu"))
     for step in range(20):
         inputs = ours.read(step, 0)
