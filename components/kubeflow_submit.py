@@ -13,7 +13,7 @@ import kfp_server_api as api
 import yaml
 from urllib3.exceptions import HTTPError
 
-from msm.errors import CommandError
+from msm.errors import BadInput, CommandError
 
 FINISHED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 TIMEOUT = 60.0
@@ -41,10 +41,20 @@ class Server(NamedTuple):
     """Read anew for every request: projected tokens are renewed on disk."""
 
     def client(self) -> api.ApiClient:
-        """A client with a fresh token."""
+        """A client with a fresh token.
+
+        Raises:
+            BadInput: no such token, or an address that is none.
+        """
+        if not self.host.startswith(("http://", "https://")):
+            raise BadInput(f"--host must begin with https:// (or http://), got {self.host!r}")
         configuration = api.Configuration(host=self.host.rstrip("/"))
         if self.token_file is not None:
-            configuration.api_key["authorization"] = self.token_file.read_text(encoding="utf-8").strip()
+            try:
+                token = self.token_file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise BadInput(f"{self.token_file}: cannot be read: {error.strerror}") from error
+            configuration.api_key["authorization"] = token
             configuration.api_key_prefix["authorization"] = "Bearer"
         return api.ApiClient(configuration)
 

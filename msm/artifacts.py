@@ -97,9 +97,9 @@ def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
     Raises:
         BadInput: no file can be written there.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     if target.is_dir():
         raise BadInput(f"{target}: cannot be written: a folder")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()

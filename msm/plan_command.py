@@ -83,17 +83,21 @@ def main(arguments: argparse.Namespace) -> None:
     """Print the plan.
 
     Raises:
-        BadInput: the recipe is missing or wrong.
+        BadInput: the recipe is missing or wrong, or a number makes no sense.
     """
+    if not 0 < arguments.mfu <= 1:
+        raise BadInput(f"--mfu must be above 0 and at most 1, got {arguments.mfu}")
+    for name in ("examples", "gpus"):
+        if getattr(arguments, name) < 0:
+            raise BadInput(f"--{name} must be at least 0, got {getattr(arguments, name)}")
     path = Path(arguments.recipe)
     if path.suffix != ".yaml":
         path = recipes.RECIPES / f"{arguments.recipe}.yaml"
     recipe = recipes.load(path)
     tasks = recipes.tasks(recipe, str(path))
     costs = plan(tasks, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
-    sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu))
-    if arguments.corpus_bench:
-        sys.stdout.write(_corpus(arguments, read_sizes(tasks)))
+    corpus = _corpus(arguments, read_sizes(tasks)) if arguments.corpus_bench else ""
+    sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu) + corpus)
 
 
 def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:

@@ -55,9 +55,11 @@ def run_stage(
         The manifest.
 
     Raises:
-        BadInput: an input that is missing or unusable, or a second run of the same task at the same time.
+        BadInput: an input that is missing or unusable, an `out` that holds something else or touches an input, or a
+            second run of the same task at the same time.
     """
     stage = STAGES[name]
+    _check_out(out, reads)
     inputs = {read: {"path": str(path), "checksum": artifacts.payload_checksum(path)} for read, path in reads.items()}
     identity = artifacts.checksum(
         {
@@ -103,6 +105,23 @@ def run_stage(
     return manifest
 
 
+def _check_out(out: Path, reads: Mapping[str, Path]) -> None:
+    """See that no folder but an earlier output is replaced.
+
+    Raises:
+        BadInput: it would be.
+    """
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out}: cannot be written: a file")
+    if out.is_dir() and any(out.iterdir()) and not (out / artifacts.MANIFEST).is_file():
+        raise BadInput(f"{out}: holds files, but no {artifacts.MANIFEST} of a stage; take another folder for --out")
+    whole = out.resolve()
+    for read, path in reads.items():
+        other = path.resolve()
+        if whole == other or whole in other.parents or other in whole.parents:
+            raise BadInput(f"--out {out} and --{read} {path}: neither may hold the other")
+
+
 def command(name: str, settings: Settings, reads: Mapping[str, Path], out: Path) -> list[str]:
     """The words that run a stage by hand, every value spelled out."""
     words = ["msm", "run", name]
@@ -123,7 +142,10 @@ def _finished(out: Path, identity: str) -> dict[str, Any] | None:
 @contextlib.contextmanager
 def _locked(work: Path) -> Iterator[None]:
     """Hold the scratch folder alone: two runs of one task would mix their checkpoints."""
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{work}: cannot be written: {error.strerror}") from error
     with (work.with_suffix(".lock")).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

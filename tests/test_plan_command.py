@@ -127,3 +127,15 @@ def test_translations_cost_what_they_read() -> None:
     tokens = 20 * 64 * 64
     assert distill == (6 * encoder * tokens, tokens)
     assert mexma == pytest.approx((6 * tokens * (2 * encoder + fresh + 0.4 * 32 * 600), tokens))
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"), [("mfu", "0"), ("mfu", "nan"), ("mfu", "2"), ("gpus", "-3"), ("examples", "-5")]
+)
+def test_numbers_without_sense_are_refused(flag: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["plan", "--recipe", str(ROOT / "recipes" / "paper.yaml"), f"--{flag}", value])
+    assert stopped.value.code == 2
+    found = capsys.readouterr()
+    assert f"--{flag} must be" in found.err
+    assert not found.out

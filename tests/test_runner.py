@@ -100,3 +100,21 @@ def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path
         time.sleep(0.1)
     os.kill(child, signal.SIGKILL)
     raise AssertionError("the stage outlived its parent")
+
+
+def test_no_folder_but_an_earlier_output_is_replaced(texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    (tmp_path / "file").write_text("")
+    for out, problem in (
+        (tmp_path / "mine", "holds files, but no manifest.json"),
+        (tmp_path / "file", "cannot be written: a file"),
+        (texts, "holds files"),
+        (texts / "new", "neither may hold the other"),
+    ):
+        with pytest.raises(BadInput, match=problem):
+            run(texts, out)
+    (tmp_path / "empty").mkdir()
+    run(texts, tmp_path / "empty")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+    assert (texts / "texts" / "en" / "a.txt").is_file()

@@ -10,7 +10,7 @@ from msm.artifacts import write_json_lines
 from msm.errors import BadInput
 from msm.evaluation.measures import evaluate, parse_measure
 from msm.evaluation.ranks import Ties
-from msm.retrieval.runs import read_qrels, read_run
+from msm.retrieval.runs import Qrels, Run, read_qrels, read_run
 from msm.settings import listed
 
 
@@ -27,12 +27,15 @@ def main(arguments: Namespace) -> None:
     """Print the value of every measure, averaged over the judged queries as by `trec_eval -c`.
 
     Raises:
-        BadInput: an unknown measure, a cutoff below 1, or a file that is not a run or not qrels.
+        BadInput: an unknown measure, a cutoff below 1, a file that is not a run or not qrels, or one of them as `out`.
     """
     measures = [parse_measure(text) for text in listed(arguments.measures)]
     if not measures:
         raise BadInput("--measures names no measure")
+    if arguments.out and arguments.out.resolve() in (arguments.qrels.resolve(), arguments.run.resolve()):
+        raise BadInput(f"--out {arguments.out}: would replace what is scored")
     qrels, run = read_qrels(arguments.qrels), read_run(arguments.run)
+    _say_missing(qrels, run)
     rows = [
         {"measure": str(result.measure), "value": float(result.values.mean()), "queries": len(result.values)}
         for result in evaluate(qrels, run, measures, ties=arguments.ties).measures
@@ -40,3 +43,11 @@ def main(arguments: Namespace) -> None:
     if arguments.out:
         write_json_lines(arguments.out, rows)
     sys.stdout.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def _say_missing(qrels: Qrels, run: Run) -> None:
+    """Say how many judged queries the run knows, where these are not all: the others count with 0."""
+    judged = set(qrels.query_ids.to_pylist())
+    found = len(judged.intersection(run.query_ids.to_pylist()))
+    if found < len(judged):
+        sys.stderr.write(f"msm score: {found} of {len(judged)} judged queries are in the run; the others count 0\n")

@@ -29,12 +29,14 @@ def card(folder: Path, scores: Sequence[Path]) -> str:
         scores: folders of the `score` stage on this model.
 
     Raises:
-        BadInput: not a folder of such a stage.
+        BadInput: not a folder of such a stage, or without its weights.
     """
     manifest = read_manifest(folder)
     if manifest["stage"] not in TRAINED:
         raise BadInput(f"{folder}: a folder of stage {manifest['stage']}; cards are for {' and '.join(TRAINED)}")
     usage = payload(folder) / USAGE
+    if manifest["stage"] == "finetune" and not usage.is_file():
+        raise BadInput(f"{usage}: no such file; a card lies beside the weights, and these are not here")
     sections = {
         "How it is used": _table(read_json(usage)) if usage.is_file() else "A start for fine-tuning; not a retriever.",
         "What it was made from": "\n".join(_lineage(folder, manifest, set())),

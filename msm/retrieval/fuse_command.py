@@ -1,6 +1,7 @@
 """`msm fuse`: a dense and a sparse run as one."""
 
 import json
+import math
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -30,14 +31,18 @@ def main(arguments: Namespace) -> None:
     """
     if (arguments.alpha is None) == (arguments.dev is None):
         raise BadInput("say either --alpha or --dev DENSE SPARSE QRELS")
+    alpha = arguments.alpha
+    if alpha is not None and not math.isfinite(alpha):
+        raise BadInput(f"--alpha must be a finite number, got {alpha}")
     if arguments.depth < 1:
         raise BadInput(f"--depth must be at least 1, got {arguments.depth}")
-    facts = {"alpha": arguments.alpha}
+    chosen: dict[str, float | str] = {}
     if arguments.dev:
         dense, sparse, qrels = arguments.dev
         measure = parse_measure(arguments.measure)
         alpha, value = best_alpha(read_run(dense), read_run(sparse), read_qrels(qrels), measure, arguments.depth)
-        facts = {"alpha": alpha, "measure": arguments.measure, "dev": value}
-    fused = fuse(read_run(arguments.dense), read_run(arguments.sparse), facts["alpha"], arguments.depth)
+        chosen = {"measure": arguments.measure, "dev": value}
+    assert alpha is not None
+    fused = fuse(read_run(arguments.dense), read_run(arguments.sparse), alpha, arguments.depth)
     write_run(arguments.out, fused, "fusion")
-    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.write(json.dumps({"alpha": alpha, **chosen}) + "\n")
