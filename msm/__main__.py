@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from msm import runner
-from msm.errors import CommandError
+from msm.errors import BadInput, CommandError
 from msm.execution import Execution
 from msm.settings import Settings, base_type, choices, hints, limits, make
 from msm.stages import STAGES
@@ -92,6 +92,9 @@ def _run(words: list[str]) -> None:
     values = {field.name: arguments[field.name] for field in dataclasses.fields(stage.settings)}
     given = {setting: value for setting, value in values.items() if value is not None}
     settings = make(stage.settings, given, f"msm run {name}")
+    for option in ("processes", "cache_gib"):
+        if arguments[option] < 0:
+            raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
     if arguments["stop_with_parent"]:
         runner.stop_with_parent()
     out: Path = arguments["out"]

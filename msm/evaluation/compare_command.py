@@ -75,6 +75,8 @@ def main(arguments: Namespace) -> None:
     """
     if arguments.resamples < 1:
         raise BadInput(f"--resamples must be at least 1, got {arguments.resamples}")
+    if arguments.seed < 0:
+        raise BadInput(f"--seed must be at least 0, got {arguments.seed}")
     baseline = [_read(path) for path in arguments.baseline]
     others = [_read(path) for path in arguments.folders]
     _check(baseline, others)
