@@ -155,6 +155,31 @@ SEEDED = {"seed": "${item.seed}"}
 BENCHMARK = {"benchmark": "${item.benchmark.name}", "questions": "${item.benchmark.questions}"}
 SCORED = BENCHMARK | {"split": "${item.benchmark.split}", "model": "${item.model.name}"}
 
+
+def _retrieve(benchmarks: str, models: str, *, tuned: str) -> Family:
+    """Runs of the models of one list on the benchmarks of another; `tuned`: which field names their fine-tuning's."""
+    return Family(
+        "retrieve",
+        {"benchmark": benchmarks, "model": models, "seed": "seeds"},
+        "${item.benchmark.name}-${item.model.name}-${item.seed}",
+        SOURCES | {"model": f"finetune/${{item.benchmark.{tuned}}}-${{item.model.name}}-${{item.seed}}"},
+        ("${retrieve}",),
+        BENCHMARK,
+    )
+
+
+def _score(benchmarks: str, models: str) -> Family:
+    """Scores of these runs."""
+    return Family(
+        "score",
+        {"benchmark": benchmarks, "model": models, "seed": "seeds"},
+        "${item.benchmark.name}-${item.model.name}-${item.seed}",
+        SOURCES | {"run": "retrieve/${item.benchmark.name}-${item.model.name}-${item.seed}"},
+        ("${score}", "${item.model.score}"),
+        SCORED | SEEDED,
+    )
+
+
 FAMILIES: dict[str, Family] = {
     "sources": Family("${source.stage}", {}, "${source.name}", {}, ("${source.settings}",), {}),
     "documents": Family(
@@ -256,54 +281,12 @@ FAMILIES: dict[str, Family] = {
         ("${finetune}", "${item.benchmark.finetune}", "${item.model.finetune}"),
         SEEDED,
     ),
-    "retrieve": Family(
-        "retrieve",
-        {"benchmark": "benchmarks", "model": "models", "seed": "seeds"},
-        "${item.benchmark.name}-${item.model.name}-${item.seed}",
-        SOURCES | {"model": "finetune/${item.benchmark.name}-${item.model.name}-${item.seed}"},
-        ("${retrieve}",),
-        BENCHMARK,
-    ),
-    "score": Family(
-        "score",
-        {"benchmark": "benchmarks", "model": "models", "seed": "seeds"},
-        "${item.benchmark.name}-${item.model.name}-${item.seed}",
-        SOURCES | {"run": "retrieve/${item.benchmark.name}-${item.model.name}-${item.seed}"},
-        ("${score}", "${item.model.score}"),
-        SCORED | SEEDED,
-    ),
-    "retrieve_refined": Family(
-        "retrieve",
-        {"benchmark": "benchmarks", "model": "rounds", "seed": "seeds"},
-        "${item.benchmark.name}-${item.model.name}-${item.seed}",
-        SOURCES | {"model": "finetune/${item.benchmark.name}-${item.model.name}-${item.seed}"},
-        ("${retrieve}",),
-        BENCHMARK,
-    ),
-    "score_refined": Family(
-        "score",
-        {"benchmark": "benchmarks", "model": "rounds", "seed": "seeds"},
-        "${item.benchmark.name}-${item.model.name}-${item.seed}",
-        SOURCES | {"run": "retrieve/${item.benchmark.name}-${item.model.name}-${item.seed}"},
-        ("${score}", "${item.model.score}"),
-        SCORED | SEEDED,
-    ),
-    "retrieve_further": Family(
-        "retrieve",
-        {"benchmark": "further_benchmarks", "model": "models", "seed": "seeds"},
-        "${item.benchmark.name}-${item.model.name}-${item.seed}",
-        SOURCES | {"model": "finetune/${item.benchmark.tuned}-${item.model.name}-${item.seed}"},
-        ("${retrieve}",),
-        BENCHMARK,
-    ),
-    "score_further": Family(
-        "score",
-        {"benchmark": "further_benchmarks", "model": "models", "seed": "seeds"},
-        "${item.benchmark.name}-${item.model.name}-${item.seed}",
-        SOURCES | {"run": "retrieve/${item.benchmark.name}-${item.model.name}-${item.seed}"},
-        ("${score}", "${item.model.score}"),
-        SCORED | SEEDED,
-    ),
+    "retrieve": _retrieve("benchmarks", "models", tuned="name"),
+    "score": _score("benchmarks", "models"),
+    "retrieve_refined": _retrieve("benchmarks", "rounds", tuned="name"),
+    "score_refined": _score("benchmarks", "rounds"),
+    "retrieve_further": _retrieve("further_benchmarks", "models", tuned="tuned"),
+    "score_further": _score("further_benchmarks", "models"),
     "lexical": Family(
         "lexical",
         {"benchmark": "benchmarks", "model": "lexical_models"},
