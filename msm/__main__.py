@@ -50,9 +50,9 @@ class Parser(argparse.ArgumentParser):
 def main(words: Sequence[str] | None = None) -> None:
     """Run one command; bad input ends it with exit code 2 and one line."""
     words = list(sys.argv[1:] if words is None else words)
-    # Threads that spin while they wait starve each other once anything else runs: two of them on two cores made
-    # 1 to 3 steps a second of the demo's pre-training, and 7 when they sleep. Read by OpenMP when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads of OpenMP spin for milliseconds while they wait, and starve each other once anything else runs; threads
+    # that sleep at once cost a third of a step on an idle machine. A short spin costs neither. Read when torch loads.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         if words[:1] == ["run"]:
             _run(words[1:])

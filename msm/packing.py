@@ -1,14 +1,14 @@
 """Sequences laid end to end, so that no padding is computed outside attention.
 
-Shapes: S sequences, T tokens of all of them, n sequences of a group, L the longest of them.
+Shapes: S sequences, T tokens of all of them, n sequences of a group, L the longest of them, P places of all groups.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 GROUP_STEP = 8
@@ -18,40 +18,38 @@ GROUP_STEP = 8
 class Group(NamedTuple):
     """Sequences of like length that share one attention call."""
 
-    start: int
-    """First packed row of the group."""
     sequences: int
     length: int
-    rows: Tensor | None
-    """Packed row of every (sequence, place), [n, L]; None when all have the same length and a view does."""
+    """Of the longest of them."""
     mask: Tensor | None
-    """True where `rows` is a real token, [n, L]."""
+    """True where there is a token, [n, L]; None when all have the same length."""
 
 
 class Packed(NamedTuple):
-    """Token sequences, sorted by length and laid end to end."""
+    """Token sequences laid end to end, and the layout in which attention reads them."""
 
     tokens: Tensor
     """[T]"""
     places: Tensor
     """Place of each token in its own sequence, from 0, [T]."""
     owners: Tensor
-    """Sequence of each token, in the order given to `pack`, [T]."""
+    """Sequence of each token, [T]."""
     starts: Tensor
-    """Packed row of the first token of each sequence, in the order given to `pack`, [S]."""
+    """Packed row of the first token of each sequence, [S]."""
+    padded: Tensor
+    """Packed row that stands at each place of the groups, one behind the other, [P]; any of them at the padding."""
+    kept: Tensor
+    """Where in that layout each token stands, [T]."""
     groups: list[Group]
 
     def to(self, device: torch.device) -> "Packed":
         """The same on a device."""
         groups = [
-            group._replace(
-                rows=None if group.rows is None else group.rows.to(device, non_blocking=True),
-                mask=None if group.mask is None else group.mask.to(device, non_blocking=True),
-            )
+            group._replace(mask=None if group.mask is None else group.mask.to(device, non_blocking=True))
             for group in self.groups
         ]
-        tokens, places, owners, starts = (part.to(device, non_blocking=True) for part in self[:4])
-        return Packed(tokens, places, owners, starts, groups)
+        tokens, places, owners, starts, padded, kept = (part.to(device, non_blocking=True) for part in self[:6])
+        return Packed(tokens, places, owners, starts, padded, kept, groups)
 
 
 def pack(sequences: Sequence[np.ndarray]) -> Packed:
@@ -66,50 +64,45 @@ def pack(sequences: Sequence[np.ndarray]) -> Packed:
     lengths = np.array([len(sequence) for sequence in sequences])
     if not len(lengths) or lengths.min() == 0:
         raise ValueError("pack needs at least one sequence, and no empty ones")
-    order = np.argsort(lengths, kind="stable")
-    sorted_lengths = lengths[order]
-    offsets = np.concatenate([[0], np.cumsum(sorted_lengths)[:-1]])
-    starts = np.empty_like(offsets)
-    starts[order] = offsets
-    places = np.arange(sorted_lengths.sum()) - np.repeat(offsets, sorted_lengths)
-    tokens = np.concatenate([sequences[index] for index in order]).astype(np.int64)
-    return Packed(
-        torch.from_numpy(tokens),
-        torch.from_numpy(places),
-        torch.from_numpy(np.repeat(order, sorted_lengths)),
-        torch.from_numpy(starts),
-        _groups(sorted_lengths, offsets),
-    )
-
-
-def _groups(lengths: np.ndarray, offsets: np.ndarray) -> list[Group]:
-    """Cut sorted lengths where they pass a multiple of `GROUP_STEP`."""
-    buckets = -(-lengths // GROUP_STEP)
-    cuts = [0, *(np.flatnonzero(np.diff(buckets)) + 1), len(lengths)]
-    return [_group(lengths[low:high], offsets[low:high]) for low, high in itertools.pairwise(cuts)]
-
-
-def _group(lengths: np.ndarray, offsets: np.ndarray) -> Group:
-    longest = int(lengths[-1])
-    head = (int(offsets[0]), len(lengths), longest)
-    if lengths[0] == longest:
-        return Group(*head, None, None)
-    mask = np.arange(longest) < lengths[:, None]
-    rows = np.where(mask, offsets[:, None] + np.arange(longest), offsets[:, None])
-    return Group(*head, torch.from_numpy(rows), torch.from_numpy(mask))
+    return _laid_out(np.concatenate(sequences).astype(np.int64), lengths)
 
 
 def join(first: Packed, second: Packed) -> Packed:
     """Two packings end to end; attention stays within their sequences."""
-    rows, sequences = len(first.tokens), len(first.starts)
-    moved = [
-        group._replace(start=group.start + rows, rows=None if group.rows is None else group.rows + rows)
-        for group in second.groups
-    ]
+    tokens = np.concatenate([first.tokens.numpy(), second.tokens.numpy()])
+    return _laid_out(tokens, np.concatenate([_lengths(first), _lengths(second)]))
+
+
+def _lengths(packed: Packed) -> NDArray[np.int64]:
+    return np.bincount(packed.owners.numpy())
+
+
+def _laid_out(tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> Packed:
+    starts = np.cumsum(lengths) - lengths
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    places = np.arange(len(tokens)) - starts[owners]
+    groups, rows, masks = [], [], []
+    for members in _alike(lengths):
+        longest = int(lengths[members].max())
+        mask = np.arange(longest) < lengths[members, None]
+        rows.append(np.where(mask, starts[members, None] + np.arange(longest), starts[members, None]).ravel())
+        masks.append(mask.ravel())
+        groups.append(Group(len(members), longest, None if mask.all() else torch.from_numpy(mask)))
+    padded, real = np.concatenate(rows), np.concatenate(masks)
+    kept = np.empty(len(tokens), dtype=np.int64)
+    kept[padded[real]] = np.flatnonzero(real)
     return Packed(
-        torch.cat([first.tokens, second.tokens]),
-        torch.cat([first.places, second.places]),
-        torch.cat([first.owners, second.owners + sequences]),
-        torch.cat([first.starts, second.starts + rows]),
-        first.groups + moved,
+        torch.from_numpy(tokens),
+        torch.from_numpy(places),
+        torch.from_numpy(owners),
+        torch.from_numpy(starts),
+        torch.from_numpy(padded),
+        torch.from_numpy(kept),
+        groups,
     )
+
+
+def _alike(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Sequences by length, cut where a length passes a multiple of `GROUP_STEP`."""
+    order = np.argsort(lengths, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(-(-lengths[order] // GROUP_STEP))) + 1)

@@ -23,6 +23,7 @@ from msm.bench.race import race
 from msm.encoder import pool, token_states
 from msm.losses import in_batch_loss
 from msm.packing import pack
+from msm.training import pick_device
 
 QUERY_TOKENS, PASSAGE_TOKENS = 32, 256
 SPECIAL = 4
@@ -67,7 +68,7 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
     """
     shape, pairs = (QUICK, 5) if quick else (BASE, 7)
     torch.manual_seed(0)
-    model = _model(shape)
+    model = _model(shape).to(pick_device("auto"))
     texts = _texts(shape)
     for precision in ("fp32", "bf16"):
         difference = _check_equal(model, texts, precision)
@@ -102,7 +103,7 @@ def _texts(shape: Shape) -> Texts:
 
 def _packed(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     """Ours: one packed forward."""
-    packed = pack(texts.queries + texts.passages)
+    packed = pack(texts.queries + texts.passages).to(model.device)
     vectors = pool(token_states(model, packed), packed, "cls")
     return vectors[: len(texts.queries)], vectors[len(texts.queries) :]
 
@@ -116,11 +117,12 @@ def _padded_side(model: Any, side: list[NDArray[np.int64]]) -> Tensor:
     tokens = torch.full((len(side), max(map(len, side))), 1)
     for row, ids in zip(tokens, side, strict=True):
         row[: len(ids)] = torch.from_numpy(ids)
+    tokens = tokens.to(model.device)
     return model(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state[:, 0]
 
 
-def _loss(model: nn.Module, texts: Texts, vectors: Vectors, precision: str) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+def _loss(model: Any, texts: Texts, vectors: Vectors, precision: str) -> Tensor:
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bf16"):
         queries, passages = vectors(model, texts)
     return in_batch_loss(F.normalize(queries.float(), dim=1), F.normalize(passages.float(), dim=1), scale=20.0)
 

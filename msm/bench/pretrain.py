@@ -25,7 +25,10 @@ from msm.losses import every_place, masked_sentence_loss, token_loss
 from msm.packing import join, pack
 from msm.pretraining.documents import DocumentEncoder, Layer, heads
 from msm.pretraining.masking import hide_tokens
+from msm.training import pick_device
 
+TOLERANCE = {"fp32": 1e-3, "bf16": 1e-2}
+"""Most that the two losses may differ, of the loss."""
 UNIT_TOKENS = 64
 SPECIAL = (0, 1, 2, 3)
 """XLM-R's layout; `<mask>` is the last id."""
@@ -72,6 +75,16 @@ class Batch(NamedTuple):
     """The true id where a token is scored, else -100."""
     documents: Tensor
     fill: float
+    precision: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the step runs."""
+        return self.documents.device
+
+    def scored(self) -> int:
+        """Hidden tokens."""
+        return int(sum((labels >= 0).sum() for labels in self.labels))
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
@@ -80,29 +93,40 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
     Args:
         quick: a small model instead of XLM-R base, and fewer pairs.
     """
-    shape, pairs = (QUICK, 5) if quick else (BASE, 7)
+    device = pick_device("auto")
+    precision = "bf16" if device.type == "cuda" else "fp32"
+    shape, pairs = (QUICK, 5) if quick else (BASE if device.type == "cpu" else BASE._replace(documents=64), 7)
     torch.manual_seed(0)
-    contender = _contender(shape)
+    contender = _contender(shape, device)
     # One model for all: what a step costs does not depend on the weights, and two of them need twice the memory.
     optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
     for label, lengths in (("one sentence a unit", _sentence_units), ("whole sentences packed", _packed_units)):
-        batch = _batch(shape, lengths)
-        facts = {"fill": round(batch.fill, 3), "units": label, "shape": "quick" if quick else "XLM-R base"}
+        batch = _batch(shape, lengths, precision)
+        facts = {
+            "fill": round(batch.fill, 3),
+            "units": label,
+            "documents": shape.documents,
+            "shape": "quick" if quick else "XLM-R base",
+            "precision": precision,
+            "flop": _flop(shape, batch),
+        }
         ours = _step(contender, optimizer, batch, _packed_losses)
         for name, losses in (("all_positions", _padded_losses), ("masked_only", _masked_only_losses)):
             _check_equal(contender, batch, losses)
             theirs = _step(contender, optimizer, batch, losses)
             yield race(f"pretrain_step_vs_{name}", ours, theirs, pairs, **facts)
-    yield _document_race(shape._replace(documents=4, units=32), pairs)
+    for precision in ("fp32", "bf16"):
+        yield _document_race(shape._replace(documents=4, units=32), pairs, precision, device)
 
 
-def _contender(shape: Shape) -> Contender:
+def _contender(shape: Shape, device: torch.device) -> Contender:
     config = encoder_config(
         layers=shape.layers, width=shape.width, heads=shape.heads, vocabulary=shape.vocabulary, tokens=UNIT_TOKENS
     )
     masked = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
     documents = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)
-    return Contender(masked, documents, heads("asymmetric", shape.width))
+    projections = heads("asymmetric", shape.width)
+    return Contender(masked.to(device), documents.to(device), projections.to(device))
 
 
 def _sentences(count: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -123,7 +147,7 @@ def _packed_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
     return np.minimum(np.diff(offsets[firsts])[:count] + 1, UNIT_TOKENS)
 
 
-def _batch(shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArray[np.int64]]) -> Batch:
+def _batch(shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArray[np.int64]], precision: str) -> Batch:
     """Random tokens in units of such lengths."""
     random = np.random.default_rng(0)
     count = shape.documents * shape.units
@@ -143,8 +167,19 @@ def _batch(shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArra
         label[rows] = unit[rows]
         masked.append(hidden)
         labels.append(label)
-    documents = torch.arange(shape.documents).repeat_interleave(shape.units)
-    return Batch(units, masked, labels, documents, float(lengths.sum() / count / UNIT_TOKENS))
+    documents = torch.arange(shape.documents, device=pick_device("auto")).repeat_interleave(shape.units)
+    return Batch(units, masked, labels, documents, float(lengths.sum() / count / UNIT_TOKENS), precision)
+
+
+def _flop(shape: Shape, batch: Batch) -> float:
+    """Of one step, forward and backward: layers on the real tokens of both texts, head on the hidden ones.
+
+    The document encoder and the reading and writing of the weights are left out, so that the share is the encoder's.
+    """
+    width, lengths = shape.width, np.array([len(unit) for unit in batch.units])
+    a_token = shape.layers * (24 * width**2 + 4 * width * lengths)
+    head = 2 * width * (shape.vocabulary + width) * batch.scored()
+    return 3.0 * (2 * float((lengths * a_token).sum()) + head)
 
 
 Losses = Callable[[Contender, Batch], Tensor]
@@ -155,7 +190,7 @@ def _step(contender: Contender, optimizer: torch.optim.Optimizer, batch: Batch, 
 
     def step() -> float:
         optimizer.zero_grad(set_to_none=True)
-        loss = losses(contender, batch)
+        loss = _loss(contender, batch, losses)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -163,53 +198,53 @@ def _step(contender: Contender, optimizer: torch.optim.Optimizer, batch: Batch, 
     return step
 
 
+def _loss(contender: Contender, batch: Batch, losses: Losses) -> Tensor:
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=batch.precision == "bf16"):
+        return losses(contender, batch)
+
+
 def _check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
     with torch.no_grad():
-        ours, theirs = _packed_losses(start, batch).item(), losses(start, batch).item()
-    if abs(ours - theirs) > 1e-3 * abs(theirs):
+        ours, theirs = (_loss(start, batch, way).item() for way in (_packed_losses, losses))
+    if abs(ours - theirs) > TOLERANCE[batch.precision] * abs(theirs):
         raise RuntimeError(f"the two sides do not compute the same loss: {ours} and {theirs}")
 
 
 def _packed_losses(contender: Contender, batch: Batch) -> Tensor:
     """Ours: everything in one packed forward, the head on masked positions only."""
     clean, hidden = pack(batch.units), pack(batch.masked)
-    states = token_states(body(contender.masked), join(clean, hidden))
-    labels = torch.from_numpy(np.concatenate([batch.labels[index] for index in _order(batch)]))
+    states = token_states(body(contender.masked), join(clean, hidden).to(batch.device))
+    labels = torch.from_numpy(np.concatenate(batch.labels)).to(batch.device)
     chosen = labels >= 0
     mlm = token_loss(contender.masked.lm_head, states[len(clean.tokens) :][chosen], labels[chosen])
-    vectors = pool(states[: len(clean.tokens)], clean, "cls")
+    vectors = pool(states[: len(clean.tokens)], clean.to(batch.device), "cls")
     return mlm + _contrast(contender, vectors, batch.documents, contender.documents)
 
 
-def _order(batch: Batch) -> NDArray[np.int64]:
-    """The order in which `pack` lays sequences out."""
-    return np.argsort([len(unit) for unit in batch.units], kind="stable")
-
-
-def _padded(sequences: list[NDArray[np.int64]], value: int) -> Tensor:
+def _padded(batch: Batch, sequences: list[NDArray[np.int64]], value: int) -> Tensor:
     rows = torch.full((len(sequences), UNIT_TOKENS), value)
     for row, sequence in zip(rows, sequences, strict=True):
         row[: len(sequence)] = torch.from_numpy(sequence)
-    return rows
+    return rows.to(batch.device)
 
 
 def _padded_losses(contender: Contender, batch: Batch) -> Tensor:
     """The library's own masked-language loss: the head on all positions."""
-    tokens, labels = _padded(batch.masked, 1), _padded(batch.labels, -100)
+    tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
     output = contender.masked(input_ids=tokens, attention_mask=(tokens != 1).long(), labels=labels)
     return output.loss + _padded_contrast(contender, batch)
 
 
 def _masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
     """Padded, but the head on the masked positions only."""
-    tokens, labels = _padded(batch.masked, 1), _padded(batch.labels, -100)
+    tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
     states = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state
     mlm = token_loss(contender.masked.lm_head, states[labels >= 0], labels[labels >= 0])
     return mlm + _padded_contrast(contender, batch)
 
 
 def _padded_contrast(contender: Contender, batch: Batch) -> Tensor:
-    tokens = _padded(batch.units, 1)
+    tokens = _padded(batch, batch.units, 1)
     output = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long())
     vectors = output.last_hidden_state[:, 0]
     documents = PaddedDocumentEncoder(contender.documents)
@@ -218,9 +253,10 @@ def _padded_contrast(contender: Contender, batch: Batch) -> Tensor:
 
 def _contrast(contender: Contender, vectors: Tensor, documents: Tensor, encoder: nn.Module) -> Tensor:
     sentences = vectors.view(int(documents[-1]) + 1, -1, vectors.shape[1])
-    real = torch.ones(sentences.shape[:2], dtype=torch.bool)
+    real = torch.ones(sentences.shape[:2], dtype=torch.bool, device=vectors.device)
     guesses = encoder(sentences, real).flatten(0, 1)
-    queries, keys = contender.heads["query"](guesses), contender.heads["key"](vectors)
+    with torch.autocast(vectors.device.type, enabled=False):
+        queries, keys = contender.heads["query"](guesses), contender.heads["key"](vectors)
     return masked_sentence_loss(queries, keys, every_place(documents), temperature=0.1, mu=0.5).loss
 
 
@@ -238,7 +274,7 @@ class PaddedDocumentEncoder(nn.Module):
     def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
         """[D, N, H] to [D, N, H]."""
         documents, places, width = sentences.shape
-        hidden = torch.eye(places, dtype=torch.bool)
+        hidden = torch.eye(places, dtype=torch.bool, device=sentences.device)
         rows = torch.where(hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)
         states = self.shared.norm(rows + self.shared.places.weight[:places])
         keep = real[:, None].expand(-1, places, -1).flatten(0, 1)
@@ -248,18 +284,20 @@ class PaddedDocumentEncoder(nn.Module):
         return states.view(documents, places, places, width).diagonal(dim1=1, dim2=2).mT
 
 
-def _document_race(shape: Shape, pairs: int) -> dict[str, Any]:
-    encoder = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)
+def _document_race(shape: Shape, pairs: int, precision: str, device: torch.device) -> dict[str, Any]:
+    encoder = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0).to(device)
     padded = PaddedDocumentEncoder(encoder)
-    sentences = torch.randn(shape.documents, shape.units, shape.width)
-    real = torch.ones(sentences.shape[:2], dtype=torch.bool)
+    sentences = torch.randn(shape.documents, shape.units, shape.width, device=device)
+    real = torch.ones(sentences.shape[:2], dtype=torch.bool, device=device)
     with torch.no_grad():
         difference = (encoder(sentences, real) - padded(sentences, real)).abs().max().item()
     if difference > 1e-5:
         raise RuntimeError(f"the two document encoders differ by {difference}")
 
     def step(model: nn.Module) -> None:
-        F.mse_loss(model(sentences, real), sentences).backward()
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            guesses = model(sentences, real)
+        F.mse_loss(guesses.float(), sentences).backward()
 
     return race(
         "document_encoder_vs_padded",
@@ -268,5 +306,6 @@ def _document_race(shape: Shape, pairs: int) -> dict[str, Any]:
         pairs,
         units=shape.units,
         documents=shape.documents,
+        precision=precision,
         difference=difference,
     )

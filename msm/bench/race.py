@@ -8,8 +8,13 @@ from typing import Any
 
 import torch
 
+PEAKS = {"H100": 790e12, "H200": 790e12, "A100": 312e12}
+"""FLOP a second of bf16 products that a GPU can reach, dense."""
 
-def race(name: str, ours: Callable[[], Any], theirs: Callable[[], Any], pairs: int, **facts: Any) -> dict[str, Any]:
+
+def race(
+    name: str, ours: Callable[[], Any], theirs: Callable[[], Any], pairs: int, flop: float = 0.0, **facts: Any
+) -> dict[str, Any]:
     """How many times faster `ours` is.
 
     Args:
@@ -17,28 +22,34 @@ def race(name: str, ours: Callable[[], Any], theirs: Callable[[], Any], pairs: i
         ours: does the work once; called once before the clock runs.
         theirs: the same work the usual way.
         pairs: timed pairs, which of the two goes first in turn.
+        flop: floating-point operations of one call of `ours`, those of real tokens only; 0 if not counted.
         facts: written beside the ratio.
 
     Returns:
-        `name`, `ratio` (median over pairs), `spread` (half the distance of the quartiles), `pairs`, and the facts.
+        `name`, `ratio` (median over pairs), `spread` (half the distance of the quartiles), `pairs`, the facts, and on
+        a GPU whose peak is known `mfu`, the share of it that `ours` reaches.
     """
     ours()
     theirs()
-    ratios = []
+    ratios, seconds = [], []
     gc.disable()
     for number in range(pairs):
         first, second = (ours, theirs) if number % 2 else (theirs, ours)
         times = {first: _seconds(first), second: _seconds(second)}
         ratios.append(times[theirs] / times[ours])
+        seconds.append(times[ours])
     gc.enable()
     low, middle, high = statistics.quantiles(ratios, n=4) if pairs > 1 else ratios * 3
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    peak = next((value for gpu, value in PEAKS.items() if gpu in device), 0.0)
     return {
         "name": name,
         "ratio": round(middle, 3),
         "spread": round((high - low) / 2, 3),
         "pairs": pairs,
         **facts,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        **({"mfu": round(flop / statistics.median(seconds) / peak, 3)} if flop and peak else {}),
+        "device": device,
     }
 
 

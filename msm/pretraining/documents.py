@@ -66,8 +66,8 @@ class DocumentEncoder(nn.Module):
         for layer in rest[:-1]:
             rows = layer(rows, rows, keep)
         at = torch.arange(sentences.shape[1], device=rows.device).repeat(sentences.shape[0])
-        asked = rows[torch.arange(len(rows), device=rows.device), at][:, None]
-        return rest[-1](asked, rows, keep).view_as(sentences)
+        asked = rows[torch.arange(len(rows), device=rows.device), at]
+        return rest[-1].ask_one(asked, rows, keep).view_as(sentences)
 
     def share(self, sentences: Tensor, real: Tensor, hidden: Tensor) -> Tensor:
         """What the rest of the document leads one to expect, with several sentences hidden at once.
@@ -117,6 +117,30 @@ class Layer(nn.Module):
         attended = F.scaled_dot_product_attention(query, key, value, keep[:, None, None], dropout)
         return self._finish(attended.transpose(-3, -2).flatten(-2), asked)
 
+    def ask_one(self, asked: Tensor, rows: Tensor, keep: Tensor) -> Tensor:
+        """State at one asked place of each row.
+
+        A single question is not worth N keys and values: what their projections do to the N places of a row is done
+        to the question and to the weighted mean of the places instead, (W q) x for q (W x).
+
+        Args:
+            asked: [R, H].
+            rows: [R, N, H].
+            keep: True at the real sentences, [R, N].
+
+        Returns:
+            [R, H].
+        """
+        query = self.query(asked).unflatten(-1, (self.heads, -1))
+        key_weight, value_weight = (part.weight.unflatten(0, (self.heads, -1)) for part in (self.key, self.value))
+        key_bias, value_bias = (part.bias.unflatten(0, (self.heads, -1)) for part in (self.key, self.value))
+        questions = torch.einsum("rac,ach->rah", query, key_weight)
+        logits = questions @ rows.mT + (query * key_bias).sum(-1, keepdim=True)
+        weights = self._weights(logits, keep[:, None])
+        attended = torch.einsum("rah,ach->rac", weights @ rows, value_weight)
+        # Dropout leaves weights that do not sum to 1.
+        return self._finish((attended + weights.sum(-1, keepdim=True) * value_bias).flatten(-2), asked)
+
     def all_from_shared(self, seen: Tensor, hidden: Tensor, real: Tensor) -> Tensor:
         """Every place of every row, from the projections of the N sentences and the N masks alone.
 
@@ -139,8 +163,8 @@ class Layer(nn.Module):
         logits = torch.where(masked[:, :, None], from_mask[:, :, :, None], logits)
         weights = self._weights(logits, real[:, None, None, None])
         own = weights.diagonal(dim1=2, dim2=4).mT
-        attended = weights @ value[:, :, None] + own[..., None] * (mask_value - value)[:, :, :, None]
-        rows = torch.where(masked[..., None], hidden[:, None], seen[:, None])
+        attended = (weights @ value[:, :, None]).addcmul(own[..., None], (mask_value - value)[:, :, :, None])
+        rows = seen[:, None].expand(-1, places, -1, -1).diagonal_scatter(hidden.mT, dim1=1, dim2=2)
         return self._finish(attended.movedim(1, 3).flatten(-2), rows)
 
     def hidden_from_shared(self, seen: Tensor, hidden: Tensor, real: Tensor) -> Tensor:

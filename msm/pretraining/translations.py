@@ -75,7 +75,7 @@ class Mexma(Objective[PairBatches]):
         packed = hidden.packed.to(self.device)
         crossed = states.index_copy(0, packed.starts, vectors.to(states.dtype))
         rows = torch.from_numpy(hidden.rows).to(self.device)
-        found = run_layers(self.model.unmask, crossed, packed.groups)[rows]
+        found = run_layers(self.model.unmask, crossed, packed)[rows]
         second = (packed.owners[rows] >= len(vectors) // 2).long()
         counts = torch.bincount(second, minlength=2)
         weights = 1 / counts[second] / (counts > 0).sum()
