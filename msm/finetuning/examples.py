@@ -6,7 +6,7 @@ What a file is, is read off its name and its first record:
 |---|---|
 | `.json`, an object | SQuAD; `sentence_breaks` are used where it has them |
 | `.json`, a list | DPR: `question`, `positive_ctxs`, `hard_negative_ctxs` (NQ, XOR-Retrieve's) |
-| `.jsonl` | by its fields: Tevatron and Mr. TyDi, DPR, QED, iapp, Mewsli-X pairs, examples that `msm mine` wrote |
+| `.jsonl` | by its fields: Tevatron, Mr. TyDi, DPR, QED, iapp, Mewsli-X, translations, examples of `msm mine` |
 | `.tsv` | `query`, `positive` and any number of negatives, with tabs |
 | folder with `triples*.tsv` | ids, beside `queries*.tsv` and `collection*.tsv` (mMARCO: `LANG_collection.tsv`) |
 | folder with `src-*.txt` | sentences; the questions in `tgt-*.txt` |

@@ -161,6 +161,14 @@ def _nested_span(row: Row) -> tuple[int, int]:
     return answer["start"], answer["end"]
 
 
+def translation_example(row: Row, language: str) -> Example:
+    """A line `language`, `text`, `english`: the text asks for its English translation; `language` is the line's own."""
+    del language
+    query = Query(text_id(f"{row['language']}\n{row['text']}"), row["language"], row["text"].strip())
+    english = row["english"].strip()
+    return Example(query, Passage(text_id(english), "en", english, "", english), [])
+
+
 def mined_example(row: Row, language: str) -> Example:
     """What `msm mine` writes; see `mined_row`."""
     del language
@@ -191,5 +199,6 @@ READERS: dict[str, Reader] = {
     "positive_ctxs": dpr_example,
     "paragraph_text": qed_example,
     "article_id": iapp_example,
+    "english": translation_example,
 }
 """A field that only this format has, to its reader."""

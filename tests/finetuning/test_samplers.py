@@ -150,3 +150,16 @@ def test_korean_questions_of_tydi_have_english_ones(mirror: Path) -> None:
     assert len(both) > 50
     assert len(english) > 3000
     LanguageBatches([korean, english], form.__class__(**{**vars(form), "sampler": "hybrid"})).batch(0)
+
+
+def test_translations_are_a_data_set_of_cross_batches(mirror: Path) -> None:
+    form = settings(examples="ko=tydi-goldp/ko.train.json, parallel/xor_questions.jsonl", sampler="hybrid", alpha=0.5)
+    korean, translations = read_items(mirror, form)
+    assert len(translations) > 30_000
+    assert not any(item.mono() for item in translations)
+    batches = LanguageBatches([korean, translations], form)
+    kinds = [kind(batches.batch(step)) for step in range(20)]
+    assert {("ko", "ko")} in kinds
+    crossed = [pairs for pairs in kinds if pairs != {("ko", "ko")}]
+    assert crossed
+    assert all(answered == "en" and asked != "en" for pairs in crossed for asked, answered in pairs)
