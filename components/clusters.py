@@ -4,6 +4,7 @@ import json
 from typing import NamedTuple
 
 from msm.errors import BadInput
+from msm.settings import Finetune, Pretrain, Settings
 from msm.stages import STAGES, Stage
 
 WORK = "/work"
@@ -70,11 +71,11 @@ def find_cluster(name: str) -> Cluster:
     return CLUSTERS[name]
 
 
-def request(stage: str, cluster: Cluster) -> Request:
-    """Resources of a stage: the row of the table, cut to what a node of the cluster has."""
+def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> Request:
+    """Resources of a stage: the row of the table, cut to what a node of the cluster has and the settings can share."""
     row: Stage = STAGES[stage]
     memory = min(row.memory_gib, cluster.memory_gib)
-    gpus = min(row.gpus, cluster.gpus)
+    gpus = processes(settings, min(row.gpus, cluster.gpus))
     return Request(
         cpus=min(row.cpus, cluster.cpus),
         memory_gib=memory,
@@ -83,6 +84,12 @@ def request(stage: str, cluster: Cluster) -> Request:
         hours=row.hours,
         retries=row.retries,
     )
+
+
+def processes(settings: Settings | None, most: int) -> int:
+    """The largest number of processes, up to `most`, that can share an update of training; else `most` itself."""
+    shares = settings.shares if isinstance(settings, Pretrain | Finetune) else 0
+    return max((number for number in range(1, most + 1) if shares % number == 0), default=most)
 
 
 class TrainJobPlace(NamedTuple):

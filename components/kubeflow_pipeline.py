@@ -16,6 +16,7 @@ from components.kubeflow_components import component, getter, inputs, kind_of, p
 from msm.artifacts import new_file
 from msm.errors import BadInput
 from msm.recipes import Task
+from msm.settings import Settings
 from msm.stages import STAGES
 
 PIPELINES = {
@@ -58,8 +59,10 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
         tracked: outputs that DVC holds; nothing that only they need is run.
 
     Raises:
-        BadInput: no such pipeline, model or output.
+        BadInput: no such pipeline, model or output, or a model for a pipeline that runs several.
     """
+    if model and name != "benchmark":
+        raise BadInput(f"a model is chosen for the pipeline benchmark only, got {model!r} for {name}")
     scores = [task for task in tasks if task.stage == "score"]
     models = {task.out: str(vars(task.settings)["model"]) for task in scores}
     if name == "benchmark":
@@ -127,7 +130,7 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
         given |= dict(zip(inputs(read, task.stage, len(artifacts)), artifacts, strict=True))
     count = max((len(found) for found in reads.values()), default=0)
     started = component(task.stage, given["name"], count, options.image)(**given)
-    _place(started, given["name"], task.stage, options)
+    _place(started, given["name"], task.stage, options, task.settings)
     return started.outputs["out"]
 
 
@@ -146,10 +149,10 @@ def _pushed(task: Task, made: Any, options: Options) -> None:
     _place(started, f"dvc_put {name}", "download", options)
 
 
-def _place(started: Any, shown: str, stage: str, options: Options) -> None:
+def _place(started: Any, shown: str, stage: str, options: Options, settings: Settings | None = None) -> None:
     started.set_display_name(shown)
     if options.cluster is not None:
-        needs = request(stage, options.cluster)
+        needs = request(stage, options.cluster, settings)
         if options.launcher and STAGES[stage].gpus > 1:
             # The TrainJob has the GPUs; this pod waits for it.
             needs = needs._replace(cpus=1, memory_gib=min(4, needs.memory_gib), gpus=0, shm_gib=0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from components.clusters import processes
 from msm import artifacts
 from msm.execution import Execution
 from msm.reporting.stage import DOCUMENT
@@ -63,14 +64,14 @@ def run(
     with tempfile.TemporaryDirectory() as gathered:
         folders = {read: _folder(value, Path(gathered) / read) for read, value in reads.items()}
         execution = Execution(work=Path(work) / name, mirror=mirror)
-        processes = min(STAGES[stage].gpus, visible_gpus())
+        gpus = processes(given, min(STAGES[stage].gpus, visible_gpus()))
         if launcher:
             importlib.import_module("components.trainjob").train(
                 launcher, stage, given, folders, name, target, Path(work)
             )
-        elif processes > 1:
+        elif gpus > 1:
             words = command(stage, given, folders, target)
-            torchrun([*words, "--work", str(execution.work)], processes)
+            torchrun([*words, "--work", str(execution.work)], gpus)
         else:
             run_stage(stage, given, folders, target, execution)
     if published:

@@ -5,15 +5,18 @@ import importlib
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
-from components.clusters import CLUSTERS, LAUNCHERS, WORK, TrainJobPlace, find_cluster
+from components.clusters import CLUSTERS, LAUNCHERS, WORK, TrainJobPlace, find_cluster, processes
 from components.dvc_pointers import Pointer, default_remote, find_pointer
 from components.kubeflow_pipeline import PIPELINES, Options
 from msm import recipes
 from msm.errors import BadInput
+from msm.recipes import Task
+from msm.stages import STAGES
 
 PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
@@ -45,7 +48,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--recipe", required=True, help="a file in recipes/, without .yaml; or a path")
     parser.add_argument(
-        "--model", default="", help="for `benchmark`: the model; the last one of the recipe if not given"
+        "--model", default="", help="for `benchmark` only: the model; the last one of the recipe if not given"
     )
     parser.add_argument(
         "--tracked",
@@ -91,7 +94,7 @@ def main(arguments: argparse.Namespace) -> None:
     name, root = str(recipe["recipe"]), Path()
     tracked = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
     chosen = kubeflow_pipeline.select(arguments.name, recipes.tasks(recipe, str(path)), arguments.model, tracked)
-    options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name)
+    options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)
     remote = arguments.remote or default_remote(root)
     options = options._replace(tracked=tracked, remote=remote, push=arguments.push)
     if options.cluster and (tracked or options.push):
@@ -116,17 +119,30 @@ def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Options:
     return Options(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
 
 
-def _options(arguments: argparse.Namespace, recipe: str) -> Options:
+def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) -> Options:
     if not PINNED.fullmatch(arguments.image):
         raise BadInput(f"--image must name a digest (NAME@sha256: and 64 hexadecimal digits), got {arguments.image!r}")
+    if arguments.nodes < 1 or (arguments.nodes > 1 and arguments.launcher != "trainjob"):
+        raise BadInput(f"--nodes must be 1, or more with --launcher trainjob, got {arguments.nodes}")
     cluster = find_cluster(arguments.cluster)
     cluster = cluster._replace(queue=arguments.queue or cluster.queue)
     launcher = ""
     if arguments.launcher == "trainjob":
+        _check_shared(tasks, max(1, arguments.nodes * cluster.gpus))
         launcher = TrainJobPlace.of(cluster, arguments.namespace, arguments.nodes, arguments.image).as_json()
     return Options(
         arguments.image, f"{WORK}/scratch/{recipe}", f"{WORK}/artifacts/{recipe}", launcher=launcher, cluster=cluster
     )
+
+
+def _check_shared(tasks: Sequence[Task], gpus: int) -> None:
+    """See that a TrainJob, which takes whole nodes, can share every update of training."""
+    for task in tasks:
+        if STAGES[task.stage].gpus > 1 and processes(task.settings, gpus) != gpus:
+            raise BadInput(
+                f"{task.family} {task.row}: {gpus} processes cannot share an update; at most "
+                f"{processes(task.settings, gpus)} can. Take fewer --nodes, or --launcher pod"
+            )
 
 
 def _check_reachable(remote: str) -> None:

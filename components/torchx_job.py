@@ -17,7 +17,7 @@ def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str 
     Args:
         words: what follows `msm run STAGE`: inputs, settings, `--out DIR`.
         name: stage, as in `msm run --help`.
-        j: nodes x processes of each node.
+        j: nodes x processes of each node; a process that can use a GPU has one.
         image: the project's image; not used by local schedulers.
         cluster: overlay of manifests/ that is installed: a100, kind or openshift.
 
@@ -40,7 +40,7 @@ def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str 
         image=image,
         j=j,
         cpu=needs.cpus,
-        gpu=needs.gpus,
+        gpu=min(needs.gpus, int(j.split("x")[-1])),
         memMB=needs.memory_gib * 1024,
         max_retries=needs.retries,
         mounts=["type=volume", f"src={place.volume}", f"dst={WORK}"] if image else [],

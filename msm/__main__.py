@@ -91,7 +91,7 @@ def _run(words: list[str]) -> None:
     arguments = vars(_stage_parser(name).parse_args(words[1:]))
     values = {field.name: arguments[field.name] for field in dataclasses.fields(stage.settings)}
     given = {setting: value for setting, value in values.items() if value is not None}
-    settings = make(stage.settings, given, f"msm run {name}")
+    settings = make(stage.settings, given, f"run {name}")
     for option in ("processes", "cache_gib"):
         if arguments[option] < 0:
             raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")

@@ -64,6 +64,21 @@ def payload(folder: Path) -> Path:
     return folder
 
 
+def within(folder: Path, name: str) -> Path:
+    """A file or folder below an input; what lies elsewhere would not be in the lineage.
+
+    Args:
+        folder: the input; `Path()` where there is none and any path will do.
+        name: path of the file from there.
+
+    Raises:
+        BadInput: the name leads out of the folder.
+    """
+    if folder != Path() and (Path(name).is_absolute() or ".." in Path(name).parts):
+        raise BadInput(f"{name}: not below {folder}, so nothing would say what was read")
+    return folder / name
+
+
 def payload_checksum(folder: Path) -> str:
     """Identity of what a stage reads: from the manifest where there is one, else from the bytes."""
     if (folder / MANIFEST).is_file():

@@ -1,5 +1,6 @@
 """`msm export`: results and collections in the formats of others."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -30,8 +31,10 @@ def main(arguments: Namespace) -> None:
             raise BadInput("--format mteb needs --scores DIR")
         files = [payload(folder) / "scores.jsonl" for folder in arguments.scores]
         write_mteb([row for file in files for _, row in read_json_lines(file)], arguments.out)
+        sys.stdout.write(f"{arguments.out}: scores of {len(files)} folders\n")
         return
     if not arguments.benchmark or not arguments.data:
         raise BadInput(f"--format {arguments.format} needs --benchmark NAME and --data DIR")
     collection = find_benchmark(arguments.benchmark).read(arguments.data)
     write_collection(arguments.format, collection, arguments.split, arguments.out)
+    sys.stdout.write(f"{arguments.out}: collection of {arguments.benchmark} as {arguments.format}\n")

@@ -19,6 +19,8 @@ BYTES = {"weights": 4, "training": 16}
 BASE = {"width": 768, "layers": 12, "feed_forward": 3072, "positions": 514}
 PIECES = 250_002
 """Sizes of XLM-R base, for recipes that start from its checkpoint."""
+TEXT = 2.5e12
+"""Bytes of the paper's clean text."""
 KEPT = 2
 """Training states on disk at once: the last and the one being written."""
 
@@ -75,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     corpus = parser.add_argument_group("the corpus: core hours and bytes of `msm corpus`, from a measured speed")
     corpus.add_argument("--corpus_bench", type=Path, metavar="FILE", help="output of `msm bench corpus`")
     corpus.add_argument("--corpus_files", choices=("warc", "wet"), default="wet", help="what is read (wet)")
-    corpus.add_argument("--corpus_bytes", type=float, default=2.5e12, metavar="N", help="of clean text (2.5e12)")
+    corpus.add_argument("--corpus_bytes", type=float, metavar="N", help="of clean text (2.5e12)")
     corpus.add_argument("--kept_share", type=float, default=1.0, metavar="S", help="of the text that is read (1)")
 
 
@@ -96,6 +98,8 @@ def main(arguments: argparse.Namespace) -> None:
     recipe = recipes.load(path)
     tasks = recipes.tasks(recipe, str(path))
     costs = plan(tasks, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
+    if arguments.corpus_bytes is not None and not arguments.corpus_bench:
+        raise BadInput("--corpus_bytes needs --corpus_bench FILE, the speed that was measured")
     corpus = _corpus(arguments, read_sizes(tasks)) if arguments.corpus_bench else ""
     sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu) + corpus)
 
@@ -103,7 +107,7 @@ def main(arguments: argparse.Namespace) -> None:
 def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
     if not 0 < arguments.kept_share <= 1:
         raise BadInput(f"--kept_share must be above 0 and at most 1, got {arguments.kept_share}")
-    given = {"kept": arguments.kept_share, "text": arguments.corpus_bytes}
+    given = {"kept": arguments.kept_share, "text": TEXT if arguments.corpus_bytes is None else arguments.corpus_bytes}
     path, kind = arguments.corpus_bench, arguments.corpus_files
     measured = measurement(path, kind)
     return describe(
@@ -210,6 +214,11 @@ def texts(row: Mapping[str, Any], sizes: Sizes) -> tuple[int, int]:
     return clean, clean if row["mlm_text"] == "units" else blocks
 
 
+def _shown(value: float) -> str:
+    """A number of four digits or so; a dash for what is not counted."""
+    return "-" if not value else f"{value:,.3f}" if value < 10 else f"{value:,.0f}"
+
+
 def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
     """The plan as text."""
     lines = [f"Plan of `{recipe}`: A100s at {mfu:.0%} of their peak (bf16 312, fp32 19.5 TFLOP/s)", ""]
@@ -217,7 +226,7 @@ def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
     lines.append(f"{'stage':<10}" + "".join(f"{name:>11}" for name in names))
     for cost in costs:
         values = (cost.operations / 1e15, cost.hours, cost.hours * cost.gpus, cost.read / 2**30, cost.kept / 2**30)
-        shown = "".join(f"{value:>11,.3f}" if value < 10 else f"{value:>11,.0f}" for value in values)
+        shown = "".join(f"{_shown(value):>11}" for value in values)
         lines.append(f"{cost.stage:<10}{cost.rows:>11}{cost.gpus:>11}{shown}")
     hours = sum(cost.hours for cost in costs)
     total = sum(cost.hours * cost.gpus for cost in costs)
@@ -226,7 +235,7 @@ def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
         "",
         f"{total:,.1f} GPU hours; {hours:,.1f} hours if the rows follow each other.",
         f"{kept / 2**30:,.2f} GiB of weights, {scratch / 2**30:,.2f} GiB of training states while one row runs.",
-        "Counted: matrix products of training. Not counted: tokenising, encoding for retrieval, waiting.",
+        "Counted: matrix products of training. Not counted (-): tokenising, encoding for retrieval, waiting.",
     ]
     if any(cost.stage == "finetune" and not cost.operations for cost in costs):
         lines.append("Fine-tuning counts epochs here: give --examples.")

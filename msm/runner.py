@@ -151,8 +151,14 @@ def _locked(work: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BadInput(f"{work}: another run of the same task is at work") from error
-        yield
-    work.with_suffix(".lock").unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            work.with_suffix(".lock").unlink(missing_ok=True)
+            # After an error with nothing to go on from, nothing is left.
+            with contextlib.suppress(OSError):
+                work.rmdir()
+                work.parent.rmdir()
 
 
 def _provenance() -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Download(Settings):
     """Public files, fetched and verified."""
 
     collections: str
-    """Names in `msm/corpora/sources.json`, with commas."""
+    """Names in `msm/corpora/sources.json`, and own folders as paths with a slash (`./texts`), with commas."""
 
 
 @dataclass(frozen=True)
@@ -305,6 +305,11 @@ class Pretrain(Settings):
     """Steps between two checkpoints."""
     seed: Count
 
+    @property
+    def shares(self) -> int:
+        """Into how many equal parts an update can be cut for processes; 0 where softmaxes span any number of them."""
+        return 0 if self.gather != "none" else self.batch_documents // self.softmax_documents
+
 
 @dataclass(frozen=True)
 class Finetune(Settings):
@@ -387,6 +392,16 @@ class Finetune(Settings):
     """Such as `map@20`; mean over the languages, in the pool of all."""
     checkpoint_steps: Positive
     seed: Count
+
+    @property
+    def shares(self) -> int:
+        """Into how many equal parts an update can be cut for processes."""
+        return self.batch_queries // (self.shard_queries if self.gather == "none" else self.micro)
+
+    @property
+    def micro(self) -> int:
+        """Questions encoded at once."""
+        return self.micro_queries or self.shard_queries
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def test_a_failed_stage_leaves_nothing(texts: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="xx"):
         run(texts, tmp_path / "out", dataclasses.replace(SETTINGS, languages="xx"))
     assert not (tmp_path / "out").exists()
-    assert not (tmp_path / ".out.partial").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"sources"}
 
 
 def test_a_missing_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from msm.artifacts import open_text, read_json_lines
+from msm.artifacts import open_text, read_json_lines, within
 from msm.corpora.sentences import split
 from msm.corpora.shard_manifest import MANIFEST, choose_shards
 from msm.errors import BadInput, bad_line
@@ -64,7 +64,7 @@ def run(settings: Documents, *, sources: Path, out: Path, execution: Execution) 
         BadInput: a collection that is missing, empty or malformed, a language that is in none of them, a document that
             comes twice or has fewer than two sentences.
     """
-    paths = [sources / item for item in listed(settings.collections)]
+    paths = [within(sources, item) for item in listed(settings.collections)]
     if packed := [path for path in paths if path.name == MANIFEST]:
         return choose_shards(settings, packed[0], out)
     ids = survey(source for path in paths for source in read(path))

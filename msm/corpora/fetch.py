@@ -1,7 +1,8 @@
 """Public files, downloaded or taken from a mirror, and verified: nothing gets past a wrong checksum.
 
 `sources.json` beside this file is the table. One of the user's own, of the same layout, serves as well: its path or
-address, ending in `.json`, stands in the settings in place of a name.
+address, ending in `.json`, stands in the settings in place of a name. So does the path of a folder, with a slash in it
+(`./texts`): its files are copied below the folder's own name.
 """
 
 import gzip
@@ -23,6 +24,8 @@ from msm.errors import BadInput
 from msm.execution import Execution
 from msm.settings import Download, listed
 
+OWN = "own files"
+"""Content of a collection that is a folder of the user's."""
 ATTEMPTS = 5
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection is given up."""
@@ -72,7 +75,9 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
         raise BadInput("collections: no name given")
     files = [(collection, file) for collection in collections.values() for file in collection.files]
     for collection, file in tqdm(files, desc="files", unit="file", disable=None):
-        if execution.mirror:
+        if collection.content == OWN:
+            copy(file, Path(collection.origin).parent, execution.work / file.path)
+        elif execution.mirror:
             copy(file, Path(execution.mirror), execution.work / file.path)
         else:
             check_address(file, collection)
@@ -95,17 +100,28 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
 
 
 def choose(item: str) -> dict[str, Collection]:
-    """The collection of a name, or all collections of a table given by path or address.
+    """The collection of a name or of a folder, or all collections of a table given by path or address.
 
     Raises:
-        BadInput: no such name, or a table that cannot be read.
+        BadInput: no such name or folder, or a table that cannot be read.
     """
     if item.endswith(".json"):
         return _table(_read_table(item), item)
+    if "/" in item:
+        return {item: _own_folder(Path(item))}
     table = json.loads(importlib.resources.files("msm.corpora").joinpath("sources.json").read_text(encoding="utf-8"))
     if item not in table:
         raise BadInput(f"collections: unknown name {item!r}; there are {', '.join(sorted(table))}")
     return {item: _table(table, "sources.json")[item]}
+
+
+def _own_folder(folder: Path) -> Collection:
+    folder = folder.resolve()
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not paths:
+        raise BadInput(f"collections: {folder}: no such folder, or no file in it")
+    files = [File(str(path.relative_to(folder.parent)), "", sha256_of(path), path.stat().st_size) for path in paths]
+    return Collection(OWN, str(folder), "", "not known", files)
 
 
 def _read_table(item: str) -> Any:

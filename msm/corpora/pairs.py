@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from msm.artifacts import within
 from msm.corpora.bitext import Pair, read_pairs
 from msm.corpora.pair_shards import PairIndex, write_pair_index, write_pairs, write_sentences
 from msm.corpora.subwords import ENGINES, fastest_engine, read_layout, read_tokenizer
@@ -46,7 +47,7 @@ def run(settings: Pairs, *, sources: Path, tokenizer: Path, out: Path, execution
 
 def write(settings: Pairs, sources: Path, tokenizer: Path, out: Path) -> tuple[dict[str, Any], list[str]]:
     """The work of the stage; returns its facts and the pivot's sentences in the order written."""
-    paths = [sources / item for item in listed(settings.collections)]
+    paths = [within(sources, item) for item in listed(settings.collections)]
     found = itertools.chain.from_iterable(read_pairs(path, settings.pivot) for path in paths)
     numbers, pairs = number_sentences(found, settings)
     tokens = Tokenizer(tokenizer, settings.sentence_tokens, list(itertools.chain(*numbers.values()))[:SAMPLE])

@@ -50,7 +50,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--gold", type=Path, metavar="FILE", help="questions with answers, JSON Lines, may be .gz")
     parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="JSON list, may be .gz")
     parser.add_argument(
-        "--tokenizer", choices=get_args(TokenizerName), default="nltk", help="xor_retrieve: treebank needs no model"
+        "--tokenizer",
+        choices=get_args(TokenizerName),
+        help="xor_retrieve: nltk (the default), or treebank, which needs no model",
     )
     parser.add_argument("--lenient", action="store_true", help="xor_retrieve: add a measure that forgives punctuation")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the lines to this file too")
@@ -62,10 +64,12 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: a malformed file, no question in common, or a missing tokenizer model.
     """
+    if arguments.benchmark == "nq" and (arguments.tokenizer or arguments.lenient):
+        raise BadInput("--tokenizer and --lenient are for xor_retrieve; nq has one way to match answers")
     hits = _nq_hits(arguments) if arguments.benchmark == "nq" else _xor_hits(arguments)
     if not hits:
         raise BadInput(f"{arguments.predictions}: no question that counts")
-    extra = {"tokenizer": "treebank"} if arguments.benchmark != "nq" and arguments.tokenizer == "treebank" else {}
+    extra = {"tokenizer": "treebank"} if arguments.tokenizer == "treebank" else {}
     rows = [row | extra for row in averaged(hits)]
     if arguments.out:
         write_json_lines(arguments.out, rows)
@@ -105,7 +109,7 @@ def xor_hits(prediction: Prediction, answers: list[str], tokenizer: Tokenizer, *
 def _xor_hits(arguments: Namespace) -> list[Hit]:
     if arguments.gold is None:
         raise BadInput("--gold is needed for xor_retrieve")
-    tokenizer = find_tokenizer(arguments.tokenizer)
+    tokenizer = find_tokenizer(arguments.tokenizer or "nltk")
     gold = {question: spans(answers) for question, answers in read_xor_answers(arguments.gold).items()}
     predictions = read_xor_predictions(arguments.predictions)
     counted = [prediction for prediction in predictions if gold.get(prediction.question_id)]

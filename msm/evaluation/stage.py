@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from msm.artifacts import sha256_of, write_json_lines
+from msm.artifacts import sha256_of, within, write_json_lines
 from msm.errors import BadInput
 from msm.evaluation.answer_values import AnswerRule, answer_values
 from msm.evaluation.benchmarks import find_benchmark, find_bitext, find_split, score_name
@@ -63,7 +63,7 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     if published not in (None, settings.split):
         raise BadInput(f"split must be {published}: that is what {settings.benchmark} reads, got {settings.split}")
     bitext = find_bitext(settings.benchmark)
-    folder = sources / settings.questions
+    folder = within(sources, settings.questions)
     scored = _score_pairs(*bitext, folder, run) if bitext else _score_pools(settings, folder, run)
     write_per_query(out / "per_query.parquet", scored.rows)
     cells = averages(scored.rows)

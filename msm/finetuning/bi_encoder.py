@@ -71,13 +71,12 @@ class BatchLoss:
         self.alone = settings.gather == "none"
         """Whether each softmax stays on one process."""
         self.softmax = settings.shard_queries if self.alone else settings.batch_queries
-        self.micro = settings.micro_queries or settings.shard_queries
+        self.micro = settings.micro
         _divides("shard_queries", settings.shard_queries, settings.batch_queries)
         _divides("micro_queries", self.micro, self.softmax)
-        shared = settings.batch_queries // (self.softmax if self.alone else self.micro)
-        if shared % distributed.world_size():
+        if settings.shares % distributed.world_size():
             size = "shard_queries" if self.alone else "micro_queries"
-            each = settings.batch_queries // shared
+            each = settings.batch_queries // settings.shares
             raise BadInput(
                 f"a batch of {settings.batch_queries} in {size} of {each} cannot be shared by "
                 f"{distributed.world_size()} processes"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from msm.artifacts import within
 from msm.errors import BadInput
 from msm.evaluation.benchmarks import find_benchmark
 from msm.evaluation.collection import Collection, Pool
@@ -45,7 +46,7 @@ def read_dev_benchmark(sources: Path, settings: Finetune) -> DevBenchmark | None
         return None
     if not all(named):
         raise BadInput("dev_benchmark, dev_questions and dev_measure belong together; one of them is empty")
-    collection = find_benchmark(settings.dev_benchmark).read(sources / settings.dev_questions)
+    collection = find_benchmark(settings.dev_benchmark).read(within(sources, settings.dev_questions))
     pools = [pool for pool in collection.pools if pool.candidate_language is None]
     pools = pools or [pool for pool in collection.pools if pool.candidate_language == pool.query_language]
     if not pools:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from msm.artifacts import open_text, read_json_lines
+from msm.artifacts import open_text, read_json_lines, within
 from msm.corpora.squad import read_squad
 from msm.errors import BadInput, bad_line
 from msm.finetuning import ms_marco, records_json
@@ -78,7 +78,7 @@ def find(sources: Path, name: str) -> Path:
     Raises:
         BadInput: there is none.
     """
-    found = next((path for path in (sources / name, sources / f"{name}.gz") if path.exists()), None)
+    found = next((path for path in (within(sources, name), sources / f"{name}.gz") if path.exists()), None)
     if found is None:
         raise BadInput(f"{sources / name}: no such file among the sources")
     return found

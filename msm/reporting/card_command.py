@@ -23,7 +23,7 @@ def main(arguments: Namespace) -> None:
     """Write `README.md` beside the manifest of every checkpoint; the payload stays as it is.
 
     Raises:
-        BadInput: no checkpoint there.
+        BadInput: no checkpoint there, or a `README.md` that is not its card.
     """
     folder: Path = arguments.folder
     found = [folder] if (folder / MANIFEST).is_file() else []
@@ -32,6 +32,10 @@ def main(arguments: Namespace) -> None:
         raise BadInput(f"{folder}: no checkpoint here")
     for checkpoint in found:
         scores = find_scores(checkpoint) if arguments.scores is None else arguments.scores
-        with new_file(checkpoint / CARD) as file:
-            file.write(card(checkpoint, scores))
+        text, target = card(checkpoint, scores), checkpoint / CARD
+        beginning = text.partition("\n## ")[0]
+        if target.is_file() and not target.read_text(encoding="utf-8", errors="replace").startswith(beginning):
+            raise BadInput(f"{target}: not a card of this checkpoint, and not replaced; move it away first")
+        with new_file(target) as file:
+            file.write(text)
         sys.stdout.write(f"{checkpoint / CARD}\n")

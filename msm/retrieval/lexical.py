@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from msm.artifacts import within
 from msm.evaluation.benchmarks import find_benchmark
 from msm.evaluation.collection import Collection
 from msm.execution import Execution
@@ -65,7 +66,7 @@ def run(settings: Lexical, *, sources: Path, out: Path, execution: Execution) ->
         BadInput: malformed questions, or a depth below what the measures look at.
     """
     benchmark = find_benchmark(settings.benchmark)
-    collection = benchmark.read(sources / settings.questions)
+    collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     vocabulary = Vocabulary(settings.analyzer)
     passages = _passage_terms(collection, vocabulary, settings.passage_context)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from msm import distributed
+from msm.artifacts import within
 from msm.evaluation.benchmarks import find_benchmark, find_bitext
 from msm.evaluation.collection import Collection, Pool
 from msm.execution import Execution
@@ -37,13 +38,13 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     distributed.start(device)
     made = {"device": device, "precision": settings.precision, "batch_tokens": settings.batch_tokens}
     if bitext := find_bitext(settings.benchmark):
-        pairs = list(bitext[0].read(sources / settings.questions, bitext[1]))
+        pairs = list(bitext[0].read(within(sources, settings.questions), bitext[1]))
         encoder = load_text_encoder(model, **made)
         facts = write_pairs(out, pairs, bitext[0], encoder, execution.work)
         _write_usage(out, encoder)
         return facts
     benchmark = find_benchmark(settings.benchmark)
-    collection = benchmark.read(sources / settings.questions)
+    collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     encoder = load_text_encoder(model, **made)
     write_runs(out, collection, encoder, depths, execution.work)

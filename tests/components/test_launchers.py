@@ -60,18 +60,19 @@ def test_three_launchers_agree(project: Path, tmp_path: Path) -> None:
     for task in tasks:
         reads = {name: Path(path) for name, path in task.reads.items()}
         words = command(task.stage, task.settings, reads, Path(task.out))
-        job = stage(*words[3:], name=task.stage, image=IMAGE)
-        torchx = settings_of(shlex.split(job.roles[0].args[-1]))
-        assert torchx == dvc[task.out] == (task.stage, vars(task.settings))
         component, settings = kubeflow[task.out]
         container = spec["deploymentSpec"]["executors"][component.replace("comp-", "exec-")]["container"]
+        resources = container["resources"]
+        gpus = int(resources.get("accelerator", {}).get("resourceCount", 0))
+        job = stage(*words[3:], name=task.stage, image=IMAGE, j=f"1x{gpus or 1}")
+        torchx = settings_of(shlex.split(job.roles[0].args[-1]))
+        assert torchx == dvc[task.out] == (task.stage, vars(task.settings))
         assert container["args"][-1] == task.stage, "the function that is run"
         assert settings == vars(task.settings)
-        resources = container["resources"]
         asked = job.roles[0].resource
         assert resources["resourceCpuLimit"] == str(asked.cpu)
         assert resources["resourceMemoryLimit"] == f"{asked.memMB // 1024}Gi"
-        assert int(resources.get("accelerator", {}).get("resourceCount", 0)) == asked.gpu
+        assert gpus == asked.gpu
 
 
 def test_a_changed_value_reaches_its_stage_only(project: Path) -> None:

@@ -159,6 +159,8 @@ def test_missing_and_empty_collections_are_named(sources: Path) -> None:
         "none.jsonl": r"none\.jsonl: no such file",
         "empty": "empty: holds neither LANGUAGE",
         "empty.jsonl": r"empty\.jsonl: holds no document",
+        "../empty": r"\.\./empty: not below",
+        "/etc": "/etc: not below",
     }.items():
         with pytest.raises(BadInput, match=message):
             run(sources, collections=name)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from msm.artifacts import checksums
 from msm.corpora import fetch
 from msm.corpora.fetch import Collection, File, download
 from msm.errors import BadInput
@@ -179,6 +180,16 @@ def test_stage_downloads_every_file_of_an_own_table(server: Server, tmp_path: Pa
 def test_table_may_stand_at_an_address(server: Server, tmp_path: Path) -> None:
     server.content = write_table(tmp_path, []).read_bytes()
     assert list(fetch.choose(server.address("table.json"))) == ["numbers"]
+
+
+def test_a_folder_of_ones_own_comes_along(tmp_path: Path) -> None:
+    (tmp_path / "texts" / "more").mkdir(parents=True)
+    (tmp_path / "texts" / "de.jsonl").write_text("{}")
+    (tmp_path / "texts" / "more" / "a.txt").write_text("Eins.")
+    out = run(f"{tmp_path}/texts", tmp_path)
+    assert checksums(out) == {f"texts/{name}": value for name, value in checksums(tmp_path / "texts").items()}
+    with pytest.raises(BadInput, match="nowhere: no such folder, or no file in it"):
+        fetch.choose("./nowhere")
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -215,6 +215,14 @@ def test_bad_predictions_end_with_one_line(
     assert message in error and Counter(error)["\n"] <= 2
 
 
+@pytest.mark.parametrize("option", [["--tokenizer", "treebank"], ["--lenient"]])
+def test_nq_refuses_what_it_would_not_use(capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["score-answers", "--benchmark", "nq", "--predictions", "p", *option])
+    assert end.value.code == 2
+    assert "are for xor_retrieve" in capsys.readouterr().err
+
+
 def test_without_the_model_it_says_how_to_get_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

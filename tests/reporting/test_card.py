@@ -52,6 +52,18 @@ def test_every_checkpoint_of_a_recipe_gets_a_card(recipe: Path, capsys: pytest.C
     assert "not a retriever" in (recipe / "pretrain" / "msm-1" / "README.md").read_text()
 
 
+def test_a_text_of_ones_own_is_not_replaced(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["card", str(recipe)])
+    main(["card", str(recipe)])
+    own = recipe / "pretrain" / "msm-1" / "README.md"
+    own.write_text("My notes")
+    with pytest.raises(SystemExit):
+        main(["card", str(recipe)])
+    assert "not a card of this checkpoint" in capsys.readouterr().err
+    assert own.read_text() == "My notes"
+    own.unlink()
+
+
 def test_a_folder_that_is_no_checkpoint_gets_none(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder, message in ((recipe / "score" / "other-msm-1", "stage score"), (recipe / "score", "no checkpoint")):
         with pytest.raises(SystemExit):
