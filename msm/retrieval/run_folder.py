@@ -50,6 +50,13 @@ def read_protocol(folder: Path) -> dict[str, Any]:
     return read_json(folder / _PROTOCOL) if (folder / _PROTOCOL).is_file() else {}
 
 
+def least_depth(benchmark: Benchmark, pool: Pool | None = None) -> int:
+    """Passages that the measures of a pool look at."""
+    return max(
+        (measure.cutoff or FULL_DEPTH for measure in benchmark.parsed_measures(pool)), default=benchmark.least_depth
+    )
+
+
 def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int) -> int:
     """Passages to keep for each query of a pool.
 
@@ -63,9 +70,8 @@ def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int
         BadInput: fewer than a measure looks at.
     """
     name, value = ("depth", depth) if pool.candidate_language is None else ("pool_depth", language_depth)
-    measures = benchmark.parsed_measures(pool)
-    needed = max((measure.cutoff or FULL_DEPTH for measure in measures), default=benchmark.least_depth)
+    needed = least_depth(benchmark, pool)
     if value < needed:
-        asked = ", ".join(map(str, measures)) or benchmark.protocol
+        asked = ", ".join(map(str, benchmark.parsed_measures(pool))) or benchmark.protocol
         raise BadInput(f"{name} must be at least {needed} for {asked}, got {value}")
     return value
