@@ -100,6 +100,10 @@ def open_recipe(place: Place) -> Recipe | None:
     if not found:
         st.info(NO_SCORES)
         return None
+    # A link by the recipe's name opens its exported results where there are no others.
+    asked = st.query_params.get("recipe", "")
+    if asked not in found and asked + recipes.EXPORTED in found:
+        st.query_params["recipe"] = asked + recipes.EXPORTED
     with place:
         label = choose("Recipe", list(found), "recipe")
     recipe = loading.recipe(label, found[label])

@@ -18,7 +18,8 @@ BYTES = {"weights": 4, "training": 16}
 """Bytes of a parameter: fp32 weights; weights, gradient and the two moments of AdamW."""
 BASE = {"width": 768, "layers": 12, "feed_forward": 3072, "positions": 514}
 PIECES = 250_002
-"""Sizes of XLM-R base, for recipes that start from its checkpoint."""
+"""Sizes of XLM-R base, for recipes that start from its checkpoint; `LARGE`: from one with `large` in its name."""
+LARGE = {"width": 1024, "layers": 24, "feed_forward": 4096, "positions": 514}
 TEXT = 2.5e12
 """Bytes of the paper's clean text."""
 KEPT = 2
@@ -151,10 +152,11 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
 
 
 def read_sizes(tasks: Sequence[Task]) -> Sizes:
-    """Sizes of the encoder and of units: the recipe's, and XLM-R base's where it starts from a checkpoint."""
+    """Sizes of the encoder and of units: the recipe's, and those of XLM-R where it starts from a checkpoint."""
     by_stage = {task.stage: vars(task.settings) for task in reversed(tasks)}
     encoder, units = by_stage["encoder"], by_stage["units"]
-    width, layers, inner, positions = (encoder[name] or usual for name, usual in BASE.items())
+    public = LARGE if "large" in encoder["checkpoint"] else BASE
+    width, layers, inner, positions = (encoder[name] or usual for name, usual in public.items())
     return Sizes(
         body=layers * block(width, inner),
         width=width,

@@ -128,7 +128,7 @@ class Download(Settings):
 class World(Settings):
     """A small world told in constructed languages."""
 
-    languages: Annotated[int, Between(2, 12)]
+    languages: Annotated[int, Between(2, 78)]
     """Constructed languages; the first is the one with training questions."""
     train_documents: Positive
     """Documents told in every language for pre-training."""

@@ -24,6 +24,7 @@ from msm.finetuning import ms_marco, records_json
 from msm.finetuning.ms_marco import text_id
 from msm.records import Example, Passage, Query
 
+ALL = "all"
 NAMED = re.compile(r"([a-z]{2,3})=(.+)")
 
 
@@ -32,7 +33,8 @@ def read_examples(sources: Path, names: Sequence[str], language: str, unit: str 
 
     Args:
         sources: folder of the sources.
-        names: files or folders below it; `LANG=NAME` for one whose texts are in another language.
+        names: files or folders below it; `LANG=NAME` for one whose texts are in another language, `all=FOLDER` for
+            every `LANG.json` of a folder.
         language: of the questions of all others, and those read from a folder with several languages.
         unit: `sentence` or `paragraph`: what answers a question of a SQuAD file.
 
@@ -51,11 +53,22 @@ def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str
     for name in names:
         named = NAMED.fullmatch(name)
         spoken, file = named.groups() if named else (language, name)
-        examples = list(_read(find(sources, file), spoken, unit))
+        path = find(sources, file)
+        examples = [example for one in _languages(path, spoken) for example in _read(path, one, unit)]
         if not examples:
             raise BadInput(f"{sources / file}: no training example")
         found.setdefault(file, []).extend(examples)
     return [_with_others(examples) for examples in found.values()]
+
+
+def _languages(path: Path, spoken: str) -> list[str]:
+    if spoken != ALL:
+        return [spoken]
+    names = [file.name.removesuffix(".gz") for file in path.glob("*.json*")]
+    found = sorted({name.removesuffix(".json") for name in names if name.endswith(".json")})
+    if not found:
+        raise BadInput(f"{path}: {ALL}= is for a folder of LANG.json")
+    return found
 
 
 def _with_others(examples: list[Example]) -> list[Example]:

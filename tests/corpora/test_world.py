@@ -151,6 +151,18 @@ def test_common_share_of_the_names_and_numbers_is_written_alike(share: float, tm
     assert facts["common_words"] == pytest.approx(common / total)
 
 
+def test_languages_that_share_a_script_have_words_of_their_own() -> None:
+    tongues = languages(30, families=100, common_share=0.5, synonyms=1, seed=1)
+    assert len({tongue.code for tongue in tongues}) == 30
+    first, second = (tongues[index] for index in (1, 1 + len(ALPHABETS)))
+    own = [meaning for meaning in first.words if first.words[meaning] != tongues[2].words[meaning]]
+    same = sum(first.words[meaning] == second.words[meaning] for meaning in own)
+    assert same < 0.02 * len(own)
+    words = [{word for words in tongue.words.values() for word in words} for tongue in (first, second)]
+    common = words[0] & {word for words in tongues[2].words.values() for word in words}
+    assert len((words[0] & words[1]) - common) < 0.1 * len(words[0])
+
+
 def test_every_language_has_a_script_of_its_own() -> None:
     tongues = languages(len(ALPHABETS), families=100, common_share=0.5, synonyms=2, seed=1)
     common = set.intersection(*({word for words in tongue.words.values() for word in words} for tongue in tongues))

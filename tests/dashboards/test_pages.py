@@ -67,6 +67,12 @@ def test_exported_results_are_shown_too(recipe: Path, folders: Folders, show: Sh
     assert "only its manifest is here" in " ".join(element.label for element in lineage.expander)
 
 
+def test_a_link_by_name_finds_results_that_are_only_exported(recipe: Path, folders: Folders, show: Show) -> None:
+    export(recipe, folders.results / "mini")
+    assert show(recipe="mini").selectbox(key="recipe").value == "mini (exported)"
+    assert show(recipe="demo").selectbox(key="recipe").value == "demo"
+
+
 def test_broken_folders_are_named_and_the_rest_shown(recipe: Path, show: Show) -> None:
     (recipe / "score/lareqa-mlm-1/scores/scores.jsonl").write_text("oops\n")
     (recipe / "score/lareqa-mlm-2/scores/per_query.parquet").write_bytes(b"PAR1")

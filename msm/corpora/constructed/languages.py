@@ -3,11 +3,12 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from msm.corpora.constructed.scripts import CONCEPTS, FUNCTION_WORDS, NAMES, SCRIPTS, SIZES
 
-CODES = tuple(f"qa{letter}" for letter in "abcdefghijkl")
+CODES = tuple(f"q{first}{second}" for first in "abc" for second in ascii_lowercase)
 """Language codes, from the range that ISO 639 leaves to private use."""
 
 ALPHABETS = (
@@ -24,7 +25,8 @@ ALPHABETS = (
     ("ก ข ค ง จ ช ด ต ท น บ ป พ ม ร ล ส", "\u0e32 \u0e34 \u0e35 \u0e38 \u0e39"),
     ("ક ખ ગ ચ જ ટ ડ ત દ ન પ બ મ લ સ", "\u0abe \u0abf \u0ac0 \u0ac1 \u0ac7"),
 )
-"""Consonants and vowels of each language, one script range each; all stable under NFKC."""
+"""Consonants and vowels of each language, one script range each; all stable under NFKC. From the thirteenth on
+languages share the scripts of the first twelve, and now and then a word that means something else."""
 
 ORDERS = ("SVO", "SOV", "VSO", "VOS", "OVS", "OSV")
 """Orders of subject, verb and object, dealt to the languages in turn."""
@@ -63,7 +65,7 @@ def languages(count: int, *, families: int, common_share: float, synonyms: int, 
     """The languages of a world.
 
     Args:
-        count: at most 12.
+        count: at most as many as `CODES`.
         families: family names in use.
         common_share: share of the names and numbers, of each kind, that all languages write alike.
         synonyms: words for each verb.
@@ -110,7 +112,7 @@ def _language(index: int, common: dict[str, str], own_names: list[str], synonyms
     grammar = _grammar(ORDERS[index % len(ORDERS)], rng)
     verbs = sorted({f"verb:{step.verb}" for script in SCRIPTS for step in script.steps})
     things = [f"{kind}:{concept}" for kind, concepts in CONCEPTS.items() for concept in concepts]
-    alphabet = ALPHABETS[index]
+    alphabet = ALPHABETS[index % len(ALPHABETS)]
     (ending,) = _invent(1, alphabet, (1, 1), (), rng)
     grammar_words = _invent(len(FUNCTION_WORDS), alphabet, (1, 2), (ending,), rng)
     needed = len(verbs) * synonyms + len(things) + len(own_names)
