@@ -15,7 +15,6 @@ from components.dvc_pointers import Pointer, default_remote, find_pointer
 from components.kubeflow_pipeline import PIPELINES, Options
 from msm import recipes
 from msm.errors import BadInput
-from msm.recipe_command import check_depths
 from msm.recipes import Task
 from msm.stages import STAGES
 
@@ -94,7 +93,6 @@ def main(arguments: argparse.Namespace) -> None:
     recipe = recipes.load(path)
     name, root = str(recipe["recipe"]), Path()
     tasks = recipes.tasks(recipe, str(path))
-    check_depths(tasks)
     tracked = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
     chosen = kubeflow_pipeline.select(arguments.name, tasks, arguments.model, tracked)
     options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)

@@ -2,14 +2,10 @@
 
 import argparse
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from msm import artifacts, recipes
 from msm.errors import BadInput
-from msm.evaluation.benchmarks import find_benchmark, find_bitext
-from msm.recipes import Task
-from msm.retrieval.run_folder import least_depth
 
 ACTIVE = Path("params.yaml")
 
@@ -30,27 +26,12 @@ def main(arguments: argparse.Namespace) -> None:
     if path.suffix != ".yaml":
         path = recipes.RECIPES / f"{arguments.name}.yaml"
     recipe = recipes.load(path)
-    check_depths(recipes.tasks(recipe, str(path)))
+    recipes.tasks(recipe, str(path))
     text = path.read_text(encoding="utf-8")
     if arguments.mirror:
         text = _with_mirror(text, arguments.mirror, path)
     with artifacts.new_file(ACTIVE) as file:
         file.write(text)
-
-
-def check_depths(tasks: Sequence[Task]) -> None:
-    """See that every run will be as deep as its measures look, before hours of training.
-
-    Raises:
-        BadInput: one is not; the message names it.
-    """
-    for task in tasks:
-        values = vars(task.settings)
-        if task.stage not in ("retrieve", "lexical") or find_bitext(values["benchmark"]):
-            continue
-        needed = least_depth(find_benchmark(values["benchmark"]))
-        if max(values["depth"], values["pool_depth"]) < needed:
-            raise BadInput(f"{task.family} {task.row}: depth must be at least {needed}, got {values['depth']}")
 
 
 def _with_mirror(text: str, mirror: str, path: Path) -> str:

@@ -445,9 +445,9 @@ class Retrieve(Settings):
     questions: str
     """Folder of the questions below the sources."""
     depth: Positive
-    """Passages kept per question in the multilingual pool."""
+    """Passages kept per question in the multilingual pool; more where a measure of the benchmark looks deeper."""
     pool_depth: Positive
-    """Passages kept per question in the pool of one language."""
+    """The same in the pool of one language."""
     batch_tokens: Positive
     """Tokens encoded at once."""
     precision: Literal["fp32", "bf16"]

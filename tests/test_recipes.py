@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from msm import recipes
-from msm.__main__ import main
 from msm.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
@@ -35,16 +34,6 @@ def test_controls_are_part_of_every_recipe() -> None:
         assert "mlm" in trained or "msm" not in trained, f"{path.name}: no control beside the masked sentence model"
         assert {"msm", "mexma"} & trained, path.name
         assert "encoder" in starts, f"{path.name}: no untrained encoder with the same fine-tuning"
-
-
-def test_a_run_too_shallow_for_its_measures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = yaml.safe_load(DEMO.read_text())
-    recipe["further_benchmarks"] = [{"name": "xquad_r", "questions": "q", "split": "test", "tuned": "constructed"}]
-    (tmp_path / "deep.yaml").write_text(yaml.safe_dump(recipe))
-    with pytest.raises(SystemExit) as end:
-        main(["recipe", str(tmp_path / "deep.yaml")])
-    assert end.value.code == 2
-    assert "depth must be at least 1000, got 100" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

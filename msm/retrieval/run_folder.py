@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from msm.artifacts import read_json, write_json
-from msm.errors import BadInput
 from msm.evaluation.benchmarks import Benchmark
 from msm.evaluation.collection import Collection, Pool
 from msm.retrieval.runs import Floats, Integers, ranked_run, write_run
@@ -50,28 +49,14 @@ def read_protocol(folder: Path) -> dict[str, Any]:
     return read_json(folder / _PROTOCOL) if (folder / _PROTOCOL).is_file() else {}
 
 
-def least_depth(benchmark: Benchmark, pool: Pool | None = None) -> int:
-    """Passages that the measures of a pool look at."""
-    return max(
-        (measure.cutoff or FULL_DEPTH for measure in benchmark.parsed_measures(pool)), default=benchmark.least_depth
-    )
-
-
 def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int) -> int:
-    """Passages to keep for each query of a pool.
+    """Passages to keep for each query of a pool: as the settings say, or as many as a measure looks at.
 
     Args:
         benchmark: its measures need so many.
         pool: of all languages, or of one.
         depth: setting for the pool of all languages.
         language_depth: setting for the pool of one language.
-
-    Raises:
-        BadInput: fewer than a measure looks at.
     """
-    name, value = ("depth", depth) if pool.candidate_language is None else ("pool_depth", language_depth)
-    needed = least_depth(benchmark, pool)
-    if value < needed:
-        asked = ", ".join(map(str, benchmark.parsed_measures(pool))) or benchmark.protocol
-        raise BadInput(f"{name} must be at least {needed} for {asked}, got {value}")
-    return value
+    cutoffs = [measure.cutoff or FULL_DEPTH for measure in benchmark.parsed_measures(pool)]
+    return max(depth if pool.candidate_language is None else language_depth, benchmark.least_depth, *cutoffs)

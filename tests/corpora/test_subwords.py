@@ -43,6 +43,42 @@ def test_ids_equal_those_of_the_loaded_tokenizer_for_every_public_text(public_to
     assert ids(HuggingFace(public_tokenizer), texts) == expected
 
 
+@pytest.mark.slow
+def test_ids_are_equal_for_every_text_of_the_sources(public_tokenizer: Path, mirror: Path) -> None:
+    """Every string of every file but the test set's, once; prints how many took the slow path (`-s`)."""
+    engine, theirs = SentencePiece(public_tokenizer), AutoTokenizer.from_pretrained(public_tokenizer)
+    seen: set[int] = set()
+    characters = slow = 0
+    for path in sorted(mirror.rglob("*.gz")):
+        if path.parent.name == "xquad-r":
+            continue
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            texts = [text for line in file for text in strings(line, path) if hash(text) not in seen]
+        texts = list(dict.fromkeys(texts))
+        seen |= set(map(hash, texts))
+        characters += sum(map(len, texts))
+        for part in (texts[first : first + 5000] for first in range(0, len(texts), 5000)):
+            assert ids(engine, part) == theirs(part, add_special_tokens=False).input_ids, path
+            slow += round(engine.slow_share(part) * len(part))
+    assert len(seen) > 300_000
+    assert slow < 0.01 * len(seen)
+    print(f"{len(seen):,} texts, {characters:,} characters; {slow:,} left to the package tokenizers")
+
+
+def strings(line: str, path: Path) -> list[str]:
+    """The strings of a line of JSON, or the line."""
+    if "json" not in path.name:
+        return [line.rstrip("\n")]
+    found, open_values = [], [json.loads(line)]
+    while open_values:
+        value = open_values.pop()
+        if isinstance(value, str):
+            found.append(value[:5000])
+        elif isinstance(value, dict | list):
+            open_values += value.values() if isinstance(value, dict) else value
+    return found
+
+
 def test_engines_agree_on_characters_of_every_kind(public_tokenizer: Path) -> None:
     codes = [*range(0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x11000), *range(0x1D000, 0x1FC00)]
     texts = [f"the{chr(code)}and {chr(code)}" for code in codes]

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msm.errors import BadInput
 from msm.evaluation.benchmarks import find_benchmark
 from msm.execution import Execution
 from msm.retrieval import lexical
@@ -71,9 +70,3 @@ def test_the_stage_writes_a_run_for_every_pool(sources: Path, tmp_path: Path, co
         for query, passage in zip(run.queries[:500], run.passages[:500], strict=True):
             assert set(words(asked[queries[query]])) & set(words(texts[passages[passage]]))
             assert pool.candidate_language in (None, languages[passages[passage]])
-
-
-def test_a_depth_below_the_cutoff_is_refused(sources: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"pool_depth must be at least 20 for map@20, got 19"):
-        settings = Lexical(**SETTINGS | {"pool_depth": 19})
-        lexical.run(settings, sources=sources, out=tmp_path, execution=Execution(work=tmp_path / "work"))

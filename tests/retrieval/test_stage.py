@@ -1,6 +1,5 @@
 """Stage `retrieve` with a small untrained encoder on a small constructed world."""
 
-import dataclasses
 import json
 from pathlib import Path
 from shutil import copytree
@@ -56,12 +55,6 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
         assert set(places) <= set(candidates)
     made = json.loads((tmp_path / "run" / "protocol.json").read_text())
     assert made["pooling"] == "mean" and made["passage_context"] == "paragraph" and "scale" not in made
-
-
-def test_a_depth_below_the_cutoff_stops_before_a_model_is_loaded(sources: Path, tmp_path: Path) -> None:
-    settings = dataclasses.replace(SETTINGS, depth=10)
-    with pytest.raises(BadInput, match="depth must be at least 20 for map@20, got 10"):
-        stage.run(settings, sources=sources, model=tmp_path / "none", out=tmp_path, execution=Execution(work=tmp_path))
 
 
 def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path) -> None:
