@@ -135,10 +135,10 @@ def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO
         with path.open(mode, encoding=encoding) as file:
             yield file
         return
-    # No time and no name: the same text gives the same bytes. Level 9 takes 2.5 times as long for 1.5 % less.
+    # No time and no name: the same text gives the same bytes. Of a run, level 6 takes 2.5 times as long for 8 % less.
     with (
         path.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as binary,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0) as binary,
     ):
         if "b" in mode:
             yield cast(IO[bytes], binary)
