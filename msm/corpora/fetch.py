@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from msm.artifacts import read_json, sha256_of
+from msm.artifacts import checksums, read_json, sha256_of
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.settings import Download, listed
@@ -117,10 +117,10 @@ def choose(item: str) -> dict[str, Collection]:
 
 def _own_folder(folder: Path) -> Collection:
     folder = folder.resolve()
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    if not paths:
+    found = checksums(folder)
+    if not found:
         raise BadInput(f"collections: {folder}: no such folder, or no file in it")
-    files = [File(str(path.relative_to(folder.parent)), "", sha256_of(path), path.stat().st_size) for path in paths]
+    files = [File(f"{folder.name}/{name}", "", sha, (folder / name).stat().st_size) for name, sha in found.items()]
     return Collection(OWN, str(folder), "", "not known", files)
 
 

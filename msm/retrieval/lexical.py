@@ -63,7 +63,7 @@ def run(settings: Lexical, *, sources: Path, out: Path, execution: Execution) ->
         Counts for the manifest.
 
     Raises:
-        BadInput: malformed questions, or a depth below what the measures look at.
+        BadInput: malformed questions.
     """
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(within(sources, settings.questions))

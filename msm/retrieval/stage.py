@@ -32,7 +32,7 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
         Counts for the manifest.
 
     Raises:
-        BadInput: malformed questions, a depth below what the measures look at, or a model that gives no numbers.
+        BadInput: malformed questions, or a model that gives no numbers.
     """
     device = pick_device(execution.device)
     distributed.start(device)
