@@ -38,6 +38,11 @@ class ExampleBatches:
         self.epoch = lru_cache(maxsize=2)(self._epoch)
 
     @property
+    def languages(self) -> set[str]:
+        """Languages of the questions."""
+        return {example.query.language for example in self.examples}
+
+    @property
     def epoch_steps(self) -> int:
         """Updates that an epoch counts as; a few are carried over where a batch could not take two of a passage."""
         return len(self.examples) // self.size

@@ -53,6 +53,11 @@ class LanguageBatches:
         self.cross = self._filled([find_pools(items) for items in data_sets], "cross", needed=mono_share < 1)
 
     @property
+    def languages(self) -> set[str]:
+        """Languages of the questions."""
+        return {language for item in self.examples for language in item.queries}
+
+    @property
     def epoch_steps(self) -> int:
         """Updates that an epoch counts as."""
         return max(1, len(self.examples) // self.settings.batch_queries)

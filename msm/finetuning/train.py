@@ -133,7 +133,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     save_text_model(model.text, out)
     looks = {f"{name}_before": value for name, value in before.items()} | task.look()
     sizes = {"examples": len(batches.examples), "epoch_steps": batches.epoch_steps, "dev_examples": len(dev.examples)}
-    return facts | sizes | looks | {"scale": model.scale.item()}
+    return facts | sizes | looks | {"scale": model.scale.item(), "languages": sorted(batches.languages)}
 
 
 def _batches(sources: Path, settings: Finetune) -> ExampleBatches | LanguageBatches:

@@ -20,6 +20,8 @@ says *inside the noise*, the data do not tell the two apart, whichever is printe
 noise, training is another: *one training* marks a difference between models of which one was trained with a single
 seed, so that nothing is known of the second."""
 
+NAMED = 4
+"""Most languages of a training that are listed by name."""
 OVERLAP = {
     "all": "every language may tell the same documents; their alignment is shown to no objective",
     "disjoint": "each document is kept in one language only",
@@ -161,7 +163,9 @@ def _what_was_run(sections: Sequence[Section], chains: dict[str, list[Step]]) ->
 
 def _training(step: Step) -> str:
     settings, facts = step.manifest.get("settings", {}), step.manifest.get("facts", {})
-    words = [str(settings[name]) for name in ("objective", "language") if name in settings]
+    words = [str(settings["objective"])] if "objective" in settings else []
+    if isinstance(languages := facts.get("languages"), list):
+        words.append(" ".join(map(str, languages)) if len(languages) <= NAMED else f"{len(languages)} languages")
     words += [f"{settings['steps']:,} steps"] if isinstance(settings.get("steps"), int) else []
     words += [f"{facts['tokens']:,} tokens"] if isinstance(facts.get("tokens"), int) else []
     return _plain(", ".join(words))

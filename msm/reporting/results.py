@@ -8,6 +8,7 @@ Shapes: C questions, L languages, S seeds.
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,17 +168,16 @@ def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | N
     found: list[Scored] = []
     problems = []
     layouts: dict[Column, Layout] = {}
-    for scored in (run for model in benchmark.models for run in model.runs):
-        try:
-            rows = read_per_query(_payload(scored.path, scored.manifest) / PER_QUERY, VALUES)
-            for column in columns:
-                if column not in layouts or not layouts[column].fits(rows):
-                    layouts[column] = layout(rows, *column)
-            values = {column: layouts[column].values(rows) for column in columns}
-            _check_questions(scored.path, values, found[:1])
-            found.append(scored._replace(values=values))
-        except BadInput as error:
-            problems.append(Problem(scored.path, str(error)))
+    runs = [run for model in benchmark.models for run in model.runs]
+    # Files are decoded without Python's lock; a third thread would wait for the rest, which needs it.
+    with ThreadPoolExecutor(2) as pool:
+        for scored, values in [(run, pool.submit(_values, run, columns, layouts)) for run in runs]:
+            try:
+                loaded = scored._replace(values=values.result())
+                _check_questions(scored.path, loaded.values, found[:1])
+                found.append(loaded)
+            except BadInput as error:
+                problems.append(Problem(scored.path, str(error)))
     return next(iter(_benchmarks(found)), None), problems
 
 
@@ -234,6 +234,18 @@ def _read_folder(path: Path) -> Scored:
             chance.setdefault((line["measure"], kind), {})[line["query_language"]] = line["value"]
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
     return Scored(path, manifest, facts, means, chance, {})
+
+
+def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
+    """Per-query values of some columns; the layouts are those met so far."""
+    rows = read_per_query(_payload(scored.path, scored.manifest) / PER_QUERY, VALUES)
+    found = {}
+    for column in columns:
+        fitting = layouts.get(column)
+        if fitting is None or not fitting.fits(rows):
+            fitting = layouts[column] = layout(rows, *column)
+        found[column] = fitting.values(rows)
+    return found
 
 
 def _payload(path: Path, manifest: dict[str, Any]) -> Path:

@@ -38,6 +38,7 @@ def test_mono_batches_are_of_one_language_each_equally_often() -> None:
     assert all(len(pairs) == 1 for pairs in kinds)
     counts = Counter(pair for pairs in kinds for pair in pairs)
     assert set(counts) == {(language, language) for language in LANGUAGES}
+    assert batches.languages == set(LANGUAGES)
     assert all(abs(count / 600 - 1 / 3) < 0.06 for count in counts.values())
 
 

@@ -127,6 +127,7 @@ def test_an_epoch_is_a_pass_over_the_examples(sources: Path, encoder: Path, tmp_
     form = settings(steps=0, epochs=1, batch_queries=32, shard_queries=32, dev_steps=0)
     facts = finetune(form, sources, encoder, tmp_path)
     assert facts["steps"] == facts["examples"] // 32
+    assert facts["languages"] == ["qaa"]
     rows = read_log(tmp_path / "work" / "log.jsonl")
     assert [row["step"] for row in rows if "dev_mrr" in row] == [facts["steps"]]
 

@@ -67,6 +67,24 @@ def test_markdown_names_every_row_and_where_it_is_from(root: Path) -> None:
     assert "| MSM | 28.0 |" in text
 
 
+@pytest.mark.parametrize(
+    ("languages", "words"), [(["ar", "en"], "ar en, 6 steps"), (MANY, "20 languages, 6 steps"), ("ar", "6 steps")]
+)
+def test_markdown_says_what_was_trained_on(root: Path, languages: object, words: str) -> None:
+    found = section(root)
+    manifest = {
+        "settings": {"language": "qaa", "steps": 6},
+        "facts": {"languages": languages},
+        "command": "",
+        "outputs": {},
+    }
+    chains = {
+        run.name: [Step("finetune/m", manifest, "", [])] for model in found.benchmark.models for run in model.runs
+    }
+    text = markdown.document("demo", [found], [], chains, "{}")
+    assert f" |  | {words} | " in text
+
+
 def test_markdown_keeps_every_table_in_shape(root: Path) -> None:
     found = section(root)
     chains = {run.name: [] for model in found.benchmark.models for run in model.runs}
