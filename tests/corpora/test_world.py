@@ -12,7 +12,7 @@ import pytest
 
 from msm.artifacts import checksums
 from msm.corpora import world
-from msm.corpora.constructed.facts import Clause, Phrase, stories
+from msm.corpora.constructed.facts import Clause, Phrase, families, stories
 from msm.corpora.constructed.languages import ALPHABETS, Language, languages
 from msm.corpora.constructed.scripts import FUNCTION_WORDS, NAMES
 from msm.corpora.constructed.telling import ask, tell
@@ -93,6 +93,13 @@ def test_worlds_share_no_hero_and_no_document(made: Path) -> None:
         assert heroes[one].isdisjoint(heroes[other])
     text = " ".join(sentence for sentences in told(made)["qaa"].values() for sentence in sentences)
     assert not any(hero in text for split in SPLITS for hero in heroes[split])
+
+
+def test_languages_have_words_for_all_that_happens_in_large_worlds() -> None:
+    spoken = languages(1, families=families(20_000), common_share=0.5, synonyms=1, seed=2)[0].words
+    for story in stories({"told": 20_000}, 2)["told"]:
+        phrases = [phrase for clause in story.clauses for phrase in clause.phrases.values()]
+        assert {word for phrase in phrases for word in phrase.words} <= spoken.keys(), story.document_id
 
 
 def test_all_languages_tell_the_same_in_the_same_order(made: Path) -> None:

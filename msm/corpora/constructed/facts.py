@@ -113,7 +113,9 @@ def _value(
 ) -> str:
     cause = known.get(fact.after, "")
     if fact.kind == "year":
-        return str(int(cause.split(":")[1]) + rng.randint(*fact.gap) if cause else rng.randrange(SIZES["year"] // 3))
+        year = int(cause.split(":")[1]) + rng.randint(*fact.gap) if cause else rng.randrange(SIZES["year"] // 3)
+        # The longest of lives would end one year too late for words.
+        return str(min(year, SIZES["year"] - 1))
     if fact.kind in NAMES:
         return str(rng.randrange(SIZES[fact.kind]))
     if cause and rng.random() < LOYALTY:
