@@ -15,10 +15,9 @@ from msm.reporting.ablations import Ablated, Shuffled
 from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.contrasts import Contrast, Pair
 from msm.reporting.lineage import Step
-from msm.reporting.rankings import Answer, Texts
+from msm.reporting.rankings import Answer, Ranked, Texts
 from msm.reporting.results import Benchmark, Column, Problem, Results, Scored, load, read, with_seeds
 from msm.reporting.tables import Row, Table, published_rows, table
-from msm.retrieval.runs import Run
 from msm.settings import Report
 
 
@@ -88,14 +87,15 @@ def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> Studied:
 
 
 def texts(root: Path, scored: Scored) -> Texts:
-    """Questions and candidates of a score; see `rankings.texts`."""
+    """Questions and judgements of a score; see `rankings.texts`."""
     return _texts(root, scored, (scored.name, recipes.state(root / "sources")))
 
 
 def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: int, depth: int) -> list[Answer]:
     """The best answers to a question; see `rankings.answers`."""
-    found = _run(root, scored, kind, language, _run_state(root, scored))
-    return rankings.answers(found, texts(root, scored), query, depth)
+    known = texts(root, scored)
+    found = _ranked(root, scored, known, kind, language, depth, _run_state(root, scored))
+    return rankings.answers(found, known, query)
 
 
 def bias(root: Path, scored: Scored, depth: int) -> Bias:
@@ -115,7 +115,8 @@ def _key(recipe: Recipe, benchmark: Benchmark) -> tuple[str, str, tuple[str, str
 
 def _run_state(root: Path, scored: Scored) -> tuple[str, ...]:
     is_here = lineage.is_step(scored.source)
-    return (scored.name, scored.source, recipes.state(root / scored.source) if is_here else "")
+    states = [recipes.state(root / name) for name in (scored.source, "sources")] if is_here else []
+    return (scored.name, scored.source, *states)
 
 
 # Resources are not copied for each visitor. What is not hashed (a leading underscore) is decided by the key or state.
@@ -188,10 +189,12 @@ def _texts(root: Path, _scored: Scored, state: tuple) -> Texts:
     return rankings.texts(root, _scored)
 
 
-@st.cache_resource(show_spinner="Reading a run", max_entries=8)
-def _run(root: Path, _scored: Scored, kind: PoolKind, language: str, state: tuple) -> Run:
+@st.cache_resource(show_spinner="Reading a run and its texts", max_entries=8)
+def _ranked(
+    root: Path, _scored: Scored, _known: Texts, kind: PoolKind, language: str, depth: int, state: tuple
+) -> Ranked:
     del state
-    return rankings.run(root, _scored, kind, language)
+    return rankings.ranked(root, _scored, _known, kind, language, depth)
 
 
 @st.cache_resource(show_spinner="Reading languages of answers", max_entries=200)

@@ -17,6 +17,8 @@ from msm.reporting.results import Scored
 DEPTH = 10
 EXAMPLES = 4
 LONGEST = 1000
+LARGEST = 100_000
+"""Most passages that are encoded here; more take too long to wait for."""
 
 
 @st.cache_resource(show_spinner="Loading a model and encoding the collection; later questions are quick", max_entries=4)
@@ -28,7 +30,7 @@ def searcher(model: Path, _known: Texts, state: tuple) -> Any:
 
 def show_model(root: Path, run: Scored, question: str) -> None:
     """What one model answers."""
-    known = loading.texts(root, run)
+    known = texts(root, run)
     model = rankings.model(root, run)
     found = searcher(model, known, (recipes.state(model), recipes.state(root / "sources")))
     best = found.ask(question, DEPTH)
@@ -42,6 +44,18 @@ def show_model(root: Path, run: Scored, question: str) -> None:
             for rank, one in enumerate(best, start=1)
         ]
     )
+
+
+def texts(root: Path, run: Scored) -> Texts:
+    """What was scored; a collection that is too large is refused before it is read.
+
+    Raises:
+        BadInput: it is too large, or not here.
+    """
+    passages = run.manifest["facts"].get("passages")
+    if isinstance(passages, int) and passages > LARGEST:
+        raise BadInput(f"{passages:,} passages are too many to be encoded here; most are {LARGEST:,}")
+    return loading.texts(root, run)
 
 
 def show_examples(known: Texts) -> None:
@@ -87,7 +101,7 @@ def page() -> None:
     names = views.choose_several("Models, one or two", list(runs), "ask", list(runs)[-2:], 2, words)
     question = st.text_input("Question", key="asked", max_chars=LONGEST, placeholder="in any language").strip()
     try:
-        show_examples(loading.texts(recipe.root, next(iter(runs.values()))))
+        show_examples(texts(recipe.root, next(iter(runs.values()))))
     except BadInput as error:
         st.info(plain(str(error)))
         return

@@ -56,7 +56,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: expected a JSON object")
     if not isinstance(manifest.get("format"), int) or manifest["format"] > FORMAT:
         raise BadInput(f"{path}: format {manifest.get('format')!r}; this version reads format {FORMAT}: update it")
-    for field, kind in {"stage": str, "settings": dict, "inputs": dict, "outputs": dict, "payload": str}.items():
+    kinds = {"stage": str, "settings": dict, "inputs": dict, "outputs": dict, "payload": str, "facts": dict}
+    for field, kind in kinds.items():
         if not isinstance(manifest.get(field), kind):
             raise BadInput(f"{path}: no usable {field!r}")
     for read, source in manifest["inputs"].items():

@@ -21,15 +21,21 @@ RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "po
 
 
 class Texts(NamedTuple):
-    """A benchmark's questions and candidates, to be looked up."""
+    """A benchmark's questions and judgements, to be looked up."""
 
     collection: Collection
     queries: dict[tuple[str, str], int]
     """(question, language) to the place of the query."""
-    passages: dict[str, Passage]
-    """By id."""
     relevant: set[tuple[str, str]]
     """(query id, passage id)."""
+
+
+class Ranked(NamedTuple):
+    """The best answers to every question. Of a collection of millions no more than their texts are held."""
+
+    run: Run
+    passages: dict[str, Passage]
+    """By id."""
 
 
 class Answer(NamedTuple):
@@ -43,7 +49,7 @@ class Answer(NamedTuple):
 
 
 def texts(root: Path, scored: Scored) -> Texts:
-    """The questions and candidates that were scored.
+    """What was scored; the candidates stay where they lie.
 
     Args:
         root: the recipe's folder.
@@ -64,50 +70,52 @@ def texts(root: Path, scored: Scored) -> Texts:
     return Texts(
         collection,
         {(question, query.language): place for place, (question, query) in enumerate(asked)},
-        {passage.passage_id: passage for passage in collection.passages},
         {(collection.queries[query].query_id, qrels.passage_ids[passage].as_py()) for query, passage in judged},
     )
 
 
-def run(root: Path, scored: Scored, kind: PoolKind, language: str) -> Run:
-    """The run that a score was made from.
+def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: str, depth: int) -> Ranked:
+    """The best answers of the run that a score was made from. Reads all candidates once.
 
     Args:
         root: the recipe's folder.
         scored: names its run in its manifest.
+        known: texts of its benchmark.
         kind: of pool.
         language: of the candidates, if `kind` is `same`.
+        depth: most answers to a question.
 
     Raises:
-        BadInput: it is not here, or malformed; or the kind has several runs.
+        BadInput: it is not here, malformed, or of another benchmark; or the kind has several runs.
     """
     if kind not in RUNS or not lineage.NAME.fullmatch(language):
         raise BadInput("Rankings are shown of the pool of all languages and of the question's own only.")
-    return read_run(_payload(root, scored, "run") / RUNS[kind].format(language))
+    run = read_run(_payload(root, scored, "run") / RUNS[kind].format(language))
+    best = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < depth
+    run = run._replace(queries=run.queries[best], passages=run.passages[best], scores=run.scores[best])
+    ids = run.passage_ids.take(pa.array(np.unique(run.passages))).to_pylist()
+    passages = known.collection.passages.texts(ids)
+    if unknown := [passage_id for passage_id in ids if passage_id not in passages]:
+        raise BadInput(f"{unknown[0]} is no passage of this benchmark; the run was made for another one")
+    return Ranked(run, passages)
 
 
-def answers(found: Run, known: Texts, query: int, depth: int) -> list[Answer]:
+def answers(found: Ranked, known: Texts, query: int) -> list[Answer]:
     """The best answers to a question.
 
     Args:
-        found: the run.
+        found: by a run.
         known: texts of its benchmark.
         query: place in the collection.
-        depth: most answers.
-
-    Raises:
-        BadInput: the run holds a passage that the benchmark has not.
     """
+    run = found.run
     query_id = known.collection.queries[query].query_id
-    place = found.query_ids.index(query_id).as_py()
-    first, end = np.searchsorted(found.queries, (place, place + 1)) if place >= 0 else (0, 0)
-    best = slice(int(first), min(int(end), int(first) + depth))
-    ids = found.passage_ids.take(pa.array(found.passages[best])).to_pylist()
-    if unknown := [passage_id for passage_id in ids if passage_id not in known.passages]:
-        raise BadInput(f"{unknown[0]} is no passage of this benchmark; the run was made for another one")
+    place = run.query_ids.index(query_id).as_py()
+    best = slice(*np.searchsorted(run.queries, (place, place + 1))) if place >= 0 else slice(0)
+    ids = run.passage_ids.take(pa.array(run.passages[best])).to_pylist()
     return [
-        Answer(rank, float(score), known.passages[passage_id], (query_id, passage_id) in known.relevant)
-        for rank, (passage_id, score) in enumerate(zip(ids, found.scores[best], strict=True), start=1)
+        Answer(rank, float(score), found.passages[passage_id], (query_id, passage_id) in known.relevant)
+        for rank, (passage_id, score) in enumerate(zip(ids, run.scores[best], strict=True), start=1)
     ]
 
 

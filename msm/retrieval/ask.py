@@ -9,14 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from msm.errors import BadInput
 from msm.evaluation.collection import Collection
 from msm.records import Passage
 from msm.retrieval.encode import TextEncoder, load_text_encoder
 from msm.retrieval.runs import Floats
-
-LARGEST = 100_000
-"""Passages that are encoded for a question; more take too long to wait for."""
 
 
 class Found(NamedTuple):
@@ -31,17 +27,13 @@ class Searcher:
 
     Args:
         model: fine-tuned model folder.
-        collection: gives the passages.
+        collection: gives the passages; all are encoded.
 
     Raises:
-        BadInput: no usable model, or a collection that is too large to be encoded on the spot.
+        BadInput: no usable model.
     """
 
     def __init__(self, model: Path, collection: Collection) -> None:
-        if len(collection.passages) > LARGEST:
-            raise BadInput(
-                f"{len(collection.passages):,} passages are too many to be encoded here; most are {LARGEST:,}"
-            )
         self.passages = list(collection.passages)
         self.encoder: TextEncoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
         self.vectors: Floats = self.encoder.encode_passages(self.passages)

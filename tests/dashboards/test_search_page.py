@@ -1,5 +1,6 @@
 """The page of searches with a real model: it answers as the run that was scored."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def answers(app: AppTest) -> list[str]:
 def test_answers_are_those_of_the_run(searched: Path, show: Show) -> None:
     (scored,) = (run for one in results.read(searched / "score").benchmarks for run in one.models[0].runs)
     known = rankings.texts(searched, scored)
-    expected = rankings.answers(rankings.run(searched, scored, "multilingual", "qaa"), known, 7, 10)
+    expected = rankings.answers(rankings.ranked(searched, scored, known, "multilingual", "qaa", 10), known, 7)
     app = show("search", recipe="tiny")
     assert not answers(app)
     app.text_input(key="asked").set_value(known.collection.queries[7].text).run()
@@ -58,6 +59,15 @@ def test_model_that_is_not_here_is_said(searched: Path, show: Show) -> None:
     app.text_input(key="asked").set_value("who?").run()
     assert not app.exception
     assert "is not here" in app.info[0].value
+
+
+def test_a_collection_of_millions_is_refused_before_it_is_read(searched: Path, show: Show) -> None:
+    (path,) = searched.glob("score/*/manifest.json")
+    manifest = json.loads(path.read_text())
+    assert manifest["facts"]["passages"] > 0
+    path.write_text(json.dumps(manifest | {"facts": {"passages": 58_043_326}}))
+    shutil.rmtree(searched / "sources")
+    assert "passages are too many" in show("search", recipe="tiny").info[0].value
 
 
 def test_lexical_models_alone_cannot_be_asked(tiny_recipe: Path, show: Show) -> None:

@@ -31,6 +31,7 @@ def write_step(root: Path, name: str, inputs: list[str], content: str = "x") -> 
         "inputs": reads,
         "outputs": artifacts.checksums(payload),
         "payload": "payload",
+        "facts": {},
     }
     artifacts.write_json(folder / "manifest.json", manifest)
     return folder
