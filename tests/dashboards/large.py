@@ -1,6 +1,10 @@
-"""A recipe as large as a study gets: 50 models, 5 benchmarks of 18 languages, 3 seeds, 20,000 queries a run."""
+"""A recipe as large as a study gets: 50 models, 5 benchmarks of 18 languages, 3 seeds, 20,000 queries a run.
+
+The models that a page compares before anybody chose others have rankings: 100 of 100,000 passages for every query.
+"""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,14 +12,22 @@ import numpy as np
 import pyarrow as pa
 
 from msm import artifacts
+from msm.evaluation.language_bias import DEPTHS, FILE, bias, bias_rows
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.scores import averages, chance_rows, score_rows
+from msm.evaluation.user_files import read_beir
+from msm.retrieval.runs import Run, ranked_run, write_run
 from tests.reporting import made
 
 LANGUAGES = "ar bn de en es fa fi fr hi id ja ko ru sw te th yo zh".split()
 CONTROLS = ("untrained", "mlm")
+TEXTS = "study"
+"""Folder of the collection."""
 LOGGED, STEPS = 4, 20_000
 """Models with a training log, and lines in it."""
+RANKED, COMPARED = "miracl", 2
+"""Benchmark with rankings, and how many models, the last ones, have them with the first seed."""
+PASSAGES, DEPTH = 100_000, 100
 
 
 class Size(NamedTuple):
@@ -40,7 +52,8 @@ def write_large(root: Path, size: Size) -> Path:
     """Fill `root`, such as `results/large`, with score folders and the manifests behind them."""
     names = [*CONTROLS, *(f"model-{number:02}" for number in range(len(CONTROLS), size.models))]
     log = "".join(json.dumps({"step": step, "loss": 4 + 1 / step, "accuracy": 0.5}) + "\n" for step in range(1, STEPS))
-    world = made.write_step(root, "sources/world", {}, {"questions.txt": "?"})
+    world = made.write_step(root, "sources/world", {}, _texts(size.queries))
+    collection = read_beir(world / "payload" / TEXTS)
     for benchmark, (measure, is_parallel) in BENCHMARKS.items():
         ids = _ids(size.queries, is_parallel, ["recall@100", measure])
         rng = np.random.default_rng(len(benchmark))
@@ -54,12 +67,51 @@ def write_large(root: Path, size: Size) -> Path:
                 tuned = made.write_step(
                     root, f"finetune/{row}", {"sources": world, "start": start}, {"model.safetensors": row}
                 )
-                run = made.write_step(root, f"retrieve/{row}", {"sources": world, "model": tuned}, {"run.gz": row})
+                is_compared = benchmark == RANKED and seed == 1 and place >= size.models - COMPARED
+                ranked = _run(size.queries, place) if is_compared else None
+                run = _write_run(root / "retrieve" / row, ranked, {"sources": world, "model": tuned})
                 values = np.clip(0.01 * place + 0.5 * hardness + rng.normal(0, 0.1, len(ids)), 0, 1)
                 rows = ids.set_column(5, SCHEMA.field("value"), pa.array(values))
                 facts = {"benchmark": benchmark, "split": "test", "setting": "zero-shot", "model": name, "seed": seed}
-                _write_scores(root / "score" / row, rows, facts, {"sources": world, "run": run})
+                shares = bias_rows(bias(collection, ranked, DEPTHS)) if ranked else []
+                _write_scores(root / "score" / row, rows, facts, {"sources": world, "run": run}, shares)
     return root
+
+
+def _texts(queries: int) -> dict[str, str]:
+    """A collection in BEIR's layout; one passage is relevant to a query."""
+    asked = [(LANGUAGES[place % len(LANGUAGES)], place // len(LANGUAGES)) for place in range(queries)]
+    files: dict[str, Iterable[dict[str, str]]] = {
+        "corpus.jsonl": (
+            {"_id": f"p{place}", "language": LANGUAGES[place % len(LANGUAGES)], "text": f"passage {place} " * 30}
+            for place in range(PASSAGES)
+        ),
+        "queries.jsonl": (
+            {"_id": f"{language}-{number:05}", "language": language, "text": f"{language} {number}?"}
+            for language, number in asked
+        ),
+    }
+    found = {name: "".join(json.dumps(line) + "\n" for line in lines) for name, lines in files.items()}
+    judged = "".join(f"{language}-{number:05}\tp{place}\t1\n" for place, (language, number) in enumerate(asked))
+    return {f"{TEXTS}/{name}": text for name, text in (found | {"qrels/test.tsv": judged}).items()}
+
+
+def _run(queries: int, seed: int) -> Run:
+    """Rankings at random."""
+    rng = np.random.default_rng(seed)
+    scores = -np.sort(-rng.random((queries, DEPTH), np.float32), axis=1)
+    passages = (np.arange(DEPTH) * 997 + rng.integers(PASSAGES, size=(queries, 1))) % PASSAGES
+    ids = [f"{LANGUAGES[place % len(LANGUAGES)]}-{place // len(LANGUAGES):05}" for place in range(queries)]
+    return ranked_run(pa.array(ids), pa.array([f"p{place}" for place in range(PASSAGES)]), passages, scores)
+
+
+def _write_run(folder: Path, run: Run | None, inputs: dict[str, Path]) -> Path:
+    payload = folder / "run"
+    payload.mkdir(parents=True)
+    if run:
+        write_run(payload / "multilingual.trec.gz", run, "made")
+    made.write_manifest(folder, "retrieve", "run", inputs)
+    return folder
 
 
 def _ids(queries: int, is_parallel: bool, measures: list[str]) -> pa.Table:
@@ -81,7 +133,13 @@ def _ids(queries: int, is_parallel: bool, measures: list[str]) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _write_scores(folder: Path, rows: pa.Table, facts: dict[str, object], inputs: dict[str, Path]) -> None:
+def _write_scores(
+    folder: Path,
+    rows: pa.Table,
+    facts: dict[str, object],
+    inputs: dict[str, Path],
+    shares: Iterable[dict[str, object]],
+) -> None:
     payload = folder / "scores"
     payload.mkdir(parents=True)
     write_per_query(payload / "per_query.parquet", rows)
@@ -89,4 +147,5 @@ def _write_scores(folder: Path, rows: pa.Table, facts: dict[str, object], inputs
     facts["protocol"] = "invented; ties trec"
     artifacts.write_json_lines(payload / "scores.jsonl", score_rows(cells, facts, {None: "0" * 64}))
     artifacts.write_json_lines(payload / "chance.jsonl", chance_rows(cells, facts))
-    made.write_manifest(folder, "score", "scores", inputs)
+    artifacts.write_json_lines(payload / FILE, shares)
+    made.write_manifest(folder, "score", "scores", inputs, {"benchmark": f"beir:{TEXTS}", "questions": TEXTS})

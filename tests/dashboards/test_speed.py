@@ -92,7 +92,7 @@ class Stopwatch:
 
 
 def walk(watch: Stopwatch, page: Any) -> None:
-    """Open the first page, other benchmarks, and every page twice."""
+    """Open the first page, other benchmarks, every page twice, and another ranking."""
     watch.server.wait()
     page.goto(watch.server.address)
     page.get_by_test_id("stDataFrame").first.wait_for()
@@ -103,7 +103,7 @@ def walk(watch: Stopwatch, page: Any) -> None:
         page.get_by_label("Benchmark").first.click()
         page.get_by_role("option", name=benchmark).click()
         page.get_by_role("heading", name=benchmark).wait_for()
-        watch.report(f"heat map of {benchmark}, first time", COLD)
+        watch.report(f"heat map of {benchmark}, first time", CHANGE)
         settle(page, "Results")
         watch.report("the differences below it", COLD)
     for time_of, limit in (("first time", COLD), ("again", CHANGE)):
@@ -111,3 +111,11 @@ def walk(watch: Stopwatch, page: Any) -> None:
             page.get_by_role("link", name=title, exact=True).first.click()
             settle(page, title)
             watch.report(f"{title}, {time_of}", limit)
+    page.get_by_role("link", name="Compare", exact=True).first.click()
+    settle(page, "Compare")
+    assert page.locator("[data-testid=stHtml] table").count() == large.COMPARED
+    watch.report("Compare, a third time", CHANGE)
+    page.get_by_label("Changed most").first.click()
+    page.get_by_role("option").nth(5).click()
+    settle(page, "Compare")
+    watch.report("rankings of another question", CHANGE)

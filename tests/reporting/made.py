@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,7 @@ def write_step(
         payload = folder / "payload"
         payload.mkdir(parents=True)
         for file, content in files.items():
+            (payload / file).parent.mkdir(parents=True, exist_ok=True)
             (payload / file).write_text(content)
         if log:
             lines = [{"step": step, "loss": 4 / step, "tokens_per_second": 900} for step in range(1, 51)]
@@ -112,14 +114,20 @@ def write_step(
     return folder
 
 
-def write_manifest(folder: Path, stage: str, payload: str, inputs: Mapping[str, Path]) -> None:
+def write_manifest(
+    folder: Path,
+    stage: str,
+    payload: str,
+    inputs: Mapping[str, Path],
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """What the runner writes beside a payload."""
     paths = {name: f"artifacts/demo/{path.parent.name}/{path.name}" for name, path in inputs.items()}
     manifest: dict[str, Any] = {
         "format": 1,
         "stage": stage,
         "identity": "1" * 64,
-        "settings": {"seed": 1},
+        "settings": {"seed": 1, **settings},
         "inputs": {
             name: {"path": paths[name], "checksum": artifacts.payload_checksum(path)} for name, path in inputs.items()
         },
