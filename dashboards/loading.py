@@ -94,7 +94,9 @@ def texts(root: Path, scored: Scored) -> Texts:
 def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: int, depth: int) -> list[Answer]:
     """The best answers to a question; see `rankings.answers`."""
     known = texts(root, scored)
-    found = _ranked(root, scored, known, kind, language, depth, _run_state(root, scored))
+    # One run holds the questions of all languages, unless each has a pool of its own.
+    of = language if kind == "same" else ""
+    found = _ranked(root, scored, known, kind, of, depth, _run_state(root, scored))
     return rankings.answers(found, known, query)
 
 

@@ -48,6 +48,14 @@ def choose_order(table: Table) -> str:
     return views.choose("Order", list(words), "order", words)
 
 
+def look_ahead(recipe: Recipe, column: Column, seeds: tuple[int, ...]) -> None:
+    """Make the tables that people may open next, while they look at this one. A click ends it."""
+    for benchmark in recipe.results.benchmarks:
+        likely = min(benchmark.columns, key=lambda one: (one[0] != column[0], one[1] != column[1]), default=None)
+        if likely:
+            loading.shown(recipe, benchmark, likely, seeds)
+
+
 def page() -> None:
     """The whole page."""
     st.title("Results", anchor=False)
@@ -74,6 +82,7 @@ def page() -> None:
         st.subheader("Differences of the means", anchor=False)
         asked = [one for one in found if not only or one.model in only]
         views.show_differences(asked, len(shown.table.languages))
+    look_ahead(recipe, column, seeds)
 
 
 page()

@@ -88,7 +88,7 @@ def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: s
     Raises:
         BadInput: it is not here, malformed, or of another benchmark; or the kind has several runs.
     """
-    if kind not in RUNS or not lineage.NAME.fullmatch(language):
+    if kind not in RUNS or (kind == "same" and not lineage.NAME.fullmatch(language)):
         raise BadInput("Rankings are shown of the pool of all languages and of the question's own only.")
     run = read_run(_payload(root, scored, "run") / RUNS[kind].format(language))
     best = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < depth

@@ -119,10 +119,11 @@ def _ids(queries: int, is_parallel: bool, measures: list[str]) -> pa.Table:
     languages = np.array(LANGUAGES)[np.arange(queries) % len(LANGUAGES)]
     numbers = np.arange(queries) // len(LANGUAGES)
     ids = [f"{language}-{number:05}" for number, language in zip(numbers, languages, strict=True)]
+    asked = [f"{number:05}" if is_parallel else f"{text[:2]}-{text}" for number, text in zip(numbers, ids, strict=True)]
     rows = queries * len(measures)
     columns = {
         "query_id": ids * len(measures),
-        "question_id": ([f"{number:05}" for number in numbers] if is_parallel else ids) * len(measures),
+        "question_id": asked * len(measures),
         "query_language": list(languages) * len(measures),
         "candidate_language": pa.nulls(rows, pa.string()),
         "measure": np.repeat(measures, queries),

@@ -18,7 +18,7 @@ from tests.dashboards.conftest import TITLES, Show
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.slow
 COLD, CHANGE = 5, 1
-"""Seconds of computing: what a clock shows on a machine that does nothing else. The clock's own are printed beside."""
+"""Seconds on the clock; of computing, where those are fewer because the machine has other work."""
 
 
 class Taken(NamedTuple):
@@ -41,7 +41,7 @@ def folders(study: Path, tmp_path: Path) -> Folders:
 
 def report(what: str, taken: Taken, limit: float) -> None:
     print(f"{what:48} {taken.computing:6.2f} s computing, {taken.clock:6.2f} s on the clock")
-    assert taken.computing < limit, what
+    assert min(taken) < limit, what
 
 
 def test_pages_are_quick_without_a_browser(show: Show) -> None:
@@ -79,6 +79,10 @@ class Stopwatch:
         self.server = server
         self.before = Taken(0, time.perf_counter())
 
+    def start(self) -> None:
+        """Time from here."""
+        self.before = Taken(self.computed(), time.perf_counter())
+
     def report(self, what: str, limit: float) -> None:
         """Print the time since the last report, and hold it to a limit."""
         now = Taken(self.computed(), time.perf_counter())
@@ -101,21 +105,32 @@ def walk(watch: Stopwatch, page: Any) -> None:
     watch.report("the differences below it", COLD)
     for benchmark in ("Mr. TyDi", "MIRACL"):
         page.get_by_label("Benchmark").first.click()
+        page.get_by_role("option", name=benchmark).wait_for()
+        watch.start()
         page.get_by_role("option", name=benchmark).click()
         page.get_by_role("heading", name=benchmark).wait_for()
         watch.report(f"heat map of {benchmark}, first time", CHANGE)
         settle(page, "Results")
         watch.report("the differences below it", COLD)
-    for time_of, limit in (("first time", COLD), ("again", CHANGE)):
-        for title in [*list(TITLES.values())[1:], "Results"]:
+    page.get_by_role("link", name="Compare", exact=True).first.click()
+    page.get_by_role("heading", name="model-49 against model-48").wait_for()
+    watch.report("Compare, first time", CHANGE)
+    settle(page, "Compare")
+    watch.report("the rankings below it", COLD)
+    for time_of in ("first time", "again"):
+        for title in [*list(TITLES.values())[2:], "Results", "Compare"]:
             page.get_by_role("link", name=title, exact=True).first.click()
             settle(page, title)
-            watch.report(f"{title}, {time_of}", limit)
-    page.get_by_role("link", name="Compare", exact=True).first.click()
-    settle(page, "Compare")
+            watch.report(f"{title}, {time_of}", CHANGE)
     assert page.locator("[data-testid=stHtml] table").count() == large.COMPARED
-    watch.report("Compare, a third time", CHANGE)
-    page.get_by_label("Changed most").first.click()
-    page.get_by_role("option").nth(5).click()
+    # A click that has to scroll first would close the list again.
+    page.get_by_label("Changed most").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    page.get_by_label("Changed most").click()
+    page.get_by_role("option").first.wait_for()
+    address = page.url
+    watch.start()
+    page.get_by_role("option").nth(1).click()
+    page.wait_for_url(lambda url: url != address)
     settle(page, "Compare")
     watch.report("rankings of another question", CHANGE)
