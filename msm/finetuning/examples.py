@@ -20,6 +20,7 @@ from pathlib import Path
 from msm.artifacts import open_text, read_json_lines, within
 from msm.corpora.squad import read_squad
 from msm.errors import BadInput, bad_line
+from msm.evaluation.lareqa import language_files
 from msm.finetuning import ms_marco, records_json
 from msm.finetuning.ms_marco import text_id
 from msm.records import Example, Passage, Query
@@ -54,21 +55,12 @@ def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str
         named = NAMED.fullmatch(name)
         spoken, file = named.groups() if named else (language, name)
         path = find(sources, file)
-        examples = [example for one in _languages(path, spoken) for example in _read(path, one, unit)]
+        languages = language_files(path) if spoken == ALL else [spoken]
+        examples = [example for one in languages for example in _read(path, one, unit)]
         if not examples:
             raise BadInput(f"{sources / file}: no training example")
         found.setdefault(file, []).extend(examples)
     return [_with_others(examples) for examples in found.values()]
-
-
-def _languages(path: Path, spoken: str) -> list[str]:
-    if spoken != ALL:
-        return [spoken]
-    names = [file.name.removesuffix(".gz") for file in path.glob("*.json*")]
-    found = sorted({name.removesuffix(".json") for name in names if name.endswith(".json")})
-    if not found:
-        raise BadInput(f"{path}: {ALL}= is for a folder of LANG.json")
-    return found
 
 
 def _with_others(examples: list[Example]) -> list[Example]:
