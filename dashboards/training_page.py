@@ -49,7 +49,7 @@ def chart(frame: pd.DataFrame, name: str, labels: list[str]) -> alt.Chart:
     """A quantity against the step, one line a run."""
     return (
         alt.Chart(frame[["step", name, "run"]].dropna())
-        .mark_line(strokeWidth=1.8, point=name == "dev_mrr")
+        .mark_line(strokeWidth=1.8, point=name.startswith("dev_"))
         .encode(
             x=alt.X("step:Q", title=None),
             y=alt.Y(f"{name}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(format=",.3~r", tickCount=4)),

@@ -1,5 +1,6 @@
 """Every page in a real browser: it draws, wide and narrow, light and dark, and asks for nothing outside."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboards.folders import Folders
+from dashboards.training_logs import QUANTITIES
 from msm import recipes, runner
 from msm.execution import Execution
 from tests.dashboards.browser import APP, browsing, needs_chromium, serving, settle
@@ -26,6 +28,8 @@ PAGES = {
     "training": ("?recipe=tiny", "stVegaLiteChart"),
 }
 """What is opened of every page, and what must be drawn there."""
+NOT_DRAWN = {"step", "tokens", "softmax_candidates", "same_language", "alpha_low", "alpha_high"}
+"""What a log holds beside what is drawn."""
 ARABIC = "\u0645\u0627 \u0647\u0630\u0627\u061f"
 HOSTILE = "<img src=x onerror=alert(1)> **b** [l](javascript:alert(1))"
 
@@ -125,6 +129,13 @@ def test_choices_stand_in_the_address(address: str, browser: Any) -> None:
     page.get_by_role("link", name="Lineage").first.click()
     page.wait_for_url("**/lineage?*recipe=demo*")
     page.close()
+
+
+def test_every_number_of_a_log_has_a_chart(shown: Folders) -> None:
+    logs = list((shown.artifacts / "tiny").glob("*/*/log.jsonl"))
+    assert {log.parent.parent.name for log in logs} == {"pretrain", "finetune"}
+    logged = {name for log in logs for line in log.read_text().splitlines() for name in json.loads(line)}
+    assert logged - QUANTITIES.keys() == NOT_DRAWN
 
 
 def test_running_log_is_followed(shown: Folders, address: str, browser: Any) -> None:
