@@ -5,6 +5,7 @@ A list is a string with commas.
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ def _check(name: str, value: object, hint: Any) -> None:
         value = float(value)
     if type(value) is not kind:
         raise BadInput(f"{name} must be of type {kind.__name__}, got {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(f"{name} must be finite, got {value!r}")
     allowed = choices(hint)
     if allowed and value not in allowed:
         raise BadInput(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
@@ -320,7 +323,7 @@ class Finetune(Settings):
     dev_examples: str
     """Held-out files of the same kinds; never a test set."""
     language: str
-    """Of the files that say none."""
+    """Of the files that say none; `mul` for those of several."""
     passage_unit: Literal["sentence", "paragraph"]
     """What answers a question of a SQuAD file: the sentence in which the answer starts, or the whole paragraph."""
     translations: str
@@ -359,7 +362,7 @@ class Finetune(Settings):
     pooling: Literal["cls", "mean", "pooler"]
     """How a text becomes a vector: first token, mean over tokens, or first token through a dense layer and tanh."""
     similarity: Literal["cosine", "dot"]
-    scale: Rate
+    scale: Temperature
     """Multiplies the similarity, 1 / temperature; start value where it is learned."""
     learn_scale: Literal["yes", "no"]
     query_tokens: Annotated[int, Between(4)]

@@ -105,6 +105,8 @@ def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: i
     first, second = np.array(pairs).T
     means = with_mean(np.stack([known.sum(axis=0) for _, known in shares], axis=-1))
     observed = np.abs(means[first] - means[second])
+    # Sums in another order differ in their last digits.
+    near = 1e-12 * max(1.0, float(np.abs(means).max()))
     as_great = np.ones(observed.shape)
     for count in _parts(resamples, values.questions):
         # A bit a question, in whole words of the generator: whether its sign is turned, which takes it away twice.
@@ -112,7 +114,7 @@ def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: i
         turned = np.unpackbits(np.frombuffer(words, np.uint8).reshape(count, -1), axis=1)
         taken = np.stack([turned[:, rows].astype(np.float64) @ known for rows, known in shares], axis=-1)
         drawn = means - 2 * with_mean(taken)
-        as_great += np.sum(np.abs(drawn[:, first] - drawn[:, second]) >= observed - 1e-12, axis=0)
+        as_great += np.sum(np.abs(drawn[:, first] - drawn[:, second]) >= observed - near, axis=0)
     return as_great / (resamples + 1)
 
 

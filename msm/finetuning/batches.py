@@ -39,8 +39,8 @@ class ExampleBatches:
 
     @property
     def languages(self) -> set[str]:
-        """Languages of the questions."""
-        return {example.query.language for example in self.examples}
+        """Of the questions and their positives, as far as the data say."""
+        return {text.language for example in self.examples for text in (example.query, example.positive)}
 
     @property
     def epoch_steps(self) -> int:

@@ -63,7 +63,8 @@ class BatchLoss:
         device: where it runs.
 
     Raises:
-        BadInput: sizes that do not divide each other, or micro-batches that the processes cannot share.
+        BadInput: no negatives at all, sizes that do not divide each other, or micro-batches that the processes
+            cannot share.
     """
 
     def __init__(self, model: BiEncoder, settings: Finetune, device: torch.device) -> None:
@@ -72,6 +73,8 @@ class BatchLoss:
         """Whether each softmax stays on one process."""
         self.softmax = settings.shard_queries if self.alone else settings.batch_queries
         self.micro = settings.micro
+        if settings.candidates == "hard" and not settings.hard_negatives:
+            raise BadInput("candidates=hard leaves only hard negatives, and hard_negatives is 0")
         _divides("shard_queries", settings.shard_queries, settings.batch_queries)
         _divides("micro_queries", self.micro, self.softmax)
         if settings.shares % distributed.world_size():

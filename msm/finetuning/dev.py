@@ -3,6 +3,7 @@
 Shapes: Q questions, N passages, H width.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,7 +46,8 @@ def look(text: TextModel, dev: DevSet, settings: Finetune, scale: float, device:
     Returns:
         `dev_mrr` and `dev_mean_rank` of the positive among all passages of the dev set, equal scores counted against
         it, so that a collapsed model does not look good, and passages that are right as well left out; `dev_loss` of
-        softmaxes as in training, of consecutive questions.
+        softmaxes as in training, of consecutive questions; without hard negatives the other questions' positives are
+        candidates, whatever `candidates` says.
     """
     training = text.training
     encoder = TextEncoder(text, device, settings.precision, BATCH_TOKENS)
@@ -88,6 +90,8 @@ def _loss(
     dev: DevSet, queries: NDArray[np.float32], passages: NDArray[np.float32], settings: Finetune, scale: float
 ) -> float:
     size = settings.shard_queries if settings.gather == "none" else settings.batch_queries
+    if not settings.dev_negatives:
+        settings = dataclasses.replace(settings, candidates="all")
     total = 0.0
     for first in range(0, len(queries), size):
         examples = dev.examples[first : first + size]

@@ -13,7 +13,9 @@ What a file is, is read off its name and its first record:
 | other folder | SQuAD, `LANG.json` |
 """
 
+import gzip
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -56,7 +58,10 @@ def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str
         spoken, file = named.groups() if named else (language, name)
         path = find(sources, file)
         languages = language_files(path) if spoken == ALL else [spoken]
-        examples = [example for one in languages for example in _read(path, one, unit)]
+        try:
+            examples = [example for one in languages for example in _read(path, one, unit)]
+        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise BadInput(f"{path}: {error}") from error
         if not examples:
             raise BadInput(f"{sources / file}: no training example")
         found.setdefault(file, []).extend(examples)
@@ -121,20 +126,8 @@ def _json_lines(path: Path, language: str) -> Iterator[Example]:
     reader = None
     for number, row in read_json_lines(path):
         reader = reader or records_json.find_reader(row, path, number)
-        try:
-            example = reader(row, language)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            name = reader.__name__.removesuffix("_example")
-            raise bad_line(path, number, f"not a record of kind {name}: {error!r}") from error
-        if example is not None:
-            yield _checked(example, path, number)
-
-
-def _checked(example: Example, path: Path, number: int) -> Example:
-    for name, text in (("question", example.query.text), ("positive passage", example.positive.text)):
-        if not text.strip():
-            raise bad_line(path, number, f"empty {name}")
-    return example
+        if example := records_json.read_row(row, language, reader, f"{path}:{number}"):
+            yield example
 
 
 def _squad(path: Path, language: str, unit: str) -> Iterator[Example]:

@@ -41,22 +41,59 @@ def read_dpr(path: Path, language: str) -> Iterator[Example]:
         BadInput: not JSON, or a record of another form; the message says which, from 0.
     """
     for number, row in enumerate(_list_items(path)):
-        try:
-            example = dpr_example(row, language)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BadInput(f"{path}: record {number}: not a record of kind dpr: {error!r}") from error
+        example = read_row(row, language, dpr_example, f"{path}: record {number}")
         if example is not None:
             yield example._replace(query=example.query._replace(query_id=str(row.get("q_id", f"{path.name}:{number}"))))
 
 
+def read_row(row: Row, language: str, reader: Reader, where: str) -> Example | None:
+    """What a reader makes of a record; its texts are texts, and none is empty.
+
+    Args:
+        row: the record.
+        language: of its texts.
+        reader: of its format.
+        where: named in the message.
+
+    Raises:
+        BadInput: a record of another form.
+    """
+    try:
+        example = reader(row, language)
+        for name, text in _texts(example) if example else ():
+            if not isinstance(text, str):
+                raise TypeError(f"{name} must be text, got {text!r}")
+            if not text.strip():
+                raise ValueError(f"empty {name}")
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        kind = reader.__name__.removesuffix("_example")
+        said = f"no {error}" if isinstance(error, KeyError) else error
+        raise BadInput(f"{where}: not a record of kind {kind}: {said}") from error
+    return example
+
+
+def _texts(example: Example) -> Iterator[tuple[str, Any]]:
+    """Every text of an example, and what it is; of a negative, the title will do."""
+    yield "question", example.query.text
+    yield "positive passage", example.positive.text
+    for negative in example.negatives:
+        yield "negative passage", negative.text or negative.title
+    for answer in example.answers:
+        yield "answer", answer
+
+
 def _list_items(path: Path) -> Iterator[Any]:
-    decoder, number = json.JSONDecoder(), 0
+    decoder, number, commas = json.JSONDecoder(), 0, 0
     with open_text(path) as file:
         buffer = file.read(CHUNK)
         place = buffer.index("[") + 1
         while True:
-            place = BETWEEN.match(buffer, place).end()  # type: ignore[union-attr]
+            between = BETWEEN.match(buffer, place)
+            assert between
+            commas, place = commas + between.group().count(","), between.end()
             if buffer.startswith("]", place):
+                if commas or (buffer[place + 1 :] + file.read(CHUNK)).strip():
+                    raise BadInput(f"{path}: not JSON: the list does not end behind record {number - 1}")
                 return
             try:
                 item, place = decoder.raw_decode(buffer, place)
@@ -66,8 +103,10 @@ def _list_items(path: Path) -> Iterator[Any]:
                     raise BadInput(f"{path}: record {number}: not JSON: {error.msg}") from error
                 buffer, place = buffer[place:] + more, 0
                 continue
+            if commas != min(number, 1):
+                raise BadInput(f"{path}: record {number}: not JSON: {commas} commas before it")
             yield item
-            number += 1
+            number, commas = number + 1, 0
 
 
 def dpr_example(row: Row, language: str) -> Example | None:
@@ -76,7 +115,8 @@ def dpr_example(row: Row, language: str) -> Example | None:
     if not positives:
         return None
     negatives = row.get("hard_negative_ctxs") or row.get("negative_ctxs") or []
-    query = Query(str(row.get("q_id", text_id(row["question"]))), language, row["question"])
+    query_id = row["q_id"] if "q_id" in row else text_id(row["question"])
+    query = Query(str(query_id), language, row["question"])
     return _example(query, positives, [_dpr_passage(passage, language) for passage in negatives], row.get("answers"))
 
 
@@ -104,6 +144,8 @@ def _example(query: Query, positives: list[Passage], negatives: list[Passage], a
     right = {passage.passage_id for passage in positives}
     others = tuple(dict.fromkeys(passage.passage_id for passage in positives[1:]))
     kept = [passage for passage in negatives if passage.passage_id not in right]
+    if not isinstance(answers or [], list):
+        raise TypeError(f"answers must be a list, got {answers!r}")
     return Example(query, positives[0], kept, others, tuple(answers or ()))
 
 

@@ -54,8 +54,12 @@ class LanguageBatches:
 
     @property
     def languages(self) -> set[str]:
-        """Languages of the questions."""
-        return {language for item in self.examples for language in item.queries}
+        """Of the questions and passages that can be drawn."""
+        found: set[str] = set()
+        for data_sets, share in ((self.mono, self.mono_share), (self.cross, 1 - self.mono_share)):
+            for languages, items in (pool for data_set in data_sets for pool in data_set.pools.items() if share):
+                found.update(*(item.queries | item.answers for item in items) if languages == ANY else [languages])
+        return found
 
     @property
     def epoch_steps(self) -> int:

@@ -238,13 +238,16 @@ def _read_folder(path: Path) -> Scored:
 
 def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
     """Per-query values of some columns; the layouts are those met so far."""
-    rows = read_per_query(_payload(scored.path, scored.manifest) / PER_QUERY, VALUES)
+    path = _payload(scored.path, scored.manifest) / PER_QUERY
+    rows = read_per_query(path, VALUES)
     found = {}
     for column in columns:
         fitting = layouts.get(column)
         if fitting is None or not fitting.fits(rows):
             fitting = layouts[column] = layout(rows, *column)
         found[column] = fitting.values(rows)
+        if not (len(found[column].known) and np.isfinite(found[column].known).all()):
+            raise BadInput(f"{path}: {column[0]}, {column[1]}: no values, or some that are no numbers")
     return found
 
 

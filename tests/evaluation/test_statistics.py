@@ -52,6 +52,15 @@ def test_the_randomisation_test_equals_scipys_exact_one() -> None:
         assert p_value == pytest.approx(theirs.pvalue, abs=0.012)
 
 
+def test_one_changed_question_is_never_significant_among_ranks() -> None:
+    for seed in range(40):
+        baseline = np.random.default_rng(seed).integers(1, 13_000, (400, 1)).astype(float)
+        model = baseline.copy()
+        model[0] += 5
+        (p_values,) = randomisation_test(columns(np.stack([model, baseline])), [(0, 1)], resamples=100, seed=seed)
+        assert p_values.tolist() == [1, 1]
+
+
 def test_equal_models_are_never_told_apart_and_clear_differences_always() -> None:
     same = np.zeros((50, 2))
     models = np.stack([same, same, same + 1])

@@ -137,6 +137,7 @@ def test_scores_are_fp32_whatever_the_vectors() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"candidates": "hard", "hard_negatives": 0}, "candidates=hard leaves only hard negatives"),
         ({"shard_queries": 3}, "shard_queries must divide 8, got 3"),
         ({"micro_queries": 5}, "micro_queries must divide 8, got 5"),
         ({"gather": "none", "shard_queries": 4, "micro_queries": 8}, "micro_queries must divide 4, got 8"),

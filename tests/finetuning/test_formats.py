@@ -184,7 +184,7 @@ def test_data_sets_stay_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", '[{"question": "q"}]', "a.json: record 0: not a record of kind dpr: KeyError\\('positive_ctxs'\\)"),
+        ("a.json", '[{"question": "q"}]', "a.json: record 0: not a record of kind dpr: no 'positive_ctxs'"),
         ("a.json", '[{"question": "q"', "a.json: record 0: not JSON"),
         ("a.json", "[]", "a.json: no training example"),
         ("a.jsonl", '{"x": 1}\n', "a.jsonl:1: fields of no known training format: x"),
@@ -192,7 +192,7 @@ def test_data_sets_stay_apart(tmp_path: Path) -> None:
         (
             "a.jsonl",
             '{"query_id":1,"query":" ","positive_passages":[{"docid":1,"text":"t"}],"negative_passages":[]}',
-            "a.jsonl:1: empty question",
+            "a.jsonl:1: not a record of kind tevatron: empty question",
         ),
         ("a.tsv", "one\ttwo\nthree\n", "a.tsv:2: expected at least 2 columns with tabs, got 1"),
         ("a.tsv", "one\t \n", "a.tsv:1: column 2 is empty"),
@@ -201,4 +201,45 @@ def test_data_sets_stay_apart(tmp_path: Path) -> None:
 def test_bad_files_are_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(BadInput, match=message):
+        read_examples(tmp_path, [name], "en")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"question": 5}, "not a record of kind dpr"),
+        ({"question": 5, "q_id": 1}, "question must be text, got 5"),
+        ({"question": " "}, "empty question"),
+        ({"positive_ctxs": ["x"]}, "not a record of kind dpr"),
+        ({"positive_ctxs": [{"text": None}]}, "positive passage must be text, got None"),
+        ({"hard_negative_ctxs": [{"text": 7}]}, "negative passage must be text, got 7"),
+        ({"hard_negative_ctxs": [{"text": ""}]}, "empty negative passage"),
+        ({"answers": "yes"}, "answers must be a list, got 'yes'"),
+        ({"answers": [5]}, "answer must be text, got 5"),
+    ],
+)
+def test_records_that_hold_no_texts_are_refused(
+    tmp_path: Path, name: str, changes: dict[str, Any], message: str
+) -> None:
+    rows = [dpr_record("who?"), dpr_record("when?") | changes]
+    if name == "a.json":
+        (tmp_path / name).write_text(json.dumps(rows))
+    else:
+        write_json_lines(tmp_path / name, rows)
+    with pytest.raises(BadInput, match=f"{name}{': record 1' if name == 'a.json' else ':2'}: .*{message}"):
+        read_examples(tmp_path, [name], "en")
+
+
+@pytest.mark.parametrize("end", ["] x", ",]", " {}]", ""])
+def test_a_list_ends_as_json_does(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.json").write_text(f"[{json.dumps(dpr_record('who?'))}{end}")
+    with pytest.raises(BadInput, match=r"a\.json: .*not JSON"):
+        read_examples(tmp_path, ["a.json"], "en")
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.jsonl", "a.json", "a.json.gz", "a.tsv.gz"])
+def test_files_of_other_bytes_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b'["\xff\tp')
+    with pytest.raises(BadInput, match=name):
         read_examples(tmp_path, [name], "en")

@@ -52,6 +52,15 @@ def test_cross_rows_draw_their_own_pair() -> None:
     assert any(len(kind(batches.batch(step))) > 2 for step in range(10))
 
 
+@pytest.mark.parametrize("cross_pair", ["row", "batch"])
+def test_languages_are_those_that_can_be_drawn(cross_pair: str) -> None:
+    data_sets = [items(40), items(40, ("th",), "t")]
+    for sampler, expected in (("cross", set(LANGUAGES)), ("mono", {*LANGUAGES, "th"}), ("hybrid", {*LANGUAGES, "th"})):
+        batches = LanguageBatches(data_sets, settings(sampler=sampler, cross_pair=cross_pair))
+        drawn = {language for step in range(200) for pair in kind(batches.batch(step)) for language in pair}
+        assert batches.languages == drawn == expected
+
+
 def test_a_cross_batch_can_have_one_pair() -> None:
     batches = LanguageBatches([items(40)], settings(sampler="cross", cross_pair="batch"))
     kinds = [kind(batches.batch(step)) for step in range(200)]

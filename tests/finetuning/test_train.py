@@ -132,6 +132,11 @@ def test_an_epoch_is_a_pass_over_the_examples(sources: Path, encoder: Path, tmp_
     assert [row["step"] for row in rows if "dev_mrr" in row] == [facts["steps"]]
 
 
+def test_the_dev_loss_of_hard_candidates_has_candidates(sources: Path, encoder: Path, tmp_path: Path) -> None:
+    facts = finetune(settings(candidates="hard", dev_negatives=0, steps=0), sources, encoder, tmp_path)
+    assert facts["dev_loss"] > 0.1
+
+
 def test_ranks_of_the_positive_are_those_of_a_sorted_list() -> None:
     dev = make_dev_set([example._replace(others=("p1",)) for example in examples(6, 2)], settings(dev_negatives=1))
     assert list(dev.places)[6:] == [f"n{row}-0" for row in range(6)]

@@ -122,6 +122,19 @@ def test_broken_values_are_named(root: Path, content: bytes) -> None:
     assert "not a table" in problems[0].reason
 
 
+@pytest.mark.parametrize("value", [None, np.nan, np.inf])
+def test_values_that_are_none_cost_their_folder_only(root: Path, value: float | None) -> None:
+    path = root / "score/lareqa-msm-1/scores/per_query.parquet"
+    rows = read_per_query(path)
+    made.write_per_query(
+        path, rows.slice(0, 0) if value is None else rows.set_column(5, "value", [[value] * len(rows)])
+    )
+    benchmark, problems = results.load(only(results.read(root / "score")), [COLUMN])
+    assert benchmark is not None
+    assert [len(model.runs) for model in benchmark.models if model.name == "msm"] == [1]
+    assert "map@20, multilingual: no values" in problems[0].reason
+
+
 def test_other_questions_are_not_averaged_in(root: Path) -> None:
     short = made.per_query(1, 0.4, made.LANGUAGES).slice(1)
     made.write_per_query(root / "score/lareqa-msm-2/scores/per_query.parquet", short)
