@@ -49,7 +49,7 @@ def choose_order(table: Table) -> str:
 
 
 def look_ahead(recipe: Recipe, column: Column, seeds: tuple[int, ...]) -> None:
-    """Make the tables that people may open next, while they look at this one. A click ends it."""
+    """Make the tables that people may open next, while they look at this one. A click ends it after one of them."""
     for benchmark in recipe.results.benchmarks:
         likely = min(benchmark.columns, key=lambda one: (one[0] != column[0], one[1] != column[1]), default=None)
         if likely:

@@ -238,5 +238,5 @@ def show_problems(problems: Iterable[Problem]) -> None:
     """What had to be left out, word for word."""
     reasons = [problem.reason for problem in problems]
     if reasons:
-        st.warning(f"{len(reasons)} left out; the rest is shown.", icon=":material/report:")
+        st.warning(f"{len(reasons)} missing; the rest is shown.", icon=":material/report:")
         st.code("\n".join(reasons), language=None, wrap_lines=True)

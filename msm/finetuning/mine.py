@@ -96,13 +96,16 @@ def read_passages(sources: Path, corpus: str, examples: Sequence[Example]) -> li
         examples: the training set.
 
     Raises:
-        BadInput: a line without id or text.
+        BadInput: a line without id or text, or no line.
     """
     if not corpus:
         own = [passage for example in examples for passage in (example.positive, *example.negatives)]
         return list({passage.passage_id: passage for passage in own}.values())
     path = find(sources, corpus)
-    return [_corpus_passage(path, number, row) for number, row in read_json_lines(path)]
+    found = [_corpus_passage(path, number, row) for number, row in read_json_lines(path)]
+    if not found:
+        raise BadInput(f"{path}: no passage")
+    return found
 
 
 def _corpus_passage(path: Path, number: int, row: dict[str, Any]) -> Passage:

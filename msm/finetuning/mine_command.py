@@ -45,6 +45,8 @@ def main(arguments: argparse.Namespace) -> None:
         BadInput: malformed files or options.
     """
     settings = _settings(arguments)
+    if not arguments.out.name.endswith((".jsonl", ".jsonl.gz")):
+        raise BadInput(f"--out must end in .jsonl or .jsonl.gz, to be read as training data, got {arguments.out}")
     examples = read_examples(Path(), listed(settings.examples), settings.language, settings.passage_unit)
     counts = Counts()
     mined = mine(examples, _ranking(arguments, settings, examples), settings, counts)

@@ -136,9 +136,17 @@ def test_a_run_and_a_corpus_by_the_command(tmp_path: Path, capsys: pytest.Captur
     main([*words, "--filters", "answer"])
     (found,) = read_examples(tmp_path, ["mined.jsonl"], "en")
     assert [passage.title for passage in found.negatives] == ["A", ""]
-    with pytest.raises(SystemExit) as error:
-        main([*words, "--depth", "10"])
-    assert error.value.code == 2
+    (tmp_path / "none.jsonl").write_text("")
+    for wrong, message in (
+        (["--depth", "10"], "--depth must be FROM-TO"),
+        (["--out", "mined.txt"], "--out must end in .jsonl"),
+        (["--margin", "nan"], "margin must be finite"),
+        (["--corpus", str(tmp_path / "none.jsonl")], "no passage"),
+    ):
+        with pytest.raises(SystemExit) as error:
+            main([*words, *wrong])
+        assert error.value.code == 2
+        assert message in capsys.readouterr().err
 
 
 def test_a_run_of_another_corpus_is_refused(tmp_path: Path) -> None:
