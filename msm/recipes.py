@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from msm.errors import BadInput
-from msm.settings import Settings, base_type, hints, make
+from msm.settings import Score, Settings, base_type, hints, make
 from msm.stages import FAMILIES, STAGES, Family
 
 RECIPES = Path("recipes")
@@ -56,14 +56,20 @@ def tasks(recipe: Mapping[str, Any], where: str) -> list[Task]:
         where: the recipe's file, named in messages.
 
     Raises:
-        BadInput: a missing section or field, an unknown setting, a value out of range, two rows of one name, or
-            rows that read each other in a circle.
+        BadInput: a missing section or field, an unknown setting, a value out of range, two rows or benchmarks of one
+            name, or rows that read each other in a circle.
     """
     found = [task for name, family in FAMILIES.items() for task in _family_tasks(name, family, recipe, where)]
     outs = [task.out for task in found]
     twice = sorted({out for out in outs if outs.count(out) > 1})
     if twice:
         raise BadInput(f"{where}: two rows write {twice[0]}")
+    named: dict[str, str] = {}
+    for benchmark in (task.settings.benchmark for task in found if isinstance(task.settings, Score)):
+        # Scores bear what stands behind the colon, and one table holds one benchmark.
+        first = named.setdefault(benchmark.rpartition(":")[2], benchmark)
+        if first != benchmark:
+            raise BadInput(f"{where}: scores of {first} and {benchmark} would bear one name; give one another")
     return _ordered(found, where)
 
 

@@ -49,6 +49,12 @@ def test_controls_are_part_of_every_recipe() -> None:
         (lambda recipe: recipe.update(seeds=3), "seeds must be a list, got 3"),
         (lambda recipe: recipe["source"].update(stage="dream"), "unknown stage 'dream'"),
         (lambda recipe: recipe["models"].append(recipe["models"][0]), "two rows write"),
+        (
+            lambda recipe: recipe["further_benchmarks"].append(
+                {"name": "xquad_r:constructed", "questions": "questions/test", "split": "test", "tuned": "constructed"}
+            ),
+            "scores of constructed and xquad_r:constructed would bear one name",
+        ),
     ],
 )
 def test_a_wrong_recipe_is_refused(change: object, message: str) -> None:

@@ -6,6 +6,7 @@ BLANK = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 BENCHMARKS = {
     "constructed": "Constructed languages",
+    "constructed_hybrid": "Constructed languages, hybrid protocol",
     "lareqa": "LAReQA (XQuAD-R)",
     "mr_tydi": "Mr. TyDi",
     "xor_retrieve": "XOR-Retrieve",
