@@ -13,7 +13,8 @@ from msm.stages import FAMILIES
 
 FORMAT = 1
 """Newest manifest that is understood."""
-NAME = re.compile(r"[\w+][\w.+-]*")
+NAME = re.compile(r"[\w+][\w.+:@,-]*")
+"""A row: such names of benchmarks as `squad:tydi` and `tatoeba@deu-eng` are part of it; a path is none."""
 
 State = Literal["intact", "changed", "unchecked", "not here", "given"]
 

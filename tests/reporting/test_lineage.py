@@ -88,6 +88,12 @@ def test_an_export_without_payloads_is_not_called_changed(root: Path) -> None:
     assert states(root) == {"sources/all": "intact", "finetune/msm-1": "not here", "retrieve/msm-1": "intact"}
 
 
+@pytest.mark.parametrize("benchmark", ["lareqa", "squad:tydi", "tatoeba@deu-eng,fra-eng"])
+def test_rows_of_every_benchmark_are_steps(benchmark: str) -> None:
+    path = f"artifacts/mini/retrieve/{benchmark}-msm-1"
+    assert lineage.step_name(path) == f"retrieve/{benchmark}-msm-1"
+
+
 @pytest.mark.parametrize("name", ["../secret", "a/../b", "/etc/passwd", "..", "a/b/c", "x/.hidden"])
 def test_names_in_manifests_never_leave_the_folder(root: Path, name: str) -> None:
     (step,) = lineage.chain(name, root / "finetune", largest=EVERYTHING)

@@ -97,6 +97,15 @@ def test_export_holds_manifests_scores_and_report_only(root: Path) -> None:
     assert size == sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
 
 
+def test_export_holds_every_benchmark(tmp_path: Path) -> None:
+    root = made.write_recipe(tmp_path / "artifacts/demo")
+    made.write_recipe(root, benchmark="squad:tydi")
+    export(root, tmp_path / "results")
+    for family in ("score", "retrieve", "finetune"):
+        rows = {path.name for path in (tmp_path / "results" / family).iterdir()}
+        assert rows == {path.name for path in (root / family).iterdir()}
+
+
 def test_export_replaces_what_it_wrote_and_keeps_the_rest(root: Path) -> None:
     target = root.parents[1] / "results" / "demo"
     export(root, target)
