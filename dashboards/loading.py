@@ -108,7 +108,7 @@ def bias(root: Path, scored: Scored, depth: int) -> Bias:
 def steps(root: Path, name: str, largest: int) -> list[Step]:
     """The steps behind a score folder; see `lineage.chain`. Bytes are compared again when a file of them changes."""
     names = [step.name for step in lineage.chain(name, root, largest=0) if step.state not in ("not here", "given")]
-    return _steps(root, name, largest, [(step, recipes.state(root / step)) for step in names])
+    return _steps(root, name, largest, [(step, recipes.state(lineage.folder(root, step))) for step in names])
 
 
 def _key(recipe: Recipe, benchmark: Benchmark) -> tuple[str, str, tuple[str, str, str]]:
@@ -117,7 +117,7 @@ def _key(recipe: Recipe, benchmark: Benchmark) -> tuple[str, str, tuple[str, str
 
 def _run_state(root: Path, scored: Scored) -> tuple[str, ...]:
     is_here = lineage.is_step(scored.source)
-    states = [recipes.state(root / name) for name in (scored.source, "sources")] if is_here else []
+    states = [recipes.state(lineage.folder(root, name)) for name in (scored.source, "sources")] if is_here else []
     return (scored.name, scored.source, *states)
 
 

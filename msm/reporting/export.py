@@ -44,7 +44,7 @@ def export(artifacts_root: Path, results_root: Path) -> int:
         if rows:
             with artifacts.new_folder(results_root / family) as partial:
                 for step in rows:
-                    _copy(artifacts_root / step.name, partial / Path(step.name).name, family)
+                    _copy(artifacts_root / step.name, partial / lineage.portable(Path(step.name).name), family)
         else:
             shutil.rmtree(results_root / family, ignore_errors=True)
     return sum(path.stat().st_size for path in results_root.rglob("*") if path.is_file())

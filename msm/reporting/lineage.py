@@ -79,16 +79,27 @@ def is_step(name: str) -> bool:
     return family in FAMILIES and NAME.fullmatch(row) is not None
 
 
+def portable(row: str) -> str:
+    """Name of a row's folder in an export, which is checked out on file systems that take no colon."""
+    return row.replace(":", ".")
+
+
+def folder(root: Path, name: str) -> Path:
+    """Where a step lies, in a recipe's artifacts or in their export."""
+    path = root / name
+    return path if path.is_dir() else path.with_name(portable(path.name))
+
+
 def _collect(name: str, root: Path, largest: int, found: dict[str, Step]) -> None:
     if not is_step(name):
         found[name] = Step(name, {}, "given", [])
         return
-    folder = root / name
-    if not folder.is_dir():
+    place = folder(root, name)
+    if not place.is_dir():
         found[name] = Step(name, {}, "not here", [])
         return
     try:
-        manifest = read_manifest(folder)
+        manifest = read_manifest(place)
     except BadInput as error:
         found[name] = Step(name, {}, "changed", [str(error)])
         return
@@ -99,7 +110,7 @@ def _collect(name: str, root: Path, largest: int, found: dict[str, Step]) -> Non
         if before not in found:
             _collect(before, root, largest, found)
         problems += _other_input(read, source["checksum"], found[before])
-    state, changed = _payload_state(folder / Path(manifest["payload"]).name, manifest["outputs"], largest)
+    state, changed = _payload_state(place / Path(manifest["payload"]).name, manifest["outputs"], largest)
     problems += changed
     del found[name]
     found[name] = Step(name, manifest, "changed" if problems else state, problems)

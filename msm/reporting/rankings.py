@@ -138,9 +138,9 @@ def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
     """Folder of an input; only STAGE/ROW of its path is believed."""
     path = str(manifest["inputs"].get(read, {}).get("path", ""))
     name = lineage.step_name(path)
-    if not lineage.is_step(name) or not (root / name / artifacts.MANIFEST).is_file():
+    if not lineage.is_step(name) or not (lineage.folder(root, name) / artifacts.MANIFEST).is_file():
         raise BadInput(f"The {read} ({path or 'none'}) is not here, so this cannot be shown.")
-    return root / name
+    return lineage.folder(root, name)
 
 
 def _payload_of(folder: Path) -> Path:
