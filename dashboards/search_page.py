@@ -30,7 +30,7 @@ def searcher(model: Path, _known: Texts, state: tuple) -> Any:
 
 def show_model(root: Path, run: Scored, question: str) -> None:
     """What one model answers."""
-    known = texts(root, run)
+    known = loading.texts(root, run)
     model = rankings.model(root, run)
     found = searcher(model, known, (recipes.state(model), recipes.state(root / "sources")))
     best = found.ask(question, DEPTH)

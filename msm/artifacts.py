@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,6 +148,10 @@ def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO
                 yield text
 
 
+NO_TEXT = (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a file of `open_text` raises where its bytes are no text."""
+
+
 def open_text(path: Path) -> IO[str]:
     """Open a UTF-8 text file for reading; `.gz` is decompressed.
 
@@ -171,7 +176,7 @@ def read_json(path: Path) -> Any:
             return json.load(file)
         except json.JSONDecodeError as error:
             raise bad_line(path, error.lineno, f"not JSON: {error.msg}") from error
-        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
 
 
@@ -187,7 +192,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, _json_object(line, path, number)
-        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        except NO_TEXT as error:
             raise bad_line(path, number + 1, str(error)) from error
 
 

@@ -65,11 +65,10 @@ def tasks(recipe: Mapping[str, Any], where: str) -> list[Task]:
     if twice:
         raise BadInput(f"{where}: two rows write {twice[0]}")
     named: dict[str, str] = {}
-    for benchmark in (task.settings.benchmark for task in found if isinstance(task.settings, Score)):
-        # Scores bear what stands behind the colon, and one table holds one benchmark.
-        first = named.setdefault(benchmark.rpartition(":")[2], benchmark)
-        if first != benchmark:
-            raise BadInput(f"{where}: scores of {first} and {benchmark} would bear one name; give one another")
+    for score in (task.settings for task in found if isinstance(task.settings, Score)):
+        first = named.setdefault(score.name, score.benchmark)
+        if first != score.benchmark:
+            raise BadInput(f"{where}: scores of {first} and {score.benchmark} would bear one name; give one another")
     return _ordered(found, where)
 
 

@@ -486,6 +486,11 @@ class Score(Settings):
     ties: Literal["trec", "list", "pessimistic", "optimistic"]
     seed: Count
 
+    @property
+    def name(self) -> str:
+        """What scores call the benchmark: `mr_tydi:NAME` is NAME. Pairs of bitext stay part of it: a mean is theirs."""
+        return self.benchmark.rpartition(":")[2]
+
 
 @dataclass(frozen=True)
 class Report(Settings):

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from msm.artifacts import open_text, read_json_lines, within
+from msm.artifacts import NO_TEXT, open_text, read_json_lines, within
 from msm.corpora.sentences import split
 from msm.corpora.shard_manifest import MANIFEST, choose_shards
 from msm.errors import BadInput, bad_line
@@ -233,7 +233,7 @@ def _read_text(path: Path) -> Source:
     with open_text(path) as file:
         try:
             paragraphs = re.split(r"\n\s*\n", file.read())
-        except UnicodeDecodeError as error:
+        except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
     return Source(str(path), path.parent.name, path.stem, paragraphs, is_split=False)
 

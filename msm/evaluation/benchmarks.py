@@ -156,11 +156,6 @@ def find_split(name: str) -> str | None:
     return bitext[0].split if bitext else find_benchmark(name).split
 
 
-def score_name(name: str) -> str:
-    """The name that scores bear: of `mr_tydi:NAME`, NAME. Pairs of bitext stay part of it: a mean is theirs only."""
-    return name.rpartition(":")[2]
-
-
 def _own(kind: str, own: str) -> Benchmark:
     known = {name: found for name, found in (BENCHMARKS | FORMATS).items() if name in FORMATS or found.read_own}
     if kind not in known:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from msm.artifacts import sha256_of, within, write_json_lines
 from msm.errors import BadInput
 from msm.evaluation.answer_values import AnswerRule, answer_values
-from msm.evaluation.benchmarks import find_benchmark, find_bitext, find_split, score_name
+from msm.evaluation.benchmarks import find_benchmark, find_bitext, find_split
 from msm.evaluation.bitext import BitextBenchmark
 from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.chance import CHANCE, chance
@@ -68,7 +68,7 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     write_per_query(out / "per_query.parquet", scored.rows)
     cells = averages(scored.rows)
     facts = {name: getattr(settings, name) for name in ("split", "setting", "model", "seed")}
-    facts["benchmark"] = score_name(settings.benchmark)
+    facts["benchmark"] = settings.name
     facts["protocol"] = "; ".join(
         [scored.rules, *(f"{name} {value}" for name, value in sorted(read_protocol(run).items()))]
     )

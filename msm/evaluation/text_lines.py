@@ -1,12 +1,10 @@
 """Lines of text files, and rows of tables in them, with errors that name the line."""
 
 import csv
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from msm.artifacts import open_text
+from msm.artifacts import NO_TEXT, open_text
 from msm.errors import bad_line
 
 
@@ -21,7 +19,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         try:
             for number, line in enumerate(file, start=1):
                 yield number, line.rstrip("\r\n")
-        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except NO_TEXT as error:
             raise bad_line(path, number + 1, str(error)) from error
 
 

@@ -13,16 +13,16 @@ What a file is, is read off its name and its first record:
 | other folder | SQuAD, `LANG.json` |
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
-from msm.artifacts import open_text, read_json_lines, within
+from msm.artifacts import NO_TEXT, open_text, read_json_lines, within
 from msm.corpora.squad import read_squad
 from msm.errors import BadInput, bad_line
 from msm.evaluation.lareqa import language_files
+from msm.evaluation.text_lines import read_lines
 from msm.finetuning import ms_marco, records_json
 from msm.finetuning.ms_marco import text_id
 from msm.records import Example, Passage, Query
@@ -60,7 +60,7 @@ def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str
         languages = language_files(path) if spoken == ALL else [spoken]
         try:
             examples = [example for one in languages for example in _read(path, one, unit)]
-        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
         if not examples:
             raise BadInput(f"{sources / file}: no training example")
@@ -147,10 +147,11 @@ def _squad(path: Path, language: str, unit: str) -> Iterator[Example]:
 
 
 def _sentence_pairs(source: Path, target: Path, language: str) -> Iterator[Example]:
-    with open_text(source) as sentences, open_text(target) as questions:
-        for number, (sentence, question) in enumerate(zip(sentences, questions, strict=True), start=1):
-            if not sentence.strip() or not question.strip():
-                raise bad_line(source if not sentence.strip() else target, number, "empty line")
-            query = Query(f"{target.name}:{number}", language, question.strip())
-            passage = Passage(text_id(sentence), language, sentence.strip(), "", sentence.strip())
-            yield Example(query, passage, [])
+    # Where one file is shorter, its next line is as good as empty.
+    lines = zip_longest(read_lines(source), read_lines(target), fillvalue=(0, ""))
+    for number, ((_, sentence), (_, question)) in enumerate(lines, start=1):
+        if not sentence.strip() or not question.strip():
+            raise bad_line(source if not sentence.strip() else target, number, "empty line")
+        query = Query(f"{target.name}:{number}", language, question.strip())
+        passage = Passage(text_id(sentence), language, sentence.strip(), "", sentence.strip())
+        yield Example(query, passage, [])

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from msm.artifacts import open_text
 from msm.errors import BadInput, bad_line
+from msm.evaluation.text_lines import read_lines
 from msm.records import Example, Passage, Query
 
 
@@ -18,16 +18,15 @@ def rows(path: Path, least: int) -> Iterator[tuple[int, list[str]]]:
     """Line number and columns of a file with tabs.
 
     Raises:
-        BadInput: a line with fewer columns than `least`, or an empty column.
+        BadInput: a line with fewer columns than `least`, or an empty column, or as `read_lines`.
     """
-    with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            columns = [column.strip() for column in line.rstrip("\r\n").split("\t")]
-            if len(columns) < least:
-                raise bad_line(path, number, f"expected at least {least} columns with tabs, got {len(columns)}")
-            if not all(columns):
-                raise bad_line(path, number, f"column {columns.index('') + 1} is empty")
-            yield number, columns
+    for number, line in read_lines(path):
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) < least:
+            raise bad_line(path, number, f"expected at least {least} columns with tabs, got {len(columns)}")
+        if not all(columns):
+            raise bad_line(path, number, f"column {columns.index('') + 1} is empty")
+        yield number, columns
 
 
 def read_texts(path: Path, language: str) -> Iterator[Example]:

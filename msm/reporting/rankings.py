@@ -138,9 +138,10 @@ def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
     """Folder of an input; only STAGE/ROW of its path is believed."""
     path = str(manifest["inputs"].get(read, {}).get("path", ""))
     name = lineage.step_name(path)
-    if not lineage.is_step(name) or not (lineage.folder(root, name) / artifacts.MANIFEST).is_file():
+    folder = lineage.folder(root, name) if lineage.is_step(name) else None
+    if folder is None or not (folder / artifacts.MANIFEST).is_file():
         raise BadInput(f"The {read} ({path or 'none'}) is not here, so this cannot be shown.")
-    return lineage.folder(root, name)
+    return folder
 
 
 def _payload_of(folder: Path) -> Path:

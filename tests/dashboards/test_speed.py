@@ -18,7 +18,7 @@ from tests.dashboards.conftest import TITLES, Show
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.slow
 COLD, CHANGE = 5, 1
-"""Seconds on the clock; of computing, where those are fewer because the machine has other work."""
+"""Seconds of computing, as a clock shows them on a machine that does nothing else. The clock's own stand beside."""
 
 
 class Taken(NamedTuple):
@@ -41,7 +41,7 @@ def folders(study: Path, tmp_path: Path) -> Folders:
 
 def report(what: str, taken: Taken, limit: float) -> None:
     print(f"{what:48} {taken.computing:6.2f} s computing, {taken.clock:6.2f} s on the clock")
-    assert min(taken) < limit, what
+    assert taken.computing < limit, what
 
 
 def test_pages_are_quick_without_a_browser(show: Show) -> None:

@@ -243,3 +243,19 @@ def test_files_of_other_bytes_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b'["\xff\tp')
     with pytest.raises(BadInput, match=name):
         read_examples(tmp_path, [name], "en")
+
+
+@pytest.mark.parametrize("name", ["a.json.gz", "a.jsonl.gz", "a.tsv.gz"])
+def test_torn_files_are_refused(tmp_path: Path, name: str) -> None:
+    torn = bytearray(gzip.compress(b'[{"a": 1}]'))
+    torn[12] ^= 0xFF
+    (tmp_path / name).write_bytes(bytes(torn))
+    with pytest.raises(BadInput, match=name):
+        read_examples(tmp_path, [name], "en")
+
+
+def test_a_sentence_without_its_question_is_named(tmp_path: Path) -> None:
+    (tmp_path / "src-train.txt").write_text("One.\nTwo.\n")
+    (tmp_path / "tgt-train.txt").write_text("what?\n")
+    with pytest.raises(BadInput, match=r"tgt-train\.txt:2: empty line"):
+        read_examples(tmp_path, ["."], "en")
