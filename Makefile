@@ -53,14 +53,14 @@ check: setup ## style, types, docstrings, renderings in step
 	@ruff check .
 	@ruff format --check .
 	@pyright
-	@python -m components.render --check
+	@python -m msm.components.render --check
 
 format: setup ## let ruff mend what it can
 	@ruff check --fix .
 	@ruff format .
 
 render: setup ## write dvc.yaml and the other renderings of the stage table
-	@python -m components.render
+	@python -m msm.components.render
 
 bench: setup ## speed against the usual way, equal outputs checked
 	@msm bench

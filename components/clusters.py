@@ -4,8 +4,8 @@ import json
 from typing import NamedTuple
 
 from msm.errors import BadInput
+from msm.pipeline.stages import STAGES, Stage
 from msm.settings import Finetune, Pretrain, Settings
-from msm.stages import STAGES, Stage
 
 WORK = "/work"
 """Where the shared volume is mounted: scratch folders that outlive a pod."""

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import yaml
 from kfp import dsl, kubernetes
 
-from components.clusters import WORK, Cluster, Request, request
-from components.kubeflow_pipeline import place
+from msm.components.clusters import WORK, Cluster, Request, request
+from msm.components.kubeflow_pipeline import place
 from msm.corpora.crawl.settings import read_recipe
 
 LIKE = "units"

@@ -6,13 +6,13 @@ from typing import Any
 
 import yaml
 
-from msm import recipes
-from msm.stages import FAMILIES, PAYLOADS, STAGES, Family
+from msm.pipeline import recipes
+from msm.pipeline.stages import FAMILIES, PAYLOADS, STAGES, Family
 
 ROOT = "artifacts/${recipe}"
 TEMPLATE = "cells"
 """Of the plots, in `.dvc/plots`: a bar for every cell, its whole name beside it."""
-HEADER = "# Rendered from msm/stages.py by `python -m components.render`; never edited.\n"
+HEADER = "# Rendered from msm/pipeline/stages.py by `python -m components.render`; never edited.\n"
 
 
 def render() -> str:

@@ -16,8 +16,8 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from components.dvc_pointers import Pointer
-from components.kubeflow_task import metadata
+from msm.components.dvc_pointers import Pointer
+from msm.components.kubeflow_task import metadata
 from msm.errors import CommandError
 
 TRACKED = "tracked"

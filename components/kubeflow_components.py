@@ -11,24 +11,24 @@ from typing import Any
 
 from kfp import dsl
 
-from msm.stages import PAYLOADS, STAGES
+from msm.pipeline.stages import PAYLOADS, STAGES
 
 MODELS = ("model", "tokenizer")
 """Payloads that are a Model in the Kubeflow UI; everything else is a Dataset."""
 STAGE = '''\
 def {stage}({signature}) -> None:
     """{purpose}."""
-    from components import kubeflow_task; kubeflow_task.run("{stage}", name, settings, {{{reads}}}, out, {options})
+    from msm.components import kubeflow_task; kubeflow_task.run("{stage}", name, settings, {{{reads}}}, out, {options})
 '''
 GET = '''\
 def dvc_get_{lower}(name: str, pointer: str, remote: str, out: Output[{kind}]) -> None:
     """Fetch a folder that DVC tracks."""
-    from components import dvc_steps; dvc_steps.fetch(name, pointer, remote, out)
+    from msm.components import dvc_steps; dvc_steps.fetch(name, pointer, remote, out)
 '''
 PUT = '''\
 def dvc_put_{lower}(path: str, remote: str, folder: Input[{kind}]) -> str:
     """Push a folder to the DVC remote; what comes back finds it again."""
-    from components import dvc_steps; return dvc_steps.store(path, remote, folder)
+    from msm.components import dvc_steps; return dvc_steps.store(path, remote, folder)
 '''
 
 

@@ -9,16 +9,15 @@ from typing import Any
 
 from kfp import local
 
-from msm.artifacts import checksum, checksums
+import msm.components
 from msm.errors import CommandError
-
-PACKAGES = ("msm", "components")
+from msm.pipeline.artifacts import checksum, checksums
 
 
 def image() -> str:
     """Name of the "image": no container is used, but a change of the code makes another one, so that caches miss."""
-    root = Path(__file__).parents[1]
-    files = {f"{name}/{file}": text for name in PACKAGES for file, text in checksums(root / name).items()}
+    folders = {package.__name__: Path(package.__path__[0]) for package in (msm, msm.components)}
+    files = {f"{name}/{file}": text for name, folder in folders.items() for file, text in checksums(folder).items()}
     return f"python:{checksum({file: text for file, text in files.items() if file.endswith('.py')})[:16]}"
 
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from kfp import compiler, dsl, kubernetes
 
-from components.clusters import GPU, WORK, Cluster, Request, request
-from components.dvc_pointers import Pointer
-from components.kubeflow_components import component, getter, inputs, kind_of, putter
-from msm.artifacts import new_file
+from msm.components.clusters import GPU, WORK, Cluster, Request, request
+from msm.components.dvc_pointers import Pointer
+from msm.components.kubeflow_components import component, getter, inputs, kind_of, putter
 from msm.errors import BadInput
-from msm.recipes import Task
+from msm.files import new_file
+from msm.pipeline.recipes import Task
+from msm.pipeline.stages import STAGES
 from msm.settings import Settings
-from msm.stages import STAGES
 
 PIPELINES = {
     "benchmark": "sources to report for one model",

@@ -12,13 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from components.clusters import processes
-from msm import artifacts
+from msm import files
+from msm.components.clusters import processes
 from msm.execution import Execution
+from msm.pipeline import artifacts
+from msm.pipeline.runner import command, run_stage
+from msm.pipeline.stages import STAGES
 from msm.reporting.stage import DOCUMENT
-from msm.runner import command, run_stage
 from msm.settings import make
-from msm.stages import STAGES
 
 MEANS = "mean"
 SHOWN = ("scores", "report")
@@ -66,7 +67,7 @@ def run(
         execution = Execution(work=Path(work) / name, mirror=mirror)
         gpus = processes(given, min(STAGES[stage].gpus, visible_gpus()))
         if launcher:
-            importlib.import_module("components.trainjob").train(
+            importlib.import_module("msm.components.trainjob").train(
                 launcher, stage, given, folders, name, target, Path(work)
             )
         elif gpus > 1:
@@ -140,7 +141,7 @@ def metadata(folder: Path, name: str) -> dict[str, Any]:
 
 def log_scores(folder: Path, metrics: Artifact) -> None:
     """Means and per-language values as scalar metrics: `map@20`, `map@20 same`, `map@20 de`."""
-    for _, cell in artifacts.read_json_lines(artifacts.payload(folder) / "scores.jsonl"):
+    for _, cell in files.read_json_lines(artifacts.payload(folder) / "scores.jsonl"):
         pool, language = cell["candidate_language"], cell["query_language"]
         if language == MEANS or pool is None:
             shown = [cell["measure"], *([pool] if pool else []), *([language] if language != MEANS else [])]

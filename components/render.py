@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from components import dvc_pipeline, pipeline_command
-from components.clusters import A100
-from components.corpus_command import TOKENIZER
-from components.corpus_job import CorpusPlan, job_text
+from msm.cli import pipeline as pipeline_command
+from msm.cli.corpus_job import TOKENIZER
+from msm.components import dvc_pipeline
+from msm.components.clusters import A100
+from msm.components.corpus_job import CorpusPlan, job_text
 
 IMAGE = f"registry.example.org/msm@sha256:{'0' * 64}"
 

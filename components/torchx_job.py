@@ -6,9 +6,9 @@ TorchX reads this file by path, so it imports the installed packages only.
 from torchx import specs
 from torchx.components import dist
 
-from components.clusters import WORK, find_cluster, request
+from msm.components.clusters import WORK, find_cluster, request
 from msm.errors import BadInput
-from msm.stages import STAGES
+from msm.pipeline.stages import STAGES
 
 
 def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str = "a100") -> specs.AppDef:

@@ -21,10 +21,10 @@ from kubeflow.trainer import CustomTrainerContainer, TrainerClient
 from kubeflow.trainer.options import Labels, Name, TrainerArgs, TrainerCommand
 from kubernetes.client import ApiException
 
-from components.clusters import GPU, TrainJobPlace
-from msm.artifacts import MANIFEST, checksum, payload_checksum
+from msm.components.clusters import GPU, TrainJobPlace
 from msm.errors import CommandError, Preempted
-from msm.runner import command
+from msm.pipeline.artifacts import MANIFEST, checksum, payload_checksum
+from msm.pipeline.runner import command
 from msm.settings import Settings
 
 RUNTIME = "msm-torch"

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import ablation_tables, charts, loading, views
+from msm.dashboards import ablation_tables, charts, loading, views
 from msm.reporting import ablations
 from msm.reporting.ablations import Ablated, Shuffled
 

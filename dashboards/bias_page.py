@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from dashboards import loading, tables, views
-from dashboards.loading import Recipe
-from dashboards.tables import plain
+from msm.dashboards import loading, tables, views
+from msm.dashboards.loading import Recipe
+from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
 from msm.reporting import wording

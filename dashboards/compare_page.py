@@ -5,9 +5,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Place
 
-from dashboards import charts, loading, tables, views
-from dashboards.loading import Compared, Recipe
-from dashboards.tables import plain
+from msm.dashboards import charts, loading, tables, views
+from msm.dashboards.loading import Compared, Recipe
+from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import wording
 from msm.reporting.contrasts import Contrast, Pair

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from dashboards import recipes, tables
-from msm import artifacts
+from msm.dashboards import recipes, tables
 from msm.evaluation import language_bias
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
+from msm.pipeline import artifacts
 from msm.reporting import ablations, contrasts, lineage, rankings
 from msm.reporting.ablations import Ablated, Shuffled
 from msm.reporting.comparisons import Difference, absent_controls, differences

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dashboards.folders import Folders
+from msm.dashboards.folders import Folders
 from msm.errors import BadInput
 from msm.reporting import lineage
 from msm.settings import Report, make

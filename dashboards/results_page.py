@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboards import loading, tables, views
-from dashboards.loading import Recipe
-from dashboards.tables import plain
+from msm.dashboards import loading, tables, views
+from msm.dashboards.loading import Recipe
+from msm.dashboards.tables import plain
 from msm.reporting.published import MEAN
 from msm.reporting.results import Benchmark, Column
 from msm.reporting.tables import Row, Table

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import loading, recipes, tables, views
-from dashboards.loading import Recipe
-from dashboards.tables import plain
+from msm.dashboards import loading, recipes, tables, views
+from msm.dashboards.loading import Recipe
+from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import rankings
 from msm.reporting.rankings import Answer, Texts

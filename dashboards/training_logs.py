@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from dashboards.folders import Folders
-from msm.artifacts import LOG
+from msm.dashboards.folders import Folders
+from msm.pipeline.artifacts import LOG
 
 QUANTITIES = {
     "loss": "loss, nats",

@@ -7,10 +7,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards import training_logs, views
-from dashboards.charts import PALETTE
-from dashboards.folders import folders
-from dashboards.training_logs import QUANTITIES, Run, Tail
+from msm.dashboards import training_logs, views
+from msm.dashboards.charts import PALETTE
+from msm.dashboards.folders import folders
+from msm.dashboards.training_logs import QUANTITIES, Run, Tail
 
 EVERY = 5
 """Seconds from one look at a running log to the next."""

@@ -7,10 +7,10 @@ from typing import cast
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Place
 
-from dashboards import loading, recipes, tables
-from dashboards.folders import folders
-from dashboards.loading import Recipe
-from dashboards.tables import plain
+from msm.dashboards import loading, recipes, tables
+from msm.dashboards.folders import folders
+from msm.dashboards.loading import Recipe
+from msm.dashboards.tables import plain
 from msm.evaluation.per_query import PoolKind
 from msm.reporting import wording
 from msm.reporting.colours import STOPS

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from msm import artifacts
+from msm import files
 from msm.errors import BadInput
 
 KEPT = 2
@@ -23,10 +23,10 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """
     path = folder / f"step-{step:09d}.pt"
     try:
-        with artifacts.new_file(path, "wb") as file:
+        with files.new_file(path, "wb") as file:
             torch.save(state, file)
-        with artifacts.new_file(_sum_file(path)) as file:
-            file.write(artifacts.sha256_of(path))
+        with files.new_file(_sum_file(path)) as file:
+            file.write(files.sha256_of(path))
     except (OSError, RuntimeError) as error:
         path.unlink(missing_ok=True)
         last = newest(folder)
@@ -47,7 +47,7 @@ def newest(folder: Path) -> Path | None:
     """The newest checkpoint whose bytes match its checksum."""
     for path in reversed(_paths(folder)):
         expected = _sum_file(path)
-        if expected.is_file() and expected.read_text(encoding="utf-8") == artifacts.sha256_of(path):
+        if expected.is_file() and expected.read_text(encoding="utf-8") == files.sha256_of(path):
             return path
         log.warning("%s is damaged or half-written; the checkpoint before it is used", path)
     return None

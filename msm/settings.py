@@ -444,7 +444,7 @@ class Retrieve(Settings):
     """Encode a benchmark's questions and candidates, search exactly, write TREC runs."""
 
     benchmark: str
-    """A name in `msm.evaluation.benchmarks.BENCHMARKS`, or the name of a pool of one's own in the same protocol."""
+    """A name in `msm.collections.registry.BENCHMARKS`, or the name of a pool of one's own in the same protocol."""
     questions: str
     """Folder of the questions below the sources."""
     depth: Positive

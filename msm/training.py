@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from msm import artifacts, checkpoints, distributed
+from msm import checkpoints, distributed, files
 from msm.errors import Diverged, Preempted
+from msm.pipeline import artifacts
 
 COSINE_START = 0.1
 """Share of the learning rate at which the warm-up of the cosine schedule begins (arXiv 2409.12737)."""
@@ -214,7 +215,7 @@ class _Log:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = [row for row in read_log(path) if row["step"] <= first] if path.is_file() else []
-        artifacts.write_json_lines(path, kept)
+        files.write_json_lines(path, kept)
         self.file = path.open("a", encoding="utf-8", buffering=1)
 
     def write(self, row: dict[str, float]) -> None:

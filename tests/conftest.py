@@ -8,8 +8,8 @@ import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
 
-from msm import recipes, runner
 from msm.execution import Execution
+from msm.pipeline import recipes, runner
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from msm.artifacts import read_json_lines, read_manifest
+from msm.files import read_json_lines
+from msm.pipeline.artifacts import read_manifest
 from msm.training import read_log
 
 ROOT = Path(__file__).parents[1]

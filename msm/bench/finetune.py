@@ -19,9 +19,9 @@ from transformers import AutoModel
 
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
-from msm.encoder import pool, token_states
+from msm.encoders.packing import pack
+from msm.encoders.start import pool, token_states
 from msm.losses import in_batch_loss
-from msm.packing import pack
 from msm.training import pick_device
 
 QUERY_TOKENS, PASSAGE_TOKENS = 32, 256

@@ -20,9 +20,9 @@ from transformers import AutoModelForMaskedLM
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
 from msm.corpora.packing import pack as pack_sentences
-from msm.encoder import body, pool, token_states
+from msm.encoders.packing import join, pack
+from msm.encoders.start import body, pool, token_states
 from msm.losses import every_place, masked_sentence_loss, token_loss
-from msm.packing import join, pack
 from msm.pretraining.documents import DocumentEncoder, Layer, heads
 from msm.pretraining.masking import hide_tokens
 from msm.training import pick_device

@@ -26,13 +26,14 @@ from transformers import AutoModel
 from msm import settings
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
+from msm.collections.collection import Pool
+from msm.collections.measure_names import parse_measure
+from msm.collections.records import Passage, Query
+from msm.collections.runs import Qrels, Run, ranked_run
 from msm.corpora import tokenizer
-from msm.evaluation.collection import Pool
-from msm.evaluation.measures import Evaluation, evaluate, parse_measure
-from msm.records import Passage, Query
-from msm.retrieval.encode import TextEncoder, Usage, load_text_encoder
-from msm.retrieval.model_folder import write_usage
-from msm.retrieval.runs import Qrels, Run, ranked_run
+from msm.encoders.model_folder import write_usage
+from msm.encoders.text_model import TextEncoder, Usage, load_text_encoder
+from msm.evaluation.measures import Evaluation, evaluate
 from msm.retrieval.search import nearest
 from msm.retrieval.stream import search
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from msm.artifacts import open_text, read_json_lines
 from msm.corpora import documents
 from msm.errors import BadInput, bad_line
+from msm.files import open_text, read_json_lines
 
 MOSES = re.compile(r"(?P<stem>.+)\.(?P<first>[A-Za-z0-9_]+)-(?P<second>[A-Za-z0-9_]+)\.(?P<language>[A-Za-z0-9_]+)")
 

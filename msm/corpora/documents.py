@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from msm.artifacts import NO_TEXT, open_text, read_json_lines, within
+from msm.collections.records import Document
 from msm.corpora.sentences import split
 from msm.corpora.shard_manifest import MANIFEST, choose_shards
 from msm.errors import BadInput, bad_line
 from msm.execution import Execution
-from msm.records import Document
+from msm.files import NO_TEXT, open_text, read_json_lines, within
 from msm.settings import Documents, listed
 
 LANGUAGE = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from msm.artifacts import checksums, read_json, sha256_of
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import read_json, sha256_of
+from msm.pipeline.artifacts import checksums
 from msm.settings import Download, listed
 
 OWN = "own files"

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.artifacts import read_json, write_json
 from msm.corpora.shard_writer import token_type
 from msm.corpora.shards import Offsets, Tokens
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
+from msm.files import read_json, write_json
 
 INDEX = "pairs.json"
 TEACHER = "teacher.npy"

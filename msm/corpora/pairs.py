@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from msm.artifacts import within
 from msm.corpora.bitext import Pair, read_pairs
 from msm.corpora.pair_shards import PairIndex, write_pair_index, write_pairs, write_sentences
 from msm.corpora.subwords import ENGINES, fastest_engine, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import within
 from msm.settings import Pairs, listed
 
 SAMPLE = 2000

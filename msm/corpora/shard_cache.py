@@ -13,10 +13,11 @@ from pathlib import Path
 
 import fsspec
 
-from msm.artifacts import new_folder, sha256_of
 from msm.corpora.shard_manifest import ShardFacts
 from msm.corpora.shards import Shard, read_units
 from msm.errors import BadInput
+from msm.files import sha256_of
+from msm.pipeline.artifacts import new_folder
 
 TOUCHED = 30.0
 """Seconds after which a use is noted again."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msm.artifacts import read_json, sha256_of, write_json
 from msm.corpora.shards import Counts, Index
 from msm.errors import BadInput
+from msm.files import read_json, sha256_of, write_json
 from msm.settings import Documents, listed
 
 MANIFEST = "shards.json"

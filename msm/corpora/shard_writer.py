@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.artifacts import write_json
 from msm.corpora.shards import FORMAT, INDEX, Counts, Index, Offsets, Tokens
+from msm.files import write_json
 
 
 def write_index(folder: Path, index: Index) -> None:

@@ -27,10 +27,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.artifacts import read_json
 from msm.corpora.packing import pack
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
+from msm.files import read_json
 
 Tokens = NDArray[np.unsignedinteger[Any]]
 Offsets = NDArray[np.int64]

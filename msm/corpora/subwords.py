@@ -18,8 +18,9 @@ import sentencepiece
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, normalizers
 
-from msm.artifacts import checksum, read_json
 from msm.errors import BadInput
+from msm.files import read_json
+from msm.pipeline.artifacts import checksum
 
 SENTENCEPIECE_MODEL = "sentencepiece.bpe.model"
 """Name of the model beside a tokenizer, as in XLM-R's folders."""

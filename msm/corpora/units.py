@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from msm.artifacts import read_json, write_json
 from msm.corpora.documents import document_files, read_documents
 from msm.corpora.packing import pack, split_runs
 from msm.corpora.shard_manifest import MANIFEST, to_manifest
@@ -32,6 +31,7 @@ from msm.corpora.shards import Index, Offsets, Shard, Tokens, read_units
 from msm.corpora.subwords import ENGINES, Engine, Layout, fastest_engine, pieces_checksum, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import read_json, write_json
 from msm.settings import Units
 
 CHUNK_BYTES = 1 << 20

@@ -1,23 +1,20 @@
 """Measures of a run by the answers that its passages hold, for benchmarks whose passages are not judged."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 
+from msm.collections.collection import Collection
+from msm.collections.measure_names import ANSWER_DEPTH, AnswerRule
+from msm.collections.runs import Floats, Run
 from msm.evaluation.answers import find_tokenizer, first_match, first_tokens, holds_leniently, holds_string
-from msm.evaluation.collection import Collection
-from msm.retrieval.runs import Floats, Run
 
-AnswerRule = Literal["xor-nltk", "xor-treebank", "dpr"]
 Judge = Callable[[list[str], Sequence[str]], dict[str, float]]
 """Texts of the passages, best first, and answers to measures."""
 
 XOR_TOKENS = {"recall@2kt": 2000, "recall@5kt": 5000}
 LENIENT = "-lenient"
 CUTOFFS = (1, 5, 20, 100)
-DEPTH = 100
-"""Passages of 100 words that hold 5,000 tokens for certain, and the greatest cutoff."""
 
 
 def judge_of(rule: AnswerRule) -> Judge:
@@ -64,5 +61,5 @@ def _ranked(collection: Collection, run: Run) -> Iterator[tuple[str, list[str]]]
     passage_texts = [found[passage].text for passage in run.passage_ids.to_pylist()]
     starts = np.searchsorted(run.queries, np.arange(len(run.query_ids) + 1))
     for place, query in enumerate(run.query_ids.to_pylist()):
-        entries = run.passages[starts[place] : min(starts[place + 1], starts[place] + DEPTH)]
+        entries = run.passages[starts[place] : min(starts[place + 1], starts[place] + ANSWER_DEPTH)]
         yield query, [passage_texts[entry] for entry in entries]

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from msm.collections.benchmarks.bitext import Bitext
+from msm.collections.measure_names import Measure
+from msm.collections.runs import Qrels, Run
 from msm.errors import BadInput
-from msm.evaluation.bitext import Bitext
 from msm.evaluation.chance import chance
-from msm.evaluation.measures import Measure, evaluate
+from msm.evaluation.measures import evaluate
 from msm.evaluation.per_query import SCHEMA
-from msm.retrieval.runs import Qrels, Run
 
 CHOSEN = Measure("success", 1)
 

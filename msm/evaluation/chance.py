@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from msm.evaluation.measures import Measure
-from msm.retrieval.runs import Floats, Integers
+from msm.collections.measure_names import Measure
+from msm.collections.runs import Floats, Integers
 
 
 def chance(measure: Measure, relevant: Integers, passages: int) -> Floats:

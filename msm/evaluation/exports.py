@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msm.artifacts import new_file, write_json, write_json_lines
+from msm.collections.collection import Collection, Pool
+from msm.collections.records import Passage, Query
+from msm.collections.runs import write_qrels
 from msm.errors import BadInput
-from msm.evaluation.collection import Collection, Pool
-from msm.records import Passage, Query
-from msm.retrieval.runs import write_qrels
+from msm.files import new_file, write_json, write_json_lines
 
 NO_REVISION = "no_revision_available"
 

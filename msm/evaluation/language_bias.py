@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm.artifacts import read_json_lines
+from msm.collections.collection import Collection
+from msm.collections.runs import Floats, Integers, Run
 from msm.errors import BadInput
-from msm.evaluation.collection import Collection
-from msm.retrieval.runs import Floats, Integers, Run
+from msm.files import read_json_lines
 
 FILE = "languages.jsonl"
 DEPTHS = (1, 5, 10, 20, 100)

@@ -7,34 +7,18 @@ is relevant, and is the gain of nDCG as it stands.
 Shapes: Q judged queries.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.errors import BadInput
+from msm.collections.measure_names import Measure
+from msm.collections.runs import Floats, Integers, Qrels, Run
 from msm.evaluation.ranks import Hits, Rankings, Ties, rank_relevant
-from msm.retrieval.runs import Floats, Integers, Qrels, Run
 
 _SAME = 1e-12
 """Two sums of the same terms in another order differ by less."""
-
-
-LESS_IS_BETTER = frozenset({"rank_distance", "xsim", "xsim++"})
-"""Measures of what goes wrong."""
-
-
-class Measure(NamedTuple):
-    """A measure, such as `mrr@100`."""
-
-    name: str
-    cutoff: int | None
-    """Ranks that are looked at; None for the whole ranking."""
-
-    def __str__(self) -> str:
-        return self.name if self.cutoff is None else f"{self.name}@{self.cutoff}"
 
 
 class Values(NamedTuple):
@@ -55,22 +39,6 @@ class Evaluation(NamedTuple):
     relevant: Integers
     """Relevant passages of each, [Q]."""
     measures: list[Values]
-
-
-def parse_measure(text: str) -> Measure:
-    """The measure behind its spelling: a name, and for a cutoff `@` and a rank, such as `map` or `ndcg@10`.
-
-    Raises:
-        BadInput: an unknown name, or a cutoff that is not a whole number of at least 1.
-    """
-    name, at, cutoff = text.partition("@")
-    if name not in MEASURES:
-        raise BadInput(f"unknown measure: {text!r}; known: {', '.join(MEASURES)}, each with or without @CUTOFF")
-    if at and not re.fullmatch(r"0*[1-9][0-9]{0,17}", cutoff):
-        raise BadInput(f"the cutoff of a measure must be a whole number of at least 1, got {text!r}")
-    if at and name == "rank_distance":
-        raise BadInput(f"rank_distance looks at the whole ranking and has no cutoff, got {text!r}")
-    return Measure(name, int(cutoff) if at else None)
 
 
 def evaluate(qrels: Qrels, run: Run, measures: Sequence[Measure], *, ties: Ties) -> Evaluation:

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from msm.artifacts import new_file
+from msm.collections.runs import Floats, Integers
 from msm.errors import BadInput
-from msm.retrieval.runs import Floats, Integers
+from msm.files import new_file
 
 SCHEMA = pa.schema(
     [

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from msm.retrieval.runs import Integers, Qrels, Run
+from msm.collections.runs import Integers, Qrels, Run
 
 Ties = Literal["trec", "list", "pessimistic", "optimistic"]
 

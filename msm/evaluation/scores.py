@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from msm.artifacts import checksum
+from msm.pipeline.artifacts import checksum
 
 
 class Cell(NamedTuple):

@@ -7,23 +7,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from msm.artifacts import sha256_of, within, write_json_lines
+from msm.collections.benchmarks.bitext import BitextBenchmark
+from msm.collections.collection import Collection, Pool
+from msm.collections.measure_names import AnswerRule, Measure
+from msm.collections.registry import find_benchmark, find_bitext, find_split
+from msm.collections.run_folder import read_protocol, run_file
+from msm.collections.runs import Integers, Run, read_run
 from msm.errors import BadInput
-from msm.evaluation.answer_values import AnswerRule, answer_values
-from msm.evaluation.benchmarks import find_benchmark, find_bitext, find_split
-from msm.evaluation.bitext import BitextBenchmark
+from msm.evaluation.answer_values import answer_values
 from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.chance import CHANCE, chance
-from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.language_bias import DEPTHS, FILE, Bias, bias, bias_rows
-from msm.evaluation.measures import Measure, Values, evaluate
+from msm.evaluation.measures import Values, evaluate
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.ranks import Ties
 from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.execution import Execution
+from msm.files import sha256_of, within, write_json_lines
 from msm.retrieval.bitext_runs import pair_file
-from msm.retrieval.run_folder import read_protocol, run_file
-from msm.retrieval.runs import Integers, Run, read_run
 from msm.settings import Score
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.retrieval.runs import Floats, Integers
+from msm.collections.runs import Floats, Integers
 
 _DRAWS = 1 << 22
 """Random numbers held at once."""

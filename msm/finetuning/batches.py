@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from msm.collections.records import Example
 from msm.errors import BadInput
-from msm.records import Example
 from msm.settings import Finetune
 
 NEGATIVES = 1

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from msm import distributed
+from msm.collections.records import Example
+from msm.encoders.packing import pack
+from msm.encoders.text_model import TextModel
 from msm.errors import BadInput
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.losses import in_batch_loss
-from msm.packing import pack
-from msm.records import Example
-from msm.retrieval.encode import TextModel
 from msm.settings import Finetune
 from msm.training import seed_torch
 

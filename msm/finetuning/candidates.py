@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.records import Example, Passage
+from msm.collections.records import Example, Passage
 from msm.settings import Finetune
 
 

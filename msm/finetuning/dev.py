@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from msm.collections.records import Example
+from msm.encoders.text_model import BATCH_TOKENS, TextEncoder, TextModel
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.losses import in_batch_loss
-from msm.records import Example
-from msm.retrieval.encode import BATCH_TOKENS, TextEncoder, TextModel
 from msm.settings import Finetune
 
 ROWS = 512

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from msm.artifacts import within
+from msm.collections.collection import Collection, Pool
+from msm.collections.measure_names import Measure, parse_measure
+from msm.collections.registry import find_benchmark
+from msm.collections.runs import ranked_run
+from msm.encoders.text_model import BATCH_TOKENS, TextEncoder, TextModel
 from msm.errors import BadInput
-from msm.evaluation.benchmarks import find_benchmark
-from msm.evaluation.collection import Collection, Pool
-from msm.evaluation.measures import Measure, evaluate, parse_measure
-from msm.retrieval.encode import BATCH_TOKENS, TextEncoder, TextModel
-from msm.retrieval.runs import ranked_run
+from msm.evaluation.measures import evaluate
+from msm.files import within
 from msm.retrieval.search import nearest
 from msm.settings import Finetune
 

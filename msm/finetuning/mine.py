@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm.artifacts import read_json_lines, write_json_lines
+from msm.collections.examples import find, read_examples
+from msm.collections.readers.records_json import mined_row
+from msm.collections.records import Example, Passage
+from msm.collections.runs import Run, read_run
+from msm.encoders.text_model import TextEncoder, load_text_encoder
 from msm.errors import BadInput, bad_line
 from msm.execution import Execution
-from msm.finetuning.examples import find, read_examples
-from msm.finetuning.records_json import mined_row
-from msm.records import Example, Passage
-from msm.retrieval.encode import TextEncoder, load_text_encoder
-from msm.retrieval.runs import Run, read_run
+from msm.files import read_json_lines, write_json_lines
 from msm.retrieval.search import BestPassages, nearest
 from msm.settings import Mine, listed
 from msm.training import pick_device

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from msm.collections.examples import find, read_data_sets
+from msm.collections.records import Example, Query
 from msm.corpora.bitext import read_translations
 from msm.errors import BadInput
-from msm.finetuning.examples import find, read_data_sets
-from msm.records import Example, Query
 from msm.settings import Finetune, listed
 
 

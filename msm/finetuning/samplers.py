@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
+from msm.collections.records import Example
 from msm.errors import BadInput
 from msm.finetuning.batches import with_negatives
 from msm.finetuning.parallel import Item
-from msm.records import Example
 from msm.settings import Finetune
 
 SAMPLER = 2

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from msm.artifacts import read_json, write_json
+from msm.files import read_json, write_json
 
 LOWER_IS_BETTER = {"dev_mean_rank", "dev_loss"}
 

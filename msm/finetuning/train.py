@@ -13,20 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from msm import distributed
-from msm.encoder import first_position
+from msm.collections.examples import read_examples
+from msm.collections.records import Example
+from msm.encoders.model_folder import save_text_model
+from msm.encoders.start import first_position
+from msm.encoders.text_model import TextModel, Usage, load_text_model
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.finetuning.batches import ExampleBatches
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.dev import DevSet, look, make_dev_set
 from msm.finetuning.dev_benchmark import DevBenchmark, measure_dev, read_dev_benchmark
-from msm.finetuning.examples import read_examples
 from msm.finetuning.parallel import read_items
 from msm.finetuning.samplers import LanguageBatches
 from msm.finetuning.selection import Best
-from msm.records import Example
-from msm.retrieval.encode import TextModel, Usage, load_text_model
-from msm.retrieval.model_folder import save_text_model
 from msm.settings import Finetune, listed
 from msm.training import Plan, pick_device, train
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from msm.corpora.orders import Order
 from msm.corpora.shards import Text, Units
 from msm.corpora.subwords import Layout
+from msm.encoders.packing import Packed, join, pack
 from msm.errors import BadInput
-from msm.packing import Packed, join, pack
 from msm.pretraining.masking import hide_tokens
 from msm.settings import Pretrain
 

@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from msm.encoder import load_masked
+from msm.encoders.start import load_masked
 from msm.errors import BadInput
 from msm.pretraining.documents import DocumentEncoder, heads
 from msm.settings import Pretrain, listed

@@ -7,9 +7,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from msm.encoder import body, language_head, pool, token_states
+from msm.encoders.packing import Packed, join
+from msm.encoders.start import body, language_head, pool, token_states
 from msm.losses import Contrast, token_loss
-from msm.packing import Packed, join
 from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.pair_batches import PairBatches

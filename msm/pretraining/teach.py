@@ -13,9 +13,9 @@ import numpy as np
 
 from msm.corpora import pairs
 from msm.corpora.pair_shards import TEACHER
+from msm.encoders.foreign import find_usage
+from msm.encoders.text_model import TextEncoder, load_text_model
 from msm.execution import Execution
-from msm.retrieval.encode import TextEncoder, load_text_model
-from msm.retrieval.foreign import find_usage
 from msm.settings import Teach
 from msm.training import pick_device
 

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from msm.encoder import body, pool, run_layers
+from msm.encoders.packing import Packed, pack
+from msm.encoders.start import body, pool, run_layers
 from msm.errors import BadInput
 from msm.losses import koleo_loss, token_loss
-from msm.packing import Packed, pack
 from msm.pretraining.batches import HiddenTokens, Texts
 from msm.pretraining.objective import Loss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches

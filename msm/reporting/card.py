@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from msm.artifacts import MANIFEST, payload, read_json, read_json_lines, read_manifest
 from msm.errors import BadInput
+from msm.files import read_json, read_json_lines
+from msm.pipeline.artifacts import MANIFEST, payload, read_manifest
 
 TRAINED = ("finetune", "pretrain")
 USAGE = "encoder.json"

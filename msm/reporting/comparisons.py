@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from msm.evaluation.measures import LESS_IS_BETTER
+from msm.collections.measure_names import LESS_IS_BETTER
 from msm.evaluation.statistics import Comparison, Interval, compare, holm
 from msm.reporting.results import Benchmark, Column, Model, Problem, together
 from msm.reporting.tables import ordered

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from msm.evaluation.measures import LESS_IS_BETTER, Floats
+from msm.collections.measure_names import LESS_IS_BETTER
+from msm.evaluation.measures import Floats
 from msm.evaluation.statistics import Interval, compare, holm, language_means
 from msm.reporting.comparisons import SIGNIFICANT
 from msm.reporting.published import MEAN

@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-from msm import artifacts
 from msm.errors import BadInput
+from msm.pipeline import artifacts
+from msm.pipeline.stages import FAMILIES
 from msm.reporting import lineage
 from msm.reporting.results import read
-from msm.stages import FAMILIES
 
 WHOLE = ("score", "report")
 """Families whose payload is exported too; of the others only the manifest, for lineage."""

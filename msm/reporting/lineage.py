@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from msm import artifacts
+from msm import files
 from msm.errors import BadInput
-from msm.stages import FAMILIES
+from msm.pipeline import artifacts
+from msm.pipeline.stages import FAMILIES
 
 FORMAT = 1
 """Newest manifest that is understood."""
@@ -132,6 +133,6 @@ def _payload_state(payload: Path, outputs: dict[str, str], largest: int) -> tupl
     if sum(path.stat().st_size for path in here.values()) > largest:
         return "unchecked", problems
     for file in sorted(here.keys() & outputs.keys()):
-        if artifacts.sha256_of(here[file]) != outputs[file]:
+        if files.sha256_of(here[file]) != outputs[file]:
             problems.append(f"{file}: changed since it was written")
     return "intact", problems

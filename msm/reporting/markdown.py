@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from msm import artifacts
+from msm.pipeline import artifacts
 from msm.reporting import wording
 from msm.reporting.comparisons import Difference
 from msm.reporting.lineage import Step

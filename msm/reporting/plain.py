@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from msm.artifacts import new_file, write_json
+from msm.files import new_file, write_json
 from msm.reporting.published import MEAN
 from msm.reporting.results import SCORES, score_lines
 

@@ -6,15 +6,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from msm import artifacts
+from msm.collections.collection import Collection
+from msm.collections.records import Passage
+from msm.collections.registry import find_benchmark
+from msm.collections.runs import Run, read_run
 from msm.errors import BadInput
-from msm.evaluation.benchmarks import find_benchmark
-from msm.evaluation.collection import Collection
 from msm.evaluation.per_query import PoolKind
-from msm.records import Passage
+from msm.pipeline import artifacts
 from msm.reporting import lineage
 from msm.reporting.results import Scored
-from msm.retrieval.runs import Run, read_run
 
 RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
 """File of a kind of pool, by the language of the candidates; the pools of the other languages are several."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm import artifacts
+from msm import files
 from msm.errors import BadInput
 from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import VALUES, ByQuestion, Layout, PoolKind, layout, read_per_query
@@ -208,7 +208,7 @@ def score_lines(path: Path, absent: tuple[str, ...] = ()) -> Iterator[dict[str, 
     Raises:
         BadInput: no such file, a field that is missing or of another kind, or a share outside 0 to 1.
     """
-    for number, line in artifacts.read_json_lines(path):
+    for number, line in files.read_json_lines(path):
         for field in FIELDS:
             if field not in absent and not isinstance(line.get(field), KINDS.get(field, str)):
                 raise BadInput(f"{path}:{number}: {field} is {line.get(field)!r}")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from msm.evaluation.benchmarks import BENCHMARKS
-from msm.evaluation.measures import LESS_IS_BETTER
+from msm.collections.measure_names import LESS_IS_BETTER
+from msm.collections.registry import BENCHMARKS
 from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published

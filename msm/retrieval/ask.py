@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from msm.evaluation.collection import Collection
-from msm.records import Passage
-from msm.retrieval.encode import TextEncoder, load_text_encoder
-from msm.retrieval.runs import Floats
+from msm.collections.collection import Collection
+from msm.collections.records import Passage
+from msm.collections.runs import Floats
+from msm.encoders.text_model import TextEncoder, load_text_encoder
 
 
 class Found(NamedTuple):

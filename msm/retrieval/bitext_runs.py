@@ -12,10 +12,10 @@ import numpy as np
 from tqdm import tqdm
 
 from msm import distributed
-from msm.evaluation.bitext import Bitext, BitextBenchmark
-from msm.evaluation.margins import by_cosine, by_margin
-from msm.retrieval.encode import TextEncoder
-from msm.retrieval.runs import Floats, ranked_run, write_run
+from msm.collections.benchmarks.bitext import Bitext, BitextBenchmark
+from msm.collections.runs import Floats, ranked_run, write_run
+from msm.encoders.text_model import TextEncoder
+from msm.retrieval.margins import by_cosine, by_margin
 
 KEPT_LANGUAGES = 256
 """Languages whose vectors are kept for their next pair: 1 GB with a thousand sentences each and a width of 1,024."""

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from msm.collections.measure_names import Measure
+from msm.collections.run_folder import read_protocol, write_protocol
+from msm.collections.runs import Floats, Integers, Qrels, Run, read_run, sorted_run, write_run
 from msm.errors import BadInput
-from msm.evaluation.measures import Measure, evaluate
-from msm.retrieval.run_folder import read_protocol, write_protocol
-from msm.retrieval.runs import Floats, Integers, Qrels, Run, read_run, sorted_run, write_run
+from msm.evaluation.measures import evaluate
 
 ALPHAS = tuple(step / 10 for step in range(1, 21))
 """Weights that are tried."""

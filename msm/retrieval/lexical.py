@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from msm.artifacts import within
-from msm.evaluation.benchmarks import find_benchmark
-from msm.evaluation.collection import Collection
+from msm.collections.collection import Collection
+from msm.collections.registry import find_benchmark
+from msm.collections.run_folder import pool_depth, write_pool, write_protocol
+from msm.collections.runs import Floats, Integers
 from msm.execution import Execution
+from msm.files import within
 from msm.retrieval.analyzers import ANALYZERS
-from msm.retrieval.run_folder import pool_depth, write_pool, write_protocol
-from msm.retrieval.runs import Floats, Integers
 from msm.settings import Lexical
 
 Terms = NDArray[np.int32]

@@ -13,7 +13,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from msm.retrieval.runs import Floats, Integers
+from msm.collections.runs import Floats, Integers
 
 GPU_DEPTH = 2048
 """Most passages that FAISS finds on a GPU for each query."""

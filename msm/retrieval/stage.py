@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from msm import distributed
-from msm.artifacts import within
-from msm.evaluation.benchmarks import find_benchmark, find_bitext
-from msm.evaluation.collection import Collection, Pool
+from msm.collections.collection import Collection, Pool
+from msm.collections.registry import find_benchmark, find_bitext
+from msm.collections.run_folder import pool_depth, run_file, write_protocol
+from msm.collections.runs import write_run
+from msm.encoders.text_model import TextEncoder, load_text_encoder
 from msm.execution import Execution
+from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
-from msm.retrieval.encode import TextEncoder, load_text_encoder
-from msm.retrieval.run_folder import pool_depth, run_file, write_protocol
-from msm.retrieval.runs import write_run
 from msm.retrieval.stream import search
 from msm.settings import Retrieve
 from msm.training import pick_device

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from msm import distributed
-from msm.artifacts import new_file
+from msm.collections.collection import Pool
+from msm.collections.records import Passage, Query
+from msm.collections.runs import Floats, Integers, Run, sorted_run
+from msm.encoders.text_model import TextEncoder
 from msm.errors import BadInput
-from msm.evaluation.collection import Pool
-from msm.records import Passage, Query
-from msm.retrieval.encode import TextEncoder
-from msm.retrieval.runs import Floats, Integers, Run, sorted_run
+from msm.files import new_file
 from msm.retrieval.search import BestPassages, nearest
 
 SHARD_PASSAGES = 16384

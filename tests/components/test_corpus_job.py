@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components.clusters import A100, CLUSTERS
-from components.corpus_job import STEPS, CorpusPlan, config_map, indexed_job, pipeline, steps
-from components.kubeflow_pipeline import compile_to
-from msm.__main__ import main
-from msm.corpora.corpus_command import add_arguments
+from msm.cli.corpus import add_arguments
+from msm.cli.main import main
+from msm.components.clusters import A100, CLUSTERS
+from msm.components.corpus_job import STEPS, CorpusPlan, config_map, indexed_job, pipeline, steps
+from msm.components.kubeflow_pipeline import compile_to
 from msm.corpora.crawl import steps as crawl_steps
 from msm.corpora.crawl.settings import read_recipe, to_recipe
 from msm.corpora.crawl.state import State

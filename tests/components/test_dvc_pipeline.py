@@ -9,15 +9,15 @@ import pytest
 from dvc.repo import Repo
 from dvc.utils.serialize import dumps_yaml, parse_yaml
 
-from components.dvc_pipeline import closure
-from msm import recipes
-from msm.runner import command
+from msm.components.dvc_pipeline import closure
+from msm.pipeline import recipes
+from msm.pipeline.runner import command
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_renderings_are_in_step() -> None:
-    subprocess.run([sys.executable, "-m", "components.render", "--check"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "msm.components.render", "--check"], cwd=ROOT, check=True)
 
 
 def test_dvc_resolves_the_table_to_the_same_commands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from msm import artifacts
+from msm import files
+from msm.pipeline import artifacts
 
 ROOT = Path(__file__).parents[2]
 ROW = "constructed-msm-1"
@@ -80,7 +81,7 @@ def test_an_experiment_runs_what_depends_on_it_and_is_compared(project: Path) ->
 
 def cells(folder: Path) -> dict[str, float]:
     """Score of every language in the pool of all, under the names of `dvc metrics`."""
-    rows = [row for _, row in artifacts.read_json_lines(folder / SCORES / "scores.jsonl")]
+    rows = [row for _, row in files.read_json_lines(folder / SCORES / "scores.jsonl")]
     found = {
         f"{row['measure']} {row['query_language']}": row["value"]
         for row in rows

@@ -9,14 +9,14 @@ import pytest
 import yaml
 from kfp import dsl, local
 
-from components import dvc_steps
-from components.dvc_pointers import Pointer, default_remote, find_pointer
-from components.kubeflow_components import getter, putter
-from components.kubeflow_local import image
-from components.kubeflow_pipeline import Options, build, compile_to, select
-from msm import artifacts, recipes
-from msm.__main__ import main
+from msm.cli.main import main
+from msm.components import dvc_steps
+from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
+from msm.components.kubeflow_components import getter, putter
+from msm.components.kubeflow_local import image
+from msm.components.kubeflow_pipeline import Options, build, compile_to, select
 from msm.errors import BadInput, CommandError
+from msm.pipeline import artifacts, recipes
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "registry.example.org/msm@sha256:" + "0" * 64

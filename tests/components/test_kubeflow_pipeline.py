@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from components.clusters import A100, CLUSTERS, request
-from components.kubeflow_pipeline import Options, as_json, build, compile_to, select
-from msm import recipes
-from msm.__main__ import main
+from msm.cli.main import main
+from msm.components.clusters import A100, CLUSTERS, request
+from msm.components.kubeflow_pipeline import Options, as_json, build, compile_to, select
 from msm.errors import BadInput
-from msm.stages import STAGES
-from tests.test_recipes import RECIPES
+from msm.pipeline import recipes
+from msm.pipeline.stages import STAGES
+from tests.pipeline.test_recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "recipes" / "tiny.yaml"

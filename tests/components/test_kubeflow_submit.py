@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from components import kubeflow_submit
-from components.kubeflow_submit import RunFailed, Server, address, follow, submit
-from msm.__main__ import main
+from msm.cli.main import main
+from msm.components import kubeflow_submit
+from msm.components.kubeflow_submit import RunFailed, Server, address, follow, submit
 from tests.components.kubeflow_server import KubeflowServer
 
 ROOT = Path(__file__).parents[2]

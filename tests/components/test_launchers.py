@@ -13,14 +13,14 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from components.clusters import A100
-from components.kubeflow_pipeline import Options, build, compile_to
-from components.torchx_job import stage
-from msm import artifacts, recipes
-from msm.__main__ import _stage_parser
-from msm.runner import command
+from msm.cli.main import _stage_parser
+from msm.components.clusters import A100
+from msm.components.kubeflow_pipeline import Options, build, compile_to
+from msm.components.torchx_job import stage
+from msm.pipeline import artifacts, recipes
+from msm.pipeline.runner import command
+from msm.pipeline.stages import STAGES
 from msm.settings import hints
-from msm.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "recipes" / "tiny.yaml"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.clusters import CLUSTERS
-from components.kubeflow_submit import HINTS
-from msm.__main__ import _stage_parser
+from msm.cli.main import _stage_parser
+from msm.components.clusters import CLUSTERS
+from msm.components.kubeflow_submit import HINTS
 from tests.components.schemas import Schemas
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from torchx.runner import get_runner
 
-from components.clusters import CLUSTERS, request
-from components.torchx_job import stage
-from msm import artifacts, recipes, runner
+from msm import files
+from msm.components.clusters import CLUSTERS, request
+from msm.components.torchx_job import stage
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.stages import STAGES
+from msm.pipeline import artifacts, recipes, runner
+from msm.pipeline.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:torchx")
@@ -67,7 +68,7 @@ def test_two_processes_here(tiny: Path, tmp_path: Path) -> None:
     subprocess.run([*start, *words, "--device", "cpu"], cwd=ROOT, env=environment, check=True, timeout=300)
     manifest = json.loads((tmp_path / "two" / artifacts.MANIFEST).read_text())
     assert manifest["processes"] == 2
-    logs = [[line for _, line in artifacts.read_json_lines(tmp_path / name / artifacts.LOG)] for name in ("one", "two")]
+    logs = [[line for _, line in files.read_json_lines(tmp_path / name / artifacts.LOG)] for name in ("one", "two")]
     assert [line.get("step") for line in logs[0]] == [line.get("step") for line in logs[1]]
     for one, two in zip(*logs, strict=True):
         for name in ("msm", "mlm", "loss"):

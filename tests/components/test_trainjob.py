@@ -12,12 +12,12 @@ from kubeflow.common.types import KubernetesBackendConfig
 from kubeflow.trainer import TrainerClient
 from kubernetes.client import Configuration
 
-from components import trainjob
-from components.clusters import A100, TrainJobPlace
-from components.trainjob import TrainJobFailed, job_name
-from msm import artifacts, recipes
-from msm.__main__ import main
+from msm.cli.main import main
+from msm.components import trainjob
+from msm.components.clusters import A100, TrainJobPlace
+from msm.components.trainjob import TrainJobFailed, job_name
 from msm.errors import Preempted
+from msm.pipeline import artifacts, recipes
 from tests.components.kubernetes_server import STARTED, KubernetesServer
 from tests.components.schemas import Schemas
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from msm.artifacts import checksums
 from msm.corpora import fetch
 from msm.corpora.fetch import Collection, File, download
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.pipeline.artifacts import checksums
 from msm.settings import Download
 
 CONTENT = random.Random(1).randbytes(700_000)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from msm.artifacts import checksums
 from msm.corpora import world
 from msm.corpora.constructed.facts import Clause, Phrase, families, stories
 from msm.corpora.constructed.languages import ALPHABETS, Language, languages
 from msm.corpora.constructed.scripts import FUNCTION_WORDS, NAMES
 from msm.corpora.constructed.telling import ask, tell
 from msm.execution import Execution
+from msm.pipeline.artifacts import checksums
 from msm.settings import World
 
 SETTINGS = World(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.folders import Folders
+from msm.dashboards.folders import Folders
 
 APP = Path(__file__).parents[2] / "dashboards" / "app.py"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

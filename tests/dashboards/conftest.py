@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.folders import Folders
-from msm import recipes, runner
+from msm.dashboards.folders import Folders
 from msm.execution import Execution
+from msm.pipeline import recipes, runner
 from tests.dashboards.browser import APP
 from tests.reporting import made
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from msm import artifacts
+from msm import files
+from msm.collections.readers.user_files import read_beir
+from msm.collections.runs import Run, ranked_run, write_run
 from msm.evaluation.language_bias import DEPTHS, FILE, bias, bias_rows
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.scores import averages, chance_rows, score_rows
-from msm.evaluation.user_files import read_beir
-from msm.retrieval.runs import Run, ranked_run, write_run
+from msm.pipeline import artifacts
 from tests.reporting import made
 
 LANGUAGES = "ar bn de en es fa fi fr hi id ja ko ru sw te th yo zh".split()
@@ -146,7 +147,7 @@ def _write_scores(
     write_per_query(payload / "per_query.parquet", rows)
     cells = averages(rows)
     facts["protocol"] = "invented; ties trec"
-    artifacts.write_json_lines(payload / "scores.jsonl", score_rows(cells, facts, {None: "0" * 64}))
-    artifacts.write_json_lines(payload / "chance.jsonl", chance_rows(cells, facts))
-    artifacts.write_json_lines(payload / FILE, shares)
+    files.write_json_lines(payload / "scores.jsonl", score_rows(cells, facts, {None: "0" * 64}))
+    files.write_json_lines(payload / "chance.jsonl", chance_rows(cells, facts))
+    files.write_json_lines(payload / FILE, shares)
     made.write_manifest(folder, "score", "scores", inputs, {"benchmark": f"beir:{TEXTS}", "questions": TEXTS})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from dashboards.folders import Folders
+from msm.dashboards.folders import Folders
 from tests.dashboards.conftest import Show
 from tests.reporting import made
 from tests.reporting.test_ablations import write_order

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dashboards.folders import Folders
-from dashboards.training_logs import QUANTITIES
-from msm import recipes, runner
+from msm.dashboards.folders import Folders
+from msm.dashboards.training_logs import QUANTITIES
 from msm.execution import Execution
+from msm.pipeline import recipes, runner
 from tests.dashboards.browser import APP, browsing, needs_chromium, serving, settle
 from tests.dashboards.conftest import TITLES
 from tests.reporting import made

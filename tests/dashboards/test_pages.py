@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.folders import Folders
+from msm.dashboards.folders import Folders
 from msm.reporting.export import export
 from tests.dashboards.conftest import APP, TITLES, Show
 from tests.reporting import made

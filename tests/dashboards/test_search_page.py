@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from msm import recipes, runner
+from msm.encoders.model_folder import save_text_model
+from msm.encoders.text_model import Usage, load_text_model
 from msm.execution import Execution
+from msm.pipeline import recipes, runner
 from msm.reporting import rankings, results
-from msm.retrieval.encode import Usage, load_text_model
-from msm.retrieval.model_folder import save_text_model
 from tests.dashboards.conftest import APP, Show
 from tests.reporting import made
 

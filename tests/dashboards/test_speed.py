@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dashboards.folders import Folders
+from msm.dashboards.folders import Folders
 from tests.dashboards import large
 from tests.dashboards.browser import Server, browsing, needs_chromium, settle
 from tests.dashboards.conftest import TITLES, Show

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dashboards import recipes, tables
-from dashboards.folders import Folders
-from msm import runner
+from msm.dashboards import recipes, tables
+from msm.dashboards.folders import Folders
 from msm.execution import Execution
+from msm.pipeline import runner
 from msm.reporting import results
 from msm.reporting.tables import Cell, Row
 from tests.reporting import made

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import training_logs
-from dashboards.folders import Folders
-from dashboards.training_logs import Tail
+from msm.dashboards import training_logs
+from msm.dashboards.folders import Folders
+from msm.dashboards.training_logs import Tail
 
 
 def write_log(path: Path, steps: int, tail: str = "") -> Path:

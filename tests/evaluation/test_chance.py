@@ -2,9 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from msm.collections.measure_names import Measure
+from msm.collections.runs import Qrels, ranked_run
 from msm.evaluation.chance import CHANCE, chance
-from msm.evaluation.measures import Measure, evaluate
-from msm.retrieval.runs import Qrels, ranked_run
+from msm.evaluation.measures import evaluate
 
 CASES = [(1, 10, 3), (11, 40, 20), (4, 5, 5), (5, 5, 2), (1, 1, 1), (3, 30, None), (2, 6, 50)]
 

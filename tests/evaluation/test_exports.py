@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from msm.__main__ import main
-from msm.evaluation.benchmarks import find_benchmark
-from msm.evaluation.collection import Collection
+from msm.cli.main import main
+from msm.collections.collection import Collection
+from msm.collections.registry import find_benchmark
 
 
 def judged(collection: Collection) -> set[tuple[str, str, int]]:

@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from msm.artifacts import write_json_lines
+from msm.collections.collection import Collection, Pool
+from msm.collections.passages import Passages
+from msm.collections.records import Passage, Query
+from msm.collections.runs import Qrels, Run, sorted_run
 from msm.errors import BadInput
-from msm.evaluation.collection import Collection, Pool
 from msm.evaluation.language_bias import FILE, bias, bias_rows, read_bias
-from msm.evaluation.passages import Passages
-from msm.records import Passage, Query
-from msm.retrieval.runs import Qrels, Run, sorted_run
+from msm.files import write_json_lines
 
 QUERIES = [Query("q0", "de", ""), Query("q1", "de", ""), Query("q2", "th", "")]
 PASSAGES = [Passage(f"p{number}", language, "") for number, language in enumerate(("ar", "de", "de", "th"))]

@@ -7,10 +7,11 @@ import pyarrow as pa
 import pytest
 import pytrec_eval
 
+from msm.collections.measure_names import Measure, parse_measure
+from msm.collections.runs import Qrels, Run, sorted_run
 from msm.errors import BadInput
-from msm.evaluation.measures import Measure, evaluate, parse_measure
+from msm.evaluation.measures import evaluate
 from msm.evaluation.ranks import Ties
-from msm.retrieval.runs import Qrels, Run, sorted_run
 
 NAMES = [f"{name}@{cutoff}" for name in ("mrr", "recall", "ndcg", "map", "success") for cutoff in (1, 3, 10, 100)]
 NAMES += ["mrr", "recall", "ndcg", "map", "success"]

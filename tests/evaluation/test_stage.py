@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from msm.artifacts import sha256_of
+from msm.collections.collection import Collection
+from msm.collections.registry import find_benchmark
+from msm.collections.run_folder import write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
-from msm.evaluation.benchmarks import find_benchmark
-from msm.evaluation.collection import Collection
 from msm.evaluation.per_query import by_question, read_per_query
 from msm.evaluation.scores import FIELDS
 from msm.execution import Execution
-from msm.retrieval.run_folder import write_pool
+from msm.files import sha256_of
 from msm.settings import Score
 
 LANGUAGES = ("de", "ru", "zh")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msm.records import Example, Passage, Query
+from msm.collections.records import Example, Passage, Query
 from msm.settings import Finetune
 
 WORDS = "ra fudi moro pepiga bud deti vipa soka lumi tane gori".split()

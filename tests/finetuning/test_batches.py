@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
+from msm.collections.records import Example, Passage, Query
 from msm.errors import BadInput
 from msm.finetuning.batches import ExampleBatches
-from msm.records import Example, Passage, Query
 from tests.finetuning.made import settings
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
+from msm.collections.records import Example
+from msm.encoders.text_model import Usage, load_text_model
 from msm.errors import BadInput
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.candidates import find_candidates
 from msm.losses import in_batch_loss
-from msm.records import Example
-from msm.retrieval.encode import Usage, load_text_model
 from msm.settings import Finetune
 from tests.finetuning.made import examples, settings
 

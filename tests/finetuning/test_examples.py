@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from msm.collections.examples import read_examples
 from msm.errors import BadInput
-from msm.finetuning.examples import read_examples
 
 
 def test_squad_of_the_world_gives_the_answer_sentence(sources: Path) -> None:

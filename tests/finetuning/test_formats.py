@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from msm.artifacts import write_json_lines
+from msm.collections.examples import read_data_sets, read_examples
+from msm.collections.readers import records_json
+from msm.collections.records import Example, Passage, Query
 from msm.errors import BadInput
-from msm.finetuning import records_json
-from msm.finetuning.examples import read_data_sets, read_examples
-from msm.records import Example, Passage, Query
+from msm.files import write_json_lines
 
 
 def dpr_record(question: str, **changes: Any) -> dict[str, Any]:

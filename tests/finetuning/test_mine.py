@@ -9,17 +9,18 @@ import pytest
 import torch
 import yaml
 
-from msm import recipes, runner
-from msm.__main__ import main
-from msm.artifacts import read_manifest, write_json_lines
+from msm.cli.main import main
+from msm.collections.examples import read_examples
+from msm.collections.readers.records_json import mined_row
+from msm.collections.records import Example, Passage, Query
+from msm.encoders.model_folder import save_text_model
+from msm.encoders.text_model import TextEncoder, Usage, load_text_model
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.finetuning.examples import read_examples
+from msm.files import write_json_lines
 from msm.finetuning.mine import Counts, Found, mine, rank_by_model, rank_by_run, read_passages
-from msm.finetuning.records_json import mined_row
-from msm.records import Example, Passage, Query
-from msm.retrieval.encode import TextEncoder, Usage, load_text_model
-from msm.retrieval.model_folder import save_text_model
+from msm.pipeline import recipes, runner
+from msm.pipeline.artifacts import read_manifest
 from msm.settings import Mine
 from tests.finetuning.made import examples
 

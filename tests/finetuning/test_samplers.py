@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from msm.artifacts import write_json_lines
+from msm.collections.records import Example, Passage, Query
 from msm.errors import BadInput
+from msm.files import write_json_lines
 from msm.finetuning.parallel import Item, join_items, read_items
 from msm.finetuning.samplers import LanguageBatches
-from msm.records import Example, Passage, Query
 from tests.finetuning.made import settings
 
 LANGUAGES = ("ar", "de", "en")

@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from msm.encoders.text_model import load_text_encoder
 from msm.errors import BadInput
 from msm.evaluation.stage import run as score
 from msm.execution import Execution
 from msm.finetuning.dev import make_dev_set, ranks
 from msm.finetuning.selection import Best
 from msm.finetuning.train import run
-from msm.retrieval.encode import load_text_encoder
 from msm.retrieval.stage import run as retrieve
 from msm.settings import Finetune, Retrieve, Score
 from msm.training import read_log

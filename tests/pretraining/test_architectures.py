@@ -23,12 +23,12 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from msm import runner
-from msm.artifacts import read_json, read_json_lines
-from msm.encoder import body, load_masked, pool, token_states
+from msm.encoders.packing import pack
+from msm.encoders.start import body, load_masked, pool, token_states
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.packing import pack
+from msm.files import read_json, read_json_lines
+from msm.pipeline import runner
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.train import OBJECTIVES, _batches
 from msm.settings import Encoder, Pretrain, Tokenizer, Units

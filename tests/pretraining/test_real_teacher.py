@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from msm import runner
-from msm.encoder import load_bare, pool, token_states
+from msm.encoders.packing import pack
+from msm.encoders.start import load_bare, pool, token_states
 from msm.execution import Execution
-from msm.packing import pack
+from msm.pipeline import runner
 from msm.settings import Encoder, Pretrain, Teach, Tokenizer
 from tests.test_training import SETTINGS
 

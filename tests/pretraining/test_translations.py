@@ -9,19 +9,19 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from msm import runner
 from msm.corpora.pair_shards import PairShards, read_pair_shards
 from msm.corpora.shards import read_units
-from msm.encoder import body
+from msm.encoders.model_folder import write_usage
+from msm.encoders.start import body
+from msm.encoders.text_model import Usage
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.losses import koleo_loss
+from msm.pipeline import runner
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import Objective
 from msm.pretraining.pair_batches import PairBatches
 from msm.pretraining.train import OBJECTIVES
-from msm.retrieval.encode import Usage
-from msm.retrieval.model_folder import write_usage
 from msm.settings import Pretrain, Teach
 from tests.test_training import SETTINGS, finish, same, start, wait_for_step, weights
 

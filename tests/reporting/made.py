@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from msm import artifacts
+from msm import files
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.scores import averages, chance_rows, score_rows
+from msm.pipeline import artifacts
 from msm.settings import Report
 
 LANGUAGES = ("ar", "de", "en", "th")
@@ -66,8 +67,8 @@ def write_scores(
     facts = {"benchmark": benchmark, "split": "test", "setting": "zero-shot", "model": model, "seed": seed}
     facts["protocol"] = "lareqa; ties trec"
     runs = {language: "0" * 64 for language in (None, *languages)}
-    artifacts.write_json_lines(payload / "scores.jsonl", score_rows(averages(rows), facts, runs))
-    artifacts.write_json_lines(payload / "chance.jsonl", chance_rows(averages(rows), facts))
+    files.write_json_lines(payload / "scores.jsonl", score_rows(averages(rows), facts, runs))
+    files.write_json_lines(payload / "chance.jsonl", chance_rows(averages(rows), facts))
     write_manifest(folder, "score", "scores", inputs)
 
 
@@ -140,4 +141,4 @@ def write_manifest(
         "device": "x86_64 CPU, 2 cores",
         "seconds": 1.5,
     }
-    artifacts.write_json(folder / "manifest.json", manifest)
+    files.write_json(folder / "manifest.json", manifest)

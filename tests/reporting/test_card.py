@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from msm.__main__ import main
-from msm.artifacts import write_json, write_json_lines
+from msm.cli.main import main
+from msm.files import write_json, write_json_lines
 
 
 @pytest.fixture

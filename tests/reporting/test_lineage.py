@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from msm import artifacts
+from msm import files
 from msm.errors import BadInput
+from msm.pipeline import artifacts
 from msm.reporting import lineage
 
 EVERYTHING = 10**9
@@ -33,7 +34,7 @@ def write_step(root: Path, name: str, inputs: list[str], content: str = "x") -> 
         "payload": "payload",
         "facts": {},
     }
-    artifacts.write_json(folder / "manifest.json", manifest)
+    files.write_json(folder / "manifest.json", manifest)
     return folder
 
 
@@ -74,9 +75,9 @@ def test_large_payloads_are_left_unchecked(root: Path) -> None:
 
 
 def test_an_input_that_was_made_again_is_named(root: Path) -> None:
-    artifacts.write_json(
+    files.write_json(
         root / "finetune/msm-1/manifest.json",
-        artifacts.read_json(root / "finetune/msm-1/manifest.json") | {"outputs": {"data.txt": "0" * 64}},
+        files.read_json(root / "finetune/msm-1/manifest.json") | {"outputs": {"data.txt": "0" * 64}},
     )
     (last,) = (step for step in lineage.chain("retrieve/msm-1", root, largest=0) if step.name == "retrieve/msm-1")
     assert last.problems == ["finetune: finetune/msm-1 is not the one that was read"]
@@ -104,7 +105,7 @@ def test_an_own_folder_as_input_is_given(root: Path) -> None:
     folder = write_step(root, "score/own", [])
     manifest = artifacts.read_manifest(folder)
     manifest["inputs"] = {"run": {"path": "/home/me/my runs", "checksum": "1"}}
-    artifacts.write_json(folder / "manifest.json", manifest)
+    files.write_json(folder / "manifest.json", manifest)
     assert states(root, "score/own") == {"/home/me/my runs": "given", "score/own": "intact"}
 
 

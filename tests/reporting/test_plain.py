@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from msm import artifacts
+from msm import files
 from msm.reporting.plain import write_plain
 from tests.reporting.made import LANGUAGES, write_recipe
 
@@ -20,7 +20,7 @@ def test_plain_files_hold_the_scores(tmp_path: Path) -> None:
     shown = json.loads((tmp_path / "metrics.json").read_text())["lareqa"]
     with (tmp_path / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
-    lines = [line for _, line in artifacts.read_json_lines(root / "score" / "lareqa-msm-1" / "scores" / "scores.jsonl")]
+    lines = [line for _, line in files.read_json_lines(root / "score" / "lareqa-msm-1" / "scores" / "scores.jsonl")]
     own = [line for line in lines if line["candidate_language"] is None]
     found = {row["query_language"]: row for row in rows if row["cell"].startswith("lareqa-msm-1 map@20 ")}
     assert found.keys() == set(LANGUAGES)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from msm import artifacts, runner
+from msm.cli import report as report_command
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.reporting import lineage, report_command, results
+from msm.pipeline import artifacts, runner
+from msm.reporting import lineage, results
 from msm.reporting.export import export
 from tests.reporting import made
 

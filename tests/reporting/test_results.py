@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msm import runner
 from msm.evaluation.per_query import read_per_query
+from msm.pipeline import runner
 from msm.reporting import lineage, results
 from msm.reporting.results import Benchmark
 from tests.reporting import made

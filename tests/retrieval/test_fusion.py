@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msm.__main__ import main
+from msm.cli.main import main
+from msm.collections.runs import Run, read_run, sorted_run, write_run
 from msm.retrieval.fusion import fuse
-from msm.retrieval.runs import Run, read_run, sorted_run, write_run
 
 Lists = dict[str, dict[str, float]]
 

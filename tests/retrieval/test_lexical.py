@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msm.evaluation.benchmarks import find_benchmark
+from msm.collections.registry import find_benchmark
+from msm.collections.runs import read_run
 from msm.execution import Execution
 from msm.retrieval import lexical
 from msm.retrieval.analyzers import words
 from msm.retrieval.lexical import Vocabulary, search
-from msm.retrieval.runs import read_run
 from msm.settings import Lexical
 
 SETTINGS = {"benchmark": "own", "questions": "questions/test", "analyzer": "words", "k1": 1.2, "b": 0.75}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from msm.records import Passage
+from msm.collections.records import Passage
 from msm.retrieval.search import BestPassages, nearest
 from msm.retrieval.stream import shards
 

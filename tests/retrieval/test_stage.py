@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from msm.collections.registry import find_benchmark
+from msm.collections.runs import read_run
+from msm.encoders.model_folder import write_usage
+from msm.encoders.text_model import Usage, load_text_encoder
 from msm.errors import BadInput
-from msm.evaluation.benchmarks import find_benchmark
 from msm.execution import Execution
 from msm.retrieval import stage, stream
-from msm.retrieval.encode import Usage, load_text_encoder
-from msm.retrieval.model_folder import write_usage
-from msm.retrieval.runs import read_run
 from msm.settings import Retrieve
 
 SETTINGS = Retrieve(

@@ -13,11 +13,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from msm.evaluation.collection import Pool
-from msm.records import Passage, Query
+from msm.collections.collection import Pool
+from msm.collections.records import Passage, Query
+from msm.encoders.model_folder import write_usage
+from msm.encoders.text_model import Kind, TextEncoder, Usage, load_text_encoder, load_text_model
 from msm.retrieval import stream
-from msm.retrieval.encode import Kind, TextEncoder, Usage, load_text_encoder, load_text_model
-from msm.retrieval.model_folder import write_usage
 from msm.retrieval.stream import Found, search
 
 POOLS = {Pool("multilingual", None, None): 30, Pool("pool.qa", "qa", "qa"): 7}
@@ -27,10 +27,10 @@ import json, sys
 from pathlib import Path
 import torch
 from msm import distributed
-from msm.evaluation.collection import Pool
-from msm.records import Passage, Query
+from msm.collections.collection import Pool
+from msm.collections.records import Passage, Query
 from msm.retrieval import stream
-from msm.retrieval.encode import load_text_encoder
+from msm.encoders.text_model import load_text_encoder
 folder, work, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 stream.SHARD_PASSAGES = 500
 torch.set_num_threads(1)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from datatrove.data import Document
 
-from msm.artifacts import new_file
 from msm.corpora.crawl.extraction import extract
 from msm.corpora.crawl.identification import SHIPPED, identifier, verdict
 from msm.corpora.crawl.near_duplicates import Signatures, group, match_band, removed
@@ -19,6 +18,7 @@ from msm.corpora.crawl.quality import problem
 from msm.corpora.crawl.state import Drops, State
 from msm.corpora.languages import languages
 from msm.corpora.sentences import split
+from msm.files import new_file
 from msm.settings import listed
 
 FEWEST_SENTENCES = 2

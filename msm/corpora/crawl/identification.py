@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from msm.artifacts import sha256_of
 from msm.corpora.languages import ALIASES, languages
 from msm.errors import BadInput
+from msm.files import sha256_of
 
 SHIPPED = "py3langid"
 ALIKE = ({"bs", "hr", "sr", "sh"}, {"no", "nn", "da"}, {"id", "ms"}, {"ar", "arz"}, {"zh", "wuu"}, {"de", "als", "bar"})

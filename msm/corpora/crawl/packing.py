@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import fsspec
 
-from msm.artifacts import new_file, read_json, sha256_of, write_json
 from msm.corpora.crawl.cleaning import part_documents
 from msm.corpora.crawl.identification import facts as identifier_facts
 from msm.corpora.crawl.state import State, total
@@ -26,6 +25,7 @@ from msm.corpora.shards import Index, read_units
 from msm.corpora.subwords import Layout, fastest_engine, pieces_checksum, read_layout, read_tokenizer
 from msm.corpora.units import CHUNK_BYTES, SAMPLE, Chunk, Packer
 from msm.errors import BadInput
+from msm.files import new_file, read_json, sha256_of, write_json
 from msm.settings import Units
 
 SAMPLED_PARTS = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.artifacts import new_file
+from msm.files import new_file
 
 Flags = NDArray[np.bool_]
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from msm.artifacts import checksum
 from msm.errors import BadInput
+from msm.pipeline.artifacts import checksum
 from msm.settings import Between, Count, Positive, Rate, Settings, Share, make
 
 

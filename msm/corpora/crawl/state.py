@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from msm.artifacts import checksum, new_file, payload_checksum, read_json, write_json
 from msm.corpora.crawl.readers import Reader
 from msm.corpora.crawl.settings import PACKING, Recipe
+from msm.files import new_file, read_json, write_json
+from msm.pipeline.artifacts import checksum, payload_checksum
 
 Rows = Iterable[Mapping[str, Any]]
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from datatrove.pipeline.base import PipelineStep
 
-from msm.artifacts import write_json
 from msm.corpora.crawl import cleaning, packing
 from msm.corpora.crawl.state import Job, State
+from msm.files import write_json
 
 
 class Step(NamedTuple):

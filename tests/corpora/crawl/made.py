@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from msm.artifacts import read_json
 from msm.bench.crawl_files import Page
-from msm.corpora.corpus_command import add_arguments, main
+from msm.cli.corpus import add_arguments, main
 from msm.corpora.documents import read_documents
+from msm.files import read_json
 
 WANTED = ("ar", "de", "en", "hi", "ru", "zh")
 RECIPE = Path(__file__).parents[3] / "recipes" / "corpus" / "common_crawl.yaml"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
-from msm.artifacts import read_json_lines
 from msm.corpora.crawl.identification import identifier
 from msm.corpora.crawl.perplexity import perplexity
+from msm.files import read_json_lines
 
 LANGUAGES = ("de", "en", "es")
 ARPA = """\\data\\

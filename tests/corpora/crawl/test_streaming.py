@@ -12,12 +12,12 @@ import fsspec
 import pytest
 import yaml
 
-from msm import runner
-from msm.artifacts import read_json, sha256_of
 from msm.corpora import documents, units
 from msm.corpora.streaming import open_units, read_streamed
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import read_json, sha256_of
+from msm.pipeline import runner
 from msm.pretraining.batches import Batches
 from msm.settings import Documents, Download, Encoder, Pretrain, Units
 from tests.corpora.crawl import reading

@@ -1,0 +1,42 @@
+"""`msm card`: model cards of checkpoints."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msm.errors import BadInput
+from msm.files import new_file
+from msm.pipeline.artifacts import MANIFEST
+from msm.reporting.card import TRAINED, card, find_scores
+
+CARD = "README.md"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm card`."""
+    parser.add_argument(
+        "folder", type=Path, help="of a pretrain or finetune stage, or of a recipe's artifacts: all of its"
+    )
+    parser.add_argument("--scores", type=Path, nargs="*", metavar="DIR", help="those beside the model when not given")
+
+
+def main(arguments: Namespace) -> None:
+    """Write `README.md` beside the manifest of every checkpoint; the payload stays as it is.
+
+    Raises:
+        BadInput: no checkpoint there, or a `README.md` that is not its card.
+    """
+    folder: Path = arguments.folder
+    found = [folder] if (folder / MANIFEST).is_file() else []
+    found = found or [path.parent for stage in TRAINED for path in sorted(folder.glob(f"{stage}/*/{MANIFEST}"))]
+    if not found:
+        raise BadInput(f"{folder}: no checkpoint here")
+    for checkpoint in found:
+        scores = find_scores(checkpoint) if arguments.scores is None else arguments.scores
+        text, target = card(checkpoint, scores), checkpoint / CARD
+        beginning = text.partition("\n## ")[0]
+        if target.is_file() and not target.read_text(encoding="utf-8", errors="replace").startswith(beginning):
+            raise BadInput(f"{target}: not a card of this checkpoint, and not replaced; move it away first")
+        with new_file(target) as file:
+            file.write(text)
+        sys.stdout.write(f"{checkpoint / CARD}\n")

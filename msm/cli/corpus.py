@@ -1,0 +1,102 @@
+"""`msm corpus RECIPE`: from crawled files to documents or shards of tokens; also checks of the splitter."""
+
+import argparse
+import collections
+import importlib
+import logging
+import sys
+from pathlib import Path
+
+from msm.corpora.languages import languages
+from msm.corpora.sentence_check import check, table
+from msm.corpora.shard_manifest import verify
+from msm.errors import BadInput
+from msm.files import read_json, read_json_lines, write_json
+from msm.pipeline.artifacts import payload
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("recipe", nargs="?", type=Path, help="inputs, settings and limits (recipes/corpus/*.yaml)")
+    parser.add_argument("--out", default="", metavar="ADDRESS", help="folder or s3://... for shards or documents")
+    parser.add_argument("--tokenizer", default="", metavar="DIR", help="write token shards with it, not documents")
+    parser.add_argument("--work", type=Path, default=Path("work/corpus"), help="scratch folder that all tasks see")
+    parser.add_argument("--executor", choices=("local", "slurm", "ray"), default="local")
+    parser.add_argument("--tasks", type=int, default=1, metavar="N", help="tasks of every step, over all machines")
+    parser.add_argument("--workers", type=int, default=-1, metavar="N", help="tasks at once; all when not given")
+    parser.add_argument("--manifest", type=Path, metavar="FILE", help="gets a copy of the manifest: what DVC tracks")
+    pod = parser.add_argument_group("Kubernetes: each pod does some of the tasks, and waits for the rest")
+    pod.add_argument("--local_tasks", type=int, default=-1, metavar="K", help="tasks of this pod")
+    pod.add_argument("--pod", type=int, default=0, metavar="N", help="number of this pod: JOB_COMPLETION_INDEX")
+    pod.add_argument("--step", default="", help="do this step only, and wait for nobody: a pipeline's task")
+    pod.add_argument("--poll_seconds", type=float, default=10.0, metavar="S")
+    slurm = parser.add_argument_group("Slurm")
+    slurm.add_argument("--partition", default="cpu")
+    slurm.add_argument("--time_limit", default="24:00:00", metavar="HH:MM:SS")
+    slurm.add_argument("--environment", default="", metavar="COMMAND", help="such as `source .venv/bin/activate`")
+    other = parser.add_argument_group("instead of a recipe")
+    other.add_argument("--check_sentences", type=Path, metavar="FILE", help="JSON Lines of documents split already")
+    other.add_argument("--verify", type=Path, metavar="DIR", help="checksums of the shards of a manifest")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    if arguments.check_sentences:
+        sys.stdout.write(sentence_table(arguments.check_sentences))
+        return
+    if arguments.verify:
+        count = verify(arguments.verify)
+        sys.stdout.write(f"{count} shards are what the manifest says\n")
+        return
+    if not arguments.recipe or not arguments.out:
+        raise BadInput("msm corpus: needs a recipe and --out")
+    make(arguments)
+
+
+def make(arguments: argparse.Namespace) -> None:
+    """Make the corpus; datatrove is imported here, for it is heavy and an extra.
+
+    Raises:
+        BadInput: the extra `corpus` is not installed.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        executors = importlib.import_module("msm.corpora.crawl.executors")
+        making = importlib.import_module("msm.corpora.crawl.making")
+        packing = importlib.import_module("msm.corpora.crawl.packing")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("msm"):
+            raise
+        raise BadInput(f"msm corpus: no module {error.name}; install the extra: pip install -e .[corpus]") from error
+    names = executors.Placing.__dataclass_fields__
+    placing = executors.Placing(**{name: getattr(arguments, name) for name in names})
+    tokenizer = str(payload(Path(arguments.tokenizer)).resolve()) if arguments.tokenizer else ""
+    state = making.make(arguments.recipe, arguments.work, arguments.out, tokenizer, placing)
+    manifest = packing.manifest_path(state)
+    if manifest.is_file():
+        sys.stdout.write(summary(read_json(manifest)))
+        if arguments.manifest:
+            write_json(arguments.manifest, read_json(manifest))
+
+
+def summary(manifest: dict) -> str:
+    """What was read, dropped and written, in a few lines."""
+    pieces = manifest.get("shards") or manifest["files"]
+    kept: collections.Counter[str] = collections.Counter()
+    for piece in pieces:
+        kept[piece["language"]] += piece["documents"]
+    lines = [f"documents read: {manifest['documents_read']}, kept: {sum(kept.values())} in {len(kept)} languages"]
+    for reason, by_language in manifest["dropped"].items():
+        most = sorted(by_language.items(), key=lambda pair: -pair[1])[:8]
+        shown = ", ".join(f"{language} {count}" for language, count in most)
+        lines.append(f"  {reason}: {sum(by_language.values())} ({shown}{', ...' if len(by_language) > 8 else ''})")
+    return "\n".join([*lines, f"written: {len(pieces)} files or shards", ""])
+
+
+def sentence_table(path: Path) -> str:
+    """Boundaries found, of every language of the table that a file of split documents has."""
+    documents: dict[str, list[list[str]]] = {}
+    for _, row in read_json_lines(path):
+        if row.get("language") in languages() and "sentences" in row:
+            documents.setdefault(row["language"], []).append(row["sentences"])
+    return table(check(language, texts) for language, texts in documents.items())

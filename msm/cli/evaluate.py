@@ -1,0 +1,214 @@
+"""`msm evaluate`: encode, search and score a benchmark with any encoder, or BM25.
+
+The folder that it writes:
+
+| name | content |
+|---|---|
+| `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools, or of all pairs of bitext |
+| `scores.jsonl` | see `msm.evaluation.scores` |
+| `retrieve/`, `score/` | the folders of the two stages: the runs of all pools, how they were made, per-query values |
+| `work/` | what a killed run goes on from, and links to the model's files, where it is used otherwise than these say |
+
+A stage that is finished is not run again; a killed one goes on after the last finished shard. Several processes
+(`torchrun -m msm evaluate ...`) split the shards; the first one scores.
+"""
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import get_args
+
+from msm.collections.benchmarks.bitext import BitextBenchmark
+from msm.collections.measure_names import parse_measure
+from msm.collections.registry import Benchmark, find_benchmark, find_bitext, find_split
+from msm.collections.run_folder import FULL_DEPTH
+from msm.encoders.foreign import find_model, find_usage, link_model
+from msm.encoders.text_model import CARD, read_usage
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.files import new_file
+from msm.pipeline import runner
+from msm.pipeline.artifacts import new_folder, payload
+from msm.retrieval.fusion import fuse_folders
+from msm.retrieval.margins import NEIGHBOURS
+from msm.settings import Lexical, Retrieve, Score
+
+BM25 = "bm25"
+LEAST_DEPTH = 100
+HERE = "."
+USAGE = (
+    "pooling",
+    "similarity",
+    "query_tokens",
+    "passage_tokens",
+    "query_prefix",
+    "passage_prefix",
+    "passage_context",
+    "question_mark",
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm evaluate`."""
+    parser.add_argument("--benchmark", required=True, metavar="NAME", help="lareqa, mr_tydi-sw, beir:NAME, bitext ...")
+    parser.add_argument("--model", required=True, metavar="MODEL", help=f"folder, name in the hub, or {BM25}")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's files")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--pairs", help="bitext: all-en, or de-fr,fr-de, or all")
+    parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
+    parser.add_argument("--fuse", type=float, metavar="ALPHA", help="add BM25: ALPHA * dense + sparse, scaled")
+    parser.add_argument("--ties", choices=("trec", "list", "pessimistic", "optimistic"), default="trec")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--batch_tokens", type=int, default=16384, help="tokens encoded at once")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    words = parser.add_argument_group("what the scores say beside the benchmark and the model")
+    words.add_argument("--split", help="that of the published questions; of a pool of one's own, test")
+    words.add_argument("--setting", choices=get_args(Score.__annotations__["setting"]), default="zero-shot")
+    words.add_argument("--name", help="of the model; that of its folder when not given")
+    words.add_argument("--seed", type=int, default=0)
+    usage = parser.add_argument_group(f"how the model is used, where {CARD} or sentence-transformers' files do not say")
+    usage.add_argument("--pooling", choices=("cls", "mean", "pooler"))
+    usage.add_argument("--similarity", choices=("cosine", "dot"))
+    usage.add_argument("--query_tokens", type=int)
+    usage.add_argument("--passage_tokens", type=int)
+    usage.add_argument("--query_prefix")
+    usage.add_argument("--passage_prefix")
+    usage.add_argument("--passage_context", choices=("none", "paragraph", "title", "title_text"))
+    usage.add_argument("--question_mark", choices=("kept", "stripped"))
+
+
+def main(arguments: Namespace) -> None:
+    """Evaluate.
+
+    Raises:
+        BadInput: no such benchmark, data or model, or nothing says how the model is used.
+    """
+    bitext = _with_pairs(arguments)
+    arguments.split = arguments.split or find_split(arguments.benchmark) or "test"
+    if arguments.fuse is not None and arguments.model == BM25:
+        raise BadInput(f"--fuse adds {BM25} to a model, and --model is {BM25}")
+    if not arguments.data.is_dir():
+        raise BadInput(f"{arguments.data}: no such folder")
+    if arguments.depth < 0:
+        raise BadInput(f"--depth must be at least 0, got {arguments.depth}")
+    arguments.depth = arguments.depth or (NEIGHBOURS if bitext else _depth(find_benchmark(arguments.benchmark)))
+    execution = Execution(work=arguments.out / "work", device=arguments.device)
+    reads = {"sources": arguments.data}
+    runs = arguments.out / "retrieve"
+    if arguments.model == BM25:
+        runner.run_stage("lexical", _lexical(arguments), reads, runs, execution)
+    else:
+        reads["model"] = _model(arguments)
+        runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
+    if _rank():
+        return
+    if arguments.fuse is not None:
+        runs = _fuse(arguments, runs, execution)
+    scores = arguments.out / "score"
+    runner.run_stage("score", _score(arguments), {"sources": arguments.data, "run": runs}, scores, execution)
+    _write_run(_run_files(payload(runs), bitext), arguments.out / "run.trec.gz")
+    with new_file(arguments.out / "scores.jsonl") as file:
+        file.write((scores / "scores" / "scores.jsonl").read_text(encoding="utf-8"))
+
+
+def _with_pairs(arguments: Namespace) -> BitextBenchmark | None:
+    """The bitext benchmark, if it is one; the wanted pairs become part of its name.
+
+    Raises:
+        BadInput: an option that the benchmark has no use for.
+    """
+    if arguments.pairs:
+        arguments.benchmark += f"@{arguments.pairs}"
+    found = find_bitext(arguments.benchmark)
+    if found is None:
+        return None
+    if arguments.model == BM25 or arguments.fuse is not None:
+        raise BadInput(f"{arguments.benchmark} is mined by vectors; {BM25} has none")
+    return found[0]
+
+
+def _fuse(arguments: Namespace, dense: Path, execution: Execution) -> Path:
+    """The folder of the runs with BM25's added."""
+    sparse, fused = arguments.out / "lexical", arguments.out / "fused"
+    runner.run_stage("lexical", _lexical(arguments), {"sources": arguments.data}, sparse, execution)
+    with new_folder(fused) as folder:
+        fuse_folders(payload(dense), payload(sparse), arguments.fuse, arguments.depth, folder)
+    return fused
+
+
+def _depth(benchmark: Benchmark) -> int:
+    """Passages that the measures look at, of any pool."""
+    names = [*benchmark.measures, *(benchmark.language_measures or ())]
+    cutoffs = (parse_measure(name).cutoff or FULL_DEPTH for name in names)
+    return max([LEAST_DEPTH, benchmark.least_depth, *cutoffs])
+
+
+def _model(arguments: Namespace) -> Path:
+    """The model's folder; where it is to be used otherwise than it says, one of links to its files."""
+    folder = find_model(arguments.model)
+    given = {name: getattr(arguments, name) for name in USAGE}
+    usage = find_usage(folder, given)
+    if (folder / CARD).is_file() and read_usage(folder) == usage:
+        return folder
+    place = arguments.out / "work" / f"model-{_rank()}"
+    with new_folder(place) as links:
+        link_model(folder, usage, links)
+    return place
+
+
+def _rank() -> int:
+    """Number of this process among those that torchrun started."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _retrieve(arguments: Namespace) -> Retrieve:
+    return Retrieve(
+        benchmark=arguments.benchmark,
+        questions=HERE,
+        depth=arguments.depth,
+        pool_depth=arguments.depth,
+        batch_tokens=arguments.batch_tokens,
+        precision=arguments.precision,
+    )
+
+
+def _lexical(arguments: Namespace) -> Lexical:
+    """BM25 with Anserini's parameters."""
+    return Lexical(
+        benchmark=arguments.benchmark,
+        questions=HERE,
+        analyzer="words",
+        k1=0.9,
+        b=0.4,
+        depth=arguments.depth,
+        pool_depth=arguments.depth,
+        passage_context="paragraph" if arguments.passage_context == "paragraph" else "none",
+    )
+
+
+def _score(arguments: Namespace) -> Score:
+    return Score(
+        benchmark=arguments.benchmark,
+        questions=HERE,
+        split=arguments.split,
+        setting=arguments.setting,
+        model=arguments.name or Path(arguments.model).name + (" + bm25" if arguments.fuse is not None else ""),
+        ties=arguments.ties,
+        seed=arguments.seed,
+    )
+
+
+def _run_files(folder: Path, bitext: BitextBenchmark | None) -> list[Path]:
+    """The run of the pool of all languages; without one, those of the languages; of bitext, of its last measure."""
+    whole = folder / "multilingual.trec.gz"
+    if whole.is_file():
+        return [whole]
+    return sorted(folder.glob(f"*.{bitext.measures[-1]}.trec.gz" if bitext else "*.trec.gz"))
+
+
+def _write_run(files: list[Path], path: Path) -> None:
+    """Files end to end, as gzip allows."""
+    with new_file(path.with_suffix(""), "wb") as file:
+        for part in files:
+            file.write(part.read_bytes())
+    path.with_suffix("").rename(path)

@@ -1,0 +1,48 @@
+"""`msm fuse`: a dense and a sparse run as one."""
+
+import json
+import math
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msm.collections.measure_names import parse_measure
+from msm.collections.runs import read_qrels, read_run, write_run
+from msm.errors import BadInput
+from msm.retrieval.fusion import best_alpha, fuse
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm fuse`."""
+    parser.add_argument("--dense", type=Path, required=True, metavar="RUN", help="may be .gz")
+    parser.add_argument("--sparse", type=Path, required=True, metavar="RUN")
+    parser.add_argument("--alpha", type=float, help="weight of the dense scores; or chosen on dev questions:")
+    parser.add_argument("--dev", type=Path, nargs=3, metavar=("DENSE", "SPARSE", "QRELS"), help="of one language")
+    parser.add_argument("--measure", default="mrr@100", help="that is the highest on the dev questions")
+    parser.add_argument("--depth", type=int, default=100, help="passages kept for a query")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN")
+
+
+def main(arguments: Namespace) -> None:
+    """Write the run; print the weight, and its value on the dev questions where it was chosen on them.
+
+    Raises:
+        BadInput: neither a weight nor dev questions, or both; or a file that is no run.
+    """
+    if (arguments.alpha is None) == (arguments.dev is None):
+        raise BadInput("say either --alpha or --dev DENSE SPARSE QRELS")
+    alpha = arguments.alpha
+    if alpha is not None and not math.isfinite(alpha):
+        raise BadInput(f"--alpha must be a finite number, got {alpha}")
+    if arguments.depth < 1:
+        raise BadInput(f"--depth must be at least 1, got {arguments.depth}")
+    chosen: dict[str, float | str] = {}
+    if arguments.dev:
+        dense, sparse, qrels = arguments.dev
+        measure = parse_measure(arguments.measure)
+        alpha, value = best_alpha(read_run(dense), read_run(sparse), read_qrels(qrels), measure, arguments.depth)
+        chosen = {"measure": arguments.measure, "dev": value}
+    assert alpha is not None
+    fused = fuse(read_run(arguments.dense), read_run(arguments.sparse), alpha, arguments.depth)
+    write_run(arguments.out, fused, "fusion")
+    sys.stdout.write(json.dumps({"alpha": alpha, **chosen}) + "\n")

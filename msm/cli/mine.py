@@ -1,0 +1,93 @@
+"""`msm mine`: hard negatives from a run or a model, into a file that fine-tuning reads."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from msm.collections.examples import read_examples
+from msm.collections.readers.records_json import mined_row
+from msm.collections.records import Example
+from msm.encoders.text_model import load_text_encoder
+from msm.errors import BadInput
+from msm.files import write_json_lines
+from msm.finetuning.mine import Counts, Ranking, mine, rank_by_model, rank_by_run, read_passages
+from msm.settings import Mine, listed
+from msm.training import pick_device
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    ranked = parser.add_mutually_exclusive_group(required=True)
+    ranked.add_argument("--model", type=Path, metavar="DIR", help="fine-tuned model that ranks the passages")
+    ranked.add_argument("--run", type=Path, metavar="FILE", help="TREC run of the training questions")
+    parser.add_argument("--examples", required=True, metavar="FILES", help="training files, with commas; LANG=FILE")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".jsonl or .jsonl.gz")
+    parser.add_argument("--corpus", default="", metavar="FILE", help="passages; those of the examples if not given")
+    parser.add_argument("--language", default="en", help="of the examples (default: en)")
+    parser.add_argument("--passage_unit", choices=("sentence", "paragraph"), default="sentence", help="of SQuAD files")
+    parser.add_argument("--depth", default="1-50", metavar="FROM-TO", help="ranks looked at (default: 1-50)")
+    parser.add_argument("--negatives", type=int, default=5, help="most kept of each question (default: 5)")
+    parser.add_argument("--choice", choices=("first", "random"), default="first")
+    parser.add_argument(
+        "--filters", default="answer, score", help="of answer, document, score (default: answer, score)"
+    )
+    parser.add_argument("--margin", type=float, default=0.0, help="score: below the positive's by this (default: 0)")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--batch_tokens", type=int, default=16384)
+    parser.add_argument("--seed", type=int, default=1, help="of random (default: 1)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Mine and say what the filters took.
+
+    Raises:
+        BadInput: malformed files or options.
+    """
+    settings = _settings(arguments)
+    if not arguments.out.name.endswith((".jsonl", ".jsonl.gz")):
+        raise BadInput(f"--out must end in .jsonl or .jsonl.gz, to be read as training data, got {arguments.out}")
+    examples = read_examples(Path(), listed(settings.examples), settings.language, settings.passage_unit)
+    counts = Counts()
+    mined = mine(examples, _ranking(arguments, settings, examples), settings, counts)
+    write_json_lines(arguments.out, map(mined_row, mined))
+    taken = ", ".join(f"{name} {getattr(counts, name)}" for name in ("positive", "answer", "document", "score"))
+    sys.stderr.write(
+        f"{arguments.out}: {len(examples)} examples, {counts.kept} negatives, {counts.without} without; "
+        f"of {counts.candidates} candidates fell: {taken}\n"
+    )
+
+
+def _settings(arguments: argparse.Namespace) -> Mine:
+    low, _, high = arguments.depth.partition("-")
+    if not (low.isdigit() and high.isdigit()):
+        raise BadInput(f"--depth must be FROM-TO, such as 1-50, got {arguments.depth!r}")
+    return Mine(
+        examples=arguments.examples,
+        dev_examples="",
+        language=arguments.language,
+        passage_unit=arguments.passage_unit,
+        corpus=arguments.corpus,
+        depth_from=int(low),
+        depth_to=int(high),
+        negatives=arguments.negatives,
+        choice=arguments.choice,
+        filters=arguments.filters,
+        margin=arguments.margin,
+        precision=arguments.precision,
+        batch_tokens=arguments.batch_tokens,
+        seed=arguments.seed,
+    )
+
+
+def _ranking(arguments: argparse.Namespace, settings: Mine, examples: list[Example]) -> Ranking:
+    passages = read_passages(Path(), settings.corpus, examples)
+    if arguments.run:
+        return rank_by_run(arguments.run, examples, passages)
+    encoder = load_text_encoder(
+        arguments.model,
+        device=pick_device(arguments.device),
+        precision=settings.precision,
+        batch_tokens=settings.batch_tokens,
+    )
+    return rank_by_model(examples, passages, encoder, settings.depth_to)

@@ -1,0 +1,168 @@
+"""`msm pipeline compile | run | submit NAME --recipe R`."""
+
+import argparse
+import importlib
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from msm.components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
+from msm.components.clusters import CLUSTERS, LAUNCHERS, WORK, TrainJobPlace, find_cluster, processes
+from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
+from msm.components.kubeflow_pipeline import PIPELINES, Options
+from msm.errors import BadInput
+from msm.pipeline import recipes
+from msm.pipeline.recipes import Task
+from msm.pipeline.stages import STAGES
+
+PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    verbs = parser.add_subparsers(dest="action", required=True, metavar="compile | run | submit")
+    for action, purpose in (
+        ("compile", "write the pipeline for Kubeflow; the same recipe gives the same bytes"),
+        ("run", "run it on this machine, without a cluster"),
+        ("submit", "upload it to Kubeflow and start it"),
+    ):
+        own = verbs.add_parser(action, help=purpose, description=purpose)
+        _add_selection(own)
+        if action == "run":
+            own.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
+            own.add_argument("--root", type=Path, metavar="DIR", help="where artifacts go (work/RECIPE/pipeline)")
+            continue
+        _add_cluster(own)
+        if action == "compile":
+            own.add_argument("--out", type=Path, required=True, metavar="FILE")
+        else:
+            _add_server(own)
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", choices=PIPELINES, help="; ".join(f"{name}: {text}" for name, text in PIPELINES.items())
+    )
+    parser.add_argument("--recipe", required=True, help="a file in recipes/, without .yaml; or a path")
+    parser.add_argument(
+        "--model", default="", help="for `benchmark` only: the model; the last one of the recipe if not given"
+    )
+    parser.add_argument(
+        "--tracked",
+        action="append",
+        default=[],
+        metavar="STAGE/ROW",
+        help="take this finished output from the DVC remote instead of making it; may be given several times",
+    )
+    parser.add_argument("--remote", default="", metavar="URL", help="DVC remote, if not the project's default")
+    parser.add_argument("--push", action="store_true", help="push fine-tuned models and score files to the remote")
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", required=True, help="the project's image, by digest: NAME@sha256:...")
+    parser.add_argument("--cluster", choices=CLUSTERS, default="a100", help="which overlay of manifests/ is installed")
+    parser.add_argument("--queue", default="", help="Kueue LocalQueue, if not the overlay's")
+    parser.add_argument("--launcher", choices=LAUNCHERS, default="pod", help="who runs the stages with several GPUs")
+    parser.add_argument("--nodes", type=int, default=1, help="nodes of a TrainJob")
+    parser.add_argument("--namespace", default="msm", help="where the pipeline's pods run")
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", required=True, metavar="URL", help="of Kubeflow Pipelines")
+    parser.add_argument("--experiment", default="msm", help="group of runs in the UI")
+    parser.add_argument("--service-account", default="msm-pipeline", help="of the run's pods")
+    parser.add_argument("--single-user", action="store_true", help="Kubeflow without profiles: send no namespace")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="bearer token, read anew for each request")
+    parser.add_argument("--wait", action="store_true", help="follow the run and end by its outcome")
+    parser.add_argument("--every", type=float, default=15.0, metavar="SECONDS", help="between two looks at the run")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Compile, run or submit.
+
+    Raises:
+        BadInput: a wrong recipe, name or image, or a tracked output that is not in the remote.
+        CommandError: a task or the server failed.
+    """
+    path = Path(arguments.recipe)
+    if path.suffix != ".yaml":
+        path = recipes.RECIPES / f"{arguments.recipe}.yaml"
+    recipe = recipes.load(path)
+    name, root = str(recipe["recipe"]), Path()
+    tasks = recipes.tasks(recipe, str(path))
+    tracked = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
+    chosen = kubeflow_pipeline.select(arguments.name, tasks, arguments.model, tracked)
+    options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)
+    remote = arguments.remote or default_remote(root)
+    options = options._replace(tracked=tracked, remote=remote, push=arguments.push)
+    if options.cluster and (tracked or options.push):
+        _check_reachable(remote)
+    pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)
+    if arguments.action == "run":
+        sys.stdout.write(f"{kubeflow_local.run(pipeline, arguments.root or Path('work', name, 'pipeline'))}\n")
+    elif arguments.action == "compile":
+        kubeflow_pipeline.compile_to(pipeline, arguments.out)
+    else:
+        for pointer in tracked.values():
+            _check_pushed(pointer, remote, root)
+        with tempfile.TemporaryDirectory() as folder:
+            package = Path(folder) / "pipeline.yaml"
+            kubeflow_pipeline.compile_to(pipeline, package)
+            _submit(arguments, package)
+
+
+def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Options:
+    mirror = arguments.mirror or str(recipe["source"]["mirror"])
+    work = Path("work", str(recipe["recipe"])).resolve()
+    return Options(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
+
+
+def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) -> Options:
+    if not PINNED.fullmatch(arguments.image):
+        raise BadInput(f"--image must name a digest (NAME@sha256: and 64 hexadecimal digits), got {arguments.image!r}")
+    if arguments.nodes < 1 or (arguments.nodes > 1 and arguments.launcher != "trainjob"):
+        raise BadInput(f"--nodes must be 1, or more with --launcher trainjob, got {arguments.nodes}")
+    cluster = find_cluster(arguments.cluster)
+    cluster = cluster._replace(queue=arguments.queue or cluster.queue)
+    launcher = ""
+    if arguments.launcher == "trainjob":
+        _check_shared(tasks, max(1, arguments.nodes * cluster.gpus))
+        launcher = TrainJobPlace.of(cluster, arguments.namespace, arguments.nodes, arguments.image).as_json()
+    return Options(
+        arguments.image, f"{WORK}/scratch/{recipe}", f"{WORK}/artifacts/{recipe}", launcher=launcher, cluster=cluster
+    )
+
+
+def _check_shared(tasks: Sequence[Task], gpus: int) -> None:
+    """See that a TrainJob, which takes whole nodes, can share every update of training."""
+    for task in tasks:
+        if STAGES[task.stage].gpus > 1 and processes(task.settings, gpus) != gpus:
+            raise BadInput(
+                f"{task.family} {task.row}: {gpus} processes cannot share an update; at most "
+                f"{processes(task.settings, gpus)} can. Take fewer --nodes, or --launcher pod"
+            )
+
+
+def _check_reachable(remote: str) -> None:
+    if "://" not in remote and not remote.startswith(f"{WORK}/"):
+        raise BadInput(f"the DVC remote {remote} is a folder here, which no pod sees; give --remote s3://BUCKET/FOLDER")
+
+
+def _check_pushed(pointer: Pointer, remote: str, root: Path) -> None:
+    missing = importlib.import_module("msm.components.dvc_steps").unpushed(pointer, remote, root / ".dvc" / "cache")
+    if missing:
+        raise BadInput(f"{pointer.path}: {len(missing)} files are not in {remote}; run `dvc push` first")
+
+
+def _submit(arguments: argparse.Namespace, package: Path) -> None:
+    namespace = "" if arguments.single_user else arguments.namespace
+    server = kubeflow_submit.Server(arguments.host, namespace, arguments.token_file)
+    run_id = kubeflow_submit.submit(
+        server, package, experiment=arguments.experiment, service_account=arguments.service_account
+    )
+    sys.stdout.write(f"{kubeflow_submit.address(server, run_id)}\n")
+    if arguments.wait:
+        kubeflow_submit.follow(server, run_id, every=arguments.every)

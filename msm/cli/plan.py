@@ -1,0 +1,244 @@
+"""`msm plan --recipe R`: what a recipe costs, by arithmetic from its settings; nothing is run."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msm.cli.plan_corpus import corpus_cost, describe, measurement
+from msm.errors import BadInput
+from msm.pipeline import recipes
+from msm.pipeline.recipes import Task
+from msm.pipeline.stages import STAGES
+
+PEAK = {"bf16": 312e12, "fp32": 19.5e12}
+"""Floating-point operations a second of an A100 (NVIDIA's data sheet, dense): bf16 on tensor cores, plain fp32."""
+BYTES = {"weights": 4, "training": 16}
+"""Bytes of a parameter: fp32 weights; weights, gradient and the two moments of AdamW."""
+BASE = {"width": 768, "layers": 12, "feed_forward": 3072, "positions": 514}
+PIECES = 250_002
+"""Sizes of XLM-R base, for recipes that start from its checkpoint; `LARGE`: from one with `large` in its name."""
+LARGE = {"width": 1024, "layers": 24, "feed_forward": 4096, "positions": 514}
+TEXT = 2.5e12
+"""Bytes of the paper's clean text."""
+KEPT = 2
+"""Training states on disk at once: the last and the one being written."""
+
+
+class Sizes(NamedTuple):
+    """What the arithmetic needs of a recipe's encoder and units."""
+
+    body: int
+    """Parameters of the transformer layers."""
+    width: int
+    pieces: int
+    positions: int
+    unit_tokens: int
+    document_units: int
+    sentence_tokens: int
+    """Of parallel sentences."""
+
+    @property
+    def parameters(self) -> int:
+        """Of the encoder: layers, embeddings of pieces, positions and the one type, their norm."""
+        return self.body + self.width * (self.pieces + self.positions + 3)
+
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of a token in a shard."""
+        return 2 if self.pieces <= 1 << 16 else 4
+
+
+class Cost(NamedTuple):
+    """Of all rows of one stage."""
+
+    stage: str
+    rows: int
+    gpus: int
+    """That one row runs on."""
+    operations: float
+    """Floating-point operations of all rows."""
+    hours: float
+    """Of all rows, one after another; 0 for stages whose time no setting fixes."""
+    read: float
+    """Bytes of packed tokens that training reads."""
+    kept: float
+    """Bytes of the finished weights."""
+    scratch: float
+    """Bytes of training states while one row runs."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("--recipe", required=True, help="a file in recipes/, without .yaml; or a path")
+    parser.add_argument("--mfu", type=float, default=0.35, help="share of the GPUs' peak that training reaches (0.35)")
+    parser.add_argument("--examples", type=int, default=0, help="fine-tuning examples, for recipes that count epochs")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs of a training row, if not the stage table's")
+    corpus = parser.add_argument_group("the corpus: core hours and bytes of `msm corpus`, from a measured speed")
+    corpus.add_argument("--corpus_bench", type=Path, metavar="FILE", help="output of `msm bench corpus`")
+    corpus.add_argument("--corpus_files", choices=("warc", "wet"), default="wet", help="what is read (wet)")
+    corpus.add_argument("--corpus_bytes", type=float, metavar="N", help="of clean text (2.5e12)")
+    corpus.add_argument("--kept_share", type=float, default=1.0, metavar="S", help="of the text that is read (1)")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print the plan.
+
+    Raises:
+        BadInput: the recipe is missing or wrong, or a number makes no sense.
+    """
+    if not 0 < arguments.mfu <= 1:
+        raise BadInput(f"--mfu must be above 0 and at most 1, got {arguments.mfu}")
+    for name in ("examples", "gpus"):
+        if getattr(arguments, name) < 0:
+            raise BadInput(f"--{name} must be at least 0, got {getattr(arguments, name)}")
+    path = Path(arguments.recipe)
+    if path.suffix != ".yaml":
+        path = recipes.RECIPES / f"{arguments.recipe}.yaml"
+    recipe = recipes.load(path)
+    tasks = recipes.tasks(recipe, str(path))
+    costs = plan(tasks, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
+    if arguments.corpus_bytes is not None and not arguments.corpus_bench:
+        raise BadInput("--corpus_bytes needs --corpus_bench FILE, the speed that was measured")
+    corpus = _corpus(arguments, read_sizes(tasks)) if arguments.corpus_bench else ""
+    sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu) + corpus)
+
+
+def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
+    if not 0 < arguments.kept_share <= 1:
+        raise BadInput(f"--kept_share must be above 0 and at most 1, got {arguments.kept_share}")
+    given = {"kept": arguments.kept_share, "text": TEXT if arguments.corpus_bytes is None else arguments.corpus_bytes}
+    path, kind = arguments.corpus_bench, arguments.corpus_files
+    measured = measurement(path, kind)
+    return describe(
+        corpus_cost(measured, token_bytes=sizes.token_bytes, **given), measured, path=path, kind=kind, **given
+    )
+
+
+def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0) -> list[Cost]:
+    """Cost of every stage of a recipe.
+
+    Args:
+        tasks: of the recipe.
+        mfu: share of the peak that training reaches.
+        gpus: of a training row; 0 takes the stage table's.
+        examples: of fine-tuning, for recipes that count epochs.
+    """
+    sizes = read_sizes(tasks)
+    costs = []
+    for stage in dict.fromkeys(task.stage for task in tasks):
+        rows = [vars(task.settings) for task in tasks if task.stage == stage]
+        used = (gpus or STAGES[stage].gpus) if STAGES[stage].gpus > 1 else STAGES[stage].gpus
+        work = [training(stage, row, sizes, examples) for row in rows]
+        seconds = sum(
+            operations / PEAK[row.get("precision", "fp32")] for (operations, _), row in zip(work, rows, strict=True)
+        )
+        operations = sum(operations for operations, _ in work)
+        weights = sizes.parameters if STAGES[stage].payload == "model" else 0
+        costs.append(
+            Cost(
+                stage,
+                len(rows),
+                used,
+                operations,
+                hours=seconds / (mfu * max(used, 1) * 3600),
+                read=sum(tokens for _, tokens in work) * sizes.token_bytes,
+                kept=len(rows) * weights * BYTES["weights"],
+                scratch=weights * BYTES["training"] * KEPT if operations else 0,
+            )
+        )
+    return costs
+
+
+def read_sizes(tasks: Sequence[Task]) -> Sizes:
+    """Sizes of the encoder and of units: the recipe's, and those of XLM-R where it starts from a checkpoint."""
+    by_stage = {task.stage: vars(task.settings) for task in reversed(tasks)}
+    encoder, units = by_stage["encoder"], by_stage["units"]
+    public = LARGE if "large" in encoder["checkpoint"] else BASE
+    width, layers, inner, positions = (encoder[name] or usual for name, usual in public.items())
+    return Sizes(
+        body=layers * block(width, inner),
+        width=width,
+        pieces=by_stage["tokenizer"]["pieces"] or PIECES,
+        positions=positions,
+        unit_tokens=units["unit_tokens"],
+        document_units=units["document_units"],
+        sentence_tokens=by_stage.get("pairs", by_stage.get("teach", {})).get("sentence_tokens", 0),
+    )
+
+
+def block(width: int, inner: int) -> int:
+    """Parameters of one transformer layer: four projections, two of the feed-forward net, their biases, two norms."""
+    return 4 * width * width + 2 * width * inner + 9 * width + inner
+
+
+def training(stage: str, row: Mapping[str, Any], sizes: Sizes, examples: int) -> tuple[float, float]:
+    """Floating-point operations and tokens of one training row.
+
+    Forward and backward take 6 operations a parameter and token. Attention's own products add less than a tenth at
+    these lengths and are left out. The vocabulary is multiplied at masked positions only; the document encoder reads
+    a document once for every unit that it hides in turn, as the paper states it, or once where it hides a share.
+    Parallel sentences count at full length; MEXMA reads both sides twice, and its fresh layers the masked ones.
+    """
+    if stage == "pretrain" and row["objective"] in ("mexma", "distill"):
+        once = 2 * row["batch_documents"] * sizes.sentence_tokens
+        if row["objective"] == "distill":
+            return row["steps"] * 6.0 * sizes.body * once, float(row["steps"] * once)
+        fresh = row["document_layers"] * block(sizes.width, 4 * sizes.width)
+        each = 2 * sizes.body + fresh + row["mask_share"] * sizes.width * sizes.pieces
+        return row["steps"] * 6 * each * once, float(row["steps"] * once)
+    if stage == "pretrain":
+        clean, masked = texts(row, sizes)
+        each = 6 * (sizes.body * (clean + masked) + sizes.width * sizes.pieces * row["mask_share"] * masked)
+        if row["objective"] == "msm":
+            read = row["batch_documents"] * sizes.document_units
+            read *= sizes.document_units if row["masking"] == "each" else 1
+            each += 6 * row["document_layers"] * block(sizes.width, 4 * sizes.width) * read
+        return row["steps"] * each, row["steps"] * (clean + masked)
+    if stage == "finetune":
+        questions = row["steps"] * row["batch_queries"] or row["epochs"] * examples
+        length = row["query_tokens"] + (1 + row["hard_negatives"]) * row["passage_tokens"]
+        return 6.0 * sizes.body * questions * length, 0.0
+    return 0.0, 0.0
+
+
+def texts(row: Mapping[str, Any], sizes: Sizes) -> tuple[int, int]:
+    """Tokens of an update at full length: of texts that are read as they are, and of texts with masked tokens.
+
+    The control reads as much as the others, all of it masked.
+    """
+    units = row["batch_documents"] * sizes.document_units * sizes.unit_tokens
+    blocks = row["batch_blocks"] * row["block_tokens"]
+    if row["objective"] == "mlm":
+        return 0, units + blocks
+    clean = row["batch_documents"] * (sizes.unit_tokens + row["block_tokens"]) if row["objective"] == "ict" else units
+    return clean, clean if row["mlm_text"] == "units" else blocks
+
+
+def _shown(value: float) -> str:
+    """A number of four digits or so; a dash for what is not counted."""
+    return "-" if not value else f"{value:,.3f}" if value < 10 else f"{value:,.0f}"
+
+
+def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
+    """The plan as text."""
+    lines = [f"Plan of `{recipe}`: A100s at {mfu:.0%} of their peak (bf16 312, fp32 19.5 TFLOP/s)", ""]
+    names = ("rows", "GPUs", "PFLOP", "hours", "GPU hours", "GiB read", "GiB kept")
+    lines.append(f"{'stage':<10}" + "".join(f"{name:>11}" for name in names))
+    for cost in costs:
+        values = (cost.operations / 1e15, cost.hours, cost.hours * cost.gpus, cost.read / 2**30, cost.kept / 2**30)
+        shown = "".join(f"{_shown(value):>11}" for value in values)
+        lines.append(f"{cost.stage:<10}{cost.rows:>11}{cost.gpus:>11}{shown}")
+    hours = sum(cost.hours for cost in costs)
+    total = sum(cost.hours * cost.gpus for cost in costs)
+    kept, scratch = sum(cost.kept for cost in costs), max((cost.scratch for cost in costs), default=0.0)
+    lines += [
+        "",
+        f"{total:,.1f} GPU hours; {hours:,.1f} hours if the rows follow each other.",
+        f"{kept / 2**30:,.2f} GiB of weights, {scratch / 2**30:,.2f} GiB of training states while one row runs.",
+        "Counted: matrix products of training. Not counted (-): tokenising, encoding for retrieval, waiting.",
+    ]
+    if any(cost.stage == "finetune" and not cost.operations for cost in costs):
+        lines.append("Fine-tuning counts epochs here: give --examples.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Collections: questions, passages, judgements and runs, in memory and on disk."""

@@ -1,0 +1,157 @@
+"""Training data: files and folders of any kind that people train on, as examples.
+
+What a file is, is read off its name and its first record:
+
+| file | kind |
+|---|---|
+| `.json`, an object | SQuAD; `sentence_breaks` are used where it has them |
+| `.json`, a list | DPR: `question`, `positive_ctxs`, `hard_negative_ctxs` (NQ, XOR-Retrieve's) |
+| `.jsonl` | by its fields: Tevatron, Mr. TyDi, DPR, QED, iapp, Mewsli-X, translations, examples of `msm mine` |
+| `.tsv` | `query`, `positive` and any number of negatives, with tabs |
+| folder with `triples*.tsv` | ids, beside `queries*.tsv` and `collection*.tsv` (mMARCO: `LANG_collection.tsv`) |
+| folder with `src-*.txt` | sentences; the questions in `tgt-*.txt` |
+| other folder | SQuAD, `LANG.json` |
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from msm.collections.benchmarks.lareqa import language_files
+from msm.collections.readers import ms_marco, records_json
+from msm.collections.readers.ms_marco import text_id
+from msm.collections.readers.squad import read_squad
+from msm.collections.records import Example, Passage, Query
+from msm.collections.text_lines import read_lines
+from msm.errors import BadInput, bad_line
+from msm.files import NO_TEXT, open_text, read_json_lines, within
+
+ALL = "all"
+NAMED = re.compile(r"([a-z]{2,3})=(.+)")
+
+
+def read_examples(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[Example]:
+    """Examples of all files, in order.
+
+    Args:
+        sources: folder of the sources.
+        names: files or folders below it; `LANG=NAME` for one whose texts are in another language, `all=FOLDER` for
+            every `LANG.json` of a folder.
+        language: of the questions of all others, and those read from a folder with several languages.
+        unit: `sentence` or `paragraph`: what answers a question of a SQuAD file.
+
+    Raises:
+        BadInput: a file is missing, malformed, of unknown kind or without an example.
+    """
+    examples = [example for part in read_data_sets(sources, names, language, unit) for example in part]
+    if not examples:
+        raise BadInput(f"{sources}: no training example in {', '.join(names) or 'nothing'}")
+    return examples
+
+
+def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[list[Example]]:
+    """The same by data set; names that differ only in their `LANG=` are one, in several languages."""
+    found: dict[str, list[Example]] = {}
+    for name in names:
+        named = NAMED.fullmatch(name)
+        spoken, file = named.groups() if named else (language, name)
+        path = find(sources, file)
+        languages = language_files(path) if spoken == ALL else [spoken]
+        try:
+            examples = [example for one in languages for example in _read(path, one, unit)]
+        except NO_TEXT as error:
+            raise BadInput(f"{path}: {error}") from error
+        if not examples:
+            raise BadInput(f"{sources / file}: no training example")
+        found.setdefault(file, []).extend(examples)
+    return [_with_others(examples) for examples in found.values()]
+
+
+def _with_others(examples: list[Example]) -> list[Example]:
+    """Examples of one question, in several languages or on several lines, know each other's positives."""
+    right: dict[str, dict[str, None]] = {}
+    for example in examples:
+        right.setdefault(example.query.query_id, {})[example.positive.passage_id] = None
+    return [_joined(example, right[example.query.query_id]) for example in examples]
+
+
+def _joined(example: Example, right: Iterable[str]) -> Example:
+    others = dict.fromkeys((*example.others, *right))
+    others.pop(example.positive.passage_id, None)
+    return example._replace(others=tuple(others))
+
+
+def find(sources: Path, name: str) -> Path:
+    """A file or folder below the sources, also under its name with `.gz`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    found = next((path for path in (within(sources, name), sources / f"{name}.gz") if path.exists()), None)
+    if found is None:
+        raise BadInput(f"{sources / name}: no such file among the sources")
+    return found
+
+
+def _read(path: Path, language: str, unit: str) -> Iterable[Example]:
+    kind = path.name.removesuffix(".gz")
+    if path.is_dir():
+        return _read_folder(path, language, unit)
+    if kind.endswith(".json"):
+        return records_json.read_dpr(path, language) if _is_list(path) else _squad(path, language, unit)
+    if kind.endswith(".jsonl"):
+        return _json_lines(path, language)
+    if kind.endswith(".tsv"):
+        return ms_marco.read_texts(path, language)
+    raise BadInput(f"{path}: examples are read from .json, .jsonl, .tsv and folders")
+
+
+def _read_folder(path: Path, language: str, unit: str) -> Iterator[Example]:
+    if any(path.glob("triples*.tsv*")):
+        yield from ms_marco.read_ids(path, language)
+    elif sources := sorted(path.glob("src-*.txt*")):
+        for source in sources:
+            yield from _sentence_pairs(source, source.with_name(source.name.replace("src-", "tgt-", 1)), language)
+    else:
+        yield from _squad(find(path, f"{language}.json"), language, unit)
+
+
+def _is_list(path: Path) -> bool:
+    with open_text(path) as file:
+        return file.read(64).lstrip("\ufeff \t\r\n").startswith("[")
+
+
+def _json_lines(path: Path, language: str) -> Iterator[Example]:
+    reader = None
+    for number, row in read_json_lines(path):
+        reader = reader or records_json.find_reader(row, path, number)
+        if example := records_json.read_row(row, language, reader, f"{path}:{number}"):
+            yield example
+
+
+def _squad(path: Path, language: str, unit: str) -> Iterator[Example]:
+    for paragraph in read_squad(path, language):
+        title, context = paragraph.title, paragraph.context
+        for question in paragraph.questions:
+            ids = [f"{paragraph.paragraph_id}/{place}" for place in question.answer_sentences]
+            sentence = paragraph.sentences[question.answer_sentence]
+            passage = (
+                Passage(ids[0], language, sentence, title, context)
+                if unit == "sentence"
+                else Passage(paragraph.paragraph_id, language, context, title, context)
+            )
+            others = tuple(ids[1:]) if unit == "sentence" else ()
+            query = Query(question.question_id, language, question.text)
+            yield Example(query, passage, [], others, question.answers)
+
+
+def _sentence_pairs(source: Path, target: Path, language: str) -> Iterator[Example]:
+    # Where one file is shorter, its next line is as good as empty.
+    lines = zip_longest(read_lines(source), read_lines(target), fillvalue=(0, ""))
+    for number, ((_, sentence), (_, question)) in enumerate(lines, start=1):
+        if not sentence.strip() or not question.strip():
+            raise bad_line(source if not sentence.strip() else target, number, "empty line")
+        query = Query(f"{target.name}:{number}", language, question.strip())
+        passage = Passage(text_id(sentence), language, sentence.strip(), "", sentence.strip())
+        yield Example(query, passage, [])

@@ -1,0 +1,43 @@
+"""How measures are called, in recipes, files and tables alike; `msm.evaluation.measures` computes them."""
+
+import re
+from typing import Literal, NamedTuple
+
+from msm.errors import BadInput
+
+NAMES = ("mrr", "recall", "ndcg", "map", "success", "rank_distance")
+LESS_IS_BETTER = frozenset({"rank_distance", "xsim", "xsim++"})
+"""Measures of what goes wrong."""
+
+
+AnswerRule = Literal["xor-nltk", "xor-treebank", "dpr"]
+"""How passages are matched with answers, where they are not judged."""
+ANSWER_DEPTH = 100
+"""Passages of 100 words that hold 5,000 tokens for certain, and the greatest cutoff of measures by answers."""
+
+
+class Measure(NamedTuple):
+    """A measure, such as `mrr@100`."""
+
+    name: str
+    cutoff: int | None
+    """Ranks that are looked at; None for the whole ranking."""
+
+    def __str__(self) -> str:
+        return self.name if self.cutoff is None else f"{self.name}@{self.cutoff}"
+
+
+def parse_measure(text: str) -> Measure:
+    """The measure behind its spelling: a name, and for a cutoff `@` and a rank, such as `map` or `ndcg@10`.
+
+    Raises:
+        BadInput: an unknown name, or a cutoff that is not a whole number of at least 1.
+    """
+    name, at, cutoff = text.partition("@")
+    if name not in NAMES:
+        raise BadInput(f"unknown measure: {text!r}; known: {', '.join(NAMES)}, each with or without @CUTOFF")
+    if at and not re.fullmatch(r"0*[1-9][0-9]{0,17}", cutoff):
+        raise BadInput(f"the cutoff of a measure must be a whole number of at least 1, got {text!r}")
+    if at and name == "rank_distance":
+        raise BadInput(f"rank_distance looks at the whole ranking and has no cutoff, got {text!r}")
+    return Measure(name, int(cutoff) if at else None)

@@ -1,0 +1,72 @@
+"""Candidates that stay where they lie and are read anew whenever they are iterated over.
+
+The largest pools have 58 million passages. Nothing of them is held but how many each language has; while they are
+counted, 8 bytes a passage, so that an id that stands twice is found before anything is encoded.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+
+import numpy as np
+
+from msm.collections.records import Passage
+from msm.collections.runs import Integers
+from msm.errors import BadInput
+
+Read = Callable[[], Iterable[Passage]]
+"""Passages from the first to the last, as often as it is called."""
+
+
+class Passages:
+    """The candidates of a benchmark. They are read once to be counted.
+
+    Args:
+        parts: candidates of each language, in the order in which they are iterated over; or, under None alone, those
+            of several languages in any order, which are always ranked together.
+        judged: ids of judged passages.
+
+    Raises:
+        BadInput: a malformed file, or an id that stands twice.
+    """
+
+    def __init__(self, parts: Mapping[str | None, Read], judged: Iterable[str] = ()) -> None:
+        self._parts = dict(parts)
+        self.counts: Counter[str] = Counter()
+        """Passages of each language."""
+        self.languages: dict[str, str] = {}
+        """Of each judged passage that is there."""
+        wanted, hashes = set(judged), array("q")
+        for passage in self:
+            self.counts[passage.language] += 1
+            hashes.append(hash(passage.passage_id))
+            if passage.passage_id in wanted:
+                self.languages[passage.passage_id] = passage.language
+        self._refuse_twice(np.frombuffer(hashes, np.int64))
+
+    def __len__(self) -> int:
+        return self.counts.total()
+
+    def __iter__(self) -> Iterator[Passage]:
+        return chain.from_iterable(read() for read in self._parts.values())
+
+    def of(self, language: str | None) -> Iterator[Passage]:
+        """Those of one language, or all."""
+        return iter(self if language is None else self._parts[language]())
+
+    def texts(self, ids: Iterable[str]) -> dict[str, Passage]:
+        """The passages of some ids, those that there are."""
+        wanted = set(ids)
+        return {passage.passage_id: passage for passage in self if passage.passage_id in wanted}
+
+    def _refuse_twice(self, hashes: Integers) -> None:
+        hashes.sort()
+        alike = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+        seen: set[str] = set()
+        # Two ids may share their hash, so those are looked at again.
+        for passage in self if alike else ():
+            if hash(passage.passage_id) in alike:
+                if passage.passage_id in seen:
+                    raise BadInput(f"passage id stands twice: {passage.passage_id}")
+                seen.add(passage.passage_id)

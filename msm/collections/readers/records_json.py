@@ -1,0 +1,246 @@
+"""One JSON record to one example, for each published format."""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from msm.collections.readers.mewsli_x import entity_text, mention_text
+from msm.collections.readers.ms_marco import text_id
+from msm.collections.records import Example, Passage, Query
+from msm.corpora.sentences import split
+from msm.errors import BadInput, bad_line
+from msm.files import open_text
+
+Row = dict[str, Any]
+Reader = Callable[[Row, str], Example | None]
+CHUNK = 1 << 20
+LONGEST = 1 << 26
+"""Characters after which a record that does not parse is given up."""
+BETWEEN = re.compile(r"[ \t\r\n,]*")
+
+
+def find_reader(row: Row, path: Path, number: int) -> Reader:
+    """The reader of a file, by the fields of its first record.
+
+    Raises:
+        BadInput: fields of no known format.
+    """
+    for field, reader in READERS.items():
+        if field in row:
+            return reader
+    raise bad_line(path, number, f"fields of no known training format: {', '.join(sorted(row)) or 'none'}")
+
+
+def read_dpr(path: Path, language: str) -> Iterator[Example]:
+    """Examples of a DPR file, which is one list; it is never held in memory as a whole.
+
+    Raises:
+        BadInput: not JSON, or a record of another form; the message says which, from 0.
+    """
+    for number, row in enumerate(_list_items(path)):
+        example = read_row(row, language, dpr_example, f"{path}: record {number}")
+        if example is not None:
+            yield example._replace(query=example.query._replace(query_id=str(row.get("q_id", f"{path.name}:{number}"))))
+
+
+def read_row(row: Row, language: str, reader: Reader, where: str) -> Example | None:
+    """What a reader makes of a record; its texts are texts, and none is empty.
+
+    Args:
+        row: the record.
+        language: of its texts.
+        reader: of its format.
+        where: named in the message.
+
+    Raises:
+        BadInput: a record of another form.
+    """
+    try:
+        example = reader(row, language)
+        for name, text in _texts(example) if example else ():
+            if not isinstance(text, str):
+                raise TypeError(f"{name} must be text, got {text!r}")
+            if not text.strip():
+                raise ValueError(f"empty {name}")
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        kind = reader.__name__.removesuffix("_example")
+        said = f"no {error}" if isinstance(error, KeyError) else error
+        raise BadInput(f"{where}: not a record of kind {kind}: {said}") from error
+    return example
+
+
+def _texts(example: Example) -> Iterator[tuple[str, Any]]:
+    """Every text of an example, and what it is; of a negative, the title will do."""
+    yield "question", example.query.text
+    yield "positive passage", example.positive.text
+    for negative in example.negatives:
+        yield "negative passage", negative.text or negative.title
+    for answer in example.answers:
+        yield "answer", answer
+
+
+def _list_items(path: Path) -> Iterator[Any]:
+    decoder, number, commas = json.JSONDecoder(), 0, 0
+    with open_text(path) as file:
+        buffer = file.read(CHUNK)
+        place = buffer.index("[") + 1
+        while True:
+            between = BETWEEN.match(buffer, place)
+            assert between
+            commas, place = commas + between.group().count(","), between.end()
+            if buffer.startswith("]", place):
+                if commas or (buffer[place + 1 :] + file.read(CHUNK)).strip():
+                    raise BadInput(f"{path}: not JSON: the list does not end behind record {number - 1}")
+                return
+            try:
+                item, place = decoder.raw_decode(buffer, place)
+            except json.JSONDecodeError as error:
+                more = file.read(max(CHUNK, len(buffer))) if len(buffer) - place < LONGEST else ""
+                if not more:
+                    raise BadInput(f"{path}: record {number}: not JSON: {error.msg}") from error
+                buffer, place = buffer[place:] + more, 0
+                continue
+            if commas != min(number, 1):
+                raise BadInput(f"{path}: record {number}: not JSON: {commas} commas before it")
+            yield item
+            number, commas = number + 1, 0
+
+
+def dpr_example(row: Row, language: str) -> Example | None:
+    """DPR; a question without a positive is passed over, and easy negatives stand in for missing hard ones."""
+    positives = [_dpr_passage(passage, language) for passage in row["positive_ctxs"]]
+    if not positives:
+        return None
+    negatives = row.get("hard_negative_ctxs") or row.get("negative_ctxs") or []
+    query_id = row["q_id"] if "q_id" in row else text_id(row["question"])
+    query = Query(str(query_id), language, row["question"])
+    return _example(query, positives, [_dpr_passage(passage, language) for passage in negatives], row.get("answers"))
+
+
+def _dpr_passage(row: Row, language: str) -> Passage:
+    title, text = row.get("title") or "", row["text"]
+    passage_id = row.get("passage_id") or row.get("psg_id") or text_id(f"{title}\n{text}")
+    return Passage(str(passage_id), language, text, title, text)
+
+
+def tevatron_example(row: Row, language: str) -> Example:
+    """Tevatron's and Mr. TyDi's form."""
+    positives, negatives = (
+        [
+            Passage(str(passage["docid"]), language, passage["text"], passage.get("title") or "", passage["text"])
+            for passage in row[kind]
+        ]
+        for kind in ("positive_passages", "negative_passages")
+    )
+    if not positives:
+        raise ValueError("no positive passage")
+    return _example(Query(str(row["query_id"]), language, row["query"]), positives, negatives, row.get("answers"))
+
+
+def _example(query: Query, positives: list[Passage], negatives: list[Passage], answers: Any) -> Example:
+    right = {passage.passage_id for passage in positives}
+    others = tuple(dict.fromkeys(passage.passage_id for passage in positives[1:]))
+    kept = [passage for passage in negatives if passage.passage_id not in right]
+    if not isinstance(answers or [], list):
+        raise TypeError(f"answers must be a list, got {answers!r}")
+    return Example(query, positives[0], kept, others, tuple(answers or ()))
+
+
+def mewsli_example(row: Row, language: str) -> Example:
+    """A Mewsli-X pair; both texts bear their own language."""
+    del language
+    mention, entity = row["contextual_mention"], row["entity"]
+    query_id, spoken = mention["mention"]["example_id"], mention["context"]["language"]
+    query = Query(str(query_id), spoken, mention_text(mention))
+    text = entity_text(entity)
+    passage = Passage(str(entity["entity_id"]), entity["description_language"], text, entity["title"], text)
+    return Example(query, passage, [])
+
+
+def iapp_example(row: Row, language: str) -> Example:
+    """Thai iapp: SQuAD's fields in one flat record; the positive is the sentence in which the answer starts."""
+    text, answers = row["context"], row["answers"]
+    answer = answers["answer_start"][0]
+    if not 0 <= answer < len(text):
+        raise ValueError(f"answer_start outside the text ({len(text)}): {answer}")
+    sentences = split(text, language)
+    # The splitter changes blanks only.
+    ends, total = [], 0
+    for sentence in sentences:
+        total += sum(not character.isspace() for character in sentence)
+        ends.append(total)
+    before = sum(not character.isspace() for character in text[:answer])
+    number = min(bisect_right(ends, before), len(sentences) - 1)
+    passage = Passage(f"{text_id(text)}/{number}", language, sentences[number], row["title"], text)
+    return Example(
+        Query(row["question_id"], language, row["question"].strip()), passage, [], (), tuple(answers["text"])
+    )
+
+
+def qed_example(row: Row, language: str) -> Example | None:
+    """Natural Questions with QED's sentences; rows without a usable answer offset are passed over.
+
+    Some rows have an offset outside the text or no sentence offsets: nothing says which sentence answers.
+    """
+    text, starts = row["paragraph_text"], row["sentence_starts"]
+    query = Query(str(row["example_id"]), language, row["question_text"])
+    # The published development file nests the answer, the compact training file does not.
+    span = row["answer_spans"][0] if "answer_spans" in row else _nested_span(row)
+    if not (0 <= span[0] < len(text) and starts):
+        return None
+    number = max(0, bisect_right(starts, span[0]) - 1)
+    start, end = (*starts, len(text))[number : number + 2]
+    title = str(row.get("title_text", ""))
+    passage = Passage(f"{text_id(text)}/{number}", language, text[start:end].strip(), title, text)
+    return Example(query, passage, [], (), tuple(filter(None, [text[span[0] : span[1]]])))
+
+
+def _nested_span(row: Row) -> tuple[int, int]:
+    answer = row["original_nq_answers"][0][0]
+    return answer["start"], answer["end"]
+
+
+def translation_example(row: Row, language: str) -> Example:
+    """A line `language`, `text`, `english`: the text asks for its English translation; `language` is the line's own."""
+    del language
+    query = Query(text_id(f"{row['language']}\n{row['text']}"), row["language"], row["text"].strip())
+    english = row["english"].strip()
+    return Example(query, Passage(text_id(english), "en", english, "", english), [])
+
+
+def mined_example(row: Row, language: str) -> Example:
+    """What `msm mine` writes; see `mined_row`."""
+    del language
+    return Example(
+        Query(*row["mined_query"]),
+        Passage(*row["positive"]),
+        [Passage(*negative) for negative in row["negatives"]],
+        tuple(row["others"]),
+        tuple(row["answers"]),
+    )
+
+
+def mined_row(example: Example) -> Row:
+    """An example as a JSON record that loses nothing."""
+    return {
+        "mined_query": list(example.query),
+        "positive": list(example.positive),
+        "negatives": [list(negative) for negative in example.negatives],
+        "others": list(example.others),
+        "answers": list(example.answers),
+    }
+
+
+READERS: dict[str, Reader] = {
+    "mined_query": mined_example,
+    "contextual_mention": mewsli_example,
+    "positive_passages": tevatron_example,
+    "positive_ctxs": dpr_example,
+    "paragraph_text": qed_example,
+    "article_id": iapp_example,
+    "english": translation_example,
+}
+"""A field that only this format has, to its reader."""

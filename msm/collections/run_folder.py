@@ -1,0 +1,62 @@
+"""The folder that `retrieve` and `lexical` write: a TREC run for each pool, and how they were made.
+
+`multilingual.trec.gz` and `pool.LANG.trec.gz` for LAReQA; `protocol.json` holds what must be equal for two runs to be
+made the same way (lengths, pooling, analyzer ...), and goes into every score.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from msm.collections.collection import Collection, Pool
+from msm.collections.registry import Benchmark
+from msm.collections.runs import Floats, Integers, ranked_run, write_run
+from msm.files import read_json, write_json
+
+_PROTOCOL = "protocol.json"
+
+FULL_DEPTH = 1000
+"""Least depth where a measure looks at the whole ranking; exact with as many as the pool has candidates."""
+
+
+def run_file(folder: Path, pool: Pool) -> Path:
+    """The run of a pool."""
+    return folder / f"{pool.name}.trec.gz"
+
+
+def write_pool(folder: Path, collection: Collection, pool: Pool, passages: Integers, scores: Floats, tag: str) -> None:
+    """Write the run of a pool.
+
+    Args:
+        folder: of the runs.
+        collection: gives the ids.
+        pool: gives the name and, by its languages, the queries.
+        passages: places in the collection, best first, one row for each query of the pool; -1 for none.
+        scores: of the same shape.
+        tag: last column of the run.
+    """
+    query_ids = [collection.queries[place].query_id for place in collection.pool_queries(pool)]
+    passage_ids = [passage.passage_id for passage in collection.passages]
+    write_run(run_file(folder, pool), ranked_run(query_ids, passage_ids, passages, scores), tag)
+
+
+def write_protocol(folder: Path, parts: dict[str, Any]) -> None:
+    """Write how the runs were made."""
+    write_json(folder / _PROTOCOL, parts)
+
+
+def read_protocol(folder: Path) -> dict[str, Any]:
+    """How the runs were made; nothing is known of runs that another program wrote."""
+    return read_json(folder / _PROTOCOL) if (folder / _PROTOCOL).is_file() else {}
+
+
+def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int) -> int:
+    """Passages to keep for each query of a pool: as the settings say, or as many as a measure looks at.
+
+    Args:
+        benchmark: its measures need so many.
+        pool: of all languages, or of one.
+        depth: setting for the pool of all languages.
+        language_depth: setting for the pool of one language.
+    """
+    cutoffs = [measure.cutoff or FULL_DEPTH for measure in benchmark.parsed_measures(pool)]
+    return max(depth if pool.candidate_language is None else language_depth, benchmark.least_depth, *cutoffs)

@@ -1,0 +1,257 @@
+"""TREC runs and qrels: text in files, integer arrays inside.
+
+A run is lines of `query Q0 passage rank score tag`, qrels are lines of `query iteration passage label`;
+columns are separated by blanks or tabs, and `.gz` is decompressed. Scores are float32, as in trec_eval:
+two that differ only beyond that are tied. The rank column is not read; within equal scores the order of
+the lines is kept for the tie rule `list`.
+
+Shapes: Q queries, P passages, E entries of a run, J judgements, K depth.
+"""
+
+import gzip
+import itertools
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+from numpy.typing import NDArray
+
+from msm.errors import BadInput, bad_line
+from msm.files import new_file
+
+Integers = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
+
+_IDS = pa.dictionary(pa.int32(), pa.string())
+_RUN_COLUMNS = {"query": _IDS, "q0": None, "passage": _IDS, "rank": None, "score": pa.float64(), "tag": None}
+_QRELS_COLUMNS = {"query": _IDS, "iteration": None, "passage": _IDS, "label": pa.int64()}
+_BLANK = re.compile(r"\s", re.ASCII)
+_BLANKS = bytes.maketrans(b"\t\r\v\f", b"    ")
+
+
+class Run(NamedTuple):
+    """Passages found for queries: one entry each, by query, best first."""
+
+    query_ids: pa.Array
+    """Text, [Q]."""
+    passage_ids: pa.Array
+    """Text, [P]; each once."""
+    queries: Integers
+    """Place in `query_ids`, ascending, int32, [E]."""
+    passages: Integers
+    """Place in `passage_ids`, int32, [E]."""
+    scores: Floats
+    """float32, [E]; finite, and descending within a query."""
+
+
+class Qrels(NamedTuple):
+    """Judgements, each (query, passage) once; a query without any is not part of the average."""
+
+    query_ids: pa.Array
+    """Text, [Q]."""
+    passage_ids: pa.Array
+    """Text, [P]; each once."""
+    queries: Integers
+    """Place in `query_ids`, [J]."""
+    passages: Integers
+    """Place in `passage_ids`, [J]."""
+    labels: Integers
+    """[J]; 1 and above means relevant."""
+
+
+def sorted_run(query_ids: Any, passage_ids: Any, queries: Integers, passages: Integers, scores: Floats) -> Run:
+    """A run from entries in any order; equal scores of one query keep theirs.
+
+    Args:
+        query_ids: text, [Q].
+        passage_ids: text, [P].
+        queries: place in `query_ids`, [E].
+        passages: place in `passage_ids`, [E].
+        scores: [E].
+    """
+    scores = scores.astype(np.float32, copy=False)
+    same = queries[1:] == queries[:-1]
+    if not np.all((queries[1:] > queries[:-1]) | (same & (scores[1:] <= scores[:-1]))):
+        order = np.lexsort((-scores, queries))
+        queries, passages, scores = queries[order], passages[order], scores[order]
+    queries, passages = queries.astype(np.int32, copy=False), passages.astype(np.int32, copy=False)
+    return Run(pa.array(query_ids), pa.array(passage_ids), queries, passages, scores)
+
+
+def ranked_run(query_ids: Any, passage_ids: Any, passages: Integers, scores: Floats) -> Run:
+    """A run from one ranking a query.
+
+    Args:
+        query_ids: text, [Q].
+        passage_ids: text, [P].
+        passages: place in `passage_ids`, best first, [Q, K]; -1 where there are fewer than K.
+        scores: [Q, K].
+    """
+    queries, places = np.nonzero(passages >= 0)
+    return sorted_run(query_ids, passage_ids, queries, passages[queries, places], scores[queries, places])
+
+
+def write_run(path: Path, run: Run, tag: str) -> None:
+    """Write a TREC run, atomically; scores with the digits that give the same float32 back.
+
+    Raises:
+        BadInput: an id with a blank, which TREC files cannot hold.
+    """
+    ranks = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) + 1
+    queries, passages = _ids(run.query_ids, run.queries, path), _ids(run.passage_ids, run.passages, path)
+    _write(path, [queries, "Q0", passages, ranks, run.scores, tag])
+
+
+def write_qrels(path: Path, qrels: Qrels) -> None:
+    """Write TREC qrels, atomically.
+
+    Raises:
+        BadInput: an id with a blank, which TREC files cannot hold.
+    """
+    queries, passages = _ids(qrels.query_ids, qrels.queries, path), _ids(qrels.passage_ids, qrels.passages, path)
+    _write(path, [queries, "0", passages, qrels.labels])
+
+
+def _ids(ids: pa.Array, places: Integers, path: Path) -> pa.Array:
+    for text in ids.to_pylist():
+        if not text or _BLANK.search(text):
+            raise BadInput(f"{path}: an id must have no blanks and not be empty, got {text!r}")
+    return ids.take(pa.array(places))
+
+
+def _write(path: Path, columns: list[Any]) -> None:
+    rows = max(len(column) for column in columns if not isinstance(column, str))
+    arrays = [pa.repeat(column, rows) if isinstance(column, str) else pa.array(column) for column in columns]
+    table = pa.table(arrays, names=[str(number) for number in range(len(arrays))])
+    options = pacsv.WriteOptions(include_header=False, delimiter=" ", quoting_style="none")
+    with new_file(path, "wb") as file:
+        pacsv.write_csv(table, file, options)
+
+
+def read_run(path: Path) -> Run:
+    """A TREC run.
+
+    Raises:
+        BadInput: no such file, no line, a line that has not six columns, a score that is not a finite
+            float32, or a passage twice for one query; the message names the line and the value.
+    """
+    data = _normalised(path)
+    table = _parsed(path, data, _RUN_COLUMNS)
+    (query_ids, queries), (passage_ids, passages) = _places(table["query"]), _places(table["passage"])
+    with np.errstate(over="ignore"):
+        scores = table["score"].to_numpy().astype(np.float32)
+    if not np.isfinite(scores).all():
+        number, words = _line(data, np.argmin(np.isfinite(scores)))
+        raise bad_line(path, number, f"score is not finite: {words[4]}")
+    firsts = _firsts(queries, passages, len(passage_ids))
+    _refuse(path, data, firsts, firsts != np.arange(len(firsts)), "twice in the run")
+    return sorted_run(query_ids, passage_ids, queries, passages, scores)
+
+
+def read_qrels(path: Path) -> Qrels:
+    """TREC judgements; a line that only says the same again is passed over.
+
+    Raises:
+        BadInput: no such file, no line, a line that has not four columns, a label that is not an integer,
+            or a passage with two labels for one query; the message names the line and the value.
+    """
+    data = _normalised(path)
+    table = _parsed(path, data, _QRELS_COLUMNS)
+    (query_ids, queries), (passage_ids, passages) = _places(table["query"]), _places(table["passage"])
+    labels = table["label"].to_numpy()
+    firsts = _firsts(queries, passages, len(passage_ids))
+    _refuse(path, data, firsts, labels != labels[firsts], "with two labels")
+    kept = firsts == np.arange(len(firsts))
+    return Qrels(query_ids, passage_ids, queries[kept], passages[kept], labels[kept])
+
+
+def _normalised(path: Path) -> bytes:
+    """The file with one blank between columns and none around them; lines stay where they are."""
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise BadInput(f"{path}: not a whole gzip file: {error}") from error
+    data = data.translate(_BLANKS)
+    while b"  " in data:
+        data = data.replace(b"  ", b" ")
+    data = data.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+    if not data.strip():
+        raise BadInput(f"{path}: empty, expected at least one line")
+    return data
+
+
+def _parsed(path: Path, data: bytes, columns: dict[str, pa.DataType | None]) -> dict[str, pa.Array]:
+    kept = {name: kind for name, kind in columns.items() if kind}
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(data),
+            pacsv.ReadOptions(column_names=list(columns), block_size=1 << 24),
+            pacsv.ParseOptions(delimiter=" ", quote_char=False),
+            pacsv.ConvertOptions(column_types=kept, include_columns=list(kept), null_values=[]),
+        )
+    except pa.ArrowInvalid as error:
+        raise _explained(path, data, columns) or BadInput(f"{path}: {error}") from error
+    table = table.unify_dictionaries().combine_chunks()
+    return {name: table[name].chunk(0) for name in kept}
+
+
+def _explained(path: Path, data: bytes, columns: dict[str, pa.DataType | None]) -> BadInput | None:
+    """Why the file cannot be parsed: its first wrong line."""
+    names = list(columns)
+    number_at = names.index("score" if "score" in names else "label")
+    for number, words in _lines(data):
+        if len(words) != len(names):
+            return bad_line(path, number, f"expected {len(names)} columns, got {len(words)}")
+        try:
+            pa.scalar(" ".join(words))
+            pa.scalar(words[number_at]).cast(columns[names[number_at]])
+        except UnicodeEncodeError:
+            return bad_line(path, number, "not UTF-8")
+        except pa.ArrowInvalid:
+            kind = "a number" if names[number_at] == "score" else "an integer"
+            return bad_line(path, number, f"{names[number_at]} is not {kind}: {words[number_at]}")
+    return None
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Number, from 1, and words of every line that is not blank."""
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if line:
+            yield number, line.decode(errors="surrogateescape").split(" ")
+
+
+def _line(data: bytes, entry: np.integer[Any]) -> tuple[int, list[str]]:
+    return next(itertools.islice(_lines(data), int(entry), None))
+
+
+def _places(column: pa.Array) -> tuple[pa.Array, Integers]:
+    return column.dictionary, column.indices.to_numpy()
+
+
+def _firsts(queries: Integers, passages: Integers, passage_count: int) -> Integers:
+    """For every entry the first one with the same query and passage, [E]."""
+    pairs = queries * np.int64(passage_count) + passages
+    if np.all(np.diff(np.sort(pairs))):
+        return np.arange(len(pairs))
+    _, first, distinct = np.unique(pairs, return_index=True, return_inverse=True)
+    return first[distinct]
+
+
+def _refuse(path: Path, data: bytes, firsts: Integers, wrong: NDArray[np.bool_], problem: str) -> None:
+    """Stop at the first wrong entry.
+
+    Raises:
+        BadInput: there is one.
+    """
+    if wrong.any():
+        (number, words), (first, _) = _line(data, np.argmax(wrong)), _line(data, firsts[np.argmax(wrong)])
+        raise bad_line(path, number, f"query {words[0]}, passage {words[2]}: {problem} (first on line {first})")

@@ -1,0 +1,1 @@
+"""Sentence encoders: loading, packed attention, pooling and saving."""

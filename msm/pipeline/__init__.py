@@ -1,0 +1,1 @@
+"""The chain: stages, recipes, and how a stage is run."""

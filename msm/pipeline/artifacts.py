@@ -1,0 +1,82 @@
+"""Stage folders: a payload and the manifest that says what made it; written whole or not at all.
+
+A finished stage folder holds `manifest.json`, the payload folder named in it, and `log.jsonl` where the
+stage trained something. Downstream stages read the payload only, so a rerun that gives the same bytes
+disturbs nobody.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from msm.errors import BadInput
+from msm.files import read_json, sha256_of
+
+MANIFEST = "manifest.json"
+LOG = "log.jsonl"
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder`, by relative path, in sorted order."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+
+
+def checksum(parts: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a finished stage folder.
+
+    Raises:
+        BadInput: there is none, or it is not JSON.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BadInput(f"{folder}: not a finished stage folder (no {MANIFEST})")
+    return read_json(path)
+
+
+def payload(folder: Path) -> Path:
+    """What a stage reads of an input: the payload of a stage folder, or the folder itself if no stage made it.
+
+    Raises:
+        BadInput: the folder does not exist.
+    """
+    if not folder.exists():
+        raise BadInput(f"{folder}: no such folder; run the stage that writes it first")
+    if (folder / MANIFEST).is_file():
+        return folder / str(read_manifest(folder)["payload"])
+    return folder
+
+
+def payload_checksum(folder: Path) -> str:
+    """Identity of what a stage reads: from the manifest where there is one, else from the bytes."""
+    if (folder / MANIFEST).is_file():
+        return checksum(read_manifest(folder)["outputs"])
+    return checksum(checksums(payload(folder)))
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill; it takes the name `target` only when the block ends without an error.
+
+    What a killed run left under the temporary name is removed by the next one.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if target.exists():
+        shutil.rmtree(target)
+    partial.rename(target)

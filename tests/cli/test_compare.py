@@ -1,0 +1,127 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from msm.cli.main import main
+from msm.evaluation.per_query import SCHEMA, write_per_query
+from msm.evaluation.scores import averages, score_rows
+
+LANGUAGES = ("de", "en")
+QUESTIONS = 40
+
+
+def write_scores(folder: Path, model: str, seed: int, values: np.ndarray, **facts: str) -> str:
+    """A score folder in which values [C, L] are those of every pool."""
+    folder.mkdir()
+    rows = [
+        {
+            "query_id": f"{asked}-{question}",
+            "question_id": f"{question:02}",
+            "query_language": asked,
+            "candidate_language": candidates,
+            "measure": "map@20",
+            "value": float(values[question, place]),
+            "tied": False,
+            "chance": None,
+        }
+        for place, asked in enumerate(LANGUAGES)
+        for candidates in (None, *LANGUAGES)
+        for question in range(len(values))
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    write_per_query(folder / "per_query.parquet", table)
+    known = {"benchmark": "own", "split": "test", "setting": "zero-shot", "model": model, "seed": seed, "protocol": "p"}
+    lines = score_rows(averages(table), known | facts, dict.fromkeys((None, *LANGUAGES), "0" * 64))
+    (folder / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return str(folder)
+
+
+@pytest.fixture
+def values() -> np.ndarray:
+    return np.random.default_rng(1).random((QUESTIONS, 2)) / 2
+
+
+def table(text: str, title: str) -> dict[str, list[str]]:
+    """Cells of one table by language."""
+    part = text[text.index(title) :].split("\n\n")[0].splitlines()
+    return {line.split()[0]: line.split() for line in part if line.startswith((*LANGUAGES, "mean"))}
+
+
+def test_seeds_are_averaged_before_models_are_compared(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gain = np.zeros_like(values)
+    gain[:30, 0] = 0.2
+    one = write_scores(tmp_path / "a", "base", 1, values + 0.01)
+    two = write_scores(tmp_path / "b", "base", 2, values - 0.01)
+    model = write_scores(tmp_path / "c", "new", 1, values + gain)
+    main(["compare", "--baseline", one, "--baseline", two, model, "--resamples", "500"])
+    text = capsys.readouterr().out
+    assert text.count("new (own test, 1 seed) against base (own test, 2 seeds)") == 3
+    assert "standard deviation of the mean over seeds: base 0.0141, new unknown (1 seed)" in text
+    for title in ("candidates of all languages", "candidates in the question's", "candidates in each other"):
+        rows = table(text, f"map@20, {title}")
+        assert list(rows) == ["de", "en", "mean"]
+        assert rows["de"][3] == "+0.1500" and rows["de"][-3:] == ["30", "10", "0"]
+        assert rows["en"][3:] == ["+0.0000", "[+0.0000,", "+0.0000]", "1.0000", "0", "40", "0"]
+        assert rows["mean"][3] == "+0.0750" and float(rows["mean"][6]) < 0.05
+        assert float(rows["de"][1]) == pytest.approx(values[:, 0].mean(), abs=1e-4)
+
+
+def test_p_values_are_corrected_over_all_models(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_scores(tmp_path / "a", "base", 1, values)
+    models = [write_scores(tmp_path / f"m{n}", f"m{n}", 1, values + 0.1) for n in range(2)]
+    main(["compare", "--baseline", base, models[0], "--resamples", "999"])
+    assert table(capsys.readouterr().out, "map@20")["mean"][6] == f"{3 / 1000:.4f}"
+    main(["compare", "--baseline", base, *models, "--resamples", "999"])
+    assert table(capsys.readouterr().out, "map@20")["mean"][6] == f"{6 / 1000:.4f}"
+
+
+def test_different_protocols_are_marked(tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
+    base = write_scores(tmp_path / "a", "base", 1, values)
+    main(
+        [
+            "compare",
+            "--baseline",
+            base,
+            write_scores(tmp_path / "b", "new", 1, values, protocol="q"),
+            "--resamples",
+            "9",
+        ]
+    )
+    assert 'note: the protocols differ: "q" against "p"' in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared_is_refused(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_scores(tmp_path / "base", "base", 1, values)
+    cases = {
+        "dev: split is dev, that of": write_scores(tmp_path / "dev", "new", 1, values, split="dev"),
+        "few: not scored on the questions of": write_scores(tmp_path / "few", "new", 1, values[1:]),
+        "none: no such folder": str(tmp_path / "none"),
+        "scores.jsonl: no such file": str(tmp_path),
+    }
+    for problem, folder in cases.items():
+        with pytest.raises(SystemExit) as end:
+            main(["compare", "--baseline", base, folder])
+        error = capsys.readouterr().err
+        assert end.value.code == 2
+        assert problem in error and error.count("\n") == 1
+
+
+def test_baselines_that_are_not_seeds_of_one_model_are_refused(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_scores(tmp_path / "base", "base", 1, values)
+    new = write_scores(tmp_path / "new", "new", 1, values)
+    for second, problem in ((base, "base: model base with seed 1, as"), (new, "new: model new, but the first")):
+        with pytest.raises(SystemExit) as end:
+            main(["compare", "--baseline", base, "--baseline", second, new])
+        assert end.value.code == 2
+        assert problem in capsys.readouterr().err

@@ -1,0 +1,99 @@
+"""`msm evaluate` with models of ours and of others, on pools of one's own."""
+
+import json
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from msm.cli.main import main
+from msm.collections.runs import read_run
+from msm.encoders.model_folder import write_usage
+from msm.encoders.text_model import CARD, Usage
+
+FLAGS = "--pooling mean --similarity cosine --query_tokens 24 --passage_tokens 48".split()
+
+
+@pytest.fixture
+def beir(tmp_path: Path) -> Path:
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    words = ["fudi", "moro", "pepiga", "bud", "Deti", "ra", "vipa"]
+    random = np.random.default_rng(0)
+    texts = [" ".join([f"{number}", *random.choice(words, 5)]) for number in range(40)]
+    corpus = [{"_id": f"d{number}", "title": "", "text": text} for number, text in enumerate(texts)]
+    queries = [{"_id": f"q{number}", "text": texts[5 * number]} for number in range(6)]
+    for name, rows in (("corpus", corpus), ("queries", queries)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = "".join(f"q{number}\td{5 * number}\t1\n" for number in range(6))
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
+    return folder
+
+
+def evaluate(*words: object) -> None:
+    main(["evaluate", *map(str, words)])
+
+
+def scores(folder: Path) -> dict[str, float]:
+    rows = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    return {row["measure"]: row["value"] for row in rows if row["query_language"] == "mean"}
+
+
+def test_the_model_of_another_library_gives_its_rankings(encoder: Path, beir: Path, tmp_path: Path) -> None:
+    model = tmp_path / "theirs"
+    copytree(encoder, model)
+    write_usage(model, Usage("mean", "cosine", 1.0, 24, 24, "none", "Query: ", "Passage: "))
+    (model / CARD).unlink()
+    evaluate("--benchmark", "beir:toy", "--model", model, "--data", beir, "--out", tmp_path / "out")
+    run = read_run(tmp_path / "out" / "run.trec.gz")
+    theirs = SentenceTransformer(str(model), device="cpu")
+    corpus = [json.loads(line) for line in (beir / "corpus.jsonl").read_text().splitlines()]
+    queries = [json.loads(line)["text"] for line in (beir / "queries.jsonl").read_text().splitlines()]
+    cosines = theirs.encode_query(queries) @ theirs.encode_document([row["text"] for row in corpus]).T
+    places = [int(text[1:]) for text in run.passage_ids.take(run.passages.tolist()).to_pylist()]
+    np.testing.assert_allclose(run.scores, cosines[run.queries, places], atol=1e-5)
+    assert len(run.scores) == 6 * 40
+    assert scores(tmp_path / "out")["recall@100"] == 1
+    rows = (tmp_path / "out" / "scores.jsonl").read_text()
+    assert '"benchmark": "toy"' in rows and "pooling mean" in rows and "query_prefix Query: " in rows
+
+
+def test_a_plain_encoder_needs_flags_and_flags_win(
+    encoder: Path, sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--benchmark", "own", "--model", encoder, "--data", sources / "questions/test", "--out", tmp_path / "out"]
+    with pytest.raises(SystemExit) as end:
+        evaluate(*words)
+    assert end.value.code == 2
+    assert "say --pooling --similarity --query_tokens --passage_tokens" in capsys.readouterr().err
+    evaluate(*words, *FLAGS)
+    first = (tmp_path / "out" / "retrieve" / "manifest.json").read_bytes()
+    evaluate(*words, *FLAGS)
+    assert (tmp_path / "out" / "retrieve" / "manifest.json").read_bytes() == first
+    evaluate(*words, *FLAGS, "--pooling", "cls")
+    assert (tmp_path / "out" / "retrieve" / "manifest.json").read_bytes() != first
+    assert not (encoder / CARD).exists()
+    main(["compare", "--baseline", str(tmp_path / "out"), str(tmp_path / "out" / "score"), "--resamples", "20"])
+    assert "+0.0000" in capsys.readouterr().out
+
+
+def test_bm25_is_a_model(beir: Path, tmp_path: Path) -> None:
+    evaluate("--benchmark", "beir", "--model", "bm25", "--data", beir, "--out", tmp_path / "out")
+    assert scores(tmp_path / "out")["mrr@100"] > 0.5
+
+
+def test_fusion_adds_bm25(encoder: Path, beir: Path, tmp_path: Path) -> None:
+    words = ["--benchmark", "beir", "--model", encoder, "--data", beir, *FLAGS]
+    evaluate(*words, "--fuse", 0.3, "--out", tmp_path / "out")
+    assert scores(tmp_path / "out")["mrr@100"] > 0.5
+    assert "fusion centred min-max" in (tmp_path / "out" / "scores.jsonl").read_text()
+    fused = read_run(tmp_path / "out" / "run.trec.gz")
+    assert np.bincount(fused.queries).tolist() == [40] * 6
+
+
+def test_a_model_that_is_nowhere_is_one_line(beir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        evaluate("--benchmark", "beir", "--model", "./no/such/model", "--data", beir, "--out", tmp_path / "out")
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,120 @@
+"""Stage folders: whole or absent, reused when the same work was done, traceable."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from msm.errors import BadInput
+from msm.execution import Execution
+from msm.pipeline import artifacts, runner
+from msm.settings import Documents
+
+SETTINGS = Documents(collections="texts", languages="all", document_overlap="all", reorder=0.0, seed=1)
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    for language, text in (("en", "One two. Three four.\n\nFive six."), ("de", "Eins zwei. Drei vier.")):
+        folder = tmp_path / "sources" / "texts" / language
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text(text)
+    return tmp_path / "sources"
+
+
+def run(texts: Path, out: Path, settings: Documents = SETTINGS) -> dict:
+    return runner.run_stage("documents", settings, {"sources": texts}, out, Execution(work=out.parent / "work"))
+
+
+def test_the_manifest_says_what_made_the_folder(texts: Path, tmp_path: Path) -> None:
+    manifest = run(texts, tmp_path / "out")
+    assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["settings"] == dataclasses.asdict(SETTINGS)
+    assert manifest["outputs"] == artifacts.checksums(tmp_path / "out" / "documents")
+    assert {"commit", "versions", "device", "seconds", "command", "inputs"} <= manifest.keys()
+    assert len(manifest["inputs"]["sources"]["checksum"]) == 64
+
+
+def test_its_command_makes_it_again(texts: Path, tmp_path: Path) -> None:
+    manifest = run(texts, tmp_path / "out")
+    again = manifest["command"].replace(str(tmp_path / "out"), str(tmp_path / "again"))
+    subprocess.run([sys.executable, "-m", *again.split()], check=True, capture_output=True)
+    assert artifacts.read_manifest(tmp_path / "again")["outputs"] == manifest["outputs"]
+
+
+def test_finished_work_is_reused_and_other_work_replaces_it(texts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(texts, out)
+    before = (out / "manifest.json").stat().st_mtime_ns
+    run(texts, out)
+    assert (out / "manifest.json").stat().st_mtime_ns == before
+    run(texts, out, dataclasses.replace(SETTINGS, languages="de"))
+    assert [path.name for path in (out / "documents").glob("*.jsonl")] == ["de.jsonl"]
+    (texts / "texts" / "de" / "a.txt").write_text("Neu eins. Neu zwei.")
+    changed = run(texts, out, dataclasses.replace(SETTINGS, languages="de"))
+    assert "Neu" in (out / "documents" / "de.jsonl").read_text()
+    assert changed["outputs"] == artifacts.checksums(out / "documents")
+
+
+def test_a_failed_stage_leaves_nothing(texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="xx"):
+        run(texts, tmp_path / "out", dataclasses.replace(SETTINGS, languages="xx"))
+    assert not (tmp_path / "out").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"sources"}
+
+
+def test_a_missing_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "msm", "run", "documents", "--sources", str(tmp_path / "nowhere")]
+    for name, value in dataclasses.asdict(SETTINGS).items():
+        words += [f"--{name}", str(value)]
+    result = subprocess.run([*words, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "nowhere" in result.stderr
+
+
+def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path: Path) -> None:
+    from tests.test_training import SETTINGS as PRETRAIN
+
+    words = [sys.executable, "-m", "msm", "run", "pretrain", "--units", str(units), "--weights", str(encoder)]
+    for name, value in (PRETRAIN | {"steps": 100_000}).items():
+        words += [f"--{name}", str(value)]
+    words += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"), "--stop_with_parent"]
+    program = f"import subprocess; child = subprocess.Popen({words!r}); print(child.pid, flush=True); child.wait()"
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    while not list((tmp_path / "work").glob("*/log.jsonl")):
+        time.sleep(0.1)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    for _ in range(200):
+        if not Path(f"/proc/{child}").exists():
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    raise AssertionError("the stage outlived its parent")
+
+
+def test_no_folder_but_an_earlier_output_is_replaced(texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    (tmp_path / "file").write_text("")
+    for out, problem in (
+        (tmp_path / "mine", "holds files, but no manifest.json"),
+        (tmp_path / "file", "cannot be written: a file"),
+        (texts, "holds files"),
+        (texts / "new", "neither may hold the other"),
+    ):
+        with pytest.raises(BadInput, match=problem):
+            run(texts, out)
+    (tmp_path / "empty").mkdir()
+    run(texts, tmp_path / "empty")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+    assert (texts / "texts" / "en" / "a.txt").is_file()
