@@ -4,8 +4,10 @@ import json
 from typing import NamedTuple
 
 from msm.errors import BadInput
+from msm.finetuning.settings import Finetune
 from msm.pipeline.stages import STAGES, Stage
-from msm.settings import Finetune, Pretrain, Settings
+from msm.pretraining.settings import Pretrain
+from msm.settings import Settings
 
 WORK = "/work"
 """Where the shared volume is mounted: scratch folders that outlive a pod."""

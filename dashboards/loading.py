@@ -17,8 +17,8 @@ from msm.reporting.contrasts import Contrast, Pair
 from msm.reporting.lineage import Step
 from msm.reporting.rankings import Answer, Ranked, Texts
 from msm.reporting.results import Benchmark, Column, Problem, Results, Scored, load, read, with_seeds
+from msm.reporting.settings import Report
 from msm.reporting.tables import Row, Table, published_rows, table
-from msm.settings import Report
 
 
 class Recipe(NamedTuple):

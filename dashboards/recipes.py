@@ -9,7 +9,8 @@ from typing import Any
 from msm.dashboards.folders import Folders
 from msm.errors import BadInput
 from msm.reporting import lineage
-from msm.settings import Report, make
+from msm.reporting.settings import Report
+from msm.settings import make
 
 EXPORTED = " (exported)"
 DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}

@@ -10,7 +10,7 @@ FILES = sorted(path for name in ("msm", "components", "dashboards") for path in 
 LAYERS = [
     {"msm", "msm.errors", "msm.settings", "msm.execution", "msm.files"},
     {"msm.pipeline.artifacts", "msm.collections.records", "msm.losses", "msm.distributed"},
-    {"msm.pipeline.stages", "msm.pipeline.recipes", "msm.checkpoints", "msm.training"},
+    {"msm.checkpoints", "msm.training"},
     {"msm.corpora"},
     {"msm.encoders", "msm.collections"},
     {"msm.retrieval", "msm.evaluation"},

@@ -23,8 +23,8 @@ from msm.corpora import tokenizer
 from msm.corpora.crawl.settings import Recipe, to_recipe
 from msm.corpora.crawl.state import State
 from msm.corpora.crawl.steps import do, folder, steps_of, undone
+from msm.corpora.settings import Tokenizer
 from msm.corpora.subwords import SENTENCEPIECE_MODEL, SentencePiece, normal
-from msm.settings import Tokenizer
 
 Texts = list[tuple[str, list[str]]]
 SOURCES = "artifacts/*/*/*/files/documents/ntrex128.jsonl.gz"
@@ -76,7 +76,7 @@ def texts(count: int) -> tuple[Texts, str]:
 
 def train(folder: Path, sentences: list[str]) -> Path:
     """The folder of a tokenizer of `PIECES` pieces."""
-    settings = Tokenizer("trained", PIECES, 0.9995, 5000)
+    settings = Tokenizer(name="trained", pieces=PIECES, character_coverage=0.9995, language_sentences=5000)
     model = tokenizer.train(sorted(tokenizer.choose(map(normal, sentences), 5000)), settings)
     (folder / SENTENCEPIECE_MODEL).write_bytes(model)
     tokenizer.to_hugging_face(model).save_pretrained(folder)

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel
 
-from msm import settings
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
 from msm.collections.collection import Pool
@@ -31,6 +30,7 @@ from msm.collections.measure_names import parse_measure
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Qrels, Run, ranked_run
 from msm.corpora import tokenizer
+from msm.corpora.settings import Tokenizer
 from msm.encoders.model_folder import write_usage
 from msm.encoders.text_model import TextEncoder, Usage, load_text_encoder
 from msm.evaluation.measures import Evaluation, evaluate
@@ -157,9 +157,7 @@ def _texts(words: list[str], kind: str, random: np.random.Generator) -> Iterator
 
 def _write_model(size: Size, folder: Path, sentences: list[str]) -> None:
     """A model folder with random weights; speed does not depend on them."""
-    form = settings.Tokenizer(
-        name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences)
-    )
+    form = Tokenizer(name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
     pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
     config = encoder_config(
         layers=size.layers, width=size.width, heads=size.heads, vocabulary=len(pieces), tokens=LONGEST

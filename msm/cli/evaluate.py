@@ -25,13 +25,14 @@ from msm.collections.run_folder import FULL_DEPTH
 from msm.encoders.foreign import find_model, find_usage, link_model
 from msm.encoders.text_model import CARD, read_usage
 from msm.errors import BadInput
+from msm.evaluation.settings import Score
 from msm.execution import Execution
 from msm.files import new_file
 from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.fusion import fuse_folders
 from msm.retrieval.margins import NEIGHBOURS
-from msm.settings import Lexical, Retrieve, Score
+from msm.retrieval.settings import Lexical, Retrieve
 
 BM25 = "bm25"
 LEAST_DEPTH = 100

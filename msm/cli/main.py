@@ -1,11 +1,7 @@
 """The command `msm`: run a stage, or one of the verbs for people."""
 
 import argparse
-import ast
-import dataclasses
 import importlib
-import inspect
-import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +12,7 @@ from msm.errors import BadInput, CommandError
 from msm.execution import Execution
 from msm.pipeline import runner
 from msm.pipeline.stages import STAGES
-from msm.settings import Settings, base_type, choices, hints, limits, make
+from msm.settings import base_type, choices, flat, limits, make, nested
 
 VERBS = {
     "recipe": ("msm.cli.recipe", "make a recipe the active one (params.yaml)"),
@@ -89,9 +85,9 @@ def _run(words: list[str]) -> None:
     name = stages.parse_args(words[:1]).stage
     stage = STAGES[name]
     arguments = vars(_stage_parser(name).parse_args(words[1:]))
-    values = {field.name: arguments[field.name] for field in dataclasses.fields(stage.settings)}
+    values = {setting: arguments[setting] for setting, _, _ in flat(stage.settings)}
     given = {setting: value for setting, value in values.items() if value is not None}
-    settings = make(stage.settings, given, f"run {name}")
+    settings = make(stage.settings, nested(given), f"run {name}")
     for option in ("processes", "cache_gib"):
         if arguments[option] < 0:
             raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
@@ -135,10 +131,9 @@ def _stage_parser(name: str) -> Parser:
         "--cache_gib", type=int, default=64, metavar="N", help="streamed shards kept in the scratch folder"
     )
     options.add_argument("--stop_with_parent", action="store_true", help="end when the starting process dies")
-    group = parser.add_argument_group("settings: decide the result; every one is needed, a later one wins")
-    meanings = _meanings(stage.settings)
-    for field, hint in hints(stage.settings).items():
-        group.add_argument(f"--{field}", type=base_type(hint), help=_help(meanings.get(field, ""), hint))
+    group = parser.add_argument_group("settings: decide the result; one without a default is needed, a later one wins")
+    for setting, hint, meaning in flat(stage.settings):
+        group.add_argument(f"--{setting}", type=base_type(hint), help=_help(meaning, hint))
     return parser
 
 
@@ -153,16 +148,3 @@ def _help(meaning: str, hint: Any) -> str:
             f"[{bounds.low:g} to {bounds.high:g}]" if bounds.high != float("inf") else f"[from {bounds.low:g}]"
         )
     return " ".join(part for part in parts if part)
-
-
-def _meanings(kind: type[Settings]) -> dict[str, str]:
-    """The string below each field of a settings class, and of a class that it extends."""
-    body = ast.parse(inspect.getsource(kind)).body[0]
-    assert isinstance(body, ast.ClassDef)
-    base = kind.__bases__[0]
-    found = _meanings(base) if issubclass(base, Settings) else {}
-    for field, text in itertools.pairwise(body.body):
-        match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
-                found[name] = inspect.cleandoc(meaning)
-    return found

@@ -11,7 +11,8 @@ from msm.encoders.text_model import load_text_encoder
 from msm.errors import BadInput
 from msm.files import write_json_lines
 from msm.finetuning.mine import Counts, Ranking, mine, rank_by_model, rank_by_run, read_passages
-from msm.settings import Mine, listed
+from msm.finetuning.settings import Mine
+from msm.settings import listed
 from msm.training import pick_device
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from msm.cli import evaluate as evaluate_command
+from msm.corpora.settings import Download
 from msm.errors import BadInput, CommandError
 from msm.execution import Execution
 from msm.files import read_json_lines, write_json
 from msm.pipeline import recipes, runner
 from msm.pipeline.artifacts import payload
-from msm.settings import Download
 
 ANCHORS = recipes.RECIPES / "anchors.yaml"
 NEEDED = {"model", "benchmark", "split", "setting", "expected", "tolerance", "published"}

@@ -24,11 +24,12 @@ from tqdm import tqdm
 
 from msm.collections.records import Document
 from msm.corpora.sentences import split
+from msm.corpora.settings import Documents
 from msm.corpora.shard_manifest import MANIFEST, choose_shards
 from msm.errors import BadInput, bad_line
 from msm.execution import Execution
 from msm.files import NO_TEXT, open_text, read_json_lines, within
-from msm.settings import Documents, listed
+from msm.settings import listed
 
 LANGUAGE = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 FEWEST_SENTENCES = 2

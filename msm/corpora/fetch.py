@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
+from msm.corpora.settings import Download
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, sha256_of
 from msm.pipeline.artifacts import checksums
-from msm.settings import Download, listed
+from msm.settings import listed
 
 OWN = "own files"
 """Content of a collection that is a folder of the user's."""

@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from msm.corpora.bitext import Pair, read_pairs
 from msm.corpora.pair_shards import PairIndex, write_pair_index, write_pairs, write_sentences
+from msm.corpora.settings import Pairs
 from msm.corpora.subwords import ENGINES, fastest_engine, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import within
-from msm.settings import Pairs, listed
+from msm.settings import listed
 
 SAMPLE = 2000
 """Sentences on which two tokenizer engines must agree."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msm.corpora.settings import Documents
 from msm.corpora.shards import Counts, Index
 from msm.errors import BadInput
 from msm.files import read_json, sha256_of, write_json
-from msm.settings import Documents, listed
+from msm.settings import listed
 
 MANIFEST = "shards.json"
 FORMAT = 2

@@ -22,8 +22,8 @@ from tokenizers.models import Unigram
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import sentencepiece_model_pb2_new as model_pb2
 
-from msm import settings as stage_settings
 from msm.corpora.documents import document_files, read_documents
+from msm.corpora.settings import Tokenizer as TokenizerSettings
 from msm.corpora.subwords import BLANKS, SENTENCEPIECE_MODEL, normal, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
@@ -47,7 +47,7 @@ LONGEST_SENTENCE = 1 << 14
 """In bytes; training passes over longer ones."""
 
 
-def run(settings: stage_settings.Tokenizer, *, documents: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: Execution) -> dict[str, Any]:
     """Save a tokenizer that `AutoTokenizer.from_pretrained` loads.
 
     Args:
@@ -111,7 +111,7 @@ def choose(sentences: Iterable[str], most: int) -> set[str]:
     return set(sorted(distinct, key=lambda sentence: hashlib.sha256(sentence.encode()).digest())[:most])
 
 
-def train(sentences: list[str], settings: stage_settings.Tokenizer) -> bytes:
+def train(sentences: list[str], settings: TokenizerSettings) -> bytes:
     """A SentencePiece unigram model whose scores are multiples of 1/1024.
 
     Args:

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from msm.corpora.documents import document_files, read_documents
 from msm.corpora.packing import pack, split_runs
+from msm.corpora.settings import Units
 from msm.corpora.shard_manifest import MANIFEST, to_manifest
 from msm.corpora.shard_writer import ShardWriter, token_type, write_index
 from msm.corpora.shards import Index, Offsets, Shard, Tokens, read_units
@@ -32,7 +33,6 @@ from msm.corpora.subwords import ENGINES, Engine, Layout, fastest_engine, pieces
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, write_json
-from msm.settings import Units
 
 CHUNK_BYTES = 1 << 20
 """Text that a process packs at once."""

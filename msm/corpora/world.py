@@ -14,9 +14,9 @@ from tqdm import tqdm
 from msm.corpora.constructed.facts import Story, families, stories
 from msm.corpora.constructed.languages import Language, common_words, languages
 from msm.corpora.constructed.telling import Sentence, ask, tell, verb_words
+from msm.corpora.settings import World
 from msm.execution import Execution
 from msm.files import write_json, write_json_lines
-from msm.settings import World
 
 DOCUMENTS = "documents/constructed.jsonl.gz"
 QUESTIONS = "questions"

@@ -23,10 +23,10 @@ from transformers import (
 )
 
 from msm.encoders.packing import Group, Packed
+from msm.encoders.settings import Encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts
-from msm.settings import Encoder
 
 FROM_PADDING = {"roberta", "xlm-roberta", "camembert"}
 """Types of models whose places are counted from the padding index + 1; BERT's are counted from 0."""

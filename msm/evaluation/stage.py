@@ -22,10 +22,10 @@ from msm.evaluation.measures import Values, evaluate
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.ranks import Ties
 from msm.evaluation.scores import averages, chance_rows, score_rows
+from msm.evaluation.settings import Score
 from msm.execution import Execution
 from msm.files import sha256_of, within, write_json_lines
 from msm.retrieval.bitext_runs import pair_file
-from msm.settings import Score
 
 
 class Scored(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from msm.collections.records import Example
 from msm.errors import BadInput
-from msm.settings import Finetune
+from msm.finetuning.settings import Finetune
 
 NEGATIVES = 1
 """Separates the draw of hard negatives from other draws of the same step."""

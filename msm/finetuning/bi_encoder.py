@@ -20,8 +20,8 @@ from msm.encoders.packing import pack
 from msm.encoders.text_model import TextModel
 from msm.errors import BadInput
 from msm.finetuning.candidates import batch_passages, find_candidates
+from msm.finetuning.settings import Finetune
 from msm.losses import in_batch_loss
-from msm.settings import Finetune
 from msm.training import seed_torch
 
 Part = tuple[Tensor, dict[str, float]]

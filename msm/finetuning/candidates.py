@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msm.collections.records import Example, Passage
-from msm.settings import Finetune
+from msm.finetuning.settings import Finetune
 
 
 class Candidates(NamedTuple):

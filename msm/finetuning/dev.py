@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from msm.collections.records import Example
 from msm.encoders.text_model import BATCH_TOKENS, TextEncoder, TextModel
 from msm.finetuning.candidates import batch_passages, find_candidates
+from msm.finetuning.settings import Finetune
 from msm.losses import in_batch_loss
-from msm.settings import Finetune
 
 ROWS = 512
 """Questions ranked at once."""

@@ -17,8 +17,8 @@ from msm.encoders.text_model import BATCH_TOKENS, TextEncoder, TextModel
 from msm.errors import BadInput
 from msm.evaluation.measures import evaluate
 from msm.files import within
+from msm.finetuning.settings import Finetune
 from msm.retrieval.search import nearest
-from msm.settings import Finetune
 
 DEPTH = 100
 """Passages kept of each question where the measure has no cutoff."""

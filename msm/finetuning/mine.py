@@ -18,8 +18,9 @@ from msm.encoders.text_model import TextEncoder, load_text_encoder
 from msm.errors import BadInput, bad_line
 from msm.execution import Execution
 from msm.files import read_json_lines, write_json_lines
+from msm.finetuning.settings import Mine
 from msm.retrieval.search import BestPassages, nearest
-from msm.settings import Mine, listed
+from msm.settings import listed
 from msm.training import pick_device
 
 SHARD_PASSAGES = 16384

@@ -12,7 +12,8 @@ from msm.collections.examples import find, read_data_sets
 from msm.collections.records import Example, Query
 from msm.corpora.bitext import read_translations
 from msm.errors import BadInput
-from msm.settings import Finetune, listed
+from msm.finetuning.settings import Finetune
+from msm.settings import listed
 
 
 class Item(NamedTuple):

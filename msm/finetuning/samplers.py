@@ -15,7 +15,7 @@ from msm.collections.records import Example
 from msm.errors import BadInput
 from msm.finetuning.batches import with_negatives
 from msm.finetuning.parallel import Item
-from msm.settings import Finetune
+from msm.finetuning.settings import Finetune
 
 SAMPLER = 2
 """Separates these draws from others of the same step."""

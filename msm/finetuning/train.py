@@ -27,7 +27,8 @@ from msm.finetuning.dev_benchmark import DevBenchmark, measure_dev, read_dev_ben
 from msm.finetuning.parallel import read_items
 from msm.finetuning.samplers import LanguageBatches
 from msm.finetuning.selection import Best
-from msm.settings import Finetune, listed
+from msm.finetuning.settings import Finetune
+from msm.settings import listed
 from msm.training import Plan, pick_device, train
 
 

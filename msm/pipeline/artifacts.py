@@ -18,6 +18,21 @@ from msm.files import read_json, sha256_of
 
 MANIFEST = "manifest.json"
 LOG = "log.jsonl"
+FOLDERS = (
+    "sources",
+    "documents",
+    "tokenizer",
+    "units",
+    "encoder",
+    "pretrain",
+    "finetune",
+    "mine",
+    "retrieve",
+    "lexical",
+    "score",
+    "report",
+)
+"""Folders of a recipe; each holds one folder for every row."""
 
 
 def checksums(folder: Path) -> dict[str, str]:

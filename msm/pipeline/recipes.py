@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from msm.errors import BadInput
+from msm.evaluation.settings import Score
 from msm.pipeline.stages import FAMILIES, STAGES, Family
-from msm.settings import Score, Settings, base_type, hints, make
+from msm.settings import Settings, base_type, hints, make
 
 RECIPES = Path("recipes")
 TEMPLATE = re.compile(r"\$\{([\w.]+)\}")

@@ -6,7 +6,13 @@ DVC, Kubeflow and TorchX are renderings of this table. Imports nothing heavy. Te
 
 from typing import NamedTuple
 
-from msm import settings
+from msm.corpora.settings import Documents, Download, Pairs, Tokenizer, Units, World
+from msm.encoders.settings import Encoder
+from msm.evaluation.settings import Score
+from msm.finetuning.settings import Finetune, Mine
+from msm.pretraining.settings import Pretrain, Teach
+from msm.reporting.settings import Report
+from msm.retrieval.settings import Lexical, Retrieve
 from msm.settings import Settings
 
 
@@ -33,16 +39,16 @@ class Stage(NamedTuple):
 
 
 STAGES: dict[str, Stage] = {
-    "download": Stage(settings.Download, "msm.corpora.fetch:run", (), "files", "fetch and verify public data"),
-    "world": Stage(settings.World, "msm.corpora.world:run", (), "files", "tell a small world in constructed languages"),
+    "download": Stage(Download, "msm.corpora.fetch:run", (), "files", "fetch and verify public data"),
+    "world": Stage(World, "msm.corpora.world:run", (), "files", "tell a small world in constructed languages"),
     "documents": Stage(
-        settings.Documents, "msm.corpora.documents:run", ("sources",), "documents", "any source to ordered sentences"
+        Documents, "msm.corpora.documents:run", ("sources",), "documents", "any source to ordered sentences"
     ),
     "tokenizer": Stage(
-        settings.Tokenizer, "msm.corpora.tokenizer:run", ("documents",), "tokenizer", "take or train a vocabulary"
+        Tokenizer, "msm.corpora.tokenizer:run", ("documents",), "tokenizer", "take or train a vocabulary"
     ),
     "units": Stage(
-        settings.Units,
+        Units,
         "msm.corpora.units:run",
         ("documents", "tokenizer"),
         "shards",
@@ -52,7 +58,7 @@ STAGES: dict[str, Stage] = {
         hours=24,
     ),
     "pairs": Stage(
-        settings.Pairs,
+        Pairs,
         "msm.corpora.pairs:run",
         ("sources", "tokenizer"),
         "shards",
@@ -61,7 +67,7 @@ STAGES: dict[str, Stage] = {
         hours=24,
     ),
     "teach": Stage(
-        settings.Teach,
+        Teach,
         "msm.pretraining.teach:run",
         ("sources", "tokenizer", "model"),
         "shards",
@@ -71,11 +77,9 @@ STAGES: dict[str, Stage] = {
         gpus=1,
         hours=24,
     ),
-    "encoder": Stage(
-        settings.Encoder, "msm.encoders.start:run", ("tokenizer",), "model", "start weights of the encoder"
-    ),
+    "encoder": Stage(Encoder, "msm.encoders.start:run", ("tokenizer",), "model", "start weights of the encoder"),
     "pretrain": Stage(
-        settings.Pretrain,
+        Pretrain,
         "msm.pretraining.train:run",
         ("units", "weights"),
         "model",
@@ -87,7 +91,7 @@ STAGES: dict[str, Stage] = {
         retries=10,
     ),
     "finetune": Stage(
-        settings.Finetune,
+        Finetune,
         "msm.finetuning.train:run",
         ("sources", "weights"),
         "model",
@@ -97,7 +101,7 @@ STAGES: dict[str, Stage] = {
         gpus=8,
     ),
     "mine": Stage(
-        settings.Mine,
+        Mine,
         "msm.finetuning.mine:run",
         ("sources", "model"),
         "files",
@@ -107,7 +111,7 @@ STAGES: dict[str, Stage] = {
         gpus=1,
     ),
     "retrieve": Stage(
-        settings.Retrieve,
+        Retrieve,
         "msm.retrieval.stage:run",
         ("sources", "model"),
         "run",
@@ -116,9 +120,9 @@ STAGES: dict[str, Stage] = {
         memory_gib=64,
         gpus=1,
     ),
-    "lexical": Stage(settings.Lexical, "msm.retrieval.lexical:run", ("sources",), "run", "BM25 runs"),
-    "score": Stage(settings.Score, "msm.evaluation.stage:run", ("sources", "run"), "scores", "runs to measures"),
-    "report": Stage(settings.Report, "msm.reporting.stage:run", ("scores",), "report", "tables, pictures, lineage"),
+    "lexical": Stage(Lexical, "msm.retrieval.lexical:run", ("sources",), "run", "BM25 runs"),
+    "score": Stage(Score, "msm.evaluation.stage:run", ("sources", "run"), "scores", "runs to measures"),
+    "report": Stage(Report, "msm.reporting.stage:run", ("scores",), "report", "tables, pictures, lineage"),
 }
 
 

@@ -17,7 +17,7 @@ from msm.corpora.subwords import Layout
 from msm.encoders.packing import Packed, join, pack
 from msm.errors import BadInput
 from msm.pretraining.masking import hide_tokens
-from msm.settings import Pretrain
+from msm.pretraining.settings import Pretrain
 
 
 class Stream:

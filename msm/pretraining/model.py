@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from msm.encoders.start import load_masked
 from msm.errors import BadInput
 from msm.pretraining.documents import DocumentEncoder, heads
-from msm.settings import Pretrain, listed
+from msm.pretraining.settings import Pretrain
+from msm.settings import listed
 
 OTHERS = "others"
 """Group of the languages that `document_groups` does not name."""

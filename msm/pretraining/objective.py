@@ -13,7 +13,7 @@ from msm.losses import Contrast, token_loss
 from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.pair_batches import PairBatches
-from msm.settings import Pretrain
+from msm.pretraining.settings import Pretrain
 
 
 class Loss(NamedTuple):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from msm.corpora.pair_shards import PairShards
 from msm.errors import BadInput
 from msm.pretraining.batches import Stream, Texts, count_micro_batches, hide, texts
-from msm.settings import Pretrain
+from msm.pretraining.settings import Pretrain
 
 
 class PairBatch(NamedTuple):

@@ -16,7 +16,7 @@ from msm.corpora.pair_shards import TEACHER
 from msm.encoders.foreign import find_usage
 from msm.encoders.text_model import TextEncoder, load_text_model
 from msm.execution import Execution
-from msm.settings import Teach
+from msm.pretraining.settings import Teach
 from msm.training import pick_device
 
 

@@ -26,8 +26,8 @@ from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import MaskedTokens, Objective
 from msm.pretraining.pair_batches import PairBatches
 from msm.pretraining.pairs import Ccp, Crop, InverseCloze
+from msm.pretraining.settings import Pretrain
 from msm.pretraining.translations import Distillation, Mexma
-from msm.settings import Pretrain
 from msm.training import Plan, pick_device, seed_torch, train
 
 OBJECTIVES: dict[str, type[Objective[Any]]] = {

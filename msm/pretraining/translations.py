@@ -17,7 +17,7 @@ from msm.losses import koleo_loss, token_loss
 from msm.pretraining.batches import HiddenTokens, Texts
 from msm.pretraining.objective import Loss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches
-from msm.settings import Pretrain
+from msm.pretraining.settings import Pretrain
 
 
 class Inputs(NamedTuple):

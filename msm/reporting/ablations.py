@@ -13,7 +13,7 @@ from msm.evaluation.statistics import Interval, bootstrap, compare, intervals
 from msm.reporting import lineage, published
 from msm.reporting.published import MEAN
 from msm.reporting.results import Benchmark, Column, Model, Scored, together
-from msm.settings import Report
+from msm.reporting.settings import Report
 
 REFERENCE = "msm"
 TITLES = {

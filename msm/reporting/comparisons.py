@@ -11,8 +11,9 @@ import numpy as np
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.evaluation.statistics import Comparison, Interval, compare, holm
 from msm.reporting.results import Benchmark, Column, Model, Problem, together
+from msm.reporting.settings import Report
 from msm.reporting.tables import ordered
-from msm.settings import Report, listed
+from msm.settings import listed
 
 SIGNIFICANT = 0.05
 STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)

@@ -15,7 +15,7 @@ from msm.evaluation.statistics import Interval, compare, holm, language_means
 from msm.reporting.comparisons import SIGNIFICANT
 from msm.reporting.published import MEAN
 from msm.reporting.results import Benchmark, Column, Model, together
-from msm.settings import Report
+from msm.reporting.settings import Report
 
 STEP = 0.02
 """Width of a cell in which pairs are counted together."""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from msm.errors import BadInput
 from msm.pipeline import artifacts
-from msm.pipeline.stages import FAMILIES
 from msm.reporting import lineage
 from msm.reporting.results import read
 
@@ -39,7 +38,7 @@ def export(artifacts_root: Path, results_root: Path) -> int:
     for step in steps.values():
         if step.problems:
             raise BadInput(f"{artifacts_root / step.name}: {step.problems[0]}; run the recipe again before exporting")
-    for family in FAMILIES:
+    for family in artifacts.FOLDERS:
         rows = [step for step in steps.values() if step.manifest and step.name.startswith(f"{family}/")]
         if rows:
             with artifacts.new_folder(results_root / family) as partial:

@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple
 from msm import files
 from msm.errors import BadInput
 from msm.pipeline import artifacts
-from msm.pipeline.stages import FAMILIES
 
 FORMAT = 1
 """Newest manifest that is understood."""
@@ -77,7 +76,7 @@ def step_name(path: str) -> str:
 def is_step(name: str) -> bool:
     """Whether a name is STAGE/ROW, and so may be looked up below a recipe's folder."""
     family, _, row = name.partition("/")
-    return family in FAMILIES and NAME.fullmatch(row) is not None
+    return family in artifacts.FOLDERS and NAME.fullmatch(row) is not None
 
 
 def portable(row: str) -> str:

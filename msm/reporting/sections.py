@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.results import Benchmark, Column, Problem, Results, load
+from msm.reporting.settings import Report
 from msm.reporting.tables import Row, Table, published_rows, table
-from msm.settings import Report
 
 
 class Section(NamedTuple):

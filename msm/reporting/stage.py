@@ -10,8 +10,8 @@ from msm.reporting.heatmap import heatmap
 from msm.reporting.plain import write_plain
 from msm.reporting.results import read
 from msm.reporting.sections import Section, sections
+from msm.reporting.settings import Report
 from msm.reporting.terminal import section_text
-from msm.settings import Report
 
 DOCUMENT, TABLE, PICTURE = "report.md", "table.txt", "heatmap-{}.svg"
 

@@ -9,7 +9,8 @@ from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published
 from msm.reporting.results import Benchmark, Column, Model, together
-from msm.settings import Report, listed
+from msm.reporting.settings import Report
+from msm.settings import listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
 """Pool of a published number to ours."""

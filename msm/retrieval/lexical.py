@@ -21,7 +21,7 @@ from msm.collections.runs import Floats, Integers
 from msm.execution import Execution
 from msm.files import within
 from msm.retrieval.analyzers import ANALYZERS
-from msm.settings import Lexical
+from msm.retrieval.settings import Lexical
 
 Terms = NDArray[np.int32]
 """Numbers of the terms of a text, in order, repeated ones too."""

@@ -13,8 +13,8 @@ from msm.encoders.text_model import TextEncoder, load_text_encoder
 from msm.execution import Execution
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
+from msm.retrieval.settings import Retrieve
 from msm.retrieval.stream import search
-from msm.settings import Retrieve
 from msm.training import pick_device
 
 

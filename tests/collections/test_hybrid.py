@@ -17,8 +17,8 @@ from msm.collections.runs import ranked_run
 from msm.errors import BadInput
 from msm.evaluation import stage
 from msm.evaluation.measures import evaluate
+from msm.evaluation.settings import Score
 from msm.execution import Execution
-from msm.settings import Score
 
 DISTINCT = {
     "ar": 1187, "de": 1182, "el": 1184, "en": 1187, "es": 1185, "hi": 1183, "ru": 1186, "th": 1183, "tr": 1184,

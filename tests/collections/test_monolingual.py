@@ -16,8 +16,8 @@ from msm.collections.registry import BENCHMARKS, find_benchmark, find_split
 from msm.collections.run_folder import write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
+from msm.evaluation.settings import Score
 from msm.execution import Execution
-from msm.settings import Score
 
 TOPICS = "topics-qrels-sw"
 SETTINGS = Score(

@@ -16,8 +16,8 @@ from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import pool_depth, write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
+from msm.evaluation.settings import Score
 from msm.execution import Execution
-from msm.settings import Score
 
 WORDS = 'the U.S. city of Oslo , "north" of 1,000 km John\'s house yes no Bergen 1999'.split()
 

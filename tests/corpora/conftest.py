@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from msm.corpora import documents, tokenizer
+from msm.corpora.settings import Documents, Tokenizer
 from msm.execution import Execution
-from msm.settings import Documents, Tokenizer
 
 SYLLABLES = {
     "aa": "ka te mi lo su ra ne po vi du",
@@ -52,7 +52,9 @@ def _write(folder: Path, rows: Rows) -> None:
 def train_tokenizer(documents: Path, out: Path, *, pieces: int, language_sentences: int) -> Path:
     """The folder of a tokenizer trained on documents."""
     out.mkdir(parents=True)
-    settings = Tokenizer("trained", pieces, 0.9995, language_sentences)
+    settings = Tokenizer(
+        name="trained", pieces=pieces, character_coverage=0.9995, language_sentences=language_sentences
+    )
     tokenizer.run(settings, documents=documents, out=out, execution=Execution(work=out))
     return out
 
@@ -83,7 +85,13 @@ def invented_tokenizer(invented: Path, tmp_path_factory: pytest.TempPathFactory)
 def public(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """NTREX in six languages of as many scripts."""
     folder = tmp_path_factory.mktemp("public")
-    settings = Documents("documents/ntrex128.jsonl.gz", "en, my, bn, th, zh, ar", "all", 0.0, 1)
+    settings = Documents(
+        collections="documents/ntrex128.jsonl.gz",
+        languages="en, my, bn, th, zh, ar",
+        document_overlap="all",
+        reorder=0.0,
+        seed=1,
+    )
     documents.run(settings, sources=mirror, out=folder, execution=Execution(work=folder))
     return folder
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from msm.corpora import documents
+from msm.corpora.settings import Documents
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.settings import Documents
 
 
 def record(document_id: str, language: str, **texts: Any) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import pytest
 
 from msm.corpora import fetch
 from msm.corpora.fetch import Collection, File, download
+from msm.corpora.settings import Download
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline.artifacts import checksums
-from msm.settings import Download
 
 CONTENT = random.Random(1).randbytes(700_000)
 
@@ -167,7 +167,7 @@ def write_table(folder: Path, files: list[File]) -> Path:
 def run(collections: str, folder: Path, mirror: Path | str = "") -> Path:
     out = folder / "out"
     out.mkdir()
-    fetch.run(Download(collections), out=out, execution=Execution(work=folder / "work", mirror=str(mirror)))
+    fetch.run(Download(collections=collections), out=out, execution=Execution(work=folder / "work", mirror=str(mirror)))
     return out
 
 

@@ -8,10 +8,10 @@ import sentencepiece
 from transformers import AutoTokenizer, XLMRobertaConfig
 
 from msm.corpora import tokenizer
+from msm.corpora.settings import Tokenizer
 from msm.corpora.subwords import SENTENCEPIECE_MODEL
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.settings import Tokenizer
 
 
 def run(documents: Path, out: Path, **changes: object) -> dict[str, object]:

@@ -9,10 +9,10 @@ import pytest
 from transformers import AutoTokenizer
 
 from msm.corpora import units
+from msm.corpora.settings import Units as Settings
 from msm.corpora.shards import Units, read_units
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.settings import Units as Settings
 
 BEGIN, END = 0, 2
 Write = Callable[[Path, list[dict[str, Any]]], None]
@@ -67,7 +67,14 @@ def test_seventy_units_give_two_documents_and_drop_six(
     assert facts["languages"]["aa"]["fill"] == 1.0
 
 
-@pytest.mark.parametrize("settings", [Settings(32, 8, 3), Settings(64, 4, 4), Settings(8, 32, 2)])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(unit_tokens=32, document_units=8, min_units=3),
+        Settings(unit_tokens=64, document_units=4, min_units=4),
+        Settings(unit_tokens=8, document_units=32, min_units=2),
+    ],
+)
 def test_runs_equal_the_slow_builder(
     invented: Path, invented_tokenizer: Path, tmp_path: Path, settings: Settings
 ) -> None:
@@ -89,7 +96,7 @@ def test_runs_equal_the_slow_builder_on_public_text(public: Path, public_tokeniz
 
 
 def test_both_engines_write_the_same_shards(invented: Path, invented_tokenizer: Path, tmp_path: Path) -> None:
-    settings = Settings(32, 8, 3)
+    settings = Settings(unit_tokens=32, document_units=8, min_units=3)
     run(invented, invented_tokenizer, tmp_path / "fast", settings)
     plain = tmp_path / "tokenizer"
     plain.mkdir()
@@ -102,7 +109,7 @@ def test_both_engines_write_the_same_shards(invented: Path, invented_tokenizer: 
 def test_processes_and_chunks_change_nothing(
     invented: Path, invented_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(32, 8, 3)
+    settings = Settings(unit_tokens=32, document_units=8, min_units=3)
     run(invented, invented_tokenizer, tmp_path / "one", settings)
     monkeypatch.setattr(units, "CHUNK_BYTES", 5_000)
     run(invented, invented_tokenizer, tmp_path / "two", settings, processes=2)
@@ -128,7 +135,7 @@ def test_chunks_are_whole_lines(invented: Path, monkeypatch: pytest.MonkeyPatch,
 def test_blocks_hold_the_text_of_documents_without_a_run(
     invented: Path, invented_tokenizer: Path, tmp_path: Path
 ) -> None:
-    run(invented, invented_tokenizer, tmp_path / "out", Settings(32, 32, 20))
+    run(invented, invented_tokenizer, tmp_path / "out", Settings(unit_tokens=32, document_units=32, min_units=20))
     shard = read_units(tmp_path / "out")["bb"]
     assert 0 < len(shard) < 40
     encode = AutoTokenizer.from_pretrained(invented_tokenizer)
@@ -145,7 +152,12 @@ def test_sentence_without_subwords_is_left_out(
 ) -> None:
     sentences = ["ka te.", "\u200b", "mi lo."]
     write_documents(tmp_path / "documents", [{"language": "aa", "document_id": "d", "sentences": sentences}])
-    run(tmp_path / "documents", invented_tokenizer, tmp_path / "out", Settings(8, 4, 2))
+    run(
+        tmp_path / "documents",
+        invented_tokenizer,
+        tmp_path / "out",
+        Settings(unit_tokens=8, document_units=4, min_units=2),
+    )
     shards = read_units(tmp_path / "out")
     assert shards.index.languages["aa"].sentences == 2
     assert len(shards["aa"].run(0)) == 2
@@ -159,7 +171,12 @@ def test_language_without_a_run_keeps_its_blocks(
         {"language": "bb", "document_id": "short", "sentences": ["თე მი ლო."] * 2},
     ]
     write_documents(tmp_path / "documents", rows)
-    facts = run(tmp_path / "documents", invented_tokenizer, tmp_path / "out", Settings(8, 8, 4))
+    facts = run(
+        tmp_path / "documents",
+        invented_tokenizer,
+        tmp_path / "out",
+        Settings(unit_tokens=8, document_units=8, min_units=4),
+    )
     assert facts["languages"]["bb"]["runs"] == 0
     assert (facts["languages"]["bb"]["token_share"], facts["languages"]["bb"]["fill"]) == (0.0, 0.0)
     assert len(read_units(tmp_path / "out")["bb"].blocks(64)) == 1
@@ -167,14 +184,14 @@ def test_language_without_a_run_keeps_its_blocks(
 
 def test_bad_input_is_one_clear_line(invented: Path, invented_tokenizer: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="min_units must be at most document_units, 4: 8"):
-        run(invented, invented_tokenizer, tmp_path / "one", Settings(8, 4, 8))
+        run(invented, invented_tokenizer, tmp_path / "one", Settings(unit_tokens=8, document_units=4, min_units=8))
     with pytest.raises(BadInput, match="min_units: no document has 500 units of up to 64 tokens in any language"):
-        run(invented, invented_tokenizer, tmp_path / "two", Settings(64, 500, 500))
+        run(invented, invented_tokenizer, tmp_path / "two", Settings(unit_tokens=64, document_units=500, min_units=500))
     with pytest.raises(BadInput, match=r"no tokenizer\.json"):
-        run(invented, tmp_path, tmp_path / "three", Settings(8, 4, 2))
+        run(invented, tmp_path, tmp_path / "three", Settings(unit_tokens=8, document_units=4, min_units=2))
     (tmp_path / "aa.jsonl").write_text("")
     with pytest.raises(BadInput, match=r"aa\.jsonl: holds no document"):
-        run(tmp_path, invented_tokenizer, tmp_path / "four", Settings(8, 4, 2))
+        run(tmp_path, invented_tokenizer, tmp_path / "four", Settings(unit_tokens=8, document_units=4, min_units=2))
     (tmp_path / "aa.jsonl").write_text('{"language": "aa", "document_id": "x", "sentences": ["a", null]}\n')
     with pytest.raises(BadInput, match=r"aa\.jsonl:1: not a document: sentences must be a list of texts"):
-        run(tmp_path, invented_tokenizer, tmp_path / "five", Settings(8, 4, 2))
+        run(tmp_path, invented_tokenizer, tmp_path / "five", Settings(unit_tokens=8, document_units=4, min_units=2))

@@ -15,9 +15,9 @@ from msm.corpora.constructed.facts import Clause, Phrase, families, stories
 from msm.corpora.constructed.languages import ALPHABETS, Language, languages
 from msm.corpora.constructed.scripts import FUNCTION_WORDS, NAMES
 from msm.corpora.constructed.telling import ask, tell
+from msm.corpora.settings import World
 from msm.execution import Execution
 from msm.pipeline.artifacts import checksums
-from msm.settings import World
 
 SETTINGS = World(
     languages=4,

@@ -17,9 +17,9 @@ from msm.errors import BadInput
 from msm.evaluation import stage
 from msm.evaluation.per_query import by_question, read_per_query
 from msm.evaluation.scores import FIELDS
+from msm.evaluation.settings import Score
 from msm.execution import Execution
 from msm.files import sha256_of
-from msm.settings import Score
 
 LANGUAGES = ("de", "ru", "zh")
 SETTINGS = Score(

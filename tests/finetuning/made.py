@@ -3,7 +3,7 @@
 from typing import Any
 
 from msm.collections.records import Example, Passage, Query
-from msm.settings import Finetune
+from msm.finetuning.settings import Finetune
 
 WORDS = "ra fudi moro pepiga bud deti vipa soka lumi tane gori".split()
 

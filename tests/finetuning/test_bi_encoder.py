@@ -15,8 +15,8 @@ from msm.encoders.text_model import Usage, load_text_model
 from msm.errors import BadInput
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.candidates import find_candidates
+from msm.finetuning.settings import Finetune
 from msm.losses import in_batch_loss
-from msm.settings import Finetune
 from tests.finetuning.made import examples, settings
 
 CPU = torch.device("cpu")

@@ -19,9 +19,9 @@ from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import write_json_lines
 from msm.finetuning.mine import Counts, Found, mine, rank_by_model, rank_by_run, read_passages
+from msm.finetuning.settings import Mine
 from msm.pipeline import recipes, runner
 from msm.pipeline.artifacts import read_manifest
-from msm.settings import Mine
 from tests.finetuning.made import examples
 
 

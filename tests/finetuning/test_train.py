@@ -14,13 +14,15 @@ from safetensors.torch import load_file
 
 from msm.encoders.text_model import load_text_encoder
 from msm.errors import BadInput
+from msm.evaluation.settings import Score
 from msm.evaluation.stage import run as score
 from msm.execution import Execution
 from msm.finetuning.dev import make_dev_set, ranks
 from msm.finetuning.selection import Best
+from msm.finetuning.settings import Finetune
 from msm.finetuning.train import run
+from msm.retrieval.settings import Retrieve
 from msm.retrieval.stage import run as retrieve
-from msm.settings import Finetune, Retrieve, Score
 from msm.training import read_log
 from tests.finetuning.made import examples, settings
 
@@ -110,9 +112,24 @@ def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, enco
     (tmp_path / "run").mkdir()
     (tmp_path / "scores").mkdir()
     execution = Execution(tmp_path / "work", device="cpu")
-    asked = Retrieve("constructed", "questions/dev", 100, 20, 16384, "fp32")
+    asked = Retrieve(
+        benchmark="constructed",
+        questions="questions/dev",
+        depth=100,
+        pool_depth=20,
+        batch_tokens=16384,
+        precision="fp32",
+    )
     retrieve(asked, sources=sources, model=tmp_path / "fine" / "model", out=tmp_path / "run", execution=execution)
-    scored = Score("constructed", "questions/dev", "dev", "zero-shot", "m", "trec", 1)
+    scored = Score(
+        benchmark="constructed",
+        questions="questions/dev",
+        split="dev",
+        setting="zero-shot",
+        model="m",
+        ties="trec",
+        seed=1,
+    )
     means = score(scored, sources=sources, run=tmp_path / "run", out=tmp_path / "scores", execution=execution)["means"]
     # Not equal to the last digit: other batches round differently, and vectors of six updates are almost tied.
     assert means["map@20 multilingual"] == pytest.approx(facts["dev_measure"], abs=1e-3)

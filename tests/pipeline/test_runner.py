@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from msm.corpora.settings import Documents
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts, runner
-from msm.settings import Documents
 
 SETTINGS = Documents(collections="texts", languages="all", document_overlap="all", reorder=0.0, seed=1)
 

@@ -23,15 +23,17 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from msm.corpora.settings import Tokenizer, Units
 from msm.encoders.packing import pack
+from msm.encoders.settings import Encoder
 from msm.encoders.start import body, load_masked, pool, token_states
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, read_json_lines
 from msm.pipeline import runner
 from msm.pretraining.model import SentenceModel
+from msm.pretraining.settings import Pretrain
 from msm.pretraining.train import OBJECTIVES, _batches
-from msm.settings import Encoder, Pretrain, Tokenizer, Units
 from tests.test_training import SETTINGS
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
@@ -92,10 +94,24 @@ def test_from_checkpoint_to_trained_model(
 ) -> None:
     start = checkpoint(name, encoder if "XLM" in CHECKPOINTS[name][0].__name__ else word_pieces, tmp_path / name)
     tokenizer = run(
-        "tokenizer", Tokenizer(str(start), 0, 1.0, 1), tmp_path / "tokenizer", documents=tiny / "documents/ordered"
+        "tokenizer",
+        Tokenizer(name=str(start), pieces=0, character_coverage=1.0, language_sentences=1),
+        tmp_path / "tokenizer",
+        documents=tiny / "documents/ordered",
     )
-    units = run("units", Units(32, 8, 4), tmp_path / "units", documents=tiny / "documents/ordered", tokenizer=tokenizer)
-    weights = run("encoder", Encoder(str(start), 0, 0, 0, 0, 0, 0.0, 1), tmp_path / "encoder", tokenizer=tokenizer)
+    units = run(
+        "units",
+        Units(unit_tokens=32, document_units=8, min_units=4),
+        tmp_path / "units",
+        documents=tiny / "documents/ordered",
+        tokenizer=tokenizer,
+    )
+    weights = run(
+        "encoder",
+        Encoder(checkpoint=str(start), layers=0, width=0, heads=0, feed_forward=0, positions=0, dropout=0.0, seed=1),
+        tmp_path / "encoder",
+        tokenizer=tokenizer,
+    )
     given = AutoModel.from_pretrained(start).state_dict()
     taken = AutoModel.from_pretrained(weights / "model").state_dict()
     assert all(torch.equal(weight, taken[key]) for key, weight in given.items() if "pooler" not in key)
@@ -117,7 +133,11 @@ def test_from_checkpoint_to_trained_model(
 def test_a_berts_special_tokens_are_left_alone(tiny: Path, word_pieces: Path, tmp_path: Path) -> None:
     start = checkpoint("mBERT", word_pieces, tmp_path / "bert")
     units = run(
-        "units", Units(32, 8, 4), tmp_path / "units", documents=tiny / "documents/ordered", tokenizer=word_pieces
+        "units",
+        Units(unit_tokens=32, document_units=8, min_units=4),
+        tmp_path / "units",
+        documents=tiny / "documents/ordered",
+        tokenizer=word_pieces,
     )
     words = AutoTokenizer.from_pretrained(word_pieces)
     settings = Pretrain(**(SETTINGS | {"mask_share": 0.5}))  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from msm.corpora.shards import read_units
 from msm.errors import BadInput
 from msm.pretraining.batches import Batches, Stream
 from msm.pretraining.masking import hide_tokens
-from msm.settings import Pretrain
+from msm.pretraining.settings import Pretrain
 from tests.test_training import SETTINGS
 
 

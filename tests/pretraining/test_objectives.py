@@ -16,8 +16,8 @@ from msm.pretraining.memory import Memory
 from msm.pretraining.model import SentenceModel, read_groups
 from msm.pretraining.objective import Objective
 from msm.pretraining.pairs import partners, pseudo_queries
+from msm.pretraining.settings import Pretrain
 from msm.pretraining.train import OBJECTIVES, PretrainTask
-from msm.settings import Pretrain
 from tests.test_training import SETTINGS
 
 SLOW = {"document_dropout": 0.0, "projector": "none", "mlm_weight": 0.0, "batch_documents": 6, "softmax_documents": 3}

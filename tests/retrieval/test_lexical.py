@@ -11,7 +11,7 @@ from msm.execution import Execution
 from msm.retrieval import lexical
 from msm.retrieval.analyzers import words
 from msm.retrieval.lexical import Vocabulary, search
-from msm.settings import Lexical
+from msm.retrieval.settings import Lexical
 
 SETTINGS = {"benchmark": "own", "questions": "questions/test", "analyzer": "words", "k1": 1.2, "b": 0.75}
 SETTINGS |= {"depth": 30, "pool_depth": 20, "passage_context": "none"}

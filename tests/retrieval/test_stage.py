@@ -15,7 +15,7 @@ from msm.encoders.text_model import Usage, load_text_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.retrieval import stage, stream
-from msm.settings import Retrieve
+from msm.retrieval.settings import Retrieve
 
 SETTINGS = Retrieve(
     benchmark="own", questions="questions/test", depth=30, pool_depth=20, batch_tokens=4096, precision="fp32"

@@ -19,6 +19,7 @@ from msm.corpora.crawl.identification import facts as identifier_facts
 from msm.corpora.crawl.state import State, total
 from msm.corpora.documents import read_documents
 from msm.corpora.languages import say_fallbacks
+from msm.corpora.settings import Units
 from msm.corpora.shard_manifest import FORMAT, MANIFEST, ShardFacts
 from msm.corpora.shard_writer import ShardWriter, write_index
 from msm.corpora.shards import Index, read_units
@@ -26,7 +27,6 @@ from msm.corpora.subwords import Layout, fastest_engine, pieces_checksum, read_l
 from msm.corpora.units import CHUNK_BYTES, SAMPLE, Chunk, Packer
 from msm.errors import BadInput
 from msm.files import new_file, read_json, sha256_of, write_json
-from msm.settings import Units
 
 SAMPLED_PARTS = 8
 DOCUMENTS = "documents.json"
@@ -158,7 +158,7 @@ def layout_of(tokenizer: Path) -> Layout:
 def _write_shard(state: State, language: str, found: list[Range], folder: Path) -> None:
     tokenizer, corpus = Path(state.tokenizer), state.recipe.corpus
     layout = layout_of(tokenizer)
-    settings = Units(corpus.unit_tokens, corpus.document_units, corpus.min_units)
+    settings = Units(unit_tokens=corpus.unit_tokens, document_units=corpus.document_units, min_units=corpus.min_units)
     packer = Packer(settings, tokenizer, read_json(_plan_path(state))["engine"], layout)
     with ShardWriter(folder, language, layout.vocabulary) as writer:
         for part, start, stop in found:

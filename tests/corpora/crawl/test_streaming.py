@@ -13,20 +13,22 @@ import pytest
 import yaml
 
 from msm.corpora import documents, units
+from msm.corpora.settings import Documents, Download, Units
 from msm.corpora.streaming import open_units, read_streamed
+from msm.encoders.settings import Encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, sha256_of
 from msm.pipeline import runner
 from msm.pretraining.batches import Batches
-from msm.settings import Documents, Download, Encoder, Pretrain, Units
+from msm.pretraining.settings import Pretrain
 from tests.corpora.crawl import reading
 from tests.corpora.crawl.made import WANTED, corpus, run, write_recipe
 from tests.corpora.crawl.reading import sum_of_runs
 from tests.test_training import SETTINGS, same
 
 SIZES = Units(unit_tokens=64, document_units=32, min_units=2)
-TAKEN = Documents("corpus/shards.json", "all", "all", 0.0, 1)
+TAKEN = Documents(collections="corpus/shards.json", languages="all", document_overlap="all", reorder=0.0, seed=1)
 BLOCK_TOKENS = 256
 
 
@@ -156,11 +158,11 @@ def test_a_manifest_goes_through_the_stages_to_the_same_weights(
     facts = {"path": "corpus/shards.json", "address": "", "sha256": sha256_of(shards), "bytes": shards.stat().st_size}
     about = {"content": "shards", "origin": "here", "commit": "", "licence": "any", "files": [facts]}
     (tmp_path / "table.json").write_text(json.dumps({"cc": about}))
-    sources = stage("download", Download(str(tmp_path / "table.json")), tmp_path / "sources")
+    sources = stage("download", Download(collections=str(tmp_path / "table.json")), tmp_path / "sources")
     taken = stage("documents", TAKEN, tmp_path / "documents", sources=sources)
     passed = stage("units", SIZES, tmp_path / "units", documents=taken, tokenizer=Path(tokenizer))
     assert [path.name for path in (passed / "shards").iterdir()] == ["shards.json"]
-    fresh = Encoder("", 1, 32, 2, 64, 300, 0.1, 1)
+    fresh = Encoder(checkpoint="", layers=1, width=32, heads=2, feed_forward=64, positions=300, dropout=0.1, seed=1)
     weights = stage("encoder", fresh, tmp_path / "encoder", tokenizer=Path(tokenizer))
     models = [
         stage("pretrain", settings(), tmp_path / name, units=folder, weights=weights)
