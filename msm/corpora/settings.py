@@ -57,13 +57,16 @@ class Tokenizer(Settings):
     """A public tokenizer, or a SentencePiece unigram model trained on the documents."""
 
     name: str
-    """`trained`, or the folder or hub name of a Hugging Face tokenizer."""
+    """`trained`, the folder or hub name of a Hugging Face tokenizer, or `e5_small` or `e5_small_q4`."""
     pieces: Count
     """Vocabulary size of a trained one, special tokens included."""
     character_coverage: Annotated[float, Between(0.9, 1)]
     """Share of the characters that a trained one must spell."""
     language_sentences: Positive
     """Most sentences that training reads of one language; keeps large languages from crowding out small ones."""
+    least_count: Count = 0
+    """Trims a public tokenizer to the pieces that occur so often in the documents, and those of one character; the
+    stage `encoder` keeps their embeddings. 0 keeps all pieces."""
 
 
 @dataclass(frozen=True, kw_only=True)

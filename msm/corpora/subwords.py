@@ -26,6 +26,16 @@ SENTENCEPIECE_MODEL = "sentencepiece.bpe.model"
 """Name of the model beside a tokenizer, as in XLM-R's folders."""
 BLANKS = "\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200b\u200e\u200f\u2028\u2029\u202f\u205f\u2581\u3000\ufeff\ufffd"
 """A character class: what counts as a blank after NFKC; white space, control characters, marks without width."""
+ROLES = {
+    "bos_token": "<s>",
+    "cls_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "sep_token": "</s>",
+    "unk_token": "<unk>",
+    "mask_token": "<mask>",
+}
+"""Special tokens of XLM-R's layout, by the role that transformers gives them."""
 _BLANKS = re.compile(f"[{BLANKS}]+")
 _NFKC = normalizers.NFKC()
 

@@ -23,22 +23,15 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import sentencepiece_model_pb2_new as model_pb2
 
 from msm.corpora.documents import document_files, read_documents
+from msm.corpora.public_tokenizers import ENCODERS, fetch_tokenizer
 from msm.corpora.settings import Tokenizer as TokenizerSettings
-from msm.corpora.subwords import BLANKS, SENTENCEPIECE_MODEL, normal, read_layout, read_tokenizer
+from msm.corpora.subwords import BLANKS, ROLES, SENTENCEPIECE_MODEL, normal, read_layout, read_tokenizer
+from msm.corpora.trimming import trim
 from msm.errors import BadInput
 from msm.execution import Execution
 
 TRAINED = "trained"
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>")
-ROLES = {
-    "bos_token": "<s>",
-    "cls_token": "<s>",
-    "pad_token": "<pad>",
-    "eos_token": "</s>",
-    "sep_token": "</s>",
-    "unk_token": "<unk>",
-    "mask_token": "<mask>",
-}
 SCORE_STEPS = 1024
 """Scores are multiples of one part in so many; see above."""
 THREADS = 4
@@ -52,9 +45,9 @@ def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: E
 
     Args:
         settings: which tokenizer, or how to train one.
-        documents: `LANGUAGE.jsonl` files; not read for a public tokenizer.
+        documents: `LANGUAGE.jsonl` files; not read for a public tokenizer that is not trimmed.
         out: empty folder to fill.
-        execution: not needed.
+        execution: scratch folder and mirror, for the tokenizers in the table of sources.
 
     Returns:
         Number of pieces, and sentences trained on by language.
@@ -63,13 +56,17 @@ def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: E
         BadInput: a tokenizer that is not there or lacks a special token; documents too few for so many pieces.
     """
     if settings.name != TRAINED:
-        tokenizer = load(settings.name)
+        tokenizer = load(settings.name, work=execution.work, mirror=execution.mirror)
+        if settings.least_count:
+            return _save_trimmed(tokenizer, settings, documents, out)
         tokenizer.save_pretrained(out)
         for model in (Path(settings.name, SENTENCEPIECE_MODEL), Path(getattr(tokenizer, "vocab_file", None) or "")):
             if model.name == SENTENCEPIECE_MODEL and model.is_file():
                 shutil.copyfile(model, out / SENTENCEPIECE_MODEL)
         read_layout(out, read_tokenizer(out))
         return {"pieces": len(tokenizer), "name": settings.name}
+    if settings.least_count:
+        raise BadInput("least_count trims a public tokenizer; a trained one has as many pieces as `pieces` says")
     chosen = {
         path.stem: choose(read_sentences(path), settings.language_sentences) for path in document_files(documents)
     }
@@ -80,12 +77,31 @@ def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: E
     return {"pieces": len(tokenizer), "sentences": {language: len(found) for language, found in chosen.items()}}
 
 
-def load(name: str) -> PreTrainedTokenizerFast:
-    """The tokenizer of a folder or of the hub.
+def _save_trimmed(
+    tokenizer: PreTrainedTokenizerFast, settings: TokenizerSettings, documents: Path, out: Path
+) -> dict[str, Any]:
+    """Save a public tokenizer with the pieces that the documents use; returns what the manifest says of it."""
+    files = document_files(documents)
+    texts = (sentence for path in files for document in read_documents(path) for sentence in document.sentences)
+    trimmed = trim(tokenizer, texts, settings.least_count, settings.name)
+    trimmed.save_pretrained(out)
+    read_layout(out, read_tokenizer(out))
+    return {"pieces": len(trimmed), "pieces_before": len(tokenizer), "name": settings.name}
+
+
+def load(name: str, *, work: Path, mirror: str) -> PreTrainedTokenizerFast:
+    """The tokenizer of a folder, of the hub, or of an encoder in the table of sources.
+
+    Args:
+        name: folder, name on the hub, or one of `public_tokenizers.ENCODERS`.
+        work: scratch folder for what is downloaded.
+        mirror: folder that replaces the network for the table of sources; empty for none.
 
     Raises:
         BadInput: there is none, or not a fast one.
     """
+    if name in ENCODERS:
+        return fetch_tokenizer(name, work=work, mirror=mirror)
     if name.startswith(("/", ".")) and not Path(name).is_dir():
         raise BadInput(f"name: no such folder: {name}")
     try:

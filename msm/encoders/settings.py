@@ -10,8 +10,10 @@ class Encoder(Settings):
     """The start weights of a sentence encoder."""
 
     checkpoint: str
-    """Folder or hub name of a Hugging Face encoder; empty for fresh weights of the sizes below."""
+    """Folder or hub name of a Hugging Face encoder; `e5_small` or `e5_small_q4` for multilingual-e5-small as published
+    or from blocks of four bits; empty for fresh weights of the sizes below."""
     layers: Count
+    """Layers of fresh weights; of a checkpoint, the first layers that are kept, or 0 to keep all."""
     width: Count
     heads: Count
     feed_forward: Count

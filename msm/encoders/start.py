@@ -6,6 +6,8 @@ because the usual one computes every pad token.
 Shapes: T packed tokens, S sequences, H width, A heads, n sequences of a group, L their longest.
 """
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +24,21 @@ from transformers import (
     XLMRobertaConfig,
 )
 
+from msm.corpora.public_tokenizers import ENCODERS
 from msm.encoders.packing import Group, Packed
+from msm.encoders.published import LICENCES, write_published
 from msm.encoders.settings import Encoder
+from msm.encoders.trimming import keep_rows, kept_rows
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import read_json
 from msm.pipeline import artifacts
 
 FROM_PADDING = {"roberta", "xlm-roberta", "camembert"}
 """Types of models whose places are counted from the padding index + 1; BERT's are counted from 0."""
 KNOWN = {"bert", *FROM_PADDING}
+MODULES = "modules.json"
+"""List of sentence-transformers' modules."""
 NEW = {"lm_head", "cls", "pooler"}
 """Parts that a checkpoint may lack."""
 
@@ -42,7 +50,7 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
         settings: of the stage.
         tokenizer: folder of the tokenizer; kept beside the weights.
         out: payload folder.
-        execution: not used.
+        execution: scratch folder and mirror, for the encoders in the table of sources.
 
     Returns:
         Facts for the manifest.
@@ -53,17 +61,41 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
     words = AutoTokenizer.from_pretrained(tokenizer)
     # A sentence encoder such as LaBSE comes without a language-model head: that is drawn from the seed then.
     torch.manual_seed(settings.seed)
-    model = load_masked(settings.checkpoint) if settings.checkpoint else fresh(settings, words)
+    execution.work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=execution.work) as scratch:
+        checkpoint = settings.checkpoint
+        if checkpoint in ENCODERS:
+            write_published(checkpoint, Path(scratch), work=execution.work, mirror=execution.mirror)
+            checkpoint = scratch
+        model = _from_checkpoint(checkpoint, settings, words) if checkpoint else fresh(settings, words)
+        model.save_pretrained(out)
+        words.save_pretrained(out)
+        copy_usage(Path(checkpoint), out)
+    facts = {"parameters": sum(weight.numel() for weight in model.parameters()), "vocabulary": len(words)}
+    own = settings.checkpoint and Path(settings.checkpoint).is_dir()
+    return facts | ({"checkpoint_checksum": artifacts.payload_checksum(Path(settings.checkpoint))} if own else {})
+
+
+def _from_checkpoint(checkpoint: str, settings: Encoder, words: Any) -> PreTrainedModel:
+    """A checkpoint with its first layers and the embeddings of the tokenizer's pieces."""
+    model = load_masked(checkpoint, settings.layers)
+    if (own := _own_pieces(checkpoint)) and (
+        rows := kept_rows(own, words.get_vocab(), settings.checkpoint)
+    ) is not None:
+        keep_rows(model, rows)
     if model.config.vocab_size < len(words):
         raise BadInput(
             f"{settings.checkpoint}: {model.config.vocab_size} embeddings, but the tokenizer has {len(words)}"
         )
-    model.save_pretrained(out)
-    words.save_pretrained(out)
-    facts = {"parameters": sum(weight.numel() for weight in model.parameters()), "vocabulary": len(words)}
-    checkpoint = Path(settings.checkpoint)
-    own = settings.checkpoint and checkpoint.is_dir()
-    return facts | ({"checkpoint_checksum": artifacts.payload_checksum(checkpoint)} if own else {})
+    return model
+
+
+def _own_pieces(checkpoint: str) -> dict[str, int]:
+    """Piece to id of a checkpoint's own tokenizer; empty if it comes without one."""
+    try:
+        return AutoTokenizer.from_pretrained(checkpoint).get_vocab()
+    except (OSError, ValueError):
+        return {}
 
 
 def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
@@ -88,9 +120,9 @@ def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
     return AutoModelForMaskedLM.from_config(config)
 
 
-def load_masked(folder: str | Path) -> PreTrainedModel:
-    """A checkpoint with its language-model head, in fp32."""
-    return _load(AutoModelForMaskedLM, folder)
+def load_masked(folder: str | Path, layers: int = 0) -> PreTrainedModel:
+    """A checkpoint with its language-model head, in fp32; with `layers` above 0, only its first layers."""
+    return _load(AutoModelForMaskedLM, folder, layers)
 
 
 def load_bare(folder: str | Path) -> PreTrainedModel:
@@ -98,7 +130,7 @@ def load_bare(folder: str | Path) -> PreTrainedModel:
     return _load(AutoModel, folder)
 
 
-def _load(kind: Any, folder: str | Path) -> PreTrainedModel:
+def _load(kind: Any, folder: str | Path, layers: int = 0) -> PreTrainedModel:
     # Loading a body without its head, or the other way round, is what we mean; bars and reports of it only hide errors.
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
@@ -106,14 +138,53 @@ def _load(kind: Any, folder: str | Path) -> PreTrainedModel:
         config = AutoConfig.from_pretrained(folder)
         if config.model_type not in KNOWN:
             raise ValueError(f"type {config.model_type}; known are {', '.join(sorted(KNOWN))}")
+        shorten(config, layers)
         model, report = kind.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+            folder, config=config, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
         )
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder}: not a loadable checkpoint: {str(error).splitlines()[0]}") from error
     if lacking := sorted(name for name in report["missing_keys"] if not NEW & set(name.split("."))):
         raise BadInput(f"{folder}: lacks {len(lacking)} weights of the encoder, such as {lacking[0]}")
     return model
+
+
+def shorten(config: Any, layers: int) -> None:
+    """Make a configuration one of the first layers only; 0 keeps all.
+
+    Raises:
+        ValueError: there are not so many.
+    """
+    if not layers:
+        return
+    if layers > config.num_hidden_layers:
+        raise ValueError(f"layers is {layers}, but there are {config.num_hidden_layers}")
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
+
+
+def copy_usage(checkpoint: Path, folder: Path) -> None:
+    """Copy what says how a checkpoint is to be used, and under which licence, beside weights made from it.
+
+    Args:
+        checkpoint: a folder; nothing is copied from any other one than a sentence-transformers folder whose encoder
+            stands at the root.
+        folder: existing folder of the new weights.
+    """
+    if not (checkpoint / MODULES).is_file():
+        return
+    paths = [str(module["path"]) for module in read_json(checkpoint / MODULES)]
+    if not paths or paths[0]:
+        return
+    for name in (MODULES, "config_sentence_transformers.json", "sentence_bert_config.json"):
+        if (checkpoint / name).is_file():
+            shutil.copyfile(checkpoint / name, folder / name)
+    for name in [*paths[1:], LICENCES]:
+        if (checkpoint / name).is_dir():
+            shutil.copytree(checkpoint / name, folder / name)
+        else:
+            (folder / name).mkdir(parents=True)  # the hub keeps no empty folders, such as that of Normalize
 
 
 def body(model: PreTrainedModel) -> Any:

