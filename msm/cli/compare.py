@@ -3,54 +3,34 @@
 Every folder is one of stage `score`, or of `msm evaluate`. Folders of one model with different seeds are its seeds:
 their values are averaged question by question before anything is compared, and the spread of their means is printed
 below. The p values of one measure and kind of pool, of all models and languages, are corrected together.
+
+Folders over other questions, candidates or judgements are refused; so are other rules of scoring, unless
+`--any_protocol` is given.
 """
 
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.runs import Floats
 from msm.errors import BadInput
-from msm.evaluation.per_query import PoolKind, by_question, pool_kinds, read_per_query
-from msm.evaluation.statistics import Comparison, Interval, columns, compare, holm, language_means
-from msm.files import read_json_lines
-from msm.pipeline.artifacts import payload
+from msm.evaluation.compare import Compared, Model, Seeds, check_comparable, check_seeds, compare_folders
+from msm.evaluation.per_query import PoolKind
+from msm.evaluation.score_folder import ScoreFolder, read_score_folder
+from msm.evaluation.statistics import FEW_CLUSTERS, Comparison, Interval
+from msm.reporting import wording
 
-KIND = ("benchmark", "split", "setting")
-"""Only numbers that agree in these may be compared."""
 HEADER = ("language", "baseline", "model", "difference", "95 % interval", "p (Holm)", "wins", "ties", "losses")
 TITLES: dict[PoolKind, str] = {
     "multilingual": "candidates of all languages",
     "same": "candidates in the question's language",
     "other": "candidates in each other language",
 }
-
-
-class Scored(NamedTuple):
-    """A score folder."""
-
-    path: Path
-    facts: dict[str, Any]
-    """Benchmark, split, setting, model, seed, protocol."""
-    rows: pa.Table
-    """Per-query values."""
-
-
-class Model(NamedTuple):
-    """Values of a model, averaged over its seeds."""
-
-    name: str
-    values: Floats
-    """[C, L]."""
-    seed_means: Floats
-    """Means of each seed: of the languages, and their mean, [seeds, L + 1]."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -64,6 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="score folder to compare with; again for each further seed",
     )
+    parser.add_argument("--any_protocol", action="store_true", help="compare although the rules of scoring differ")
     parser.add_argument("--resamples", type=int, default=10000, help="of intervals and tests")
     parser.add_argument("--seed", type=int, default=1, help="of the resampling")
 
@@ -72,101 +53,53 @@ def main(arguments: Namespace) -> None:
     """Print one table for every measure, kind of pool and model.
 
     Raises:
-        BadInput: a folder is no score folder, or was scored on other questions or in another setting.
+        BadInput: a folder is no score folder, or was scored on other questions, candidates or judgements, by other
+            rules or in another setting.
     """
     if arguments.resamples < 1:
         raise BadInput(f"--resamples must be at least 1, got {arguments.resamples}")
     if arguments.seed < 0:
         raise BadInput(f"--seed must be at least 0, got {arguments.seed}")
-    baseline = [_read(path) for path in arguments.baseline]
-    others = [_read(path) for path in arguments.folders]
-    _check(baseline, others)
-    groups: dict[str, list[Scored]] = {}
-    for scored in others:
-        groups.setdefault(scored.facts["model"], []).append(scored)
-    for seeds in (baseline, *groups.values()):
-        _check_seeds(seeds)
-    sys.stdout.writelines(f"{line}\n" for line in _report(baseline, list(groups.values()), arguments))
-
-
-def _read(path: Path) -> Scored:
-    folder = payload(path / "score" if (path / "score").is_dir() else path)
-    first = next(read_json_lines(folder / "scores.jsonl"), None)
-    if first is None:
-        raise BadInput(f"{folder / 'scores.jsonl'}: empty")
-    missing = [name for name in (*KIND, "model", "seed", "protocol") if name not in first[1]]
-    if missing:
-        raise BadInput(f"{folder / 'scores.jsonl'}:1: no field {missing[0]!r}")
-    return Scored(path, first[1], read_per_query(folder / "per_query.parquet"))
-
-
-def _check(baseline: list[Scored], others: list[Scored]) -> None:
-    first = baseline[0]
-    for scored in (*baseline, *others):
-        for name in KIND:
-            if scored.facts[name] != first.facts[name]:
-                found, expected = scored.facts[name], first.facts[name]
-                raise BadInput(f"{scored.path}: {name} is {found}, that of {first.path} is {expected}")
-
-
-def _check_seeds(seeds: list[Scored]) -> None:
-    seen: dict[int, Path] = {}
-    for scored in seeds:
-        model, seed = scored.facts["model"], scored.facts["seed"]
-        if model != seeds[0].facts["model"]:
-            raise BadInput(f"{scored.path}: model {model}, but the first baseline is {seeds[0].facts['model']}")
-        if seed in seen:
-            raise BadInput(f"{scored.path}: model {model} with seed {seed}, as {seen[seed]}; compare one by one")
-        seen[seed] = scored.path
-
-
-def _report(baseline: list[Scored], groups: list[list[Scored]], arguments: Namespace) -> Iterator[str]:
-    rows = baseline[0].rows
-    for measure in dict.fromkeys(rows["measure"].to_pylist()):
-        for kind in pool_kinds(rows):
-            languages, models = _models([baseline, *groups], measure, kind)
-            resamples = arguments.resamples
-            made = compare(
-                columns(np.stack([model.values for model in models])),
-                [(place, 0) for place in range(1, len(models))],
-                resamples=resamples,
-                signs=resamples,
-                seed=arguments.seed,
-                less_is_better=measure in LESS_IS_BETTER,
-            )
-            corrected = np.split(holm(np.concatenate([comparison.p_values for comparison in made])), len(made))
-            for seeds, model, comparison, p_values in zip(groups, models[1:], made, corrected, strict=True):
-                less = ", less is better" if measure in LESS_IS_BETTER else ""
-                yield f"{measure}{less}, {TITLES[kind]}: {_name(seeds)} against {_name(baseline)}"
-                yield from _notes(baseline[0], seeds[0])
-                yield from _table(languages, models[0], model, comparison, p_values)
-                yield from _seed_line(models[0], model)
-                yield ""
-
-
-def _models(groups: list[list[Scored]], measure: str, kind: PoolKind) -> tuple[list[str], list[Model]]:
-    """Languages, and the models on the same questions."""
-    first = by_question(groups[0][0].rows, measure, kind)
-    models = []
+    baseline = [read_score_folder(path) for path in arguments.baseline]
+    others = [read_score_folder(path) for path in arguments.folders]
+    notes = check_comparable([*baseline, *others], any_protocol=arguments.any_protocol)
+    models: dict[str, list[ScoreFolder]] = {}
+    for folder in others:
+        models.setdefault(folder.facts["model"], []).append(folder)
+    groups = [baseline, *models.values()]
     for seeds in groups:
-        values = []
-        for scored in seeds:
-            found = by_question(scored.rows, measure, kind)
-            if not found.is_asked_as(first):
-                raise BadInput(f"{scored.path}: not scored on the questions of {groups[0][0].path} ({measure}, {kind})")
-            values.append(found.values)
-        means = np.array([language_means(value) for value in values])
-        models.append(Model(seeds[0].facts["model"], np.mean(values, axis=0), means))
-    return first.languages, models
+        check_seeds(seeds)
+    # Everything is compared before the first line is printed, so that a refusal stands alone.
+    found = list(compare_folders(groups, resamples=arguments.resamples, seed=arguments.seed))
+    sys.stdout.writelines(f"note: {note}\n" for note in notes)
+    for compared in found:
+        sys.stdout.writelines(f"{line}\n" for line in _report(compared, groups))
 
 
-def _name(seeds: list[Scored]) -> str:
+def _report(compared: Compared, groups: Sequence[Seeds]) -> Iterator[str]:
+    less = ", less is better" if compared.measure in LESS_IS_BETTER else ""
+    title = f"{compared.measure}{less}, {TITLES[compared.kind]}"
+    baseline, *models = compared.models
+    for seeds, model, made, p_values in zip(groups[1:], models, compared.comparisons, compared.p_values, strict=True):
+        yield f"{title}: {_name(seeds)} against {_name(groups[0])}"
+        yield from _notes(groups[0][0], seeds[0])
+        yield from _table(compared.languages, baseline, model, made, p_values)
+        yield from _seed_line(baseline, model)
+        yield ""
+    yield f"{title}: ranks by the mean, 95 % confidence for all pairs at once"
+    yield from (f"  {line}" for line in wording.rank_groups([model.name for model in compared.models], compared.ranks))
+    if compared.clusters < FEW_CLUSTERS:
+        yield f"note: {wording.few_clusters(compared.clusters)}"
+    yield ""
+
+
+def _name(seeds: Seeds) -> str:
     facts = seeds[0].facts
     return f"{facts['model']} ({facts['benchmark']} {facts['split']}, {len(seeds)} seed{'s' * (len(seeds) > 1)})"
 
 
-def _notes(baseline: Scored, model: Scored) -> Iterator[str]:
-    protocols = [scored.facts["protocol"] for scored in (baseline, model)]
+def _notes(baseline: ScoreFolder, model: ScoreFolder) -> Iterator[str]:
+    protocols = [folder.facts["protocol"] for folder in (baseline, model)]
     if protocols[0] != protocols[1]:
         yield f"note: the protocols differ: {json.dumps(protocols[1])} against {json.dumps(protocols[0])}"
 

@@ -4,7 +4,7 @@ Shapes: Q queries, J judgements.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from types import MappingProxyType
 from typing import NamedTuple
@@ -39,6 +39,13 @@ class Collection(NamedTuple):
     pools: list[Pool]
     answers: Mapping[str, list[str]] = MappingProxyType({})
     """Of each query id, where passages are not judged but matched with answer strings."""
+    clusters: Sequence[str] = ()
+    """The text that each query is about (paragraph, story, document), [Q]; empty where each question stands alone."""
+
+    @property
+    def query_clusters(self) -> Sequence[str]:
+        """The cluster of each query, [Q]; a question without one is a cluster of its own."""
+        return self.clusters or self.questions
 
     def pool_queries(self, pool: Pool) -> list[int]:
         """Places of the pool's queries, ascending."""

@@ -4,6 +4,7 @@ The largest pools have 58 million passages. Nothing of them is held but how many
 counted, 8 bytes a passage, so that an id that stands twice is found before anything is encoded.
 """
 
+import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,12 +38,16 @@ class Passages:
         """Passages of each language."""
         self.languages: dict[str, str] = {}
         """Of each judged passage that is there."""
-        wanted, hashes = set(judged), array("q")
+        wanted, hashes, digest = set(judged), array("q"), hashlib.sha256()
         for passage in self:
+            parts = (passage.passage_id, passage.language, passage.title, passage.text)
+            digest.update("\0".join(parts).encode(errors="surrogatepass") + b"\1")
             self.counts[passage.language] += 1
             hashes.append(hash(passage.passage_id))
             if passage.passage_id in wanted:
                 self.languages[passage.passage_id] = passage.language
+        self.digest = digest.hexdigest()
+        """SHA-256 of ids, languages, titles and texts, in order."""
         self._refuse_twice(np.frombuffer(hashes, np.int64))
 
     def __len__(self) -> int:

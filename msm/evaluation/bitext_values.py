@@ -53,6 +53,7 @@ def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: boo
     columns = {
         "query_id": bitext.source_ids,
         "question_id": list(_lines(bitext)),
+        "cluster_id": list(_lines(bitext)),
         "query_language": pa.repeat(bitext.source_language, count),
         "candidate_language": pa.repeat(bitext.target_language, count),
         "measure": pa.repeat(measure, count),

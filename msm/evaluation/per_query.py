@@ -1,16 +1,18 @@
 """`per_query.parquet`: the value of every measure for every query, the ground of all averages, intervals and tests.
 
 One row for each query, pool and measure. `candidate_language` says which candidates were ranked: null for the pool
-of all languages, else the language of the pool. `question_id` is the same for the translations of a question;
-`tied` tells whether the value hangs on the order of equal scores; `chance` is the expected value of a random
-ranking of the same pool (null where no formula is known).
+of all languages, else the language of the pool. `question_id` is the same for the translations of a question.
+`cluster_id` names the text that the question is about (a paragraph, a story, a document), whose questions are easy or
+hard together; where the benchmark knows none it is the question's own id, and files of earlier versions lack it.
+`tied` tells whether the value hangs on the order of equal scores; `chance` is the expected value of a random ranking
+of the same pool (null where no formula is known).
 
 Shapes: C questions, L languages, N values: the questions in every language where they exist.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +28,7 @@ SCHEMA = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
         pa.field("question_id", pa.string(), nullable=False),
+        pa.field("cluster_id", pa.string()),
         pa.field("query_language", pa.string(), nullable=False),
         pa.field("candidate_language", pa.string()),
         pa.field("measure", pa.string(), nullable=False),
@@ -35,12 +38,14 @@ SCHEMA = pa.schema(
     ]
 )
 
+_LATER = ("cluster_id",)
+"""Columns that files of earlier versions lack; read as null."""
 _TEXTS = [field.name for field in SCHEMA if field.type == pa.string()]
 _ENCODED = pa.schema(
     [field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in _TEXTS else field for field in SCHEMA]
 )
 
-VALUES = ("question_id", "query_language", "candidate_language", "measure", "value")
+VALUES = ("question_id", "cluster_id", "query_language", "candidate_language", "measure", "value")
 """The columns that `by_question` looks at."""
 
 PoolKind = Literal["multilingual", "same", "other"]
@@ -52,6 +57,8 @@ class ByQuestion(NamedTuple):
 
     questions: list[str]
     """[C], sorted."""
+    clusters: Integers
+    """Number of the cluster of every question, from 0, [C]."""
     languages: list[str]
     """[L], sorted."""
     cells: Integers
@@ -98,18 +105,27 @@ def read_per_query(path: Path, columns: Sequence[str] = SCHEMA.names) -> pa.Tabl
         raise BadInput(f"{path}: no such file")
     try:
         # Read ahead and by threads, files as small as these take half as long again.
-        file = pq.ParquetFile(path, read_dictionary=_TEXTS, pre_buffer=False)
-        table = file.read(columns=list(columns), use_threads=False).unify_dictionaries()
-        return table.cast(pa.schema([_ENCODED.field(name) for name in columns]))
+        metadata = pq.read_metadata(path)
+        present = metadata.schema.names
+        texts = [name for name in _TEXTS if name in present]
+        file = pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
+        table = file.read(columns=[name for name in columns if name in present], use_threads=False)
+        table = table.unify_dictionaries()
+        for name in set(columns).intersection(_LATER).difference(present):
+            table = table.append_column(name, pa.nulls(len(table), pa.string()).dictionary_encode())
+        return table.select(columns).cast(pa.schema([_ENCODED.field(name) for name in columns]))
     except (pa.ArrowException, ValueError, OSError) as error:
         raise BadInput(f"{path}: not a table of per-query values: {str(error).splitlines()[0]}") from error
 
 
-def pool_kinds(rows: pa.Table) -> list[PoolKind]:
-    """The kinds of pools that the rows have, in the order of `PoolKind`."""
-    candidates, languages = rows["candidate_language"].to_pylist(), rows["query_language"].to_pylist()
-    kinds = {_kind(candidate, language) for candidate, language in set(zip(candidates, languages, strict=True))}
-    return [kind for kind in ("multilingual", "same", "other") if kind in kinds]
+def measures_and_kinds(rows: pa.Table) -> list[tuple[str, PoolKind]]:
+    """The measures that rows have, each on the kinds of pools that it was taken on, in the order of `PoolKind`."""
+    names = ["measure", "candidate_language", "query_language"]
+    distinct = rows.select(names).group_by(names, use_threads=False).aggregate([]).to_pylist()
+    found = {(row["measure"], _kind(row["candidate_language"], row["query_language"])) for row in distinct}
+    measures = dict.fromkeys(row["measure"] for row in distinct)
+    kinds: tuple[PoolKind, ...] = get_args(PoolKind)
+    return [(measure, kind) for measure in measures for kind in kinds if (measure, kind) in found]
 
 
 class Layout(NamedTuple):
@@ -122,6 +138,7 @@ class Layout(NamedTuple):
     places: Integers
     """Value, [N], of every chosen row."""
     questions: list[str]
+    clusters: Integers
     languages: list[str]
     cells: Integers
     """As in `ByQuestion`."""
@@ -134,7 +151,7 @@ class Layout(NamedTuple):
         """The values of rows that it fits; several of a question in a language are averaged."""
         sums = np.bincount(self.places, rows["value"].to_numpy()[self.chosen], minlength=len(self.cells))
         means = sums / np.bincount(self.places, minlength=len(self.cells))
-        return ByQuestion(self.questions, self.languages, self.cells, means)
+        return ByQuestion(self.questions, self.clusters, self.languages, self.cells, means)
 
 
 def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
@@ -142,9 +159,10 @@ def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
     chosen = np.flatnonzero(_is_kind(rows, measure, kind))
     questions, rows_of = _places(rows["question_id"], chosen)
     languages, columns_of = _places(rows["query_language"], chosen)
+    clusters = _clusters(rows["cluster_id"], chosen, rows_of, len(questions))
     cells, places = np.unique(rows_of * len(languages) + columns_of, return_inverse=True)
     texts = rows.select([name for name in VALUES if name in _TEXTS])
-    return Layout(texts, chosen, places, questions, languages, cells)
+    return Layout(texts, chosen, places, questions, clusters, languages, cells)
 
 
 def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
@@ -167,6 +185,15 @@ def _places(column: pa.ChunkedArray, chosen: Integers) -> tuple[list[str], Integ
     ranks = np.empty(len(texts), np.int64)
     ranks[order] = np.arange(len(order))
     return texts.take(pa.array(order)).to_pylist(), ranks[codes]
+
+
+def _clusters(column: pa.ChunkedArray, chosen: Integers, rows_of: Integers, questions: int) -> Integers:
+    """Number of the cluster of each question; one without a name is a cluster of its own."""
+    named = np.empty(questions, np.int64)
+    named[rows_of] = _encoded(column)[1][chosen]
+    alone = named < 0
+    named[alone] = named.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
+    return np.unique(named, return_inverse=True)[1]
 
 
 def _kind(candidate: str | None, language: str) -> PoolKind:

@@ -17,6 +17,8 @@ from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
 from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.chance import CHANCE, chance
+from msm.evaluation.identity import FILE as COLLECTION
+from msm.evaluation.identity import bitext_checksums, checksums
 from msm.evaluation.language_bias import DEPTHS, FILE, Bias, bias, bias_rows
 from msm.evaluation.measures import Values, evaluate
 from msm.evaluation.per_query import SCHEMA, write_per_query
@@ -24,7 +26,7 @@ from msm.evaluation.ranks import Ties
 from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.evaluation.settings import Score
 from msm.execution import Execution
-from msm.files import sha256_of, within, write_json_lines
+from msm.files import sha256_of, within, write_json, write_json_lines
 from msm.retrieval.bitext_runs import pair_file
 
 
@@ -39,6 +41,8 @@ class Scored(NamedTuple):
     """Of the benchmark, and for equal scores."""
     facts: dict[str, int]
     """For the manifest."""
+    checksums: dict[str, str]
+    """Of questions, candidates and judgements; see `msm.evaluation.identity`."""
     bias: dict[int, Bias]
     """Languages of the best answers, by depth, where several languages are ranked together."""
 
@@ -75,6 +79,7 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     )
     write_json_lines(out / "scores.jsonl", score_rows(cells, facts, scored.runs))
     write_json_lines(out / "chance.jsonl", chance_rows(cells, facts))
+    write_json(out / COLLECTION, scored.checksums | {"rules": scored.rules})
     if scored.bias:
         write_json_lines(out / FILE, bias_rows(scored.bias))
     return scored.facts | {
@@ -103,19 +108,22 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
         f"{benchmark.protocol}; ties {'list' if benchmark.answers else settings.ties}",
         {"queries": len(collection.queries), "passages": len(collection.passages)},
+        checksums(collection),
         languages,
     )
 
 
 def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path) -> Scored:
     tables, runs, queries = [], {}, 0
-    for bitext in benchmark.read(folder, pairs):
+    bitexts = list(benchmark.read(folder, pairs))
+    for bitext in bitexts:
         queries += len(bitext.sources)
         for measure in benchmark.measures:
             path = pair_file(run, bitext, measure)
             tables.append(pair_rows(bitext, read_run(path), measure, benchmark.equal_texts_are_right, path))
             runs[path.name] = sha256_of(path)
-    return Scored(pa.concat_tables(tables), runs, f"{benchmark.protocol}; ties list", {"queries": queries}, {})
+    rules, facts = f"{benchmark.protocol}; ties list", {"queries": queries}
+    return Scored(pa.concat_tables(tables), runs, rules, facts, bitext_checksums(bitexts), {})
 
 
 def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
@@ -166,6 +174,7 @@ def _table(collection: Collection, pool: Pool, places: Integers, values: dict[st
     columns = {
         "query_id": [query.query_id for query in queries],
         "question_id": [collection.questions[place] for place in places],
+        "cluster_id": [collection.query_clusters[place] for place in places],
         "query_language": [query.language for query in queries],
         "candidate_language": pa.repeat(pa.scalar(pool.candidate_language, pa.string()), len(queries)),
     } | values

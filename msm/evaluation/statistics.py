@@ -1,18 +1,23 @@
-"""How far a mean or a difference may be chance: intervals, tests, and their correction.
+"""How far a mean or a difference may be chance: intervals, tests, ranks, and their correction.
 
-The unit of chance is the question. One that exists in several languages is drawn, or has its sign turned, in all
-of them at once: its translations are easy or hard together, and to treat them as independent would make the
-interval of the mean over languages too narrow. Seeds are averaged first, value by value; what they add to the
-uncertainty is reported beside, as their standard deviation.
+The unit of chance is the cluster: the questions about one paragraph, story or document, in all their languages. They
+are easy or hard together, and to treat them as independent would make intervals too narrow; a cluster is drawn, or
+has its signs turned, as a whole. Where a benchmark knows no clusters, a question with its translations is one. Seeds
+are averaged first, value by value; what they add to the uncertainty is reported beside, as their standard deviation.
+
+Intervals are quantiles of the bootstrap, at levels that widen them as Student's t does for so many clusters (Hesterberg
+2015, What teachers should know about the bootstrap, the expanded percentile interval): plain quantiles are too narrow
+for few clusters. The levels hold for 50 clusters and more.
 
 All models see the same draws, so that each is drawn once for all of them, and a resampled difference is the
 difference of two resampled means.
 
-Shapes: M models, C questions, L languages, B resamples, N questions of one language. A value is NaN where a question
-does not exist in a language; the same ones are absent of all models.
+Shapes: M models, C questions, G clusters, L languages, B resamples, N questions of one language. A value is NaN where
+a question does not exist in a language; the same ones are absent of all models.
 """
 
 from collections.abc import Iterator, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +25,12 @@ from numpy.typing import NDArray
 
 from msm.collections.runs import Floats, Integers
 
+FEW_CLUSTERS = 50
+"""With fewer clusters, intervals and tests are rough and said to be."""
+TAIL = 0.025
+"""Share of either side that 95 % intervals leave out."""
+_STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
+"""97.5 % quantiles of Student's t for 1 to 10 degrees of freedom."""
 _DRAWS = 1 << 22
 """Random numbers held at once."""
 
@@ -30,10 +41,24 @@ Pairs = Sequence[tuple[int, int]]
 class Columns(NamedTuple):
     """Values of several models on the same questions, language by language; holds nothing for absent ones."""
 
-    questions: int
-    """C."""
+    clusters: Integers
+    """Number of the cluster of every question, 0 to G - 1, [C]."""
     languages: list[tuple[Integers, Floats]]
     """Rows of the questions that exist in a language, [N], and their values by all models, [N, M]."""
+
+    @property
+    def cluster_count(self) -> int:
+        """G."""
+        return int(self.clusters.max()) + 1
+
+    def sums(self) -> list[tuple[Floats, Floats]]:
+        """For every language, how many questions a cluster has, [G], and the sums of their values, [G, M]."""
+        found = []
+        for rows, known in self.languages:
+            clusters = self.clusters[rows]
+            counts, *sums = (np.bincount(clusters, weights, self.cluster_count) for weights in (None, *known.T))
+            found.append((counts.astype(np.float64), np.stack(sums, axis=-1)))
+        return found
 
 
 class Interval(NamedTuple):
@@ -53,15 +78,21 @@ def language_means(values: Floats) -> Floats:
     return with_mean(np.nanmean(values, axis=0))
 
 
-def columns(values: Floats) -> Columns:
-    """Values by language, of one model, [C, L], or of several, [M, C, L]; every language has at least one."""
+def columns(values: Floats, clusters: Integers | None = None) -> Columns:
+    """Values by language, of one model, [C, L], or of several, [M, C, L]; every language has at least one.
+
+    Args:
+        values: NaN where a question does not exist in a language.
+        clusters: number of the cluster of every question, [C]; without it, each question is one.
+    """
     stacked = values.reshape(-1, *values.shape[-2:])
     present = [np.flatnonzero(np.isfinite(column)) for column in stacked[0].T]
-    return Columns(stacked.shape[1], [(rows, stacked[:, rows, place].T) for place, rows in enumerate(present)])
+    numbers = np.arange(stacked.shape[1]) if clusters is None else clusters
+    return Columns(numbers, [(rows, stacked[:, rows, place].T) for place, rows in enumerate(present)])
 
 
 def bootstrap(values: Columns, *, resamples: int, seed: int) -> Floats:
-    """Means of resampled questions: of every language, and their mean, [M, B, L + 1].
+    """Means of resampled clusters: of every language, and their mean, [M, B, L + 1].
 
     Args:
         values: of all models.
@@ -69,30 +100,58 @@ def bootstrap(values: Columns, *, resamples: int, seed: int) -> Floats:
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    parts = []
-    for count in _parts(resamples, values.questions):
-        times = np.empty((count, values.questions))
+    parts, sums = [], values.sums()
+    for count in _parts(resamples, values.cluster_count):
+        times = np.empty((count, values.cluster_count))
         for row in times:
             row[:] = np.bincount(rng.integers(len(row), size=len(row)), minlength=len(row))
-        parts.append(np.stack([_weighted_means(times[:, rows], known) for rows, known in values.languages], axis=-1))
+        parts.append(np.stack([_weighted_means(times, *of_language) for of_language in sums], axis=-1))
     return np.moveaxis(with_mean(np.concatenate(parts)), 1, 0)
 
 
-def _weighted_means(times: Floats, known: Floats) -> Floats:
-    """Means of questions drawn several times, [B, N] and [N, M] to [B, M]."""
-    return (times @ known) / np.maximum(times.sum(axis=1, keepdims=True), 1)
+def _weighted_means(times: Floats, counts: Floats, sums: Floats) -> Floats:
+    """Means of questions whose clusters are drawn several times, [B, G], [G] and [G, M] to [B, M]."""
+    return (times @ sums) / np.maximum(times @ counts, 1)[:, None]
 
 
-def intervals(samples: Floats) -> list[Interval]:
-    """Percentile intervals of resampled values, [B, columns] to one a column."""
-    return [Interval(float(low), float(high)) for low, high in np.quantile(samples, (0.025, 0.975), axis=0).T]
+def intervals(samples: Floats, clusters: int) -> list[Interval]:
+    """Intervals of resampled values, [B, columns] to one a column.
+
+    Args:
+        samples: of `bootstrap`.
+        clusters: G, which decides how much the quantiles are widened.
+    """
+    level = _level(clusters)
+    return [Interval(float(low), float(high)) for low, high in np.quantile(samples, (level, 1 - level), axis=0).T]
+
+
+def _level(clusters: int) -> float:
+    """Quantile of the bootstrap that stands for the lower 2.5 % when so many clusters are drawn."""
+    freedom = max(clusters - 1, 1)
+    return NormalDist().cdf(-student(freedom) * ((freedom + 1) / freedom) ** 0.5)
+
+
+def student(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t, to three digits and more.
+
+    Args:
+        freedom: degrees of freedom, 1 or more.
+
+    Source: above 10, Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5).
+    """
+    if freedom <= len(_STUDENT):
+        return _STUDENT[freedom - 1]
+    z = NormalDist().inv_cdf(1 - TAIL)
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: int) -> Floats:
     """Two-sided p values of paired differences: of every language, and of their mean, [pairs, L + 1].
 
-    If two models were alike, each question could as well have the opposite sign. The share of random signs
-    that give at least as great a mean, the observed signs counted as one of them.
+    If two models were alike, each cluster's differences could as well have the opposite sign. The share of random
+    signs that give at least as great a mean, the observed signs counted as one of them.
 
     Args:
         values: of all models.
@@ -101,18 +160,19 @@ def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: i
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    shares = [(rows, known / len(rows)) for rows, known in values.languages]
+    shares = [sums / counts.sum() for counts, sums in values.sums()]
     first, second = np.array(pairs).T
-    means = with_mean(np.stack([known.sum(axis=0) for _, known in shares], axis=-1))
+    means = with_mean(np.stack([share.sum(axis=0) for share in shares], axis=-1))
     observed = np.abs(means[first] - means[second])
     # Sums in another order differ in their last digits.
     near = 1e-12 * max(1.0, float(np.abs(means).max()))
     as_great = np.ones(observed.shape)
-    for count in _parts(resamples, values.questions):
-        # A bit a question, in whole words of the generator: whether its sign is turned, which takes it away twice.
-        words = rng.bytes(4 * count * -(-values.questions // 32))
-        turned = np.unpackbits(np.frombuffer(words, np.uint8).reshape(count, -1), axis=1)
-        taken = np.stack([turned[:, rows].astype(np.float64) @ known for rows, known in shares], axis=-1)
+    for count in _parts(resamples, values.cluster_count):
+        # A bit a cluster, in whole words of the generator: whether its sign is turned, which takes it away twice.
+        words = rng.bytes(4 * count * -(-values.cluster_count // 32))
+        bits = np.unpackbits(np.frombuffer(words, np.uint8).reshape(count, -1), axis=1)
+        turned = bits[:, : values.cluster_count].astype(np.float64)
+        taken = np.stack([turned @ share for share in shares], axis=-1)
         drawn = means - 2 * with_mean(taken)
         as_great += np.sum(np.abs(drawn[:, first] - drawn[:, second]) >= observed - near, axis=0)
     return as_great / (resamples + 1)
@@ -162,11 +222,12 @@ def compare(
     p_values = randomisation_test(values, pairs, resamples=signs, seed=seed)
     known = [known for _, known in values.languages]
     sign = -1 if less_is_better else 1
-    return [_comparison(known, samples, pair, of_pair, sign) for pair, of_pair in zip(pairs, p_values, strict=True)]
+    made = zip(pairs, p_values, strict=True)
+    return [_comparison(known, samples, values.cluster_count, pair, of_pair, sign) for pair, of_pair in made]
 
 
 def _comparison(
-    languages: list[Floats], samples: Floats, pair: tuple[int, int], p_values: Floats, sign: int
+    languages: list[Floats], samples: Floats, clusters: int, pair: tuple[int, int], p_values: Floats, sign: int
 ) -> Comparison:
     """One of the pairs; values by language, each [N, M]; a change of `sign` is a win."""
     model, baseline = pair
@@ -177,14 +238,53 @@ def _comparison(
     ]
     return Comparison(
         with_mean(np.array([sign * change.mean() for change in changes])),
-        intervals(samples[model] - samples[baseline]),
+        intervals(samples[model] - samples[baseline], clusters),
         p_values,
         *(np.append(count, count.sum()) for count in np.array(counts).T),
     )
 
 
-def _parts(resamples: int, questions: int) -> Iterator[int]:
+class RankInterval(NamedTuple):
+    """The ranks that a model may have among all, with 95 % confidence for all models at once; 1 is best."""
+
+    first: int
+    last: int
+
+
+def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = False) -> list[RankInterval]:
+    """Which models' means can be told apart, all pairs looked at together, as a range of ranks for each model.
+
+    A pair is told apart where its difference is greater than the 95 % quantile of the greatest difference, in
+    standard errors, of any pair among resampled data (the bootstrap of the maximum); so that with 95 % confidence no
+    pair at all is told apart by chance.
+
+    Args:
+        values: of all models.
+        samples: their resampled means, as `bootstrap` returns them.
+        less_is_better: whether the lower value wins.
+
+    Source: Mogstad, Romano, Shaikh and Wilhelm 2024, Inference for ranks; Romano and Wolf 2005, the maximum of t.
+    """
+    means = with_mean(np.stack([known.mean(axis=0) for _, known in values.languages], axis=-1))[:, -1]
+    gaps = means[:, None] - means
+    drawn = samples[:, :, -1]
+    errors = np.stack([(one - drawn).std(axis=1) for one in drawn])
+    safe = np.where(errors > 1e-12, errors, np.inf)
+    greatest = np.zeros(drawn.shape[1])
+    for one, gap, error in zip(drawn, gaps, safe, strict=True):
+        greatest = np.maximum(greatest, (np.abs(one - drawn - gap[:, None]) / error[:, None]).max(axis=0))
+    few = student(max(values.cluster_count - 1, 1)) / NormalDist().inv_cdf(1 - TAIL)
+    bound = np.quantile(greatest, 1 - 2 * TAIL) * few * errors
+    better = (-gaps if less_is_better else gaps) > np.maximum(bound, 1e-12)
+    # `better[i, j]`: i is better than j.
+    return [
+        RankInterval(1 + int(above), len(means) - int(below))
+        for above, below in zip(better.sum(axis=0), better.sum(axis=1), strict=True)
+    ]
+
+
+def _parts(resamples: int, clusters: int) -> Iterator[int]:
     """Resamples cut into parts that fit the memory."""
-    largest = max(1, _DRAWS // questions)
+    largest = max(1, _DRAWS // clusters)
     for done in range(0, resamples, largest):
         yield min(largest, resamples - done)

@@ -135,7 +135,7 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     for (model, origin), drawn in zip(origins, samples, strict=True):
         means = model.seed_means(column)[:, -1]
         seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
-        found.append(Shuffled(*origin, float(np.mean(means)), intervals(drawn)[-1], seeds))
+        found.append(Shuffled(*origin, float(np.mean(means)), intervals(drawn, values.cluster_count)[-1], seeds))
     return sorted(found, key=lambda one: one[:2])
 
 

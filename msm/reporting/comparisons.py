@@ -9,16 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from msm.collections.measure_names import LESS_IS_BETTER
-from msm.evaluation.statistics import Comparison, Interval, compare, holm
+from msm.evaluation.statistics import Comparison, Interval, compare, holm, student
 from msm.reporting.results import Benchmark, Column, Model, Problem, together
 from msm.reporting.settings import Report
 from msm.reporting.tables import ordered
 from msm.settings import listed
 
 SIGNIFICANT = 0.05
-STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
-"""97.5 % quantiles of Student's t for 1 to 10 degrees of freedom."""
-NORMAL = 2.0
 FINEST = 100
 """Random signs for each difference made, at least: the smallest p, corrected, is then .01."""
 
@@ -114,8 +111,7 @@ def training_noise(model: Model, control: Model, column: Column) -> float | None
     if seeds < 2:
         return float("nan")
     variance = sum(other.seed_means(column)[:, -1].var(ddof=1) / len(other.runs) for other in trained)
-    quantile = STUDENT[seeds - 2] if seeds - 2 < len(STUDENT) else NORMAL
-    return quantile * float(np.sqrt(variance))
+    return student(seeds - 1) * float(np.sqrt(variance))
 
 
 def _difference(

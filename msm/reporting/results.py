@@ -130,7 +130,7 @@ def together(models: Sequence[Model], column: Column) -> Columns:
     known = np.stack([model.known(column) for model in models], axis=-1)
     rows, languages = np.divmod(shape.cells, len(shape.languages))
     chosen = [np.flatnonzero(languages == place) for place in range(len(shape.languages))]
-    return Columns(len(shape.questions), [(rows[places], known[places]) for places in chosen])
+    return Columns(shape.clusters, [(rows[places], known[places]) for places in chosen])
 
 
 class Results(NamedTuple):

@@ -1,6 +1,8 @@
 """Numbers and verdicts as the words that people read; every measure is shown times 100."""
 
-from msm.evaluation.statistics import Interval
+from collections.abc import Sequence
+
+from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval
 
 BLANK = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -70,6 +72,32 @@ def signed(value: float) -> str:
 def signed_interval(limits: Interval) -> str:
     """Limits of a difference."""
     return f"[{signed(limits.low)}, {signed(limits.high)}]"
+
+
+def rank_groups(names: Sequence[str], ranks: Sequence[RankInterval]) -> list[str]:
+    """Models by their ranks, such as `1: mexma` and `2 to 3: msm, mlm: not separable`.
+
+    Args:
+        names: of the models.
+        ranks: of each of them.
+    """
+    groups: dict[RankInterval, list[str]] = {}
+    for span, name in sorted(zip(ranks, names, strict=True), key=lambda pair: pair[0]):
+        groups.setdefault(span, []).append(name)
+    return [
+        f"{rank(span)}: {', '.join(members)}" + ": not separable" * (len(members) > 1)
+        for span, members in groups.items()
+    ]
+
+
+def rank(span: RankInterval) -> str:
+    """`1`, or `2 to 3` where a rank cannot be told."""
+    return str(span.first) if span.first == span.last else f"{span.first} to {span.last}"
+
+
+def few_clusters(clusters: int) -> str:
+    """What fewer independent texts than needed mean."""
+    return f"the questions are about {clusters} texts, fewer than {FEW_CLUSTERS}: intervals and tests are rough"
 
 
 def p_value(value: float) -> str:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from msm.cli.main import main
-from msm.evaluation.per_query import SCHEMA, write_per_query
+from msm.evaluation.per_query import SCHEMA, read_per_query, write_per_query
 from msm.evaluation.scores import averages, score_rows
 
 LANGUAGES = ("de", "en")
@@ -20,6 +20,7 @@ def write_scores(folder: Path, model: str, seed: int, values: np.ndarray, **fact
         {
             "query_id": f"{asked}-{question}",
             "question_id": f"{question:02}",
+            "cluster_id": f"{question:02}",
             "query_language": asked,
             "candidate_language": candidates,
             "measure": "map@20",
@@ -82,19 +83,78 @@ def test_p_values_are_corrected_over_all_models(
     assert table(capsys.readouterr().out, "map@20")["mean"][6] == f"{6 / 1000:.4f}"
 
 
-def test_different_protocols_are_marked(tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
-    base = write_scores(tmp_path / "a", "base", 1, values)
-    main(
-        [
-            "compare",
-            "--baseline",
-            base,
-            write_scores(tmp_path / "b", "new", 1, values, protocol="q"),
-            "--resamples",
-            "9",
-        ]
-    )
-    assert 'note: the protocols differ: "q" against "p"' in capsys.readouterr().out
+def test_other_rules_are_refused_unless_told(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_scores(tmp_path / "a", "base", 1, values, protocol="own; ties trec; pooling mean")
+    used = write_scores(tmp_path / "b", "used", 1, values, protocol="own; ties trec; pooling cls")
+    main(["compare", "--baseline", base, used, "--resamples", "9"])
+    assert 'protocols differ: "own; ties trec; pooling cls" against' in capsys.readouterr().out
+    ruled = write_scores(tmp_path / "c", "ruled", 1, values, protocol="own; ties list; pooling mean")
+    with pytest.raises(SystemExit) as end:
+        main(["compare", "--baseline", base, ruled, "--resamples", "9"])
+    assert end.value.code == 2
+    assert "scored by the rules 'own; ties list'" in capsys.readouterr().err
+    main(["compare", "--baseline", base, ruled, "--resamples", "9", "--any_protocol"])
+    assert "note: the rules of scoring differ" in capsys.readouterr().out
+
+
+def test_other_judgements_or_candidates_are_refused_and_old_folders_are_named(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = {}
+    for name, change in {
+        "base": {},
+        "same": {},
+        "old": None,
+        "qrels": {"qrels": "9"},
+        "pool": {"candidates": "9"},
+    }.items():
+        folders[name] = write_scores(tmp_path / name, name, 1, values)
+        known = {"questions": "1", "candidates": "2", "qrels": "3", "rules": "p"}
+        if change is not None:
+            (tmp_path / name / "collection.json").write_text(json.dumps(known | change))
+    main(["compare", "--baseline", folders["base"], folders["same"], "--resamples", "9"])
+    assert "earlier version" not in capsys.readouterr().out
+    main(["compare", "--baseline", folders["base"], folders["old"], "--resamples", "9"])
+    assert "note: 1 of 2 folders, such as" in capsys.readouterr().out
+    for name, part in (("qrels", "qrels are 9"), ("pool", "candidates are 9")):
+        with pytest.raises(SystemExit) as end:
+            main(["compare", "--baseline", folders["base"], folders[name]])
+        assert end.value.code == 2
+        error = capsys.readouterr().err
+        assert part in error and error.count("\n") == 1
+
+
+def test_measures_on_one_kind_of_pool_only_are_compared_there(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in the protocol of hybrid batches: recall@10 on all candidates, recall@1 on those of a language."""
+    folders = [write_scores(tmp_path / name, name, 1, values + gain) for name, gain in (("a", 0), ("b", 0.1))]
+    for folder in folders:
+        path = Path(folder) / "per_query.parquet"
+        rows = read_per_query(path).to_pylist()
+        for row in rows:
+            row["measure"] = "recall@10" if row["candidate_language"] is None else "recall@1"
+        write_per_query(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+    main(["compare", "--baseline", *folders, "--resamples", "99"])
+    text = capsys.readouterr().out
+    titles = [
+        "recall@10, candidates of all languages",
+        "recall@1, candidates in the question's",
+        "recall@1, candidates in each",
+    ]
+    assert [text.count(f"{title}") for title in titles] == [2, 2, 2]
+    assert "recall@1, candidates of all" not in text
+
+
+def test_few_texts_and_ranks_are_said(tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
+    gains = {"base": 0, "like": 0, "ahead": 0.2}
+    folders = [write_scores(tmp_path / name, name, 1, values + gain) for name, gain in gains.items()]
+    main(["compare", "--baseline", *folders, "--resamples", "99"])
+    text = capsys.readouterr().out
+    assert "  1: ahead\n  2 to 3: base, like: not separable\n" in text
+    assert "about 40 texts, fewer than 50" in text
 
 
 def test_what_cannot_be_compared_is_refused(

@@ -33,6 +33,7 @@ def test_merged_questions_are_as_many_as_the_paper_must_have_had(mirror: Path) -
     counts = np.bincount(collection.qrels.queries)
     assert counts.min() == 11 and counts.max() > 11
     assert len(collection.queries) == len(collection.qrels.query_ids) == sum(DISTINCT.values())
+    assert len(set(collection.query_clusters)) == 240
     written = hybrid.written_questions(mirror / "xquad-r")
     whole = hybrid.read_xquad_r(mirror / "xquad-r")
     answers: dict[tuple[str, str], set[int]] = {}

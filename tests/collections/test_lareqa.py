@@ -46,6 +46,19 @@ def test_candidates_are_all_sentences_by_language_and_equal_ones_stay_apart(own:
     assert list(collection.passages)[1].context == "Eins. Zwei. Eins."
 
 
+def test_questions_about_one_paragraph_and_their_translations_are_a_cluster(own: Path) -> None:
+    clusters = lareqa.read(own).query_clusters
+    assert clusters[0] == clusters[1] == clusters[3] == clusters[4] != clusters[2]
+
+
+def test_paragraphs_that_a_translation_joins_are_one_cluster(tmp_path: Path) -> None:
+    """English keeps in one paragraph what German tells in two."""
+    german = [paragraph(["Eins."], [("q1", 0)]), paragraph(["Zwei."], [("q2", 0)]), paragraph(["Drei."], [("q3", 0)])]
+    english = [paragraph(["One.", "Two."], [("q1", 0), ("q2", 1)])]
+    clusters = lareqa.read(write(tmp_path, {"de": german, "en": english})).query_clusters
+    assert len(set(clusters)) == 2 and clusters[0] == clusters[1] == clusters[3] != clusters[2]
+
+
 def test_relevant_are_the_answers_in_all_languages_and_their_twins_in_the_paragraph(own: Path) -> None:
     collection = lareqa.read(own)
     relevant: dict[str, set[str]] = {}

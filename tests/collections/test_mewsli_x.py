@@ -15,7 +15,12 @@ def span(text: str, part: str) -> dict[str, Any]:
 
 
 def mention(name: str, entity: str, language: str, text: str, sentence: str, surface: str) -> dict[str, Any]:
-    context = {"language": language, "text": text, "sentence_spans": [span(text, sentence)]}
+    context = {
+        "document_id": f"{language}-news",
+        "language": language,
+        "text": text,
+        "sentence_spans": [span(text, sentence)],
+    }
     return {
         "context": context,
         "mention": {"example_id": name, "entity_id": entity, "mention_span": span(text, surface)},
@@ -59,6 +64,10 @@ def test_queries_and_candidates_are_spelt_as_in_xtreme_r(folder: Path) -> None:
     assert (collection.qrels.queries.tolist(), judged) == ([0, 1], ["Q2", "Q1"])
     assert [pool[1:] for pool in collection.pools] == [(None, None)]
     assert [str(measure) for measure in find_benchmark("mewsli_x").parsed_measures()] == ["map@20"]
+
+
+def test_mentions_of_one_article_are_a_cluster(folder: Path) -> None:
+    assert find_benchmark("mewsli_x:mine").read(folder).query_clusters == ["de-news", "uk-news"]
 
 
 def test_counts_of_the_release_are_checked(folder: Path) -> None:

@@ -94,6 +94,7 @@ def test_trec_files(tmp_path: Path) -> None:
 def test_squad_paragraphs(mirror: Path) -> None:
     collection = find_benchmark("squad").read(mirror / "xquad-r")
     assert (len(collection.queries), len(collection.passages)) == (13090, 240 * 11)
+    assert len(set(collection.query_clusters)) == 240 * 11
     for query, passage in zip(*collection.qrels[2:4], strict=True):
         passage_id = collection.qrels.passage_ids[passage].as_py()
         assert collection.queries[query].language == collection.passages.languages[passage_id]

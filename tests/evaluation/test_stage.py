@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from msm.collections.collection import Collection
+from msm.collections.passages import Passages
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
+from msm.evaluation.identity import checksums
 from msm.evaluation.per_query import by_question, read_per_query
 from msm.evaluation.scores import FIELDS
 from msm.evaluation.settings import Score
@@ -145,9 +147,25 @@ def test_per_query_values_average_to_the_scores(scored: Path) -> None:
     for kind, candidates in (("multilingual", None), ("same", "same"), ("other", "other")):
         values = by_question(rows, "map@20", kind)
         assert (len(values.questions), values.languages) == (1190, list(LANGUAGES))
+        assert (len(values.clusters), values.clusters.max() + 1) == (1190, 240)
         assert values.values.mean() == pytest.approx(found["mean", candidates]["value"], abs=1e-12)
     russian = by_question(rows, "map@20", "other").values[:, 1]
     assert russian.mean() == pytest.approx(found["ru", "other"]["value"], abs=1e-12)
+
+
+def test_checksums_tell_other_questions_candidates_and_judgements_apart(scored: Path) -> None:
+    collection = find_benchmark("three").read(scored / "questions")
+    written = json.loads((scored / "scores" / "collection.json").read_text())
+    assert written == checksums(collection) | {"rules": "lareqa; ties trec"}
+    first, *queries = collection.queries
+    questions = collection._replace(queries=[first._replace(text="other"), *queries])
+    qrels = collection._replace(qrels=collection.qrels._replace(labels=collection.qrels.labels + 1))
+    passages = [passage._replace(text=passage.text + "?") for passage in collection.passages]
+    parts = {language: [p for p in passages if p.language == language] for language in LANGUAGES}
+    pool = collection._replace(passages=Passages({language: parts[language].copy for language in LANGUAGES}))
+    for other, changed in ((questions, "questions"), (qrels, "qrels"), (pool, "candidates")):
+        found = checksums(other)
+        assert [name for name in found if found[name] != written[name]] == [changed]
 
 
 def test_chance_stands_beside_every_score(scored: Path) -> None:

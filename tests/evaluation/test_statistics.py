@@ -2,7 +2,18 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from msm.evaluation.statistics import bootstrap, columns, compare, holm, intervals, language_means, randomisation_test
+from msm.evaluation.statistics import (
+    RankInterval,
+    bootstrap,
+    columns,
+    compare,
+    holm,
+    intervals,
+    language_means,
+    randomisation_test,
+    rank_intervals,
+    student,
+)
 
 
 @pytest.fixture
@@ -18,20 +29,25 @@ def against_nothing(values: np.ndarray) -> np.ndarray:
 
 
 def test_intervals_equal_scipys(values: np.ndarray) -> None:
-    ours = intervals(bootstrap(columns(values), resamples=20000, seed=1)[0])
+    ours = intervals(bootstrap(columns(values), resamples=20000, seed=1)[0], len(values))
     for column, interval in zip([*values.T, values.mean(axis=1)], ours, strict=True):
-        theirs = scipy.stats.bootstrap((column,), np.mean, n_resamples=20000, method="percentile", rng=2)
+        # Hesterberg's expanded percentile interval, by the functions of scipy.
+        level = scipy.stats.norm.cdf(scipy.stats.t.ppf(0.025, 149) * (150 / 149) ** 0.5)
+        confidence = 1 - 2 * float(level)
+        theirs = scipy.stats.bootstrap(
+            (column,), np.mean, n_resamples=20000, method="percentile", confidence_level=confidence, rng=2
+        )
         assert interval == pytest.approx(tuple(theirs.confidence_interval), abs=0.002)
 
 
 def test_the_mean_over_languages_is_no_surer_than_its_questions(values: np.ndarray) -> None:
     same = np.repeat(values[:, :1], 3, axis=1)
-    single, *_, mean = intervals(bootstrap(columns(same), resamples=2000, seed=1)[0])
+    single, *_, mean = intervals(bootstrap(columns(same), resamples=2000, seed=1)[0], 150)
     assert mean == single
     apart = np.full((450, 3), np.nan)
     for language in range(3):
         apart[150 * language : 150 * (language + 1), language] = same[:, language]
-    *_, mean_of_strangers = intervals(bootstrap(columns(apart), resamples=2000, seed=1)[0])
+    *_, mean_of_strangers = intervals(bootstrap(columns(apart), resamples=2000, seed=1)[0], 450)
     width = single.high - single.low
     assert mean_of_strangers.high - mean_of_strangers.low == pytest.approx(width / 3**0.5, rel=0.15)
 
@@ -113,7 +129,7 @@ def test_models_together_are_compared_as_each_pair_alone(values: np.ndarray) -> 
     for made, (model, baseline) in zip(together, [(1, 0), (2, 0), (2, 1)], strict=True):
         differences = models[model] - models[baseline]
         samples = bootstrap(columns(differences), resamples=200, seed=1)[0]
-        np.testing.assert_allclose(made.intervals, intervals(samples), atol=1e-12)
+        np.testing.assert_allclose(made.intervals, intervals(samples, len(values)), atol=1e-12)
         words = -(-len(values) // 32)
         drawn_bytes = np.frombuffer(np.random.default_rng(1).bytes(300 * words * 4), np.uint8)
         signs = 1 - 2.0 * np.unpackbits(drawn_bytes).reshape(300, -1)[:, : len(values)]
@@ -123,3 +139,85 @@ def test_models_together_are_compared_as_each_pair_alone(values: np.ndarray) -> 
         observed = np.abs(np.append(shares.sum(axis=0), shares.sum(axis=0).mean()))
         np.testing.assert_allclose(made.p_values, (1 + (drawn >= observed - 1e-12).sum(axis=0)) / 301)
         np.testing.assert_allclose(made.differences, language_means(differences))
+
+
+def test_quantiles_of_student_equal_scipys() -> None:
+    for freedom in (1, 5, 10, 11, 20, 49, 1000):
+        assert student(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), abs=2e-4)
+
+
+def clustered(rng: np.random.Generator, clusters: int, is_clustered: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Reciprocal ranks of two equally good models, [2, C, 1], and the cluster of each question.
+
+    Questions of a cluster share how hard they are, and which of the models suits them.
+    """
+    sizes = 1 + rng.poisson(4, clusters) if is_clustered else np.ones(clusters, int)
+    numbers = np.repeat(np.arange(clusters), sizes)
+    shared = rng.normal(size=(clusters, 3))[numbers] * is_clustered
+    ease = 0.7 * (shared[:, :1] + rng.normal(size=(len(numbers), 1)))
+    ability = ease + 0.5 * shared[:, 1:] + 0.7 * rng.normal(size=(len(numbers), 2))
+    ranks = np.floor(np.exp(1.5 - 1.2 * ability)) + 1
+    return np.where(ranks <= 100, 1 / ranks, 0).T[..., None], numbers
+
+
+def test_clusters_are_drawn_whole() -> None:
+    """Ten copies of a question tell no more than one."""
+    single = np.random.default_rng(1).random((2, 60, 1))
+    copies, numbers = np.repeat(single, 10, axis=1), np.repeat(np.arange(60), 10)
+    alone = compare(columns(single), [(0, 1)], resamples=500, signs=500, seed=1)[0]
+    together = compare(columns(copies, numbers), [(0, 1)], resamples=500, signs=500, seed=1)[0]
+    np.testing.assert_allclose(alone.intervals, together.intervals, atol=1e-12)
+    assert alone.p_values.tolist() == together.p_values.tolist()
+    careless = compare(columns(copies), [(0, 1)], resamples=500, signs=500, seed=1)[0]
+    width = [float(np.diff(made.intervals[-1])[0]) for made in (together, careless)]
+    assert width[0] / width[1] == pytest.approx(10**0.5, rel=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_clustered", [False, True], ids=["independent", "clustered"])
+@pytest.mark.parametrize("clusters", [50, 100, 300])
+def test_intervals_cover_and_tests_err_as_often_as_they_say(clusters: int, is_clustered: bool) -> None:
+    rng = np.random.default_rng(10 * clusters + is_clustered)
+    sums = np.zeros(2)
+    for _ in range(200):
+        values, _ = clustered(rng, 2000, is_clustered)
+        sums += values.sum(), values.size
+    truth, sets = sums[0] / sums[1], 2000
+    covered, rejected = np.zeros(2), 0
+    for number in range(sets):
+        values, numbers = clustered(rng, clusters, is_clustered)
+        data = columns(values, numbers)
+        first, second = bootstrap(data, resamples=1000, seed=number)
+        for place, (samples, right) in enumerate(((first, truth), (first - second, 0))):
+            low, high = intervals(samples, data.cluster_count)[0]
+            covered[place] += low <= right <= high
+        rejected += randomisation_test(data, [(0, 1)], resamples=1000, seed=number)[0, 0] <= 0.05
+    assert ((covered / sets >= 0.93) & (covered / sets <= 0.97)).all(), covered / sets
+    assert 0.03 <= rejected / sets <= 0.07
+
+
+def test_ranks_of_models_that_can_and_cannot_be_told_apart() -> None:
+    rng = np.random.default_rng(2)
+    base = rng.random((200, 2))
+    noise = 0.05 * rng.standard_normal((4, 200, 2))
+    models = columns(np.stack([base, base + 0.3, base + 0.001, base - 0.3]) + noise)
+    samples = bootstrap(models, resamples=500, seed=1)
+    assert rank_intervals(models, samples) == [(2, 3), (1, 1), (2, 3), (4, 4)]
+    assert rank_intervals(models, samples, less_is_better=True) == [(2, 3), (4, 4), (2, 3), (1, 1)]
+    same = columns(np.stack([base, base]))
+    assert rank_intervals(same, bootstrap(same, resamples=100, seed=1)) == [RankInterval(1, 2)] * 2
+    ahead = columns(np.stack([base, base + 0.1]))
+    assert rank_intervals(ahead, bootstrap(ahead, resamples=100, seed=1)) == [(2, 2), (1, 1)]
+
+
+@pytest.mark.slow
+def test_equal_models_are_ranked_apart_in_five_of_a_hundred_sets() -> None:
+    """All pairs of six models are looked at together: any pair told apart is an error."""
+    rng = np.random.default_rng(3)
+    wrong = 0
+    for number in range(1000):
+        shared = rng.random((100, 1))
+        models = columns(np.stack([shared + rng.normal(size=(100, 1)) * (1 + place) for place in range(6)]))
+        ranks = rank_intervals(models, bootstrap(models, resamples=500, seed=number))
+        wrong += any(span != (1, 6) for span in ranks)
+    assert 0.03 <= wrong / 1000 <= 0.07

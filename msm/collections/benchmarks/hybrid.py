@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from msm.collections.benchmarks import lareqa
+from msm.collections.clusters import connected
 from msm.collections.collection import Collection
 from msm.collections.passages import Passages, Read
 from msm.collections.records import Passage
@@ -118,11 +119,15 @@ def merge_equal_questions(collection: Collection, written: Mapping[str, str]) ->
     texts = [(query.language, written[query.query_id]) for query in collection.queries]
     merged = np.array([firsts.setdefault(text, len(firsts)) for text in texts])
     _, kept = np.unique(merged, return_index=True)
+    # A question that stands for two texts ties them together.
+    texts_asked = collection.query_clusters
+    clusters = connected((texts_asked[kept[one]], text) for one, text in zip(merged, texts_asked, strict=True))
     qrels = collection.qrels
     pairs = np.stack([merged[qrels.queries], qrels.passages, qrels.labels], axis=1)
     queries, passages, labels = np.unique(pairs, axis=0).T
     return collection._replace(
         queries=[collection.queries[place] for place in kept],
         questions=[collection.questions[place] for place in kept],
+        clusters=[clusters[texts_asked[place]] for place in kept],
         qrels=qrels._replace(query_ids=qrels.query_ids.take(kept), queries=queries, passages=passages, labels=labels),
     )

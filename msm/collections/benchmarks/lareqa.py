@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from msm.collections.clusters import connected
 from msm.collections.collection import Collection, Pool
 from msm.collections.passages import Passages, Read
 from msm.collections.readers.squad import Paragraph, read_squad
@@ -91,7 +92,10 @@ def read(folder: Path) -> Collection:
     query_ids = pa.array([query.query_id for query in queries])
     qrels = Qrels(query_ids, pa.array(places), asked, answering, np.ones(len(pairs), np.int64))
     pools = [Pool("multilingual", None, None), *(Pool(f"pool.{language}", None, language) for language in paragraphs)]
-    return Collection(queries, questions, Passages(parts, places), qrels, pools)
+    clusters = _clusters(paragraphs)
+    return Collection(
+        queries, questions, Passages(parts, places), qrels, pools, clusters=[clusters[text] for text in questions]
+    )
 
 
 def language_files(folder: Path) -> dict[str, Path]:
@@ -117,6 +121,16 @@ def _queries(paragraphs: dict[str, list[Paragraph]]) -> tuple[list[Query], list[
     ]
     queries = [Query(f"{language}-{question.question_id}", language, question.text) for language, question in asked]
     return queries, [question.question_id for _, question in asked]
+
+
+def _clusters(paragraphs: dict[str, list[Paragraph]]) -> dict[str, str]:
+    """Question id to the paragraph that it is about; translations of a question share theirs."""
+    return connected(
+        (f"{language} paragraph {number}", question.question_id)
+        for language, texts in paragraphs.items()
+        for number, paragraph in enumerate(texts)
+        for question in paragraph.questions
+    )
 
 
 def _passages(language: str, paragraphs: list[Paragraph]) -> Iterator[Passage]:

@@ -47,14 +47,14 @@ def read_official(folder: Path) -> Collection:
     Raises:
         BadInput: a file is missing or malformed, or the counts are not those of the release.
     """
-    queries, qrels = read_mentions(folder)
+    queries, qrels, clusters = read_mentions(folder)
     found = Counter(query.language for query in queries)
     for language in sorted(MENTIONS | found):
         if found[language] != MENTIONS.get(language, 0):
             raise _unofficial(
                 folder, f"{language} has {found[language]} mentions instead of {MENTIONS.get(language, 0)}"
             )
-    collection = _collection(folder, queries, qrels)
+    collection = _collection(folder, queries, qrels, clusters)
     entities, languages = len(collection.passages), len(collection.passages.counts)
     if (entities, languages) != (ENTITIES, ENTITY_LANGUAGES):
         what = f"{entities} entities of {languages} languages instead of {ENTITIES} of {ENTITY_LANGUAGES}"
@@ -64,28 +64,30 @@ def read_official(folder: Path) -> Collection:
 
 def read(folder: Path) -> Collection:
     """A pool of one's own in the same files."""
-    queries, qrels = read_mentions(folder)
-    return _collection(folder, queries, qrels)
+    queries, qrels, clusters = read_mentions(folder)
+    return _collection(folder, queries, qrels, clusters)
 
 
-def _collection(folder: Path, queries: list[Query], qrels: list[Qrel]) -> Collection:
-    return assemble(queries, {None: partial(read_entities, folder)}, qrels, [Pool("multilingual", None, None)])
+def _collection(folder: Path, queries: list[Query], qrels: list[Qrel], clusters: list[str]) -> Collection:
+    parts = {None: partial(read_entities, folder)}
+    return assemble(queries, parts, qrels, [Pool("multilingual", None, None)], clusters)
 
 
-def read_mentions(folder: Path) -> tuple[list[Query], list[Qrel]]:
-    """Mentions of dev and the entities that they mean.
+def read_mentions(folder: Path) -> tuple[list[Query], list[Qrel], list[str]]:
+    """Mentions of dev, the entities that they mean, and the news article that each mention stands in.
 
     Raises:
         BadInput: the file is missing or malformed.
     """
-    queries, qrels = [], []
+    queries, qrels, clusters = [], [], []
     for where, record in _records(folder, "wikinews_mentions-dev.jsonl"):
         mentions = record.get("mentions") or [record.get("mention")]
         for mention in mentions:
             query, entity = _field(where, _query, {"context": record.get("context"), "mention": mention})
             queries.append(query)
             qrels.append(Qrel(query.query_id, entity, 1))
-    return queries, qrels
+            clusters.append(str(record["context"].get("document_id") or query.query_id))
+    return queries, qrels, clusters
 
 
 def read_entities(folder: Path) -> Iterator[Passage]:

@@ -95,7 +95,11 @@ def monolingual(parts: dict[str, Part]) -> Collection:
 
 
 def assemble(
-    queries: list[Query], parts: Mapping[str | None, Read], qrels: list[Qrel], pools: list[Pool]
+    queries: list[Query],
+    parts: Mapping[str | None, Read],
+    qrels: list[Qrel],
+    pools: list[Pool],
+    clusters: Sequence[str] = (),
 ) -> Collection:
     """A collection of queries that are no translations of each other.
 
@@ -106,6 +110,7 @@ def assemble(
         parts: the candidates, as `Passages` takes them.
         qrels: judgements.
         pools: what is ranked against what.
+        clusters: the text that each query is about; empty where each question stands alone.
 
     Raises:
         BadInput: an id twice, or a judged query or relevant passage that is not there.
@@ -127,7 +132,7 @@ def assemble(
     asked, answering, labels = np.array(rows, dtype=np.int64).reshape(-1, 3).T
     judged = Qrels(pa.array(query_places, pa.string()), pa.array(passage_places, pa.string()), asked, answering, labels)
     questions = [f"{query.language}-{query.query_id}" for query in queries]
-    return Collection(queries, questions, passages, judged, pools)
+    return Collection(queries, questions, passages, judged, pools, clusters=clusters)
 
 
 def _query_places(queries: list[Query]) -> dict[str, int]:

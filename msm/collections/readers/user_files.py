@@ -12,7 +12,7 @@ Records may name their language in `language` or `lang`; without it, it is `und`
 out, as in BEIR.
 """  # noqa: E501
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ def read_squad_folder(folder: Path) -> Collection:
     """
     queries: list[Query] = []
     qrels: list[Qrel] = []
+    clusters: list[str] = []
     passages: dict[str, dict[str, Passage]] = {}
     for path in sorted([*folder.glob("*.json"), *folder.glob("*.json.gz")]):
         language, *split = path.name.removesuffix(".gz").removesuffix(".json").split(".")
@@ -83,11 +84,13 @@ def read_squad_folder(folder: Path) -> Collection:
             for question in paragraph.questions if split != [TRAINING] else []:
                 queries.append(Query(f"{language}-{question.question_id}", language, question.text))
                 qrels.append(Qrel(queries[-1].query_id, passage_id, 1))
+                clusters.append(passage_id)
     if not queries:
         raise BadInput(f"{folder}: no questions here (LANG.json or LANG.json.gz)")
     asked = sorted({query.language for query in queries})
     pools = _ALL + [Pool(f"pool.{language}", language, language) for language in asked if len(passages) > 1]
-    return _assembled(folder, queries, {language: own.values for language, own in passages.items()}, qrels, pools)
+    parts = {language: own.values for language, own in passages.items()}
+    return _assembled(folder, queries, parts, qrels, pools, clusters)
 
 
 def _beir_passages(folder: Path) -> Iterator[Passage]:
@@ -97,10 +100,15 @@ def _beir_passages(folder: Path) -> Iterator[Passage]:
 
 
 def _assembled(
-    folder: Path, queries: list[Query], passages: Mapping[str | None, Read], qrels: list[Qrel], pools: list[Pool]
+    folder: Path,
+    queries: list[Query],
+    passages: Mapping[str | None, Read],
+    qrels: list[Qrel],
+    pools: list[Pool],
+    clusters: Sequence[str] = (),
 ) -> Collection:
     try:
-        return assemble(queries, passages, qrels, pools)
+        return assemble(queries, passages, qrels, pools, clusters)
     except BadInput as error:
         raise BadInput(f"{folder}: {error}") from error
 

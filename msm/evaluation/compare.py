@@ -1,0 +1,170 @@
+"""Paired comparisons of score folders, measure by measure, after it is certain that they answer the same questions.
+
+Shapes: C questions, L languages.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from msm.collections.measure_names import LESS_IS_BETTER
+from msm.collections.runs import Floats, Integers
+from msm.errors import BadInput
+from msm.evaluation.identity import NAMES
+from msm.evaluation.per_query import PoolKind, by_question, measures_and_kinds
+from msm.evaluation.score_folder import KIND, ScoreFolder
+from msm.evaluation.statistics import (
+    Columns,
+    Comparison,
+    RankInterval,
+    bootstrap,
+    columns,
+    compare,
+    holm,
+    language_means,
+    rank_intervals,
+)
+
+Seeds = Sequence[ScoreFolder]
+"""Folders of one model, one a seed."""
+
+
+class Model(NamedTuple):
+    """Values of a model, averaged over its seeds."""
+
+    name: str
+    values: Floats
+    """[C, L]."""
+    seed_means: Floats
+    """Means of each seed: of the languages, and their mean, [seeds, L + 1]."""
+
+
+class Compared(NamedTuple):
+    """Models against a baseline, by one measure on one kind of pool."""
+
+    measure: str
+    kind: PoolKind
+    languages: list[str]
+    """Of the questions."""
+    clusters: int
+    """Groups of questions that were drawn together."""
+    models: list[Model]
+    """The baseline first."""
+    comparisons: list[Comparison]
+    """Of every further model."""
+    p_values: list[Floats]
+    """Holm-corrected over all models and languages, one array a comparison, [L + 1]."""
+    ranks: list[RankInterval]
+    """Of every model by its mean, with 95 % confidence for all pairs at once."""
+
+
+def check_comparable(folders: Seeds, *, any_protocol: bool = False) -> list[str]:
+    """Make sure that folders answer the same questions over the same candidates and judgements by the same rules.
+
+    Args:
+        folders: of all models; the first is what the others are held against.
+        any_protocol: compare although the rules of scoring differ.
+
+    Returns:
+        What cannot be made sure of, or differs as it may, as sentences.
+
+    Raises:
+        BadInput: they do not.
+    """
+    first, notes = folders[0], []
+    for folder in folders[1:]:
+        for name in KIND:
+            _refuse_other(name, folder, first, str(folder.facts[name]), str(first.facts[name]))
+        for name in NAMES:
+            if name in folder.checksums and name in first.checksums:
+                _refuse_other(name, folder, first, folder.checksums[name][:12], first.checksums[name][:12])
+        if folder.rules != first.rules:
+            if not any_protocol:
+                raise BadInput(
+                    f"{folder.path}: scored by the rules {folder.rules!r}, {first.path} by {first.rules!r}; "
+                    "--any_protocol compares them nevertheless"
+                )
+            notes.append(f"the rules of scoring differ: {folder.rules!r} against {first.rules!r}")
+    old = [folder for folder in folders if not folder.checksums]
+    if old:
+        notes.append(
+            f"{len(old)} of {len(folders)} folders, such as {old[0].path}, were scored by an earlier version and say "
+            "nothing of their candidates and judgements; only the questions are known to be the same"
+        )
+    if not all(folder.has_clusters for folder in folders):
+        notes.append("no record of which questions are about one text: each question is drawn alone")
+    return notes
+
+
+def check_seeds(seeds: Seeds) -> None:
+    """Make sure that folders are of one model, each with another seed.
+
+    Raises:
+        BadInput: they are not.
+    """
+    seen: dict[int, Path] = {}
+    for folder in seeds:
+        model, seed = folder.facts["model"], folder.facts["seed"]
+        if model != seeds[0].facts["model"]:
+            raise BadInput(f"{folder.path}: model {model}, but the first baseline is {seeds[0].facts['model']}")
+        if seed in seen:
+            raise BadInput(f"{folder.path}: model {model} with seed {seed}, as {seen[seed]}; compare one by one")
+        seen[seed] = folder.path
+
+
+def compare_folders(groups: Sequence[Seeds], *, resamples: int, seed: int) -> Iterator[Compared]:
+    """Compare models with a baseline by every measure on every kind of pool that all of them have.
+
+    Args:
+        groups: the baseline's folders, then those of each further model.
+        resamples: of intervals and tests.
+        seed: of the resampling.
+
+    Raises:
+        BadInput: a folder has other measures, or was scored on other questions.
+    """
+    shared = measures_and_kinds(groups[0][0].rows)
+    for folder in (folder for seeds in groups for folder in seeds):
+        found = set(measures_and_kinds(folder.rows))
+        shared = [column for column in shared if column in found]
+    if not shared:
+        raise BadInput(f"{groups[1][0].path}: no measure that {groups[0][0].path} has too")
+    for measure, kind in shared:
+        languages, numbers, models = _models(groups, measure, kind)
+        values = columns(np.stack([model.values for model in models]), numbers)
+        yield _compared(measure, kind, languages, models, values, resamples, seed)
+
+
+def _compared(
+    measure: str, kind: PoolKind, languages: list[str], models: list[Model], values: Columns, resamples: int, seed: int
+) -> Compared:
+    less = measure in LESS_IS_BETTER
+    pairs = [(place, 0) for place in range(1, len(models))]
+    made = compare(values, pairs, resamples=resamples, signs=resamples, seed=seed, less_is_better=less)
+    corrected = np.split(holm(np.concatenate([comparison.p_values for comparison in made])), len(made))
+    ranks = rank_intervals(values, bootstrap(values, resamples=resamples, seed=seed), less_is_better=less)
+    return Compared(measure, kind, languages, values.cluster_count, models, made, corrected, ranks)
+
+
+def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list[str], Integers, list[Model]]:
+    """Languages, clusters of the questions, and the models on the same questions."""
+    first = by_question(groups[0][0].rows, measure, kind)
+    models = []
+    for seeds in groups:
+        values = []
+        for folder in seeds:
+            found = by_question(folder.rows, measure, kind)
+            if not found.is_asked_as(first):
+                raise BadInput(f"{folder.path}: not scored on the questions of {groups[0][0].path} ({measure}, {kind})")
+            values.append(found.values)
+        means = np.array([language_means(value) for value in values])
+        models.append(Model(seeds[0].facts["model"], np.mean(values, axis=0), means))
+    return first.languages, first.clusters, models
+
+
+def _refuse_other(name: str, folder: ScoreFolder, first: ScoreFolder, here: str, there: str) -> None:
+    if here != there:
+        verb = "is" if name in KIND else "are"
+        raise BadInput(f"{folder.path}: {name} {verb} {here}, that of {first.path} is {there}")

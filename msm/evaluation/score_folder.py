@@ -1,0 +1,54 @@
+"""A score folder as it lies on disk: what was scored, by which rules, and the values of every question."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from msm.errors import BadInput
+from msm.evaluation.identity import read_checksums
+from msm.evaluation.per_query import read_per_query
+from msm.files import read_json_lines
+from msm.pipeline.artifacts import payload
+
+KIND = ("benchmark", "split", "setting")
+"""Only numbers that agree in these may be compared."""
+
+
+class ScoreFolder(NamedTuple):
+    """Scores of one model, trained with one seed, on one benchmark."""
+
+    path: Path
+    facts: dict[str, Any]
+    """Benchmark, split, setting, model, seed and protocol."""
+    checksums: dict[str, str]
+    """Of questions, candidates and judgements, and the rules of scoring; empty where an earlier version wrote it."""
+    rows: pa.Table
+    """Per-query values, in the form of `msm.evaluation.per_query.SCHEMA`."""
+
+    @property
+    def rules(self) -> str:
+        """The part of the protocol that is the benchmark's; the rest says how a model was used."""
+        rules, ties, rest = self.facts["protocol"].partition("; ties ")
+        return self.checksums.get("rules") or rules + ties + rest.partition(";")[0]
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether it was recorded which questions are about one text."""
+        return self.rows["cluster_id"].null_count == 0
+
+
+def read_score_folder(path: Path) -> ScoreFolder:
+    """The folder of stage `score`, or of `msm evaluate`.
+
+    Raises:
+        BadInput: it is none, or its files are incomplete.
+    """
+    folder = payload(path / "score" if (path / "score").is_dir() else path)
+    first = next(read_json_lines(folder / "scores.jsonl"), None)
+    if first is None:
+        raise BadInput(f"{folder / 'scores.jsonl'}: empty")
+    missing = [name for name in (*KIND, "model", "seed", "protocol") if name not in first[1]]
+    if missing:
+        raise BadInput(f"{folder / 'scores.jsonl'}:1: no field {missing[0]!r}")
+    return ScoreFolder(path, first[1], read_checksums(folder), read_per_query(folder / "per_query.parquet"))
