@@ -15,7 +15,7 @@ def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Tabl
     st.subheader(plain(table.title), anchor=False)
     st.caption(f"{plain(table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
     links = {model.name: tables.lineage_link(recipe.label, model.runs[0].path.name) for model in benchmark.models}
-    views.show_rows(table.rows, table.languages, links)
+    views.show_rows(table.rows, table.languages, links, table.mean_digits)
     views.show_downloads(table, tables.file_name(recipe.label, benchmark.name, *column))
 
 

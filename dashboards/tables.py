@@ -12,6 +12,7 @@ from pandas.io.formats.style import Styler
 
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.measures import Floats
+from msm.evaluation.statistics import Interval
 from msm.reporting import wording
 from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
@@ -44,6 +45,7 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
                 "model": row.label,
                 MEAN: _times_100(row, MEAN),
                 "95 % interval": wording.interval(row.cells[MEAN].interval) if MEAN in row.cells else "",
+                "rank": wording.rank(row.ranks),
                 **{language: _times_100(row, language) for language in languages},
                 "seeds": wording.seeds(row.seeds, row.seed_deviation),
                 "lineage": links.get(row.label, ""),
@@ -51,7 +53,9 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
             for row in rows
         ]
     )
-    return frame.drop(columns=[name for name in ("95 % interval", "seeds", "lineage") if set(frame[name]) == {""}])
+    return frame.drop(
+        columns=[name for name in ("95 % interval", "rank", "seeds", "lineage") if set(frame[name]) == {""}]
+    )
 
 
 def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, languages: Sequence[str]) -> list[Row]:
@@ -98,12 +102,18 @@ def blanks(rows: Sequence[Row], languages: Sequence[str]) -> list[tuple[str, str
     return [(note, ", ".join(labels) + (cells and f" ({cells})")) for (note, cells), labels in found.items()]
 
 
-def heat_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
-    """Language cells filled by value, from the frame's least (dark) to its greatest (bright); blanks stay blank."""
+def heat_map(frame: pd.DataFrame, languages: Sequence[str], mean_digits: int = 1) -> Styler:
+    """Language cells filled by value, from the frame's least (dark) to its greatest (bright); blanks stay blank.
+
+    Args:
+        frame: of `values_frame`.
+        languages: the columns that are filled.
+        mean_digits: decimals of the means.
+    """
     style = _filled(frame, languages, *limits(frame, languages)).set_properties(
         subset=[MEAN], **{"font-weight": "bold"}
     )
-    return cast(Styler, style.format("{:.1f}", subset=[MEAN], na_rep=""))
+    return cast(Styler, style.format(f"{{:.{mean_digits}f}}", subset=[MEAN], na_rep=""))
 
 
 def limits(frame: pd.DataFrame, languages: Sequence[str]) -> tuple[float, float]:
@@ -118,8 +128,7 @@ def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFra
         {
             "pair": f"{one.model} {wording.MINUS} {one.control}",
             "verdict": f"{SIGNS[one.verdict.split()[0]]} {one.verdict}",
-            "difference": wording.signed(one.value),
-            "95 % interval": wording.signed_interval(one.interval),
+            **_difference(one.value, one.interval),
             "p, corrected": wording.p_value(one.p),
             "languages better": f"{len(one.better)} of {languages}",
             "languages worse": f"{len(one.worse)} of {languages}",
@@ -134,10 +143,8 @@ def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
         {
             "language": one.language,
             "": SIGNS[one.direction],
-            one.model: wording.times_100(one.means[0]),
-            one.baseline: wording.times_100(one.means[1]),
-            "difference": wording.signed(one.difference),
-            "95 % interval": wording.signed_interval(one.interval),
+            **_means(one),
+            **_difference(one.difference, one.interval),
             "p, corrected": wording.p_value(one.p),
             "wins": one.wins,
             "ties": one.ties,
@@ -145,6 +152,17 @@ def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
         }
         for one in found
     )
+
+
+def _difference(value: float, interval: Interval) -> dict[str, str]:
+    return dict(zip(("difference", "95 % interval"), wording.difference(value, interval), strict=True))
+
+
+def _means(one: Contrast) -> dict[str, str]:
+    """Means of both, with the decimals that a verdict takes."""
+    digits = wording.decimals([one.means]) if one.direction != "inside" else 1
+    names = (one.model, one.baseline)
+    return {name: wording.times_100(mean, digits) for name, mean in zip(names, one.means, strict=True)}
 
 
 def intervals_frame(found: Sequence[Contrast]) -> pd.DataFrame:

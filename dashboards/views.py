@@ -172,23 +172,25 @@ def explain_answers() -> None:
     st.caption("Rank, ✓ where it is judged relevant, language, score. Scores of two models are not comparable.")
 
 
-def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> None:
+def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str], mean_digits: int = 1) -> None:
     """A heat map and, below it, how its colours run and what is to be said about its cells.
 
     Args:
         rows: of a table.
         languages: the columns that are filled.
         links: label of a row to the address of its lineage.
+        mean_digits: decimals of the means.
     """
     frame = tables.values_frame(rows, languages, links)
     columns = {
         "model": st.column_config.TextColumn(pinned=True, width=140),
         "lineage": st.column_config.LinkColumn(display_text="open", width=66),
         "95 % interval": st.column_config.TextColumn(width=104),
+        "rank": st.column_config.TextColumn(width=56),
         "seeds": st.column_config.TextColumn(width=84),
         **{name: st.column_config.NumberColumn(width=56) for name in ("mean", *languages)},
     }
-    style = tables.heat_map(frame, languages)
+    style = tables.heat_map(frame, languages, mean_digits)
     st.dataframe(style, hide_index=True, column_config=columns, height="content", width="content", placeholder="")
     low, high = tables.limits(frame, languages)
     if low <= high:
@@ -228,9 +230,10 @@ def show_differences(found: Sequence[Difference], languages: int) -> None:
     columns = {"pair": st.column_config.TextColumn(pinned=True), "verdict": st.column_config.TextColumn(width=210)}
     frame = tables.differences_frame(found, languages)
     st.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
+    single = " *One training*: true of these two checkpoints; another seed may turn it round."
     st.caption(
         "On the same questions; p two-sided, corrected for all pairs of the table. *Inside the noise*: the data do not "
-        "tell the two apart. *One training*: true of these two checkpoints; another seed may turn it round."
+        "tell the two apart." + single * any("one training" in one.verdict for one in found)
     )
 
 

@@ -47,7 +47,7 @@ def heatmap(table: Table) -> str:
         _text(cells + 14, TOP - 10, "mean, 95 % interval", style="bold"),
     ]
     for place, row in enumerate(table.rows):
-        parts += _row(row, languages, place, low, high)
+        parts += _row(row, table, place, low, high)
     return "\n".join([*parts, *_legend(low, high, bottom + 24), "</g>", "</svg>", ""])
 
 
@@ -62,15 +62,16 @@ def _middle(place: int) -> float:
     return TOP + (place + 0.5) * CELL_HEIGHT + 4.5
 
 
-def _row(row: Row, languages: Sequence[str], place: int, low: float, high: float) -> list[str]:
+def _row(row: Row, table: Table, place: int, low: float, high: float) -> list[str]:
     parts = []
-    for column, language in enumerate(languages):
+    for column, language in enumerate(table.languages):
         parts += _cell(row.cells.get(language), column, place, low, high)
     mean = row.cells.get(MEAN)
     if mean is not None and mean.value is not None:
-        left = len(languages) * CELL_WIDTH + 14
-        parts.append(_text(left, _middle(place), wording.times_100(mean.value), style="bold"))
-        parts.append(_text(left + 36, _middle(place), wording.interval(mean.interval), style="faint small"))
+        left = len(table.languages) * CELL_WIDTH + 14
+        parts.append(_text(left, _middle(place), wording.times_100(mean.value, table.mean_digits), style="bold"))
+        beside = left + 29 + 7 * table.mean_digits
+        parts.append(_text(beside, _middle(place), wording.interval(mean.interval), style="faint small"))
     return parts
 
 

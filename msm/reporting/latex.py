@@ -15,14 +15,16 @@ SIGNS = {
 def latex(table: Table) -> str:
     """The table as a `table` environment."""
     names = [*table.languages, MEAN]
-    best = {name: _best(table, name) for name in names}
-    head = " & ".join(["model", *map(_plain, names), r"95\,\% interval"])
+    digits = {name: table.mean_digits if name == MEAN else 1 for name in names}
+    best = {name: _best(table, name, digits[name]) for name in names}
+    head = " & ".join(["model", *map(_plain, names), r"95\,\% interval", "rank"])
     lines = [
         " & ".join(
             [
                 _plain(row.label),
-                *(_value(row.cells.get(name), best[name]) for name in names),
+                *(_value(row.cells.get(name), best[name], digits[name]) for name in names),
                 _plain(wording.interval(row.cells[MEAN].interval)) if MEAN in row.cells else "",
+                wording.rank(row.ranks),
             ]
         )
         for row in table.rows
@@ -32,7 +34,7 @@ def latex(table: Table) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_plain(table.title)} ({_plain(table.subtitle)})}}",
-            rf"\begin{{tabular}}{{l{'r' * len(names)}l}}",
+            rf"\begin{{tabular}}{{l{'r' * len(names)}ll}}",
             r"\toprule",
             head + r" \\",
             r"\midrule",
@@ -45,16 +47,16 @@ def latex(table: Table) -> str:
     )
 
 
-def _best(table: Table, name: str) -> str:
+def _best(table: Table, name: str, digits: int) -> str:
     """Best value of a column as it is printed; empty without any."""
     values = [cell.value for row in table.rows if (cell := row.cells.get(name)) and cell.value is not None]
-    return wording.times_100((min if table.less_is_better else max)(values)) if values else ""
+    return wording.times_100((min if table.less_is_better else max)(values), digits) if values else ""
 
 
-def _value(cell: Cell | None, best: str) -> str:
+def _value(cell: Cell | None, best: str, digits: int) -> str:
     if cell is None or cell.value is None:
         return "--"
-    text = wording.times_100(cell.value)
+    text = wording.times_100(cell.value, digits)
     return rf"\textbf{{{text}}}" if text == best else text
 
 

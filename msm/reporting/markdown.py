@@ -14,11 +14,14 @@ from msm.reporting.tables import Cell, Row, Table, notes
 
 READING = """\
 Values are times 100. *Chance* is what a random ranking scores. Intervals hold the mean with 95 % confidence over
-other questions like these (bootstrap; a question and its translations are drawn together). p values are two-sided,
-from random signs of the paired differences, corrected by Holm for all differences of one table. Where a verdict
-says *inside the noise*, the data do not tell the two apart, whichever is printed higher. Questions are one source of
-noise, training is another: *one training* marks a difference between models of which one was trained with a single
-seed, so that nothing is known of the second."""
+other questions like these (bootstrap; a question, its translations and all questions about the same text are drawn
+together). *Rank* is the range of ranks that the means leave open, with 95 % confidence for all pairs of models at
+once: models whose ranges overlap are not told apart. p values are two-sided, from random signs of the paired
+differences, corrected by Holm for all differences of one table. Where a verdict says *inside the noise*, the data do
+not tell the two apart, whichever is printed higher."""
+ONE_TRAINING = """\
+Questions are one source of noise, training is another: *one training* marks a difference between models of which one
+was trained with a single seed, so that nothing is known of the second."""
 
 NAMED = 4
 """Most languages of a training that are listed by name."""
@@ -41,6 +44,8 @@ def document(
         picture: template of a heat map's file name, with `{}` for the benchmark.
     """
     parts = [f"# Results of the recipe `{recipe}`", READING]
+    if any("one training" in one.verdict for part in sections for found in part.differences.values() for one in found):
+        parts.append(ONE_TRAINING)
     if problems:
         parts.append("**Left out:**\n\n" + "\n".join(f"- {_plain(problem.reason)}" for problem in problems))
     parts += ["## What was run", _what_was_run(sections, chains)]
@@ -56,7 +61,7 @@ def table_text(table: Table) -> str:
     """One table with its title."""
     title = f"**{_plain(table.title)}** ({_plain(table.subtitle)})"
     rows = [row._replace(label=_plain(row.label)) for row in table.rows]
-    return f"{title}\n\n{_table(table.languages, rows)}\n"
+    return f"{title}\n\n{_table(table._replace(rows=rows))}\n"
 
 
 def _section(section: Section, picture: str) -> Iterator[str]:
@@ -66,7 +71,7 @@ def _section(section: Section, picture: str) -> Iterator[str]:
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
         yield f"{table.subtitle}; columns are the languages of the questions.{_ceiling(section, column)}"
-        yield _table(table.languages, table.rows)
+        yield _table(table)
         if found := section.differences[column]:
             yield "Differences of the means:"
             yield _differences(found, len(table.languages))
@@ -90,18 +95,19 @@ def _ceiling(section: Section, column: Column) -> str:
     )
 
 
-def _table(languages: Sequence[str], rows: Iterable[Row]) -> str:
+def _table(table: Table) -> str:
     return _grid(
-        ["model", *languages, MEAN, "95 % interval", "seeds"],
+        ["model", *table.languages, MEAN, "95 % interval", "rank", "seeds"],
         (
             [
                 row.label,
-                *(_value(row.cells.get(language)) for language in languages),
-                f"**{_value(row.cells.get(MEAN))}**",
+                *(_value(row.cells.get(language)) for language in table.languages),
+                f"**{wording.times_100(row.cells[MEAN].value, table.mean_digits)}**",
                 wording.interval(row.cells[MEAN].interval),
+                wording.rank(row.ranks),
                 wording.seeds(row.seeds, row.seed_deviation),
             ]
-            for row in rows
+            for row in table.rows
         ),
     )
 
@@ -127,8 +133,7 @@ def _differences(found: Sequence[Difference], languages: int) -> str:
         (
             [
                 f"{one.model} {wording.MINUS} {one.control}",
-                wording.signed(one.value),
-                wording.signed_interval(one.interval),
+                *wording.difference(one.value, one.interval),
                 wording.p_value(one.p),
                 _names(one.better, languages),
                 _names(one.worse, languages),

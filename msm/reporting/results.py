@@ -53,6 +53,8 @@ class Scored(NamedTuple):
     """Expected value of a random ranking by language, and `mean`."""
     values: dict[Column, ByQuestion]
     """Of the columns that were loaded."""
+    is_trained: bool = True
+    """Whether something was trained behind it; nothing was for BM25, nor for a run that no stage made."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -68,11 +70,6 @@ class Scored(NamedTuple):
     def source(self) -> str:
         """STAGE/ROW of the run that was scored; empty if no stage wrote it."""
         return lineage.step_name(self.manifest["inputs"].get("run", {}).get("path", ""))
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether its seed is that of a training; BM25 has none."""
-        return self.source.partition("/")[0] != "lexical"
 
 
 class Model(NamedTuple):
@@ -233,7 +230,19 @@ def _read_folder(path: Path) -> Scored:
         if kind := _kind(line):
             chance.setdefault((line["measure"], kind), {})[line["query_language"]] = line["value"]
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
-    return Scored(path, manifest, facts, means, chance, {})
+    scored = Scored(path, manifest, facts, means, chance, {})
+    return scored._replace(is_trained=_is_trained(path.parents[1], scored.source))
+
+
+def _is_trained(root: Path, source: str) -> bool:
+    """Whether a run is that of a model which was trained; where its folder is not here, unless it is BM25's."""
+    if not lineage.is_step(source) or source.startswith("lexical/"):
+        return False
+    folder = lineage.folder(root, source)
+    if not (folder / "manifest.json").is_file():
+        return True
+    model = lineage.read_manifest(folder)["inputs"].get("model", {}).get("path", "")
+    return lineage.step_name(model).partition("/")[0] in ("finetune", "pretrain")
 
 
 def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:

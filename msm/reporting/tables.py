@@ -1,11 +1,13 @@
 """Tables of a benchmark: models by language of the question, chance first, with intervals; published rows beside."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Literal, NamedTuple
 
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.registry import BENCHMARKS
-from msm.evaluation.statistics import Interval, bootstrap, intervals
+from msm.evaluation.per_query import ByQuestion
+from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval, bootstrap, intervals, rank_intervals
 from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published
 from msm.reporting.results import Benchmark, Column, Model, together
@@ -39,6 +41,8 @@ class Row(NamedTuple):
     """Trainings that are averaged; 0 where nothing was trained."""
     seed_deviation: float | None = None
     """Standard deviation of their means."""
+    ranks: RankInterval | None = None
+    """Which of the ranks by the mean it may have, all pairs of models looked at together; None without rivals."""
 
 
 class Table(NamedTuple):
@@ -49,6 +53,8 @@ class Table(NamedTuple):
     languages: list[str]
     rows: list[Row]
     less_is_better: bool = False
+    mean_digits: int = 1
+    """Decimals of the means, so that models that are told apart are printed differently."""
 
 
 def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
@@ -62,19 +68,39 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
     shape = benchmark.first.values[column]
     rows = [_chance_row(benchmark, column, shape.languages)]
     models = ordered(benchmark, settings)
-    samples = bootstrap(together(models, column), resamples=settings.bootstrap, seed=settings.seed)
-    rows += [
-        _model_row(model, column, shape.languages, intervals(drawn))
-        for model, drawn in zip(models, samples, strict=True)
-    ]
+    values = together(models, column)
+    samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
     less = column[0] in LESS_IS_BETTER
+    ranks = rank_intervals(values, samples, less_is_better=less) if len(models) > 1 else [None]
+    made = zip(models, samples, ranks, strict=True)
+    rows += [
+        _model_row(model, column, shape.languages, intervals(drawn, values.cluster_count))._replace(ranks=rank)
+        for model, drawn, rank in made
+    ]
     return Table(
         f"{wording.benchmark(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
-        f"{len(shape.known):,} questions, {benchmark.setting}; values times 100" + ", less is better" * less,
+        f"{_extent(shape)}, {benchmark.setting}; values times 100" + ", less is better" * less,
         shape.languages,
         rows,
         less,
+        wording.decimals(_apart(rows)),
     )
+
+
+def _extent(shape: ByQuestion) -> str:
+    """How many questions there are, and on how many texts, where that is known."""
+    clusters = int(shape.clusters.max()) + 1
+    texts = f" about {clusters:,} texts" if clusters < len(shape.questions) else ""
+    few = f" ({wording.few_clusters(clusters)})" if clusters < FEW_CLUSTERS else ""
+    return f"{len(shape.known):,} questions{texts}{few}"
+
+
+def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:
+    """Means of all pairs of models whose ranks cannot be the same."""
+    ranked = [(row.ranks, row.cells[MEAN].value or 0.0) for row in rows if row.ranks]
+    for (one, value), (other, rival) in combinations(ranked, 2):
+        if one.last < other.first or other.last < one.first:
+            yield value, rival
 
 
 def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:

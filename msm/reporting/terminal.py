@@ -1,5 +1,6 @@
 """A report as plain text for a terminal, at most 110 columns wide."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from msm.reporting import wording
@@ -18,8 +19,8 @@ def section_text(section: Section) -> str:
     """The first table by language, the means on every kind of pool, and the differences."""
     first = next(iter(section.tables.values()))
     lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables)]
-    for column in section.tables:
-        lines += _differences(section.differences[column], column)
+    for column, table in section.tables.items():
+        lines += [*_ranks(table, column), *_differences(section.differences[column], column)]
     return "\n".join(lines) + "\n"
 
 
@@ -47,8 +48,19 @@ def _means(tables: dict[Column, Table]) -> Iterator[str]:
     heads = (f"{wording.SHORT_POOLS[kind]:>15}".ljust(MEAN_WIDTH) for _, kind in tables)
     yield ("candidates in".ljust(label) + "".join(heads) + "seeds").rstrip()
     for place, row in enumerate(rows):
-        cells = (f"{_mean(table.rows[place]):<{MEAN_WIDTH}}" for table in tables.values())
+        cells = (f"{_mean(table, table.rows[place]):<{MEAN_WIDTH}}" for table in tables.values())
         yield (_label(row.label).ljust(label) + "".join(cells) + wording.seeds(row.seeds, row.seed_deviation)).rstrip()
+
+
+def _ranks(table: Table, column: Column) -> Iterator[str]:
+    """Which models the means tell apart, all pairs at once."""
+    models = [row for row in table.rows if row.ranks]
+    if models:
+        yield ""
+        yield f"ranks by the mean, {wording.pool(column[1])}"
+        groups = wording.rank_groups([_label(row.label) for row in models], [row.ranks for row in models if row.ranks])
+        for group in groups:
+            yield from textwrap.wrap(group, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _differences(found: Sequence[Difference], column: Column) -> Iterator[str]:
@@ -58,7 +70,8 @@ def _differences(found: Sequence[Difference], column: Column) -> Iterator[str]:
         yield ""
         yield f"differences of the means, {wording.pool(column[1])}"
     for pair, one in zip(pairs, found, strict=True):
-        limits = f"{wording.signed(one.value):>7}  {wording.signed_interval(one.interval):<16}"
+        value, interval = wording.difference(one.value, one.interval)
+        limits = f"{value:>7}  {interval:<16}"
         yield f"  {pair:<{width}}{limits} p {wording.p_value(one.p):<7} {one.verdict}"
 
 
@@ -74,5 +87,7 @@ def _value(cell: Cell | None) -> str:
     return "" if cell is None or cell.value is None else wording.times_100(cell.value)
 
 
-def _mean(row: Row) -> str:
-    return f"{_value(row.cells[MEAN]):>8}  {wording.interval(row.cells[MEAN].interval)}"
+def _mean(table: Table, row: Row) -> str:
+    value = row.cells[MEAN].value
+    text = "" if value is None else wording.times_100(value, table.mean_digits)
+    return f"{text:>8}  {wording.interval(row.cells[MEAN].interval)}"

@@ -1,6 +1,6 @@
 """Numbers and verdicts as the words that people read; every measure is shown times 100."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval
 
@@ -48,9 +48,18 @@ def column(column: tuple[str, str]) -> str:
     return f"{measure(column[0])}, {pool(column[1])}"
 
 
-def times_100(value: float | None) -> str:
-    """A share times 100 with one decimal; a dash where there is none."""
-    return BLANK if value is None else f"{100 * value:.1f}"
+def decimals(apart: Iterable[tuple[float, float]]) -> int:
+    """Decimals of values times 100, 1 to 4: as many as it takes to print values that were told apart differently."""
+    pairs = list(apart)
+    for count in (1, 2, 3):
+        if all(round(100 * one, count) != round(100 * other, count) for one, other in pairs):
+            return count
+    return 4 if pairs else 1
+
+
+def times_100(value: float | None, digits: int = 1) -> str:
+    """A share times 100; a dash where there is none."""
+    return BLANK if value is None else f"{100 * value:.{digits}f}"
 
 
 def interval(limits: Interval | None) -> str:
@@ -63,15 +72,22 @@ def seeds(count: int, deviation: float | None) -> str:
     return str(count or "") if deviation is None else f"{count}, SD {times_100(deviation)}"
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 1) -> str:
     """A difference times 100 with its sign; `0.0` has none."""
-    text = f"{100 * value:+.1f}"
-    return text.replace("-", MINUS) if float(text) else "0.0"
+    text = f"{100 * value:+.{digits}f}"
+    return text.replace("-", MINUS) if float(text) else f"{0:.{digits}f}"
 
 
-def signed_interval(limits: Interval) -> str:
+def signed_interval(limits: Interval, digits: int = 1) -> str:
     """Limits of a difference."""
-    return f"[{signed(limits.low)}, {signed(limits.high)}]"
+    return f"[{signed(limits.low, digits)}, {signed(limits.high, digits)}]"
+
+
+def difference(value: float, limits: Interval) -> tuple[str, str]:
+    """A difference and its limits; with more decimals where one would print limits that exclude 0 as 0."""
+    is_clear = limits.low > 0 or limits.high < 0
+    digits = decimals((limit, 0.0) for limit in (value, *limits)) if is_clear else 1
+    return signed(value, digits), signed_interval(limits, digits)
 
 
 def rank_groups(names: Sequence[str], ranks: Sequence[RankInterval]) -> list[str]:
@@ -90,8 +106,10 @@ def rank_groups(names: Sequence[str], ranks: Sequence[RankInterval]) -> list[str
     ]
 
 
-def rank(span: RankInterval) -> str:
-    """`1`, or `2 to 3` where a rank cannot be told."""
+def rank(span: RankInterval | None) -> str:
+    """`1`, or `2 to 3` where a rank cannot be told; empty without one."""
+    if span is None:
+        return ""
     return str(span.first) if span.first == span.last else f"{span.first} to {span.last}"
 
 
@@ -101,5 +119,8 @@ def few_clusters(clusters: int) -> str:
 
 
 def p_value(value: float) -> str:
-    """`.032`; `< .001` below that."""
-    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+    """`.032`; `< .001` below that, and a fourth digit where three would print a p below .05 as .050."""
+    if value < 0.001:
+        return "< .001"
+    digits = 4 if 0.0495 <= value < 0.05 else 3
+    return f"{value:.{digits}f}".removeprefix("0")

@@ -127,7 +127,10 @@ def test_values_that_are_none_cost_their_folder_only(root: Path, value: float | 
     path = root / "score/lareqa-msm-1/scores/per_query.parquet"
     rows = read_per_query(path)
     made.write_per_query(
-        path, rows.slice(0, 0) if value is None else rows.set_column(5, "value", [[value] * len(rows)])
+        path,
+        rows.slice(0, 0)
+        if value is None
+        else rows.set_column(rows.schema.get_field_index("value"), "value", [[value] * len(rows)]),
     )
     benchmark, problems = results.load(only(results.read(root / "score")), [COLUMN])
     assert benchmark is not None

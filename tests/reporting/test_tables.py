@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from msm.evaluation.statistics import Interval
-from msm.reporting import results
+from msm.reporting import results, wording
 from msm.reporting.comparisons import Difference, differences, training_noise, verdict
 from msm.reporting.results import Benchmark, Column
 from msm.reporting.sections import sections
@@ -159,7 +159,7 @@ def test_training_noise_is_known_from_two_seeds_on(benchmark: Benchmark) -> None
     assert training_noise(models["bm25-words"], models["bm25-words"], COLUMN) is None
     assert math.isnan(training_noise(single, models["mlm"], COLUMN) or 0)
     spread = [np.ptp(models[name].seed_means(COLUMN)[:, -1]) for name in ("msm", "mlm")]
-    expected = 12.71 * math.sqrt(sum((one / math.sqrt(2)) ** 2 / 2 for one in spread))
+    expected = 12.7062 * math.sqrt(sum((one / math.sqrt(2)) ** 2 / 2 for one in spread))
     assert training_noise(models["msm"], models["mlm"], COLUMN) == pytest.approx(expected)
 
 
@@ -168,3 +168,35 @@ def test_missing_control_is_said(tmp_path: Path) -> None:
     found, problems = sections(results.read(root / "score"), made.SETTINGS)
     assert len(found) == 1
     assert ["control mlm" in problem.reason for problem in problems] == [True]
+
+
+def test_ranks_are_left_open_where_models_are_not_told_apart(tmp_path: Path) -> None:
+    skill = {"untrained": 0.1, "mlm": 0.3, "msm": 0.3, "best": 0.5}
+    seeds = {"untrained": [1], "mlm": [1], "msm": [2], "best": [1]}
+    made.write_recipe(tmp_path / "demo", models=seeds, skill=skill)
+    found = {row.label: row.ranks for row in table(loaded(tmp_path / "demo"), COLUMN, made.SETTINGS).rows}
+    assert found == {"chance": None, "untrained": (4, 4), "mlm": (2, 3), "msm": (2, 3), "best": (1, 1)}
+
+
+def test_only_what_was_trained_has_a_training(benchmark: Benchmark, tmp_path: Path) -> None:
+    assert {model.name: model.is_trained for model in benchmark.models} == {
+        **dict.fromkeys(("untrained", "mlm", "msm"), True),
+        "bm25-words": False,
+    }
+    root = made.write_recipe(tmp_path / "demo", models={"msm": [1]})
+    encoder = made.write_step(root, "encoder/public", {}, {"model.safetensors": "x"})
+    run = made.write_step(root, "retrieve/lareqa-public", {"model": encoder}, {"run.gz": "x"})
+    made.write_scores(root, "lareqa-public", {"run": run}, "lareqa", "public", 0, 0.4, made.LANGUAGES)
+    assert {model.name: model.is_trained for model in loaded(root).models} == {"msm": True, "public": False}
+
+
+def test_rounding_never_contradicts_a_verdict() -> None:
+    assert wording.difference(0.0123, Interval(0.0004, 0.02)) == ("+1.23", "[+0.04, +2.00]")
+    assert wording.difference(0.0123, Interval(-0.0004, 0.02)) == ("+1.2", "[0.0, +2.0]")
+    assert wording.difference(-0.0123, Interval(-0.02, -0.0100)) == (
+        "\N{MINUS SIGN}1.2",
+        "[\N{MINUS SIGN}2.0, \N{MINUS SIGN}1.0]",
+    )
+    assert wording.decimals([(0.2492, 0.2488)]) == 2
+    assert wording.decimals([]) == wording.decimals([(0.2, 0.3)]) == 1
+    assert [wording.p_value(p) for p in (0.0496, 0.0494, 0.05, 0.0001)] == [".0496", ".049", ".050", "< .001"]
