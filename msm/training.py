@@ -71,14 +71,22 @@ class Plan:
     clip: float
     """Largest gradient norm; 0 for none."""
     checkpoint_steps: int
+    head_steps: int = 0
+    """Updates before the warm-up, with a rate of their own."""
+    head_learning_rate: float = 0.0
 
     def rate(self, step: int) -> float:
-        """Learning rate of the update number `step`, from 0: linear warm-up, then decay to 0."""
+        """Learning rate of the update number `step`, from 0: that of the heads, linear warm-up, then decay to 0."""
+        if step < self.head_steps:
+            return self.head_learning_rate
+        return self._scheduled(step - self.head_steps)
+
+    def _scheduled(self, step: int) -> float:
         cosine = self.schedule == "cosine"
         if step < self.warmup_steps:
             risen = COSINE_START + (1 - COSINE_START) * step / self.warmup_steps
             return self.learning_rate * (risen if cosine else (step + 1) / self.warmup_steps)
-        end = self.schedule_steps or self.steps
+        end = (self.schedule_steps or self.steps) - self.head_steps
         left = max(0.0, (end - step) / max(1, end - self.warmup_steps))
         return self.learning_rate * ((1 - math.cos(math.pi * left)) / 2 if cosine else left)
 

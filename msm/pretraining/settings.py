@@ -75,6 +75,11 @@ class Pretrain(Settings):
     """How a unit becomes a vector; the paper: `cls`."""
     language_exponent: Annotated[float, Between(0, 1)]
     """Languages are drawn by their number of runs, or of pairs, to this power; 0.3 in XLM-R."""
+    head_steps: Count = 0
+    """Updates at the beginning, counted in `steps`, that train only what is new, such as a language-model head that the
+    checkpoint lacks: the encoder stands still, so that no gradient of random weights reaches it."""
+    head_learning_rate: Rate = 0.001
+    """Learning rate of these updates, without warm-up or decay."""
     learning_rate: Rate
     warmup_steps: Count
     schedule: Literal["linear", "cosine"]

@@ -19,8 +19,10 @@ from msm.corpora.streaming import open_units
 from msm.encoders.start import body, first_position
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.pipeline import artifacts
 from msm.pretraining.ahead import ReadAhead
 from msm.pretraining.batches import Batches
+from msm.pretraining.head_start import check_heads, freeze, head_losses
 from msm.pretraining.masked_sentences import MaskedSentences
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import MaskedTokens, Objective
@@ -28,7 +30,7 @@ from msm.pretraining.pair_batches import PairBatches
 from msm.pretraining.pairs import Ccp, Crop, InverseCloze
 from msm.pretraining.settings import Pretrain
 from msm.pretraining.translations import Distillation, Mexma
-from msm.training import Plan, pick_device, seed_torch, train
+from msm.training import Plan, pick_device, read_log, seed_torch, train
 
 OBJECTIVES: dict[str, type[Objective[Any]]] = {
     "msm": MaskedSentences,
@@ -69,6 +71,8 @@ class PretrainTask:
         """One loss a softmax; see `msm.training.Task`."""
         device, bf16 = self.objective.device, self.settings.precision == "bf16"
         weight = 1 / self.batches.micro_batches / self.batches.shares
+        if self.settings.head_steps:
+            freeze(body(self.objective.model.masked), step < self.settings.head_steps)
         for micro in self._own():
             inputs = self.ahead.get(step, micro)
             seed_torch(self.settings.seed, step, micro, self.batches.share)
@@ -119,6 +123,8 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     objective = OBJECTIVES[settings.objective](model.to(device), batches, settings, device)
     facts = train(PretrainTask(objective), _plan(settings), execution.work)
     if distributed.rank() == 0:
+        if settings.head_steps:
+            facts["head"] = head_losses(read_log(execution.work / artifacts.LOG), settings.head_steps)
         model.masked.save_pretrained(out)
         AutoTokenizer.from_pretrained(weights).save_pretrained(out)
     return facts
@@ -147,10 +153,13 @@ def _plan(settings: Pretrain) -> Plan:
         weight_decay=settings.weight_decay,
         clip=settings.clip,
         checkpoint_steps=settings.checkpoint_steps,
+        head_steps=settings.head_steps,
+        head_learning_rate=settings.head_learning_rate,
     )
 
 
 def _check(batches: Batches | PairBatches, model: SentenceModel) -> None:
+    check_heads(batches.settings)
     config, needed = model.masked.config, batches.layout.vocabulary
     if config.vocab_size < needed:
         raise BadInput(f"the start weights have {config.vocab_size} embeddings, the units need {needed}")
