@@ -1,7 +1,11 @@
 """Where pipeline tasks run: the shape of a cluster's nodes and the names of what `manifests/` makes there."""
 
 import json
-from typing import NamedTuple
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+import yaml
 
 from msm.errors import BadInput
 from msm.finetuning.settings import Finetune
@@ -13,41 +17,74 @@ WORK = "/work"
 """Where the shared volume is mounted: scratch folders that outlive a pod."""
 LAUNCHERS = ("pod", "trainjob")
 GPU = "nvidia.com/gpu"
+FILES = Path(__file__).parent / "cluster_files"
+PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
+PART_OF = {"app.kubernetes.io/part-of": "msm"}
+"""Label of every pod of ours; the network policies of `manifests/base` select by it."""
+NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
+"""Label that keeps Istio out of a pod: its proxy never ends, so a finished task would run for ever."""
+QUEUE = "kueue.x-k8s.io/queue-name"
+PRIORITY = "kueue.x-k8s.io/priority-class"
+TOPOLOGY = "kueue.x-k8s.io/podset-required-topology"
+TRAINING, BATCH = "msm-training", "msm-batch"
+"""Priority classes of `manifests/base`: stages that train on GPUs, and everything else."""
 
 
 class Cluster(NamedTuple):
-    """Limits and names; every overlay of `manifests/` has one."""
+    """Limits of one pod and names; one file a cluster (`components/cluster_files`), one for every overlay."""
 
     cpus: int
-    """Most CPUs of one task."""
+    """Most CPUs that one pod may ask for: those of a node, less what kubelet and DaemonSets hold."""
     memory_gib: int
+    """Most memory that one pod may ask for, in GiB, by the same rule."""
     gpus: int
     """GPUs of a node; 0 runs everything on CPU."""
-    node_selector: tuple[tuple[str, str], ...] = ()
-    toleration: str = ""
-    """Key of the taint that GPU nodes carry."""
-    queue: str = "msm"
+    node_selector: dict[str, str]
+    """Labels of the nodes with GPUs."""
+    toleration: str
+    """Key of the taint that nodes with GPUs carry; empty for none."""
+    topology: str
+    """Label of Kueue's topology that stands for one node: Kueue then admits a task only when a single node has all
+    of its GPUs free. Empty where the flavor has no topology."""
+    queue: str
     """Kueue's LocalQueue."""
-    volume: str = "msm-work"
+    volume: str
     """PersistentVolumeClaim for scratch folders, shared by all pods."""
-    secret: str = "msm-s3"
+    secret: str
     """Secret with the S3 keys, by name only."""
-    run_as_user: int | None = 10001
-    """User of the image; None leaves the choice to the cluster (OpenShift)."""
+    run_as_user: int | None
+    """User of the image; null leaves the choice to the cluster (OpenShift)."""
 
 
-A100 = Cluster(
-    cpus=96,
-    memory_gib=900,
-    gpus=8,
-    node_selector=(("nvidia.com/gpu.product", "NVIDIA-A100-SXM4-80GB"),),
-    toleration=GPU,
-)
-CLUSTERS = {
-    "a100": A100,
-    "kind": Cluster(cpus=1, memory_gib=2, gpus=0),
-    "openshift": A100._replace(run_as_user=None),
-}
+def read_cluster(path: Path) -> Cluster:
+    """A cluster from its YAML file.
+
+    Raises:
+        BadInput: the file cannot be read, or a field is missing, unknown or of the wrong type.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(f"{path}: cannot be read as YAML: {str(error).splitlines()[0]}") from error
+    kinds = get_type_hints(Cluster)
+    if not isinstance(values, dict) or values.keys() != kinds.keys():
+        names = set(values) if isinstance(values, dict) else set()
+        raise BadInput(f"{path}: must hold exactly {', '.join(kinds)}; differs in {sorted(names ^ kinds.keys())}")
+    for name, kind in kinds.items():
+        _check_type(path, name, values[name], dict if name == "node_selector" else kind)
+    return Cluster(**values)
+
+
+def _check_type(path: Path, name: str, value: Any, kind: Any) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise BadInput(f"{path}: {name}: {value!r} is of the wrong type")
+    if isinstance(value, int) and value < (0 if name == "gpus" else 1):
+        raise BadInput(f"{path}: {name}: {value} is too small")
+
+
+CLUSTERS = {path.stem: read_cluster(path) for path in sorted(FILES.glob("*.yaml"))}
+"""The clusters that have an overlay in `manifests/overlays`, by its name."""
+A100 = CLUSTERS["a100"]
 
 
 class Request(NamedTuple):
@@ -63,14 +100,27 @@ class Request(NamedTuple):
 
 
 def find_cluster(name: str) -> Cluster:
-    """A cluster by the name of its overlay.
+    """A cluster by the name of its overlay, or by the path of a YAML file of one's own.
 
     Raises:
-        BadInput: there is none of this name.
+        BadInput: there is none of this name, or the file is none.
     """
+    if name.endswith((".yaml", ".yml")):
+        return read_cluster(Path(name))
     if name not in CLUSTERS:
-        raise BadInput(f"unknown cluster {name!r}; here are: {', '.join(CLUSTERS)}")
+        raise BadInput(f"unknown cluster {name!r}; here are: {', '.join(CLUSTERS)}, or give a FILE.yaml")
     return CLUSTERS[name]
+
+
+def check_pinned(image: str) -> str:
+    """The image, if it names a digest: a tag may name another image tomorrow, and results would be mixed.
+
+    Raises:
+        BadInput: it names none.
+    """
+    if not PINNED.fullmatch(image):
+        raise BadInput(f"--image must name a digest (NAME@sha256: and 64 hexadecimal digits), got {image!r}")
+    return image
 
 
 def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> Request:

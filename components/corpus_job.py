@@ -8,10 +8,10 @@ pods waits for another one.
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from kfp import dsl, kubernetes
 
 from msm.components.clusters import WORK, Cluster, Request, request
+from msm.components.jobs import EVICTED, Work, as_yaml, job
 from msm.components.kubeflow_pipeline import place
 from msm.corpora.crawl.settings import read_recipe
 
@@ -22,7 +22,6 @@ STEPS = ("read", "duplicates", "clean", "match", "choose", "sentences", "plan", 
 LAST = STEPS[-1]
 ALONE = ("choose", "plan", LAST)
 """Steps of one unit: one pod does them."""
-INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 
 
 class CorpusPlan(NamedTuple):
@@ -88,77 +87,22 @@ def config_map(plan: CorpusPlan) -> dict[str, Any]:
 
 def indexed_job(plan: CorpusPlan) -> dict[str, Any]:
     """One pod an index, all at once; what is done is done once, however often a pod is started again."""
-    failures = [
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-        {"action": "FailJob", "onExitCodes": {"containerName": "corpus", "operator": "In", "values": [2]}},
-    ]
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": plan.name, "labels": {"kueue.x-k8s.io/queue-name": plan.cluster.queue}},
-        "spec": {
-            "suspend": True,
-            "completionMode": "Indexed",
-            "completions": plan.pods,
-            "parallelism": plan.pods,
-            "backoffLimit": plan.needs.retries * plan.pods,
-            "activeDeadlineSeconds": 30 * 86400,
-            "ttlSecondsAfterFinished": 604800,
-            "podFailurePolicy": {"rules": failures},
-            "template": {"spec": _pod(plan)},
-        },
+    bad = {"action": "FailJob", "onExitCodes": {"containerName": "corpus", "operator": "In", "values": [2]}}
+    limits = {
+        "completionMode": "Indexed",
+        "completions": plan.pods,
+        "parallelism": plan.pods,
+        "backoffLimit": plan.needs.retries * plan.pods,
+        "activeDeadlineSeconds": 30 * 86400,
+        "podFailurePolicy": {"rules": [EVICTED, bad]},
     }
-
-
-def _pod(plan: CorpusPlan) -> dict[str, Any]:
-    user = plan.cluster.run_as_user
-    group = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
-    return {
-        "serviceAccountName": "msm-stage",
-        "automountServiceAccountToken": False,
-        "restartPolicy": "Never",
-        "securityContext": {
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-            "fsGroupChangePolicy": "OnRootMismatch",
-            **group,
-        },
-        "containers": [_container(plan)],
-        "volumes": [
-            {"name": "work", "persistentVolumeClaim": {"claimName": plan.cluster.volume}},
-            {"name": "recipe", "configMap": {"name": f"{plan.name}-recipe"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "20Gi"}},
-        ],
-    }
-
-
-def _container(plan: CorpusPlan) -> dict[str, Any]:
-    sizes = {"cpu": str(plan.needs.cpus), "memory": f"{plan.needs.memory_gib}Gi"}
-    command = words(plan, "$(POD)")
-    return {
-        "name": "corpus",
-        "image": plan.image,
-        "command": command[:2],
-        "args": command[2:],
-        "env": [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": INDEX}}}, {"name": "HOME", "value": "/tmp"}],
-        "envFrom": [{"secretRef": {"name": plan.cluster.secret, "optional": True}}],
-        "resources": {"requests": sizes, "limits": sizes},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "work", "mountPath": WORK},
-            {"name": "recipe", "mountPath": MOUNTED, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
-    }
+    work = Work("corpus", plan.image, words(plan, "$(INDEX)"), plan.needs, f"{plan.name}-recipe")
+    return job(plan.name, plan.cluster, work, limits)
 
 
 def job_text(plan: CorpusPlan) -> str:
     """The recipe and the Job, as `kubectl apply -f` takes them."""
-    return yaml.safe_dump_all([config_map(plan), indexed_job(plan)], sort_keys=False, width=120, allow_unicode=True)
+    return as_yaml(config_map(plan), indexed_job(plan))
 
 
 def steps(plan: CorpusPlan) -> list[str]:

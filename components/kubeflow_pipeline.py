@@ -10,7 +10,20 @@ from typing import Any, NamedTuple
 
 from kfp import compiler, dsl, kubernetes
 
-from msm.components.clusters import GPU, WORK, Cluster, Request, request
+from msm.components.clusters import (
+    BATCH,
+    GPU,
+    NO_SIDECAR,
+    PART_OF,
+    PRIORITY,
+    QUEUE,
+    TOPOLOGY,
+    TRAINING,
+    WORK,
+    Cluster,
+    Request,
+    request,
+)
 from msm.components.dvc_pointers import Pointer
 from msm.components.kubeflow_components import component, getter, inputs, kind_of, putter
 from msm.errors import BadInput
@@ -156,7 +169,7 @@ def _place(started: Any, shown: str, stage: str, options: Options, settings: Set
         if options.launcher and STAGES[stage].gpus > 1:
             # The TrainJob has the GPUs; this pod waits for it.
             needs = needs._replace(cpus=1, memory_gib=min(4, needs.memory_gib), gpus=0, shm_gib=0)
-        place(started, needs, options.cluster)
+        place(started, needs, options.cluster, TRAINING if STAGES[stage].gpus > 1 else BATCH)
 
 
 def as_json(task: Task) -> str:
@@ -168,25 +181,36 @@ def _within(out: str, path: str) -> bool:
     return out == path or out.startswith(f"{path}/")
 
 
-def place(task: Any, needs: Request, cluster: Cluster) -> None:
-    """Everything a task's pod needs in a cluster: resources, limits, retries, volumes, scheduling, keys."""
+def place(task: Any, needs: Request, cluster: Cluster, priority: str = BATCH) -> None:
+    """Everything a task's pod needs in a cluster: resources, limits, retries, volumes, scheduling, keys.
+
+    Of the rules of the `restricted` Pod Security Standard these are all that kfp can set for a task; Kubeflow's own
+    compiler sets the rest of its main container, and its helper containers keep to `baseline`.
+    """
     task.set_cpu_request(str(needs.cpus)).set_cpu_limit(str(needs.cpus))
     task.set_memory_request(f"{needs.memory_gib}Gi").set_memory_limit(f"{needs.memory_gib}Gi")
     task.set_retry(needs.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="3600s")
     kubernetes.set_timeout(task, needs.hours * 3600)
     kubernetes.mount_pvc(task, cluster.volume, WORK)
     kubernetes.use_secret_as_env(task, cluster.secret, {name: name for name in S3_NAMES}, optional=True)
-    kubernetes.add_pod_label(task, "kueue.x-k8s.io/queue-name", cluster.queue)
+    for label, value in (PART_OF | NO_SIDECAR | {QUEUE: cluster.queue, PRIORITY: priority}).items():
+        kubernetes.add_pod_label(task, label, value)
     user = cluster.run_as_user
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
     if needs.shm_gib:
         kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory", size_limit=f"{needs.shm_gib}Gi")
     if needs.gpus:
-        task.set_accelerator_type(GPU).set_accelerator_limit(needs.gpus)
-        for key, value in cluster.node_selector:
-            kubernetes.add_node_selector(task, key, value)
-        if cluster.toleration:
-            kubernetes.add_toleration(task, key=cluster.toleration, operator="Exists", effect="NoSchedule")
+        _place_on_gpus(task, needs.gpus, cluster)
+
+
+def _place_on_gpus(task: Any, gpus: int, cluster: Cluster) -> None:
+    task.set_accelerator_type(GPU).set_accelerator_limit(gpus)
+    for key, value in cluster.node_selector.items():
+        kubernetes.add_node_selector(task, key, value)
+    if cluster.toleration:
+        kubernetes.add_toleration(task, key=cluster.toleration, operator="Exists", effect="NoSchedule")
+    if cluster.topology:
+        kubernetes.add_pod_annotation(task, TOPOLOGY, cluster.topology)
 
 
 def compile_to(pipeline: Any, path: Path) -> None:

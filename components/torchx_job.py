@@ -3,10 +3,25 @@
 TorchX reads this file by path, so it imports the installed packages only.
 """
 
+from typing import Any
+
 from torchx import specs
 from torchx.components import dist
+from torchx.specs.overlays import set_overlay
 
-from msm.components.clusters import WORK, find_cluster, request
+from msm.components.clusters import (
+    BATCH,
+    NO_SIDECAR,
+    PART_OF,
+    PRIORITY,
+    QUEUE,
+    TRAINING,
+    WORK,
+    Cluster,
+    Request,
+    find_cluster,
+    request,
+)
 from msm.errors import BadInput
 from msm.pipeline.stages import STAGES
 
@@ -19,7 +34,7 @@ def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str 
         name: stage, as in `msm run --help`.
         j: nodes x processes of each node; a process that can use a GPU has one.
         image: the project's image; not used by local schedulers.
-        cluster: overlay of manifests/ that is installed: a100, kind or openshift.
+        cluster: overlay of manifests/ that is installed (a100, kind, openshift), or a FILE.yaml of one's own.
 
     Returns:
         The job, with the resources of the stage table.
@@ -46,4 +61,19 @@ def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str 
         mounts=["type=volume", f"src={place.volume}", f"dst={WORK}"] if image else [],
     )
     job.roles[0].name = name
+    set_overlay(job.roles[0], "kubernetes", "V1Pod", _pod_overlay(place, needs))
     return job
+
+
+def _pod_overlay(cluster: Cluster, needs: Request) -> dict[str, Any]:
+    """What TorchX lays over the pods of its `kubernetes` scheduler: where they run, in whose queue, as which user."""
+    user = cluster.run_as_user
+    ids = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **ids}
+    spec: dict[str, Any] = {"automountServiceAccountToken": False, "securityContext": security}
+    if needs.gpus:
+        spec["nodeSelector"] = dict(cluster.node_selector)
+        spec["tolerations"] = [{"key": cluster.toleration, "operator": "Exists", "effect": "NoSchedule"}]
+    priority = TRAINING if needs.gpus > 1 else BATCH
+    labels = PART_OF | NO_SIDECAR | {QUEUE: cluster.queue, PRIORITY: priority}
+    return {"metadata": {"labels": labels}, "spec": spec}

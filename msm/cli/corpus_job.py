@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from msm.components.clusters import CLUSTERS, find_cluster
+from msm.cli import placement
+from msm.components.clusters import check_pinned, find_cluster
 from msm.components.corpus_job import CorpusPlan, job_text, pipeline
 from msm.components.kubeflow_pipeline import compile_to
 from msm.errors import BadInput
@@ -18,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="ADDRESS", help="of the shards, such as s3://bucket/corpus")
     parser.add_argument("--tokenizer", default=TOKENIZER, metavar="DIR", help=f"on the shared volume ({TOKENIZER})")
     parser.add_argument("--pods", type=int, required=True, metavar="N", help="each does as many tasks as it has CPUs")
-    parser.add_argument("--image", required=True, help="the project's image")
-    parser.add_argument("--cluster", choices=CLUSTERS, default="a100", help="which overlay of manifests/ is installed")
+    placement.add_arguments(parser)
     parser.add_argument("--job", type=Path, metavar="FILE", help="gets the recipe's ConfigMap and the Indexed Job")
     parser.add_argument("--pipeline", type=Path, metavar="FILE", help="gets the compiled pipeline, which needs the map")
 
@@ -28,14 +28,15 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the files.
 
     Raises:
-        BadInput: a wrong recipe, no pod, or nothing to write.
+        BadInput: a wrong recipe, image or cluster, no pod, or nothing to write.
     """
     if arguments.pods < 1:
         raise BadInput(f"--pods must be at least 1, got {arguments.pods}")
     if not arguments.job and not arguments.pipeline:
         raise BadInput("msm corpus-job: needs --job or --pipeline")
     cluster = find_cluster(arguments.cluster)
-    plan = CorpusPlan(arguments.recipe, arguments.out, arguments.tokenizer, arguments.pods, cluster, arguments.image)
+    image = check_pinned(arguments.image)
+    plan = CorpusPlan(arguments.recipe, arguments.out, arguments.tokenizer, arguments.pods, cluster, image)
     if arguments.job:
         with new_file(arguments.job) as file:
             file.write(job_text(plan))

@@ -28,6 +28,8 @@ VERBS = {
     "report": ("msm.cli.report", "print a recipe's tables, export its results"),
     "corpus": ("msm.cli.corpus", "crawled files to clean documents or token shards, on any cluster"),
     "corpus-job": ("msm.cli.corpus_job", "that as a Kubernetes Indexed Job or a Kubeflow pipeline"),
+    "units-job": ("msm.cli.units_job", "the stage units over a corpus in parts as a Kubernetes Indexed Job"),
+    "volume-job": ("msm.cli.volume_job", "a fresh volume handed to the image's user, as a Kubernetes Job"),
     "bench": ("msm.cli.bench", "speed against the usual way, equal outputs checked"),
     "pipeline": ("msm.cli.pipeline", "Kubeflow: compile, run here, submit"),
     "plan": ("msm.cli.plan", "what a recipe costs: GPU hours and bytes, by arithmetic"),

@@ -2,23 +2,21 @@
 
 import argparse
 import importlib
-import re
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msm.cli import placement
 from msm.components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
-from msm.components.clusters import CLUSTERS, LAUNCHERS, WORK, TrainJobPlace, find_cluster, processes
+from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned, find_cluster, processes
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
 from msm.components.kubeflow_pipeline import PIPELINES, Options
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.recipes import Task
 from msm.pipeline.stages import STAGES
-
-PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +60,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--image", required=True, help="the project's image, by digest: NAME@sha256:...")
-    parser.add_argument("--cluster", choices=CLUSTERS, default="a100", help="which overlay of manifests/ is installed")
+    placement.add_arguments(parser)
     parser.add_argument("--queue", default="", help="Kueue LocalQueue, if not the overlay's")
     parser.add_argument("--launcher", choices=LAUNCHERS, default="pod", help="who runs the stages with several GPUs")
     parser.add_argument("--nodes", type=int, default=1, help="nodes of a TrainJob")
@@ -121,8 +118,7 @@ def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Options:
 
 
 def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) -> Options:
-    if not PINNED.fullmatch(arguments.image):
-        raise BadInput(f"--image must name a digest (NAME@sha256: and 64 hexadecimal digits), got {arguments.image!r}")
+    check_pinned(arguments.image)
     if arguments.nodes < 1 or (arguments.nodes > 1 and arguments.launcher != "trainjob"):
         raise BadInput(f"--nodes must be 1, or more with --launcher trainjob, got {arguments.nodes}")
     cluster = find_cluster(arguments.cluster)

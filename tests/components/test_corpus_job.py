@@ -19,7 +19,8 @@ from msm.corpora.crawl.state import State
 from tests.components.schemas import Schemas
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "corpus" / "common_crawl.yaml"
-PLAN = CorpusPlan(RECIPE, "s3://corpora/cc-108", "/work/corpus/tokenizer", 3, A100, "msm")
+IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
+PLAN = CorpusPlan(RECIPE, "s3://corpora/cc-108", "/work/corpus/tokenizer", 3, A100, IMAGE)
 
 
 def parsed(words: list[str]) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def test_the_job_is_valid_and_all_of_its_pods_run_at_once(name: str, schemas: Sc
     pod = spec["template"]["spec"]
     assert ("runAsUser" in pod["securityContext"]) == (plan.cluster.run_as_user is not None)
     (container,) = pod["containers"]
-    assert container["env"][0]["name"] == "POD" and "$(POD)" in container["args"]
+    assert container["env"][0]["name"] == "INDEX" and "$(INDEX)" in container["args"]
     assert int(container["resources"]["limits"]["cpu"]) * 3 == int(
         container["args"][container["args"].index("--tasks") + 1]
     )
@@ -50,7 +51,7 @@ def test_pods_together_do_every_task_once() -> None:
     (container,) = indexed_job(PLAN)["spec"]["template"]["spec"]["containers"]
     done: list[int] = []
     for index in range(PLAN.pods):
-        own = parsed([word.replace("$(POD)", str(index)) for word in container["command"] + container["args"]])
+        own = parsed([word.replace("$(INDEX)", str(index)) for word in container["command"] + container["args"]])
         assert (own["out"], own["tokenizer"]) == (PLAN.out, PLAN.tokenizer)
         done += range(own["pod"] * own["local_tasks"], (own["pod"] + 1) * own["local_tasks"])
     assert done == list(range(own["tasks"]))
@@ -78,7 +79,7 @@ def test_the_pipeline_runs_the_same_words_step_by_step(tmp_path: Path) -> None:
     tasks = compiled["root"]["dag"]["tasks"]
     runs = {name: compiled["deploymentSpec"]["executors"][f"exec-{name}"]["container"] for name in tasks}
     (container,) = indexed_job(PLAN)["spec"]["template"]["spec"]["containers"]
-    as_job = parsed([word.replace("$(POD)", "0") for word in container["command"] + container["args"]])
+    as_job = parsed([word.replace("$(INDEX)", "0") for word in container["command"] + container["args"]])
     del as_job["pod"]
     order = []
     for name, run in runs.items():
@@ -99,11 +100,17 @@ def test_the_pipeline_runs_the_same_words_step_by_step(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["corpus-job", str(RECIPE), "--out", PLAN.out, "--image", "msm"]
+    words = ["corpus-job", str(RECIPE), "--out", PLAN.out, "--image", IMAGE]
     main([*words, "--pods", "2", "--job", str(tmp_path / "job.yaml"), "--pipeline", str(tmp_path / "pipeline.yaml")])
     kinds = [thing["kind"] for thing in yaml.safe_load_all((tmp_path / "job.yaml").read_text())]
     assert kinds == ["ConfigMap", "Job"]
-    for wrong, message in ((["--pods", "0"], "--pods must be at least 1"), (["--pods", "1"], "needs --job or --pipel")):
+    for wrong, message in (
+        (["--pods", "0"], "--pods must be at least 1"),
+        (["--pods", "1"], "needs --job or --pipel"),
+        (["--pods", "1", "--job", str(tmp_path / "x"), "--image", "msm:latest"], "must name a digest"),
+        (["--pods", "1", "--job", str(tmp_path / "x"), "--cluster", "moon"], "unknown cluster 'moon'"),
+    ):
         with pytest.raises(SystemExit):
             main([*words, *wrong])
         assert message in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()

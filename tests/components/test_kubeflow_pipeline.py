@@ -146,7 +146,14 @@ def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
         assert resources.get("accelerator", {}).get("resourceCount") in allowed
         assert ("nodeSelector" in pod) == ("tolerations" in pod) == ("emptyDirMounts" in pod) == bool(row.gpus)
         assert int(pod["activeDeadlineSeconds"]) == row.hours * 3600
-        assert pod["podMetadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "msm"}
+        assert pod["podMetadata"]["labels"] == {
+            "kueue.x-k8s.io/queue-name": "msm",
+            "kueue.x-k8s.io/priority-class": "msm-training" if row.gpus > 1 else "msm-batch",
+            "app.kubernetes.io/part-of": "msm",
+            "sidecar.istio.io/inject": "false",
+        }
+        topology = {"kueue.x-k8s.io/podset-required-topology": "kubernetes.io/hostname"} if row.gpus else None
+        assert pod["podMetadata"].get("annotations") == topology
         assert pod["pvcMount"][0]["mountPath"] == "/work"
         assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": "10001", "runAsGroup": "10001"}
         assert pod["secretAsEnv"][0]["secretName"] == "msm-s3"

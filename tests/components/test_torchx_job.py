@@ -43,6 +43,12 @@ def test_kubernetes_dry_run_asks_for_what_the_table_says(name: str) -> None:
         assert container.resources.limits.get("nvidia.com/gpu") == (str(needs.gpus) if needs.gpus else None)
         assert {mount.mount_path for mount in container.volume_mounts} == {"/dev/shm", "/work"}
         assert task["maxRetry"] == needs.retries
+        assert pod.node_selector == (CLUSTERS["a100"].node_selector if needs.gpus else {})
+        assert [each.key for each in pod.tolerations or []] == (["nvidia.com/gpu"] if needs.gpus else [])
+        assert pod.security_context.run_as_non_root and pod.security_context.run_as_user == 10001
+        labels = task["template"].metadata.labels
+        assert labels["kueue.x-k8s.io/queue-name"] == "msm"
+        assert labels["sidecar.istio.io/inject"] == "false"
         words = shlex.split(container.command[-1])
         assert words[0] == "torchrun"
         assert words[words.index("-m") :] == ["-m", "msm", "run", name, "--out", "/work/out"]

@@ -1,0 +1,104 @@
+"""Kubernetes Jobs that are rendered when somebody wants one.
+
+None stands among the objects that are always applied: the pods of a Job cannot be changed, so that applying the next
+image would be refused.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import yaml
+
+from msm.components.clusters import BATCH, NO_SIDECAR, PART_OF, PRIORITY, QUEUE, WORK, Cluster, Request
+
+INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+EVICTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+"""A pod that was evicted or preempted counts against no limit."""
+
+
+class Work(NamedTuple):
+    """What the pods of a Job do; names and places come from the cluster."""
+
+    name: str
+    """Of the container."""
+    image: str
+    words: list[str]
+    """The command; `$(INDEX)` stands for the number of the pod."""
+    needs: Request
+    config_map: str = ""
+    """Mounted at /recipe; empty for none."""
+
+
+def job(name: str, cluster: Cluster, work: Work, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A Job of the queue: Kueue starts it when there is room.
+
+    Args:
+        name: of the Job.
+        cluster: where it runs.
+        work: what each pod does.
+        spec: completions, parallelism and limits.
+    """
+    labels = PART_OF | NO_SIDECAR
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": PART_OF | {QUEUE: cluster.queue, PRIORITY: BATCH}},
+        "spec": {
+            "suspend": True,
+            **spec,
+            "ttlSecondsAfterFinished": 604800,
+            "template": {"metadata": {"labels": labels}, "spec": _pod(cluster, work)},
+        },
+    }
+
+
+def as_yaml(*objects: Mapping[str, Any]) -> str:
+    """Objects as `kubectl apply -f` takes them."""
+    return yaml.safe_dump_all(objects, sort_keys=False, width=120, allow_unicode=True)
+
+
+def _pod(cluster: Cluster, work: Work) -> dict[str, Any]:
+    user = cluster.run_as_user
+    ids = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    recipe = [{"name": "recipe", "configMap": {"name": work.config_map}}] if work.config_map else []
+    return {
+        "serviceAccountName": "msm-stage",
+        "automountServiceAccountToken": False,
+        "restartPolicy": "Never",
+        "securityContext": {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            "fsGroupChangePolicy": "OnRootMismatch",
+            **ids,
+        },
+        "containers": [_container(cluster, work)],
+        "volumes": [
+            {"name": "work", "persistentVolumeClaim": {"claimName": cluster.volume}},
+            *recipe,
+            {"name": "tmp", "emptyDir": {"sizeLimit": "20Gi"}},
+        ],
+    }
+
+
+def _container(cluster: Cluster, work: Work) -> dict[str, Any]:
+    sizes = {"cpu": str(work.needs.cpus), "memory": f"{work.needs.memory_gib}Gi"}
+    recipe = [{"name": "recipe", "mountPath": "/recipe", "readOnly": True}] if work.config_map else []
+    return {
+        "name": work.name,
+        "image": work.image,
+        "command": work.words[:2],
+        "args": work.words[2:],
+        "env": [{"name": "INDEX", "valueFrom": {"fieldRef": {"fieldPath": INDEX}}}, {"name": "HOME", "value": "/tmp"}],
+        "envFrom": [{"secretRef": {"name": cluster.secret, "optional": True}}],
+        "resources": {"requests": sizes, "limits": sizes},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "work", "mountPath": WORK},
+            *recipe,
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }

@@ -1,0 +1,31 @@
+"""The fresh shared volume handed to the user of the image, as a Kubernetes Job.
+
+Pipeline tasks run as that user and cannot change an owner; Kubeflow Pipelines sets no `fsGroup`. This is the one pod
+of ours that is root: with `CHOWN` alone, for a moment, on nothing but the volume.
+"""
+
+from typing import Any
+
+from msm.components.clusters import WORK, Cluster, Request
+from msm.components.jobs import EVICTED, Work, job
+from msm.errors import BadInput
+
+NEEDS = Request(cpus=1, memory_gib=1, gpus=0, shm_gib=0, hours=1, retries=1)
+
+
+def volume_job(cluster: Cluster, image: str) -> dict[str, Any]:
+    """The Job; root for one command.
+
+    Raises:
+        BadInput: the cluster picks user ids itself, and gives volumes to them by itself.
+    """
+    if (user := cluster.run_as_user) is None:
+        raise BadInput("run_as_user is null: such a cluster (OpenShift) gives volumes to its users by itself")
+    work = Work("chown", image, ["chown", f"{user}:{user}", WORK], NEEDS)
+    made = job("msm-volume", cluster, work, {"backoffLimit": 1, "podFailurePolicy": {"rules": [EVICTED]}})
+    pod = made["spec"]["template"]["spec"]
+    pod["securityContext"] = {"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}}
+    (container,) = pod["containers"]
+    container["securityContext"]["capabilities"]["add"] = ["CHOWN"]
+    del container["env"], container["envFrom"]
+    return made

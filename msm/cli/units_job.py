@@ -1,0 +1,51 @@
+"""`msm units-job RECIPE`: the stage `units` over a corpus in parts, as a Kubernetes Indexed Job."""
+
+import argparse
+from pathlib import Path
+
+from msm.cli import placement
+from msm.components.clusters import check_pinned, find_cluster
+from msm.components.jobs import as_yaml
+from msm.components.units_job import UnitsPlan, indexed_job, settings_of
+from msm.errors import BadInput
+from msm.files import new_file
+from msm.pipeline import recipes
+
+CORPUS = "/work/corpus"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("recipe", help="name of a file in recipes/, or a path; its settings of `units` count")
+    parser.add_argument("--parts", type=int, required=True, metavar="N", help="folders of documents, named 0 to N-1")
+    placement.add_arguments(parser)
+    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="gets the Job")
+    for name, purpose in (("documents", "of the parts"), ("tokenizer", "of the tokenizer"), ("units", "for the units")):
+        place = f"{CORPUS}/{name}"
+        parser.add_argument(
+            f"--{name}", default=place, metavar="DIR", help=f"on the shared volume, {purpose} ({place})"
+        )
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the file.
+
+    Raises:
+        BadInput: a wrong recipe, image or number of parts.
+    """
+    if arguments.parts < 1:
+        raise BadInput(f"--parts must be at least 1, got {arguments.parts}")
+    path = Path(arguments.recipe)
+    if path.suffix != ".yaml":
+        path = recipes.RECIPES / f"{arguments.recipe}.yaml"
+    plan = UnitsPlan(
+        settings_of(path),
+        arguments.documents,
+        arguments.tokenizer,
+        arguments.units,
+        arguments.parts,
+        find_cluster(arguments.cluster),
+        check_pinned(arguments.image),
+    )
+    with new_file(arguments.job) as file:
+        file.write(as_yaml(indexed_job(plan)))

@@ -1,0 +1,27 @@
+"""`msm volume-job`: the fresh shared volume handed to the user of the image, as a Kubernetes Job."""
+
+import argparse
+from pathlib import Path
+
+from msm.cli import placement
+from msm.components.clusters import check_pinned, find_cluster
+from msm.components.jobs import as_yaml
+from msm.components.volume_job import volume_job
+from msm.files import new_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    placement.add_arguments(parser)
+    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="gets the Job")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the file.
+
+    Raises:
+        BadInput: a wrong image, or a cluster that needs no such Job.
+    """
+    made = volume_job(find_cluster(arguments.cluster), check_pinned(arguments.image))
+    with new_file(arguments.job) as file:
+        file.write(as_yaml(made))
