@@ -46,6 +46,9 @@ class Cluster(NamedTuple):
     topology: str
     """Label of Kueue's topology that stands for one node: Kueue then admits a task only when a single node has all
     of its GPUs free. Empty where the flavor has no topology."""
+    start_minutes: int
+    """Minutes that a TrainJob which Kueue has admitted may take to start on all of its nodes; then it is deleted, so
+    that others get its quota. Longer than your cluster takes to add a node."""
     queue: str
     """Kueue's LocalQueue."""
     volume: str
@@ -154,11 +157,21 @@ class TrainJobPlace(NamedTuple):
     cpus: int
     memory_gib: int
     queue: str
+    start_minutes: float
 
     @classmethod
     def of(cls, cluster: Cluster, namespace: str, nodes: int, image: str) -> "TrainJobPlace":
         """Whole nodes of a cluster."""
-        return cls(namespace, image, nodes, cluster.gpus, cluster.cpus, cluster.memory_gib, cluster.queue)
+        return cls(
+            namespace,
+            image,
+            nodes,
+            cluster.gpus,
+            cluster.cpus,
+            cluster.memory_gib,
+            cluster.queue,
+            cluster.start_minutes,
+        )
 
     def as_json(self) -> str:
         """One string, as a pipeline carries it."""

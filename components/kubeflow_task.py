@@ -3,27 +3,27 @@
 import importlib
 import json
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from msm import files
+from msm.components import verdicts
 from msm.components.clusters import processes
 from msm.execution import Execution
-from msm.pipeline import artifacts
-from msm.pipeline.runner import command, run_stage
+from msm.pipeline import artifacts, torchrun
+from msm.pipeline.runner import command, run_stage, stop_with_parent
 from msm.pipeline.stages import STAGES
 from msm.reporting.stage import DOCUMENT
-from msm.settings import make
+from msm.settings import Settings, make
 
 MEANS = "mean"
 SHOWN = ("scores", "report")
 """Payloads that the dashboard reads."""
+VERDICT = "verdict.json"
+"""Beside the scratch folders of a task."""
 Artifact = Any
 """A `kfp.dsl` artifact: `path`, `metadata`, and for metrics `log_metric`."""
 
@@ -60,21 +60,15 @@ def run(
     Raises:
         BadInput: wrong settings or inputs.
     """
+    if verdicts.run_id():
+        # Kubeflow's launcher passes no request to stop on: it dies, and that is the sign.
+        stop_with_parent()
     given = make(STAGES[stage].settings, json.loads(settings), name)
     target = Path(out.path)
-    with tempfile.TemporaryDirectory() as gathered:
+    with tempfile.TemporaryDirectory() as gathered, verdicts.kept(Path(work) / name / VERDICT):
         folders = {read: _folder(value, Path(gathered) / read) for read, value in reads.items()}
         execution = Execution(work=Path(work) / name, mirror=mirror)
-        gpus = processes(given, min(STAGES[stage].gpus, visible_gpus()))
-        if launcher:
-            importlib.import_module("msm.components.trainjob").train(
-                launcher, stage, given, folders, name, target, Path(work)
-            )
-        elif gpus > 1:
-            words = command(stage, given, folders, target)
-            torchrun([*words, "--work", str(execution.work)], gpus)
-        else:
-            run_stage(stage, given, folders, target, execution)
+        _run(stage, given, folders, target, execution, launcher)
     if published:
         publish(target, Path(published) / name)
     out.metadata.update(metadata(target, name))
@@ -82,6 +76,21 @@ def run(
         log_scores(target, metrics)
     if summary is not None:
         shutil.copy(artifacts.payload(target) / DOCUMENT, summary.path)
+
+
+def _run(
+    stage: str, settings: Settings, folders: Mapping[str, Path], out: Path, execution: Execution, launcher: str
+) -> None:
+    """Run a stage in this process, in several of this pod, or in pods of a TrainJob."""
+    gpus = processes(settings, min(STAGES[stage].gpus, visible_gpus()))
+    if launcher:
+        importlib.import_module("msm.components.trainjob").train(launcher, stage, settings, folders, out, execution)
+    elif gpus > 1:
+        words = [*command(stage, settings, folders, out), "--work", str(execution.work), "--stop_with_parent"]
+        if code := torchrun.run(words, gpus):
+            sys.exit(code)
+    else:
+        run_stage(stage, settings, folders, out, execution)
 
 
 def publish(folder: Path, target: Path) -> None:
@@ -99,27 +108,6 @@ def publish(folder: Path, target: Path) -> None:
 def visible_gpus() -> int:
     """GPUs that this container was given, counted by their device files: torch need not be loaded."""
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
-def torchrun(words: list[str], processes: int) -> None:
-    """Run a stage's words on several GPUs of this pod; a request to stop is passed on, so that it can save first.
-
-    Raises:
-        SystemExit: the stage failed; with its exit code.
-    """
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    process = subprocess.Popen([*start, "-m", *words])
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        process.send_signal(number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        code = process.wait()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    if code:
-        sys.exit(code)
 
 
 def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:

@@ -1,212 +1,304 @@
 """A stage as a Kubeflow TrainJob: one or more nodes with all their GPUs, watched by the pipeline's own small pod.
 
 The job's pods share a volume with the watching pod and nothing else: inputs are copied there, the stage writes there,
-and its finished folder is copied to the artifact. The job's name is a function of what it computes, so a watcher
-that is started again finds the job it left.
+and its finished folder is copied to the artifact. The job's name is a function of what it computes, of the image and
+of the code in it, so a watcher that is started again finds the job it left. The job belongs to the pipeline's run:
+whoever deletes the run deletes it. It is written as data, not by Kubeflow's SDK, which can give a job no owner and
+says neither that a job is queued nor why its pods wait.
 """
 
 import json
+import os
 import re
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any, NamedTuple
 
-from kubeflow.common.types import KubernetesBackendConfig
-from kubeflow.trainer import CustomTrainerContainer, TrainerClient
-from kubeflow.trainer.options import Labels, Name, TrainerArgs, TrainerCommand
-from kubernetes.client import ApiException
-
-from msm.components.clusters import GPU, TrainJobPlace
+import msm
+from msm.components import verdicts
+from msm.components.clusters import GPU, PART_OF, PRIORITY, QUEUE, TRAINING, TrainJobPlace
+from msm.components.kubernetes_api import Api, ApiFailed, Object, Unreachable, condition, is_true
 from msm.errors import CommandError, Preempted
-from msm.pipeline.artifacts import MANIFEST, checksum, payload_checksum
+from msm.execution import Execution
+from msm.pipeline.artifacts import MANIFEST, checksum, checksums, payload_checksum
 from msm.pipeline.runner import command
+from msm.pipeline.stages import STAGES
 from msm.settings import Settings
 
 RUNTIME = "msm-torch"
 """The TrainingRuntime of `manifests/base`: shared volume, /dev/shm, no root."""
-COMMAND = ("torchrun",)
-HINTS = {
-    401: "the pod's service-account token is not accepted",
-    403: "the service account may not; it needs the role `msm-trainjobs` of manifests/base/rbac.yaml",
-    422: "the cluster rejects the job",
-}
+PATIENCE = 900.0
+"""Seconds that the API may be unreachable before a watcher gives up; the job itself goes on."""
+CONTAINER = "node"
+STUCK = ("admitted", "unschedulable", "starting")
+"""Phases in which a job holds its quota and does nothing with it."""
 
 
 class TrainJobFailed(CommandError):
-    """The job failed, was refused, or somebody else deleted it."""
+    """The job failed, was refused, waited too long, or somebody else deleted it."""
 
-    exit_code = 1
-
-
-def job_name(words: Sequence[str]) -> str:
-    """Name of the job that runs these words; the same words give the same name."""
-    stage = re.sub(r"[^a-z0-9]+", "-", words[2])
-    return f"msm-{stage}-{checksum({'words': list(words)})[:12]}"
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
-def torchrun_words(words: Sequence[str]) -> list[str]:
-    """Arguments of `torchrun`; rank, number of nodes and processes come from Trainer's PET_* variables."""
-    return ["--no-python", *words]
+class State(NamedTuple):
+    """What is to be said of a job."""
+
+    phase: str
+    """created, queued, admitted, unschedulable, starting, running, complete or failed."""
+    words: str = ""
+    """In the words of Kueue, the scheduler or the kubelet; where it runs."""
+
+    def __str__(self) -> str:
+        return f"{self.phase}: {self.words}" if self.words else self.phase
 
 
-def start(client: TrainerClient, place: TrainJobPlace, words: Sequence[str], *, every: float = 10.0) -> str:
-    """Create the job, or find the one that an earlier attempt created; a failed one is replaced.
+def job_name(stage: str, words: Sequence[str], image: str) -> str:
+    """Name of the job that runs these words in this image; the same words and image give the same name."""
+    return f"msm-{re.sub(r'[^a-z0-9]+', '-', stage)}-{checksum({'words': list(words), 'image': image})[:12]}"
 
-    Raises:
-        TrainJobFailed: the cluster refuses.
+
+def train_job(place: TrainJobPlace, name: str, words: Sequence[str], seconds: int, owner: Object | None) -> Object:
+    """The job as the API takes it.
+
+    Args:
+        place: where it runs.
+        name: of the job.
+        words: the command of each node.
+        seconds: after which the cluster ends it.
+        owner: reference to the run that it belongs to, or None.
     """
-    name = job_name(words)
-    with told(f"TrainJob {place.namespace}/{name}"):
-        try:
-            _create(client, place, name, words)
-        except RuntimeError as error:
-            if _status(error) != 409:
-                raise
-            if client.get_job(name).status == "Failed":
-                delete(client, name)
-                while _exists(client, name):
-                    time.sleep(every)
-                _create(client, place, name, words)
-    return name
-
-
-def _create(client: TrainerClient, place: TrainJobPlace, name: str, words: Sequence[str]) -> None:
     resources = {"cpu": str(place.cpus), "memory": f"{place.memory_gib}Gi"}
-    if place.gpus:
-        resources[GPU] = str(place.gpus)
-    client.train(
-        runtime=RUNTIME,
-        trainer=CustomTrainerContainer(image=place.image, num_nodes=place.nodes, resources_per_node=resources),
-        options=[
-            Name(name),
-            Labels({"kueue.x-k8s.io/queue-name": place.queue, "app.kubernetes.io/part-of": "msm"}),
-            TrainerCommand(list(COMMAND)),
-            TrainerArgs(torchrun_words(words)),
-        ],
-    )
+    resources |= {GPU: str(place.gpus)} if place.gpus else {}
+    labels = PART_OF | {QUEUE: place.queue, PRIORITY: TRAINING}
+    return {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainJob",
+        "metadata": {"name": name, "labels": labels, **({"ownerReferences": [owner]} if owner else {})},
+        "spec": {
+            "activeDeadlineSeconds": seconds,
+            "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "TrainingRuntime", "name": RUNTIME},
+            "trainer": {
+                "image": place.image,
+                "command": list(words[:2]),
+                "args": list(words[2:]),
+                "numNodes": place.nodes,
+                "resourcesPerNode": {"requests": resources, "limits": resources},
+            },
+        },
+    }
 
 
-def _exists(client: TrainerClient, name: str) -> bool:
-    try:
-        client.get_job(name)
-    except RuntimeError as error:
-        if _status(error) == 404:
+def owner_of(pod: Object | None) -> Object | None:
+    """Reference to the run of a pipeline (Argo's Workflow) that a pod belongs to, or None."""
+    owners = pod["metadata"].get("ownerReferences", []) if pod else []
+    workflow = next((each for each in owners if each["kind"] == "Workflow"), None)
+    return {name: workflow[name] for name in ("apiVersion", "kind", "name", "uid")} if workflow else None
+
+
+class Watcher:
+    """Starts a job, or finds the one that an earlier attempt left, and follows it to its end."""
+
+    def __init__(self, api: Api, place: TrainJobPlace, name: str, *, every: float = 10.0) -> None:
+        self.api, self.place, self.name, self.every = api, place, name, every
+        self.title = f"TrainJob {place.namespace}/{name}"
+        self.own_pod = os.environ.get("KFP_POD_NAME", "")
+        self.log = _Log(api)
+
+    def run(self, words: Sequence[str], seconds: int) -> None:
+        """Run the words from start to end; a finished job is deleted.
+
+        Raises:
+            TrainJobFailed: it failed, could not start, or is gone; with the exit code of the process that failed first
+                where that is a verdict.
+            Preempted: this process was asked to stop.
+        """
+        with self._deleted_on_cancel():
+            self._start(words, seconds)
+            self._wait()
+        self._patiently(lambda: self.api.delete_job(self.name))
+
+    def _start(self, words: Sequence[str], seconds: int) -> None:
+        owner = owner_of(self._patiently(lambda: self.api.pod(self.own_pod))) if self.own_pod else None
+        job = train_job(self.place, self.name, words, seconds, owner)
+        while not self._created(job):
+            before = self._patiently(lambda: self.api.job(self.name))
+            if before and not is_true(before, "Failed") and not before["metadata"].get("deletionTimestamp"):
+                sys.stderr.write(f"{self.name}: is there already, and is followed\n")
+                return
+            self._patiently(lambda: self.api.delete_job(self.name))
+            time.sleep(self.every)
+
+    def _created(self, job: Object) -> bool:
+        try:
+            self._patiently(lambda: self.api.create_job(job))
+        except ApiFailed as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
+
+    def _wait(self) -> None:
+        before, stuck = State(""), None
+        while True:
+            pods, state = self._patiently(self._look)
+            if state != before:
+                sys.stderr.write(f"{time.strftime('%H:%M:%S')} {self.name}: {state}\n")
+                before = state
+            self.log.show(pods)
+            if state.phase == "complete":
+                return
+            if state.phase == "failed":
+                raise TrainJobFailed(f"{self.title} failed: {state.words}; its log stands above", _exit_code(pods))
+            # A job that holds its quota and cannot start keeps everybody else from it.
+            stuck = (stuck or time.monotonic()) if state.phase in STUCK else None
+            if stuck is not None and time.monotonic() - stuck > self.place.start_minutes * 60:
+                self._patiently(lambda: self.api.delete_job(self.name))
+                minutes = f"after {self.place.start_minutes:g} minutes, and is deleted so that others get its quota"
+                raise TrainJobFailed(f"{self.title} had not started {minutes}; {state}")
+            time.sleep(self.every)
+
+    def _look(self) -> tuple[list[Object], State]:
+        job = self.api.job(self.name)
+        if job is None:
+            raise TrainJobFailed(f"{self.title} is gone: somebody deleted it, or the run that it belongs to")
+        pods = self.api.pods(self.name)
+        return pods, state_of(job, self.api.workload(job), pods, self.place.nodes)
+
+    def _patiently(self, ask: Callable[[], Any]) -> Any:
+        """Ask until the API answers.
+
+        Raises:
+            TrainJobFailed: it has not been reached for `PATIENCE` seconds.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return ask()
+            except Unreachable as error:
+                if time.monotonic() - began > PATIENCE:
+                    raise TrainJobFailed(f"{error}, for {PATIENCE / 60:g} minutes; the job itself goes on") from error
+                sys.stderr.write(f"{error}; trying again\n")
+                time.sleep(self.every)
+
+    @contextmanager
+    def _deleted_on_cancel(self) -> Iterator[None]:
+        """Within the block SIGTERM deletes the job: the run was cancelled, and nobody needs it any more.
+
+        When this pod itself is evicted, its next attempt will follow the job, so that it stays.
+
+        Raises:
+            Preempted: in both cases; the job's checkpoints stay on the volume, and a retry goes on from them.
+        """
+
+        def end(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            raise _Cancelled
+
+        before = signal.signal(signal.SIGTERM, end)
+        try:
+            yield
+        except _Cancelled as error:
+            if self._evicted():
+                raise Preempted("this pod is evicted; the TrainJob goes on, and the next attempt follows it") from error
+            self.api.delete_job(self.name)
+            raise Preempted("asked to stop; the TrainJob is deleted, its checkpoints stay") from error
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _evicted(self) -> bool:
+        """Whether the cluster takes this pod away (a drain, Kueue), and not somebody the run."""
+        try:
+            pod = self.api.pod(self.own_pod) if self.own_pod else None
+        except (ApiFailed, Unreachable):
             return False
-        raise
-    return True
-
-
-def wait(client: TrainerClient, place: TrainJobPlace, name: str, *, every: float = 10.0) -> None:
-    """Follow a job until it is complete; its log goes to stderr.
-
-    Raises:
-        TrainJobFailed: it failed, was evicted for good, or is gone.
-    """
-    shown = 0
-    state = ""
-    while True:
-        with told(f"TrainJob {place.namespace}/{name}"):
-            job = client.get_job(name)
-        if job.status != state:
-            state = str(job.status)
-            sys.stderr.write(f"{name}: {state.lower()}\n")
-        shown = _show_log(client, name, shown)
-        if state == "Complete":
-            return
-        if state == "Failed":
-            raise TrainJobFailed(f"TrainJob {place.namespace}/{name} failed; its log stands above")
-        time.sleep(every)
-
-
-def _show_log(client: TrainerClient, name: str, shown: int) -> int:
-    """Write what is new in the log of the first node; a pod that was replaced starts a new one."""
-    try:
-        lines = list(client.get_job_logs(name, follow=False))
-    except RuntimeError:
-        return shown
-    for line in lines[shown if len(lines) >= shown else 0 :]:
-        sys.stderr.write(f"{line}\n")
-    return len(lines)
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """Failures of the Kubernetes API in one line."""
-    try:
-        yield
-    except (RuntimeError, ApiException) as error:
-        status = _status(error)
-        if status is None:
-            raise
-        reason = "is gone: somebody deleted it" if status == 404 else HINTS.get(status, "the API refuses")
-        raise TrainJobFailed(f"{what}: {status}: {reason}") from error
-
-
-def _status(error: BaseException | None) -> int | None:
-    while error is not None:
-        if isinstance(error, ApiException):
-            return error.status
-        error = error.__cause__
-    return None
-
-
-def delete(client: TrainerClient, name: str) -> None:
-    """Delete a job; one that is gone already is fine."""
-    try:
-        client.delete_job(name)
-    except RuntimeError as error:
-        if _status(error) != 404:
-            raise
+        return pod is not None and (is_true(pod, "DisruptionTarget") or is_true(pod, "TerminationTarget"))
 
 
 class _Cancelled(BaseException):
     """Raised by the signal; no `except Exception` of a library on the way may swallow it."""
 
 
-@contextmanager
-def deleted_on_cancel(client: TrainerClient, name: str) -> Iterator[None]:
-    """Within the block, SIGTERM (the run was cancelled, or this pod is evicted) deletes the job.
+def state_of(job: Object, workload: Object | None, pods: Sequence[Object], nodes: int) -> State:
+    """What is to be said of a job, from what Trainer, Kueue, the scheduler and the kubelets say."""
+    for kind in ("Complete", "Failed"):
+        if is_true(job, kind):
+            return State(kind.lower(), condition(job, kind).get("message", ""))
+    if workload is not None and not is_true(workload, "Admitted"):
+        return State("queued", _queued(workload))
+    if is_true(job, "Suspended"):
+        return State("queued", condition(job, "Suspended").get("message", ""))
+    for pod in pods:
+        scheduled = condition(pod, "PodScheduled")
+        if scheduled.get("status") == "False":
+            return State("unschedulable", scheduled.get("message", ""))
+    running = [pod for pod in pods if pod["status"].get("phase") in ("Running", "Succeeded")]
+    if pods and len(running) == nodes:
+        return State("running", f"on {', '.join(sorted(pod['spec'].get('nodeName', '?') for pod in running))}")
+    if pods:
+        return State("starting", _starting(pods))
+    return State("admitted" if workload is not None else "created")
 
-    Raises:
-        Preempted: after the deletion; the job's checkpoints stay on the volume, and a retry goes on from them.
-    """
 
-    def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise _Cancelled
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    except _Cancelled as error:
-        delete(client, name)
-        raise Preempted("asked to stop; the TrainJob is deleted, its checkpoints stay") from error
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _queued(workload: Object) -> str:
+    """Why a workload waits: it was evicted, or there is no quota for it."""
+    quota = condition(workload, "QuotaReserved").get("message", "")
+    evicted = condition(workload, "Evicted").get("message", "") if is_true(workload, "Evicted") else ""
+    return "; ".join(text for text in (evicted, quota) if text)
 
 
-def run(client: TrainerClient, place: TrainJobPlace, words: Sequence[str], *, every: float = 10.0) -> None:
-    """Run a stage's words as a TrainJob, from start to end; a finished job is deleted.
+def _starting(pods: Sequence[Object]) -> str:
+    """Why containers do not run yet, as the kubelets say it."""
+    states = [status.get("state", {}) for pod in pods for status in pod["status"].get("containerStatuses", [])]
+    waiting = [state["waiting"] for state in states if "waiting" in state]
+    texts = [f"{each.get('reason', '')} {each.get('message', '')}".strip() for each in waiting]
+    return "; ".join(dict.fromkeys(texts))
 
-    Args:
-        client: of the cluster.
-        place: where it runs.
-        words: `msm run STAGE ...`, with folders on the shared volume.
-        every: seconds between two looks at the job.
 
-    Raises:
-        TrainJobFailed: see `start` and `wait`.
-        Preempted: asked to stop.
-    """
-    name = start(client, place, words, every=every)
-    with deleted_on_cancel(client, name):
-        wait(client, place, name, every=every)
-    delete(client, name)
+def _exit_code(pods: Sequence[Object]) -> int:
+    """The exit code of a failed node if it is a verdict, else 1."""
+    ends = [status.get("state", {}).get("terminated", {}) for pod in pods for status in _statuses(pod)]
+    return next((end["exitCode"] for end in ends if end.get("exitCode") in verdicts.CODES), 1)
+
+
+def _statuses(pod: Object) -> list[Object]:
+    return [status for status in pod["status"].get("containerStatuses", []) if status["name"] == CONTAINER]
+
+
+class _Log:
+    """The log of the first node, shown on stderr as it grows; a pod that was replaced starts a new one."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.pod, self.last, self.asked = "", "", 0.0
+
+    def show(self, pods: Sequence[Object]) -> None:
+        """Write the lines that are new."""
+        if not pods or pods[0]["status"].get("phase") == "Pending":
+            return
+        pod, now = pods[0]["metadata"]["name"], time.monotonic()
+        # A minute more than has passed: clocks differ, and a line's time tells what has been shown.
+        seconds = int(now - self.asked) + 60 if pod == self.pod else 10 * 365 * 86400
+        try:
+            lines = self.api.log(pod, seconds)
+        except (ApiFailed, Unreachable) as error:
+            sys.stderr.write(f"{error}\n")
+            return
+        if pod != self.pod:
+            self.pod, self.last = pod, ""
+        self.asked = now
+        for line in lines:
+            moment, _, text = line.partition(" ")
+            if moment > self.last:
+                self.last = moment
+                sys.stderr.write(f"{text}\n")
 
 
 def copy_in(folder: Path, shared: Path) -> Path:
@@ -219,8 +311,14 @@ def copy_in(folder: Path, shared: Path) -> Path:
     return shared
 
 
+def code_checksum() -> str:
+    """Checksum of the program's own files: an image that was built anew is never taken for the one before it."""
+    folder = Path(msm.__file__).parent
+    return checksum({"files": {name: value for name, value in checksums(folder).items() if name.endswith(".py")}})
+
+
 def train(
-    text: str, stage: str, settings: Settings, folders: Mapping[str, Path], name: str, out: Path, work: Path
+    text: str, stage: str, settings: Settings, folders: Mapping[str, Path], out: Path, execution: Execution
 ) -> None:
     """Run a stage as a TrainJob on copies of its inputs, and copy what it wrote.
 
@@ -229,17 +327,19 @@ def train(
         stage: name in the stage table.
         settings: of the stage.
         folders: input name to stage folder, here.
-        name: FAMILY/ROW of what is written.
         out: the stage folder to write, here.
-        work: folder on the volume that the job's pods share with this one.
+        execution: `execution.work` is FAMILY/ROW in the folder that the job's pods share with this one.
     """
+    place = TrainJobPlace(**json.loads(text))
+    name, shared = Path(*execution.work.parts[-2:]), execution.work.parents[1]
     copies = {}
     for read, folder in folders.items():
-        copies[read] = copy_in(folder, work / "inputs" / payload_checksum(folder)[:16] / "/".join(folder.parts[-2:]))
-    identity = checksum({"words": command(stage, settings, copies, Path(name))})
-    written = work / "outputs" / identity[:16] / name
+        copies[read] = copy_in(folder, shared / "inputs" / payload_checksum(folder)[:16] / "/".join(folder.parts[-2:]))
+    says = {"words": command(stage, settings, copies, name), "image": place.image, "code": code_checksum()}
+    written = shared / "outputs" / checksum(says)[:16] / name
     if not (written / MANIFEST).is_file():
-        place = TrainJobPlace(**json.loads(text))
-        words = [*command(stage, settings, copies, written), "--work", str(work / "scratch" / name)]
-        run(TrainerClient(KubernetesBackendConfig(namespace=place.namespace)), place, words)
+        words = [*command(stage, settings, copies, written), "--work", str(shared / "scratch" / name)]
+        words += ["--gpus", str(max(1, place.gpus))]
+        watcher = Watcher(Api(place.namespace), place, job_name(stage, words, place.image))
+        watcher.run(words, STAGES[stage].hours * 3600)
     shutil.copytree(written, out, dirs_exist_ok=True)

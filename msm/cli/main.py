@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from msm.errors import BadInput, CommandError
 from msm.execution import Execution
-from msm.pipeline import runner
+from msm.pipeline import runner, torchrun
 from msm.pipeline.stages import STAGES
 from msm.settings import base_type, choices, flat, limits, make, nested
 
@@ -57,6 +57,7 @@ def main(words: Sequence[str] | None = None) -> None:
         else:
             _verb(words)
     except CommandError as error:
+        torchrun.record(error)
         print(f"msm: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
@@ -90,11 +91,13 @@ def _run(words: list[str]) -> None:
     values = {setting: arguments[setting] for setting, _, _ in flat(stage.settings)}
     given = {setting: value for setting, value in values.items() if value is not None}
     settings = make(stage.settings, nested(given), f"run {name}")
-    for option in ("processes", "cache_gib"):
+    for option in ("processes", "gpus", "cache_gib"):
         if arguments[option] < 0:
             raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
     if arguments["stop_with_parent"]:
         runner.stop_with_parent()
+    if arguments["gpus"] and not torchrun.is_worker():
+        sys.exit(torchrun.run(["msm", "run", *words], arguments["gpus"]))
     out: Path = arguments["out"]
     execution = Execution(
         work=arguments["work"] or _work_folder(out),
@@ -127,6 +130,9 @@ def _stage_parser(name: str) -> Parser:
     folders.add_argument("--work", type=Path, metavar="DIR", help="scratch folder that survives a kill")
     options = parser.add_argument_group("execution: may change the speed, never the result")
     options.add_argument("--processes", type=int, default=0, metavar="N", help="worker processes; 0 for one a core")
+    options.add_argument(
+        "--gpus", type=int, default=0, metavar="N", help="run N processes by torchrun, one a GPU; 0 runs in this one"
+    )
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     options.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
     options.add_argument(

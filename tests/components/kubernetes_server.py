@@ -1,4 +1,4 @@
-"""A small stand-in for the Kubernetes API: TrainJobs, their runtime, pods and logs, over HTTP."""
+"""A small stand-in for the Kubernetes API: TrainJobs, their pods and logs, and Kueue's workloads, over HTTP."""
 
 import json
 import threading
@@ -7,14 +7,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 STARTED = "2026-01-01T00:00:00Z"
+NO_QUOTA = "couldn't assign flavors to pod set node: insufficient unused quota for nvidia.com/gpu in flavor msm-a100"
+NO_NODE = "0/12 nodes are available: 12 Insufficient cpu."
+NO_IMAGE = "Back-off pulling image"
+WORKFLOW = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "matrix-x7k2p", "uid": "w-1"}
+QUEUED = ("queued", "evicted")
+PODLESS = (*QUEUED, "created", "admitted", "gone")
 
 
 class KubernetesServer:
-    """Each GET of a job moves it one state on: suspended, created, running, evicted, complete, failed, gone."""
+    """Each GET of a job moves it one state on.
 
-    def __init__(self, runtime: dict[str, Any], states: tuple[str, ...] = ("created", "running", "complete")) -> None:
-        self.runtime = runtime
+    created, queued, admitted, unschedulable, pulling, running, evicted (Kueue suspends it), complete, failed:CODE (of
+    the second node), gone, and for the whole server `down` (503) and `cut` (the connection ends without an answer).
+    """
+
+    def __init__(self, states: tuple[str, ...] = ("created", "running", "complete")) -> None:
         self.states = list(states)
+        self.state = "created"
         self.jobs: dict[str, dict[str, Any]] = {}
         self.created: list[dict[str, Any]] = []
         self.deleted: list[str] = []
@@ -22,6 +32,10 @@ class KubernetesServer:
         """Method and path of everything that was asked."""
         self.forbidden: set[str] = set()
         """Methods that are refused for TrainJobs."""
+        self.lines = ["step 1", "step 2"]
+        """Log of every pod."""
+        self.pod_conditions: list[dict[str, str]] = []
+        """Of the pod that watches."""
         self.on_look: Callable[[], None] | None = None
         self.on_create: Callable[[list[str]], object] | None = None
         """Gets the words of a new job; may do its work."""
@@ -35,15 +49,18 @@ class KubernetesServer:
         self.http.server_close()
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        """Status and body."""
+        """Status and body; status 0 cuts the connection."""
         self.requests.append((method, path))
         parts = path.strip("/").split("/")
-        if "trainingruntimes" in parts:
-            return 200, self.runtime
+        if parts[-1] == "workloads":
+            return 200, {"items": self._workloads()}
         if parts[-1] == "pods":
-            return 200, {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": self._pods()}
+            return 200, {"items": self._pods()}
         if parts[-1] == "log":
-            return 200, "step 1\nstep 2\n"
+            return 200, "".join(f"2026-01-01T00:00:{place:02d}Z {line}\n" for place, line in enumerate(self.lines))
+        if parts[-2] == "pods":
+            metadata = {"name": parts[-1], "ownerReferences": [WORKFLOW | {"controller": True}]}
+            return 200, {"metadata": metadata, "status": {"conditions": self.pod_conditions}}
         if "trainjobs" not in parts:
             return 404, failure(404, "NotFound", path)
         if method in self.forbidden:
@@ -74,28 +91,60 @@ class KubernetesServer:
         if self.on_look is not None:
             self.on_look()
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if state == "down":
+            return 503, failure(503, "ServiceUnavailable", "etcd is not there")
+        if state == "cut":
+            return 0, None
         if state == "gone":
             del self.jobs[name]
             return 404, failure(404, "NotFound", name)
-        kinds = {"complete": "Complete", "failed": "Failed", "suspended": "Suspended", "evicted": "Suspended"}
         self.state = state
+        kind = {"complete": "Complete", "failed": "Failed"} | dict.fromkeys(QUEUED, "Suspended")
         self.jobs[name].pop("status", None)
-        if state in kinds:
-            condition = {"type": kinds[state], "status": "True", "reason": state.title(), "message": state}
-            self.jobs[name]["status"] = {"conditions": [condition | {"lastTransitionTime": STARTED}]}
+        if word := kind.get(state.partition(":")[0]):
+            self.jobs[name]["status"] = {"conditions": [_condition(word, "True", f"it is {state}")]}
         return 200, self.jobs[name]
 
-    def _pods(self) -> list[dict[str, Any]]:
-        if self.state in ("created", "suspended", "evicted"):
+    def _workloads(self) -> list[dict[str, Any]]:
+        if self.state == "created":
             return []
-        return [_pod(node) for node in range(self.created[-1]["spec"]["trainer"]["numNodes"])]
+        quota = _condition("QuotaReserved", "False", NO_QUOTA)
+        conditions = {
+            "queued": [quota],
+            "evicted": [quota, _condition("Evicted", "True", "Preempted to accommodate a workload (UID: 7)")],
+        }.get(self.state, [_condition("Admitted", "True", "The workload is admitted")])
+        return [{"metadata": {"name": "w", "creationTimestamp": STARTED}, "status": {"conditions": conditions}}]
+
+    def _pods(self) -> list[dict[str, Any]]:
+        if self.state in PODLESS or not self.created:
+            return []
+        return [_pod(node, self.state) for node in range(self.created[-1]["spec"]["trainer"]["numNodes"])]
 
 
-def _pod(node: int) -> dict[str, Any]:
+def _condition(kind: str, status: str, message: str) -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": "Because", "message": message, "lastTransitionTime": STARTED}
+
+
+def _pod(node: int, state: str) -> dict[str, Any]:
     labels = {"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": str(node)}
-    container = {"name": "node", "image": "msm", "resources": {"limits": {"nvidia.com/gpu": "8"}}}
-    metadata = {"name": f"job-node-0-{node}", "namespace": "msm", "labels": labels, "creationTimestamp": STARTED}
-    return {"metadata": metadata, "spec": {"containers": [container]}, "status": {"phase": "Running"}}
+    container: dict[str, Any] = {"name": "node", "state": {"running": {"startedAt": STARTED}}}
+    status: dict[str, Any] = {"phase": "Running", "conditions": [_condition("PodScheduled", "True", "")]}
+    if state == "unschedulable":
+        status = {"phase": "Pending", "conditions": [_condition("PodScheduled", "False", NO_NODE)]}
+        container["state"] = {}
+    elif state == "pulling":
+        status["phase"] = "Pending"
+        container["state"] = {"waiting": {"reason": "ImagePullBackOff", "message": NO_IMAGE}}
+    elif state.startswith("failed"):
+        status["phase"] = "Failed"
+        code = int(state.partition(":")[2] or "1") if node else 1
+        container["state"] = {"terminated": {"exitCode": code}}
+    metadata = {"name": f"job-node-0-{node}", "labels": labels, "creationTimestamp": STARTED}
+    return {
+        "metadata": metadata,
+        "spec": {"nodeName": f"gpu-{node}"},
+        "status": status | {"containerStatuses": [container]},
+    }
 
 
 def failure(code: int, reason: str, message: str) -> dict[str, Any]:
@@ -124,6 +173,9 @@ def _handler(server: KubernetesServer) -> type[BaseHTTPRequestHandler]:
         def _reply(self, method: str) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, answer = server.answer(method, self.path.split("?")[0], body)
+            if not status:
+                self.close_connection = True
+                return
             text = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain" if isinstance(answer, str) else "application/json")

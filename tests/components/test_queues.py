@@ -28,12 +28,14 @@ ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "recipes"
 IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
 GIB = {"Gi": 1, "Ti": 1024, "Mi": 1 / 1024}
+Overlay = tuple[str, list[dict[str, Any]]]
+Compiled = tuple[dict[str, Any], dict[str, Any]]
 Pod = dict[str, Any]
 """`spec` and `annotations` of a pod."""
 
 
 @pytest.fixture(scope="module", params=sorted(path.name for path in (ROOT / "manifests" / "overlays").iterdir()))
-def overlay(request: pytest.FixtureRequest) -> tuple[str, list[dict[str, Any]]]:
+def overlay(request: pytest.FixtureRequest) -> Overlay:
     """Name and objects."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
@@ -77,20 +79,25 @@ def flavors_for(objects: list[dict[str, Any]], pod: Pod) -> list[str]:
     return fitting
 
 
-def task_pod(stage: str, cluster: str, tmp_path: Path) -> Pod:
-    """The pod of a pipeline task, from the compiled pipeline."""
+@pytest.fixture(scope="module")
+def compiled(overlay: Overlay, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """The compiled pipeline for the cluster of the overlay, and what it says for Kubernetes alone."""
+    path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
     tasks = recipes.tasks(recipes.load(RECIPES / "tiny.yaml"), "tiny")
-    path = tmp_path / "pipeline.yaml"
-    compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS[cluster])), path)
+    compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS[overlay[0]])), path)
     spec, platform = yaml.safe_load_all(path.read_text())
-    name = next(
-        name for name, value in spec["deploymentSpec"]["executors"].items() if value["container"]["args"][-1] == stage
-    )
-    resources = spec["deploymentSpec"]["executors"][name]["container"]["resources"]
+    return spec["deploymentSpec"]["executors"], platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def task_pod(stage: str, compiled: Compiled) -> Pod:
+    """The pod of a pipeline task."""
+    containers = {name: value["container"] for name, value in compiled[0].items()}
+    name = next(name for name, container in containers.items() if container["args"][-1] == stage)
+    resources = containers[name]["resources"]
     requests = {"cpu": resources["resourceCpuRequest"], "memory": resources["resourceMemoryRequest"]}
     if "accelerator" in resources:
         requests["nvidia.com/gpu"] = resources["accelerator"]["resourceCount"]
-    extra = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][name]
+    extra = compiled[1][name]
     pod = {
         "containers": [{"resources": {"requests": requests}}],
         "nodeSelector": extra.get("nodeSelector", {}).get("labels", {}),
@@ -109,16 +116,16 @@ def training_pod(objects: list[dict[str, Any]], place: TrainJobPlace) -> Pod:
     return {"spec": spec, "annotations": template["metadata"].get("annotations", {})}
 
 
-def test_training_gets_the_gpu_nodes(overlay: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_training_gets_the_gpu_nodes(overlay: Overlay, compiled: Compiled) -> None:
     name, objects = overlay
     wanted = "msm-a100" if CLUSTERS[name].gpus else "msm-cpu"
     place = TrainJobPlace.of(CLUSTERS[name], "msm", 1, IMAGE)
     assert flavors_for(objects, training_pod(objects, place)) == [wanted]
     for stage in ("pretrain", "finetune", "retrieve"):
-        assert flavors_for(objects, task_pod(stage, name, tmp_path)) == [wanted], stage
+        assert flavors_for(objects, task_pod(stage, compiled)) == [wanted], stage
 
 
-def test_cpu_work_cannot_take_them(overlay: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_cpu_work_cannot_take_them(overlay: Overlay, compiled: Compiled) -> None:
     name, objects = overlay
     cluster = CLUSTERS[name]
     units = UnitsPlan(settings_of(RECIPES / "tiny.yaml"), "/work/d", "/work/t", "/work/u", 4, cluster, IMAGE)
@@ -128,10 +135,10 @@ def test_cpu_work_cannot_take_them(overlay: tuple[str, list[dict[str, Any]]], tm
         assert flavors_for(objects, {"spec": job["spec"]["template"]["spec"], "annotations": {}}) == ["msm-cpu"]
     for stage in ("world", "documents", "units", "encoder", "score", "report"):
         assert not STAGES[stage].gpus
-        assert flavors_for(objects, task_pod(stage, name, tmp_path)) == ["msm-cpu"], stage
+        assert flavors_for(objects, task_pod(stage, compiled)) == ["msm-cpu"], stage
 
 
-def test_a_task_that_is_most_of_a_node_fits_its_quota(overlay: tuple[str, list[dict[str, Any]]]) -> None:
+def test_a_task_that_is_most_of_a_node_fits_its_quota(overlay: Overlay) -> None:
     """A request larger than the quota would wait for ever without an event."""
     name, objects = overlay
     cluster = CLUSTERS[name]
@@ -145,7 +152,7 @@ def test_a_task_that_is_most_of_a_node_fits_its_quota(overlay: tuple[str, list[d
         assert flavors_for(objects, {"spec": pod, "annotations": annotations}), stage
 
 
-def test_the_cluster_file_names_what_the_overlay_makes(overlay: tuple[str, list[dict[str, Any]]]) -> None:
+def test_the_cluster_file_names_what_the_overlay_makes(overlay: Overlay) -> None:
     name, objects = overlay
     cluster = CLUSTERS[name]
     assert {("LocalQueue", cluster.queue), ("PersistentVolumeClaim", cluster.volume)} <= {

@@ -1,0 +1,76 @@
+"""Several processes of one stage, started by torchrun, which itself ends with 1 whatever its processes end with.
+
+A process that ends as expected (an input that cannot be used, a loss that is no number, a checkpoint before a stop)
+leaves its exit code in the error file that torchrun names to it; the one that starts torchrun reads the earliest and
+ends with it, so that whoever started that (Kubernetes, a pipeline) can tell what is worth a retry.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from msm.errors import CommandError
+from msm.files import write_json
+
+ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
+"""Where torchrun looks for what a process of it has to say."""
+GRACE = "270"
+"""Seconds that processes have to save when they are asked to stop, where the environment says nothing else."""
+
+
+def is_worker() -> bool:
+    """Whether this process was started by torchrun."""
+    return "RANK" in os.environ and ERROR_FILE in os.environ
+
+
+def run(words: Sequence[str], processes: int) -> int:
+    """Run a stage's words on several processes of this machine; a request to stop is passed on, so that they save.
+
+    Args:
+        words: `msm run STAGE ...`.
+        processes: how many; the number of machines and their meeting point come from the variables of Kubeflow's
+            Trainer (PET_*), without which this machine is alone.
+
+    Returns:
+        The exit code of the process that failed first, or torchrun's own.
+    """
+    alone = [] if "PET_NNODES" in os.environ else ["--standalone"]
+    with tempfile.TemporaryDirectory() as logs:
+        start = [sys.executable, "-m", "torch.distributed.run", *alone, "--nproc-per-node", str(processes)]
+        environment = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": GRACE} | os.environ
+        process = subprocess.Popen([*start, "--log-dir", logs, "-m", *words], env=environment)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            process.send_signal(number)
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            code = process.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return first_exit_code(Path(logs)) or code if code else 0
+
+
+def record(error: CommandError) -> None:
+    """Leave the exit code of an expected end for whoever started torchrun."""
+    if is_worker():
+        says = {"message": str(error), "timestamp": int(time.time()), "exit_code": error.exit_code}
+        write_json(Path(os.environ[ERROR_FILE]), says)
+
+
+def first_exit_code(logs: Path) -> int:
+    """The exit code in the earliest error file below a folder; 0 where none tells one."""
+    ends = []
+    for path in logs.rglob("error.json"):
+        with contextlib.suppress(ValueError, OSError, KeyError, TypeError):
+            says = json.loads(path.read_text(encoding="utf-8"))
+            ends.append((says["timestamp"], int(says["exit_code"])))
+    return min(ends, default=(0, 0))[1]
