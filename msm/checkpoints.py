@@ -43,6 +43,12 @@ def load(folder: Path) -> dict[str, Any] | None:
     return None if path is None else torch.load(path, map_location="cpu", weights_only=True)
 
 
+def remove_partial(folder: Path) -> None:
+    """Remove what a process that was killed while it saved has left: as large as a checkpoint, and of no use."""
+    for path in folder.glob(".step-*.partial"):
+        path.unlink(missing_ok=True)
+
+
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint whose bytes match its checksum."""
     for path in reversed(_paths(folder)):

@@ -18,3 +18,6 @@ class Execution:
     """Folder with the files of the sources table; used instead of the network."""
     cache_gib: int = 64
     """Most of streamed shards that is kept in the scratch folder."""
+    checkpoint_seconds: float = 180.0
+    """Seconds of training after which a checkpoint is written at the latest, whatever `checkpoint_steps` says: what a
+    machine that is taken away without a word can cost. Resuming gives the same bits from any checkpoint."""

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from msm import checkpoints, distributed, files
 from msm.errors import Diverged, Preempted
+from msm.execution import Execution
 from msm.pipeline import artifacts
 
 COSINE_START = 0.1
@@ -107,13 +108,13 @@ def seed_torch(*parts: int) -> None:
     torch.manual_seed(int(np.random.SeedSequence(parts).generate_state(1)[0]))
 
 
-def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
+def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
     """Run the updates that are still missing.
 
     Args:
         task: what is trained.
         plan: how.
-        work: folder of the checkpoints and of `log.jsonl`, one line a step.
+        execution: its scratch folder gets the checkpoints and `log.jsonl`, one line a step.
 
     Returns:
         Facts: steps, tokens, seconds of this process and the step it resumed from.
@@ -122,15 +123,18 @@ def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
         Diverged: a loss or gradient is not finite.
         Preempted: SIGTERM came; a checkpoint was written.
     """
+    work = execution.work
     optimizer = torch.optim.AdamW(
         task.module.parameters(), lr=0.0, betas=plan.betas, eps=plan.epsilon, weight_decay=plan.weight_decay, fused=True
     )
+    main = distributed.rank() == 0
+    if main:
+        checkpoints.remove_partial(work)
     first, ended = _resume(task.module, optimizer, work)
     last = first if ended else plan.steps
     log = _Log(work / artifacts.LOG, first)
     stop = _stop_flag()
-    main = distributed.rank() == 0
-    started = time.monotonic()
+    saved = started = time.monotonic()
     bar = tqdm(range(first, last), initial=first, total=plan.steps, unit="step", disable=not main, mininterval=5)
     task.module.train()
     for step in bar:
@@ -143,9 +147,11 @@ def train(task: Task, plan: Plan, work: Path) -> dict[str, Any]:
             bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
         signs = distributed.sum_values({"preempted": stop.is_set, "stop": row.get("stop", 0) if main else 0})
         preempted, ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
-        if (preempted or ended or (step + 1) % plan.checkpoint_steps == 0) and main:
+        due = (step + 1) % plan.checkpoint_steps == 0 or time.monotonic() - saved >= execution.checkpoint_seconds
+        if (preempted or ended or due) and main:
             log.flush()
             checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1) | {"ended": ended})
+            saved = time.monotonic()
         if ended:
             last = step + 1
             break

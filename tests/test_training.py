@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -59,13 +60,15 @@ SETTINGS = {
 }
 
 
-def start(units: Path, encoder: Path, out: Path, processes: int = 1, **changes: object) -> subprocess.Popen[str]:
+def start(
+    units: Path, encoder: Path, out: Path, processes: int = 1, options: Sequence[str] = (), **changes: object
+) -> subprocess.Popen[str]:
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
     words = [sys.executable, "-m", *(torchrun if processes > 1 else []), "msm", "run", "pretrain"]
     words += ["--units", str(units), "--weights", str(encoder)]
     for name, value in (SETTINGS | changes).items():
         words += [f"--{name}", str(value)]
-    words += ["--out", str(out), "--work", str(out.with_name("work-" + out.name)), "--device", "cpu"]
+    words += ["--out", str(out), "--work", str(out.with_name("work-" + out.name)), "--device", "cpu", *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -114,6 +117,25 @@ def test_killed_and_run_again_gives_the_same_bits(units: Path, encoder: Path, st
     columns = ("step", "loss", "mlm_loss", "msm_loss", "gradient_norm")
     rows = [[row[column] for column in columns] for row in read_log(out / "log.jsonl")]
     assert rows == [[row[column] for column in columns] for row in read_log(straight / "log.jsonl")]
+
+
+def test_checkpoints_by_the_clock_lose_little_and_change_nothing(
+    units: Path, encoder: Path, straight: Path, tmp_path: Path
+) -> None:
+    out, seldom = tmp_path / "out", {"checkpoint_steps": 1000}
+    process = start(units, encoder, out, options=["--checkpoint_seconds", "0"], **seldom)
+    wait_for_step(tmp_path / "work-out", 8)
+    process.send_signal(signal.SIGKILL)
+    finish(process, -signal.SIGKILL)
+    (work,) = (path for path in (tmp_path / "work-out").iterdir() if path.is_dir())
+    (work / ".step-000000099.pt.77.partial").write_bytes(b"as a kill leaves it")
+    # The step of the checkpoint is a setting, so that the same words go on; how often the clock saves is none.
+    process = start(units, encoder, out, **seldom)
+    wait_for_step(tmp_path / "work-out", 12)
+    assert not list(work.glob("*.partial"))
+    finish(process)
+    assert json.loads((out / "manifest.json").read_text())["facts"]["resumed_from"] >= 7
+    assert same(straight, out)
 
 
 def test_sigterm_checkpoints_and_exits_with_its_own_code(

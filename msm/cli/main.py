@@ -91,7 +91,7 @@ def _run(words: list[str]) -> None:
     values = {setting: arguments[setting] for setting, _, _ in flat(stage.settings)}
     given = {setting: value for setting, value in values.items() if value is not None}
     settings = make(stage.settings, nested(given), f"run {name}")
-    for option in ("processes", "gpus", "cache_gib"):
+    for option in ("processes", "gpus", "cache_gib", "checkpoint_seconds"):
         if arguments[option] < 0:
             raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
     if arguments["stop_with_parent"]:
@@ -105,6 +105,7 @@ def _run(words: list[str]) -> None:
         device=arguments["device"],
         mirror=arguments["mirror"],
         cache_gib=arguments["cache_gib"],
+        checkpoint_seconds=arguments["checkpoint_seconds"],
     )
     reads = {read: arguments[read] for read in stage.reads}
     manifest = runner.run_stage(name, settings, reads, out, execution)
@@ -138,7 +139,14 @@ def _stage_parser(name: str) -> Parser:
     options.add_argument(
         "--cache_gib", type=int, default=64, metavar="N", help="streamed shards kept in the scratch folder"
     )
-    options.add_argument("--stop_with_parent", action="store_true", help="end when the starting process dies")
+    options.add_argument(
+        "--checkpoint_seconds",
+        type=float,
+        default=Execution.checkpoint_seconds,
+        metavar="S",
+        help="training writes a checkpoint at least this often",
+    )
+    options.add_argument("--stop_with_parent", action="store_true", help="save and end when the starting process dies")
     group = parser.add_argument_group("settings: decide the result; one without a default is needed, a later one wins")
     for setting, hint, meaning in flat(stage.settings):
         group.add_argument(f"--{setting}", type=base_type(hint), help=_help(meaning, hint))

@@ -126,7 +126,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     )
     main = distributed.rank() == 0
     before = task.look() if main else {}
-    facts = train(task, plan, execution.work)
+    facts = train(task, plan, execution)
     if not main:
         return facts
     facts |= best.restore(model)

@@ -121,7 +121,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     model = SentenceModel(weights, settings, batches.document_units)
     _check(batches, model)
     objective = OBJECTIVES[settings.objective](model.to(device), batches, settings, device)
-    facts = train(PretrainTask(objective), _plan(settings), execution.work)
+    facts = train(PretrainTask(objective), _plan(settings), execution)
     if distributed.rank() == 0:
         if settings.head_steps:
             facts["head"] = head_losses(read_log(execution.work / artifacts.LOG), settings.head_steps)

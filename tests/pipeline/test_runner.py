@@ -83,7 +83,7 @@ def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path
     from tests.test_training import SETTINGS as PRETRAIN
 
     words = [sys.executable, "-m", "msm", "run", "pretrain", "--units", str(units), "--weights", str(encoder)]
-    for name, value in (PRETRAIN | {"steps": 100_000}).items():
+    for name, value in (PRETRAIN | {"steps": 100_000, "checkpoint_steps": 100_000}).items():
         words += [f"--{name}", str(value)]
     words += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"), "--stop_with_parent"]
     program = f"import subprocess; child = subprocess.Popen({words!r}); print(child.pid, flush=True); child.wait()"
@@ -96,6 +96,7 @@ def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path
     parent.wait()
     for _ in range(200):
         if not Path(f"/proc/{child}").exists():
+            assert list((tmp_path / "work").glob("*/step-*.pt")), "it saved first"
             return
         time.sleep(0.1)
     os.kill(child, signal.SIGKILL)
