@@ -19,8 +19,9 @@ from transformers import AutoModel
 
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
+from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
-from msm.encoders.start import pool, token_states
+from msm.encoders.pooling import pool
 from msm.losses import in_batch_loss
 from msm.training import pick_device
 

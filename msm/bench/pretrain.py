@@ -20,8 +20,10 @@ from transformers import AutoModelForMaskedLM
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
 from msm.corpora.packing import pack as pack_sentences
+from msm.encoders.heads import body
+from msm.encoders.packed import token_states
 from msm.encoders.packing import join, pack
-from msm.encoders.start import body, pool, token_states
+from msm.encoders.pooling import pool
 from msm.losses import every_place, masked_sentence_loss, token_loss
 from msm.pretraining.documents import DocumentEncoder, Layer, heads
 from msm.pretraining.masking import hide_tokens

@@ -1,9 +1,10 @@
 """Sequences laid end to end, so that no padding is computed outside attention.
 
-Shapes: S sequences, T tokens of all of them, n sequences of a group, L the longest of them, P places of all groups.
+Shapes: S sequences, T tokens of all of them, n sequences of a group, L the longest of them, P slots of all groups.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,50 +14,93 @@ from torch import Tensor
 
 GROUP_STEP = 8
 """Lengths that differ by less share one attention call: fewer calls against a little padding inside them."""
+BATCH_FILL = 0.75
+"""A padded batch of a model that cannot be packed ends where a sequence would leave a row less full than this."""
 
 
 class Group(NamedTuple):
-    """Sequences of like length that share one attention call."""
+    """Sequences of like length that are computed as one padded batch."""
 
     sequences: int
+    """n."""
     length: int
-    """Of the longest of them."""
+    """L."""
     mask: Tensor | None
     """True where there is a token, [n, L]; None when all have the same length."""
 
 
-class Packed(NamedTuple):
+@dataclass(frozen=True)
+class Layout:
+    """How packed rows are spread over the slots of padded groups, and back."""
+
+    slots: Tensor
+    """For every slot of the groups, one group behind the other, the packed row that fills it, [P]. Slots of padding
+    hold the first row of their sequence."""
+    kept: Tensor
+    """For every token the slot that it stands in, [T]."""
+    groups: list[Group]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Slots of each group; their sum is P."""
+        return [group.sequences * group.length for group in self.groups]
+
+    def to(self, device: torch.device) -> "Layout":
+        """The same on a device."""
+        masks = [None if group.mask is None else _move(group.mask, device) for group in self.groups]
+        groups = [group._replace(mask=mask) for group, mask in zip(self.groups, masks, strict=True)]
+        return Layout(_move(self.slots, device), _move(self.kept, device), groups)
+
+
+@dataclass(frozen=True)
+class Packed:
     """Token sequences laid end to end, and the layout in which attention reads them."""
 
     tokens: Tensor
     """[T]"""
-    places: Tensor
-    """Place of each token in its own sequence, from 0, [T]."""
+    types: Tensor | None
+    """Token types as the tokenizer gives them for text pairs, [T]; None for all of type 0."""
+    positions: Tensor
+    """Position of each token in its own sequence, from 0, [T]."""
     owners: Tensor
     """Sequence of each token, [T]."""
-    starts: Tensor
-    """Packed row of the first token of each sequence, [S]."""
-    padded: Tensor
-    """Packed row that stands at each place of the groups, one behind the other, [P]; any of them at the padding."""
-    kept: Tensor
-    """Where in that layout each token stands, [T]."""
-    groups: list[Group]
+    bounds: Tensor
+    """First packed row of each sequence, and T, [S + 1], 32-bit integers."""
+    lengths: NDArray[np.int64]
+    """Tokens of each sequence, [S]; always in main memory."""
+    layout: Layout
+    """Groups for attention: sequences whose lengths differ by less than `GROUP_STEP`."""
+
+    @property
+    def starts(self) -> Tensor:
+        """Packed row of the first token of each sequence, [S]."""
+        return self.bounds[:-1].long()
+
+    @property
+    def ends(self) -> Tensor:
+        """Packed row of the last token of each sequence, [S]."""
+        return self.bounds[1:].long() - 1
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return int(self.lengths.max())
 
     def to(self, device: torch.device) -> "Packed":
         """The same on a device."""
-        groups = [
-            group._replace(mask=None if group.mask is None else group.mask.to(device, non_blocking=True))
-            for group in self.groups
-        ]
-        tokens, places, owners, starts, padded, kept = (part.to(device, non_blocking=True) for part in self[:6])
-        return Packed(tokens, places, owners, starts, padded, kept, groups)
+        types = None if self.types is None else _move(self.types, device)
+        tokens, positions, owners, bounds = (
+            _move(part, device) for part in (self.tokens, self.positions, self.owners, self.bounds)
+        )
+        return Packed(tokens, types, positions, owners, bounds, self.lengths, self.layout.to(device))
 
 
-def pack(sequences: Sequence[np.ndarray]) -> Packed:
+def pack(sequences: Sequence[np.ndarray], types: Sequence[np.ndarray] | None = None) -> Packed:
     """Lay sequences end to end.
 
     Args:
         sequences: token ids, each of length 1 or more.
+        types: token type of each token, for models that read text pairs.
 
     Raises:
         ValueError: no sequence, or an empty one.
@@ -64,41 +108,46 @@ def pack(sequences: Sequence[np.ndarray]) -> Packed:
     lengths = np.array([len(sequence) for sequence in sequences])
     if not len(lengths) or lengths.min() == 0:
         raise ValueError("pack needs at least one sequence, and no empty ones")
-    return _laid_out(np.concatenate(sequences).astype(np.int64), lengths)
+    return _packed(_joined(sequences), None if types is None else _joined(types), lengths)
 
 
 def join(first: Packed, second: Packed) -> Packed:
-    """Two packings end to end; attention stays within their sequences."""
-    tokens = np.concatenate([first.tokens.numpy(), second.tokens.numpy()])
-    return _laid_out(tokens, np.concatenate([_lengths(first), _lengths(second)]))
+    """Two packings end to end, in main memory; attention stays within their sequences."""
+    tokens = torch.cat([first.tokens, second.tokens])
+    types = None
+    if first.types is not None or second.types is not None:
+        parts = [torch.zeros_like(part.tokens) if part.types is None else part.types for part in (first, second)]
+        types = torch.cat(parts)
+    return _packed(tokens, types, np.concatenate([first.lengths, second.lengths]))
 
 
-def _lengths(packed: Packed) -> NDArray[np.int64]:
-    return np.bincount(packed.owners.numpy())
+def padded_batches(packed: Packed) -> Layout:
+    """The sequences as few padded batches, by length, none of whose rows is filled to less than `BATCH_FILL`."""
+    order = np.argsort(packed.lengths, kind="stable")
+    cuts, shortest = [], 0
+    for place, length in enumerate(packed.lengths[order]):
+        if length * BATCH_FILL > shortest + GROUP_STEP:
+            cuts.append(place)
+            shortest = length
+    return _lay_out(packed.lengths, np.split(order, [cut for cut in cuts if cut])).to(packed.tokens.device)
 
 
-def _laid_out(tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> Packed:
-    starts = np.cumsum(lengths) - lengths
+def _joined(sequences: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(sequences).astype(np.int64))
+
+
+def _packed(tokens: Tensor, types: Tensor | None, lengths: NDArray[np.int64]) -> Packed:
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
     owners = np.repeat(np.arange(len(lengths)), lengths)
-    places = np.arange(len(tokens)) - starts[owners]
-    groups, rows, masks = [], [], []
-    for members in _alike(lengths):
-        longest = int(lengths[members].max())
-        mask = np.arange(longest) < lengths[members, None]
-        rows.append(np.where(mask, starts[members, None] + np.arange(longest), starts[members, None]).ravel())
-        masks.append(mask.ravel())
-        groups.append(Group(len(members), longest, None if mask.all() else torch.from_numpy(mask)))
-    padded, real = np.concatenate(rows), np.concatenate(masks)
-    kept = np.empty(len(tokens), dtype=np.int64)
-    kept[padded[real]] = np.flatnonzero(real)
+    positions = np.arange(len(tokens)) - bounds[owners]
     return Packed(
-        torch.from_numpy(tokens),
-        torch.from_numpy(places),
+        tokens,
+        types,
+        torch.from_numpy(positions),
         torch.from_numpy(owners),
-        torch.from_numpy(starts),
-        torch.from_numpy(padded),
-        torch.from_numpy(kept),
-        groups,
+        torch.from_numpy(bounds.astype(np.int32)),
+        lengths,
+        _lay_out(lengths, _alike(lengths)),
     )
 
 
@@ -106,3 +155,23 @@ def _alike(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Sequences by length, cut where a length passes a multiple of `GROUP_STEP`."""
     order = np.argsort(lengths, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(-(-lengths[order] // GROUP_STEP))) + 1)
+
+
+def _lay_out(lengths: NDArray[np.int64], parts: Sequence[NDArray[np.int64]]) -> Layout:
+    """The slots of groups, each given by its sequences."""
+    starts = np.cumsum(lengths) - lengths
+    groups, rows, masks = [], [], []
+    for members in parts:
+        longest = int(lengths[members].max())
+        mask = np.arange(longest) < lengths[members, None]
+        rows.append(np.where(mask, starts[members, None] + np.arange(longest), starts[members, None]).ravel())
+        masks.append(mask.ravel())
+        groups.append(Group(len(members), longest, None if mask.all() else torch.from_numpy(mask)))
+    slots, real = np.concatenate(rows), np.concatenate(masks)
+    kept = np.empty(int(lengths.sum()), dtype=np.int64)
+    kept[slots[real]] = np.flatnonzero(real)
+    return Layout(torch.from_numpy(slots), torch.from_numpy(kept), groups)
+
+
+def _move(values: Tensor, device: torch.device) -> Tensor:
+    return values.to(device, non_blocking=True)

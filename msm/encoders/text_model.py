@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from msm.collections.records import Passage
+from msm.encoders.checkpoints import load_bare
 from msm.encoders.packing import Packed, pack
-from msm.encoders.start import load_bare, pool, token_states
+from msm.encoders.pooling import Pooling, pooled_states
 from msm.errors import BadInput
 from msm.files import read_json
 
@@ -39,8 +40,8 @@ Kind = Literal["query", "passage"]
 class Usage:
     """How a model turns texts into vectors."""
 
-    pooling: str
-    """`cls`, `mean`, or `pooler`: first token through a dense layer and tanh."""
+    pooling: Pooling
+    """How the states of a text become its vector; see `msm.encoders.pooling`."""
     similarity: str
     """`cosine` (vectors of length 1) or `dot`."""
     scale: float
@@ -124,12 +125,7 @@ class TextModel(nn.Module):
     def forward(self, packed: Packed, kind: Kind) -> Tensor:
         """Vectors of packed sequences, [S, H], in fp32; of length 1 where the similarity is cosine."""
         tower = self.encoders[-1 if kind == "passage" else 0]
-        states = token_states(tower, packed)
-        if self.usage.pooling == "pooler":
-            vectors = cast(nn.Module, tower.pooler)(states[packed.starts][:, None])
-        else:
-            vectors = pool(states, packed, self.usage.pooling)
-        vectors = vectors.float()
+        vectors = pooled_states(tower, packed, self.usage.pooling).float()
         return F.normalize(vectors, dim=1) if self.usage.similarity == "cosine" else vectors
 
 
@@ -183,10 +179,15 @@ def _token_budget(order: NDArray[np.int64], ids: list[NDArray[np.int64]], budget
     return [*batches, order[start:]] if len(order) else []
 
 
-def load_text_model(folder: Path, usage: Usage | None = None) -> TextModel:
+def load_text_model(folder: Path, usage: Usage | None = None, *, fresh_pooler: bool = False) -> TextModel:
     """A model folder, with its own usage or the given one.
 
     Two towers come of two folders, or both of the one encoder that they start from.
+
+    Args:
+        folder: of the model.
+        usage: instead of its own.
+        fresh_pooler: draw a pooler where the encoder has none, for training.
 
     Raises:
         BadInput: not a model folder, nothing says how it is used, or it has two towers and one is wanted.
@@ -194,7 +195,7 @@ def load_text_model(folder: Path, usage: Usage | None = None) -> TextModel:
     usage = usage or read_usage(folder)
     two = usage.towers == "two"
     if not (folder / TOWERS[0]).is_dir():
-        encoder = load_bare(folder)
+        encoder = load_bare(folder, fresh_pooler=fresh_pooler)
         towers = [encoder, copy.deepcopy(encoder)] if two else [encoder]
         return TextModel(towers, AutoTokenizer.from_pretrained(folder), usage)
     if not two:

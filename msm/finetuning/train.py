@@ -16,7 +16,7 @@ from msm import distributed
 from msm.collections.examples import read_examples
 from msm.collections.records import Example
 from msm.encoders.model_folder import save_text_model
-from msm.encoders.start import first_position
+from msm.encoders.packed import first_position
 from msm.encoders.text_model import TextModel, Usage, load_text_model
 from msm.errors import BadInput
 from msm.execution import Execution
@@ -115,7 +115,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     batches = _batches(sources, settings)
     dev = make_dev_set(_examples(sources, settings.dev_examples, settings), settings)
     torch.manual_seed(settings.seed)
-    model = BiEncoder(load_text_model(weights, _usage(settings)), settings)
+    model = BiEncoder(load_text_model(weights, _usage(settings), fresh_pooler=True), settings)
     _check_lengths(model.text)
     plan = _plan(settings, batches.epoch_steps)
     execution.work.mkdir(parents=True, exist_ok=True)

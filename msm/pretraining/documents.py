@@ -41,7 +41,7 @@ class DocumentEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(Layer(width, heads, feed_forward, dropout) for _ in range(layers))
-        self.apply(_initialise)
+        self.apply(initialise)
         nn.init.normal_(self.mask, std=STANDARD_DEVIATION)
 
     def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
@@ -208,7 +208,7 @@ class Head(nn.Module):
             nn.Linear(width, width, bias=False),
             nn.BatchNorm1d(width, eps=BATCH_NORM_EPS, affine=False),
         )
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """[M, H] to [M, H]."""
@@ -228,7 +228,8 @@ def heads(projector: str, width: int) -> nn.ModuleDict:
     return nn.ModuleDict({"query": Head(width) if projector == "asymmetric" else key, "key": key})
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
+    """Weights of N(0, 0.02) and biases of 0, as BERT's."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=STANDARD_DEVIATION)
         if isinstance(module, nn.Linear) and module.bias is not None:

@@ -6,7 +6,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from msm.encoders.start import load_masked
+from msm.encoders.checkpoints import load_masked
+from msm.encoders.heads import inner_width
 from msm.errors import BadInput
 from msm.pretraining.documents import DocumentEncoder, heads
 from msm.pretraining.settings import Pretrain
@@ -27,7 +28,8 @@ class SentenceModel(nn.Module):
 
     def __init__(self, folder: Path, settings: Pretrain, document_units: int) -> None:
         super().__init__()
-        self.masked = load_masked(folder)
+        # MEXMA's code has no dropout in attention.
+        self.masked = load_masked(folder, attention_dropout=0.0 if settings.objective == "mexma" else None)
         self.groups = read_groups(settings.document_groups)
         config = self.masked.config
         torch.manual_seed(settings.seed)
@@ -37,7 +39,7 @@ class SentenceModel(nn.Module):
                 name: DocumentEncoder(
                     config.hidden_size,
                     settings.document_heads or config.num_attention_heads,
-                    config.intermediate_size,
+                    inner_width(config),
                     settings.document_layers,
                     document_units,
                     settings.document_dropout,

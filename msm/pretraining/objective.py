@@ -7,8 +7,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from msm.encoders.heads import body, language_head
+from msm.encoders.packed import token_states
 from msm.encoders.packing import Packed, join
-from msm.encoders.start import body, language_head, pool, token_states
+from msm.encoders.pooling import pool
 from msm.losses import Contrast, token_loss
 from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel

@@ -16,7 +16,8 @@ from transformers import AutoTokenizer
 from msm import distributed
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.streaming import open_units
-from msm.encoders.start import body, first_position
+from msm.encoders.heads import body
+from msm.encoders.packed import first_position
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts

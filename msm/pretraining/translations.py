@@ -3,21 +3,28 @@
 Letters: B pairs, S = 2B sentences (the pivot's first), T tokens of their masked copies, P hidden tokens, H width.
 """
 
-import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import BertConfig, PreTrainedConfig
+from transformers.models.bert.modeling_bert import BertLayer
 
+from msm.encoders.heads import inner_width
+from msm.encoders.packed import NAME, run_layers
 from msm.encoders.packing import Packed, pack
-from msm.encoders.start import body, pool, run_layers
+from msm.encoders.pooling import pool
 from msm.errors import BadInput
 from msm.losses import koleo_loss, token_loss
 from msm.pretraining.batches import HiddenTokens, Texts
+from msm.pretraining.documents import initialise
 from msm.pretraining.objective import Loss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches
 from msm.pretraining.settings import Pretrain
+
+LAYER_NORM_EPS = 1e-5
+"""Of encoders whose configuration names none."""
 
 
 class Inputs(NamedTuple):
@@ -40,10 +47,7 @@ class Mexma(Objective[PairBatches]):
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        encoder = body(self.model.masked)
-        for layer in encoder.encoder.layer:
-            layer.attention.self.dropout.p = 0.0
-        self.model.unmask = unmasking_layers(encoder, self.settings).to(self.device)
+        self.model.unmask = unmasking_layers(self.model.masked.config, self.settings).to(self.device)
 
     def read(self, step: int, micro: int) -> Inputs:
         """Pairs, and masked copies of both sides."""
@@ -75,29 +79,39 @@ class Mexma(Objective[PairBatches]):
         packed = hidden.packed.to(self.device)
         crossed = states.index_copy(0, packed.starts, vectors.to(states.dtype))
         rows = torch.from_numpy(hidden.rows).to(self.device)
-        found = run_layers(self.model.unmask, crossed, packed)[rows]
+        found = run_layers(cast(nn.ModuleList, self.model.unmask), crossed, packed)[rows]
         second = (packed.owners[rows] >= len(vectors) // 2).long()
         counts = torch.bincount(second, minlength=2)
         weights = 1 / counts[second] / (counts > 0).sum()
         targets = torch.from_numpy(hidden.targets).to(self.device)
-        pieces = body(self.model.masked).embeddings.word_embeddings.weight
+        pieces = cast(nn.Embedding, self.model.masked.get_input_embeddings()).weight
         return token_loss(lambda states: F.linear(states, pieces), found, targets, weights)
 
 
-def unmasking_layers(encoder: Any, settings: Pretrain) -> nn.ModuleList:
-    """Fresh layers as wide as the encoder's, N(0, 0.02), without attention dropout.
+def unmasking_layers(encoder: PreTrainedConfig, settings: Pretrain) -> nn.ModuleList:
+    """Fresh layers of BERT as wide as an encoder's, N(0, 0.02), without attention dropout.
+
+    Args:
+        encoder: configuration of the encoder.
+        settings: number of layers, heads and dropout.
 
     Raises:
         BadInput: the width is no multiple of the heads.
     """
-    config = copy.deepcopy(encoder.config)
-    config.num_attention_heads = settings.document_heads or config.num_attention_heads
-    config.attention_probs_dropout_prob, config.hidden_dropout_prob = 0.0, settings.document_dropout
-    if config.hidden_size % config.num_attention_heads:
-        raise BadInput(f"document_heads must divide the width {config.hidden_size}, got {settings.document_heads}")
+    heads = settings.document_heads or encoder.num_attention_heads
+    if encoder.hidden_size % heads:
+        raise BadInput(f"document_heads must divide the width {encoder.hidden_size}, got {heads}")
+    config = BertConfig(
+        hidden_size=encoder.hidden_size,
+        num_attention_heads=heads,
+        intermediate_size=inner_width(encoder),
+        layer_norm_eps=getattr(encoder, "layer_norm_eps", LAYER_NORM_EPS),
+        hidden_dropout_prob=settings.document_dropout,
+        attention_probs_dropout_prob=0.0,
+    )
+    config._attn_implementation = NAME
     torch.manual_seed(settings.seed)
-    layers = nn.ModuleList(type(encoder.encoder.layer[0])(config) for _ in range(settings.document_layers))
-    return layers.apply(encoder._init_weights)
+    return nn.ModuleList(BertLayer(config) for _ in range(settings.document_layers)).apply(initialise)
 
 
 class Taught(NamedTuple):

@@ -48,7 +48,9 @@ def texts_without_question_mark() -> list[str]:
 
 def test_pooler_form_in_sentence_transformers(encoder: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
-    model = load_text_model(encoder, usage(pooling="pooler", query_prefix="Query: ", passage_prefix="Passage: "))
+    model = load_text_model(
+        encoder, usage(pooling="pooler", query_prefix="Query: ", passage_prefix="Passage: "), fresh_pooler=True
+    )
     save_text_model(model, tmp_path)
     ours = load_text_encoder(tmp_path, device=torch.device("cpu"), precision="fp32")
     theirs = SentenceTransformer(str(tmp_path), device="cpu")

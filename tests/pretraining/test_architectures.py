@@ -16,20 +16,20 @@ from transformers import (
     BertForMaskedLM,
     BertModel,
     BertTokenizerFast,
-    DistilBertConfig,
-    DistilBertModel,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
     XLMRobertaModel,
 )
 
 from msm.corpora.settings import Tokenizer, Units
+from msm.encoders.checkpoints import load_masked
+from msm.encoders.heads import body
+from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
+from msm.encoders.pooling import pool
 from msm.encoders.settings import Encoder
-from msm.encoders.start import body, load_masked, pool, token_states
-from msm.errors import BadInput
 from msm.execution import Execution
-from msm.files import read_json, read_json_lines
+from msm.files import read_json_lines
 from msm.pipeline import runner
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.settings import Pretrain
@@ -152,17 +152,3 @@ def test_a_berts_special_tokens_are_left_alone(tiny: Path, word_pieces: Path, tm
         assert not np.isin(hidden.targets, special).any()
         assert not np.isin(shown, special).any()
         assert (shown == words.mask_token_id).mean() > 0.5
-
-
-def test_what_cannot_be_run_is_named(word_pieces: Path, tmp_path: Path) -> None:
-    shutil.copytree(word_pieces, tmp_path / "other")
-    DistilBertModel(DistilBertConfig(vocab_size=400, dim=32, n_layers=1, n_heads=4, hidden_dim=64)).save_pretrained(
-        tmp_path / "other"
-    )
-    with pytest.raises(BadInput, match="type distilbert; known are bert, camembert, roberta, xlm-roberta"):
-        load_masked(tmp_path / "other")
-    broken = checkpoint("LaBSE", word_pieces, tmp_path / "broken")
-    card = read_json(broken / "config.json")
-    (broken / "config.json").write_text(json.dumps(card | {"num_hidden_layers": 3}))
-    with pytest.raises(BadInput, match=r"lacks 16 weights of the encoder, such as bert\.encoder\.layer\.2"):
-        load_masked(broken)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from msm.corpora.shards import read_units
-from msm.encoders.start import body
+from msm.encoders.heads import body
 from msm.errors import BadInput
 from msm.pretraining.batches import Batches, UnitBatch
 from msm.pretraining.memory import Memory

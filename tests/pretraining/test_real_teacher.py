@@ -11,9 +11,11 @@ import torch
 from transformers import AutoTokenizer
 
 from msm.corpora.settings import Tokenizer
+from msm.encoders.checkpoints import load_bare
+from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
+from msm.encoders.pooling import pool
 from msm.encoders.settings import Encoder
-from msm.encoders.start import load_bare, pool, token_states
 from msm.execution import Execution
 from msm.pipeline import runner
 from msm.pretraining.settings import Pretrain, Teach

@@ -11,8 +11,8 @@ from transformers import AutoTokenizer
 
 from msm.corpora.pair_shards import PairShards, read_pair_shards
 from msm.corpora.shards import read_units
+from msm.encoders.heads import body
 from msm.encoders.model_folder import write_usage
-from msm.encoders.start import body
 from msm.encoders.text_model import Usage
 from msm.errors import BadInput
 from msm.execution import Execution

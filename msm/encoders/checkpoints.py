@@ -1,0 +1,152 @@
+"""Checkpoints of transformers, loaded with care.
+
+No code of a checkpoint runs unless it is allowed by name, nothing is unpickled (weights are safetensors, or files of
+torch read with `weights_only`), and no question is asked on the terminal. Whatever is wrong is one line.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForTextEncoding,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
+
+from msm.errors import BadInput
+from msm.files import read_json
+
+HALVES = {kind for kind, name in MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES.items() if name.endswith("EncoderModel")}
+"""Types of encoder-decoders whose encoder can be loaded alone, such as T5 and mT5."""
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+"""What configurations call the dropout of attention weights."""
+
+
+def load_bare(
+    name: str | Path, *, fresh_pooler: bool = False, trust_remote_code: bool = False, revision: str | None = None
+) -> PreTrainedModel:
+    """A checkpoint without its language-model head, in fp32; of T5 and its kind the encoder.
+
+    Args:
+        name: folder, or name on the hub.
+        fresh_pooler: draw a pooler that the checkpoint lacks; else the model has none then.
+        trust_remote_code: run the checkpoint's own code where transformers has none for its type.
+        revision: of a name on the hub.
+
+    Raises:
+        BadInput: not a checkpoint that can be loaded, or one that lacks weights of the encoder.
+    """
+    remote = {"trust_remote_code": trust_remote_code, "revision": revision}
+    config = read_config(name, **remote)
+    kind = AutoModelForTextEncoding if config.model_type in HALVES else AutoModel
+    if config.is_encoder_decoder and config.model_type not in HALVES:
+        known = ", ".join(sorted(HALVES))
+        raise BadInput(f"{name}: {config.model_type} is an encoder-decoder; encoders are taken of {known} only")
+    model, missing = _load(kind, name, **remote)
+    if any(_is_pooler(weight) for weight in missing) and not fresh_pooler:
+        model.pooler = None
+    _check_complete(name, [weight for weight in missing if not _is_pooler(weight)])
+    return model
+
+
+def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float | None = None) -> PreTrainedModel:
+    """A checkpoint with its masked-language head, in fp32; a head that it lacks is drawn.
+
+    Args:
+        name: folder, or name on the hub.
+        layers: how many of its first layers are kept; 0 for all.
+        attention_dropout: of the layers, instead of the checkpoint's own.
+
+    Raises:
+        BadInput: not a checkpoint that can be loaded, or one that lacks weights of the encoder.
+    """
+    config = read_config(name)
+    _shorten(name, config, layers)
+    usual = {key: getattr(config, key) for key in ATTENTION_DROPOUTS if hasattr(config, key)}
+    if attention_dropout is not None:
+        if not usual:
+            raise BadInput(f"{name}: nothing is known of the attention dropout of {config.model_type}")
+        for key in usual:
+            setattr(config, key, attention_dropout)
+    model, missing = _load(AutoModelForMaskedLM, name, config=config)
+    for key, value in usual.items():
+        # The layers have what was given; what is saved is to be as it was.
+        setattr(model.config, key, value)
+    inside = f"{model.base_model_prefix}."
+    _check_complete(name, [weight for weight in missing if weight.startswith(inside) and not _is_pooler(weight)])
+    return model
+
+
+def load_tokenizer(
+    name: str | Path, *, trust_remote_code: bool = False, revision: str | None = None
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        BadInput: there is none, or it cannot be loaded.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code, revision=revision)
+    except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
+        raise BadInput(f"{name}: no tokenizer that can be loaded: {_line(error)}") from error
+
+
+def read_config(name: str | Path, *, trust_remote_code: bool = False, revision: str | None = None) -> PreTrainedConfig:
+    """The configuration of a checkpoint.
+
+    Raises:
+        BadInput: there is none, it is damaged, or it needs code that must not run.
+    """
+    path = Path(name) / "config.json"
+    if path.is_file() and not isinstance(read_json(path), dict):
+        raise BadInput(f"{path}: must hold a JSON object")
+    try:
+        return AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, revision=revision)
+    except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
+        raise BadInput(f"{name}: not a checkpoint that can be loaded: {_line(error)}") from error
+
+
+def _load(kind: Any, name: str | Path, **given: Any) -> tuple[Any, list[str]]:
+    """A model, and the names of weights that its files lack."""
+    # Loading a body without its head, or the other way round, is what we mean; bars and reports of it only hide errors.
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+    given = {"trust_remote_code": False} | given
+    try:
+        model, report = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **given)
+    except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
+        raise BadInput(f"{name}: not a checkpoint that can be loaded: {_line(error)}") from error
+    return model, sorted(report["missing_keys"])
+
+
+def _shorten(name: str | Path, config: PreTrainedConfig, layers: int) -> None:
+    """Make a configuration one of the first layers only; 0 keeps all."""
+    if not layers:
+        return
+    if layers > config.num_hidden_layers:
+        raise BadInput(f"{name}: layers is {layers}, but there are {config.num_hidden_layers}")
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
+
+
+def _check_complete(name: str | Path, missing: list[str]) -> None:
+    if missing:
+        raise BadInput(f"{name}: lacks {len(missing)} weights of the encoder, such as {missing[0]}")
+
+
+def _is_pooler(weight: str) -> bool:
+    return "pooler" in weight.split(".")
+
+
+def _line(error: Exception) -> str:
+    """The first line of a message."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,82 @@
+"""From the states of packed tokens to one vector a sequence.
+
+Shapes: T packed tokens, S sequences, H width.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from msm.encoders.packed import token_states
+from msm.encoders.packing import Packed
+from msm.errors import BadInput
+
+Pooling = Literal["cls", "mean", "max", "weightedmean", "mean_sqrt_len_tokens", "lasttoken", "pooler"]
+"""How the states of a sequence become its vector; the names are those of sentence-transformers, and `pooler`.
+
+`cls` takes the first token, `lasttoken` the last one, `mean` and `max` all of them; `weightedmean` weights each token
+by its position, from 1; `mean_sqrt_len_tokens` divides the sum by the square root of the length; `pooler` takes the
+first token through the model's own dense layer (BERT: with tanh)."""
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+
+
+def pooled_states(model: PreTrainedModel, packed: Packed, pooling: Pooling) -> Tensor:
+    """One vector a sequence, [S, H].
+
+    Raises:
+        BadInput: the pooler is wanted, and the model has none.
+    """
+    states = token_states(model, packed)
+    if pooling == "pooler":
+        return find_pooler(model)(states[packed.starts][:, None])
+    return pool(states, packed, pooling)
+
+
+def find_pooler(model: PreTrainedModel) -> nn.Module:
+    """The layer that makes a vector of the first token's state, [S, 1, H] to [S, H].
+
+    Raises:
+        BadInput: the model has none.
+    """
+    pooler = getattr(model, "pooler", None)
+    if pooler is None:
+        raise BadInput(f"pooling pooler: {type(model).__name__} has no pooler")
+    return pooler
+
+
+def pool(states: Tensor, packed: Packed, pooling: Pooling) -> Tensor:
+    """One vector a sequence.
+
+    Args:
+        states: [T, H].
+        packed: what the states are of. Without padding the last token of a row is the last one of its text, on
+            whichever side the tokenizer pads.
+        pooling: any but `pooler`.
+
+    Returns:
+        [S, H], in the order given to `pack`; means are of fp32.
+    """
+    if pooling in ("cls", "lasttoken"):
+        return states[packed.starts if pooling == "cls" else packed.ends]
+    if pooling == "max":
+        return _largest(states, packed)
+    weights = packed.positions[:, None] + 1 if pooling == "weightedmean" else torch.ones_like(packed.positions)[:, None]
+    sums = _sums(states.float() * weights if pooling == "weightedmean" else states.float(), packed)
+    totals = _sums(weights.float(), packed)
+    return sums / (totals.sqrt() if pooling == "mean_sqrt_len_tokens" else totals)
+
+
+def _sums(values: Tensor, packed: Packed) -> Tensor:
+    zeros = values.new_zeros(len(packed.starts), values.shape[1])
+    return zeros.index_add(0, packed.owners, values)
+
+
+def _largest(states: Tensor, packed: Packed) -> Tensor:
+    layout, parts, members = packed.layout, [], []
+    for group, slots in zip(layout.groups, layout.slots.split(layout.sizes), strict=True):
+        # Slots of padding hold another copy of a sequence's first row, which changes no maximum.
+        parts.append(states[slots].unflatten(0, (group.sequences, group.length)).amax(1))
+        members.append(packed.owners[slots[:: group.length]])
+    return torch.cat(parts)[torch.cat(members).argsort()]

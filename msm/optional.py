@@ -1,0 +1,30 @@
+"""Packages that are not part of the core install."""
+
+import importlib
+from types import ModuleType
+
+from msm.errors import BadInput
+
+
+def optional_package(name: str) -> ModuleType | None:
+    """A package if it is installed and can be loaded, else None."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def needed_package(name: str, extra: str) -> ModuleType:
+    """A package without which what was asked for cannot be done.
+
+    Args:
+        name: of the package.
+        extra: of the extra that installs it.
+
+    Raises:
+        BadInput: it is not installed.
+    """
+    package = optional_package(name)
+    if package is None:
+        raise BadInput(f"this needs the package {name}: pip install 'msm-bench[{extra}]'")
+    return package

@@ -1,0 +1,171 @@
+"""Checkpoints that load, and those that are refused in one line."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, BartConfig, BartModel, PreTrainedTokenizerFast, T5ForConditionalGeneration
+
+from msm.encoders.checkpoints import load_bare, load_masked, load_tokenizer
+from msm.encoders.packed import token_states
+from msm.encoders.packing import pack
+from msm.errors import BadInput
+from msm.files import read_json
+from tests.encoders.tiny_models import HALVES, PACKED, PADDED, sequences, tiny_config, tiny_model
+
+
+@pytest.fixture
+def bert(tmp_path: Path) -> Path:
+    """A bare BERT of two layers."""
+    tiny_model("bert", num_hidden_layers=2).save_pretrained(tmp_path / "bert")
+    return tmp_path / "bert"
+
+
+def edit(folder: Path, name: str, text: str) -> Path:
+    (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("kind", PACKED + PADDED)
+def test_every_type_loads_with_its_weights(kind: str, tmp_path: Path) -> None:
+    model, texts = tiny_model(kind), sequences()
+    expected = token_states(model, pack(texts))
+    model.save_pretrained(tmp_path)
+    assert "msm_packed" not in (tmp_path / "config.json").read_text()
+    loaded = load_bare(tmp_path)
+    assert type(loaded) is type(model)
+    torch.testing.assert_close(token_states(loaded, pack(texts)), expected, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", HALVES)
+def test_the_encoder_is_taken_of_an_encoder_decoder(kind: str, tmp_path: Path) -> None:
+    whole = T5ForConditionalGeneration(tiny_config("t5"))
+    whole.save_pretrained(tmp_path)
+    config = read_json(tmp_path / "config.json")
+    edit(tmp_path, "config.json", json.dumps(config | {"model_type": kind}))
+    encoder = load_bare(tmp_path)
+    assert isinstance(encoder, HALVES[kind])
+    text = sequences((9,))
+    theirs = whole.encoder(input_ids=torch.from_numpy(text[0])[None]).last_hidden_state[0]
+    torch.testing.assert_close(token_states(encoder, pack(text)), theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_other_encoder_decoders_are_refused(tmp_path: Path) -> None:
+    config = BartConfig(vocab_size=50, d_model=16, encoder_layers=1, decoder_layers=1)
+    config.encoder_attention_heads = config.decoder_attention_heads = 2
+    BartModel(config).save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match="bart is an encoder-decoder; encoders are taken of mt5, t5, t5gemma, umt5 only"):
+        load_bare(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "{", "", '{"model_type": "no_such_type"}', '{"model_type": "bert"'])
+def test_a_damaged_configuration_is_refused(bert: Path, text: str) -> None:
+    with pytest.raises(BadInput, match=str(bert)) as caught:
+        load_bare(edit(bert, "config.json", text))
+    assert "\n" not in str(caught.value)
+
+
+def test_half_a_model_is_refused(bert: Path) -> None:
+    weights = load_file(bert / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "layer.1" not in name}
+    save_file(kept, bert / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadInput, match=r"lacks 16 weights of the encoder, such as encoder\.layer\.1"):
+        load_bare(bert)
+    with pytest.raises(BadInput, match=r"lacks 16 weights of the encoder, such as bert\.encoder\.layer\.1"):
+        load_masked(bert)
+
+
+def test_a_pooler_that_is_missing_is_not_invented(bert: Path) -> None:
+    weights = load_file(bert / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "pooler" not in name}
+    save_file(kept, bert / "model.safetensors", {"format": "pt"})
+    assert load_bare(bert).pooler is None
+    assert load_bare(bert, fresh_pooler=True).pooler is not None
+
+
+def test_weights_of_another_shape_are_refused(bert: Path) -> None:
+    config = read_json(bert / "config.json")
+    with pytest.raises(BadInput, match="not a checkpoint that can be loaded") as caught:
+        load_bare(edit(bert, "config.json", json.dumps(config | {"intermediate_size": 40})))
+    assert "\n" not in str(caught.value)
+
+
+def test_torn_weights_are_refused(bert: Path) -> None:
+    path = bert / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(BadInput, match="not a checkpoint that can be loaded"):
+        load_bare(bert)
+    path.unlink()
+    with pytest.raises(BadInput, match="not a checkpoint that can be loaded"):
+        load_bare(bert)
+
+
+class Trap:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self.trace,)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("writer", ["pickle", "torch"])
+def test_a_pickle_is_never_unpickled(bert: Path, tmp_path: Path, writer: str) -> None:
+    trace = tmp_path / "trace"
+    (bert / "model.safetensors").unlink()
+    with (bert / "pytorch_model.bin").open("wb") as file:
+        (pickle.dump if writer == "pickle" else torch.save)({"weight": Trap(trace)}, file)
+    with pytest.raises(BadInput, match="not a checkpoint that can be loaded"):
+        load_bare(bert)
+    assert not trace.exists()
+
+
+def test_weights_that_torch_wrote_load_without_unpickling(bert: Path) -> None:
+    weights = load_file(bert / "model.safetensors")
+    (bert / "model.safetensors").unlink()
+    torch.save(weights, bert / "pytorch_model.bin")
+    assert torch.equal(load_bare(bert).embeddings.word_embeddings.weight, weights["embeddings.word_embeddings.weight"])
+
+
+def test_remote_code_runs_only_when_allowed(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question was asked on the terminal"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    trace = tmp_path / "trace"
+    code = f"from pathlib import Path\nPath({str(trace)!r}).touch()\nfrom transformers import BertConfig, BertModel\n"
+    code += 'class OddConfig(BertConfig):\n    model_type = "odd"\n'
+    code += "class OddModel(BertModel):\n    config_class = OddConfig\n"
+    edit(bert, "odd.py", code)
+    auto = {"auto_map": {"AutoConfig": "odd.OddConfig", "AutoModel": "odd.OddModel"}}
+    config = read_json(bert / "config.json") | {"model_type": "odd"} | auto
+    edit(bert, "config.json", json.dumps(config))
+    with pytest.raises(BadInput, match="not a checkpoint that can be loaded") as caught:
+        load_bare(bert)
+    assert "\n" not in str(caught.value)
+    assert not trace.exists()
+    model = load_bare(bert, trust_remote_code=True)
+    assert trace.exists()
+    texts = sequences()
+    assert token_states(model, pack(texts)).shape == (sum(map(len, texts)), 32)
+    assert model.config._attn_implementation != "msm_packed", "code of others takes the padded way"
+
+
+def test_a_damaged_tokenizer_is_refused(encoder: Path, tmp_path: Path) -> None:
+    shutil.copytree(encoder, tmp_path / "torn")
+    for path in (tmp_path / "torn").glob("*token*"):
+        path.write_text('{"version": "1.0", ')
+    with pytest.raises(BadInput, match="no tokenizer that can be loaded") as caught:
+        load_tokenizer(tmp_path / "torn")
+    assert "\n" not in str(caught.value)
+    assert isinstance(load_tokenizer(encoder), PreTrainedTokenizerFast)
+
+
+def test_attention_dropout_is_taken_away_from_the_layers_and_not_from_the_files(tmp_path: Path) -> None:
+    AutoModel.from_config(tiny_config("distilbert", attention_dropout=0.2)).save_pretrained(tmp_path)
+    model = load_masked(tmp_path, attention_dropout=0.0)
+    assert all(module.p == 0 for name, module in model.named_modules() if name.endswith("attention.dropout"))
+    assert model.config.attention_dropout == 0.2
