@@ -131,7 +131,7 @@ def log_scores(folder: Path, metrics: Artifact) -> None:
     """Means and per-language values as scalar metrics: `map@20`, `map@20 same`, `map@20 de`."""
     for _, cell in files.read_json_lines(artifacts.payload(folder) / "scores.jsonl"):
         pool, language = cell["candidate_language"], cell["query_language"]
-        if language == MEANS or pool is None:
+        if cell["value"] is not None and (language == MEANS or pool is None):
             shown = [cell["measure"], *([pool] if pool else []), *([language] if language != MEANS else [])]
             metrics.log_metric(" ".join(shown), cell["value"])
     Path(metrics.path).touch()

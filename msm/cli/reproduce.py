@@ -90,7 +90,7 @@ def compare(anchor: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
     """
     # Of a language asked in several pools, the pool of all languages comes first, then its own, then the others'.
     found: dict[tuple[str, str], float] = {}
-    rows = [row for _, row in read_json_lines(path)]
+    rows = [row for _, row in read_json_lines(path) if row["value"] is not None]
     for wanted in ((None,), ("same",), None, ("other",)):
         for row in rows:
             candidates, language = row["candidate_language"], row["query_language"]

@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from msm.collections.measure_names import parse_measure
 from msm.collections.runs import Qrels, Run, read_qrels, read_run
 from msm.errors import BadInput
@@ -37,9 +39,17 @@ def main(arguments: Namespace) -> None:
         raise BadInput(f"--out {arguments.out}: would replace what is scored")
     qrels, run = read_qrels(arguments.qrels), read_run(arguments.run)
     _say_missing(qrels, run)
+    results = evaluate(qrels, run, measures, ties=arguments.ties).measures
+    for result in results:
+        if result.blank:
+            sys.stderr.write(f"msm score: {result.measure} is left blank: {result.blank}\n")
     rows = [
-        {"measure": str(result.measure), "value": float(result.values.mean()), "queries": len(result.values)}
-        for result in evaluate(qrels, run, measures, ties=arguments.ties).measures
+        {
+            "measure": str(result.measure),
+            "value": None if np.isnan(result.mean) else result.mean,
+            "queries": int(np.count_nonzero(~np.isnan(result.values))),
+        }
+        for result in results
     ]
     if arguments.out:
         write_json_lines(arguments.out, rows)

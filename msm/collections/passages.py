@@ -1,7 +1,7 @@
 """Candidates that stay where they lie and are read anew whenever they are iterated over.
 
-The largest pools have 58 million passages. Nothing of them is held but how many each language has; while they are
-counted, 8 bytes a passage, so that an id that stands twice is found before anything is encoded.
+The largest pools have 58 million passages. Nothing of them is held but how many each language has, and the judged ones;
+while they are counted, 8 bytes a passage, so that an id that stands twice is found before anything is encoded.
 """
 
 import hashlib
@@ -38,14 +38,17 @@ class Passages:
         """Passages of each language."""
         self.languages: dict[str, str] = {}
         """Of each judged passage that is there."""
+        self.judged: dict[str, tuple[int, Passage]] = {}
+        """Place and text of each judged passage that is there."""
         wanted, hashes, digest = set(judged), array("q"), hashlib.sha256()
-        for passage in self:
+        for place, passage in enumerate(self):
             parts = (passage.passage_id, passage.language, passage.title, passage.text)
             digest.update("\0".join(parts).encode(errors="surrogatepass") + b"\1")
             self.counts[passage.language] += 1
             hashes.append(hash(passage.passage_id))
             if passage.passage_id in wanted:
                 self.languages[passage.passage_id] = passage.language
+                self.judged[passage.passage_id] = (place, passage)
         self.digest = digest.hexdigest()
         """SHA-256 of ids, languages, titles and texts, in order."""
         self._refuse_twice(np.frombuffer(hashes, np.int64))

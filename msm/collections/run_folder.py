@@ -23,6 +23,11 @@ def run_file(folder: Path, pool: Pool) -> Path:
     return folder / f"{pool.name}.trec.gz"
 
 
+def ranks_file(folder: Path, pool: Pool) -> Path:
+    """The exact ranks of a pool's relevant passages, where the whole pool was ranked."""
+    return folder / f"{pool.name}.ranks.parquet"
+
+
 def write_pool(folder: Path, collection: Collection, pool: Pool, passages: Integers, scores: Floats, tag: str) -> None:
     """Write the run of a pool.
 

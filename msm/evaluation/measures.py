@@ -4,6 +4,9 @@ Every one of them follows from the ranks of the relevant passages alone. Queries
 out; judged queries that are missing in the run, or have no relevant passage, count 0. A label of 1 and above
 is relevant, and is the gain of nDCG as it stands.
 
+A run says nothing about what stands below its last passage. Where a measure looks deeper, it is left blank, with a
+sentence that says why, unless the exact ranks of the whole pool are given.
+
 Shapes: Q judged queries.
 """
 
@@ -13,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from msm.collections.exact_ranks import ExactRanks
 from msm.collections.measure_names import Measure
 from msm.collections.runs import Floats, Integers, Qrels, Run
-from msm.evaluation.ranks import Hits, Rankings, Ties, rank_relevant
+from msm.evaluation.ranks import Hits, Rankings, Ties, rank_exactly, rank_relevant, run_depths
 
 _SAME = 1e-12
 """Two sums of the same terms in another order differ by less."""
@@ -26,9 +30,17 @@ class Values(NamedTuple):
 
     measure: Measure
     values: Floats
-    """Of each judged query, [Q]."""
+    """Of each judged query, [Q]; NaN where it is not defined."""
     tied: NDArray[np.bool_]
     """Whether the value hangs on the order of equal scores, [Q]."""
+    blank: str = ""
+    """Why the measure cannot be known from this run; all values are NaN then."""
+
+    @property
+    def mean(self) -> float:
+        """Over the queries for which it is defined; NaN where there is none."""
+        defined = self.values[~np.isnan(self.values)]
+        return float(defined.mean()) if len(defined) else float("nan")
 
 
 class Evaluation(NamedTuple):
@@ -41,7 +53,15 @@ class Evaluation(NamedTuple):
     measures: list[Values]
 
 
-def evaluate(qrels: Qrels, run: Run, measures: Sequence[Measure], *, ties: Ties) -> Evaluation:
+def evaluate(
+    qrels: Qrels,
+    run: Run,
+    measures: Sequence[Measure],
+    *,
+    ties: Ties,
+    exact: ExactRanks | None = None,
+    pool: int | None = None,
+) -> Evaluation:
     """Per-query values of a run.
 
     Args:
@@ -49,15 +69,52 @@ def evaluate(qrels: Qrels, run: Run, measures: Sequence[Measure], *, ties: Ties)
         run: rankings; its ids are matched with those of the qrels.
         measures: what to compute.
         ties: how equal scores are ordered.
+        exact: where the relevant passages stand in the ranking of the whole pool; without it, the run says so.
+        pool: passages of the pool, where the measures are to be those of its whole ranking; without it, they are those
+            of the run as it is, as trec_eval computes them.
     """
-    rankings = rank_relevant(qrels, run, ties)
+    rankings = rank_exactly(qrels, exact, ties) if exact else rank_relevant(qrels, run, ties)
+    reach = _Reach(rankings[ties], exact, pool, np.empty(0, np.int64) if exact else run_depths(qrels, run))
     results = []
     for measure in measures:
         cutoff = measure.cutoff or np.iinfo(np.int64).max
         values = {rule: MEASURES[measure.name](ranking, cutoff) for rule, ranking in rankings.items()}
         tied = np.abs(values.get("optimistic", values[ties]) - values.get("pessimistic", values[ties])) > _SAME
-        results.append(Values(measure, values[ties], tied))
+        blank = reach.blank(measure)
+        shown = np.full(len(values[ties]), np.nan) if blank else values[ties]
+        results.append(Values(measure, shown, tied, blank))
     return Evaluation(np.unique(qrels.queries), rankings[ties].relevant, results)
+
+
+class _Reach(NamedTuple):
+    """How far down the ranking of a pool is known."""
+
+    rankings: Rankings
+    exact: ExactRanks | None
+    pool: int | None
+    depths: Integers
+    """Entries of the run for each judged query, [Q]; empty with exact ranks."""
+
+    def blank(self, measure: Measure) -> str:
+        """Why a measure cannot be known; empty where it can."""
+        missing = self.rankings.missing > 0
+        if measure.name == "rank_distance" and not (self.exact and self.exact.whole):
+            unknown = np.count_nonzero(missing & (self.rankings.relevant > 1))
+            return f"{unknown} questions have relevant passages without a rank in this run" if unknown else ""
+        if self.exact or self.pool is None:
+            return ""
+        looks = min(measure.cutoff or self.pool, self.pool)
+        cut = self._cut_at()
+        unknown = np.count_nonzero(missing & (self.depths == cut))
+        if cut >= looks or not unknown:
+            return ""
+        return f"the run is cut at {cut} of {self.pool} passages, and {unknown} questions have relevant ones below that"
+
+    def _cut_at(self) -> int:
+        """Entries at which most queries of the run are cut; a run of a search that just found no more is not."""
+        deepest = int(self.depths.max(initial=0))
+        at_end = np.count_nonzero(self.depths == deepest)
+        return deepest if 2 * at_end > np.count_nonzero(self.depths) else np.iinfo(np.int64).max
 
 
 def mrr(rankings: Rankings, cutoff: int) -> Floats:
@@ -91,7 +148,7 @@ def ndcg(rankings: Rankings, cutoff: int) -> Floats:
 
 
 def rank_distance(rankings: Rankings, cutoff: int) -> Floats:
-    """Worst less best rank of the relevant passages; those not found stand right behind the run, [Q].
+    """Worst less best rank of the relevant passages, [Q]; NaN without two, or where one has no rank.
 
     Less is better: from the number of relevant passages less 1. Of equal scores, `optimistic` and `pessimistic` order
     the relevant passages first and last, as for all measures.
@@ -99,15 +156,11 @@ def rank_distance(rankings: Rankings, cutoff: int) -> Floats:
     Source: arXiv:2408.10536.
     """
     hits = rankings.hits
-    found = np.bincount(hits.queries, minlength=len(rankings.relevant))
-    missing = rankings.relevant - found
-    best = np.where(found == 0, rankings.depths + 1, 0)
-    best[hits.queries[hits.places == 1]] = hits.ranks[hits.places == 1]
-    worst = rankings.depths + missing
-    last = hits.places == found[hits.queries]
-    whole = last & (missing[hits.queries] == 0)
-    worst[hits.queries[whole]] = hits.ranks[whole]
-    return np.where(rankings.relevant > 0, worst - best, 0).astype(np.float64)
+    best, worst = np.zeros(len(rankings.relevant)), np.zeros(len(rankings.relevant))
+    first, last = hits.places == 1, hits.places == rankings.relevant[hits.queries]
+    best[hits.queries[first]], worst[hits.queries[last]] = hits.ranks[first], hits.ranks[last]
+    defined = (rankings.relevant > 1) & (rankings.missing == 0)
+    return np.where(defined, worst - best, np.nan)
 
 
 MEASURES: dict[str, Callable[[Rankings, int], Floats]] = {

@@ -1,8 +1,9 @@
-"""Where the relevant passages of a run stand, under a rule for equal scores; integer arrays in and out.
+"""Where relevant passages stand, under a rule for equal scores; integer arrays in and out.
 
-The rules, for passages of one query with equal scores (float32):
-`trec`: by passage id, descending; `list`: in the order of the run; `optimistic`, `pessimistic`: the order that
-gives every measure its greatest, its least value.
+Their ranks come from a run, as far as it reaches, or from the exact ranks of a whole pool. The rules, for passages of
+one query with equal scores (float32):
+`trec`: by passage id, descending; `list`: in the order of the run, or of the pool; `optimistic`, `pessimistic`: the
+order that gives every measure its greatest, its least value.
 
 Shapes: Q judged queries, R relevant judgements, H relevant passages found, E entries of the run.
 """
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from msm.collections.exact_ranks import ExactRanks
 from msm.collections.runs import Integers, Qrels, Run
 
 Ties = Literal["trec", "list", "pessimistic", "optimistic"]
@@ -41,8 +43,11 @@ class Rankings(NamedTuple):
     """Where the run puts them."""
     best: Hits
     """Where a perfect run puts them, [R] each."""
-    depths: Integers
-    """Entries of the run for each query, [Q]."""
+
+    @property
+    def missing(self) -> Integers:
+        """Relevant passages of each query that have no rank, [Q]."""
+        return self.relevant - np.bincount(self.hits.queries, minlength=len(self.relevant))
 
 
 def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
@@ -53,23 +58,80 @@ def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
         run: rankings; its ids are matched with those of the qrels.
         ties: the rule asked for.
     """
-    present = np.bincount(qrels.queries, minlength=len(qrels.query_ids)) > 0
-    relevant = qrels.labels >= 1
-    queries = (np.cumsum(present) - 1)[qrels.queries[relevant]]
-    gains = qrels.labels[relevant]
-    counts = np.bincount(queries, minlength=np.count_nonzero(present))
-    best = _best_hits(queries, gains)
-    judgements, entries = _shared(qrels, run, relevant)
-    found = _Found(queries[judgements], gains[judgements], entries, *_neighbours(run, entries))
-    rules: set[Ties] = {ties, "pessimistic", "optimistic"} if found.tied else {ties}
-    depths = _depths(qrels, run)[present]
-    return {rule: Rankings(counts, _hits(run, found, rule), best, depths) for rule in rules}
+    wanted = _wanted(qrels)
+    judgements, entries = _shared(qrels, run, wanted.places)
+    found = _Found(wanted.queries[judgements], wanted.gains[judgements], entries, *_neighbours(run, entries))
+    return {rule: wanted.rankings(_hits(run, found, rule)) for rule in _rules(ties, found.tied)}
 
 
-def _depths(qrels: Qrels, run: Run) -> Integers:
-    """Entries of the run for each query of the qrels."""
-    rows = _places_in(run.query_ids, qrels.query_ids)
+def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rankings]:
+    """The same from the exact ranks of a whole pool.
+
+    Args:
+        qrels: judgements of the pool.
+        ranks: of its relevant passages; ids are matched with those of the qrels.
+        ties: the rule asked for.
+    """
+    wanted = _wanted(qrels)
+    judgements, rows = _shared_pairs(qrels, ranks, wanted.places)
+    queries, gains, counts = wanted.queries[judgements], wanted.gains[judgements], ranks.counts[rows]
+    tied = bool(np.any(counts[:, 1]))
+    return {
+        rule: wanted.rankings(_ordered(queries, _exact_ranks(queries, gains, counts, rule), gains))
+        for rule in _rules(ties, tied)
+    }
+
+
+def run_depths(qrels: Qrels, run: Run) -> Integers:
+    """Entries of the run for each query that has judgements, [Q]."""
+    rows = _places_in(run.query_ids, qrels.query_ids)[np.unique(qrels.queries)]
     return np.append(np.bincount(run.queries, minlength=len(run.query_ids)), 0)[rows]
+
+
+class _Wanted(NamedTuple):
+    """The relevant judgements, each array [R]."""
+
+    places: Integers
+    """Among all judgements."""
+    queries: Integers
+    """Of those with judgements."""
+    gains: Integers
+    counts: Integers
+    """Relevant passages of each query, [Q]."""
+
+    def rankings(self, hits: Hits) -> Rankings:
+        return Rankings(self.counts, hits, _best_hits(self.queries, self.gains))
+
+
+def _wanted(qrels: Qrels) -> _Wanted:
+    present = np.bincount(qrels.queries, minlength=len(qrels.query_ids)) > 0
+    places = np.flatnonzero(qrels.labels >= 1)
+    queries = (np.cumsum(present) - 1)[qrels.queries[places]]
+    return _Wanted(places, queries, qrels.labels[places], np.bincount(queries, minlength=np.count_nonzero(present)))
+
+
+def _rules(ties: Ties, tied: bool) -> set[Ties]:
+    """The rule asked for, and the two extremes where it matters."""
+    return {ties, "pessimistic", "optimistic"} if tied else {ties}
+
+
+def _exact_ranks(queries: Integers, gains: Integers, counts: Integers, ties: Ties) -> Integers:
+    """Ranks under a tie rule, [H].
+
+    Args:
+        queries: of the relevant passages, [H].
+        gains: of them, [H].
+        counts: `COUNTS` of each, [H, 4].
+        ties: the rule.
+    """
+    above, tied, by_id, in_order = counts.T
+    if ties in ("trec", "list"):
+        return above + 1 + (by_id if ties == "trec" else in_order)
+    # Relevant passages of one query with equally many above have one score.
+    order = np.lexsort((-gains, above, queries))
+    before = np.empty(len(order), np.int64)
+    before[order] = _since(_changes(queries[order]) | _changes(above[order]))
+    return above + 1 + (before if ties == "optimistic" else tied - before)
 
 
 class _Found(NamedTuple):
@@ -91,7 +153,21 @@ class _Found(NamedTuple):
         return bool(np.any(self.ends - self.starts > 1))
 
 
-def _shared(qrels: Qrels, run: Run, relevant: NDArray[np.bool_]) -> tuple[Integers, Integers]:
+def _shared_pairs(qrels: Qrels, ranks: ExactRanks, relevant: Integers) -> tuple[Integers, Integers]:
+    """Which relevant judgements have exact ranks, and in which rows, both [H]."""
+    rows = _places_in(ranks.query_ids, qrels.query_ids)[qrels.queries[relevant]]
+    columns = _places_in(ranks.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
+    known = np.flatnonzero((rows >= 0) & (columns >= 0))
+    width = np.int64(len(ranks.passage_ids))
+    pairs = ranks.queries * width + ranks.passages
+    order = np.argsort(pairs)
+    wanted = rows[known] * width + columns[known]
+    places = np.searchsorted(pairs[order], wanted)
+    same = np.append(pairs[order], -1)[places] == wanted
+    return known[same], order[places[same]]
+
+
+def _shared(qrels: Qrels, run: Run, relevant: Integers) -> tuple[Integers, Integers]:
     """Which relevant judgements the run holds, and in which entries, both [H]; entries ascend."""
     rows = _places_in(run.query_ids, qrels.query_ids)[qrels.queries[relevant]]
     columns = _places_in(run.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
@@ -135,10 +211,13 @@ def _neighbours(run: Run, entries: Integers) -> tuple[Integers, Integers, Intege
 
 def _hits(run: Run, found: _Found, ties: Ties) -> Hits:
     """The found passages under a tie rule."""
-    ranks = _entries(run, found, ties) - found.firsts + 1
-    order = np.argsort(found.queries * np.int64(len(run.queries) + 1) + ranks)
-    queries = found.queries[order]
-    return Hits(queries, ranks[order], found.gains[order], _since(_changes(queries)) + 1)
+    return _ordered(found.queries, _entries(run, found, ties) - found.firsts + 1, found.gains)
+
+
+def _ordered(queries: Integers, ranks: Integers, gains: Integers) -> Hits:
+    order = np.lexsort((ranks, queries))
+    queries = queries[order]
+    return Hits(queries, ranks[order], gains[order], _since(_changes(queries)) + 1)
 
 
 def _entries(run: Run, found: _Found, ties: Ties) -> Integers:

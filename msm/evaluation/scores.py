@@ -13,10 +13,11 @@ tied, protocol, run_sha256. `query_language` and `candidate_language` say what w
 | `de` | `other` | mean of these over the candidate languages |
 | `mean` | `other` | mean of these over the languages of the questions |
 
-A mean over languages is unweighted. `queries` counts the values in an average, `tied` those of them that hang on
-the order of equal scores. `run_sha256` is that of the run file; of an average over several files, and of bitext, that
-of the JSON object of all their names and checksums. `chance.jsonl` has the same fields but `tied` and `run_sha256`: the
-expected value of random rankings of the same pools, model `chance`.
+A mean over languages is unweighted. `value` is null where the run does not reach as deep as the measure looks.
+`queries` counts the values in an average, `tied` those of them that hang on the order of equal scores. `run_sha256` is
+that of the run file; of an average over several files, and of bitext, that of the JSON object of all their names and
+checksums. `chance.jsonl` has the same fields but `tied` and `run_sha256`: the expected value of random rankings of the
+same pools, model `chance`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +35,8 @@ class Cell(NamedTuple):
     query_language: str
     candidate_language: str | None
     measure: str
-    value: float
+    value: float | None
+    """None where a run is too shallow for the measure."""
     chance: float | None
     queries: int
     tied: int
@@ -71,16 +73,21 @@ def _of_measure(cells: list[Cell]) -> Iterator[Cell]:
 
 
 def _mean(cells: list[Cell], query_language: str, candidate_language: str | None) -> Cell:
-    chances = [cell.chance for cell in cells if cell.chance is not None]
     return Cell(
         query_language,
         candidate_language,
         cells[0].measure,
-        fmean(cell.value for cell in cells),
-        fmean(chances) if len(chances) == len(cells) else None,
+        _fmean([cell.value for cell in cells]),
+        _fmean([cell.chance for cell in cells]),
         sum(cell.queries for cell in cells),
         sum(cell.tied for cell in cells),
     )
+
+
+def _fmean(values: list[float | None]) -> float | None:
+    """The mean; None where a value is."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
 
 
 def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | None, str]) -> Iterator[dict[str, Any]]:

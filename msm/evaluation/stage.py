@@ -1,17 +1,20 @@
 """Stage `score`: the runs of a benchmark to scores, chance levels, per-query values and languages of the answers."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from msm.collections.benchmarks.bitext import BitextBenchmark
 from msm.collections.collection import Collection, Pool
+from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split
-from msm.collections.run_folder import read_protocol, run_file
+from msm.collections.run_folder import ranks_file, read_protocol, run_file
 from msm.collections.runs import Integers, Run, read_run
 from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
@@ -34,7 +37,7 @@ class Scored(NamedTuple):
     """What all runs of a benchmark give."""
 
     rows: pa.Table
-    """Per-query values, in the form of `SCHEMA`."""
+    """Per-query values, in the form of `SCHEMA`; null where they cannot be known."""
     runs: dict[str | None, str]
     """Checksum of each run, by the language of its candidates; of a run of bitext, by its name."""
     rules: str
@@ -70,7 +73,7 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
     bitext = find_bitext(settings.benchmark)
     folder = within(sources, settings.questions)
     scored = _score_pairs(*bitext, folder, run) if bitext else _score_pools(settings, folder, run)
-    write_per_query(out / "per_query.parquet", scored.rows)
+    write_per_query(out / "per_query.parquet", scored.rows.filter(pc.field("value").is_valid()))
     cells = averages(scored.rows)
     facts = {name: getattr(settings, name) for name in ("split", "setting", "model", "seed")}
     facts["benchmark"] = settings.name
@@ -86,7 +89,7 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
         "means": {
             f"{cell.measure} {cell.candidate_language or 'multilingual'}": cell.value
             for cell in cells
-            if cell.query_language == "mean"
+            if cell.query_language == "mean" and cell.value is not None
         },
     }
 
@@ -97,12 +100,13 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     tables, languages = [], {}
     for pool in collection.pools:
         found = _read_pool(collection, pool, run_file(run, pool))
+        exact = read_exact_ranks(ranks_file(run, pool)) if ranks_file(run, pool).is_file() else None
         if pool.candidate_language is None and len(collection.passages.counts) > 1:
             languages = bias(collection, found, DEPTHS)
         if benchmark.answers:
             tables += _answer_rows(collection, pool, found, benchmark.answers)
         else:
-            tables += _judged_rows(collection, pool, found, benchmark.parsed_measures(pool), settings.ties)
+            tables += _judged_rows(collection, pool, found, exact, benchmark.parsed_measures(pool), settings.ties)
     return Scored(
         pa.concat_tables(tables),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
@@ -144,15 +148,22 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
 
 
 def _judged_rows(
-    collection: Collection, pool: Pool, run: Run, measures: list[Measure], ties: Ties
+    collection: Collection, pool: Pool, run: Run, exact: ExactRanks | None, measures: list[Measure], ties: Ties
 ) -> Iterator[pa.Table]:
-    """Per-query values of one pool by its judgements, in the form of `SCHEMA`."""
-    evaluation = evaluate(collection.pool_qrels(pool), run, measures, ties=ties)
+    """Per-query values of one pool by its judgements, in the form of `SCHEMA`, for the queries that have one."""
     passages = len(collection.pool_passages(pool))
+    evaluation = evaluate(collection.pool_qrels(pool), run, measures, ties=ties, exact=exact, pool=passages)
     for result in evaluation.measures:
-        chances = _chance(result, evaluation.relevant, passages)
-        values = {"measure": str(result.measure), "value": result.values, "tied": result.tied, "chance": chances}
-        yield _table(collection, pool, evaluation.queries, values)
+        if result.blank:
+            sys.stderr.write(f"{pool.name}: {result.measure} is left blank: {result.blank}\n")
+        kept = ~np.isnan(result.values) | bool(result.blank)
+        values = {
+            "measure": str(result.measure),
+            "value": pa.array(result.values[kept], mask=np.isnan(result.values[kept])),
+            "tied": result.tied[kept],
+            "chance": _chance(result, evaluation.relevant[kept], passages),
+        }
+        yield _table(collection, pool, evaluation.queries[kept], values)
 
 
 def _answer_rows(collection: Collection, pool: Pool, run: Run, rule: AnswerRule) -> Iterator[pa.Table]:

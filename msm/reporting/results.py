@@ -196,7 +196,7 @@ def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
 
 
 def score_lines(path: Path, absent: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Checked lines of a score file.
+    """Checked lines of a score file, those that have a value: a measure that a run is too shallow for has none.
 
     Args:
         path: `scores.jsonl` or `chance.jsonl`.
@@ -206,6 +206,8 @@ def score_lines(path: Path, absent: tuple[str, ...] = ()) -> Iterator[dict[str, 
         BadInput: no such file, a field that is missing or of another kind, or a share outside 0 to 1.
     """
     for number, line in files.read_json_lines(path):
+        if line.get("value", 0) is None:
+            continue
         for field in FIELDS:
             if field not in absent and not isinstance(line.get(field), KINDS.get(field, str)):
                 raise BadInput(f"{path}:{number}: {field} is {line.get(field)!r}")

@@ -92,7 +92,7 @@ def best_alpha(
     means = {}
     for alpha in alphas:
         evaluation = evaluate(qrels, fuse(dense, sparse, alpha, depth), [measure], ties="trec")
-        means[alpha] = float(evaluation.measures[0].values.mean())
+        means[alpha] = evaluation.measures[0].mean
     best = max(means, key=lambda alpha: (means[alpha], -alpha))
     return best, means[best]
 

@@ -6,13 +6,15 @@ from typing import Any
 
 from msm import distributed
 from msm.collections.collection import Collection, Pool
+from msm.collections.exact_ranks import write_exact_ranks
 from msm.collections.registry import find_benchmark, find_bitext
-from msm.collections.run_folder import pool_depth, run_file, write_protocol
+from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
 from msm.collections.runs import write_run
 from msm.encoders.text_model import TextEncoder, load_text_encoder
 from msm.execution import Execution
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
+from msm.retrieval.relevant import relevant_pairs
 from msm.retrieval.settings import Retrieve
 from msm.retrieval.stream import search
 from msm.training import pick_device
@@ -52,7 +54,7 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
 
 
 def write_runs(out: Path, collection: Collection, encoder: TextEncoder, depths: dict[Pool, int], work: Path) -> None:
-    """Write the run of every pool, and how it was made.
+    """Write the run of every pool, the exact ranks of its relevant passages, and how they were made.
 
     Args:
         out: folder of the runs.
@@ -64,10 +66,12 @@ def write_runs(out: Path, collection: Collection, encoder: TextEncoder, depths: 
     Raises:
         BadInput: a vector that is not finite.
     """
-    found = search(collection.queries, collection.passages, encoder, depths, work)
+    relevant = relevant_pairs(collection)
+    ranking = search(collection.queries, collection.passages, encoder, depths, work, relevant)
     for pool in depths:
-        query_ids = [collection.queries[place].query_id for place in collection.pool_queries(pool)]
-        write_run(run_file(out, pool), found.run(pool, query_ids), "dense")
+        write_run(run_file(out, pool), ranking.run(pool), "dense")
+        if not collection.answers:
+            write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
     _write_usage(out, encoder)
 
 

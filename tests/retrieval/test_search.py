@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from msm.collections.records import Passage
+from msm.retrieval import search
 from msm.retrieval.search import BestPassages, nearest
 from msm.retrieval.stream import shards
 
@@ -59,3 +60,44 @@ def test_a_shard_has_one_language_and_a_bounded_size() -> None:
     assert [(first, len(shard)) for first, shard in cut] == [(0, 4), (4, 4), (8, 2), (10, 4), (14, 1)]
     assert [passage for _, shard in cut for passage in shard] == passages
     assert all(len({passage.language for passage in shard}) == 1 for _, shard in cut)
+
+
+@pytest.mark.parametrize("kind", ["plain", "repeated", "one vector", "whole numbers", "nearly one vector"])
+@pytest.mark.parametrize("tile", [(1, 5), (4, 37), (256, 4096)])
+def test_counts_of_relevant_passages_equal_a_full_ranking(
+    kind: str, tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "TILE_QUERIES", tile[0])
+    monkeypatch.setattr(search, "TILE_PASSAGES", tile[1])
+    rng = np.random.default_rng(5)
+    queries, passages = (rng.standard_normal((count, 24)).astype(np.float32) for count in (9, 200))
+    if kind == "repeated":
+        passages[50:150] = passages[rng.integers(0, 20, 100)]
+    if kind == "one vector":
+        passages[:] = passages[0]
+    if kind == "whole numbers":
+        queries, passages = (rng.integers(-2, 3, each.shape).astype(np.float32) for each in (queries, passages))
+    if kind == "nearly one vector":
+        passages = passages * np.float32(1e-6) + 1
+    # Products of float32 are exact in longdouble, and so are sums of 24 of them but for the last of 64 digits.
+    scores = (queries.astype(np.longdouble) @ passages.T.astype(np.longdouble)).astype(np.float32)
+    rows, ids = np.sort(rng.integers(0, 9, 30)), rng.permutation(200)
+    own = rng.integers(0, 200, 30)
+    counts = np.zeros((30, 4), np.int64)
+    for first in range(0, 200, 60):
+        inside = np.arange(first, min(first + 60, 200))
+        ranks = np.argsort(np.argsort(ids[inside]))
+        lesser = np.array([np.count_nonzero(ids[inside] <= ids[place]) for place in own])
+        there = np.where((own >= first) & (own < first + len(inside)), own - first, -1)
+        earlier = np.clip(own - first, 0, len(inside))
+        relevant = search.Relevant(rows, scores[rows, own], there, earlier, lesser, ranks)
+        _, counted = search.search_shard(queries, passages[inside], np.full(9, -np.inf), 3, relevant)
+        counts += counted
+    for row, place, counted in zip(rows, own, counts, strict=True):
+        tied = scores[row] == scores[row, place]
+        tied[place] = False
+        above = np.count_nonzero(scores[row] > scores[row, place])
+        by_id, in_order = np.count_nonzero(tied & (ids > ids[place])), np.count_nonzero(tied[:place])
+        assert counted.tolist() == [above, np.count_nonzero(tied), by_id, in_order]
+    places, _ = nearest(queries, passages, 50)
+    np.testing.assert_array_equal(places, np.argsort(-scores, axis=1, kind="stable")[:, :50])

@@ -18,19 +18,23 @@ from msm.collections.records import Passage, Query
 from msm.encoders.model_folder import write_usage
 from msm.encoders.text_model import Kind, TextEncoder, Usage, load_text_encoder, load_text_model
 from msm.retrieval import stream
-from msm.retrieval.stream import Found, search
+from msm.retrieval.relevant import RelevantPairs
+from msm.retrieval.stream import Ranking, search
 
 POOLS = {Pool("multilingual", None, None): 30, Pool("pool.qa", "qa", "qa"): 7}
 WORDS = ["fudi", "moro", "pepiga", "bud", "Deti", "ra", "vipa", "1845", "1866"]
 PROGRAM = """
 import json, sys
 from pathlib import Path
+import numpy as np
 import torch
 from msm import distributed
 from msm.collections.collection import Pool
 from msm.collections.records import Passage, Query
 from msm.retrieval import stream
+from msm.retrieval.relevant import RelevantPairs
 from msm.encoders.text_model import load_text_encoder
+from msm.retrieval.relevant import RelevantPairs
 folder, work, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 stream.SHARD_PASSAGES = 500
 torch.set_num_threads(1)
@@ -41,12 +45,20 @@ text = lambda number: " ".join(words[number // 9**place % 9] for place in range(
 passages = (Passage(f"p{number}", "qa", text(number), "", f"{number} " * 300) for number in range(count))
 queries = [Query(f"q{number}", "qa", text(7 * number)) for number in range(5)]
 pool = Pool("all", None, None)
-found = stream.search(queries, passages, encoder, {pool: 20}, work)
-run = found.run(pool, [query.query_id for query in queries])
+right = [(number % 5, 37 * number % count) for number in range(10)]
+pairs = RelevantPairs(
+    np.array(sorted(query for query, _ in right)),
+    np.array([number for query in range(5) for number, pair in enumerate(right) if pair[0] == query]),
+    [Passage(f"p{place}", "qa", text(place), "", f"{place} " * 300) for _, place in right],
+    np.array([place for _, place in right]),
+)
+found = stream.search(queries, passages, encoder, {pool: 20}, work, pairs)
+run = found.run(pool)
 names = run.passage_ids.take(run.passages.tolist()).to_pylist()
 # Not getrusage: its peak includes that of the process which started this one.
 peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
-print(json.dumps({"peak": peak, "passages": names, "scores": run.scores.tolist()}))
+counts = found.exact_ranks(pool).counts.tolist()
+print(json.dumps({"peak": peak, "passages": names, "scores": run.scores.tolist(), "counts": counts}))
 """
 
 
@@ -89,14 +101,13 @@ def texts() -> tuple[list[Query], list[Passage]]:
     return [Query(f"q{number}", "qaqb"[number % 2 * 2 :][:2], drawn[9 * number]) for number in range(10)], passages
 
 
-def found_by(model: Path, work: Path, encoder: TextEncoder | None = None) -> Found:
+def found_by(model: Path, work: Path, encoder: TextEncoder | None = None) -> Ranking:
     return search(*texts(), encoder or counting(model), POOLS, work)
 
 
-def same(first: Found, second: Found) -> None:
+def same(first: Ranking, second: Ranking) -> None:
     for pool in POOLS:
-        ids = [query.query_id for query in texts()[0] if pool.query_language in (None, query.language)]
-        ours, theirs = first.run(pool, ids), second.run(pool, ids)
+        ours, theirs = first.run(pool), second.run(pool)
         assert ours.passage_ids.take(ours.passages.tolist()) == theirs.passage_ids.take(theirs.passages.tolist())
         np.testing.assert_array_equal(ours.scores, theirs.scores)
 
@@ -140,6 +151,60 @@ def test_damaged_and_foreign_records_are_not_used(
     assert "shard-000002.npz: damaged" in capsys.readouterr().err
 
 
+def relevant() -> RelevantPairs:
+    """Two passages of each language for each query; some texts stand twice in the pool."""
+    _, passages = texts()
+    rows, columns = np.repeat(np.arange(10), 4), np.tile([3, 40, 95, 121], 10) + np.repeat(np.arange(10), 4) % 7
+    places, chosen = np.unique(columns, return_inverse=True)
+    return RelevantPairs(rows, chosen, [passages[place] for place in places], places)
+
+
+def repeated(place: int, passages: list[Passage]) -> Passage:
+    """Every third passage has the text of the one before it, so that many scores are equal."""
+    return passages[place]._replace(text=passages[place - (place % 3 == 2)].text)
+
+
+def test_exact_ranks_are_those_of_the_whole_pool(model: Path, tmp_path: Path) -> None:
+    queries, drawn = texts()
+    passages = [repeated(place, drawn) for place in range(len(drawn))]
+    pairs = relevant()
+    pairs = pairs._replace(passages=[passages[place] for place in pairs.places])
+    # Texts of one length, so that an encoder gives equal ones equal vectors in any batch.
+    encoder = counting(model)
+    ranking = search(queries, passages, encoder, POOLS, tmp_path / "work", pairs)
+    ranked = {pool: ranking.exact_ranks(pool) for pool in POOLS}
+    deep = search(queries, passages, counting(model), dict.fromkeys(POOLS, 130), tmp_path / "deep", pairs)
+    for pool, ranks in ranked.items():
+        run = deep.run(pool)
+        ids = run.passage_ids.to_pylist()
+        places = {passage.passage_id: place for place, passage in enumerate(passages)}
+        expected = []
+        for query, passage in zip(ranks.queries, ranks.passages, strict=True):
+            entries = np.flatnonzero(run.queries == query)
+            found = {ids[run.passages[entry]]: run.scores[entry] for entry in entries}
+            own = ranks.passage_ids[int(passage)].as_py()
+            tied = [other for other, score in found.items() if score == found[own] and other != own]
+            above = sum(score > found[own] for score in found.values())
+            earlier = sum(places[other] < places[own] for other in tied)
+            expected.append([above, len(tied), sum(other > own for other in tied), earlier])
+        assert ranks.counts.tolist() == expected
+        assert ranks.pool == (130 if pool.candidate_language is None else 90) and ranks.whole
+        assert len(expected) == (40 if pool.query_language is None else 10)
+    assert ranked[next(iter(POOLS))].counts[:, 1].any()
+
+
+def test_a_killed_run_counts_every_shard_once(model: Path, tmp_path: Path) -> None:
+    whole = search(*texts(), counting(model), POOLS, tmp_path / "whole", relevant())
+    killed = counting(model)
+    killed.left = 4
+    with pytest.raises(KeyboardInterrupt):
+        search(*texts(), killed, POOLS, tmp_path / "work", relevant())
+    again = search(*texts(), counting(model), POOLS, tmp_path / "work", relevant())
+    for pool in POOLS:
+        np.testing.assert_array_equal(again.exact_ranks(pool).counts, whole.exact_ranks(pool).counts)
+    same(again, whole)
+
+
 # oneDNN keeps code for up to 1,024 shapes, some 25 MB, and glibc what was freed: neither is of the corpus.
 STEADY = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
 
@@ -168,5 +233,5 @@ def test_memory_does_not_grow_with_the_corpus_and_processes_split_it(model: Path
     two = [start(model, tmp_path / "two", 5_000, RANK=str(rank), **group) for rank in range(2)]
     for process in two:
         found = result(process)
-        assert found["passages"] == small["passages"] and found["scores"] == small["scores"]
-    assert len(list((tmp_path / "two").iterdir())) == 10
+        assert all(found[name] == small[name] for name in ("passages", "scores", "counts"))
+    assert len(list((tmp_path / "two").iterdir())) == 10 + 1  # one part of relevant passages

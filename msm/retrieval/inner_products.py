@@ -1,0 +1,114 @@
+"""Inner products that are the same numbers whatever computes them.
+
+The last bits of a matrix product in float32 depend on the shape of its blocks, on the library and on the processor, so
+two passages with the same vector could get two scores. The score here is the inner product of the float32 vectors
+summed with twice the digits of float64 and rounded once to float32. A float32 matrix product with a proven bound of
+its error says which pairs need that: all others are certainly greater or certainly less than what they are compared
+with. Most of those get it from float64, where a second bound proves that more digits would round alike.
+
+Shapes: B queries, N passages, H width, E pairs.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from msm.collections.runs import Floats, Integers
+
+DENSE_SHARE = 1 / 20
+"""Share of all pairs from which on a whole float64 product costs less than one pair after the other."""
+_PAIRS = 256
+"""Pairs that are summed at once; more leave the cache."""
+_COMPENSATED_PAIRS = 2048
+"""The same where each step is a call; fewer are mostly calls."""
+_SPARE = 8
+"""Roundings beside those of the sum, and those of the norms."""
+
+
+class Products:
+    """Inner products of queries and passages, with the bound of their error.
+
+    Args:
+        queries: float32, [B, H].
+        passages: float32, [N, H].
+        longest: length of the longest passage, or more.
+    """
+
+    def __init__(self, queries: Floats, passages: Floats, longest: float) -> None:
+        self.queries, self.passages = queries, passages
+        self.approximate: Floats = queries @ passages.T
+        """float32, [B, N]."""
+        size = (queries.shape[1] + _SPARE) * longest * lengths(queries)
+        self.errors: Floats = 2.0**-24 * size + queries.shape[1] * float(np.finfo(np.float32).tiny)
+        """Most that `approximate` is away from the scores, for each query, float64, [B]."""
+        # Twice the bound, so that it covers both the fast sum and the compensated one.
+        self._doubts: Floats = 2 * 2.0**-53 * size
+
+    def scores(self, rows: Integers, columns: Integers) -> Floats:
+        """Scores of some pairs, float32, [E].
+
+        Args:
+            rows: query of each pair, [E].
+            columns: passage of each pair, [E].
+        """
+        if len(rows) > DENSE_SHARE * self.approximate.size:
+            sums = self._doubles[rows, columns]
+        else:
+            sums = _sums(self.queries, self.passages, rows, columns)
+        scores, other = (sums - self._doubts[rows]).astype(np.float32), (sums + self._doubts[rows]).astype(np.float32)
+        doubtful = np.flatnonzero(scores != other)
+        if len(doubtful):
+            scores[doubtful] = pair_scores(self.queries, self.passages, rows[doubtful], columns[doubtful])
+        return scores
+
+    @cached_property
+    def _doubles(self) -> Floats:
+        return self.queries.astype(np.float64) @ self.passages.astype(np.float64).T
+
+
+def pair_scores(queries: Floats, passages: Floats, rows: Integers, columns: Integers) -> Floats:
+    """Scores of some pairs without the products of all others, float32, [E].
+
+    Args:
+        queries: float32, [any, H].
+        passages: float32, [any, H].
+        rows: query of each pair, [E].
+        columns: passage of each pair, [E].
+    """
+    scores = np.empty(len(rows), np.float32)
+    for first in range(0, len(rows), _COMPENSATED_PAIRS):
+        part = slice(first, first + _COMPENSATED_PAIRS)
+        scores[part] = _compensated(queries[rows[part]], passages[columns[part]])
+    return scores
+
+
+def lengths(vectors: Floats) -> Floats:
+    """Lengths of vectors, float64, [any]."""
+    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+
+
+def _sums(queries: Floats, passages: Floats, rows: Integers, columns: Integers) -> Floats:
+    """Inner products in float64, in whatever order, [E]."""
+    sums = np.empty(len(rows))
+    for first in range(0, len(rows), _PAIRS):
+        part = slice(first, first + _PAIRS)
+        sums[part] = np.einsum("ij,ij->i", queries[rows[part]], passages[columns[part]], dtype=np.float64)
+    return sums
+
+
+def _compensated(queries: Floats, passages: Floats) -> Floats:
+    """The inner product of every row with its partner, as if summed with twice the digits of float64, [E].
+
+    Each step is one operation on all rows, so that a row's result does not depend on the others.
+
+    Source: Ogita, Rump, Oishi, Accurate Sum and Dot Product, SIAM J. Sci. Comput. 26 (2005), Sum2.
+    """
+    # A product of two float32 is exact in float64.
+    terms = queries.T.astype(np.float64) * passages.T
+    total, lost = np.zeros(len(queries)), np.zeros(len(queries))
+    for term in terms:
+        following = total + term
+        added = following - total
+        lost += (total - (following - added)) + (term - added)
+        total = following
+    return (total + lost).astype(np.float32)

@@ -1,0 +1,60 @@
+"""What a shard of passages adds to the best of all, on disk: a killed run goes on after the last one.
+
+A file is the SHA-256 of the rest, then a NumPy archive.
+"""
+
+import hashlib
+import io
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msm.collections.records import Passage
+from msm.files import new_file
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def digest(passages: Iterable[Passage]) -> str:
+    """SHA-256 of ids and texts: the record of one shard is not taken for another's."""
+    found = hashlib.sha256()
+    for passage in passages:
+        found.update("\0".join(passage).encode(errors="surrogatepass") + b"\1")
+    return found.hexdigest()
+
+
+def write_record(path: Path, made_of: str, arrays: Arrays) -> None:
+    """Write arrays, atomically.
+
+    Args:
+        path: to be written.
+        made_of: digest of the passages.
+        arrays: by name.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, digest=np.array(made_of), **arrays)
+    data = buffer.getvalue()
+    with new_file(path, "wb") as file:
+        file.write(hashlib.sha256(data).digest() + data)
+
+
+def read_record(path: Path) -> Arrays | None:
+    """The arrays of a record, its digest among them; None where it is missing or damaged."""
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    if hashlib.sha256(data[32:]).digest() != data[:32]:
+        sys.stderr.write(f"{path}: damaged; its shard is encoded again\n")
+        return None
+    with np.load(io.BytesIO(data[32:]), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def recorded_digest(path: Path) -> str | None:
+    """The digest of the passages that a record was made of; None where it is missing or damaged."""
+    record = read_record(path)
+    return str(record["digest"]) if record else None

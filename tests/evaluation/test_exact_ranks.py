@@ -1,0 +1,137 @@
+"""Measures from exact ranks against those of a run of the whole pool, and blanks where a run is too shallow."""
+
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from msm.collections.exact_ranks import ExactRanks, read_exact_ranks, write_exact_ranks
+from msm.collections.measure_names import parse_measure
+from msm.collections.runs import Qrels, Run, ranked_run
+from msm.errors import BadInput
+from msm.evaluation.measures import Values, evaluate
+from msm.evaluation.ranks import Ties
+
+NAMES = ["mrr", "mrr@3", "recall@10", "recall@100", "ndcg", "ndcg@5", "map", "map@20", "success@1", "rank_distance"]
+
+
+class Sample:
+    """Scores of every passage of a pool for every query; up to five are relevant, none to some queries."""
+
+    def __init__(self, passages: int, values: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.scores = rng.integers(0, values, (30, passages)).astype(np.float32)
+        self.ids = pa.array([f"{'cab'[place % 3]}{place}" for place in range(passages)])
+        self.query_ids = pa.array([f"q{query}" for query in range(30)])
+        pairs = [(q, p) for q in range(30) for p in rng.choice(passages, q % 6 + 1, replace=False)]
+        queries, judged = np.array(pairs).T
+        labels = rng.integers(0, 4, len(pairs))
+        self.qrels = Qrels(self.query_ids, self.ids, queries, judged, labels)
+
+    def run(self, depth: int) -> Run:
+        """The best passages, equal scores in the order of the pool."""
+        best = np.argsort(-self.scores, axis=1, kind="stable")[:, :depth]
+        return ranked_run(self.query_ids, self.ids, best, np.take_along_axis(self.scores, best, axis=1))
+
+    def exact_ranks(self, whole: bool = True) -> ExactRanks:
+        """Counted one by one, of rows in another order than the judgements."""
+        kept = np.flatnonzero(self.qrels.labels >= 1)[::-1]
+        queries, passages = self.qrels.queries[kept], self.qrels.passages[kept]
+        ids = self.ids.to_pylist()
+        counts = []
+        for query, place in zip(queries, passages, strict=True):
+            row = self.scores[query]
+            tied = [other for other in np.flatnonzero(row == row[place]) if other != place]
+            by_id = sum(ids[other] > ids[place] for other in tied)
+            counts.append([np.sum(row > row[place]), len(tied), by_id, sum(other < place for other in tied)])
+        scores = self.scores[queries, passages]
+        return ExactRanks(self.query_ids, self.ids, queries, passages, scores, np.array(counts), len(ids), whole)
+
+    def values(self, depth: int, exact: ExactRanks | None = None, ties: Ties = "trec") -> list[Values]:
+        """Of all measures, from a run of some depth."""
+        measures = [parse_measure(name) for name in NAMES]
+        return evaluate(
+            self.qrels, self.run(depth), measures, ties=ties, exact=exact, pool=self.scores.shape[1]
+        ).measures
+
+
+@pytest.mark.parametrize("ties", ["trec", "list", "optimistic", "pessimistic"])
+@pytest.mark.parametrize("values", [1, 4, 60, 10**6])
+def test_exact_ranks_beside_a_shallow_run_give_what_the_whole_run_gives(ties: Ties, values: int) -> None:
+    sample = Sample(150, values, seed=1)
+    for whole, exact in zip(sample.values(150, None, ties), sample.values(5, sample.exact_ranks(), ties), strict=True):
+        np.testing.assert_allclose(exact.values, whole.values, atol=1e-12, err_msg=str(whole.measure))
+        np.testing.assert_array_equal(exact.tied, whole.tied)
+        assert not exact.blank and not whole.blank
+
+
+def test_ranks_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    sample = Sample(150, 9, seed=2)
+    write_exact_ranks(tmp_path / "pool.ranks.parquet", sample.exact_ranks())
+    read = read_exact_ranks(tmp_path / "pool.ranks.parquet")
+    assert (read.pool, read.whole) == (150, True)
+    for before, after in zip(sample.values(5, sample.exact_ranks()), sample.values(5, read), strict=True):
+        np.testing.assert_array_equal(after.values, before.values)
+    (tmp_path / "other").write_text("no table")
+    with pytest.raises(BadInput, match="not a table of exact ranks"):
+        read_exact_ranks(tmp_path / "other")
+
+
+def test_a_shallow_run_gives_blanks_where_measures_look_deeper() -> None:
+    values = {str(result.measure): result for result in Sample(150, 10**6, seed=3).values(20)}
+    blank = {name for name, result in values.items() if result.blank}
+    assert blank == {"mrr", "recall@100", "ndcg", "map", "rank_distance"}
+    assert all(np.isnan(values[name].values).all() and np.isnan(values[name].mean) for name in blank)
+    assert values["map"].blank.startswith("the run is cut at 20 of 150 passages, and ")
+
+
+def test_a_search_that_found_no_more_is_not_a_cut_run() -> None:
+    sample = Sample(150, 10**6, seed=4)
+    run = sample.run(150)
+    # Of the n-th query, n passages are found: BM25 finds no passage that shares no word.
+    kept = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) <= run.queries
+    sparse = run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+    measures = [parse_measure(name) for name in NAMES]
+    found = evaluate(sample.qrels, sparse, measures, ties="trec", pool=150).measures
+    plain = evaluate(sample.qrels, sparse, measures, ties="trec").measures
+    for ours, theirs in zip(found[:-1], plain[:-1], strict=True):
+        assert not ours.blank
+        np.testing.assert_array_equal(ours.values, theirs.values)
+    assert found[-1].blank
+
+
+def test_rank_distance_needs_two_relevant_passages_with_ranks() -> None:
+    sample = Sample(150, 10**6, seed=5)
+    relevant = np.bincount(sample.qrels.queries[sample.qrels.labels >= 1], minlength=30)
+    distance = sample.values(150)[-1]
+    np.testing.assert_array_equal(np.isnan(distance.values), relevant < 2)
+    assert distance.mean == pytest.approx(fmean(distance.values[relevant > 1]))
+    # BM25 gives no rank to a passage that shares no word with the question.
+    ranks = sample.exact_ranks(whole=False)
+    half = ranks._replace(**{name: getattr(ranks, name)[::2] for name in ("queries", "passages", "scores", "counts")})
+    assert "without a rank" in sample.values(150, half)[-1].blank
+    # A judged passage that the pool lacks leaves out its question, whatever the model.
+    assert not sample.values(150, half._replace(whole=True))[-1].blank
+
+
+def test_a_random_ranking_of_xquad_r_is_as_bad_as_it_is() -> None:
+    candidates, queries, rng = 13014, 400, np.random.default_rng(6)
+    ids, query_ids = pa.array([str(place) for place in range(candidates)]), pa.array(map(str, range(queries)))
+    rankings = np.array([rng.permutation(candidates) for _ in range(queries)])
+    relevant = np.repeat(np.arange(queries), 11), np.tile(np.arange(11), queries)
+    qrels = Qrels(query_ids, ids, *relevant, np.ones(11 * queries, np.int64))
+    cut = rankings[:, :1000]
+    run = ranked_run(query_ids, ids, cut, np.broadcast_to(-np.arange(1000.0), cut.shape))
+    ranks = np.argsort(rankings, axis=1)[relevant]
+    counts = np.stack([ranks, 0 * ranks, 0 * ranks, 0 * ranks], axis=1)
+    exact = ExactRanks(query_ids, ids, *relevant, -ranks.astype(np.float32), counts, candidates, whole=True)
+    measures = [parse_measure("rank_distance"), parse_measure("map")]
+    blanks = evaluate(qrels, run, measures, ties="trec", pool=candidates).measures
+    assert all(result.blank and np.isnan(result.mean) for result in blanks)
+    distance, precision = evaluate(qrels, run, measures, ties="trec", exact=exact).measures
+    # The expected distance of the first and last of 11 among 13,014 is 10 / 12 of 13,015.
+    assert distance.mean == pytest.approx(13015 * 10 / 12, rel=0.02)
+    slow = [fmean(number / rank for number, rank in enumerate(sorted(1 + row), 1)) for row in ranks.reshape(-1, 11)]
+    assert precision.mean == pytest.approx(fmean(slow))
