@@ -6,7 +6,6 @@ from pathlib import Path
 from msm.errors import BadInput
 from msm.evaluation import exported
 from msm.pipeline import artifacts
-from msm.pipeline.stages import FAMILIES
 from msm.reporting import lineage
 from msm.reporting.plain import METRICS, VALUES
 from msm.reporting.results import read
@@ -45,9 +44,9 @@ def export(artifacts_root: Path, results_root: Path) -> int:
     with artifacts.new_folder(results_root / "report") as partial:
         for path in reports:
             _copy_report(path, partial / path.name)
-    for family in FAMILIES:
-        if family != "report":
-            shutil.rmtree(results_root / family, ignore_errors=True)
+    # Exports of earlier versions held a folder a step.
+    for folder in {path.parents[1] for path in results_root.glob("*/*/manifest.json")}:
+        shutil.rmtree(folder)
     return sum(path.stat().st_size for path in results_root.rglob("*") if path.is_file())
 
 

@@ -145,7 +145,7 @@ def test_export_replaces_what_it_wrote_and_keeps_the_rest(root: Path) -> None:
     target = root.parents[1] / "results" / "demo"
     export(root, target)
     (target / "README.md").write_text("what I read in it")
-    (target / "score" / "of-an-earlier-version").mkdir(parents=True)
+    made.write_step(target, "score/of-an-earlier-version", {}, {"scores.jsonl": ""})
     export(root, target)
     assert (target / "README.md").read_text() == "what I read in it"
     assert not (target / "score").exists()
