@@ -1,15 +1,20 @@
 """Files: text and JSON read with errors that name file and line, and written whole or not at all."""
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
+import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
+
+import zstandard
 
 from msm.errors import BadInput, bad_line
 
@@ -77,43 +82,135 @@ def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO
                 yield text
 
 
-NO_TEXT = (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error)
-"""What reading a file of `open_text` raises where its bytes are no text."""
+class _Zstandard(io.RawIOBase):
+    """The content of a `.zst` file, of any number of frames; a frame that is cut off is an error."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._frame: Any = None
+        self._content, self._rest = memoryview(b""), b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, and say how many bytes of it."""
+        while not self._content:
+            data = self._rest or self._file.read(1 << 16)
+            if not data:
+                if self._frame and not self._frame.eof:
+                    raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._content, self._rest = memoryview(self._frame.decompress(data)), self._frame.unused_data
+        count = min(len(buffer), len(self._content))
+        buffer[:count], self._content = self._content[:count], self._content[count:]
+        return count
 
 
-def open_text(path: Path) -> IO[str]:
-    """Open a UTF-8 text file for reading; `.gz` is decompressed.
+def _open_zstandard(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], io.BufferedReader(_Zstandard(path), 1 << 16))
+
+
+OPENERS: dict[str, Callable[[Path], Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zst": _open_zstandard,
+}
+"""How files that are decompressed while they are read are opened, by their ending."""
+NO_TEXT = (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError)
+"""What reading a file of `open_text` raises where its bytes are no text, or not whole."""
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that stands for half of a character; JSON writes a rare character as two of them."""
+
+
+def plain_name(path: Path) -> str:
+    """The name of a file without the ending that says how it is compressed."""
+    return path.name.removesuffix(path.suffix) if path.suffix in OPENERS else path.name
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file for reading; `.gz`, `.bz2`, `.xz` and `.zst` are decompressed.
 
     Raises:
         BadInput: the file does not exist.
     """
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+    opener = OPENERS.get(path.suffix)
+    return opener(path) if opener else path.open("rb")
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a UTF-8 text file for reading. Compressed files are decompressed and a byte order mark is passed over.
+
+    A line ends with a line feed and nothing else: a carriage return within it is part of the text.
+
+    Raises:
+        BadInput: the file does not exist.
+    """
+    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="\n")
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file; `.gz` is decompressed.
+    """The value in a JSON file, which may be compressed.
 
     Raises:
-        BadInput: the file is missing, truncated or not JSON; the message names the line.
+        BadInput: the file is missing, truncated or not JSON, or holds half a character; the message names the line.
     """
     with open_text(path) as file:
         try:
-            return json.load(file)
-        except json.JSONDecodeError as error:
-            raise bad_line(path, error.lineno, f"not JSON: {error.msg}") from error
+            text = file.read()
         except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise bad_line(path, error.lineno, f"not JSON: {error.msg}") from error
+    if holds_half_character(value, text):
+        lines = enumerate(text.split("\n"), start=1)
+        number = next((number for number, line in lines if _has_lone_half(line)), 1)
+        raise bad_line(path, number, HALF_CHARACTER)
+    return value
+
+
+HALF_CHARACTER = "a text holds half a character (a lone surrogate), which no file can hold"
+
+
+def holds_half_character(value: Any, text: str) -> bool:
+    """Whether a JSON value holds a text that is not valid Unicode.
+
+    Args:
+        value: as decoded.
+        text: what it was decoded from; most texts show at a glance that they hold none.
+    """
+    if not _HALF.search(text):
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _has_lone_half(line: str) -> bool:
+    paired = re.sub(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", "", line)
+    return bool(_HALF.search(paired))
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number (from 1) and object of every line of a JSON Lines file; blank lines are passed over.
 
     Raises:
-        BadInput: a line that is not a JSON object; the message names the line.
+        BadInput: a line that is not a JSON object, or holds half a character; the message names the line.
     """
     with open_text(path) as file:
         number = 0
@@ -132,6 +229,8 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
         raise bad_line(path, number, f"not JSON: {error.msg}") from error
     if not isinstance(value, dict):
         raise bad_line(path, number, f"expected a JSON object, got {line.strip()[:60]}")
+    if holds_half_character(value, line):
+        raise bad_line(path, number, HALF_CHARACTER)
     return value
 
 

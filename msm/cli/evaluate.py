@@ -16,11 +16,11 @@ A stage that is finished is not run again; a killed one goes on after the last f
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
-from msm.collections.benchmarks.bitext import BitextBenchmark
+from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.measure_names import parse_measure
-from msm.collections.registry import Benchmark, find_benchmark, find_bitext, find_split
+from msm.collections.registry import find_benchmark, find_bitext, find_split, reference
 from msm.collections.run_folder import FULL_DEPTH
 from msm.encoders.foreign import find_model, find_usage, link_model
 from msm.encoders.text_model import CARD, read_usage
@@ -33,10 +33,19 @@ from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.fusion import fuse_folders
 from msm.retrieval.margins import NEIGHBOURS
 from msm.retrieval.settings import Lexical, Retrieve
+from msm.settings import listed
 
 BM25 = "bm25"
 LEAST_DEPTH = 100
 HERE = "."
+LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "title_text"]] = {
+    None: "benchmark",
+    "none": "none",
+    "paragraph": "paragraph",
+    "title": "title_text",
+    "title_text": "title_text",
+}
+"""What BM25 searches where a model is told to encode this."""
 USAGE = (
     "pooling",
     "similarity",
@@ -51,10 +60,12 @@ USAGE = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm evaluate`."""
-    parser.add_argument("--benchmark", required=True, metavar="NAME", help="lareqa, mr_tydi-sw, beir:NAME, bitext ...")
+    parser.add_argument("--benchmark", default="", metavar="NAME", help="lareqa, mr_tydi ...; a name for your own data")
     parser.add_argument("--model", required=True, metavar="MODEL", help=f"folder, name in the hub, or {BM25}")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's files")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--format", help="of data of your own: beir, trec, squad, or that of a benchmark")
+    parser.add_argument("--languages", help="some of the benchmark's, with commas")
     parser.add_argument("--pairs", help="bitext: all-en, or de-fr,fr-de, or all")
     parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
     parser.add_argument("--fuse", type=float, metavar="ALPHA", help="add BM25: ALPHA * dense + sparse, scaled")
@@ -118,8 +129,10 @@ def _with_pairs(arguments: Namespace) -> BitextBenchmark | None:
     Raises:
         BadInput: an option that the benchmark has no use for.
     """
-    if arguments.pairs:
-        arguments.benchmark += f"@{arguments.pairs}"
+    if not arguments.benchmark and not arguments.format:
+        raise BadInput("--benchmark NAME or, for data of your own, --format FORMAT is needed")
+    languages = listed(arguments.languages or "")
+    arguments.benchmark = reference(arguments.benchmark, arguments.format or "", languages, arguments.pairs or "")
     found = find_bitext(arguments.benchmark)
     if found is None:
         return None
@@ -183,7 +196,7 @@ def _lexical(arguments: Namespace) -> Lexical:
         b=0.4,
         depth=arguments.depth,
         pool_depth=arguments.depth,
-        passage_context="paragraph" if arguments.passage_context == "paragraph" else "none",
+        passage_context=LEXICAL_CONTEXTS[arguments.passage_context],
     )
 
 

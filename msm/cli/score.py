@@ -23,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, required=True, metavar="FILE", help="TREC run, may be .gz")
     parser.add_argument("--measures", required=True, metavar="NAMES", help="such as mrr@100,recall@100,ndcg@10,map@20")
     parser.add_argument("--ties", choices=get_args(Ties), default="trec", help="how equal scores are ordered")
+    parser.add_argument("--float32", action="store_true", help="scores as trec_eval before version 10 took them")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the lines to this file too")
 
 
@@ -37,7 +38,7 @@ def main(arguments: Namespace) -> None:
         raise BadInput("--measures names no measure")
     if arguments.out and arguments.out.resolve() in (arguments.qrels.resolve(), arguments.run.resolve()):
         raise BadInput(f"--out {arguments.out}: would replace what is scored")
-    qrels, run = read_qrels(arguments.qrels), read_run(arguments.run)
+    qrels, run = read_qrels(arguments.qrels), read_run(arguments.run, double=not arguments.float32)
     _say_missing(qrels, run)
     results = evaluate(qrels, run, measures, ties=arguments.ties).measures
     for result in results:

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from msm.collections.passages import Passages
-from msm.collections.records import Query
+from msm.collections.passages import Passages, Read
+from msm.collections.records import Qrel, Query
 from msm.collections.runs import Qrels
+from msm.errors import BadInput
 
 
 class Pool(NamedTuple):
@@ -27,6 +29,41 @@ class Pool(NamedTuple):
     """Of its candidates; None for all."""
 
 
+PassageContext = Literal["none", "paragraph", "title_text"]
+"""What is searched of a passage: its text, its text and the paragraph around it, or its title and its text."""
+OwnIds = Literal["kept", "dropped"]
+"""Whether a passage that bears the id of the question may be among its answers."""
+MULTILINGUAL = Pool("multilingual", None, None)
+"""All questions on all candidates."""
+
+
+class Rules(NamedTuple):
+    """What the scorer of a collection decides beside the measures."""
+
+    passage_context: PassageContext = "none"
+    """What the official run searches of a passage; a model that was trained with another form keeps its own."""
+    own_ids: OwnIds = "kept"
+    """Whether a passage that bears the id of the question may be found for it."""
+    instruction: str = ""
+    """The published instruction that stands before a question, for models that ask for one."""
+
+
+class Draft(NamedTuple):
+    """What a reader of a format gives: questions and judgements. No passage has been read yet."""
+
+    queries: list[Query]
+    qrels: list[Qrel]
+    passages: Mapping[str | None, Read]
+    """As `Passages` takes them."""
+    pools: list[Pool]
+    questions: list[str] | None = None
+    """What each query asks, where queries are translations of each other; None where none is."""
+    answers: Mapping[str, list[str]] = MappingProxyType({})
+    """Answer strings of each query id, where passages are matched with them."""
+    clusters: Sequence[str] = ()
+    """As in `Collection`."""
+
+
 class Collection(NamedTuple):
     """A benchmark: questions and judgements in memory, candidates wherever they are."""
 
@@ -35,17 +72,24 @@ class Collection(NamedTuple):
     """What each query asks: the same id in every language, [Q]."""
     passages: Passages
     qrels: Qrels
-    """Over all queries, in their order, and the judged passages."""
+    """Over all queries, in their order, and the judged passages; relevant ones that the corpus lacks among them."""
     pools: list[Pool]
     answers: Mapping[str, list[str]] = MappingProxyType({})
     """Of each query id, where passages are not judged but matched with answer strings."""
     clusters: Sequence[str] = ()
     """The text that each query is about (paragraph, story, document), [Q]; empty where each question stands alone."""
+    rules: Rules = Rules()
+    """How its passages are searched."""
 
     @property
     def query_clusters(self) -> Sequence[str]:
         """The cluster of each query, [Q]; a question without one is a cluster of its own."""
         return self.clusters or self.questions
+
+    @property
+    def spare(self) -> int:
+        """Passages of a question that are found beyond the depth and may be dropped again."""
+        return 1 if self.rules.own_ids == "dropped" else 0
 
     def pool_queries(self, pool: Pool) -> list[int]:
         """Places of the pool's queries, ascending."""
@@ -61,16 +105,65 @@ class Collection(NamedTuple):
         return range(first, first + counts[wanted])
 
     def pool_qrels(self, pool: Pool) -> Qrels:
-        """Judgements of the pool's queries and passages; a query that has none there is not part of the average."""
+        """Judgements of the pool's queries and passages; a query that has none there is not part of the average.
+
+        A relevant passage that the corpus lacks counts where its language cannot be another one: in the pool of all
+        candidates, and in a pool whose questions and candidates share their language.
+        """
         qrels = self.qrels
         queries = np.zeros(len(self.queries), bool)
         queries[self.pool_queries(pool)] = True
-        languages = (self.passages.languages[text] for text in qrels.passage_ids.to_pylist())
-        inside = np.array([pool.candidate_language in (None, language) for language in languages], bool)
+        wanted = {pool.candidate_language}
+        if pool.query_language == pool.candidate_language:
+            wanted.add(None)
+        languages = (self.passages.languages.get(text) for text in qrels.passage_ids.to_pylist())
+        inside = np.array([pool.candidate_language is None or language in wanted for language in languages], bool)
         kept = queries[qrels.queries] & inside[qrels.passages]
         return qrels._replace(queries=qrels.queries[kept], passages=qrels.passages[kept], labels=qrels.labels[kept])
+
+    def missing(self) -> list[str]:
+        """Ids of the relevant passages that the corpus lacks. They count as not found."""
+        return [text for text in self.qrels.passage_ids.to_pylist() if text not in self.passages.languages]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Queries and passages of every language."""
         queries, passages = Counter(query.language for query in self.queries), self.passages.counts
         return {language: (queries[language], passages[language]) for language in sorted(queries | passages)}
+
+
+def assemble(draft: Draft) -> Collection:
+    """The collection of a draft: its passages are read once, to be counted.
+
+    A relevant passage that the corpus lacks stays among the judgements, and is never found. One that is judged
+    irrelevant need not be there.
+
+    Raises:
+        BadInput: an id twice, or a judged query that is not there.
+    """
+    query_places = _query_places(draft.queries)
+    for qrel in draft.qrels:
+        if qrel.query_id not in query_places:
+            raise BadInput(f"judged query {qrel.query_id} is not among the queries")
+    passages = Passages(draft.passages, (qrel.passage_id for qrel in draft.qrels))
+    passage_places = {passage_id: place for place, passage_id in enumerate(passages.languages)}
+    for qrel in draft.qrels:
+        if qrel.label >= 1:
+            passage_places.setdefault(qrel.passage_id, len(passage_places))
+    rows = [
+        (query_places[qrel.query_id], passage_places[qrel.passage_id], qrel.label)
+        for qrel in draft.qrels
+        if qrel.passage_id in passage_places
+    ]
+    queries, answering, labels = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    query_ids, passage_ids = pa.array(query_places, pa.string()), pa.array(passage_places, pa.string())
+    questions = draft.questions or [f"{query.language}-{query.query_id}" for query in draft.queries]
+    qrels = Qrels(query_ids, passage_ids, queries, answering, labels)
+    return Collection(draft.queries, questions, passages, qrels, draft.pools, draft.answers, draft.clusters)
+
+
+def _query_places(queries: list[Query]) -> dict[str, int]:
+    places: dict[str, int] = {}
+    for place, query in enumerate(queries):
+        if places.setdefault(query.query_id, place) != place:
+            raise BadInput(f"query id stands twice: {query.query_id}")
+    return places

@@ -18,10 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from msm.collections.benchmarks.lareqa import language_files
 from msm.collections.readers import ms_marco, records_json
 from msm.collections.readers.ms_marco import text_id
-from msm.collections.readers.squad import read_squad
+from msm.collections.readers.squad import language_files, read_squad
 from msm.collections.records import Example, Passage, Query
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line

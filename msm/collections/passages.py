@@ -42,8 +42,8 @@ class Passages:
         """Place and text of each judged passage that is there."""
         wanted, hashes, digest = set(judged), array("q"), hashlib.sha256()
         for place, passage in enumerate(self):
-            parts = (passage.passage_id, passage.language, passage.title, passage.text)
-            digest.update("\0".join(parts).encode(errors="surrogatepass") + b"\1")
+            fields = (passage.passage_id, passage.language, passage.title, passage.text)
+            digest.update("\0".join(fields).encode(errors="surrogatepass") + b"\1")
             self.counts[passage.language] += 1
             hashes.append(hash(passage.passage_id))
             if passage.passage_id in wanted:

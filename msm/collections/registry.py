@@ -1,171 +1,169 @@
-"""The benchmarks by name. A new one is a file that reads it, and a line here.
+"""The benchmarks by name. A new one is a file that describes it, and a line here.
 
-Names: `mr_tydi` is the published collection, with counts checked; `mr_tydi-sw-bn` some of its languages, checked too;
-`mr_tydi:NAME` a pool of one's own in the same files and by the same rules, whose name is NAME; any other name is a
-pool of one's own in LAReQA's. `tatoeba@deu-eng,fra-eng` is bitext of some pairs, `bitext:NAME@all-en` one's own. No
-pool of one's own bears the name of an official benchmark.
+A benchmark's name is one word. Data of one's own are of a format and bear a name of their own. Recipes and score
+files hold both, and a choice of languages or pairs, in one text, a *reference*:
+
+| reference | meaning |
+|---|---|
+| `mr_tydi` | the published collection; its sizes are checked |
+| `mr_tydi-sw,bn` | some of its languages, checked too (`mr_tydi-sw-bn` is the older spelling) |
+| `tatoeba@deu-eng,fra-eng` | some pairs of languages of bitext |
+| `beir:NAME` | data of one's own in BEIR's layout |
+| `mr_tydi:NAME` | data of one's own in the files of Mr. TyDi and by its rules |
+
+No data of one's own bear the name of a published benchmark, and a name that nobody knows is refused.
 """
 
+import difflib
 import re
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
 
-from msm.collections.benchmarks import hybrid, lareqa, mewsli_x, miracl, mr_tydi, wikipedia_passages
-from msm.collections.benchmarks.bitext import BITEXTS, BitextBenchmark
-from msm.collections.collection import Collection, Pool
-from msm.collections.measure_names import ANSWER_DEPTH, AnswerRule, Measure, parse_measure
-from msm.collections.readers import user_files
+from msm.collections.benchmark import Benchmark, BitextBenchmark
+from msm.collections.benchmarks import (
+    constructed,
+    hybrid,
+    lareqa,
+    mewsli_x,
+    miracl,
+    mr_tydi,
+    natural_questions,
+    tatoeba,
+    xor_retrieve,
+    xsim,
+)
+from msm.collections.formats import BITEXT_FORMATS, FORMATS
 from msm.errors import BadInput
 
-
-class Benchmark(NamedTuple):
-    """How a benchmark is read and scored."""
-
-    protocol: str
-    """Whose rules decide what is relevant; written beside every score."""
-    read: Callable[..., Collection]
-    """From the folder of its files (and the languages wanted, where `by_language`); refuses what is not it."""
-    measures: tuple[str, ...]
-    """The official ones."""
-    read_own: Callable[[Path], Collection] | None = None
-    """The same files with other content."""
-    by_language: bool = False
-    """Whether every language has a pool of its own, so that one may be left out."""
-    language_measures: tuple[str, ...] | None = None
-    """The official ones on the candidates of one language, where they differ."""
-    answers: AnswerRule | None = None
-    """How passages are matched with answers, where they are not judged; the measures follow from it."""
-    least_depth: int = 1
-    """Passages that the measures look at, where they do not say so themselves."""
-    split: str | None = None
-    """That of the published questions; None for one's own."""
-
-    def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
-        """The official measures, of a pool."""
-        one_language = pool is not None and pool.candidate_language is not None
-        names = self.language_measures if one_language and self.language_measures else self.measures
-        return [parse_measure(name) for name in names]
-
-
-_HYBRID = Benchmark(
-    "hybrid-batch",
-    hybrid.read,
-    hybrid.MEASURES,
-    hybrid.read,
-    language_measures=hybrid.LANGUAGE_MEASURES,
-    split="test",
-)
-
-_XOR = Benchmark(
-    "xor_retrieve, tokenizer nltk",
-    wikipedia_passages.read_official_xor,
-    (),
-    wikipedia_passages.read_xor,
-    answers="xor-nltk",
-    least_depth=ANSWER_DEPTH,
-    split="dev",
-)
-_NQ = Benchmark(
-    "dpr string match",
-    wikipedia_passages.read_official_nq,
-    (),
-    wikipedia_passages.read_nq,
-    answers="dpr",
-    least_depth=ANSWER_DEPTH,
-    split="test",
-)
-
 BENCHMARKS: dict[str, Benchmark] = {
-    "lareqa": Benchmark("lareqa", lareqa.read_official, lareqa.MEASURES, lareqa.read, split="test"),
-    "mr_tydi": Benchmark(
-        "mr_tydi", mr_tydi.read_official, mr_tydi.MEASURES, mr_tydi.read, by_language=True, split="test"
-    ),
-    "miracl": Benchmark("miracl", miracl.read_official, miracl.MEASURES, miracl.read, by_language=True, split="dev"),
-    "mewsli_x": Benchmark("mewsli_x", mewsli_x.read_official, mewsli_x.MEASURES, mewsli_x.read, split="dev"),
-    "xor_retrieve": _XOR,
-    "xor_retrieve_treebank": _XOR._replace(protocol="xor_retrieve, tokenizer treebank", answers="xor-treebank"),
-    "nq": _NQ,
-    "xquad_r": _HYBRID._replace(read=hybrid.read_xquad_r),
-    "xquad_r_dedup": _HYBRID._replace(read=hybrid.read_xquad_r_dedup, protocol="hybrid-batch, equal questions merged"),
-    "mlqa_r": _HYBRID._replace(read=hybrid.read_mlqa_r, split="dev"),
-    "mlqa_r_dedup": _HYBRID._replace(
-        read=hybrid.read_mlqa_r_dedup, protocol="hybrid-batch, equal questions merged", split="dev"
-    ),
+    benchmark.name: benchmark
+    for benchmark in (
+        constructed.BENCHMARK,
+        constructed.HYBRID,
+        hybrid.MLQA_R,
+        hybrid.MLQA_R_DEDUP,
+        hybrid.XQUAD_R,
+        hybrid.XQUAD_R_DEDUP,
+        lareqa.BENCHMARK,
+        mewsli_x.BENCHMARK,
+        miracl.BENCHMARK,
+        mr_tydi.BENCHMARK,
+        natural_questions.BENCHMARK,
+        xor_retrieve.BENCHMARK,
+        xor_retrieve.TREEBANK,
+    )
 }
-
-FORMATS: dict[str, Benchmark] = {
-    "beir": Benchmark("beir", user_files.read_beir, user_files.MEASURES),
-    "trec": Benchmark("trec", user_files.read_trec, user_files.MEASURES),
-    "squad": Benchmark("squad", user_files.read_squad_folder, user_files.MEASURES),
+BITEXTS: dict[str, BitextBenchmark] = {
+    benchmark.name: benchmark for benchmark in (tatoeba.BENCHMARK, tatoeba.WIDER, xsim.BENCHMARK, xsim.PLUS_PLUS)
 }
-"""Files of one's own; `beir:NAME` gives them a name."""
+"""Those that are mined rather than searched."""
 
-OWN_POOL = Benchmark("lareqa", lareqa.read, lareqa.MEASURES)
 
-OFFICIAL_NAMES = frozenset(
-    {"lareqa", "mewsli_x", "miracl", "mlqa_r", "mr_tydi", "nq", "tatoeba", "xor_retrieve", "xquad_r", "xsim", "xsimpp"}
-)
-"""Not to be borne by anything else, whether it can be read here or not."""
+def reference(benchmark: str, format: str = "", languages: Sequence[str] = (), pairs: str = "") -> str:
+    """The one text that says which data are meant.
+
+    Args:
+        benchmark: name of a benchmark, or of data of one's own; a reference of its own where nothing else is given.
+        format: of data of one's own; empty for a benchmark.
+        languages: those wanted; all where none is named.
+        pairs: of bitext.
+
+    Raises:
+        BadInput: no benchmark of that name, or a name and a choice that do not go together.
+    """
+    text = f"{format}:{benchmark or format}" if format and ":" not in benchmark else benchmark
+    if languages:
+        text += f"-{','.join(languages)}"
+    if pairs:
+        text = f"{text.partition('@')[0]}@{pairs}"
+    if not find_bitext(text):
+        find_benchmark(text)
+    return text
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of a name.
+    """The benchmark of a reference.
 
     Raises:
-        BadInput: a pool of one's own under an official name, or an official one that cannot be read here.
+        BadInput: nobody knows the name, or data of one's own bear that of a published benchmark.
     """
     if find_bitext(name):
         raise BadInput(f"{name} is mined, not searched: it has no passages to retrieve")
     if "@" in name:
-        raise BadInput(f"{name}: only bitext has pairs ({', '.join(BITEXTS)})")
+        raise BadInput(f"{name}: only bitext has pairs ({', '.join(BITEXTS | BITEXT_FORMATS)})")
     kind, colon, own = name.partition(":")
     if colon:
         return _own(kind, own)
-    if name in BENCHMARKS or name in FORMATS:
-        return (BENCHMARKS | FORMATS)[name]
-    base, *languages = name.split("-")
-    if base in BENCHMARKS and BENCHMARKS[base].by_language and languages:
-        found = BENCHMARKS[base]
-        return found._replace(read=partial(found.read, languages=tuple(languages)))
-    _refuse_official(name)
-    return OWN_POOL
+    if name in BENCHMARKS:
+        return BENCHMARKS[name]
+    if name in FORMATS:
+        return replace(FORMATS[name].owned(name), name=name)
+    base, dash, languages = name.partition("-")
+    if dash and base in BENCHMARKS:
+        return _in_languages(BENCHMARKS[base], languages)
+    raise BadInput(f"unknown benchmark {name!r}; {_nearest(name)}; data of your own are named with --format")
 
 
 def find_bitext(name: str) -> tuple[BitextBenchmark, str] | None:
-    """The bitext benchmark of a name and its pairs; None where the name is none's.
+    """The bitext benchmark of a reference and its pairs; None where the name is none's.
 
     Raises:
-        BadInput: one's own under an official name.
+        BadInput: data of one's own under the name of a published benchmark.
     """
     base, _, pairs = name.partition("@")
     kind, colon, own = base.partition(":")
-    if kind not in BITEXTS:
-        return None
-    if colon:
-        if kind != "bitext":
-            raise BadInput(f"{base}: bitext of your own is bitext:NAME")
-        _refuse_official(own)
-    return BITEXTS[kind], pairs or BITEXTS[kind].pairs
+    if colon and kind in BITEXTS:
+        raise BadInput(f"{base}: bitext of your own is of --format bitext")
+    if kind in BITEXT_FORMATS:
+        if colon:
+            _refuse_official(own)
+        found = replace(BITEXT_FORMATS[kind], name=own or kind, title=own or kind)
+        return found, pairs or found.pairs
+    return (BITEXTS[kind], pairs or BITEXTS[kind].pairs) if kind in BITEXTS else None
 
 
 def find_split(name: str) -> str | None:
-    """The split that a benchmark's published questions are; None for one's own."""
+    """The split that a benchmark's published questions are; None for data of one's own."""
     bitext = find_bitext(name)
     return bitext[0].split if bitext else find_benchmark(name).split
 
 
+def describe(name: str) -> Benchmark | BitextBenchmark | None:
+    """The benchmark that a score calls by this name; None for data of one's own."""
+    base = re.split("[-@]", name, maxsplit=1)[0]
+    return BENCHMARKS.get(base) or BITEXTS.get(base)
+
+
+def _in_languages(benchmark: Benchmark, text: str) -> Benchmark:
+    """A benchmark in some of its languages; with commas between them, or hyphens as older recipes have it."""
+    if not benchmark.by_language:
+        raise BadInput(f"{benchmark.name}: its languages are searched together, so none can be left out")
+    known = [*benchmark.counts]
+    languages = text.split(",") if "," in text or text in known else text.split("-")
+    if unknown := [language for language in languages if language not in known]:
+        raise BadInput(f"{benchmark.title} has no {unknown[0]!r}; it has {', '.join(known)}")
+    return replace(benchmark, languages=tuple(dict.fromkeys(languages)))
+
+
 def _own(kind: str, own: str) -> Benchmark:
-    known = {name: found for name, found in (BENCHMARKS | FORMATS).items() if name in FORMATS or found.read_own}
+    own, dash, languages = own.partition("-") if "," in own else (own, "", "")
+    known = FORMATS | BENCHMARKS
     if kind not in known:
-        raise BadInput(f"unknown layout of a pool of one's own: {kind!r}; known: {', '.join(known)}")
+        raise BadInput(f"unknown format {kind!r}; {_nearest(kind)}")
     _refuse_official(own)
-    found = known[kind]
-    return found._replace(read=found.read_own or found.read, by_language=False, split=None)
+    found = known[kind].owned(own)
+    return replace(found, languages=tuple(languages.split(","))) if dash else found
 
 
 def _refuse_official(name: str) -> None:
     plain = re.sub(r"[-_ .]", "", name.lower().replace("+", "p"))
-    if not plain or plain in {re.sub(r"[-_]", "", official) for official in OFFICIAL_NAMES | BENCHMARKS.keys()}:
-        raise BadInput(f"{name!r} is no name for a pool of one's own; official are {', '.join(sorted(OFFICIAL_NAMES))}")
+    published = sorted(name for name, found in (BENCHMARKS | BITEXTS).items() if found.split)
+    if not plain or plain in {re.sub(r"[-_]", "", official) for official in published}:
+        raise BadInput(f"{name!r} is no name for data of your own; published are {', '.join(published)}")
+
+
+def _nearest(name: str) -> str:
+    """What was perhaps meant, or everything that there is."""
+    known = [*BENCHMARKS, *BITEXTS, *FORMATS, *BITEXT_FORMATS]
+    close = difflib.get_close_matches(name.partition("-")[0].lower(), known, n=1, cutoff=0.6)
+    return f"the nearest is {close[0]}" if close else f"known are {', '.join(sorted(known))}"

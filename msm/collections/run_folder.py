@@ -7,9 +7,9 @@ made the same way (lengths, pooling, analyzer ...), and goes into every score.
 from pathlib import Path
 from typing import Any
 
+from msm.collections.benchmark import Benchmark
 from msm.collections.collection import Collection, Pool
-from msm.collections.registry import Benchmark
-from msm.collections.runs import Floats, Integers, ranked_run, write_run
+from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, write_run
 from msm.files import read_json, write_json
 
 _PROTOCOL = "protocol.json"
@@ -29,19 +29,23 @@ def ranks_file(folder: Path, pool: Pool) -> Path:
 
 
 def write_pool(folder: Path, collection: Collection, pool: Pool, passages: Integers, scores: Floats, tag: str) -> None:
-    """Write the run of a pool.
+    """Write the run of a pool, without the passages that its collection drops.
 
     Args:
         folder: of the runs.
         collection: gives the ids.
         pool: gives the name and, by its languages, the queries.
-        passages: places in the collection, best first, one row for each query of the pool; -1 for none.
+        passages: places in the collection, best first, one row for each query of the pool; -1 for none. Where a
+            passage may be dropped, one more than are kept.
         scores: of the same shape.
         tag: last column of the run.
     """
     query_ids = [collection.queries[place].query_id for place in collection.pool_queries(pool)]
     passage_ids = [passage.passage_id for passage in collection.passages]
-    write_run(run_file(folder, pool), ranked_run(query_ids, passage_ids, passages, scores), tag)
+    run = ranked_run(query_ids, passage_ids, passages, scores)
+    if collection.spare:
+        run = without_own_ids(run, passages.shape[1] - collection.spare)
+    write_run(run_file(folder, pool), run, tag)
 
 
 def write_protocol(folder: Path, parts: dict[str, Any]) -> None:

@@ -1,28 +1,31 @@
 """TREC runs and qrels: text in files, integer arrays inside.
 
 A run is lines of `query Q0 passage rank score tag`, qrels are lines of `query iteration passage label`;
-columns are separated by blanks or tabs, and `.gz` is decompressed. Scores are float32, as in trec_eval:
-two that differ only beyond that are tied. The rank column is not read; within equal scores the order of
-the lines is kept for the tie rule `list`.
+columns are separated by blanks or tabs, lines that begin with `#` are comments as in trec_eval 10, and compressed files
+are decompressed. The rank column is not read; within equal scores the order of the lines is kept for the tie rule
+`list`. Runs of ours hold float32 scores. Those of others are float64 in trec_eval 10, and were float32 before: two that
+differ only beyond that were tied.
+
+Ids may hold blanks, which the files cannot: a blank is written as its picture (U+2420 for a space) and read back.
 
 Shapes: Q queries, P passages, E entries of a run, J judgements, K depth.
 """
 
-import gzip
+import codecs
 import itertools
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from msm.errors import BadInput, bad_line
-from msm.files import new_file
+from msm.files import NO_TEXT, new_file, open_bytes
 
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
@@ -30,7 +33,11 @@ Floats = NDArray[np.floating[Any]]
 _IDS = pa.dictionary(pa.int32(), pa.string())
 _RUN_COLUMNS = {"query": _IDS, "q0": None, "passage": _IDS, "rank": None, "score": pa.float64(), "tag": None}
 _QRELS_COLUMNS = {"query": _IDS, "iteration": None, "passage": _IDS, "label": pa.int64()}
-_BLANK = re.compile(r"\s", re.ASCII)
+_PICTURES = {ord(blank): ord(blank) + 0x2400 for blank in " \t\n\r\v\f"}
+"""What is written for the blanks of an id: Unicode's pictures of control characters."""
+_BACK = {picture: blank for blank, picture in _PICTURES.items()}
+_BLANK, _PICTURE = r"[ \t\n\r\v\f]", f"[{''.join(map(chr, _BACK))}]"
+_COMMENT = re.compile(rb"^#[^\n]*", re.MULTILINE)
 _BLANKS = bytes.maketrans(b"\t\r\v\f", b"    ")
 
 
@@ -46,7 +53,7 @@ class Run(NamedTuple):
     passages: Integers
     """Place in `passage_ids`, int32, [E]."""
     scores: Floats
-    """float32, [E]; finite, and descending within a query."""
+    """float32 or float64, [E]; finite, and descending within a query."""
 
 
 class Qrels(NamedTuple):
@@ -64,7 +71,9 @@ class Qrels(NamedTuple):
     """[J]; 1 and above means relevant."""
 
 
-def sorted_run(query_ids: Any, passage_ids: Any, queries: Integers, passages: Integers, scores: Floats) -> Run:
+def sorted_run(
+    query_ids: Any, passage_ids: Any, queries: Integers, passages: Integers, scores: Floats, *, double: bool = False
+) -> Run:
     """A run from entries in any order; equal scores of one query keep theirs.
 
     Args:
@@ -73,8 +82,9 @@ def sorted_run(query_ids: Any, passage_ids: Any, queries: Integers, passages: In
         queries: place in `query_ids`, [E].
         passages: place in `passage_ids`, [E].
         scores: [E].
+        double: keep them as float64; else they become float32.
     """
-    scores = scores.astype(np.float32, copy=False)
+    scores = scores.astype(np.float64 if double else np.float32, copy=False)
     same = queries[1:] == queries[:-1]
     if not np.all((queries[1:] > queries[:-1]) | (same & (scores[1:] <= scores[:-1]))):
         order = np.lexsort((-scores, queries))
@@ -96,11 +106,27 @@ def ranked_run(query_ids: Any, passage_ids: Any, passages: Integers, scores: Flo
     return sorted_run(query_ids, passage_ids, queries, passages[queries, places], scores[queries, places])
 
 
+def without_own_ids(run: Run, depth: int | None = None) -> Run:
+    """The run without the passages that bear the id of their query.
+
+    Args:
+        run: any.
+        depth: most entries that are kept of a query; all where not given.
+    """
+    own = pc.call_function("index_in", [run.query_ids], pc.SetLookupOptions(run.passage_ids)).fill_null(-1).to_numpy()
+    kept = own[run.queries] != run.passages
+    run = run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+    if depth is None:
+        return run
+    best = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < depth
+    return run._replace(queries=run.queries[best], passages=run.passages[best], scores=run.scores[best])
+
+
 def write_run(path: Path, run: Run, tag: str) -> None:
-    """Write a TREC run, atomically; scores with the digits that give the same float32 back.
+    """Write a TREC run, atomically; scores with the digits that give the same float back.
 
     Raises:
-        BadInput: an id with a blank, which TREC files cannot hold.
+        BadInput: an id that is empty or that the file cannot hold.
     """
     ranks = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) + 1
     queries, passages = _ids(run.query_ids, run.queries, path), _ids(run.passage_ids, run.passages, path)
@@ -111,21 +137,48 @@ def write_qrels(path: Path, qrels: Qrels) -> None:
     """Write TREC qrels, atomically.
 
     Raises:
-        BadInput: an id with a blank, which TREC files cannot hold.
+        BadInput: an id that is empty or that the file cannot hold.
     """
     queries, passages = _ids(qrels.query_ids, qrels.queries, path), _ids(qrels.passage_ids, qrels.passages, path)
     _write(path, [queries, "0", passages, qrels.labels])
 
 
 def _ids(ids: pa.Array, places: Integers, path: Path) -> pa.Array:
-    for text in ids.to_pylist():
-        if not text or _BLANK.search(text):
-            raise BadInput(f"{path}: an id must have no blanks and not be empty, got {text!r}")
-    return ids.take(pa.array(places))
+    return _escaped(ids, path).take(pa.array(places))
+
+
+def _escaped(ids: pa.Array, path: Path) -> pa.Array:
+    """Ids without blanks."""
+    refuse_ids(ids, path)
+    if not _any_match(ids, _BLANK):
+        return ids
+    return pa.array([text.translate(_PICTURES) for text in ids.to_pylist()], pa.string())
+
+
+def refuse_ids(ids: pa.Array, where: Path | str) -> None:
+    """Refuse ids that TREC files cannot hold.
+
+    Raises:
+        BadInput: an id that is empty or holds the picture of a blank.
+    """
+    if _any_match(ids, f"^$|{_PICTURE}"):
+        wrong = next(text for text in ids.to_pylist() if re.search(f"^$|{_PICTURE}", text))
+        raise BadInput(f"{where}: an id must not be empty or hold the picture of a blank, got {wrong!r}")
+
+
+def _unescaped(ids: pa.Array) -> pa.Array:
+    """Ids with the blanks that they had."""
+    if not _any_match(ids, _PICTURE):
+        return ids
+    return pa.array([text.translate(_BACK) for text in ids.to_pylist()], pa.string())
+
+
+def _any_match(ids: pa.Array, pattern: str) -> bool:
+    return bool(pc.call_function("match_substring_regex", [ids], pc.MatchSubstringOptions(pattern)).true_count)
 
 
 def _write(path: Path, columns: list[Any]) -> None:
-    rows = max(len(column) for column in columns if not isinstance(column, str))
+    rows = len(next(column for column in columns if not isinstance(column, str)))
     arrays = [pa.repeat(column, rows) if isinstance(column, str) else pa.array(column) for column in columns]
     table = pa.table(arrays, names=[str(number) for number in range(len(arrays))])
     options = pacsv.WriteOptions(include_header=False, delimiter=" ", quoting_style="none")
@@ -133,24 +186,33 @@ def _write(path: Path, columns: list[Any]) -> None:
         pacsv.write_csv(table, file, options)
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, *, may_be_empty: bool = False, double: bool = False) -> Run:
     """A TREC run.
 
+    Args:
+        path: of the file.
+        may_be_empty: whether a file without a line is a run that found nothing, or damaged.
+        double: read scores as float64, as trec_eval 10 does; else as float32, in which our own runs are written.
+
     Raises:
-        BadInput: no such file, no line, a line that has not six columns, a score that is not a finite
-            float32, or a passage twice for one query; the message names the line and the value.
+        BadInput: no such file, no line, a line that has not six columns, a score that is not finite, or a passage
+            twice for one query; the message names the line and the value.
     """
     data = _normalised(path)
+    if not data.strip() and may_be_empty:
+        nothing = np.empty(0, np.int32)
+        return Run(pa.array([], pa.string()), pa.array([], pa.string()), nothing, nothing, np.empty(0, np.float32))
+    _refuse_empty(data, path)
     table = _parsed(path, data, _RUN_COLUMNS)
     (query_ids, queries), (passage_ids, passages) = _places(table["query"]), _places(table["passage"])
     with np.errstate(over="ignore"):
-        scores = table["score"].to_numpy().astype(np.float32)
+        scores = table["score"].to_numpy().astype(np.float64 if double else np.float32)
     if not np.isfinite(scores).all():
         number, words = _line(data, np.argmin(np.isfinite(scores)))
         raise bad_line(path, number, f"score is not finite: {words[4]}")
     firsts = _firsts(queries, passages, len(passage_ids))
     _refuse(path, data, firsts, firsts != np.arange(len(firsts)), "twice in the run")
-    return sorted_run(query_ids, passage_ids, queries, passages, scores)
+    return sorted_run(query_ids, passage_ids, queries, passages, scores, double=double)
 
 
 def read_qrels(path: Path) -> Qrels:
@@ -161,6 +223,7 @@ def read_qrels(path: Path) -> Qrels:
             or a passage with two labels for one query; the message names the line and the value.
     """
     data = _normalised(path)
+    _refuse_empty(data, path)
     table = _parsed(path, data, _QRELS_COLUMNS)
     (query_ids, queries), (passage_ids, passages) = _places(table["query"]), _places(table["passage"])
     labels = table["label"].to_numpy()
@@ -172,21 +235,21 @@ def read_qrels(path: Path) -> Qrels:
 
 def _normalised(path: Path) -> bytes:
     """The file with one blank between columns and none around them; lines stay where they are."""
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    data = path.read_bytes()
-    if path.suffix == ".gz":
+    with open_bytes(path) as file:
         try:
-            data = gzip.decompress(data)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise BadInput(f"{path}: not a whole gzip file: {error}") from error
-    data = data.translate(_BLANKS)
+            data = file.read()
+        except NO_TEXT as error:
+            raise BadInput(f"{path}: not a whole {path.suffix} file: {error}") from error
+    data = data.removeprefix(codecs.BOM_UTF8).translate(_BLANKS)
     while b"  " in data:
         data = data.replace(b"  ", b" ")
     data = data.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+    return _COMMENT.sub(b"", data) if data.startswith(b"#") or b"\n#" in data else data
+
+
+def _refuse_empty(data: bytes, path: Path) -> None:
     if not data.strip():
         raise BadInput(f"{path}: empty, expected at least one line")
-    return data
 
 
 def _parsed(path: Path, data: bytes, columns: dict[str, pa.DataType | None]) -> dict[str, pa.Array]:
@@ -234,7 +297,7 @@ def _line(data: bytes, entry: np.integer[Any]) -> tuple[int, list[str]]:
 
 
 def _places(column: pa.Array) -> tuple[pa.Array, Integers]:
-    return column.dictionary, column.indices.to_numpy()
+    return _unescaped(column.dictionary), column.indices.to_numpy()
 
 
 def _firsts(queries: Integers, passages: Integers, passage_count: int) -> Integers:

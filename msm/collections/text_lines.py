@@ -9,10 +9,10 @@ from msm.files import NO_TEXT, open_text
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and text of every line, without its end; `.gz` is decompressed.
+    """Number, from 1, and text of every line, without its end; compressed files are decompressed.
 
     Raises:
-        BadInput: no such file, not UTF-8, or not a whole gzip file.
+        BadInput: no such file, not UTF-8, or not a whole compressed file.
     """
     number = 0
     with open_text(path) as file:
@@ -26,10 +26,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 def read_table(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
     """Line number and columns of a table with tabs between, quoted as by Python's csv.
 
+    A carriage return within a column is a blank: Python's csv takes it for the end of a row.
+
     Raises:
         BadInput: a row with another number of columns, or as `read_lines`.
     """
-    rows = csv.reader((f"{line}\n" for _, line in read_lines(path)), delimiter="\t")
+    lines = (line.replace("\r", " ") + "\n" for _, line in read_lines(path))
+    rows = csv.reader(lines, delimiter="\t")
     try:
         for row in rows:
             if len(row) != columns:

@@ -19,7 +19,7 @@ import numpy as np
 from msm.collections.collection import Collection
 from msm.collections.runs import Floats, Integers, Run
 from msm.errors import BadInput
-from msm.evaluation.exported import score_lines
+from msm.files import read_json_lines
 
 FILE = "languages.jsonl"
 DEPTHS = (1, 5, 10, 20, 100)
@@ -70,12 +70,14 @@ def bias(collection: Collection, run: Run, depths: Sequence[int]) -> dict[int, B
     columns = _languages(ids, {passage_id: answered.index(language) for passage_id, language in found.items()})
     ranks = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries)
     shape = (len(asked), len(answered))
-    relevant = collection.qrels.labels >= 1
-    query_rows = np.array(list(of_query.values()), np.int64)
     judged = collection.passages.languages
     judged_columns = np.array(
-        [answered.index(judged[text]) for text in collection.qrels.passage_ids.to_pylist()], np.int64
+        [answered.index(judged[text]) if text in judged else -1 for text in collection.qrels.passage_ids.to_pylist()],
+        np.int64,
     )
+    # A relevant passage that the corpus lacks has no language.
+    relevant = (collection.qrels.labels >= 1) & (judged_columns[collection.qrels.passages] >= 0)
+    query_rows = np.array(list(of_query.values()), np.int64)
     perfect = _shares(
         query_rows[collection.qrels.queries[relevant]], judged_columns[collection.qrels.passages[relevant]], shape
     )
@@ -104,22 +106,17 @@ def bias_rows(found: Mapping[int, Bias]) -> Iterator[dict[str, Any]]:
             }
 
 
-def read_bias(folder: Path, depth: int) -> Bias:
+def read_bias(path: Path, depth: int) -> Bias:
     """What `bias_rows` wrote of one depth.
 
-    Args:
-        folder: of scores, or the path that stands for it in exported results.
-        depth: answers of each question that were counted.
-
     Raises:
-        BadInput: no such lines, none of that depth, or one of another form.
+        BadInput: no such file, no such depth in it, or a line of another form.
     """
-    lines = [row for _, row in score_lines(folder, FILE)]
-    if not lines:
-        raise BadInput(f"{FILE}: languages of the answers were not counted; score the run again")
-    rows = [row for row in lines if row.get("depth") == depth]
+    if not path.is_file():
+        raise BadInput(f"{path.name}: languages of the answers were not counted; score the run again")
+    rows = [row for _, row in read_json_lines(path) if row.get("depth") == depth]
     if not rows:
-        raise BadInput(f"{folder}: no shares of languages at depth {depth}")
+        raise BadInput(f"{path}: no shares of languages at depth {depth}")
     try:
         cells = {(row["query_language"], row["candidate_language"]): row for row in rows}
         asked, answered = (sorted({pair[side] for pair in cells}) for side in (0, 1))
@@ -129,7 +126,7 @@ def read_bias(folder: Path, depth: int) -> Bias:
         )
         candidates = np.array([cells[asked[0], language]["candidates"] for language in answered], np.float64)
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{folder}: not shares of languages: {error!r}") from error
+        raise BadInput(f"{path}: not shares of languages: {error!r}") from error
     return Bias(asked, answered, shares, relevant, candidates)
 
 

@@ -114,7 +114,8 @@ class _Reach(NamedTuple):
         """Entries at which most queries of the run are cut; a run of a search that just found no more is not."""
         deepest = int(self.depths.max(initial=0))
         at_end = np.count_nonzero(self.depths == deepest)
-        return deepest if 2 * at_end > np.count_nonzero(self.depths) else np.iinfo(np.int64).max
+        # A run without an entry found nothing at all.
+        return deepest if deepest and 2 * at_end > np.count_nonzero(self.depths) else np.iinfo(np.int64).max
 
 
 def mrr(rankings: Rankings, cutoff: int) -> Floats:

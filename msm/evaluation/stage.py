@@ -1,5 +1,6 @@
 """Stage `score`: the runs of a benchmark to scores, chance levels, per-query values and languages of the answers."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from msm.collections.benchmarks.bitext import BitextBenchmark
+from msm.collections.benchmark import BitextBenchmark
 from msm.collections.collection import Collection, Pool
 from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split
 from msm.collections.run_folder import ranks_file, read_protocol, run_file
-from msm.collections.runs import Integers, Run, read_run
+from msm.collections.runs import Integers, Run, read_run, without_own_ids
 from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
 from msm.evaluation.bitext_values import pair_rows
@@ -100,6 +101,8 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     tables, languages = [], {}
     for pool in collection.pools:
         found = _read_pool(collection, pool, run_file(run, pool))
+        if collection.spare:
+            found = without_own_ids(found)
         exact = read_exact_ranks(ranks_file(run, pool)) if ranks_file(run, pool).is_file() else None
         if pool.candidate_language is None and len(collection.passages.counts) > 1:
             languages = bias(collection, found, DEPTHS)
@@ -110,11 +113,25 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     return Scored(
         pa.concat_tables(tables),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
-        f"{benchmark.protocol}; ties {'list' if benchmark.answers else settings.ties}",
-        {"queries": len(collection.queries), "passages": len(collection.passages)},
+        f"{benchmark.protocol_of(collection)}; ties {'list' if benchmark.answers else settings.ties}",
+        {
+            "queries": len(collection.queries),
+            "passages": len(collection.passages),
+            "missing_passages": len(_said_missing(collection)),
+        },
         checksums(collection),
         languages,
     )
+
+
+def _said_missing(collection: Collection) -> list[str]:
+    """Ids of the relevant passages that the corpus lacks; says how many there are."""
+    missing = collection.missing()
+    if missing:
+        logging.getLogger(__name__).warning(
+            "%d relevant passages are not in the corpus, such as %s; they count as not found", len(missing), missing[0]
+        )
+    return missing
 
 
 def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path) -> Scored:
@@ -136,7 +153,7 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
     Raises:
         BadInput: it has queries or passages that are not of the pool.
     """
-    run = read_run(path)
+    run = read_run(path, may_be_empty=True)
     queries = (collection.queries[place].query_id for place in collection.pool_queries(pool))
     passages = (passage.passage_id for passage in collection.passages.of(pool.candidate_language))
     for found, known in ((run.query_ids, queries), (run.passage_ids, passages)):

@@ -90,7 +90,7 @@ def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: s
     """
     if kind not in RUNS or (kind == "same" and not lineage.NAME.fullmatch(language)):
         raise BadInput("Rankings are shown of the pool of all languages and of the question's own only.")
-    run = read_run(_payload(root, scored, "run") / RUNS[kind].format(language))
+    run = read_run(_payload(root, scored, "run") / RUNS[kind].format(language), may_be_empty=True)
     best = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < depth
     run = run._replace(queries=run.queries[best], passages=run.passages[best], scores=run.scores[best])
     ids = run.passage_ids.take(pa.array(np.unique(run.passages))).to_pylist()

@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 from msm.collections.measure_names import LESS_IS_BETTER
-from msm.collections.registry import BENCHMARKS
+from msm.collections.registry import describe
 from msm.evaluation.per_query import ByQuestion
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval, bootstrap, intervals, rank_intervals
 from msm.reporting import published, wording
@@ -16,8 +16,6 @@ from msm.settings import listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
 """Pool of a published number to ours."""
-PRINTED = {"xsim": "flores_200", "xsimpp": "flores_200", "xquad_r_dedup": "xquad_r", "mlqa_r_dedup": "mlqa_r"}
-"""Benchmarks whose printed numbers stand under another name; equal questions were merged in those of hybrid batches."""
 
 
 class Cell(NamedTuple):
@@ -121,9 +119,10 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
     Beside some languages of a benchmark only their cells stand: the printed mean is that of all.
     """
     measure, kind = column
-    base, *languages = benchmark.name.split("-")
-    if base not in BENCHMARKS or not BENCHMARKS[base].by_language:
-        base, languages = PRINTED.get(benchmark.name, benchmark.name), []
+    base, _, chosen = benchmark.name.partition("-")
+    described = describe(benchmark.name)
+    languages = chosen.replace(",", "-").split("-") if described and chosen else []
+    base = (described.printed_as or described.name) if described else benchmark.name
     found: dict[tuple[str, str, str], list[Published]] = {}
     for cell in published.select(benchmark=base, split=benchmark.split, measure=measure):
         same_setting = cell.setting in (benchmark.setting.partition(",")[0], "untrained", "bitext")

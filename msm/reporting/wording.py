@@ -2,22 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from msm.collections.registry import describe
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval
 
 BLANK = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
-BENCHMARKS = {
-    "constructed": "Constructed languages",
-    "constructed_hybrid": "Constructed languages, hybrid protocol",
-    "lareqa": "LAReQA (XQuAD-R)",
-    "mr_tydi": "Mr. TyDi",
-    "xor_retrieve": "XOR-Retrieve",
-    "mewsli_x": "Mewsli-X",
-    "miracl": "MIRACL",
-    "nq": "Natural Questions",
-    "xquad_r": "XQuAD-R",
-    "mlqa_r": "MLQA-R",
-}
 MEASURES = {"map": "mAP", "mrr": "MRR", "ndcg": "nDCG", "recall": "R", "success": "success"}
 POOLS = {
     "multilingual": "one pool of all languages",
@@ -29,7 +18,8 @@ SHORT_POOLS = {"multilingual": "all languages", "same": "own language", "other":
 
 def benchmark(name: str) -> str:
     """A benchmark as people write it."""
-    return BENCHMARKS.get(name, name)
+    described = describe(name)
+    return described.title if described and described.name == name else name
 
 
 def measure(name: str) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from msm import distributed
-from msm.collections.benchmarks.bitext import Bitext, BitextBenchmark
+from msm.collections.benchmark import BitextBenchmark
+from msm.collections.readers.bitext import Bitext
 from msm.collections.runs import Floats, ranked_run, write_run
 from msm.encoders.text_model import TextEncoder
 from msm.retrieval.margins import by_cosine, by_margin

@@ -114,6 +114,7 @@ def fuse_folders(dense: Path, sparse: Path, alpha: float, depth: int, out: Path)
     if names != {path.name for path in sparse.glob("*.trec.gz")} or not names:
         raise BadInput(f"{dense} and {sparse}: not runs of the same pools")
     for name in sorted(names):
-        write_run(out / name, fuse(read_run(dense / name), read_run(sparse / name), alpha, depth), "fusion")
+        first, second = (read_run(folder / name, may_be_empty=True) for folder in (dense, sparse))
+        write_run(out / name, fuse(first, second, alpha, depth), "fusion")
     parts = read_protocol(dense) | {f"sparse {name}": value for name, value in read_protocol(sparse).items()}
     write_protocol(out, parts | {"fusion": "centred min-max", "alpha": alpha})

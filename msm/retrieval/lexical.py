@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from msm.collections.collection import Collection
+from msm.collections.records import Passage
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import pool_depth, write_pool, write_protocol
 from msm.collections.runs import Floats, Integers
@@ -69,24 +69,26 @@ def run(settings: Lexical, *, sources: Path, out: Path, execution: Execution) ->
     collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     vocabulary = Vocabulary(settings.analyzer)
-    passages = _passage_terms(collection, vocabulary, settings.passage_context)
+    context = settings.passage_context
+    context = collection.rules.passage_context if context == "benchmark" else context
+    passages = [_terms(passage, vocabulary, context) for passage in collection.passages]
     queries = [vocabulary.terms(query.text) for query in collection.queries]
     for pool, depth in tqdm(depths.items(), desc="BM25", unit=" pools"):
         candidates = np.array(collection.pool_passages(pool))
         asked = [queries[place] for place in collection.pool_queries(pool)]
-        places, scores = search(asked, [passages[place] for place in candidates], settings.k1, settings.b, depth)
+        searched = [passages[place] for place in candidates]
+        places, scores = search(asked, searched, settings.k1, settings.b, depth + collection.spare)
         found = np.where(places >= 0, candidates[places], -1)
         write_pool(out, collection, pool, found, scores, f"bm25-{settings.analyzer}")
-    made = {name: getattr(settings, name) for name in ("analyzer", "k1", "b", "passage_context")}
-    write_protocol(out, made)
+    write_protocol(out, {"analyzer": settings.analyzer, "k1": settings.k1, "b": settings.b, "passage_context": context})
     return {"queries": len(queries), "passages": len(passages), "terms": len(vocabulary)}
 
 
-def _passage_terms(collection: Collection, vocabulary: Vocabulary, context: str) -> list[Terms]:
-    if context == "none":
-        return [vocabulary.terms(passage.text) for passage in collection.passages]
-    both = ((vocabulary.terms(passage.text), vocabulary.terms(passage.context)) for passage in collection.passages)
-    return [np.concatenate(parts) for parts in both]
+def _terms(passage: Passage, vocabulary: Vocabulary, context: str) -> Terms:
+    """The terms of what is searched of a passage."""
+    around = {"paragraph": passage.context, "title_text": passage.title}.get(context, "")
+    terms = vocabulary.terms(passage.text)
+    return np.concatenate([vocabulary.terms(around), terms]) if around else terms
 
 
 def search(queries: list[Terms], passages: list[Terms], k1: float, b: float, depth: int) -> tuple[Integers, Floats]:

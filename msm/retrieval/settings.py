@@ -11,7 +11,7 @@ class Retrieve(Settings):
     """Encode a benchmark's questions and candidates, search exactly, write TREC runs."""
 
     benchmark: str
-    """A name in `msm.collections.registry.BENCHMARKS`, or the name of a pool of one's own in the same protocol."""
+    """Reference of the benchmark, such as `mr_tydi`, `mr_tydi-sw,bn`, `tatoeba@deu-eng` or `beir:NAME`."""
     questions: str
     """Folder of the questions below the sources."""
     depth: Positive
@@ -35,4 +35,6 @@ class Lexical(Settings):
     b: Share
     depth: Positive
     pool_depth: Positive
-    passage_context: Literal["none", "paragraph"]
+    passage_context: Literal["benchmark", "none", "paragraph", "title_text"] = "benchmark"
+    """What is searched of a passage: its text alone, or with its paragraph or its title; `benchmark` for what the
+    official run of the benchmark searches."""

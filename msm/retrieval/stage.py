@@ -9,7 +9,7 @@ from msm.collections.collection import Collection, Pool
 from msm.collections.exact_ranks import write_exact_ranks
 from msm.collections.registry import find_benchmark, find_bitext
 from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
-from msm.collections.runs import write_run
+from msm.collections.runs import without_own_ids, write_run
 from msm.encoders.text_model import TextEncoder, load_text_encoder
 from msm.execution import Execution
 from msm.files import within
@@ -67,10 +67,13 @@ def write_runs(out: Path, collection: Collection, encoder: TextEncoder, depths: 
         BadInput: a vector that is not finite.
     """
     relevant = relevant_pairs(collection)
-    ranking = search(collection.queries, collection.passages, encoder, depths, work, relevant)
-    for pool in depths:
-        write_run(run_file(out, pool), ranking.run(pool), "dense")
-        if not collection.answers:
+    spared = {pool: depth + collection.spare for pool, depth in depths.items()}
+    ranking = search(collection.queries, collection.passages, encoder, spared, work, relevant)
+    for pool, depth in depths.items():
+        run = ranking.run(pool)
+        write_run(run_file(out, pool), without_own_ids(run, depth) if collection.spare else run, "dense")
+        # A passage that is dropped would count among those that beat a relevant one.
+        if not collection.answers and not collection.spare:
             write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
     _write_usage(out, encoder)
 

@@ -63,7 +63,18 @@ def test_the_model_of_another_library_gives_its_rankings(encoder: Path, beir: Pa
 def test_a_plain_encoder_needs_flags_and_flags_win(
     encoder: Path, sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--benchmark", "own", "--model", encoder, "--data", sources / "questions/test", "--out", tmp_path / "out"]
+    words = [
+        "--format",
+        "lareqa",
+        "--benchmark",
+        "own",
+        "--model",
+        encoder,
+        "--data",
+        sources / "questions/test",
+        "--out",
+        tmp_path / "out",
+    ]
     with pytest.raises(SystemExit) as end:
         evaluate(*words)
     assert end.value.code == 2

@@ -41,7 +41,7 @@ def anchors(encoder: Path, sources: Path, tmp_path: Path) -> Callable[..., Path]
     def write(**changes: object) -> Path:
         anchor = {
             "model": str(tmp_path / "model"),
-            "benchmark": "own",
+            "benchmark": "lareqa:own",
             "sources": str(tmp_path / "sources.json"),
             "folder": "toy",
             "split": "test",

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from msm.cli.main import main
-from msm.collections.benchmarks import bitext
-from msm.collections.registry import find_benchmark, find_bitext
+from msm.collections.formats import BITEXT_FORMATS
+from msm.collections.readers import bitext
+from msm.collections.registry import BITEXTS, find_benchmark, find_bitext
 from msm.collections.runs import Floats, ranked_run, read_run
 from msm.encoders.model_folder import write_usage
 from msm.encoders.text_model import TextEncoder, Usage, load_text_model
@@ -174,7 +175,7 @@ def test_an_altered_copy_is_an_error_of_xsim_plus_plus(
     assert values["xsimpp"] == pytest.approx(errors(cosines_of(model, texts[0], texts[1] + texts[2])))
     assert values["xsimpp"] > values["xsim"]
     with pytest.raises(BadInput, match=r"xsim\+\+ needs altered copies of the targets: .*nl\.hard\.txt"):
-        list(bitext.BITEXTS["xsimpp"].read(aligned, "en-nl"))
+        list(BITEXTS["xsimpp"].read(aligned, "en-nl"))
 
 
 def test_bad_folders_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_bad_folders_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"fr\.txt:2: an empty line"):
         list(bitext.read_folder(folder, "fr-en"))
     with pytest.raises(BadInput, match="xsim is that of FLORES-200 devtest"):
-        bitext.BITEXTS["xsim"].read(folder, "fr-en")
+        BITEXTS["xsim"].read(folder, "fr-en")
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "eng_Latn.devtest").write_text("a\n")
     (tmp_path / "f" / "deu_Latn.devtest").write_text("a\n")
@@ -197,15 +198,15 @@ def test_bad_folders_are_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_tatoeba_is_read_whole(mirror: Path, tmp_path: Path) -> None:
-    pairs = list(bitext.read_tatoeba(mirror / "parallel" / "tatoeba"))
-    assert len({pair.source_language for pair in pairs}) == 112
-    assert {pair.target_language for pair in pairs} == {"eng"}
-    sizes = {pair.source_language: len(pair.sources) for pair in pairs}
+    pairs = list(bitext.read_tatoeba(mirror / "parallel" / "tatoeba", "all-eng"))
+    assert len({pair.target_language for pair in pairs}) == 112
+    assert {pair.source_language for pair in pairs} == {"eng"}
+    sizes = {pair.target_language: len(pair.sources) for pair in pairs}
     assert sizes["deu"] == sizes["fra"] == 1000 and min(sizes.values()) > 50
-    [german] = bitext.BITEXTS["tatoeba"].read(mirror / "parallel" / "tatoeba", "deu-eng")
-    assert german.sources == next(pair for pair in pairs if pair.source_language == "deu").sources
+    [german] = BITEXTS["tatoeba"].read(mirror / "parallel" / "tatoeba", "deu-eng")
+    assert german.sources == next(pair for pair in pairs if pair.target_language == "deu").sources
     with pytest.raises(BadInput, match="0 languages instead of 112"):
-        list(bitext.read_tatoeba(tmp_path))
+        list(bitext.read_tatoeba(tmp_path, "all-eng"))
 
 
 class Breaking(TextEncoder):
@@ -229,7 +230,7 @@ def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, aligned:
         encoder = Breaking(load_text_model(model), torch.device("cpu"), "fp32", 4096)
         encoder.left = left
         (tmp_path / name).mkdir(exist_ok=True)
-        write_pairs(tmp_path / name, pairs, bitext.BITEXTS["bitext"], encoder, tmp_path / work)
+        write_pairs(tmp_path / name, pairs, BITEXT_FORMATS["bitext"], encoder, tmp_path / work)
         return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}, encoder.encoded
 
     expected, encoded = mined("whole", "whole.work", 1_000)
@@ -244,7 +245,7 @@ def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, aligned:
     assert found == expected | {"de-en.xsim.trec.gz": b"kept"}
 
 
-@pytest.mark.parametrize("name", ["bitext:xsim++", "bitext:tatoeba", "xsim:mine", "xsim++", "lareqa@de-en", "beir@all"])
+@pytest.mark.parametrize("name", ["bitext:xsim++", "bitext:tatoeba", "xsim:mine", "lareqa@de-en", "beir@all"])
 def test_names_that_are_no_bitext_of_ones_own(name: str) -> None:
     with pytest.raises(BadInput):
         find_bitext(name)

@@ -1,8 +1,11 @@
+import bz2
 import gzip
+import lzma
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
 from msm.collections.runs import Qrels, Run, ranked_run, read_qrels, read_run, write_qrels, write_run
 from msm.errors import BadInput
@@ -106,7 +109,7 @@ def test_bad_qrels_are_refused_with_file_line_and_value(tmp_path: Path, text: st
 def test_a_broken_or_missing_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.gz"
     path.write_bytes(gzip.compress(GOOD.encode() * 100)[:-9])
-    with pytest.raises(BadInput, match=r"run\.gz: not a whole gzip file"):
+    with pytest.raises(BadInput, match=r"run\.gz: not a whole \.gz file"):
         read_run(path)
     (tmp_path / "latin").write_bytes("é Q0 x 1 1 t\n".encode("latin-1"))
     with pytest.raises(BadInput, match="latin:1: not UTF-8"):
@@ -115,9 +118,56 @@ def test_a_broken_or_missing_file_is_refused(tmp_path: Path) -> None:
         read_run(tmp_path / "none")
 
 
-@pytest.mark.parametrize("passage_id", ["x y", "x\n", ""])
+@pytest.mark.parametrize("passage_id", ["x\u2420y", ""])
 def test_an_id_that_trec_files_cannot_hold_is_not_written(tmp_path: Path, passage_id: str) -> None:
     run = ranked_run(["a"], [passage_id], np.array([[0]]), np.array([[1.0]]))
-    with pytest.raises(BadInput, match="an id must have no blanks"):
+    with pytest.raises(BadInput, match="an id must not be empty or hold the picture of a blank"):
         write_run(tmp_path / "run", run, "t")
     assert not list(tmp_path.iterdir())
+
+
+def test_blanks_of_ids_are_written_as_pictures_and_read_back(tmp_path: Path) -> None:
+    queries, passages = ["a b", "c"], [" x", "y\tz\n", "w"]
+    run = ranked_run(queries, passages, np.array([[0, 1], [2, -1]]), np.array([[2, 1], [1, 0.0]]))
+    write_run(tmp_path / "run", run, "t")
+    assert all(len(line.split()) == 6 for line in (tmp_path / "run").read_text().splitlines())
+    assert entries(read_run(tmp_path / "run")) == entries(run)
+    qrels = Qrels(run.query_ids, run.passage_ids, np.array([0, 1]), np.array([1, 2]), np.array([1, 2]))
+    write_qrels(tmp_path / "qrels", qrels)
+    assert judgements(read_qrels(tmp_path / "qrels")) == [("a b", "y\tz\n", 1), ("c", "w", 2)]
+
+
+def test_comments_are_passed_over_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.write_text("# made by hand\na Q0 x#1 1 2 t\n  # more\na Q0 # 2 1 t\n")
+    assert entries(read_run(path)) == [("a", "x#1", 2), ("a", "#", 1)]
+    path.write_text("# one\na Q0 x 1 2 t\n# three\na Q0 y 2 high t\n")
+    with pytest.raises(BadInput, match=r"run:4: score is not a number: high"):
+        read_run(path)
+    path.write_text("# judgements\na 0 x#1 1\n")
+    assert judgements(read_qrels(path)) == [("a", "x#1", 1)]
+
+
+def test_scores_of_others_are_double_on_demand(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a Q0 x 1 1.00000001 t\na Q0 y 2 1.00000002 t\n")
+    assert entries(read_run(tmp_path / "run")) == [("a", "x", 1), ("a", "y", 1)]
+    assert entries(read_run(tmp_path / "run", double=True)) == [("a", "y", 1.00000002), ("a", "x", 1.00000001)]
+
+
+def test_an_empty_file_may_be_a_run_that_found_nothing(tmp_path: Path) -> None:
+    run = ranked_run(["a"], ["x"], np.array([[-1]]), np.array([[0.0]]))
+    write_run(tmp_path / "run.gz", run, "t")
+    assert entries(read_run(tmp_path / "run.gz", may_be_empty=True)) == []
+    with pytest.raises(BadInput, match="empty"):
+        read_run(tmp_path / "run.gz")
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_runs_may_be_compressed(tmp_path: Path, ending: str) -> None:
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress}[ending]
+    whole = pack(b"\xef\xbb\xbfa Q0 x 1 2 t\n")
+    (tmp_path / f"run{ending}").write_bytes(whole)
+    assert entries(read_run(tmp_path / f"run{ending}")) == [("a", "x", 2)]
+    (tmp_path / f"run{ending}").write_bytes(whole[:-6])
+    with pytest.raises(BadInput, match=f"run{ending}: not a whole {ending} file"):
+        read_run(tmp_path / f"run{ending}")

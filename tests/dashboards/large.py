@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from msm import files
-from msm.collections.readers.user_files import read_beir
+from msm.collections.registry import find_benchmark
 from msm.collections.runs import Run, ranked_run, write_run
 from msm.evaluation.language_bias import DEPTHS, FILE, bias, bias_rows
 from msm.evaluation.per_query import SCHEMA, write_per_query
@@ -54,7 +54,7 @@ def write_large(root: Path, size: Size) -> Path:
     names = [*CONTROLS, *(f"model-{number:02}" for number in range(len(CONTROLS), size.models))]
     log = "".join(json.dumps({"step": step, "loss": 4 + 1 / step, "accuracy": 0.5}) + "\n" for step in range(1, STEPS))
     world = made.write_step(root, "sources/world", {}, _texts(size.queries))
-    collection = read_beir(world / "payload" / TEXTS)
+    collection = find_benchmark("beir").read(world / "payload" / TEXTS)
     for benchmark, (measure, is_parallel) in BENCHMARKS.items():
         ids = _ids(size.queries, is_parallel, ["recall@100", measure])
         rng = np.random.default_rng(len(benchmark))

@@ -20,8 +20,8 @@ def judged(collection: Collection) -> set[tuple[str, str, int]]:
 @pytest.mark.parametrize("kind", ["beir", "trec"])
 def test_an_exported_collection_reads_as_the_same(sources: Path, tmp_path: Path, kind: str) -> None:
     data = sources / "questions" / "test"
-    main(["export", "--format", kind, "--benchmark", "own", "--data", str(data), "--out", str(tmp_path)])
-    before = find_benchmark("own").read(data)
+    main(["export", "--format", kind, "--benchmark", "lareqa:own", "--data", str(data), "--out", str(tmp_path)])
+    before = find_benchmark("lareqa:own").read(data)
     after = find_benchmark(f"{kind}:own").read(tmp_path / "multilingual")
     assert judged(after) == judged(before)
     assert {query[::2] for query in after.queries} == {query[::2] for query in before.queries}

@@ -25,7 +25,13 @@ from msm.files import sha256_of
 
 LANGUAGES = ("de", "ru", "zh")
 SETTINGS = Score(
-    benchmark="three", questions="questions", split="test", setting="zero-shot", model="random", ties="trec", seed=3
+    benchmark="lareqa:three",
+    questions="questions",
+    split="test",
+    setting="zero-shot",
+    model="random",
+    ties="trec",
+    seed=3,
 )
 
 
@@ -33,10 +39,12 @@ def write_random_runs(collection: Collection, folder: Path) -> None:
     """Runs in which relevant passages are often near the top, and many scores are equal."""
     rng = np.random.default_rng(1)
     qrels = collection.qrels
+    places_of = {passage.passage_id: place for place, passage in enumerate(collection.passages)}
+    judged = np.array([places_of[text] for text in qrels.passage_ids.to_pylist()])
     for pool in collection.pools:
         candidates, queries = np.array(collection.pool_passages(pool)), collection.pool_queries(pool)
         scores = rng.integers(0, 4000, size=(len(queries), len(collection.passages))).astype(np.float32)
-        scores[qrels.queries, qrels.passages] = rng.integers(3950, 4020, size=len(qrels.queries))
+        scores[qrels.queries, judged[qrels.passages]] = rng.integers(3950, 4020, size=len(qrels.queries))
         places = candidates[np.argpartition(-scores[:, candidates], 25, axis=1)[:, :25]]
         places[::50] = -1
         write_pool(folder, collection, pool, places, np.take_along_axis(scores, places, axis=1), "random")
@@ -108,7 +116,7 @@ def scored(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name).mkdir()
     for language in LANGUAGES:
         copy(mirror / "xquad-r" / f"{language}.json.gz", root / "questions")
-    write_random_runs(find_benchmark("three").read(root / "questions"), root / "run")
+    write_random_runs(find_benchmark("lareqa:three").read(root / "questions"), root / "run")
     stage.run(SETTINGS, sources=root, run=root / "run", out=root / "scores", execution=Execution(work=root / "work"))
     return root
 
@@ -133,7 +141,12 @@ def test_a_score_line_says_where_it_comes_from(scored: Path) -> None:
     assert all(tuple(row) == FIELDS for row in by_cell.values())
     row = by_cell["ru", "zh"]
     assert (row["benchmark"], row["split"], row["setting"]) == ("three", "test", "zero-shot")
-    assert (row["model"], row["seed"], row["measure"], row["protocol"]) == ("random", 3, "map@20", "lareqa; ties trec")
+    assert (row["model"], row["seed"], row["measure"], row["protocol"]) == (
+        "random",
+        3,
+        "map@20",
+        "lareqa; own ids kept; printed mean macro; ties trec",
+    )
     assert row["run_sha256"] == sha256_of(scored / "run" / "pool.zh.trec.gz")
     assert by_cell["mean", None]["run_sha256"] == sha256_of(scored / "run" / "multilingual.trec.gz")
     assert (row["queries"], by_cell["mean", None]["queries"], by_cell["ru", "other"]["queries"]) == (1190, 3570, 2380)
@@ -154,9 +167,9 @@ def test_per_query_values_average_to_the_scores(scored: Path) -> None:
 
 
 def test_checksums_tell_other_questions_candidates_and_judgements_apart(scored: Path) -> None:
-    collection = find_benchmark("three").read(scored / "questions")
+    collection = find_benchmark("lareqa:three").read(scored / "questions")
     written = json.loads((scored / "scores" / "collection.json").read_text())
-    assert written == checksums(collection) | {"rules": "lareqa; ties trec"}
+    assert written == checksums(collection) | {"rules": "lareqa; own ids kept; printed mean macro; ties trec"}
     first, *queries = collection.queries
     questions = collection._replace(queries=[first._replace(text="other"), *queries])
     qrels = collection._replace(qrels=collection.qrels._replace(labels=collection.qrels.labels + 1))

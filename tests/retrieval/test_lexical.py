@@ -13,7 +13,7 @@ from msm.retrieval.analyzers import words
 from msm.retrieval.lexical import Vocabulary, search
 from msm.retrieval.settings import Lexical
 
-SETTINGS = {"benchmark": "own", "questions": "questions/test", "analyzer": "words", "k1": 1.2, "b": 0.75}
+SETTINGS = {"benchmark": "lareqa:own", "questions": "questions/test", "analyzer": "words", "k1": 1.2, "b": 0.75}
 SETTINGS |= {"depth": 30, "pool_depth": 20, "passage_context": "none"}
 
 
@@ -58,7 +58,7 @@ def test_equal_scores_stand_in_the_order_of_the_passages() -> None:
 def test_the_stage_writes_a_run_for_every_pool(sources: Path, tmp_path: Path, context: str) -> None:
     settings = Lexical(**SETTINGS | {"passage_context": context})
     facts = lexical.run(settings, sources=sources, out=tmp_path, execution=Execution(work=tmp_path / "work"))
-    collection = find_benchmark("own").read(sources / "questions/test")
+    collection = find_benchmark("lareqa:own").read(sources / "questions/test")
     assert (facts["queries"], facts["passages"]) == (len(collection.queries), len(collection.passages))
     texts = {p.passage_id: p.text + " " + p.context * (context == "paragraph") for p in collection.passages}
     asked = {query.query_id: query.text for query in collection.queries}

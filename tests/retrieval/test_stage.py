@@ -18,7 +18,7 @@ from msm.retrieval import stage, stream
 from msm.retrieval.settings import Retrieve
 
 SETTINGS = Retrieve(
-    benchmark="own", questions="questions/test", depth=30, pool_depth=20, batch_tokens=4096, precision="fp32"
+    benchmark="lareqa:own", questions="questions/test", depth=30, pool_depth=20, batch_tokens=4096, precision="fp32"
 )
 
 
@@ -37,7 +37,7 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
     stage.run(
         SETTINGS, sources=sources, model=model, out=tmp_path / "run", execution=Execution(work=tmp_path, device="cpu")
     )
-    collection = find_benchmark("own").read(sources / "questions/test")
+    collection = find_benchmark("lareqa:own").read(sources / "questions/test")
     text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
     queries = text_encoder.encode_queries([query.text for query in collection.queries])
     cosines = queries @ text_encoder.encode_passages(list(collection.passages)).T
@@ -58,7 +58,7 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
 
 
 def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path) -> None:
-    collection = find_benchmark("own").read(sources / "questions/test")
+    collection = find_benchmark("lareqa:own").read(sources / "questions/test")
     text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
     torch.nn.init.constant_(next(text_encoder.model.parameters()), float("nan"))
     with pytest.raises(BadInput, match="is not finite"):

@@ -1,51 +1,93 @@
-"""Texts of Mewsli-X: a mention in its sentence, an entity's description. One spelling for training and evaluation.
+"""Mewsli-X: a mention in its sentence, asked of the descriptions of 1,003,893 entities in 50 languages, in one pool.
 
-Source: the preparation functions published with XTREME-R, described in its words: one sentence of context, the
-mention in braces, its surface form in front so that no truncation loses it.
+Files of release `mewsli-x_20220518_6`: `candidate_set_entities.jsonl`, `wikinews_mentions-dev.jsonl`. Exactly one
+entity is right, so the mAP@20 that XTREME-R reports equals mrr@20. The labels of XTREME-R's test are withheld; dev is
+what is scored.
+
+Source: XTREME-R, arXiv:2104.07412; google-research/dense_representations_for_entity_retrieval.
 """
 
-import re
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
-BRACES = re.compile(r"\{(.*?)\}")
+from msm.collections.collection import MULTILINGUAL, Draft
+from msm.collections.layout import find_file
+from msm.collections.readers.mewsli_x_texts import entity_text, mention_text
+from msm.collections.records import Passage, Qrel, Query
+from msm.errors import BadInput
+from msm.files import read_json_lines
 
-
-def mention_text(record: dict[str, Any]) -> str:
-    """The query of a record with `context` and `mention`.
-
-    Args:
-        record: a line of the mention files, or `contextual_mention` of a training pair.
-
-    Raises:
-        ValueError: the mention lies in no sentence, or is not where its offsets say.
-        KeyError: a field is missing.
-    """
-    text, span = record["context"]["text"], record["mention"]["mention_span"]
-    start, end = span["start"], span["end"]
-    surface = text[start:end]
-    if surface != span["text"]:
-        raise ValueError(f"mention {span['text']!r} is not at {start}-{end}")
-    sentences = [(sentence["start"], sentence["end"]) for sentence in record["context"]["sentence_spans"]]
-    around = next(((low, high) for low, high in sentences if low <= start and end <= high), None)
-    if around is None:
-        raise ValueError(f"mention {surface!r} at {start}-{end} lies in no sentence")
-    left, right = (BRACES.sub(r"(\1)", part) for part in (text[around[0] : start], text[end : around[1]]))
-    return _tidy(f"{surface}: {left} {{ {surface} }} {right}")
+T = TypeVar("T")
 
 
-def entity_text(record: dict[str, Any]) -> str:
-    """The candidate of an entity: the sentences of its description.
-
-    Args:
-        record: a line of the candidate file, or `entity` of a training pair.
+def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
+    """Mentions of dev on all entities, in one pool.
 
     Raises:
-        KeyError: a field is missing.
+        BadInput: a file is missing or malformed.
     """
-    description = record["description"]
-    return _tidy(" ".join(description[span["start"] : span["end"]] for span in record["sentence_spans"]))
+    mentions = [mention for mention in read_mentions(folder) if not languages or mention.query.language in languages]
+    return Draft(
+        [mention.query for mention in mentions],
+        [Qrel(mention.query.query_id, mention.entity, 1) for mention in mentions],
+        {None: partial(read_entities, folder)},
+        [MULTILINGUAL],
+        clusters=[mention.article for mention in mentions],
+    )
 
 
-def _tidy(text: str) -> str:
-    """Line ends to blanks, two blanks to one in a single pass, none around."""
-    return " ".join(text.splitlines()).replace("  ", " ").strip()
+class Mention(NamedTuple):
+    """A name in its sentence."""
+
+    query: Query
+    entity: str
+    """Id of what it means."""
+    article: str
+    """The news article that it stands in."""
+
+
+def read_mentions(folder: Path) -> Iterator[Mention]:
+    """Mentions of dev.
+
+    Raises:
+        BadInput: the file is missing or malformed.
+    """
+    for where, record in _records(folder, "wikinews_mentions-dev.jsonl"):
+        for mention in record.get("mentions") or [record.get("mention")]:
+            query, entity = _field(where, _query, {"context": record.get("context"), "mention": mention})
+            yield Mention(query, entity, str(record["context"].get("document_id") or query.query_id))
+
+
+def read_entities(folder: Path) -> Iterator[Passage]:
+    """All candidates, one at a time; their titles are not part of the text.
+
+    Raises:
+        BadInput: the file is missing or malformed.
+    """
+    for where, record in _records(folder, "candidate_set_entities.jsonl"):
+        yield _field(where, _entity, record)
+
+
+def _query(record: dict[str, Any]) -> tuple[Query, str]:
+    mention = record["mention"]
+    query = Query(str(mention["example_id"]), str(record["context"]["language"]), mention_text(record))
+    return query, str(mention["entity_id"])
+
+
+def _entity(record: dict[str, Any]) -> Passage:
+    return Passage(str(record["entity_id"]), str(record["description_language"]), entity_text(record))
+
+
+def _field(where: str, make: Callable[[dict[str, Any]], T], record: dict[str, Any]) -> T:
+    try:
+        return make(record)
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"no field {error}" if isinstance(error, KeyError) else str(error)
+        raise BadInput(f"{where}: {problem}") from error
+
+
+def _records(folder: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    path = find_file(folder, name)
+    return ((f"{path}:{number}", record) for number, record in read_json_lines(path))

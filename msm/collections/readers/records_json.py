@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from msm.collections.readers.mewsli_x import entity_text, mention_text
+from msm.collections.readers.mewsli_x_texts import entity_text, mention_text
 from msm.collections.readers.ms_marco import text_id
 from msm.collections.records import Example, Passage, Query
 from msm.corpora.sentences import split

@@ -7,13 +7,14 @@ be impossible (SQuAD 2) is left out.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msm.collections.layout import find_files
 from msm.corpora.sentences import split
 from msm.errors import BadInput
-from msm.files import read_json
+from msm.files import plain_name, read_json
 
 
 class Question(NamedTuple):
@@ -43,6 +44,29 @@ class Paragraph(NamedTuple):
     sentences: list[str]
     """Without blanks around them."""
     questions: list[Question]
+
+
+def language_files(folder: Path, languages: Sequence[str] = ()) -> dict[str, Path]:
+    """Language to file, in alphabetical order of languages.
+
+    Args:
+        folder: of `LANG.json`.
+        languages: those wanted; all that are there where none is named.
+
+    Raises:
+        BadInput: no such file, a language in two files, or a wanted one in none.
+    """
+    files: dict[str, Path] = {}
+    for path in find_files(folder, "*.json"):
+        language = plain_name(path).removesuffix(".json")
+        if language in files:
+            raise BadInput(f"{path}: {language} stands in {files[language].name} too; keep one of them")
+        files[language] = path
+    if not files:
+        raise BadInput(f"{folder}: no questions here (LANG.json, plain or compressed)")
+    if absent := [language for language in languages if language not in files]:
+        raise BadInput(f"{folder}: no {absent[0]}.json here; there are {', '.join(sorted(files))}")
+    return {language: files[language] for language in sorted(languages or files)}
 
 
 def read_squad(path: Path, language: str) -> list[Paragraph]:

@@ -1,0 +1,205 @@
+"""What a benchmark is: where its files are read, by which rules it is scored, and what it must contain."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from msm.collections.collection import Collection, Draft, OwnIds, PassageContext, Pool, Rules, assemble
+from msm.collections.measure_names import AnswerRule, Measure, parse_measure
+from msm.collections.readers.bitext import Bitext
+from msm.errors import BadInput
+from msm.files import read_json
+
+RULES = "rules.json"
+"""What data of one's own say of themselves, beside their files."""
+Mean = Literal["macro", "micro"]
+"""Mean over the languages of their means, or over all questions."""
+
+
+class Counts(NamedTuple):
+    """Published sizes of one language; None where they are not known to us."""
+
+    questions: int | None = None
+    passages: int | None = None
+    judgements: int | None = None
+
+
+Reader = Callable[[Path, Sequence[str]], Draft]
+"""From the folder of the files and the languages that are wanted (none: all that are there) to what it holds."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark, or data of one's own that is read and scored in the same way."""
+
+    name: str
+    """One word; of data of one's own, the name that its owner gives it."""
+    title: str
+    """As people write it."""
+    protocol: str
+    """Whose rules decide what is relevant."""
+    reader: Reader
+    """Reads the files."""
+    measures: tuple[str, ...]
+    """The official ones."""
+    language_measures: tuple[str, ...] = ()
+    """The official ones on the candidates of one language, where they differ."""
+    sources: tuple[str, ...] = ()
+    """Where the data and the rules are described: papers and data sets."""
+    split: str | None = None
+    """That of the published questions; None for data of one's own."""
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    """Published sizes by language. Empty for data of one's own, which is not checked."""
+    passages: int | None = None
+    """Published number of all passages together."""
+    least_passages: int = 0
+    """Fewer than so many passages cannot be the published corpus, where its exact size is not known."""
+    by_language: bool = False
+    """Whether every language has a pool of its own, so that some may be left out."""
+    languages: tuple[str, ...] = ()
+    """Those that are wanted; empty for all."""
+    answers: AnswerRule | None = None
+    """How passages are matched with answers, where they are not judged; the measures follow from it."""
+    least_depth: int = 1
+    """Passages that the measures look at, where they do not say so themselves."""
+    passage_context: PassageContext = "none"
+    """As in `Rules`; data of one's own may say otherwise."""
+    own_ids: OwnIds = "kept"
+    """As in `Rules`; data of one's own may say otherwise."""
+    ties: str = "trec"
+    """The official order of equal scores."""
+    mean: Mean = "macro"
+    """The official mean over all languages."""
+    instruction: str = ""
+    """As in `Rules`; data of one's own may say otherwise."""
+    printed_as: str = ""
+    """Name of the benchmark whose printed numbers may stand beside ours; empty for its own."""
+
+    def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
+        """The official measures, of a pool."""
+        one_language = pool is not None and pool.candidate_language is not None
+        names = self.language_measures if one_language and self.language_measures else self.measures
+        return [parse_measure(name) for name in names]
+
+    def protocol_of(self, collection: Collection) -> str:
+        """Every choice that decides a score of the collection and does not depend on the model."""
+        return f"{self.protocol}; own ids {collection.rules.own_ids}; printed mean {self.mean}"
+
+    def read(self, folder: Path) -> Collection:
+        """The collection in a folder; of a published one, the sizes are checked.
+
+        The questions are checked first: a wrong file is found before millions of passages are read. Data of one's own
+        may hold a file `rules.json` that says what the files do not: `passage_context`, `own_ids`, `instruction`.
+
+        Raises:
+            BadInput: a file is missing or malformed, or the sizes are not the published ones.
+        """
+        rules = self._rules(folder)
+        draft = self.reader(folder, self.languages or tuple(self.counts if self.by_language else ()))
+        self._check_questions(folder, draft)
+        if rules.own_ids == "dropped":
+            _check_own_ids(folder, draft)
+        try:
+            collection = assemble(draft)
+        except BadInput as error:
+            raise BadInput(f"{folder}: {error}") from error
+        self._check_passages(folder, collection)
+        return collection._replace(rules=rules)
+
+    def _rules(self, folder: Path) -> Rules:
+        rules = Rules(self.passage_context, self.own_ids, self.instruction)
+        path = folder / RULES
+        return rules if self.split or not path.is_file() else _said_rules(path, rules)
+
+    def owned(self, name: str) -> "Benchmark":
+        """The same for data of one's own, whose sizes nobody has published."""
+        return replace(
+            self, name=name, title=name, split=None, counts={}, passages=None, least_passages=0, by_language=False
+        )
+
+    def _wanted(self, found: Mapping[str, int]) -> list[str]:
+        if not self.counts:
+            return []
+        return sorted(self.languages or {*self.counts, *found})
+
+    def _check_questions(self, folder: Path, draft: Draft) -> None:
+        questions = Counter(query.language for query in draft.queries)
+        languages = {query.query_id: query.language for query in draft.queries}
+        judgements = Counter(languages.get(qrel.query_id, "") for qrel in draft.qrels)
+        for language in self._wanted(questions):
+            expected = self.counts.get(language, Counts(0))
+            self._check(folder, f"{language} has", "questions", questions[language], expected.questions)
+            self._check(folder, f"{language} has", "judgements", judgements[language], expected.judgements)
+
+    def _check_passages(self, folder: Path, collection: Collection) -> None:
+        counts = collection.passages.counts
+        for language in self._wanted({}):
+            self._check(folder, f"{language} has", "passages", counts[language], self.counts[language].passages)
+        self._check(folder, "there are", "passages", len(collection.passages), self.passages)
+        if len(collection.passages) < self.least_passages:
+            raise self._unofficial(folder, f"{len(collection.passages)} passages are not the published corpus")
+
+    def _check(self, folder: Path, where: str, what: str, found: int, expected: int | None) -> None:
+        if expected is not None and found != expected:
+            raise self._unofficial(folder, f"{where} {found} {what} instead of {expected}")
+
+    def _unofficial(self, folder: Path, problem: str) -> BadInput:
+        return BadInput(
+            f"{folder}: not the published {self.title}: {problem}; data of your own in the same files are "
+            f"--format {self.name} and bear another name"
+        )
+
+
+def _check_own_ids(folder: Path, draft: Draft) -> None:
+    for qrel in draft.qrels:
+        if qrel.query_id == qrel.passage_id and qrel.label >= 1:
+            raise BadInput(
+                f"{folder}: passage {qrel.passage_id} is judged relevant to the query of the same id, and this format "
+                f'drops passages with the id of the question; write {RULES} with {{"own_ids": "kept"}} beside the files'
+            )
+
+
+def _said_rules(path: Path, rules: Rules) -> Rules:
+    """The rules as a file says them."""
+    said = read_json(path)
+    choices = {"passage_context": get_args(PassageContext), "own_ids": get_args(OwnIds)}
+    if not isinstance(said, dict) or not said.keys() <= set(Rules._fields):
+        raise BadInput(f"{path}: expected a JSON object with any of {', '.join(Rules._fields)}, got {said!r:.60}")
+    for name, value in said.items():
+        if not isinstance(value, str) or value not in choices.get(name, (value,)):
+            raise BadInput(f"{path}: {name} must be {' or '.join(choices.get(name, ('text',)))}, got {value!r:.60}")
+    return rules._replace(**said)
+
+
+@dataclass(frozen=True)
+class BitextBenchmark:
+    """A benchmark that is mined rather than searched, or aligned sentences of one's own."""
+
+    name: str
+    """One word; of data of one's own, the name that its owner gives it."""
+    title: str
+    """As people write it."""
+    protocol: str
+    """Whose rules decide what is right."""
+    reader: Callable[[Path, str], Iterator[Bitext]]
+    """Reads the wanted pairs of languages in a folder."""
+    pairs: str
+    """Those that are wanted where none are named: the ones whose mean is printed."""
+    measures: tuple[str, ...]
+    """The official ones."""
+    split: str | None = None
+    """That of the published files; None for data of one's own."""
+    equal_texts_are_right: bool = False
+    """Whether another target with the text of the aligned one is right too."""
+    printed_as: str = ""
+    """Name of the benchmark whose printed numbers may stand beside ours; empty for its own."""
+
+    def read(self, folder: Path, pairs: str) -> Iterator[Bitext]:
+        """The wanted pairs of languages.
+
+        Raises:
+            BadInput: a file is missing, malformed or not aligned with the other one.
+        """
+        return self.reader(folder, pairs)

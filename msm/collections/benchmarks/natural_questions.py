@@ -1,0 +1,21 @@
+"""Natural Questions in DPR's form: 3,610 questions with answer strings, on 21,015,324 passages of English Wikipedia."""
+
+from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.measure_names import ANSWER_DEPTH
+from msm.collections.readers.wikipedia_passages import read_nq
+
+BENCHMARK = Benchmark(
+    name="nq",
+    title="Natural Questions",
+    protocol="dpr string match",
+    reader=read_nq,
+    measures=(),
+    sources=("DPR, arXiv:2004.04906",),
+    split="test",
+    counts={"en": Counts(3610)},
+    passages=21015324,
+    answers="dpr",
+    least_depth=ANSWER_DEPTH,
+    ties="list",
+    passage_context="title_text",
+)

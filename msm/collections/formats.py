@@ -1,0 +1,47 @@
+"""Formats of data of one's own: a layout of files and the rules by which it is scored. A new one is a line here.
+
+Every benchmark of the registry is a format too: the same files with other content.
+"""
+
+from msm.collections.benchmark import Benchmark, BitextBenchmark
+from msm.collections.readers import beir, bitext, squad_paragraphs, trec
+
+MEASURES = ("ndcg@10", "mrr@100", "recall@100")
+
+FORMATS: dict[str, Benchmark] = {
+    "beir": Benchmark(
+        name="beir",
+        title="BEIR",
+        protocol="beir",
+        reader=beir.read,
+        measures=MEASURES,
+        sources=("arXiv:2104.08663", "github.com/beir-cellar/beir"),
+        passage_context="title_text",
+        own_ids="dropped",
+        mean="micro",
+    ),
+    "trec": Benchmark(
+        name="trec",
+        title="TREC files",
+        protocol="trec",
+        reader=trec.read_folder,
+        measures=MEASURES,
+        passage_context="title_text",
+        mean="micro",
+    ),
+    "squad": Benchmark(
+        name="squad", title="SQuAD JSON", protocol="squad", reader=squad_paragraphs.read, measures=MEASURES
+    ),
+}
+BITEXT_FORMATS: dict[str, BitextBenchmark] = {
+    "bitext": BitextBenchmark(
+        name="bitext",
+        title="Bitext",
+        protocol="bitext, ratio margin of 4 neighbours, equal texts are right",
+        reader=bitext.read_folder,
+        pairs="all-en",
+        measures=("accuracy", "xsim"),
+        equal_texts_are_right=True,
+    ),
+}
+"""Those that are mined rather than searched."""

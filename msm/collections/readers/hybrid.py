@@ -1,0 +1,74 @@
+"""The layout of the hybrid-batch protocol: LAReQA's files, sentences without their paragraph.
+
+The paper does not say what a candidate is. Its monolingual numbers fit only as many queries as there are distinct
+question texts, so equal questions of a language were merged: `read_merged` does that.
+
+Source: arXiv:2408.10536.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from msm.collections.clusters import connected
+from msm.collections.collection import Draft
+from msm.collections.passages import Read
+from msm.collections.readers.lareqa import read_sentences
+from msm.collections.readers.squad import language_files
+from msm.collections.records import Passage
+from msm.files import read_json
+
+
+def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
+    """Questions on sentences alone.
+
+    Raises:
+        BadInput: no or malformed files.
+    """
+    draft = read_sentences(folder, languages)
+    return draft._replace(passages={language: partial(_alone, part) for language, part in draft.passages.items()})
+
+
+def read_merged(folder: Path, languages: Sequence[str] = ()) -> Draft:
+    """The same with equal questions of a language merged."""
+    return merge_equal_questions(read(folder, languages), written_questions(folder, languages))
+
+
+def _alone(part: Read) -> Iterator[Passage]:
+    return (passage._replace(context="") for passage in part())
+
+
+def written_questions(folder: Path, languages: Sequence[str] = ()) -> dict[str, str]:
+    """Query id to the question as its file has it, with the blanks around it: the paper's counts are of these."""
+    return {
+        f"{language}-{question['id']}": question["question"]
+        for language, path in language_files(folder, languages).items()
+        for article in read_json(path)["data"]
+        for paragraph in article["paragraphs"]
+        for question in paragraph["qas"]
+    }
+
+
+def merge_equal_questions(draft: Draft, written: Mapping[str, str]) -> Draft:
+    """Questions of one language with the same text become one, with the answers of all.
+
+    Args:
+        draft: of questions and sentences.
+        written: text of each query id.
+    """
+    firsts: dict[tuple[str, str], str] = {}
+    merged = {
+        query.query_id: firsts.setdefault((query.language, written[query.query_id]), query.query_id)
+        for query in draft.queries
+    }
+    # A question that stands for two texts ties them together.
+    texts = {query.query_id: text for query, text in zip(draft.queries, draft.clusters, strict=True)}
+    clusters = connected((texts[first], texts[query_id]) for query_id, first in merged.items())
+    names = draft.questions or [query.query_id for query in draft.queries]
+    kept = [place for place, query in enumerate(draft.queries) if merged[query.query_id] == query.query_id]
+    return draft._replace(
+        queries=[draft.queries[place] for place in kept],
+        questions=[names[place] for place in kept],
+        clusters=[clusters[draft.clusters[place]] for place in kept],
+        qrels=list(dict.fromkeys(qrel._replace(query_id=merged[qrel.query_id]) for qrel in draft.qrels)),
+    )

@@ -1,0 +1,72 @@
+"""Mr. TyDi v1.1: question and passages in the same language, 11 languages.
+
+Each language is a folder `mrtydi-v1.1-LANGUAGE` (or `LANG`) with `collection/docs.jsonl`, `topic.SPLIT.tsv` and
+`qrels.SPLIT.txt`, as in the published archives; topics and qrels may bear the names that Anserini gives them. v1.0
+has other passages. Passages: what stands before the first blank line is the title.
+
+Source: arXiv:2108.08787; github.com/castorini/mr.tydi.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from msm.collections.collection import Draft
+from msm.collections.layout import find_file, only
+from msm.collections.readers.trec import Part, monolingual, read_passages, read_qrel_rows, read_topics
+from msm.errors import BadInput
+
+LANGUAGES = {
+    "ar": "arabic",
+    "bn": "bengali",
+    "en": "english",
+    "fi": "finnish",
+    "id": "indonesian",
+    "ja": "japanese",
+    "ko": "korean",
+    "ru": "russian",
+    "sw": "swahili",
+    "te": "telugu",
+    "th": "thai",
+}
+
+
+def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Draft:
+    """Questions of some languages, each on its own passages.
+
+    Args:
+        folder: of the folders of the languages.
+        languages: those wanted; all that are there where none is named.
+        split: train, dev or test.
+
+    Raises:
+        BadInput: a file is missing or malformed.
+    """
+    if unknown := [language for language in languages if language not in LANGUAGES]:
+        raise BadInput(f"Mr. TyDi has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
+    wanted = languages or [language for language in LANGUAGES if _folder(folder, language)]
+    if not wanted:
+        raise BadInput(f"{folder}: no language here (folders such as mrtydi-v1.1-swahili, or sw)")
+    return monolingual({language: read_part(folder, language, split) for language in wanted})
+
+
+def read_part(folder: Path, language: str, split: str) -> Part:
+    """One language; its passages stay in their file.
+
+    Raises:
+        BadInput: a file is missing or malformed.
+    """
+    place = _folder(folder, language)
+    if place is None:
+        raise BadInput(f"{folder}: no folder mrtydi-v1.1-{LANGUAGES[language]} or {language}")
+    return Part(
+        read_topics(find_file(place, f"topic.{split}.tsv", f"topics.mrtydi-v1.1-{language}.{split}.txt"), language),
+        partial(read_passages, [find_file(place, "collection/docs.jsonl", "docs.jsonl")], language),
+        read_qrel_rows(find_file(place, f"qrels.{split}.txt", f"qrels.mrtydi-v1.1-{language}.{split}.txt")),
+    )
+
+
+def _folder(folder: Path, language: str) -> Path | None:
+    names = (f"mrtydi-v1.1-{LANGUAGES[language]}", language)
+    folders = [folder / name for name in names if (folder / name).is_dir()]
+    return only(folders) if folders else None

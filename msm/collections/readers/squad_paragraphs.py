@@ -1,0 +1,54 @@
+"""SQuAD JSON as a collection: `LANG.json` or `LANG.SPLIT.json`; candidates are the paragraphs.
+
+Relevant is the paragraph that a question was asked about; equal paragraphs of a language are one candidate. The
+questions of `LANG.train.json` are not asked, its paragraphs are candidates. Several languages are also searched each
+by itself.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msm.collections.collection import MULTILINGUAL, Draft, Pool
+from msm.collections.layout import find_files
+from msm.collections.passages import Read
+from msm.collections.readers.squad import read_squad
+from msm.collections.records import Passage, Qrel, Query
+from msm.errors import BadInput
+from msm.files import plain_name
+
+TRAINING = "train"
+"""Split whose questions are not asked."""
+
+
+def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
+    """Questions of SQuAD JSON on their paragraphs.
+
+    Args:
+        folder: of the files.
+        languages: those wanted; all that are there where none is named.
+
+    Raises:
+        BadInput: no or malformed files.
+    """
+    queries: list[Query] = []
+    qrels: list[Qrel] = []
+    clusters: list[str] = []
+    passages: dict[str, dict[str, Passage]] = {}
+    for path in find_files(folder, "*.json"):
+        language, *split = plain_name(path).removesuffix(".json").split(".")
+        if languages and language not in languages:
+            continue
+        own = passages.setdefault(language, {})
+        for paragraph in read_squad(path, language):
+            passage_id = f"{language}-{paragraph.paragraph_id}"
+            own[passage_id] = Passage(passage_id, language, paragraph.context, paragraph.title)
+            for question in paragraph.questions if split != [TRAINING] else []:
+                queries.append(Query(f"{language}-{question.question_id}", language, question.text))
+                qrels.append(Qrel(queries[-1].query_id, passage_id, 1))
+                clusters.append(passage_id)
+    if not queries:
+        raise BadInput(f"{folder}: no questions here (LANG.json, plain or compressed)")
+    asked = sorted({query.language for query in queries})
+    pools = [MULTILINGUAL, *(Pool(f"pool.{language}", language, language) for language in asked if len(passages) > 1)]
+    parts: dict[str | None, Read] = {language: own.values for language, own in passages.items()}
+    return Draft(queries, qrels, parts, pools, clusters=clusters)
