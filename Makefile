@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECIPE = $(shell sed -n 's/^recipe: *//p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo mini order test test-slow check format render dashboard bench repro clean
+.PHONY: help setup demo mini order test test-slow rehearse check format render dashboard bench repro clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -48,6 +48,15 @@ test: setup ## all quick tests
 test-slow: setup ## what needs a container engine, Chromium or more than 20 seconds
 	@pytest -m slow $(if $(MIRROR),--mirror=$(MIRROR))
 	@.ci/image $(IMAGE_OPTIONS)
+
+# A KUBECONFIG of the environment is not taken: a rehearsal makes a namespace, and is asked for by name.
+rehearse: setup ## try the manifests on an API server (KUBECONFIG=FILE); without one, against strict schemas
+ifeq ($(origin KUBECONFIG),command line)
+	@python -m msm.components.rehearsal $(KUBECONFIG)
+else
+	@echo "rehearse: no KUBECONFIG=FILE, so no API server: strict schemas of one instead"
+	@pytest -m "not slow" tests/components/test_manifests.py tests/components/test_queues.py tests/components/test_jobs.py
+endif
 
 check: setup ## style, types, docstrings, renderings in step
 	@ruff check .

@@ -1,6 +1,7 @@
 """A corpus on one machine, on Slurm, on Ray, or as a Kubernetes Indexed Job: datatrove's executors, step by step."""
 
 import importlib.util
+import itertools
 import shutil
 import time
 from dataclasses import dataclass
@@ -42,8 +43,8 @@ class Placing:
     """Command before a Slurm task, such as `source .venv/bin/activate`."""
 
 
-class Waiting(CommandError):
-    """The work has been handed to a cluster; the same command later says how far it is."""
+class Unfinished(CommandError):
+    """Machines were lost, or tasks failed more often than the engine tries; what is done is kept."""
 
 
 def run(state: State, placing: Placing) -> None:
@@ -51,6 +52,7 @@ def run(state: State, placing: Placing) -> None:
 
     Raises:
         BadInput: an executor that is not there, or tasks that do not add up.
+        Unfinished: tasks were lost; the same command goes on.
     """
     _check(placing)
     if placing.step:
@@ -116,17 +118,21 @@ def _executor(state: State, step: Step, placing: Placing) -> Any:
 
 
 def _wait(state: State, step: Step, placing: Placing) -> None:
-    """Until the other machines have done their share of the step."""
+    """Until the other machines have done their share of the step.
+
+    Raises:
+        Unfinished: there are no others, and something is left.
+    """
     while left := undone(state, step):
         if placing.local_tasks == -1:
-            raise RuntimeError(f"{step.name}: no mark for units {left[:5]} although all tasks are done")
+            raise Unfinished(f"{step.name}: {len(left)} units are not done ({left[:5]}); the same command goes on")
         time.sleep(placing.poll_seconds)
 
 
 def _slurm(state: State, placing: Placing) -> None:
-    """Hand in one array job a step, each after the one before."""
+    """Hand in one array job a step, each after the one before; nothing where everything is done."""
     before = None
-    for step in steps_of(state):
+    for step in _left(state):
         before = SlurmPipelineExecutor(
             pipeline=[Share(state, step.name)],
             tasks=placing.tasks,
@@ -138,7 +144,15 @@ def _slurm(state: State, placing: Placing) -> None:
             logging_dir=str(state.work / "logs" / state.packing / f"{step.name}-{placing.tasks}"),
             skip_completed=False,
             depends=before,
+            # Else the steps after one that failed would stand in the queue for ever.
+            sbatch_args={"kill-on-invalid-dep": "yes"},
             qos="",
         )
-    assert before is not None
-    before.run()
+    if before is not None:
+        before.run()
+        say("handed in: `squeue` shows the jobs; when they are gone, the same command goes on with what is not done")
+
+
+def _left(state: State) -> list[Step]:
+    """The first step with something to do and all after it: how many units these have is not known before."""
+    return list(itertools.dropwhile(lambda step: not undone(state, step), steps_of(state)))

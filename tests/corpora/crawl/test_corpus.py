@@ -153,11 +153,16 @@ def test_a_shard_that_is_not_the_one_of_the_manifest_is_refused(one_task: Path, 
         (["--step", "polish"], "there is none; here are: read, duplicates, clean, "),
         (["--step", "clean"], "read has no mark for 3 units; run it first"),
         (["--step", "read", "--executor", "slurm"], "--step is for --executor local"),
-        (["--executor", "ray"], "ray"),
-        (["--executor", "slurm"], "sbatch"),
+        (["--executor", "ray"], "--executor ray needs `pip install ray`"),
+        (["--executor", "slurm"], "needs the command sbatch"),
     ],
 )
-def test_what_cannot_run_is_said(words: list[str], message: str, wet: Path, tmp_path: Path) -> None:
+def test_what_cannot_run_is_said(
+    words: list[str], message: str, wet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Machines without them.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(BadInput, match=message):
         corpus(wet, tmp_path / "out", tmp_path / "work", *words)
 
