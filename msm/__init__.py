@@ -1,1 +1,18 @@
 """Benchmark platform for cross-lingual dense retrieval."""
+
+import importlib
+from typing import Any
+
+LAZY = {"load_encoder": "msm.encoders.loading"}
+"""Public name to the module that has it; imported when the name is first used, so that `import msm` stays light."""
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first used."""
+    if name not in LAZY:
+        raise AttributeError(f"module 'msm' has no attribute {name!r}")
+    return getattr(importlib.import_module(LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *LAZY])

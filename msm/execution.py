@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""`auto` takes the GPU of this process where there is one."""
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -13,7 +16,7 @@ class Execution:
     processes: int = 0
     """Worker processes; 0 for one a core."""
     device: str = "auto"
-    """`auto`, `cpu` or `cuda`."""
+    """One of `DEVICES`."""
     mirror: str = ""
     """Folder with the files of the sources table; used instead of the network."""
     cache_gib: int = 64

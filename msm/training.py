@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from msm import checkpoints, distributed, files
-from msm.errors import Diverged, Preempted
+from msm.errors import BadInput, Diverged, Preempted
 from msm.execution import Execution
 from msm.pipeline import artifacts
 
@@ -93,9 +93,15 @@ class Plan:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` takes the GPU of this process where there is one."""
+    """A device by its name; `auto` takes the GPU of this process where there is one.
+
+    Raises:
+        BadInput: this machine, or its build of torch, has no such device.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
+        raise BadInput(f"device {name}: there is none here")
     if name == "cuda":
         index = distributed.local_rank() % torch.cuda.device_count()
         torch.cuda.set_device(index)

@@ -11,7 +11,7 @@ Results of the two sides must agree before the clock runs.
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import faiss
 import ir_measures
@@ -31,8 +31,11 @@ from msm.collections.records import Passage, Query
 from msm.collections.runs import Qrels, Run, ranked_run
 from msm.corpora import tokenizer
 from msm.corpora.settings import Tokenizer
-from msm.encoders.model_folder import write_usage
-from msm.encoders.text_model import TextEncoder, Usage, load_text_encoder
+from msm.encoders.building import Form
+from msm.encoders.chain import Tokens
+from msm.encoders.encoder import Encoder
+from msm.encoders.loading import open_encoder
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.evaluation.measures import Evaluation, evaluate
 from msm.retrieval.search import nearest
 from msm.retrieval.stream import search
@@ -89,22 +92,20 @@ def _encode_races(size: Size, folder: Path) -> Iterator[dict[str, Any]]:
     words = _words(random)
     _write_model(size, folder, [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    ours = load_text_encoder(folder, device=device, precision="fp32")
+    ours = open_encoder(folder, device=device, precision="fp32")
     theirs = SentenceTransformer(str(folder), device=str(device))
     for kind, count in size.texts.items():
         texts = [text for _, text in zip(range(count), _texts(words, kind, random), strict=False)]
         yield _encode_race(size, ours, theirs, kind, texts)
 
 
-def _encode_race(
-    size: Size, ours: TextEncoder, theirs: SentenceTransformer, kind: str, texts: list[str]
-) -> dict[str, Any]:
+def _encode_race(size: Size, ours: Encoder, theirs: SentenceTransformer, kind: str, texts: list[str]) -> dict[str, Any]:
     passages = [Passage(str(number), "en", text) for number, text in enumerate(texts)]
     vectors, expected = ours.encode_passages(passages), theirs.encode(texts)
     cosine = float((vectors * expected).sum(axis=1).min())
     if cosine < 0.9999:
         raise RuntimeError(f"the vectors of the two sides differ: cosine {cosine}")
-    lengths = [len(ids) for ids in ours.model.passage_ids(passages)]
+    lengths = [len(ids) for ids in cast(Tokens, ours.prepare_passages(passages)).ids]
     return race(
         "encode_vs_sentence_transformers",
         lambda: ours.encode_passages(passages),
@@ -126,7 +127,7 @@ def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
     words = _words(random)
     texts = [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)]
     _write_model(small, folder / "small", texts)
-    encoder = load_text_encoder(folder / "small", device=torch.device("cpu"), precision="fp32")
+    encoder = open_encoder(folder / "small", device=torch.device("cpu"), precision="fp32")
     pool = Pool("all", None, None)
     queries = [Query(str(number), "en", text) for number, text in enumerate(texts[:100])]
     peaks = []
@@ -165,7 +166,7 @@ def _write_model(size: Size, folder: Path, sentences: list[str]) -> None:
     torch.manual_seed(0)
     AutoModel.from_config(config).save_pretrained(folder)
     pieces.save_pretrained(folder)
-    write_usage(folder, Usage("mean", "cosine", 1.0, 256, 256, "none"))
+    save_encoder(new_encoder(folder, Form("mean", "cosine", 256, 256)), folder)
 
 
 def _search_race(size: Size) -> dict[str, Any]:

@@ -13,6 +13,7 @@ A stage that is finished is not run again; a killed one goes on after the last f
 (`torchrun -m msm evaluate ...`) split the shards; the first one scores.
 """
 
+import dataclasses
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -22,11 +23,15 @@ from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.measure_names import parse_measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split, reference
 from msm.collections.run_folder import FULL_DEPTH
-from msm.encoders.foreign import find_model, find_usage, link_model
-from msm.encoders.text_model import CARD, read_usage
+from msm.encoders.building import POOLINGS
+from msm.encoders.loading import SIMILARITIES
+from msm.encoders.model_files import find_model
+from msm.encoders.precision import PRECISIONS, resolve_precision
+from msm.encoders.saving import link_model
+from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, Usage
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
-from msm.execution import Execution
+from msm.execution import DEVICES, Execution
 from msm.files import new_file
 from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
@@ -34,6 +39,7 @@ from msm.retrieval.fusion import fuse_folders
 from msm.retrieval.margins import NEIGHBOURS
 from msm.retrieval.settings import Lexical, Retrieve
 from msm.settings import listed
+from msm.training import pick_device
 
 BM25 = "bm25"
 LEAST_DEPTH = 100
@@ -46,16 +52,6 @@ LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "ti
     "title_text": "title_text",
 }
 """What BM25 searches where a model is told to encode this."""
-USAGE = (
-    "pooling",
-    "similarity",
-    "query_tokens",
-    "passage_tokens",
-    "query_prefix",
-    "passage_prefix",
-    "passage_context",
-    "question_mark",
-)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -70,23 +66,26 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
     parser.add_argument("--fuse", type=float, metavar="ALPHA", help="add BM25: ALPHA * dense + sparse, scaled")
     parser.add_argument("--ties", choices=("trec", "list", "pessimistic", "optimistic"), default="trec")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--batch_tokens", type=int, default=16384, help="tokens encoded at once")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     words = parser.add_argument_group("what the scores say beside the benchmark and the model")
     words.add_argument("--split", help="that of the published questions; of a pool of one's own, test")
     words.add_argument("--setting", choices=get_args(Score.__annotations__["setting"]), default="zero-shot")
     words.add_argument("--name", help="of the model; that of its folder when not given")
     words.add_argument("--seed", type=int, default=0)
-    usage = parser.add_argument_group(f"how the model is used, where {CARD} or sentence-transformers' files do not say")
-    usage.add_argument("--pooling", choices=("cls", "mean", "pooler"))
-    usage.add_argument("--similarity", choices=("cosine", "dot"))
-    usage.add_argument("--query_tokens", type=int)
-    usage.add_argument("--passage_tokens", type=int)
-    usage.add_argument("--query_prefix")
-    usage.add_argument("--passage_prefix")
-    usage.add_argument("--passage_context", choices=("none", "paragraph", "title", "title_text"))
-    usage.add_argument("--question_mark", choices=("kept", "stripped"))
+    usage = parser.add_argument_group("how the model is used; without a flag, as its files say")
+    usage.add_argument("--pooling", choices=POOLINGS)
+    usage.add_argument("--similarity", choices=SIMILARITIES)
+    usage.add_argument("--query_prompt", metavar="TEXT", help="put before every question")
+    usage.add_argument("--passage_prompt", metavar="TEXT", help="put before every passage")
+    usage.add_argument("--query_tokens", type=int, metavar="N", help="most tokens of a question")
+    usage.add_argument("--passage_tokens", type=int, metavar="N", help="most tokens of a passage")
+    usage.add_argument("--dimensions", type=int, metavar="N", help="leading dimensions of the vectors that are kept")
+    usage.add_argument("--passage_context", choices=CONTEXTS)
+    usage.add_argument("--question_mark", choices=QUESTION_MARKS)
+    usage.add_argument("--revision", help="branch, tag or commit of a name in the hub")
+    usage.add_argument("--trust_remote_code", action="store_true", default=None, help="let the model's own code run")
 
 
 def main(arguments: Namespace) -> None:
@@ -159,10 +158,9 @@ def _depth(benchmark: Benchmark) -> int:
 
 def _model(arguments: Namespace) -> Path:
     """The model's folder; where it is to be used otherwise than it says, one of links to its files."""
-    folder = find_model(arguments.model)
-    given = {name: getattr(arguments, name) for name in USAGE}
-    usage = find_usage(folder, given)
-    if (folder / CARD).is_file() and read_usage(folder) == usage:
+    folder = find_model(arguments.model, arguments.revision)
+    usage = Usage(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Usage)})
+    if usage == Usage():
         return folder
     place = arguments.out / "work" / f"model-{_rank()}"
     with new_folder(place) as links:
@@ -182,7 +180,7 @@ def _retrieve(arguments: Namespace) -> Retrieve:
         depth=arguments.depth,
         pool_depth=arguments.depth,
         batch_tokens=arguments.batch_tokens,
-        precision=arguments.precision,
+        precision=resolve_precision(arguments.precision, pick_device(arguments.device)),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from msm.errors import BadInput, CommandError
-from msm.execution import Execution
+from msm.execution import DEVICES, Execution
 from msm.pipeline import runner, torchrun
 from msm.pipeline.stages import STAGES
 from msm.settings import base_type, choices, flat, limits, make, nested
@@ -134,7 +134,7 @@ def _stage_parser(name: str) -> Parser:
     options.add_argument(
         "--gpus", type=int, default=0, metavar="N", help="run N processes by torchrun, one a GPU; 0 runs in this one"
     )
-    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    options.add_argument("--device", choices=DEVICES, default="auto")
     options.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
     options.add_argument(
         "--cache_gib", type=int, default=64, metavar="N", help="streamed shards kept in the scratch folder"

@@ -7,8 +7,9 @@ from pathlib import Path
 from msm.collections.examples import read_examples
 from msm.collections.readers.records_json import mined_row
 from msm.collections.records import Example
-from msm.encoders.text_model import load_text_encoder
+from msm.encoders.loading import open_encoder
 from msm.errors import BadInput
+from msm.execution import DEVICES
 from msm.files import write_json_lines
 from msm.finetuning.mine import Counts, Ranking, mine, rank_by_model, rank_by_run, read_passages
 from msm.finetuning.settings import Mine
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--batch_tokens", type=int, default=16384)
     parser.add_argument("--seed", type=int, default=1, help="of random (default: 1)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -85,7 +86,7 @@ def _ranking(arguments: argparse.Namespace, settings: Mine, examples: list[Examp
     passages = read_passages(Path(), settings.corpus, examples)
     if arguments.run:
         return rank_by_run(arguments.run, examples, passages)
-    encoder = load_text_encoder(
+    encoder = open_encoder(
         arguments.model,
         device=pick_device(arguments.device),
         precision=settings.precision,

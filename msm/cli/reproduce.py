@@ -11,7 +11,7 @@ from typing import Any
 from msm.cli import evaluate as evaluate_command
 from msm.corpora.settings import Download
 from msm.errors import BadInput, CommandError
-from msm.execution import Execution
+from msm.execution import DEVICES, Execution
 from msm.files import read_json_lines, write_json
 from msm.pipeline import recipes, runner
 from msm.pipeline.artifacts import payload
@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--anchors", type=Path, default=ANCHORS, metavar="FILE", help=f"{ANCHORS}")
     parser.add_argument("--data", type=Path, metavar="DIR", help="the benchmark's files, where they cannot be fetched")
     parser.add_argument("--out", type=Path, metavar="DIR", help="artifacts/anchors/NAME")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
 

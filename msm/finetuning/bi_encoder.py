@@ -8,6 +8,7 @@ Shapes: B questions, P passages (see `msm.finetuning.candidates`), V = B + P vec
 """
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 
 from msm import distributed
 from msm.collections.records import Example
-from msm.encoders.packing import pack
-from msm.encoders.text_model import TextModel
+from msm.encoders.chain import Tokens
+from msm.encoders.encoder import Encoder
 from msm.errors import BadInput
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.finetuning.settings import Finetune
@@ -28,30 +29,28 @@ Part = tuple[Tensor, dict[str, float]]
 
 
 class BiEncoder(nn.Module):
-    """A text model and the scale of its similarity.
+    """An encoder and the scale of its similarity.
 
     Args:
         text: encodes questions and passages.
         settings: of fine-tuning.
     """
 
-    def __init__(self, text: TextModel, settings: Finetune) -> None:
+    def __init__(self, text: Encoder, settings: Finetune) -> None:
         super().__init__()
         self.text = text
         self.scale = nn.Parameter(torch.tensor(settings.scale), requires_grad=settings.learn_scale == "yes")
 
     def vectors(self, examples: Sequence[Example], device: torch.device, precision: str) -> tuple[Tensor, int]:
         """Vectors of the questions and then of their passages, [V, H], and the number of tokens encoded."""
-        queries = self.text.query_ids([example.query.text for example in examples])
-        passages = self.text.passage_ids(batch_passages(examples))
+        queries = cast(Tokens, self.text.prepare_queries([example.query.text for example in examples]))
+        passages = cast(Tokens, self.text.prepare_passages(batch_passages(examples)))
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            if self.text.usage.towers == "one":
-                vectors = self.text(pack(queries + passages).to(device), "query")
+            if self.text.shared:
+                vectors = self.text(queries.joined(passages), "query")
             else:
-                vectors = torch.cat(
-                    [self.text(pack(queries).to(device), "query"), self.text(pack(passages).to(device), "passage")]
-                )
-        return vectors, sum(map(len, queries)) + sum(map(len, passages))
+                vectors = torch.cat([self.text(queries, "query"), self.text(passages, "passage")])
+        return vectors, sum(map(len, queries.ids)) + sum(map(len, passages.ids))
 
 
 class BatchLoss:

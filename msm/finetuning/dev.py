@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from msm.collections.records import Example
-from msm.encoders.text_model import BATCH_TOKENS, TextEncoder, TextModel
+from msm.encoders.encoder import Encoder
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.finetuning.settings import Finetune
 from msm.losses import in_batch_loss
@@ -40,7 +40,7 @@ def make_dev_set(examples: Sequence[Example], settings: Finetune) -> DevSet:
     return DevSet(kept, {passage_id: place for place, passage_id in enumerate(ids)})
 
 
-def look(text: TextModel, dev: DevSet, settings: Finetune, scale: float, device: torch.device) -> dict[str, float]:
+def look(encoder: Encoder, dev: DevSet, settings: Finetune, scale: float) -> dict[str, float]:
     """Dev scores of a model.
 
     Returns:
@@ -49,12 +49,12 @@ def look(text: TextModel, dev: DevSet, settings: Finetune, scale: float, device:
         softmaxes as in training, of consecutive questions; without hard negatives the other questions' positives are
         candidates, whatever `candidates` says.
     """
-    training = text.training
-    encoder = TextEncoder(text, device, settings.precision, BATCH_TOKENS)
+    training = encoder.training
+    encoder.eval()
     passages = {passage.passage_id: passage for passage in batch_passages(dev.examples)}
     queries = encoder.encode_queries([example.query.text for example in dev.examples])
     vectors = encoder.encode_passages([passages[passage_id] for passage_id in dev.places])
-    text.train(training)
+    encoder.train(training)
     found = ranks(dev, queries, vectors)
     return {
         "dev_mrr": float(np.mean(1 / found)),

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from msm.collections.collection import Collection, Pool
 from msm.collections.measure_names import Measure, parse_measure
 from msm.collections.registry import find_benchmark
 from msm.collections.runs import ranked_run
-from msm.encoders.text_model import BATCH_TOKENS, TextEncoder, TextModel
+from msm.encoders.encoder import Encoder
 from msm.errors import BadInput
 from msm.evaluation.measures import evaluate
 from msm.files import within
@@ -55,14 +54,14 @@ def read_dev_benchmark(sources: Path, settings: Finetune) -> DevBenchmark | None
     return DevBenchmark(collection, pools, parse_measure(settings.dev_measure))
 
 
-def measure_dev(text: TextModel, dev: DevBenchmark, precision: str, device: torch.device) -> float:
+def measure_dev(encoder: Encoder, dev: DevBenchmark) -> float:
     """The measure, mean over the languages of the questions."""
-    training = text.training
-    encoder = TextEncoder(text, device, precision, BATCH_TOKENS)
+    training = encoder.training
+    encoder.eval()
     queries = encoder.encode_queries([query.text for query in dev.collection.queries])
     passages = list(dev.collection.passages)
     vectors = encoder.encode_passages(passages)
-    text.train(training)
+    encoder.train(training)
     values: dict[str, list[float]] = {}
     for pool in dev.pools:
         asked, candidates = dev.collection.pool_queries(pool), dev.collection.pool_passages(pool)

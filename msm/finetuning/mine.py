@@ -14,7 +14,8 @@ from msm.collections.examples import find, read_examples
 from msm.collections.readers.records_json import mined_row
 from msm.collections.records import Example, Passage
 from msm.collections.runs import Run, read_run
-from msm.encoders.text_model import TextEncoder, load_text_encoder
+from msm.encoders.encoder import Encoder
+from msm.encoders.loading import open_encoder
 from msm.errors import BadInput, bad_line
 from msm.execution import Execution
 from msm.files import read_json_lines, write_json_lines
@@ -59,7 +60,7 @@ def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Exe
     examples = read_examples(sources, listed(settings.examples), *read)
     dev = read_examples(sources, listed(settings.dev_examples), *read)
     passages = read_passages(sources, settings.corpus, examples)
-    encoder = load_text_encoder(
+    encoder = open_encoder(
         model, device=pick_device(execution.device), precision=settings.precision, batch_tokens=settings.batch_tokens
     )
     counts = Counts()
@@ -120,9 +121,7 @@ def _corpus_passage(path: Path, number: int, row: dict[str, Any]) -> Passage:
     return Passage(str(passage_id), str(row.get("language", "")), text, title, text)
 
 
-def rank_by_model(
-    examples: Sequence[Example], passages: Sequence[Passage], encoder: TextEncoder, depth: int
-) -> Ranking:
+def rank_by_model(examples: Sequence[Example], passages: Sequence[Passage], encoder: Encoder, depth: int) -> Ranking:
     """Exact search with a model, shard by shard."""
     queries = encoder.encode_queries([example.query.text for example in examples])
     best = BestPassages(len(examples), depth)

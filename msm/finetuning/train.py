@@ -4,7 +4,6 @@ Two forms are in use. DPR's (Mr. TyDi, XOR-Retrieve, NQ): two towers, `cls` or `
 Mewsli-X): one tower, `pooler`, cosine times a scale that is learned from 100 on. Any mixture of the two is allowed.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from msm import distributed
 from msm.collections.examples import read_examples
 from msm.collections.records import Example
-from msm.encoders.model_folder import save_text_model
-from msm.encoders.packed import first_position
-from msm.encoders.text_model import TextModel, Usage, load_text_model
+from msm.encoders.building import Form
+from msm.encoders.saving import new_encoder, save_encoder
+from msm.encoders.usage import Choice
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.finetuning.batches import ExampleBatches
@@ -87,9 +86,9 @@ class FinetuneTask:
     def look(self) -> dict[str, float]:
         """Dev scores of the weights as they are."""
         text = self.model.text
-        numbers = look(text, self.dev, self.settings, self.model.scale.item(), self.device)
+        numbers = look(text, self.dev, self.settings, self.model.scale.item())
         if self.benchmark is not None:
-            numbers["dev_measure"] = measure_dev(text, self.benchmark, self.settings.precision, self.device)
+            numbers["dev_measure"] = measure_dev(text, self.benchmark)
         return numbers
 
 
@@ -115,8 +114,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     batches = _batches(sources, settings)
     dev = make_dev_set(_examples(sources, settings.dev_examples, settings), settings)
     torch.manual_seed(settings.seed)
-    model = BiEncoder(load_text_model(weights, _usage(settings), fresh_pooler=True), settings)
-    _check_lengths(model.text)
+    model = BiEncoder(new_encoder(weights, _form(settings), device=device, precision=settings.precision), settings)
     plan = _plan(settings, batches.epoch_steps)
     execution.work.mkdir(parents=True, exist_ok=True)
     best = Best(execution.work, settings.selection, round(settings.select_from * plan.steps), settings.patience)
@@ -130,8 +128,8 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     if not main:
         return facts
     facts |= best.restore(model)
-    model.text.usage = dataclasses.replace(model.text.usage, scale=model.scale.item())
-    save_text_model(model.text, out)
+    model.text.choices["scale"] = Choice(model.scale.item(), "training")
+    save_encoder(model.text, out)
     looks = {f"{name}_before": value for name, value in before.items()} | task.look()
     sizes = {"examples": len(batches.examples), "epoch_steps": batches.epoch_steps, "dev_examples": len(dev.examples)}
     return facts | sizes | looks | {"scale": model.scale.item(), "languages": sorted(batches.languages)}
@@ -149,27 +147,19 @@ def _examples(sources: Path, files: str, settings: Finetune) -> list[Example]:
     return read_examples(sources, listed(files), settings.language, settings.passage_unit)
 
 
-def _usage(settings: Finetune) -> Usage:
-    return Usage(
+def _form(settings: Finetune) -> Form:
+    return Form(
         pooling=settings.pooling,
         similarity=settings.similarity,
         scale=settings.scale,
         query_tokens=settings.query_tokens,
         passage_tokens=settings.passage_tokens,
         passage_context=settings.passage_context,
-        query_prefix=settings.query_prefix,
-        passage_prefix=settings.passage_prefix,
+        query_prompt=settings.query_prefix,
+        passage_prompt=settings.passage_prefix,
         question_mark=settings.question_mark,
         towers=settings.towers,
     )
-
-
-def _check_lengths(text: TextModel) -> None:
-    longest = max(text.usage.query_tokens, text.usage.passage_tokens)
-    for tower in text.encoders:
-        places = tower.config.max_position_embeddings - first_position(tower)
-        if longest > places:
-            raise BadInput(f"query_tokens and passage_tokens must fit the encoder's {places} positions, got {longest}")
 
 
 def _plan(settings: Finetune, epoch_steps: int) -> Plan:

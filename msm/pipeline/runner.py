@@ -31,6 +31,7 @@ PACKAGES = (
     "msm-bench",
     "torch",
     "transformers",
+    "sentence-transformers",
     "tokenizers",
     "sentencepiece",
     "sentencex",

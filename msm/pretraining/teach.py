@@ -5,7 +5,6 @@ The teacher reads text with a tokenizer of its own, and each sentence once, howe
 Source: Reimers and Gurevych 2020, arXiv 2004.09813.
 """
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import numpy as np
 
 from msm.corpora import pairs
 from msm.corpora.pair_shards import TEACHER
-from msm.encoders.foreign import find_usage
-from msm.encoders.text_model import TextEncoder, load_text_model
+from msm.encoders.loading import open_encoder
+from msm.encoders.usage import Usage
 from msm.execution import Execution
 from msm.pretraining.settings import Teach
 from msm.training import pick_device
@@ -41,15 +40,24 @@ def run(
     """
     facts, texts = pairs.write(settings, sources, tokenizer, out)
     own = settings.teacher_pooling == "own"
-    given = {} if own else {"pooling": settings.teacher_pooling, "similarity": "dot"}
-    lengths = {"query_tokens": settings.sentence_tokens, "passage_tokens": settings.sentence_tokens}
-    # Sentences are neither questions nor passages: no prefix, and every mark stays.
-    usage = dataclasses.replace(
-        find_usage(model, given | lengths), query_prefix="", passage_prefix="", question_mark="kept"
+    # Sentences are neither questions nor passages: no prompt, and every mark stays.
+    usage = Usage(
+        pooling=None if own else settings.teacher_pooling,
+        similarity=None if own else "dot",
+        query_prompt="",
+        passage_prompt="",
+        query_tokens=settings.sentence_tokens,
+        passage_tokens=settings.sentence_tokens,
+        question_mark="kept",
     )
-    teacher = TextEncoder(
-        load_text_model(model, usage), pick_device(execution.device), settings.precision, settings.batch_tokens
+    teacher = open_encoder(
+        model,
+        usage,
+        device=pick_device(execution.device),
+        precision=settings.precision,
+        batch_tokens=settings.batch_tokens,
     )
-    vectors = teacher.encode_queries(texts)
+    vectors = teacher.encode(texts, "query")
     np.save(out / TEACHER, vectors)
-    return facts | {"width": vectors.shape[1], "pooling": usage.pooling, "similarity": usage.similarity}
+    pooling = teacher.choices["pooling"].value
+    return facts | {"width": vectors.shape[1], "pooling": pooling, "similarity": teacher.similarity}

@@ -12,7 +12,8 @@ import torch
 from msm.collections.collection import Collection
 from msm.collections.records import Passage
 from msm.collections.runs import Floats
-from msm.encoders.text_model import TextEncoder, load_text_encoder
+from msm.encoders.encoder import Encoder
+from msm.encoders.loading import open_encoder
 
 
 class Found(NamedTuple):
@@ -35,7 +36,7 @@ class Searcher:
 
     def __init__(self, model: Path, collection: Collection) -> None:
         self.passages = list(collection.passages)
-        self.encoder: TextEncoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
+        self.encoder: Encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
         self.vectors: Floats = self.encoder.encode_passages(self.passages)
         """[N, H]."""
 

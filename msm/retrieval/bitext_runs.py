@@ -15,7 +15,7 @@ from msm import distributed
 from msm.collections.benchmark import BitextBenchmark
 from msm.collections.readers.bitext import Bitext
 from msm.collections.runs import Floats, ranked_run, write_run
-from msm.encoders.text_model import TextEncoder
+from msm.encoders.encoder import Encoder
 from msm.retrieval.margins import by_cosine, by_margin
 
 KEPT_LANGUAGES = 256
@@ -28,7 +28,7 @@ def pair_file(folder: Path, bitext: Bitext, measure: str) -> Path:
 
 
 def write_pairs(
-    out: Path, pairs: list[Bitext], benchmark: BitextBenchmark, encoder: TextEncoder, work: Path
+    out: Path, pairs: list[Bitext], benchmark: BitextBenchmark, encoder: Encoder, work: Path
 ) -> dict[str, int]:
     """Write the runs of every pair; those that a killed run finished are not made again.
 

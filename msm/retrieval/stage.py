@@ -1,6 +1,5 @@
 """Stage `retrieve`: encode questions and candidates, search every pool exactly, write the runs."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ from msm.collections.exact_ranks import write_exact_ranks
 from msm.collections.registry import find_benchmark, find_bitext
 from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
 from msm.collections.runs import without_own_ids, write_run
-from msm.encoders.text_model import TextEncoder, load_text_encoder
+from msm.encoders.encoder import Encoder
+from msm.encoders.loading import open_encoder
 from msm.execution import Execution
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
@@ -41,19 +41,19 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     made = {"device": device, "precision": settings.precision, "batch_tokens": settings.batch_tokens}
     if bitext := find_bitext(settings.benchmark):
         pairs = list(bitext[0].read(within(sources, settings.questions), bitext[1]))
-        encoder = load_text_encoder(model, **made)
+        encoder = open_encoder(model, **made)
         facts = write_pairs(out, pairs, bitext[0], encoder, execution.work)
         _write_usage(out, encoder)
         return facts
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
-    encoder = load_text_encoder(model, **made)
+    encoder = open_encoder(model, **made)
     write_runs(out, collection, encoder, depths, execution.work)
     return {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
 
 
-def write_runs(out: Path, collection: Collection, encoder: TextEncoder, depths: dict[Pool, int], work: Path) -> None:
+def write_runs(out: Path, collection: Collection, encoder: Encoder, depths: dict[Pool, int], work: Path) -> None:
     """Write the run of every pool, the exact ranks of its relevant passages, and how they were made.
 
     Args:
@@ -78,7 +78,6 @@ def write_runs(out: Path, collection: Collection, encoder: TextEncoder, depths: 
     _write_usage(out, encoder)
 
 
-def _write_usage(out: Path, encoder: TextEncoder) -> None:
-    usage = dataclasses.asdict(encoder.model.usage) | {"precision": encoder.precision}
-    # The scale multiplies every score alike.
-    write_protocol(out, {name: value for name, value in usage.items() if name != "scale" and value != ""})
+def _write_usage(out: Path, encoder: Encoder) -> None:
+    # The scale of training multiplies every score alike.
+    write_protocol(out, {name: value for name, value in encoder.protocol().items() if name != "scale"})

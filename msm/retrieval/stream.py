@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from msm import distributed
@@ -24,7 +23,7 @@ from msm.collections.collection import Pool
 from msm.collections.exact_ranks import COUNTS, ExactRanks
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Floats, Integers, Run, sorted_run
-from msm.encoders.text_model import TextEncoder
+from msm.encoders.encoder import Encoder, Prepared
 from msm.errors import BadInput
 from msm.retrieval.relevant import NO_PAIRS, RankedPairs, RelevantPairs
 from msm.retrieval.search import BestPassages, Entries, search_shard
@@ -46,8 +45,8 @@ class Shard(NamedTuple):
     """Of all of them, where a pool is of one language."""
     ids: list[str]
     digest: str
-    tokens: list[NDArray[np.int64]] | None
-    """Of the passages that are not relevant to any query; None where the shard was done before."""
+    texts: Prepared | None
+    """The passages that are not relevant to any query, ready to encode; None where the shard was done before."""
 
 
 class Ranking:
@@ -113,7 +112,7 @@ class Ranking:
 def search(
     queries: list[Query],
     passages: Iterable[Passage],
-    encoder: TextEncoder,
+    encoder: Encoder,
     depths: dict[Pool, int],
     work: Path,
     relevant: RelevantPairs = NO_PAIRS,
@@ -139,7 +138,7 @@ def search(
     total = len(passages) if isinstance(passages, Sized) else None
     with tqdm(total=total, desc="encode and search", unit=" passages", disable=distributed.rank() > 0) as progress:
         for shard in _ahead(stream.shards(passages)):
-            if shard.tokens is not None:
+            if shard.texts is not None:
                 write_record(stream.record_path(shard.number), shard.digest, stream.search(shard, ranking))
             ranking.add(_record(stream.record_path(shard.number)))
             done.add(shard.number)
@@ -160,7 +159,7 @@ class _Stream:
     """
 
     def __init__(
-        self, encoder: TextEncoder, work: Path, vectors: Floats, relevant: RelevantPairs, by_language: bool
+        self, encoder: Encoder, work: Path, vectors: Floats, relevant: RelevantPairs, by_language: bool
     ) -> None:
         self.encoder, self.work, self.vectors, self.by_language = encoder, work, vectors, by_language
         self.relevant_vectors = self._encode_relevant(relevant.passages)
@@ -172,14 +171,14 @@ class _Stream:
         return self.work / f"shard-{number:06d}.npz"
 
     def shards(self, passages: Iterable[Passage]) -> Iterator[Shard]:
-        """The shards of this process, tokenised."""
+        """The shards of this process, ready to encode."""
         for number, (first, texts) in enumerate(shards(passages, SHARD_PASSAGES, self.by_language)):
             if number % distributed.world_size() == distributed.rank():
                 made_of = digest(texts)
                 done = recorded_digest(self.record_path(number)) == made_of
                 others = [text for text in texts if text.passage_id not in self._texts]
-                tokens = None if done else self.encoder.model.passage_ids(others)
-                yield Shard(number, first, texts[0].language, [text.passage_id for text in texts], made_of, tokens)
+                ready = None if done else self.encoder.prepare_passages(others)
+                yield Shard(number, first, texts[0].language, [text.passage_id for text in texts], made_of, ready)
 
     def search(self, shard: Shard, ranking: Ranking) -> Arrays:
         """What a shard adds to the best so far, and counts for the relevant passages, as its record."""
@@ -221,7 +220,7 @@ class _Stream:
     def _shard_vectors(self, shard: Shard) -> Floats:
         """The vectors of its passages: those of the relevant ones stand ready."""
         texts = np.array([self._texts.get(passage_id, -1) for passage_id in shard.ids], np.int64)
-        encoded = self.encoder.encode_ids(shard.tokens or [], "passage")
+        encoded = self.encoder.encode_prepared(shard.texts or [], "passage")
         vectors = np.empty((len(texts), self.vectors.shape[1]), np.float32)
         vectors[texts < 0] = encoded
         vectors[texts >= 0] = self.relevant_vectors[texts[texts >= 0]]

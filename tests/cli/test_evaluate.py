@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from shutil import copytree
 
 import numpy as np
 import pytest
@@ -10,8 +9,9 @@ from sentence_transformers import SentenceTransformer
 
 from msm.cli.main import main
 from msm.collections.runs import read_run
-from msm.encoders.model_folder import write_usage
-from msm.encoders.text_model import CARD, Usage
+from msm.encoders.building import Form
+from msm.encoders.model_files import OWN
+from msm.encoders.saving import new_encoder, save_encoder
 
 FLAGS = "--pooling mean --similarity cosine --query_tokens 24 --passage_tokens 48".split()
 
@@ -43,9 +43,9 @@ def scores(folder: Path) -> dict[str, float]:
 
 def test_the_model_of_another_library_gives_its_rankings(encoder: Path, beir: Path, tmp_path: Path) -> None:
     model = tmp_path / "theirs"
-    copytree(encoder, model)
-    write_usage(model, Usage("mean", "cosine", 1.0, 24, 24, "none", "Query: ", "Passage: "))
-    (model / CARD).unlink()
+    form = Form("mean", "cosine", 24, 24, query_prompt="Query: ", passage_prompt="Passage: ")
+    save_encoder(new_encoder(encoder, form), model)
+    (model / OWN).unlink()
     evaluate("--benchmark", "beir:toy", "--model", model, "--data", beir, "--out", tmp_path / "out")
     run = read_run(tmp_path / "out" / "run.trec.gz")
     theirs = SentenceTransformer(str(model), device="cpu")
@@ -57,7 +57,7 @@ def test_the_model_of_another_library_gives_its_rankings(encoder: Path, beir: Pa
     assert len(run.scores) == 6 * 40
     assert scores(tmp_path / "out")["recall@100"] == 1
     rows = (tmp_path / "out" / "scores.jsonl").read_text()
-    assert '"benchmark": "toy"' in rows and "pooling mean" in rows and "query_prefix Query: " in rows
+    assert '"benchmark": "toy"' in rows and "pooling mean" in rows and "query_prompt Query: " in rows
 
 
 def test_a_plain_encoder_needs_flags_and_flags_win(
@@ -78,14 +78,14 @@ def test_a_plain_encoder_needs_flags_and_flags_win(
     with pytest.raises(SystemExit) as end:
         evaluate(*words)
     assert end.value.code == 2
-    assert "say --pooling --similarity --query_tokens --passage_tokens" in capsys.readouterr().err
+    assert "say --pooling --similarity" in capsys.readouterr().err
     evaluate(*words, *FLAGS)
     first = (tmp_path / "out" / "retrieve" / "manifest.json").read_bytes()
     evaluate(*words, *FLAGS)
     assert (tmp_path / "out" / "retrieve" / "manifest.json").read_bytes() == first
     evaluate(*words, *FLAGS, "--pooling", "cls")
     assert (tmp_path / "out" / "retrieve" / "manifest.json").read_bytes() != first
-    assert not (encoder / CARD).exists()
+    assert not (encoder / OWN).exists()
     main(["compare", "--baseline", str(tmp_path / "out"), str(tmp_path / "out" / "score"), "--resamples", "20"])
     assert "+0.0000" in capsys.readouterr().out
 

@@ -12,8 +12,8 @@ import yaml
 
 from msm.cli.main import main
 from msm.cli.reproduce import ANCHORS, compare, read_anchor
-from msm.encoders.model_folder import write_usage
-from msm.encoders.text_model import Usage
+from msm.encoders.building import Form
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.reporting.published import load
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def anchors(encoder: Path, sources: Path, tmp_path: Path) -> Callable[..., Path]:
     """Writes a file with one anchor, whose files lie in a mirror."""
     copytree(encoder, tmp_path / "model")
-    write_usage(tmp_path / "model", Usage("mean", "cosine", 1.0, 24, 48, "none"))
+    save_encoder(new_encoder(tmp_path / "model", Form("mean", "cosine", 24, 48)), tmp_path / "model")
     questions = sources / "questions" / "test"
     files = [
         {
@@ -99,7 +99,7 @@ def test_what_an_anchor_lacks_is_said(
     for changes, message in (
         ({"sources": "nowhere.json"}, "nowhere.json: no such file"),
         ({"tolerence": 1}, "unknown field tolerence"),
-        ({"usage": {"pooling": "max"}}, "toy: argument --pooling: invalid choice: 'max'"),
+        ({"usage": {"pooling": "most"}}, "toy: argument --pooling: invalid choice: 'most'"),
         ({"expected": {"xx": {"map@20": 0.1}}}, "no map@20 of xx, which was published"),
     ):
         with pytest.raises(SystemExit) as end:

@@ -18,8 +18,10 @@ from msm.collections.formats import BITEXT_FORMATS
 from msm.collections.readers import bitext
 from msm.collections.registry import BITEXTS, find_benchmark, find_bitext
 from msm.collections.runs import Floats, ranked_run, read_run
-from msm.encoders.model_folder import write_usage
-from msm.encoders.text_model import TextEncoder, Usage, load_text_model
+from msm.encoders.building import Form
+from msm.encoders.encoder import Encoder
+from msm.encoders.loading import open_encoder
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.evaluation.bitext_values import pair_rows
 from msm.retrieval.bitext_runs import write_pairs
@@ -118,7 +120,7 @@ def evaluate(name: str, model: Path, folder: Path, out: Path, *words: str) -> li
 @pytest.fixture
 def model(encoder: Path, tmp_path: Path) -> Path:
     copytree(encoder, tmp_path / "model")
-    write_usage(tmp_path / "model", Usage("mean", "cosine", 1.0, 24, 24, "none"))
+    save_encoder(new_encoder(tmp_path / "model", Form("mean", "cosine", 24, 24)), tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -209,7 +211,7 @@ def test_tatoeba_is_read_whole(mirror: Path, tmp_path: Path) -> None:
         list(bitext.read_tatoeba(tmp_path, "all-eng"))
 
 
-class Breaking(TextEncoder):
+class Breaking(Encoder):
     """Encodes so many texts of a language, then is killed."""
 
     left = 1_000_000
@@ -227,7 +229,9 @@ def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, aligned:
     pairs = list(bitext.read_folder(aligned, "all"))
 
     def mined(name: str, work: str, left: int) -> tuple[dict[str, bytes], int]:
-        encoder = Breaking(load_text_model(model), torch.device("cpu"), "fp32", 4096)
+        encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
+        encoder.__class__ = Breaking
+        assert isinstance(encoder, Breaking)
         encoder.left = left
         (tmp_path / name).mkdir(exist_ok=True)
         write_pairs(tmp_path / name, pairs, BITEXT_FORMATS["bitext"], encoder, tmp_path / work)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from msm.encoders.model_folder import save_text_model
-from msm.encoders.text_model import Usage, load_text_model
+from msm.encoders.building import Form
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.execution import Execution
 from msm.pipeline import recipes, runner
 from msm.reporting import rankings, results
@@ -26,7 +26,7 @@ def searched(tiny: Path, tiny_recipe: Path) -> Path:
     model = tiny_recipe / "finetune" / ROW / "model"
     model.mkdir(parents=True)
     start = tiny / "encoder" / "ordered-1" / "model"
-    save_text_model(load_text_model(start, Usage("mean", "cosine", 1.0, 24, 24, "none")), model)
+    save_encoder(new_encoder(start, Form("mean", "cosine", 24, 24)), model)
     made.write_manifest(model.parent, "finetune", "model", {})
     for task in recipes.tasks(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
         if task.row == ROW and task.stage in ("retrieve", "score"):

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from msm.collections.records import Example
-from msm.encoders.text_model import Usage, load_text_model
+from msm.encoders.building import Form
+from msm.encoders.saving import new_encoder
 from msm.errors import BadInput
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.candidates import find_candidates
@@ -24,9 +25,9 @@ CPU = torch.device("cpu")
 
 def bi_encoder(encoder: Path, form: Finetune) -> BiEncoder:
     torch.manual_seed(3)
-    usage = Usage(form.pooling, form.similarity, form.scale, 24, 24, form.passage_context, towers=form.towers)
+    shape = Form(form.pooling, form.similarity, 24, 24, form.passage_context, towers=form.towers, scale=form.scale)
     # Dropout falls on other units when the micro-batches change.
-    return BiEncoder(load_text_model(encoder, usage), form).eval()
+    return BiEncoder(new_encoder(encoder, shape), form).eval()
 
 
 def backward(

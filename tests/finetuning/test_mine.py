@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 from msm.cli.main import main
 from msm.collections.examples import read_examples
 from msm.collections.readers.records_json import mined_row
 from msm.collections.records import Example, Passage, Query
-from msm.encoders.model_folder import save_text_model
-from msm.encoders.text_model import TextEncoder, Usage, load_text_model
+from msm.encoders.building import Form
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import write_json_lines
@@ -108,8 +107,7 @@ def test_settings_without_sense_are_refused(changes: dict[str, Any], message: st
 
 
 def test_a_models_ranking_is_that_of_sorted_scores(encoder: Path) -> None:
-    usage = Usage("mean", "dot", 1.0, 24, 24, "none", towers="two")
-    model = TextEncoder(load_text_model(encoder, usage), torch.device("cpu"), "fp32", 500)
+    model = new_encoder(encoder, Form("mean", "dot", 24, 24, towers="two"))
     given = examples(9, 2)
     passages = read_passages(Path(), "", given)
     assert len(passages) == 27
@@ -187,7 +185,7 @@ def test_train_mine_train_as_stages(tiny: Path, tmp_path: Path) -> None:
 
 def test_a_saved_model_mines_by_the_command(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    save_text_model(load_text_model(encoder, Usage("cls", "cosine", 1.0, 24, 24, "none")), tmp_path / "model")
+    save_encoder(new_encoder(encoder, Form("cls", "cosine", 24, 24)), tmp_path / "model")
     write_json_lines(tmp_path / "train.jsonl", map(mined_row, examples(6)))
     words = ["mine", "--model", str(tmp_path / "model"), "--examples", str(tmp_path / "train.jsonl"), "--filters", ""]
     main([*words, "--depth", "1-4", "--device", "cpu", "--out", str(tmp_path / "mined.jsonl")])

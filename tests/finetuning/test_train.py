@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from msm.encoders.text_model import load_text_encoder
+from msm.encoders.loading import open_encoder
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
 from msm.evaluation.stage import run as score
@@ -37,7 +37,7 @@ def finetune(form: Finetune, sources: Path, weights: Path, folder: Path) -> dict
 
 
 def vectors(folder: Path, text: str = "fudi moro?") -> np.ndarray:
-    return load_text_encoder(folder, device=torch.device("cpu"), precision="fp32").encode_queries([text])
+    return open_encoder(folder, device=torch.device("cpu"), precision="fp32").encode_queries([text])
 
 
 @pytest.mark.parametrize("form", [DPR | {"question_mark": "stripped"}, XTREME], ids=["dpr", "xtreme"])
@@ -54,7 +54,7 @@ def test_a_second_stage_starts_from_the_first(
     assert np.abs(vectors(first) - vectors(first, "vipa")).max() > 1e-4
     if form["towers" if "towers" in form else "pooling"] == "two":
         np.testing.assert_array_equal(vectors(first), vectors(first, "fudi moro"))
-        weights = [load_file(first / tower / "model.safetensors") for tower in ("query", "passage")]
+        weights = [load_file(first / f"{side}_0_Transformer" / "model.safetensors") for side in ("query", "document")]
         assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
@@ -71,9 +71,9 @@ def test_resumed_training_gives_the_same_bits(sources: Path, encoder: Path, tmp_
     resumed = finetune(form, sources, encoder, tmp_path / "again")
     assert resumed["resumed_from"] == 2
     assert resumed["selected_step"] == straight["selected_step"] >= 2
-    for tower in ("query", "passage"):
-        one = load_file(tmp_path / "straight" / "model" / tower / "model.safetensors")
-        other = load_file(tmp_path / "again" / "model" / tower / "model.safetensors")
+    for side in ("query", "document"):
+        one = load_file(tmp_path / "straight" / "model" / f"{side}_0_Transformer" / "model.safetensors")
+        other = load_file(tmp_path / "again" / "model" / f"{side}_0_Transformer" / "model.safetensors")
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 

@@ -11,9 +11,9 @@ from transformers import AutoTokenizer
 
 from msm.corpora.pair_shards import PairShards, read_pair_shards
 from msm.corpora.shards import read_units
+from msm.encoders.building import Form
 from msm.encoders.heads import body
-from msm.encoders.model_folder import write_usage
-from msm.encoders.text_model import Usage
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.losses import koleo_loss
@@ -44,7 +44,7 @@ def teacher(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     for file in encoder.iterdir():
         (folder / file.name).symlink_to(file)
-    write_usage(folder, Usage("mean", "cosine", 1.0, 64, 64, "none"))
+    save_encoder(new_encoder(folder, Form("mean", "cosine", 64, 64)), folder)
     (folder / "encoder.json").unlink()
     return folder
 

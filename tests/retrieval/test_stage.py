@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from shutil import copytree
 
 import numpy as np
 import pytest
@@ -10,8 +9,9 @@ import torch
 
 from msm.collections.registry import find_benchmark
 from msm.collections.runs import read_run
-from msm.encoders.model_folder import write_usage
-from msm.encoders.text_model import Usage, load_text_encoder
+from msm.encoders.building import Form
+from msm.encoders.loading import open_encoder
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.retrieval import stage, stream
@@ -24,8 +24,7 @@ SETTINGS = Retrieve(
 
 @pytest.fixture
 def model(encoder: Path, tmp_path: Path) -> Path:
-    copytree(encoder, tmp_path / "model")
-    write_usage(tmp_path / "model", Usage("mean", "cosine", 20.0, 24, 48, "paragraph"))
+    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 48, "paragraph")), tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -38,7 +37,7 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
         SETTINGS, sources=sources, model=model, out=tmp_path / "run", execution=Execution(work=tmp_path, device="cpu")
     )
     collection = find_benchmark("lareqa:own").read(sources / "questions/test")
-    text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
+    text_encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
     queries = text_encoder.encode_queries([query.text for query in collection.queries])
     cosines = queries @ text_encoder.encode_passages(list(collection.passages)).T
     ids = [passage.passage_id for passage in collection.passages]
@@ -59,7 +58,7 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
 
 def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path) -> None:
     collection = find_benchmark("lareqa:own").read(sources / "questions/test")
-    text_encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
+    text_encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
     torch.nn.init.constant_(next(text_encoder.model.parameters()), float("nan"))
     with pytest.raises(BadInput, match="is not finite"):
         stream.search(collection.queries, collection.passages, text_encoder, {collection.pools[0]: 20}, tmp_path)

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from shutil import copytree
 
 import numpy as np
 import pytest
@@ -15,8 +14,11 @@ from numpy.typing import NDArray
 
 from msm.collections.collection import Pool
 from msm.collections.records import Passage, Query
-from msm.encoders.model_folder import write_usage
-from msm.encoders.text_model import Kind, TextEncoder, Usage, load_text_encoder, load_text_model
+from msm.encoders.building import Form
+from msm.encoders.encoder import Encoder, Prepared
+from msm.encoders.loading import open_encoder
+from msm.encoders.saving import new_encoder, save_encoder
+from msm.encoders.usage import Side
 from msm.retrieval import stream
 from msm.retrieval.relevant import RelevantPairs
 from msm.retrieval.stream import Ranking, search
@@ -33,13 +35,13 @@ from msm.collections.collection import Pool
 from msm.collections.records import Passage, Query
 from msm.retrieval import stream
 from msm.retrieval.relevant import RelevantPairs
-from msm.encoders.text_model import load_text_encoder
+from msm.encoders.loading import open_encoder
 from msm.retrieval.relevant import RelevantPairs
 folder, work, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 stream.SHARD_PASSAGES = 500
 torch.set_num_threads(1)
 distributed.start(torch.device("cpu"))
-encoder = load_text_encoder(folder, device=torch.device("cpu"), precision="fp32")
+encoder = open_encoder(folder, device=torch.device("cpu"), precision="fp32")
 words = "fudi moro pepiga bud Deti ra vipa 1845 1866".split()
 text = lambda number: " ".join(words[number // 9**place % 9] for place in range(5))
 passages = (Passage(f"p{number}", "qa", text(number), "", f"{number} " * 300) for number in range(count))
@@ -62,26 +64,25 @@ print(json.dumps({"peak": peak, "passages": names, "scores": run.scores.tolist()
 """
 
 
-class Counting(TextEncoder):
+class Counting(Encoder):
     """Counts shards of passages, and breaks down where told."""
 
     left = 1_000_000
     encoded = 0
 
-    def encode_ids(self, ids: list[NDArray[np.int64]], kind: Kind) -> NDArray[np.float32]:
+    def encode_prepared(self, prepared: Prepared, side: Side) -> NDArray[np.float32]:
         """Vectors, [S, H]."""
-        if kind == "passage":
+        if side == "passage":
             if not self.left:
                 raise KeyboardInterrupt
             self.left -= 1
             self.encoded += 1
-        return super().encode_ids(ids, kind)
+        return super().encode_prepared(prepared, side)
 
 
 @pytest.fixture
 def model(encoder: Path, tmp_path: Path) -> Path:
-    copytree(encoder, tmp_path / "model")
-    write_usage(tmp_path / "model", Usage("mean", "cosine", 20.0, 24, 24, "none"))
+    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 24)), tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -91,7 +92,10 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def counting(model: Path) -> Counting:
-    return Counting(load_text_model(model), torch.device("cpu"), "fp32", 4096)
+    encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
+    encoder.__class__ = Counting
+    assert isinstance(encoder, Counting)
+    return encoder
 
 
 def texts() -> tuple[list[Query], list[Passage]]:
@@ -101,7 +105,7 @@ def texts() -> tuple[list[Query], list[Passage]]:
     return [Query(f"q{number}", "qaqb"[number % 2 * 2 :][:2], drawn[9 * number]) for number in range(10)], passages
 
 
-def found_by(model: Path, work: Path, encoder: TextEncoder | None = None) -> Ranking:
+def found_by(model: Path, work: Path, encoder: Encoder | None = None) -> Ranking:
     return search(*texts(), encoder or counting(model), POOLS, work)
 
 
@@ -115,7 +119,7 @@ def same(first: Ranking, second: Ranking) -> None:
 def test_the_stream_finds_what_all_cosines_say(model: Path, tmp_path: Path) -> None:
     found = found_by(model, tmp_path / "work")
     queries, passages = texts()
-    encoder = load_text_encoder(model, device=torch.device("cpu"), precision="fp32")
+    encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
     cosines = encoder.encode_queries([query.text for query in queries]) @ encoder.encode_passages(passages).T
     whole, one = POOLS
     np.testing.assert_allclose(found.best[whole].scores, -np.sort(-cosines)[:, :30], atol=1e-5)

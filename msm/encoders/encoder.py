@@ -1,0 +1,180 @@
+"""An encoder at work: texts in, vectors out.
+
+Shapes: S texts, H width.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+
+from msm.collections.records import Passage
+from msm.encoders.chain import Chain, Tokens, find_chain
+from msm.encoders.usage import TASKS, Choice, Side, Text, passage_texts, query_texts
+
+BATCH_TOKENS = 16384
+CPU_BATCH_TOKENS = 4096
+"""Most tokens at once on a CPU: with 16,384 the states of a layer leave its cache, and encoding takes 1.25 times as
+long (4 layers x 256, one core)."""
+BATCH_TEXTS = 64
+"""Texts at once where sentence-transformers runs the model itself."""
+Vectors = NDArray[np.float32]
+Prepared = Tokens | list[Text]
+"""Texts ready to encode: token ids, or the texts themselves where sentence-transformers runs the model."""
+
+
+class Encoder(nn.Module):
+    """A sentence-transformers model, and every choice that decides its vectors.
+
+    Inner products of its vectors are the scores: with cosine they have length 1.
+
+    Args:
+        model: the modules.
+        choices: name to value and source; see `msm.encoders.loading`.
+        device: where it runs.
+        batch_tokens: tokens encoded at once; on a CPU at most `CPU_BATCH_TOKENS`.
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        choices: Mapping[str, Choice],
+        *,
+        device: torch.device,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> None:
+        super().__init__()
+        self.model, self.choices, self.batch_tokens = model, dict(choices), batch_tokens
+        self.chains: dict[Side, Chain | None] = {side: find_chain(model, task) for side, task in TASKS.items()}
+        self.to(device).eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.model.device
+
+    @property
+    def similarity(self) -> str:
+        """`cosine` or `dot`."""
+        return str(self.choices["similarity"].value)
+
+    @property
+    def precision(self) -> str:
+        """`fp32` or `bf16`."""
+        return str(self.choices["precision"].value)
+
+    @property
+    def shared(self) -> bool:
+        """Whether questions and passages go through the same modules, prompts and all, and can share a batch."""
+        first, second = (None if chain is None else [chain.transformer, *chain.rest] for chain in self.chains.values())
+        return first is not None and first == second and getattr(first[1], "include_prompt", True)
+
+    @property
+    def width(self) -> int:
+        """H."""
+        return int(str(self.choices["dimensions"].value))
+
+    def describe(self) -> dict[str, Choice]:
+        """Every choice that decides the vectors, and where each came from: a file, a flag or a default."""
+        ways = {side: "sentence-transformers" if chain is None else chain.way for side, chain in self.chains.items()}
+        attention = " / ".join(dict.fromkeys(ways.values()))
+        return self.choices | {"attention": Choice(attention, "default"), "device": Choice(str(self.device), "default")}
+
+    def protocol(self) -> dict[str, object]:
+        """The choices that two runs must share to be made the same way; empty ones are left out."""
+        values = {name: choice.value for name, choice in self.choices.items()}
+        return {name: value for name, value in values.items() if value not in ("", None)}
+
+    def encode(self, texts: Sequence[Text], side: Side = "query") -> Vectors:
+        """Vectors of texts or pairs of texts, in their order.
+
+        Args:
+            texts: as they are; the side's prompt is put before them, and nothing else is changed.
+            side: `query` or `passage`.
+
+        Returns:
+            float32, [S, H]; of length 1 where the similarity is cosine.
+        """
+        return self.encode_prepared(self.prepare(texts, side), side)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of questions, without their question mark where the model was trained so, [S, H]."""
+        return self.encode_prepared(self.prepare_queries(texts), "query")
+
+    def encode_passages(self, passages: Sequence[Passage]) -> Vectors:
+        """Vectors of passages with the context that the model was trained with, [S, H]."""
+        return self.encode_prepared(self.prepare_passages(passages), "passage")
+
+    def prepare_queries(self, texts: Sequence[str]) -> Prepared:
+        """Questions ready to encode."""
+        return self.prepare(query_texts(texts, str(self.choices["question_mark"].value)), "query")
+
+    def prepare_passages(self, passages: Sequence[Passage]) -> Prepared:
+        """Passages ready to encode."""
+        return self.prepare(passage_texts(passages, str(self.choices["passage_context"].value)), "passage")
+
+    def prepare(self, texts: Sequence[Text], side: Side) -> Prepared:
+        """What of encoding needs no accelerator; may run in a thread while other texts are encoded."""
+        chain = self.chains[side]
+        return list(texts) if chain is None else chain.tokenise(texts, self._prompt(side))
+
+    def encode_prepared(self, prepared: Prepared, side: Side) -> Vectors:
+        """Vectors of what `prepare` gave for this side, [S, H]; a text alone gives the same vector."""
+        if not len(prepared):
+            return np.empty((0, self.width), np.float32)
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
+            if isinstance(prepared, Tokens):
+                return self._encode_tokens(prepared, side)
+            return self._finished(self._by_sentence_transformers(prepared, side)).cpu().numpy()
+
+    def forward(self, tokens: Tokens, side: Side) -> Tensor:
+        """Vectors of all texts in one batch, [S, H], in fp32 and with gradient where that is on."""
+        return self._finished(self._chain(side).vectors(tokens, range(len(tokens)), self.device))
+
+    def _encode_tokens(self, tokens: Tokens, side: Side) -> Vectors:
+        """Longest first, so that a batch that does not fit fails at once."""
+        vectors = np.empty((len(tokens), self.width), np.float32)
+        order = np.argsort([-len(ids) for ids in tokens.ids], kind="stable")
+        budget = min(self.batch_tokens, CPU_BATCH_TOKENS) if self.device.type == "cpu" else self.batch_tokens
+        for rows in _batches(order, [len(ids) for ids in tokens.ids], budget):
+            vectors[rows] = self._finished(self._chain(side).vectors(tokens, rows, self.device)).cpu().numpy()
+        return vectors
+
+    def _by_sentence_transformers(self, texts: list[Text], side: Side) -> Tensor:
+        encode = self.model.encode_query if side == "query" else self.model.encode_document
+        return encode(
+            texts,  # type: ignore[arg-type]
+            prompt=self._prompt(side),
+            batch_size=BATCH_TEXTS,
+            show_progress_bar=False,
+            convert_to_tensor=True,
+        )
+
+    def _finished(self, vectors: Tensor) -> Tensor:
+        """Cut to the dimensions kept, and of length 1 where that is wanted; fp32."""
+        vectors = vectors.float()[:, : self.width]
+        return F.normalize(vectors, dim=1) if self.similarity == "cosine" else vectors
+
+    def _chain(self, side: Side) -> Chain:
+        chain = self.chains[side]
+        if chain is None:
+            raise ValueError("this model is run by sentence-transformers, and gives no gradient here")
+        return chain
+
+    def _prompt(self, side: Side) -> str:
+        return str(self.choices[f"{side}_prompt"].value)
+
+
+def _batches(order: NDArray[np.int64], lengths: Sequence[int], budget: int) -> Iterator[NDArray[np.int64]]:
+    """Cut an order of texts where the tokens of a batch would pass the budget."""
+    tokens, start = 0, 0
+    for end, index in enumerate(order):
+        if tokens and tokens + lengths[index] > budget:
+            yield order[start:end]
+            tokens, start = 0, end
+        tokens += lengths[index]
+    yield order[start:]

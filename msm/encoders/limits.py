@@ -1,0 +1,90 @@
+"""Most tokens of a question and of a passage, and how many the model has positions for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import SentenceTransformer
+from torch import nn
+
+from msm.encoders.chain import Chain
+from msm.encoders.usage import Choice, Usage
+from msm.errors import BadInput
+
+ENDLESS = 10**9
+"""Tokenizers without a length of their own say a greater number."""
+
+
+def positions(model: Any) -> int | None:
+    """Most tokens of a text that a transformer has positions for; None where any number is possible."""
+    for module in model.modules():
+        table = getattr(module, "position_embeddings", None)
+        if isinstance(table, nn.Embedding):
+            # RoBERTa and its like count positions from the padding index + 1.
+            padding = getattr(module, "padding_idx", None)
+            return table.num_embeddings - (padding + 1 if isinstance(padding, int) else 0)
+    limit = getattr(model.config, "max_position_embeddings", None)
+    return limit if isinstance(limit, int) and limit > 0 else None
+
+
+def set_lengths(
+    folder: Path, model: SentenceTransformer, chains: Sequence[Chain | None], flags: Usage, old: dict[str, Any]
+) -> dict[str, Choice]:
+    """Set the lengths of both sides, and say where each came from.
+
+    Args:
+        folder: named in messages.
+        model: its modules; lengths are set in them.
+        chains: of questions and of passages.
+        flags: lengths that win over the files'.
+        old: `encoder.json` of version 0.1.0, or empty.
+
+    Raises:
+        BadInput: a length below 1, one that the model has no positions for, or a flag for a model that is run by
+            sentence-transformers alone.
+    """
+    chosen = {}
+    for chain, side in zip(chains, ("query", "passage"), strict=True):
+        name = f"{side}_tokens"
+        flag = getattr(flags, name)
+        if chain is None:
+            if flag is not None:
+                raise BadInput(f"{folder}: --{name} cannot be set for this model, which sentence-transformers runs")
+            chosen[name] = Choice(model.max_seq_length, "file modules.json")
+            continue
+        choice = _length(chain, flag, old.get(name))
+        _check(folder, name, choice, positions(chain.transformer.model))
+        if choice.value is not None and choice.value != _said(chain):
+            setattr(chain.transformer, f"{chain.task}_length", choice.value)
+        chosen[name] = choice
+    return chosen
+
+
+def _length(chain: Chain, flag: int | None, old: int | None) -> Choice:
+    if flag is not None:
+        return Choice(flag, "flag")
+    if old is not None:
+        return Choice(old, "file encoder.json")
+    said, most = _said(chain), positions(chain.transformer.model)
+    if said > ENDLESS:
+        return Choice(most, "default")
+    # sentence-transformers puts max_position_embeddings where the tokenizer has no length, also where fewer are usable.
+    if most is not None and said == getattr(chain.transformer.config, "max_position_embeddings", None):
+        return Choice(min(said, most), "default")
+    return Choice(said, "file of the tokenizer or transformer")
+
+
+def _said(chain: Chain) -> int:
+    """The length that sentence-transformers would cut at."""
+    transformer: Any = chain.transformer
+    return getattr(transformer, f"{chain.task}_length") or transformer.tokenizer.model_max_length
+
+
+def _check(folder: Path, name: str, choice: Choice, most: int | None) -> None:
+    length: Any = choice.value
+    if length is None:
+        return
+    if length < 1:
+        raise BadInput(f"{folder}: {name} must be at least 1, got {length} ({choice.source})")
+    if most is not None and length > most:
+        raise BadInput(f"{folder}: {name} must fit the model's {most} positions, got {length} ({choice.source})")

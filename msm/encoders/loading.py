@@ -1,0 +1,243 @@
+"""Load an encoder: a sentence-transformers model as its files say, or a bare checkpoint as flags say."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+from unittest import mock
+
+import torch
+import transformers
+from sentence_transformers import SentenceTransformer
+from transformers import modeling_utils
+
+from msm.encoders.building import build_modules, new_transformer
+from msm.encoders.chain import find_chain
+from msm.encoders.encoder import BATCH_TOKENS, Encoder
+from msm.encoders.limits import set_lengths
+from msm.encoders.model_files import KINDS, MODULES, OWN, SETTINGS, check_model, find_model, model_kind, read_object
+from msm.encoders.precision import resolve_precision
+from msm.encoders.usage import TASKS, Choice, Usage
+from msm.errors import BadInput
+from msm.training import pick_device
+
+USE = "use.json"
+"""Flags that stand beside links to a model's files; see `msm.encoders.saving.link_model`."""
+PASSAGE_PROMPTS = ("document", "passage", "corpus")
+"""Names under which sentence-transformers looks for the prompt of passages, in this order."""
+SIMILARITIES = ("cosine", "dot")
+FIELDS_0_1_0 = {"query_tokens", "passage_tokens", "passage_context", "question_mark", "pooling", "similarity"}
+
+
+def load_encoder(
+    folder_or_name: str | Path,
+    *,
+    pooling: str | None = None,
+    similarity: str | None = None,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    dimensions: int | None = None,
+    precision: str = "auto",
+    device: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> Encoder:
+    """An encoder of a local folder or of a name in the Hugging Face hub.
+
+    A sentence-transformers model is used as its files say; an argument that is given wins. A bare transformers
+    checkpoint needs `pooling` and `similarity`. `encoder.describe()` says every choice and where it came from.
+
+    Args:
+        folder_or_name: a folder, or a name such as `intfloat/multilingual-e5-small`.
+        pooling: see `msm.encoders.usage.Usage`.
+        similarity: `cosine` or `dot`.
+        query_prompt: put before every question.
+        passage_prompt: put before every passage.
+        dimensions: leading dimensions that are kept; with cosine the vectors are of length 1 again.
+        precision: `fp32`, `bf16`, or `auto`: bf16 where the hardware has units for it.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        revision: branch, tag or commit of a name in the hub.
+        trust_remote_code: whether code that comes with the model may run.
+
+    Raises:
+        BadInput: no model, a damaged one, or one whose files say what cannot be honoured.
+    """
+    usage = Usage(
+        pooling=pooling,
+        similarity=similarity,
+        query_prompt=query_prompt,
+        passage_prompt=passage_prompt,
+        dimensions=dimensions,
+        trust_remote_code=trust_remote_code,
+    )
+    return open_encoder(find_model(folder_or_name, revision), usage, device=pick_device(device), precision=precision)
+
+
+def open_encoder(
+    folder: Path,
+    usage: Usage | None = None,
+    *,
+    device: torch.device,
+    precision: str,
+    batch_tokens: int = BATCH_TOKENS,
+) -> Encoder:
+    """An encoder of a model folder, used as its files say and as flags say that win over them.
+
+    Args:
+        folder: a sentence-transformers model, a bare checkpoint, or a model of version 0.1.0.
+        usage: the flags; those of a folder that `link_model` made are in it.
+        device: where it runs.
+        precision: `auto`, `fp32` or `bf16`.
+        batch_tokens: tokens encoded at once.
+
+    Raises:
+        BadInput: see `load_encoder`.
+    """
+    flags = Usage(**read_object(folder / USE)).updated(usage or Usage())
+    check_model(folder, trust_remote_code=bool(flags.trust_remote_code))
+    if (kind := model_kind(folder)) in KINDS:
+        raise BadInput(f"{folder}: {KINDS[kind]} ({kind}), not a model of one vector for each text")
+    with quietly_checked(folder, flags):
+        model = read_modules(folder, flags)
+    choices = _choices(folder, model, flags)
+    choices["precision"] = Choice(resolve_precision(precision, device), "default" if precision == "auto" else "flag")
+    return Encoder(model, choices, device=device, batch_tokens=batch_tokens)
+
+
+def read_modules(folder: Path, flags: Usage) -> SentenceTransformer:
+    """The modules of a model folder.
+
+    Raises:
+        BadInput: a bare checkpoint, and nothing says how its states become vectors, or a flag that would drop a part.
+    """
+    if not (folder / MODULES).is_file():
+        missing = [name for name in ("pooling", "similarity") if getattr(flags, name) is None]
+        if missing:
+            words = " ".join(f"--{name}" for name in missing)
+            raise BadInput(f"{folder}: nothing says how this model is to be used; say {words}")
+        transformer = new_transformer(folder, trust_remote_code=bool(flags.trust_remote_code))
+        return build_modules([transformer], pooling=str(flags.pooling))
+    model = SentenceTransformer(
+        str(folder),
+        device="cpu",
+        local_files_only=True,
+        trust_remote_code=bool(flags.trust_remote_code),
+        model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+    )
+    return model if flags.pooling is None else _pooled_otherwise(folder, model, flags)
+
+
+def _pooled_otherwise(folder: Path, model: SentenceTransformer, flags: Usage) -> SentenceTransformer:
+    """The same transformer under another pooling."""
+    names = [type(module).__name__ for module in model.children()]
+    if names not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        raise BadInput(f"{folder}: --pooling would drop what the model's files say ({', '.join(names)})")
+    normalise = "Normalize" in names and flags.similarity != "dot"
+    built = build_modules([cast(Any, model[0])], pooling=str(flags.pooling), normalise=normalise)
+    built.prompts, built.default_prompt_name = model.prompts, model.default_prompt_name
+    built.similarity_fn_name, built.truncate_dim = model.similarity_fn_name, model.truncate_dim
+    return built
+
+
+def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str, Choice]:
+    """Every choice that decides the vectors; lengths are set in the model, and its truncation is ours."""
+    own = read_object(folder / OWN)
+    chains = [find_chain(model, task) for task in TASKS.values()]
+    choices = {
+        "modules": Choice(_names(model), f"file {MODULES}" if (folder / MODULES).is_file() else "flag"),
+        "pooling": _pooling(flags, chains),
+        "similarity": _similarity(folder, flags),
+        **_prompts(model, flags),
+        **set_lengths(folder, model, chains, flags, own if FIELDS_0_1_0 <= own.keys() else {}),
+        "dimensions": _dimensions(folder, model, flags),
+    }
+    for name, least in (("passage_context", "none"), ("question_mark", "kept")):
+        choices[name] = _first(getattr(flags, name), own.get(name), f"file {OWN}", least)
+    if "scale" in own:
+        choices["scale"] = Choice(own["scale"], f"file {OWN}")
+    return choices
+
+
+def _first(flag: Any, said: Any, file: str, least: Any) -> Choice:
+    """What a flag says, else a file, else the default."""
+    if flag is not None:
+        return Choice(flag, "flag")
+    return Choice(least, "default") if said is None else Choice(said, file)
+
+
+def _names(model: SentenceTransformer) -> str:
+    return " > ".join(type(module).__name__ for module in model.children())
+
+
+def _pooling(flags: Usage, chains: list[Any]) -> Choice:
+    if flags.pooling is not None:
+        return Choice(flags.pooling, "flag")
+    modes = {str(getattr(chain.rest[0], "pooling_mode", "")) for chain in chains if chain is not None}
+    return Choice(" / ".join(sorted(modes)), f"file {MODULES}")
+
+
+def _similarity(folder: Path, flags: Usage) -> Choice:
+    said = read_object(folder / SETTINGS).get("similarity_fn_name")
+    choice = _first(flags.similarity, said, f"file {SETTINGS}", "cosine")
+    if choice.value not in SIMILARITIES:
+        where = "--similarity" if choice.source == "flag" else f"{folder / SETTINGS}: similarity_fn_name"
+        raise BadInput(f"{where} {choice.value} cannot be searched here; it can be {' or '.join(SIMILARITIES)}")
+    return choice
+
+
+def _prompts(model: SentenceTransformer, flags: Usage) -> dict[str, Choice]:
+    """Prompts of `encode_query` and `encode_document`; both have one, if empty, so a default prompt is for others."""
+    passage = next((name for name in PASSAGE_PROMPTS if model.prompts.get(name)), "document")
+    said = {"query": model.prompts.get("query"), "passage": model.prompts.get(passage)}
+    return {
+        f"{side}_prompt": _first(getattr(flags, f"{side}_prompt"), prompt or None, f"file {SETTINGS}", "")
+        for side, prompt in said.items()
+    }
+
+
+def _dimensions(folder: Path, model: SentenceTransformer, flags: Usage) -> Choice:
+    said, model.truncate_dim = model.truncate_dim, None
+    whole = model.get_embedding_dimension()
+    choice = _first(flags.dimensions, said, f"file {SETTINGS}", whole)
+    if not isinstance(choice.value, int) or choice.value < 1 or (whole is not None and choice.value > whole):
+        raise BadInput(f"{folder}: dimensions must be from 1 to {whole}, got {choice.value}")
+    return choice
+
+
+@contextmanager
+def quietly_checked(folder: Path, flags: Usage, *, new_parts: frozenset[str] = frozenset()) -> Iterator[None]:
+    """Load without bars and reports; what is missing or damaged ends in one line.
+
+    Args:
+        folder: named in the message.
+        flags: a pooling of `pooler` needs the pooler's weights.
+        new_parts: parts of a model that may lack their weights, since training starts them anew.
+
+    Raises:
+        BadInput: weights are missing, or the folder cannot be loaded.
+    """
+    free = {"lm_head", "cls", "pooler"} if flags.pooling != "pooler" else set()
+
+    def check(*, model: Any, loading_info: Any, **_: Any) -> None:
+        missing = sorted(name for name in loading_info.missing_keys if not (free | new_parts) & set(name.split(".")))
+        if missing:
+            raise BadInput(f"{folder}: lacks {len(missing)} weights of {type(model).__name__}, such as {missing[0]}")
+        if loading_info.mismatched_keys:
+            name, *shapes = min(loading_info.mismatched_keys)
+            raise BadInput(f"{folder}: weight {name} has shape {shapes[0]}, not {shapes[1]}")
+
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+    try:
+        # The report that transformers only logs is the one place that knows which weights a checkpoint lacks.
+        with mock.patch.object(modeling_utils, "log_state_dict_report", check):
+            yield
+    except (BadInput, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # the loaders of others fail in any way on damaged files
+        if "custom code" in str(error) or "trust_remote_code" in str(error):
+            raise BadInput(f"{folder}: needs code that comes with it; say --trust_remote_code to let it run") from error
+        line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise BadInput(f"{folder}: not a loadable model: {line}") from error

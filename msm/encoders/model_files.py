@@ -1,0 +1,88 @@
+"""The files of a model: where they are, and what is refused before anything is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from msm.errors import BadInput
+from msm.files import read_json
+
+MODULES, CONFIG, SETTINGS = "modules.json", "config.json", "config_sentence_transformers.json"
+OWN = "encoder.json"
+"""What sentence-transformers has no file for: the context of a passage, the question mark, the scale of training."""
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+UNUSED = ["*.h5", "*.msgpack", "*.ot", "onnx/*", "openvino/*", *(f"*{ending}" for ending in PICKLES)]
+"""Files of a hub name that are not fetched."""
+KINDS = {
+    "SparseEncoder": "a learned sparse model",
+    "MultiVectorEncoder": "a multi-vector model",
+    "CrossEncoder": "a cross-encoder",
+}
+
+
+def find_model(name: str | Path, revision: str | None = None) -> Path:
+    """The folder of a model: itself, or its snapshot of the hub, fetched where it is not there yet.
+
+    Raises:
+        BadInput: no such folder, and the hub gives no model of that name.
+    """
+    if Path(name).is_dir():
+        if revision is not None:
+            raise BadInput(f"{name}: a folder has no revision, got {revision!r}")
+        return Path(name)
+    try:
+        return Path(snapshot_download(str(name), revision=revision, ignore_patterns=UNUSED))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise BadInput(
+            f"{name}: no such folder, and not to be had from the hub: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def check_model(folder: Path, *, trust_remote_code: bool) -> None:
+    """Refuse what cannot be loaded, or not as its files say.
+
+    Raises:
+        BadInput: no model, weights that are pickles only, code that comes with the model and is not trusted, or a
+            part that sentence-transformers would drop without an error.
+    """
+    if not (folder / MODULES).is_file() and not (folder / CONFIG).is_file():
+        raise BadInput(f"{folder}: no model; neither {MODULES} nor {CONFIG} is there")
+    _refuse_pickles(folder)
+    for path in sorted(folder.rglob(CONFIG)):
+        config = read_object(path)
+        if not trust_remote_code:
+            _refuse_code(path, config)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object; an empty one where the file is missing.
+
+    Raises:
+        BadInput: not JSON, or not an object.
+    """
+    if not path.is_file():
+        return {}
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}: not a JSON object, but {type(value).__name__}")
+    return value
+
+
+def model_kind(folder: Path) -> str:
+    """Class of sentence-transformers that saved a model; `SentenceTransformer` where nothing says so."""
+    return str(read_object(folder / SETTINGS).get("model_type", "SentenceTransformer"))
+
+
+def _refuse_pickles(folder: Path) -> None:
+    pickles = [path for path in sorted(folder.rglob("*")) if path.suffix in PICKLES and path.is_file()]
+    for path in pickles:
+        if not any(path.parent.glob("*.safetensors")):
+            raise BadInput(f"{path}: weights in a pickle are never read; save the model as safetensors")
+
+
+def _refuse_code(path: Path, config: dict[str, Any]) -> None:
+    activation = config.get("activation_function")
+    if isinstance(activation, str) and not activation.startswith("torch."):
+        raise BadInput(f"{path}: activation_function {activation} is code of others; say --trust_remote_code")

@@ -1,0 +1,47 @@
+"""The precision of an encoder: `auto` becomes bf16 where the hardware has units for it."""
+
+import functools
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+
+from msm.errors import BadInput
+
+CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Flags of processors with units for bf16; the last one is ARM's. Without such units bf16 is several times slower."""
+Precision = Literal["fp32", "bf16"]
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def resolve_precision(precision: str, device: torch.device) -> Precision:
+    """`fp32` or `bf16`.
+
+    Args:
+        precision: `auto`, `fp32` or `bf16`.
+        device: where the model runs.
+
+    Raises:
+        BadInput: another word.
+    """
+    if precision not in PRECISIONS:
+        raise BadInput(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision != "auto":
+        return cast(Precision, precision)
+    return "bf16" if has_bf16(device) else "fp32"
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes bf16 faster than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and bool(CPU_FLAGS & cpu_flags())
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """What Linux says of the processor; empty on other systems."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return frozenset(flags.partition(":")[2].split())

@@ -1,0 +1,90 @@
+"""Encoders to train and to save: an ordinary sentence-transformers folder, which gives the same vectors there.
+
+What sentence-transformers has no file for stands in `encoder.json` and is left to its user: a question mark that was
+stripped in training, and a paragraph behind a sentence (a title is given as the pair `[title, text]`). Limits that
+differ for questions and passages are read by `encode_query` and `encode_document` from version 6 on.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import torch
+from sentence_transformers.base.modules import Transformer
+
+from msm.encoders.building import Form, new_transformer, shape_model
+from msm.encoders.chain import find_chain
+from msm.encoders.encoder import Encoder
+from msm.encoders.limits import positions
+from msm.encoders.loading import USE, quietly_checked, read_modules
+from msm.encoders.model_files import MODULES, OWN, check_model
+from msm.encoders.usage import TASKS, Choice, Usage
+from msm.errors import BadInput
+from msm.files import write_json
+
+
+def new_encoder(folder: Path, form: Form, *, device: torch.device | None = None, precision: str = "fp32") -> Encoder:
+    """An encoder to be trained, of the weights of a folder and of the given form.
+
+    Args:
+        folder: a bare checkpoint, or a model whose transformers are taken; a pooler that is missing is a new one.
+        form: how it makes vectors.
+        device: where it runs; the CPU when not given.
+        precision: `fp32` or `bf16`.
+
+    Raises:
+        BadInput: not a loadable checkpoint, two towers where one is wanted, or lengths that it has no positions for.
+    """
+    check_model(folder, trust_remote_code=False)
+    with quietly_checked(folder, Usage(), new_parts=frozenset({"pooler"})):
+        transformers = _transformers(folder)
+    if form.towers == "one" and len(transformers) > 1:
+        raise BadInput(f"{folder}: a model with two towers, but one is wanted")
+    for transformer in transformers:
+        most = positions(transformer.model)
+        longest = max(form.query_tokens, form.passage_tokens)
+        if most is not None and longest > most:
+            raise BadInput(f"query_tokens and passage_tokens must fit the encoder's {most} positions, got {longest}")
+    model = shape_model(transformers, form)
+    choices = _choices(model.get_embedding_dimension(), form, precision)
+    return Encoder(model, choices, device=device or torch.device("cpu"))
+
+
+def _transformers(folder: Path) -> list[Transformer]:
+    """The transformers of a model: one, or that of the questions and that of the passages."""
+    if not (folder / MODULES).is_file():
+        return [new_transformer(folder)]
+    model = read_modules(folder, Usage())
+    chains = [find_chain(model, task) for task in TASKS.values()]
+    transformers = dict.fromkeys(chain.transformer for chain in chains if chain is not None)
+    if not transformers:
+        raise BadInput(f"{folder}: no transformer that can be trained here")
+    return list(transformers)
+
+
+def _choices(width: int | None, form: Form, precision: str) -> dict[str, Choice]:
+    values = dataclasses.asdict(form) | {"dimensions": width, "precision": precision}
+    return {name: Choice(value, "flag") for name, value in values.items()}
+
+
+def save_encoder(encoder: Encoder, folder: Path) -> None:
+    """Write an encoder into an existing folder."""
+    encoder.model.save_pretrained(str(folder), create_model_card=False)
+    values = {name: encoder.choices[name].value for name in ("passage_context", "question_mark", "scale")}
+    write_json(folder / OWN, values)
+
+
+def link_model(folder: Path, usage: Usage, place: Path) -> None:
+    """A model folder that is used another way: links to the files, and the flags beside them.
+
+    Args:
+        folder: the model.
+        usage: the flags.
+        place: folder to fill.
+    """
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            link = place / file.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file.resolve())
+    given = {name: value for name, value in dataclasses.asdict(usage).items() if value is not None}
+    write_json(place / USE, given)

@@ -1,0 +1,81 @@
+"""How a model turns records into vectors, and where each choice comes from."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from msm.collections.records import Passage
+
+Side = Literal["query", "passage"]
+Text = str | list[str]
+"""One text, or a pair such as title and text."""
+
+TASKS: dict[Side, str] = {"query": "query", "passage": "document"}
+"""What sentence-transformers calls the two sides."""
+
+
+class Choice(NamedTuple):
+    """A value that decides the vectors, and who chose it."""
+
+    value: object
+    source: str
+    """`flag`, `default`, or the file that says it, such as `file 1_Pooling/config.json`."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a caller says about the use of a model. None leaves a choice to the model's files."""
+
+    pooling: str | None = None
+    """`cls`, `mean`, `max`, `weightedmean`, `lasttoken`, `mean_sqrt_len_tokens`, or `pooler`: the first token's state
+    through the checkpoint's own dense layer and tanh."""
+    similarity: str | None = None
+    """`cosine` or `dot`."""
+    query_prompt: str | None = None
+    """Put before every question."""
+    passage_prompt: str | None = None
+    """Put before every passage."""
+    query_tokens: int | None = None
+    """Most tokens of a question, special tokens included."""
+    passage_tokens: int | None = None
+    """The same of a passage."""
+    dimensions: int | None = None
+    """Number of leading dimensions of a vector that are kept."""
+    passage_context: str | None = None
+    """What is encoded with a passage's text: `none`, `paragraph` (sentence and paragraph as one text), `title` (a pair
+    of title and text), or `title_text` (title and text as one text with a blank between, as in BEIR)."""
+    question_mark: str | None = None
+    """`kept`, or `stripped`: one ASCII `?` at the end of a question is taken off, no other mark (DPR)."""
+    trust_remote_code: bool | None = None
+    """Whether code that comes with the model may run."""
+
+    def updated(self, other: "Usage") -> "Usage":
+        """This usage with every choice that the other one makes."""
+        given = {name: value for name, value in dataclasses.asdict(other).items() if value is not None}
+        return dataclasses.replace(self, **given)
+
+
+CONTEXTS = ("none", "paragraph", "title", "title_text")
+QUESTION_MARKS = ("kept", "stripped")
+
+
+def query_texts(texts: Sequence[str], question_mark: str) -> list[Text]:
+    """Questions as the model was trained to read them."""
+    return [text.removesuffix("?") if question_mark == "stripped" else text for text in texts]
+
+
+def passage_texts(passages: Sequence[Passage], context: str) -> list[Text]:
+    """Passages with the context that the model was trained with."""
+    return [_passage_text(passage, context) for passage in passages]
+
+
+def _passage_text(passage: Passage, context: str) -> Text:
+    if context == "paragraph":
+        # LAReQA's code joins sentence and paragraph without a separator and drops line ends.
+        return (passage.text + passage.context).replace("\n", "")
+    if context == "title":
+        return [passage.title, passage.text]
+    if context == "title_text":
+        return f"{passage.title} {passage.text}".strip()
+    return passage.text
