@@ -9,7 +9,6 @@ from msm.dashboards import recipes, tables
 from msm.evaluation import language_bias
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
-from msm.pipeline import artifacts
 from msm.reporting import ablations, contrasts, lineage, rankings
 from msm.reporting.ablations import Ablated, Shuffled
 from msm.reporting.comparisons import Difference, absent_controls, differences
@@ -62,7 +61,7 @@ class Studied(NamedTuple):
 
 def recipe(label: str, root: Path) -> Recipe:
     """A recipe, its score files read once for every state of its folders."""
-    state = recipes.state(root / "score")
+    state = recipes.scores_state(root)
     return Recipe(label, root, _results(root, state), recipes.report_settings(root), state)
 
 
@@ -102,7 +101,7 @@ def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: in
 
 def bias(root: Path, scored: Scored, depth: int) -> Bias:
     """Languages of the best answers on the pool of all languages; see `language_bias.read_bias`."""
-    return _bias(scored, depth, recipes.state(root / scored.name))
+    return _bias(scored, depth, (str(scored.path), recipes.scores_state(root)))
 
 
 def steps(root: Path, name: str, largest: int) -> list[Step]:
@@ -200,6 +199,6 @@ def _ranked(
 
 
 @st.cache_resource(show_spinner="Reading languages of answers", max_entries=200)
-def _bias(_scored: Scored, depth: int, state: str) -> Bias:
+def _bias(_scored: Scored, depth: int, state: tuple[str, str]) -> Bias:
     del state
-    return language_bias.read_bias(artifacts.payload(_scored.path) / language_bias.FILE, depth)
+    return language_bias.read_bias(_scored.path, depth)

@@ -8,6 +8,7 @@ from typing import Any
 
 from msm.dashboards.folders import Folders
 from msm.errors import BadInput
+from msm.evaluation import exported
 from msm.reporting import lineage
 from msm.reporting.settings import Report
 from msm.settings import make
@@ -21,9 +22,16 @@ def recipes(folders: Folders) -> dict[str, Path]:
     """Label to folder of every recipe that has scores, being scored or exported."""
     found = {}
     for folder, suffix in ((folders.artifacts, ""), (folders.results, EXPORTED)):
-        for scores in sorted(folder.glob("*/score")):
-            found[scores.parent.name + suffix] = scores.parent
+        for root in sorted(
+            path for path in folder.glob("*") if (path / "score").is_dir() or exported.is_exported(path)
+        ):
+            found[root.name + suffix] = root
     return found
+
+
+def scores_state(root: Path) -> str:
+    """A digest of a recipe's score folders, or of its export."""
+    return state(root if exported.is_exported(root) else root / "score")
 
 
 def state(folder: Path) -> str:
@@ -50,7 +58,8 @@ def _files(folder: str) -> Iterator[str]:
 def report_settings(root: Path) -> Report:
     """How the recipe's own report is made, so that the page shows the same numbers."""
     values: dict[str, Any] = {"recipe": root.name, **DEFAULTS}
-    for path in sorted((root / "report").glob("[!.]*")):
+    exported_reports = [root / name for name in exported.manifests(root) if name.startswith("report/")]
+    for path in exported_reports or sorted((root / "report").glob("[!.]*")):
         try:
             return make(Report, lineage.read_manifest(path)["settings"], str(path))
         except BadInput:

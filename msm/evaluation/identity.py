@@ -13,11 +13,9 @@ on the order of the queries or judgements; that of the candidates does, because 
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
 
 from msm.collections.collection import Collection
 from msm.collections.readers.bitext import Bitext
-from msm.files import read_json
 
 FILE = "collection.json"
 NAMES = ("questions", "candidates", "qrels")
@@ -43,11 +41,6 @@ def bitext_checksums(pairs: Iterable[Bitext]) -> dict[str, str]:
         targets.append((bitext.name, *bitext.targets, *bitext.distractors))
         names.append((bitext.name, str(len(bitext.sources))))
     return dict(zip(NAMES, map(_digest, (sources, targets, names)), strict=True))
-
-
-def read_checksums(folder: Path) -> dict[str, str]:
-    """What stands beside some scores; empty where an earlier version wrote them."""
-    return read_json(folder / FILE) if (folder / FILE).is_file() else {}
 
 
 def _judgements(collection: Collection) -> Iterable[tuple[str, ...]]:

@@ -19,7 +19,7 @@ import numpy as np
 from msm.collections.collection import Collection
 from msm.collections.runs import Floats, Integers, Run
 from msm.errors import BadInput
-from msm.files import read_json_lines
+from msm.evaluation.exported import score_lines
 
 FILE = "languages.jsonl"
 DEPTHS = (1, 5, 10, 20, 100)
@@ -106,17 +106,22 @@ def bias_rows(found: Mapping[int, Bias]) -> Iterator[dict[str, Any]]:
             }
 
 
-def read_bias(path: Path, depth: int) -> Bias:
+def read_bias(folder: Path, depth: int) -> Bias:
     """What `bias_rows` wrote of one depth.
 
+    Args:
+        folder: of scores, or the path that stands for it in exported results.
+        depth: answers of each question that were counted.
+
     Raises:
-        BadInput: no such file, no such depth in it, or a line of another form.
+        BadInput: no such lines, none of that depth, or one of another form.
     """
-    if not path.is_file():
-        raise BadInput(f"{path.name}: languages of the answers were not counted; score the run again")
-    rows = [row for _, row in read_json_lines(path) if row.get("depth") == depth]
+    lines = [row for _, row in score_lines(folder, FILE)]
+    if not lines:
+        raise BadInput(f"{FILE}: languages of the answers were not counted; score the run again")
+    rows = [row for row in lines if row.get("depth") == depth]
     if not rows:
-        raise BadInput(f"{path}: no shares of languages at depth {depth}")
+        raise BadInput(f"{folder}: no shares of languages at depth {depth}")
     try:
         cells = {(row["query_language"], row["candidate_language"]): row for row in rows}
         asked, answered = (sorted({pair[side] for pair in cells}) for side in (0, 1))
@@ -126,7 +131,7 @@ def read_bias(path: Path, depth: int) -> Bias:
         )
         candidates = np.array([cells[asked[0], language]["candidates"] for language in answered], np.float64)
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{path}: not shares of languages: {error!r}") from error
+        raise BadInput(f"{folder}: not shares of languages: {error!r}") from error
     return Bias(asked, answered, shares, relevant, candidates)
 
 

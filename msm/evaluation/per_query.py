@@ -113,9 +113,14 @@ def read_per_query(path: Path, columns: Sequence[str] = SCHEMA.names) -> pa.Tabl
         table = table.unify_dictionaries()
         for name in set(columns).intersection(_LATER).difference(present):
             table = table.append_column(name, pa.nulls(len(table), pa.string()).dictionary_encode())
-        return table.select(columns).cast(pa.schema([_ENCODED.field(name) for name in columns]))
+        return encoded(table, columns)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise BadInput(f"{path}: not a table of per-query values: {str(error).splitlines()[0]}") from error
+
+
+def encoded(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Some columns of `SCHEMA`, texts as dictionaries."""
+    return table.select(list(columns)).cast(pa.schema([_ENCODED.field(name) for name in columns]))
 
 
 def measures_and_kinds(rows: pa.Table) -> list[tuple[str, PoolKind]]:

@@ -6,10 +6,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from msm.errors import BadInput
-from msm.evaluation.identity import read_checksums
-from msm.evaluation.per_query import read_per_query
-from msm.files import read_json_lines
-from msm.pipeline.artifacts import payload
+from msm.evaluation.exported import score_lines, score_values
 
 KIND = ("benchmark", "split", "setting")
 """Only numbers that agree in these may be compared."""
@@ -24,7 +21,7 @@ class ScoreFolder(NamedTuple):
     checksums: dict[str, str]
     """Of questions, candidates and judgements, and the rules of scoring; empty where an earlier version wrote it."""
     rows: pa.Table
-    """Per-query values, in the form of `msm.evaluation.per_query.SCHEMA`."""
+    """Per-query values, the columns `msm.evaluation.per_query.VALUES`."""
 
     @property
     def rules(self) -> str:
@@ -39,16 +36,17 @@ class ScoreFolder(NamedTuple):
 
 
 def read_score_folder(path: Path) -> ScoreFolder:
-    """The folder of stage `score`, or of `msm evaluate`.
+    """The folder of stage `score`, or of `msm evaluate`, or a row of exported results by the path of its folder.
 
     Raises:
         BadInput: it is none, or its files are incomplete.
     """
-    folder = payload(path / "score" if (path / "score").is_dir() else path)
-    first = next(read_json_lines(folder / "scores.jsonl"), None)
-    if first is None:
-        raise BadInput(f"{folder / 'scores.jsonl'}: empty")
-    missing = [name for name in (*KIND, "model", "seed", "protocol") if name not in first[1]]
+    folder = path / "score" if (path / "score").is_dir() else path
+    where, first = next(score_lines(folder, "scores.jsonl"), (None, {}))
+    if where is None:
+        raise BadInput(f"{folder}: no line of scores.jsonl")
+    missing = [name for name in (*KIND, "model", "seed", "protocol") if name not in first]
     if missing:
-        raise BadInput(f"{folder / 'scores.jsonl'}:1: no field {missing[0]!r}")
-    return ScoreFolder(path, first[1], read_checksums(folder), read_per_query(folder / "per_query.parquet"))
+        raise BadInput(f"{where}: no field {missing[0]!r}")
+    _, checksums = next(score_lines(folder, "collection.json"), (None, {}))
+    return ScoreFolder(path, first, checksums, score_values(folder))

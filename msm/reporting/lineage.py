@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from msm import files
 from msm.errors import BadInput
+from msm.evaluation import exported
 from msm.pipeline import artifacts
 
 FORMAT = 1
@@ -46,12 +47,13 @@ def chain(name: str, root: Path, *, largest: int) -> list[Step]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a stage folder, checked for what lineage needs.
+    """The manifest of a stage folder, or of a step of an export, checked for what lineage needs.
 
     Raises:
         BadInput: none there, not JSON, of a newer format, or without a needed field.
     """
-    manifest = artifacts.read_manifest(folder)
+    known = _exported_manifest(folder.parents[1], step_name(str(folder)))
+    manifest = artifacts.read_manifest(folder) if known is None else known
     path = folder / artifacts.MANIFEST
     if not isinstance(manifest, dict):
         raise BadInput(f"{path}: expected a JSON object")
@@ -65,6 +67,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if not isinstance(source, dict) or not {"path", "checksum"} <= source.keys():
             raise BadInput(f"{path}: no usable input {read!r}")
     return manifest
+
+
+def has_manifest(root: Path, name: str) -> bool:
+    """Whether it is here what made a step."""
+    return (folder(root, name) / artifacts.MANIFEST).is_file() or _exported_manifest(root, name) is not None
+
+
+def _exported_manifest(root: Path, name: str) -> dict[str, Any] | None:
+    return exported.manifests(root).get(name)
 
 
 def step_name(path: str) -> str:
@@ -87,7 +98,7 @@ def portable(row: str) -> str:
 def folder(root: Path, name: str) -> Path:
     """Where a step lies, in a recipe's artifacts or in their export."""
     path = root / name
-    return path if path.is_dir() else path.with_name(portable(path.name))
+    return path if path.is_dir() or name in exported.manifests(root) else path.with_name(portable(path.name))
 
 
 def _collect(name: str, root: Path, largest: int, found: dict[str, Step]) -> None:
@@ -95,7 +106,7 @@ def _collect(name: str, root: Path, largest: int, found: dict[str, Step]) -> Non
         found[name] = Step(name, {}, "given", [])
         return
     place = folder(root, name)
-    if not place.is_dir():
+    if not place.is_dir() and not has_manifest(root, name):
         found[name] = Step(name, {}, "not here", [])
         return
     try:

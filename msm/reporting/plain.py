@@ -7,7 +7,7 @@ from typing import Any
 
 from msm.files import new_file, write_json
 from msm.reporting.published import MEAN
-from msm.reporting.results import SCORES, score_lines
+from msm.reporting.results import SCORES, checked_lines
 
 METRICS, VALUES = "metrics.json", "scores.csv"
 FIELDS = ("benchmark", "model", "seed", "measure", "query_language", "value")
@@ -26,7 +26,7 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["cell", *FIELDS])
         for folder in sorted(folders):
-            for line in score_lines(folder / "scores" / SCORES):
+            for line in checked_lines(folder, SCORES):
                 mean, pool = line["query_language"] == MEAN, line["candidate_language"]
                 if mean or pool is None:
                     row = found.setdefault(line["benchmark"], {}).setdefault(folder.name, {})

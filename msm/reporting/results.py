@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm import files
 from msm.errors import BadInput
+from msm.evaluation import exported
 from msm.evaluation.measures import Floats
-from msm.evaluation.per_query import VALUES, ByQuestion, Layout, PoolKind, layout, read_per_query
+from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import FIELDS
 from msm.evaluation.statistics import Columns, with_mean
 from msm.reporting import lineage
 from msm.reporting.published import MEAN
 
-SCORES, CHANCE, PER_QUERY = "scores.jsonl", "chance.jsonl", "per_query.parquet"
+SCORES, CHANCE = "scores.jsonl", "chance.jsonl"
 KINDS = {"seed": int, "value": (int, float), "queries": int, "tied": int, "candidate_language": (str, type(None))}
 """What a field of a score line holds, where it is not text."""
 RANKS = ("rank_distance",)
@@ -140,13 +140,14 @@ class Results(NamedTuple):
 
 
 def read(scores: Path) -> Results:
-    """Every score folder below `scores`, such as `artifacts/mini/score`; an absent folder gives no results."""
+    """Every score folder below `scores`, such as `artifacts/mini/score`, or of an export; nothing where none is."""
     found: list[Scored] = []
     problems = []
-    for path in sorted(scores.iterdir()) if scores.is_dir() else ():
+    exported_paths = exported.score_folders(scores.parent)
+    for path in exported_paths or (sorted(scores.iterdir()) if scores.is_dir() else ()):
         if path.name.startswith(".") and path.name.endswith(".partial"):
             problems.append(Problem(path, f"{path}: half-written: being scored, or left by a killed run"))
-        elif path.is_dir() and not path.name.startswith("."):
+        elif exported_paths or (path.is_dir() and not path.name.startswith(".")):
             try:
                 scored = _read_folder(path)
                 _check_beside(scored, found)
@@ -195,40 +196,40 @@ def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
     return benchmark._replace(models=left) if left else None
 
 
-def score_lines(path: Path, absent: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+def checked_lines(folder: Path, file: str, absent: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
     """Checked lines of a score file, those that have a value: a measure that a run is too shallow for has none.
 
     Args:
-        path: `scores.jsonl` or `chance.jsonl`.
+        folder: of scores, or the path that stands for it in an export.
+        file: `scores.jsonl` or `chance.jsonl`.
         absent: fields that its lines do not have.
 
     Raises:
         BadInput: no such file, a field that is missing or of another kind, or a share outside 0 to 1.
     """
-    for number, line in files.read_json_lines(path):
+    for where, line in exported.score_lines(folder, file):
         if line.get("value", 0) is None:
             continue
         for field in FIELDS:
             if field not in absent and not isinstance(line.get(field), KINDS.get(field, str)):
-                raise BadInput(f"{path}:{number}: {field} is {line.get(field)!r}")
+                raise BadInput(f"{where}: {field} is {line.get(field)!r}")
         highest = math.inf if line["measure"] in RANKS else 1
         if not (math.isfinite(line["value"]) and 0 <= line["value"] <= highest):
-            raise BadInput(f"{path}:{number}: value is {line['value']}, not between 0 and 1")
+            raise BadInput(f"{where}: value is {line['value']}, not between 0 and 1")
         yield line
 
 
 def _read_folder(path: Path) -> Scored:
     manifest = lineage.read_manifest(path)
-    payload = _payload(path, manifest)
-    lines = list(score_lines(payload / SCORES))
+    lines = list(checked_lines(path, SCORES))
     means: dict[Column, float] = {}
     for line in lines:
         if line["query_language"] == MEAN and (kind := _kind(line)):
             means[line["measure"], kind] = line["value"]
     if not means:
-        raise BadInput(f"{payload / SCORES}: no averages")
+        raise BadInput(f"{path}: no averages in {SCORES}")
     chance: dict[Column, dict[str, float]] = {}
-    for line in score_lines(payload / CHANCE, absent=("tied", "run_sha256")):
+    for line in checked_lines(path, CHANCE, absent=("tied", "run_sha256")):
         if kind := _kind(line):
             chance.setdefault((line["measure"], kind), {})[line["query_language"]] = line["value"]
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
@@ -240,17 +241,15 @@ def _is_trained(root: Path, source: str) -> bool:
     """Whether a run is that of a model which was trained; where its folder is not here, unless it is BM25's."""
     if not lineage.is_step(source) or source.startswith("lexical/"):
         return False
-    folder = lineage.folder(root, source)
-    if not (folder / "manifest.json").is_file():
+    if not lineage.has_manifest(root, source):
         return True
-    model = lineage.read_manifest(folder)["inputs"].get("model", {}).get("path", "")
+    model = lineage.read_manifest(lineage.folder(root, source))["inputs"].get("model", {}).get("path", "")
     return lineage.step_name(model).partition("/")[0] in ("finetune", "pretrain")
 
 
 def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
     """Per-query values of some columns; the layouts are those met so far."""
-    path = _payload(scored.path, scored.manifest) / PER_QUERY
-    rows = read_per_query(path, VALUES)
+    rows = exported.score_values(scored.path)
     found = {}
     for column in columns:
         fitting = layouts.get(column)
@@ -258,12 +257,8 @@ def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Lay
             fitting = layouts[column] = layout(rows, *column)
         found[column] = fitting.values(rows)
         if not (len(found[column].known) and np.isfinite(found[column].known).all()):
-            raise BadInput(f"{path}: {column[0]}, {column[1]}: no values, or some that are no numbers")
+            raise BadInput(f"{scored.path}: {column[0]}, {column[1]}: no values, or some that are no numbers")
     return found
-
-
-def _payload(path: Path, manifest: dict[str, Any]) -> Path:
-    return path / Path(manifest["payload"]).name
 
 
 def _kind(line: dict[str, Any]) -> PoolKind | None:

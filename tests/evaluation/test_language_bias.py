@@ -56,11 +56,12 @@ def test_what_is_written_is_read(collection: Collection, tmp_path: Path) -> None
     made = bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1)), [1, 2])
     write_json_lines(tmp_path / FILE, bias_rows(made))
     for depth, one in made.items():
-        found = read_bias(tmp_path / FILE, depth)
+        found = read_bias(tmp_path, depth)
         assert (found.asked, found.answered) == (one.asked, one.answered)
         for ours, theirs in zip(found[2:], one[2:], strict=True):
             np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(BadInput, match="no shares of languages at depth 3"):
-        read_bias(tmp_path / FILE, 3)
+        read_bias(tmp_path, 3)
+    (tmp_path / "scores").mkdir()
     with pytest.raises(BadInput, match="score the run again"):
-        read_bias(tmp_path / "scores" / FILE, 1)
+        read_bias(tmp_path / "scores", 1)

@@ -4,9 +4,11 @@ import shutil
 from argparse import ArgumentParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from msm.cli import report as report_command
+from msm.cli.main import main
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts, runner
@@ -76,13 +78,38 @@ def test_command_without_a_report_says_what_to_do(root: Path) -> None:
 def test_export_is_read_like_the_artifacts(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_report(root)
     run_command(root, "--export")
-    exported = root.parents[1] / "results" / "demo"
-    assert results.read(exported / "score").benchmarks[0].columns == results.read(root / "score").benchmarks[0].columns
-    assert report_command.terminal_table(exported) == report_command.terminal_table(root)
-    states = {step.name: step.state for step in lineage.chain("score/lareqa-msm-1", exported, largest=10**9)}
-    assert states.pop("score/lareqa-msm-1") == "intact"
-    assert set(states) == {"sources/world", "pretrain/msm-1", "finetune/lareqa-msm-1", "retrieve/lareqa-msm-1"}
-    assert set(states.values()) == {"not here"}
+    target = root.parents[1] / "results" / "demo"
+    assert report_command.terminal_table(target) == report_command.terminal_table(root)
+    (benchmark,), (copy,) = (results.read(folder / "score").benchmarks for folder in (root, target))
+    assert copy.columns == benchmark.columns
+    loaded, copied = (results.load(one, one.columns)[0] for one in (benchmark, copy))
+    assert loaded is not None and copied is not None
+    for model, other in zip(loaded.models, copied.models, strict=True):
+        assert (model.name, model.is_trained, model.runs[0].chance) == (
+            other.name,
+            other.is_trained,
+            other.runs[0].chance,
+        )
+        for column in benchmark.columns:
+            np.testing.assert_allclose(model.values(column), other.values(column), rtol=1e-6)
+    steps = {step.name: step for step in lineage.chain("score/lareqa-msm-1", target, largest=10**9)}
+    assert set(steps) == {
+        *("sources/world", "pretrain/msm-1", "finetune/lareqa-msm-1"),
+        *("retrieve/lareqa-msm-1", "score/lareqa-msm-1"),
+    }
+    assert all(step.state == "not here" and step.manifest for step in steps.values())
+
+
+def test_exported_rows_are_compared_by_the_path_of_their_folder(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_report(root)
+    run_command(root, "--export")
+    printed = []
+    for folder in (root, root.parents[1] / "results" / "demo"):
+        capsys.readouterr()
+        words = [str(folder / "score" / f"lareqa-{name}-1") for name in ("mlm", "msm")]
+        main(["compare", "--resamples", "99", "--baseline", *words])
+        printed.append(capsys.readouterr().out.replace(str(folder), ""))
+    assert printed[0] == printed[1]
 
 
 def test_export_holds_manifests_scores_and_report_only(root: Path) -> None:
@@ -90,25 +117,27 @@ def test_export_holds_manifests_scores_and_report_only(root: Path) -> None:
     target = root.parents[1] / "results" / "demo"
     size = export(root, target)
     names = {path.name for path in target.rglob("*") if path.is_file()}
-    scores = {"scores.jsonl", "chance.jsonl", "per_query.parquet"}
-    assert (
-        names
-        == {"manifest.json", "report.md", "table.txt", "heatmap-lareqa.svg", "metrics.json", "scores.csv"} | scores
-    )
+    assert names == {
+        *("report.md", "table.txt", "heatmap-lareqa.svg"),
+        *("scores.jsonl.gz", "chance.jsonl.gz", "languages.jsonl.gz", "collection.jsonl.gz"),
+        *("per_query.parquet", "manifests.jsonl.gz"),
+    }
     assert size == sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    whole = sum(path.stat().st_size for path in (root / "score").rglob("*") if path.is_file())
+    assert size < whole / 2
 
 
 def test_export_holds_every_benchmark(tmp_path: Path) -> None:
     root = made.write_recipe(tmp_path / "artifacts/demo")
-    made.write_recipe(root, benchmark="squad:tydi")
-    export(root, tmp_path / "results")
-    for family in ("score", "retrieve", "finetune"):
-        rows = {path.name for path in (tmp_path / "results" / family).iterdir()}
-        # Not every file system has colons.
-        assert rows == {path.name.replace(":", ".") for path in (root / family).iterdir()}
-    (scored,) = (tmp_path / "results/score").glob("squad*-msm-1")
-    steps = lineage.chain(f"score/{scored.name}", tmp_path / "results", largest=10**9)
-    assert [step.name for step in steps[-2:]] == ["retrieve/squad:tydi-msm-1", "score/squad.tydi-msm-1"]
+    made.write_recipe(root, benchmark="squad:tydi", languages=("en", "sw"))
+    export(root, tmp_path / "results/demo")
+    found = results.read(tmp_path / "results/demo/score").benchmarks
+    assert [one.name for one in found] == ["lareqa", "squad:tydi"]
+    loaded, problems = results.load(found[1], found[1].columns)
+    assert loaded is not None and not problems
+    assert loaded.first.values[found[1].columns[0]].languages == ["en", "sw"]
+    steps = lineage.chain("score/squad:tydi-msm-1", tmp_path / "results/demo", largest=10**9)
+    assert [step.name for step in steps[-2:]] == ["retrieve/squad:tydi-msm-1", "score/squad:tydi-msm-1"]
     assert all(step.manifest and not step.problems for step in steps)
 
 
@@ -116,10 +145,10 @@ def test_export_replaces_what_it_wrote_and_keeps_the_rest(root: Path) -> None:
     target = root.parents[1] / "results" / "demo"
     export(root, target)
     (target / "README.md").write_text("what I read in it")
-    (target / "score" / "old").mkdir()
+    made.write_step(target, "score/of-an-earlier-version", {}, {"scores.jsonl": ""})
     export(root, target)
     assert (target / "README.md").read_text() == "what I read in it"
-    assert not (target / "score" / "old").exists()
+    assert not (target / "score").exists()
 
 
 def test_export_vouches_for_nothing_that_was_changed(root: Path) -> None:

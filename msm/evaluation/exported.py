@@ -1,0 +1,164 @@
+"""What version control keeps of a recipe: all its score folders in a few small files, and every manifest behind them.
+
+| name in `results/RECIPE` | content |
+|---|---|
+| `scores.jsonl.gz`, `chance.jsonl.gz`, `languages.jsonl.gz`, `collection.jsonl.gz` | the lines of the files of these names in all score folders, with the `row` of each |
+| `per_query.parquet` | who was asked what, and a column of values (float32) a row; null where a row was not scored |
+| `manifests.jsonl.gz` | `name` (STAGE/ROW) and `manifest` of every step behind the scores: its command makes the rest again |
+
+A row is addressed by the path that its folder would have, such as `results/mini/score/lareqa-msm-1`. Folders of
+earlier exports, which held a folder a row, are read as score folders are.
+"""  # noqa: E501
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from msm.errors import BadInput
+from msm.evaluation.per_query import VALUES, encoded, read_per_query
+from msm.files import new_file, read_json, read_json_lines, write_json_lines
+from msm.pipeline.artifacts import payload
+
+MANIFESTS, PER_QUERY = "manifests.jsonl.gz", "per_query.parquet"
+FILES = {
+    "scores.jsonl": "scores.jsonl.gz",
+    "chance.jsonl": "chance.jsonl.gz",
+    "languages.jsonl": "languages.jsonl.gz",
+    "collection.json": "collection.jsonl.gz",
+}
+"""File of a score folder to the file that holds it for all rows."""
+_OPTIONAL = {"languages.jsonl", "collection.json"}
+"""Files that not every score folder has: several languages ranked together, a version that wrote them."""
+_KEYS = [name for name in VALUES if name != "value"]
+_COMPRESSION = 15
+
+
+def is_exported(root: Path) -> bool:
+    """Whether a recipe's folder is an export of this kind."""
+    return (root / MANIFESTS).is_file()
+
+
+def manifests(root: Path) -> dict[str, dict[str, Any]]:
+    """The manifest of every step, by STAGE/ROW; empty where nothing is exported."""
+    path = root / MANIFESTS
+    return _manifests(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+def score_folders(root: Path) -> list[Path]:
+    """Paths that stand for the score folders of an export."""
+    return [root / name for name in sorted(manifests(root)) if name.startswith("score/")]
+
+
+def score_lines(folder: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and content of every line of a file of a score folder, or of its export.
+
+    Args:
+        folder: the folder of stage `score`, or the path that stands for it in an export.
+        file: one of `FILES`.
+
+    Raises:
+        BadInput: neither is there, or it has no such file.
+    """
+    if folder.is_dir():
+        yield from _folder_lines(payload(folder) / file, file)
+        return
+    path = folder.parents[1] / FILES[file]
+    if not path.is_file():
+        raise BadInput(f"{folder}: no such folder; run the stage that writes it first")
+    yield from _by_row(path, path.stat().st_mtime_ns).get(folder.name, [])
+
+
+def score_values(folder: Path) -> pa.Table:
+    """Per-query values of a score folder, or of its export: the columns `VALUES`.
+
+    Raises:
+        BadInput: there are none, or they are no such table.
+    """
+    if folder.is_dir():
+        return read_per_query(payload(folder) / PER_QUERY, VALUES)
+    path = folder.parents[1] / PER_QUERY
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    try:
+        return _read_row(path, folder.name)
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise BadInput(f"{path}: not a table of per-query values: {str(error).splitlines()[0]}") from error
+
+
+def write(root: Path, steps: Mapping[str, Mapping[str, Any]], scores: Sequence[Path]) -> None:
+    """Write an export; each file replaces an earlier one when it is whole.
+
+    Args:
+        root: such as `results/mini`.
+        steps: manifest of every step, by STAGE/ROW.
+        scores: score folders.
+    """
+    for file, target in FILES.items():
+        lines = ({"row": path.name} | line for path in scores for _, line in score_lines(path, file))
+        write_json_lines(root / target, lines)
+    _write_values(root / PER_QUERY, {path.name: score_values(path) for path in scores})
+    write_json_lines(root / MANIFESTS, ({"name": name, "manifest": steps[name]} for name in sorted(steps)))
+
+
+def _folder_lines(path: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if file in _OPTIONAL and not path.is_file():
+        return
+    if file.endswith(".json"):
+        yield str(path), read_json(path)
+    else:
+        yield from ((f"{path}:{number}", line) for number, line in read_json_lines(path))
+
+
+@lru_cache(maxsize=16)
+def _manifests(path: Path, written: int) -> dict[str, dict[str, Any]]:
+    del written
+    return {str(line["name"]): line["manifest"] for _, line in read_json_lines(path)}
+
+
+@lru_cache(maxsize=32)
+def _by_row(path: Path, written: int) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Lines of a file by the row that they bear."""
+    del written
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for number, line in read_json_lines(path):
+        found.setdefault(str(line.pop("row", "")), []).append((f"{path}:{number}", line))
+    return found
+
+
+def _read_row(path: Path, row: str) -> pa.Table:
+    metadata = pq.read_metadata(path)
+    names = metadata.schema.names
+    if row not in names:
+        raise BadInput(f"{path}: no values of {row}")
+    column = names.index(row)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    nulls = [group.column(column).statistics.null_count for group in groups]
+    filled = [number for number, group in enumerate(groups) if nulls[number] < group.num_rows]
+    file = pq.ParquetFile(path, metadata=metadata, read_dictionary=_KEYS, pre_buffer=False)
+    table = file.read_row_groups(filled, columns=[*_KEYS, row], use_threads=False).unify_dictionaries()
+    table = table.select([*_KEYS, row]).rename_columns([*_KEYS, "value"])
+    return encoded(table.set_column(len(_KEYS), "value", table["value"].cast(pa.float64())), VALUES)
+
+
+def _write_values(path: Path, tables: Mapping[str, pa.Table]) -> None:
+    """Rows that were asked the same share their block; a value of another block is null."""
+    texts = pa.schema([pa.field(name, pa.string()) for name in _KEYS])
+    blocks: list[tuple[pa.Table, dict[str, pa.Array]]] = []
+    for row, table in tables.items():
+        keys = table.select(_KEYS).cast(texts)
+        block = next((values for known, values in blocks if known.equals(keys)), None)
+        if block is None:
+            blocks.append((keys, block := {}))
+        block[row] = pa.array(table["value"].to_numpy().astype(np.float32))
+    schema = pa.schema([*texts, *(pa.field(row, pa.float32()) for row in tables)])
+    options = {"compression": "zstd", "compression_level": _COMPRESSION}
+    with new_file(path, "wb") as file, pq.ParquetWriter(file, schema, **options) as writer:
+        for keys, values in blocks:
+            absent = pa.nulls(len(keys), pa.float32())
+            columns = [*keys.columns, *(values.get(row, absent) for row in tables)]
+            writer.write_table(pa.table(columns, schema=schema), row_group_size=len(keys))
