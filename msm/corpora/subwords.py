@@ -187,19 +187,25 @@ def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
         tokenizer: what `read_tokenizer` gives for it.
 
     Raises:
-        BadInput: the tokenizer lacks a special token that pre-training needs.
+        BadInput: the tokenizer lacks a special token that pre-training needs. Tokenizers of causal models have none of
+            BERT's: their `bos_token` begins a text or else their `eos_token`, which also ends it; where nothing hides
+            a token the padding stands for the mask, and masked tokens cannot be trained.
     """
     config = read_json(folder / "tokenizer_config.json")
 
-    def find(role: str) -> int:
-        token = config.get(role)
-        number = tokenizer.token_to_id(token["content"] if isinstance(token, dict) else token or "")
-        if number is None:
-            raise BadInput(f"{folder}: the tokenizer has no {role}")
-        return number
+    def find(*roles: str) -> int:
+        for role in roles:
+            token = config.get(role)
+            number = tokenizer.token_to_id(token["content"] if isinstance(token, dict) else token or "")
+            if number is not None:
+                return number
+        raise BadInput(f"{folder}: the tokenizer has no {roles[0]}")
 
-    roles = ("cls_token", "pad_token", "sep_token", "unk_token", "mask_token")
-    return Layout(tokenizer.get_vocab_size(), *map(find, roles))
+    end = find("sep_token", "eos_token")
+    pad = find("pad_token", "eos_token")
+    begin = find("cls_token", "bos_token", "eos_token")
+    unknown, mask = find("unk_token", "pad_token", "eos_token"), find("mask_token", "pad_token", "eos_token")
+    return Layout(tokenizer.get_vocab_size(), begin, pad, end, unknown, mask)
 
 
 def pieces_checksum(tokenizer: Path) -> str:

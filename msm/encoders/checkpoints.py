@@ -19,7 +19,10 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES,
+)
 
 from msm.errors import BadInput
 from msm.files import read_json
@@ -45,20 +48,17 @@ def load_bare(
         BadInput: not a checkpoint that can be loaded, or one that lacks weights of the encoder.
     """
     remote = {"trust_remote_code": trust_remote_code, "revision": revision}
-    config = read_config(name, **remote)
-    kind = AutoModelForTextEncoding if config.model_type in HALVES else AutoModel
-    if config.is_encoder_decoder and config.model_type not in HALVES:
-        known = ", ".join(sorted(HALVES))
-        raise BadInput(f"{name}: {config.model_type} is an encoder-decoder; encoders are taken of {known} only")
-    model, missing = _load(kind, name, **remote)
+    model, missing = _load(_bare_kind(name, read_config(name, **remote)), name, **remote)
     if any(_is_pooler(weight) for weight in missing) and not fresh_pooler:
         model.pooler = None
-    _check_complete(name, [weight for weight in missing if not _is_pooler(weight)])
+    _check_complete(name, missing)
     return model
 
 
 def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float | None = None) -> PreTrainedModel:
-    """A checkpoint with its masked-language head, in fp32; a head that it lacks is drawn.
+    """A checkpoint with its masked-language head, in fp32, or bare if its class has no such head.
+
+    A head that the class has and the checkpoint lacks is drawn.
 
     Args:
         name: folder, or name on the hub.
@@ -76,12 +76,14 @@ def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float |
             raise BadInput(f"{name}: nothing is known of the attention dropout of {config.model_type}")
         for key in usual:
             setattr(config, key, attention_dropout)
-    model, missing = _load(AutoModelForMaskedLM, name, config=config)
+    has_head = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.is_encoder_decoder
+    kind = AutoModelForMaskedLM if has_head else _bare_kind(name, config)
+    model, missing = _load(kind, name, config=config)
     for key, value in usual.items():
         # The layers have what was given; what is saved is to be as it was.
         setattr(model.config, key, value)
-    inside = f"{model.base_model_prefix}."
-    _check_complete(name, [weight for weight in missing if weight.startswith(inside) and not _is_pooler(weight)])
+    inside = f"{model.base_model_prefix}." if has_head else ""
+    _check_complete(name, [weight for weight in missing if weight.startswith(inside)])
     return model
 
 
@@ -138,7 +140,19 @@ def _shorten(name: str | Path, config: PreTrainedConfig, layers: int) -> None:
         config.layer_types = config.layer_types[:layers]
 
 
+def _bare_kind(name: str | Path, config: PreTrainedConfig) -> Any:
+    """What loads the encoder of a checkpoint."""
+    if config.model_type in HALVES:
+        return AutoModelForTextEncoding
+    if config.is_encoder_decoder:
+        known = ", ".join(sorted(HALVES))
+        raise BadInput(f"{name}: {config.model_type} is an encoder-decoder; encoders are taken of {known} only")
+    return AutoModel
+
+
 def _check_complete(name: str | Path, missing: list[str]) -> None:
+    """Of what a checkpoint lacks only the pooler may be missing."""
+    missing = [weight for weight in missing if not _is_pooler(weight)]
     if missing:
         raise BadInput(f"{name}: lacks {len(missing)} weights of the encoder, such as {missing[0]}")
 

@@ -17,6 +17,11 @@ def body(model: PreTrainedModel) -> PreTrainedModel:
     return cast(PreTrainedModel, model.base_model)
 
 
+def has_language_head(model: PreTrainedModel) -> bool:
+    """Whether a model is more than a body."""
+    return body(model) is not model
+
+
 def language_head(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
     """What turns token states into logits, [P, H] to [P, V], with the model's own weights.
 

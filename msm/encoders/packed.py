@@ -26,6 +26,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from msm.encoders.packing import Group, Layout, Packed, pack, padded_batches
+from msm.errors import BadInput
 from msm.optional import optional_package
 
 FLASH = optional_package("flash_attn")
@@ -115,8 +116,10 @@ def checkpoint_layers(model: PreTrainedModel) -> None:
     """Keep only the states between layers for the backward pass, and compute each layer a second time there.
 
     Raises:
-        ValueError: the class cannot do it.
+        BadInput: the class cannot do it.
     """
+    if not model.supports_gradient_checkpointing:
+        raise BadInput(f"activations: {type(model).__name__} cannot recompute them")
     again = {"use_reentrant": False, "context_fn": _same_reading}
     with warnings.catch_warnings():  # Releases of transformers since 5.2x call it by another name.
         warnings.simplefilter("ignore", FutureWarning)

@@ -3,7 +3,7 @@
 Shapes: T packed tokens, S sequences, H width.
 """
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +11,11 @@ from transformers import PreTrainedModel
 
 from msm.encoders.packed import token_states
 from msm.encoders.packing import Packed
+from msm.encoders.settings import Pooling
 from msm.errors import BadInput
 
-Pooling = Literal["cls", "mean", "max", "weightedmean", "mean_sqrt_len_tokens", "lasttoken", "pooler"]
-"""How the states of a sequence become its vector; the names are those of sentence-transformers, and `pooler`.
-
-`cls` takes the first token, `lasttoken` the last one, `mean` and `max` all of them; `weightedmean` weights each token
-by its position, from 1; `mean_sqrt_len_tokens` divides the sum by the square root of the length; `pooler` takes the
-first token through the model's own dense layer (BERT: with tanh)."""
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+"""Every name."""
 
 
 def pooled_states(model: PreTrainedModel, packed: Packed, pooling: Pooling) -> Tensor:
@@ -53,7 +49,7 @@ def pool(states: Tensor, packed: Packed, pooling: Pooling) -> Tensor:
         states: [T, H].
         packed: what the states are of. Without padding the last token of a row is the last one of its text, on
             whichever side the tokenizer pads.
-        pooling: any but `pooler`.
+        pooling: any but `pooler`; see `msm.encoders.settings.StatePooling`.
 
     Returns:
         [S, H], in the order given to `pack`; means are of fp32.

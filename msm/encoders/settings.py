@@ -1,8 +1,16 @@
 """Settings of the stage `encoder`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from msm.settings import Count, Settings, Share
+
+StatePooling = Literal["cls", "mean", "max", "weightedmean", "mean_sqrt_len_tokens", "lasttoken"]
+"""How the states of a sequence become its vector, in the words of sentence-transformers: `cls` takes the first token,
+`lasttoken` the last one, `mean` and `max` all of them; `weightedmean` weights each token by its position, from 1;
+`mean_sqrt_len_tokens` divides the sum by the square root of the length."""
+Pooling = Literal[StatePooling, "pooler"]
+"""These, and `pooler`: the first token through the model's own dense layer (BERT: with tanh)."""
 
 
 @dataclass(frozen=True, kw_only=True)

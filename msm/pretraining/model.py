@@ -32,13 +32,16 @@ class SentenceModel(nn.Module):
         self.masked = load_masked(folder, attention_dropout=0.0 if settings.objective == "mexma" else None)
         self.groups = read_groups(settings.document_groups)
         config = self.masked.config
+        document_heads = settings.document_heads or config.num_attention_heads
+        if settings.objective == "msm" and config.hidden_size % document_heads:
+            raise BadInput(f"document_heads must divide the width {config.hidden_size}, got {document_heads}")
         torch.manual_seed(settings.seed)
         names = sorted({OTHERS, *self.groups.values()})
         self.documents = nn.ModuleDict(
             {
                 name: DocumentEncoder(
                     config.hidden_size,
-                    settings.document_heads or config.num_attention_heads,
+                    document_heads,
                     inner_width(config),
                     settings.document_layers,
                     document_units,

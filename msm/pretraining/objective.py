@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from msm.encoders.heads import body, language_head
+from msm.encoders.heads import body, has_language_head, language_head
 from msm.encoders.packed import token_states
 from msm.encoders.packing import Packed, join
 from msm.encoders.pooling import pool
@@ -59,12 +59,16 @@ class Objective(ABC, Generic[B]):
         """Called on every process when all micro-batches of a step have been computed; most need nothing."""
         del step
 
-    def encode(self, texts: Texts) -> tuple[Tensor, Tensor, int]:
+    def encode(self, texts: Texts) -> tuple[Tensor, Tensor | None, int]:
         """Vectors of S texts, and the MLM loss of the micro-batch: clean and masked text in one forward pass.
 
         Returns:
-            Vectors [S, H], MLM loss, tokens of both.
+            Vectors [S, H], MLM loss, tokens of both; no MLM loss where the model has no head for it, and the masked
+            text is not read then.
         """
+        if not has_language_head(self.model.masked):
+            clean = texts.clean.to(self.device)
+            return pool(self.states(clean), clean, self.settings.pooling), None, len(clean.tokens)
         vectors, states = self.vectors_and_states(texts)
         return vectors, self.token_loss(states, texts.hidden), len(texts.both.tokens)
 
@@ -89,11 +93,14 @@ class Objective(ABC, Generic[B]):
         targets = torch.from_numpy(hidden.targets).long().to(self.device)
         return token_loss(language_head(self.model.masked), chosen, targets)
 
-    def add(self, contrast: Contrast, mlm: Tensor, tokens: int) -> Loss:
-        """The weighted sum of both losses, and what to log."""
-        value = self.settings.msm_weight * contrast.loss + self.settings.mlm_weight * mlm
+    def add(self, contrast: Contrast, mlm: Tensor | None, tokens: int) -> Loss:
+        """The weighted sum of both losses, or the contrastive one alone, and what to log."""
+        value = self.settings.msm_weight * contrast.loss
         numbers = contrast._asdict()
-        return Loss(value, {"mlm_loss": mlm.detach(), "msm_loss": numbers.pop("loss").detach(), **numbers}, tokens)
+        numbers = {"msm_loss": numbers.pop("loss").detach(), **numbers}
+        if mlm is None:
+            return Loss(value, numbers, tokens)
+        return Loss(value + self.settings.mlm_weight * mlm, {"mlm_loss": mlm.detach(), **numbers}, tokens)
 
 
 class MaskedTokens(Objective[Batches]):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msm.corpora.settings import Pairs
+from msm.encoders.settings import StatePooling
 from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature
 
 
@@ -71,10 +72,14 @@ class Pretrain(Settings):
     """Whether each group has projection heads of its own, too (table 4: Sep Doc + Head)."""
     memory_keys: Count
     """Keys remembered of each language; for `ccp` only, the masked sentence model has no memory."""
-    pooling: Literal["cls", "mean"]
-    """How a unit becomes a vector; the paper: `cls`."""
+    pooling: StatePooling
+    """How a unit becomes a vector: first token (`cls`, the paper), last token (`lasttoken`, for causal models), or
+    `mean`, `max`, `weightedmean` or `mean_sqrt_len_tokens` over all tokens."""
     language_exponent: Annotated[float, Between(0, 1)]
     """Languages are drawn by their number of runs, or of pairs, to this power; 0.3 in XLM-R."""
+    activations: Literal["kept", "recomputed"] = "kept"
+    """`recomputed` keeps only the states between layers and computes each layer again for the gradient: less memory,
+    about a third more time, the same result."""
     head_steps: Count = 0
     """Updates at the beginning, counted in `steps`, that train only what is new, such as a language-model head that the
     checkpoint lacks: the encoder stands still, so that no gradient of random weights reaches it."""

@@ -5,6 +5,8 @@ means. The released code alternates batches of either kind instead; both see eac
 agree in expectation (arXiv 2302.01626, equation 3).
 """
 
+import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,8 @@ from transformers import AutoTokenizer
 from msm import distributed
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.streaming import open_units
-from msm.encoders.heads import body
-from msm.encoders.packed import first_position
+from msm.encoders.heads import body, has_language_head
+from msm.encoders.packed import checkpoint_layers, first_position
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts
@@ -42,6 +44,8 @@ OBJECTIVES: dict[str, type[Objective[Any]]] = {
     "mexma": Mexma,
     "distill": Distillation,
 }
+CONTRASTIVE = ("msm", "crop", "ict", "ccp")
+"""Objectives with masked tokens beside them, where the model has a head for these."""
 PARALLEL = ("mexma", "distill")
 """Objectives that read pairs of translations."""
 
@@ -121,9 +125,14 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     batches = _batches(units, settings, execution)
     model = SentenceModel(weights, settings, batches.document_units)
     _check(batches, model)
+    _check_head(batches, model, settings)
+    if settings.activations == "recomputed":
+        checkpoint_layers(body(model.masked))
     objective = OBJECTIVES[settings.objective](model.to(device), batches, settings, device)
     facts = train(PretrainTask(objective), _plan(settings), execution)
     if distributed.rank() == 0:
+        if not has_language_head(model.masked):
+            facts["language_head"] = "none"
         if settings.head_steps:
             facts["head"] = head_losses(read_log(execution.work / artifacts.LOG), settings.head_steps)
         model.masked.save_pretrained(out)
@@ -164,6 +173,19 @@ def _check(batches: Batches | PairBatches, model: SentenceModel) -> None:
     config, needed = model.masked.config, batches.layout.vocabulary
     if config.vocab_size < needed:
         raise BadInput(f"the start weights have {config.vocab_size} embeddings, the units need {needed}")
-    places = config.max_position_embeddings - first_position(body(model.masked))
+    table = getattr(config, "max_position_embeddings", None)
+    places = math.inf if table is None else table - first_position(body(model.masked))
     if batches.longest > places:
         raise BadInput(f"block_tokens, unit_tokens and sentence_tokens must fit {places} places, got {batches.longest}")
+
+
+def _check_head(batches: Batches | PairBatches, model: SentenceModel, settings: Pretrain) -> None:
+    """Masked tokens need a head that guesses them, and a token that hides them."""
+    kind = type(model.masked).__name__
+    reads_masks = settings.objective == "mexma" or has_language_head(model.masked)
+    if settings.objective == "mlm" and not has_language_head(model.masked):
+        raise BadInput(f"objective mlm needs a masked-language head, and {kind} has none")
+    if reads_masks and settings.objective != "distill" and batches.layout.mask == batches.layout.pad:
+        raise BadInput("the tokenizer has no mask_token, which masked tokens need")
+    if settings.objective in CONTRASTIVE and not has_language_head(model.masked) and distributed.rank() == 0:
+        sys.stderr.write(f"{kind} has no masked-language head: {settings.objective} is trained without masked tokens\n")
