@@ -123,7 +123,10 @@ def test_missing_special_token_is_named(invented_tokenizer: Path, tmp_path: Path
     config = json.loads((other / "tokenizer_config.json").read_text())
     del config["mask_token"]
     (other / "tokenizer_config.json").write_text(json.dumps(config))
-    with pytest.raises(BadInput, match="the tokenizer has no mask_token"):
+    assert read_layout(other, tokenizer).mask == 1, "the padding, which refuses masked tokens later"
+    del config["sep_token"], config["eos_token"]
+    (other / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="the tokenizer has no sep_token"):
         read_layout(other, tokenizer)
     with pytest.raises(BadInput, match=r"no tokenizer\.json"):
         read_tokenizer(tmp_path)
