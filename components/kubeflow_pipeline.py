@@ -68,11 +68,12 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
     Args:
         name: of the pipeline, see `PIPELINES`.
         tasks: of the whole recipe.
-        model: for `benchmark`; empty takes the last one of the recipe.
+        model: for `benchmark`; empty takes the one that the recipe studies: trained, and no control of its report.
         tracked: outputs that DVC holds; nothing that only they need is run.
 
     Raises:
-        BadInput: no such pipeline, model or output, or a model for a pipeline that runs several.
+        BadInput: no such pipeline, model or output, a model for a pipeline that runs several, or none where the recipe
+            studies more than one.
     """
     if model and name != "benchmark":
         raise BadInput(f"a model is chosen for the pipeline benchmark only, got {model!r} for {name}")
@@ -80,7 +81,7 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
     models = {task.out: str(vars(task.settings)["model"]) for task in scores}
     if name == "benchmark":
         trained = [models[task.out] for task in scores if task.family == "score"]
-        chosen = {model or trained[-1]}
+        chosen = {model or _studied(trained, tasks)}
     elif name == "matrix":
         chosen = set(models.values())
     elif name == "ablations":
@@ -96,6 +97,13 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
     if unused := set(tracked) - wanted:
         raise BadInput(f"nothing in the pipeline reads {sorted(unused)[0]}")
     return [task for task in tasks if task.out in wanted or task.stage == "report"]
+
+
+def _studied(trained: Sequence[str], tasks: Sequence[Task]) -> str:
+    names = [name for name in dict.fromkeys(trained) if name not in _controls(tasks)]
+    if len(names) != 1:
+        raise BadInput(f"--model: say which one; the recipe studies {', '.join(names) or 'none but its controls'}")
+    return names[0]
 
 
 def _controls(tasks: Sequence[Task]) -> set[str]:

@@ -46,7 +46,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--recipe", required=True, help="a file in recipes/, without .yaml; or a path")
     parser.add_argument(
-        "--model", default="", help="for `benchmark` only: the model; the last one of the recipe if not given"
+        "--model", default="", help="for `benchmark` only: the model; needed when the recipe studies more than one"
     )
     parser.add_argument(
         "--tracked",

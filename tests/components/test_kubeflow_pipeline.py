@@ -1,5 +1,6 @@
 """Pipelines from the table: the right tasks, typed artifacts, everything a pod needs, the same bytes every time."""
 
+import ast
 import dataclasses
 import json
 from pathlib import Path
@@ -9,11 +10,13 @@ import pytest
 import yaml
 
 from msm.cli.main import main
+from msm.components import kubeflow_task
 from msm.components.clusters import A100, CLUSTERS, request
+from msm.components.kubeflow_components import component, kind_of
 from msm.components.kubeflow_pipeline import Options, as_json, build, compile_to, select
 from msm.errors import BadInput
 from msm.pipeline import recipes
-from msm.pipeline.stages import STAGES
+from msm.pipeline.stages import PAYLOADS, STAGES
 from tests.pipeline.test_recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +46,9 @@ def test_selections(tasks: list[recipes.Task]) -> None:
     assert not any(name.startswith(("pretrain", "encoder")) for name in names("benchmark", "bm25-words"))
     assert {"pretrain/mlm-1", "pretrain/msm-1", "score/constructed-untrained-1"} < names("ablations")
     assert not any("bm25" in name for name in names("ablations"))
+    paper = recipes.tasks(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
+    with pytest.raises(BadInput, match="--model: say which one; the recipe studies msm, crop, ict"):
+        select("benchmark", paper)
     with pytest.raises(BadInput, match="no model 'gpt' in the recipe; here are: untrained, mlm, msm, bm25-words"):
         select("benchmark", tasks, "gpt")
 
@@ -164,9 +170,35 @@ def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
 def test_no_program_is_inlined(compiled: list[dict[str, Any]]) -> None:
     for executor in compiled[0]["deploymentSpec"]["executors"].values():
         source = executor["container"]["command"][-1]
-        body = source.split("def ")[1].strip().splitlines()
-        assert len(body) == 3, source
+        (function,) = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+        kinds = [type(node).__name__ for node in function.body if not isinstance(node, ast.Assign)]
+        assert kinds == ["Expr", "ImportFrom", "Expr"], "what it is, an import, a call"
         assert "pip install" not in json.dumps(executor)
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "report"])
+def test_components_agree_with_the_table(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row, spec = STAGES[stage], component(stage, f"{stage}/row", 0, IMAGE).component_spec
+    artifacts = {name: each for name, each in spec.inputs.items() if each.type.startswith("system.")}
+    assert {name: each.type.split("@")[0] for name, each in artifacts.items()} == {
+        read: f"system.{kind_of(PAYLOADS[read])}" for read in row.reads
+    }
+    parameters = {"name", "settings", "work", "published"}
+    parameters |= {"launcher"} if row.gpus > 1 else set()
+    parameters |= set() if row.reads else {"mirror"}
+    assert spec.inputs.keys() - artifacts.keys() == parameters
+    assert spec.outputs["out"].type.split("@")[0] == f"system.{kind_of(row.payload)}"
+    shown = [spec.description, *(each.description for each in [*spec.inputs.values(), *spec.outputs.values()])]
+    assert all(text and text[0].isupper() and text.rstrip()[-1] in ".;" for text in shown), shown
+    given: dict[str, Any] = {}
+
+    def run(name: str, row_name: str, settings: str, reads: dict[str, str], out: str, **options: str) -> None:
+        given.update(stage=name, name=row_name, settings=settings, out=out, **reads, **options)
+
+    monkeypatch.setattr(kubeflow_task, "run", run)
+    words = {name: f"the {name}" for name in [*spec.inputs, *spec.outputs]}
+    component(stage, f"{stage}/row", 0, IMAGE).python_func(**words)
+    assert given == words | {"stage": stage}, "what comes in is passed on under its name"
 
 
 @pytest.mark.parametrize(

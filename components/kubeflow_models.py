@@ -1,0 +1,231 @@
+"""Components of Kubeflow Pipelines: from start weights to scores, one for each stage of the table.
+
+Kubeflow ships the text of a function to its pod, alone: hence the import inside, of the program in the image. Nothing
+is installed. A test holds signatures and calls to the stage table.
+"""
+
+from functools import partial
+
+from kfp.dsl import Dataset, Input, Metrics, Model, Output, component
+
+stage = partial(component, base_image="msm", packages_to_install=[], install_kfp_package=False)
+
+
+@stage()
+def encoder(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    tokenizer: Input[Model],
+    out: Output[Model],
+) -> None:
+    """Make the start weights of the encoder.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        tokenizer: Vocabulary of the model.
+
+    Returns:
+        out: The start weights.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run("encoder", name, settings, {"tokenizer": tokenizer}, out, work=work, published=published)
+
+
+@stage()
+def pretrain(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    launcher: str,
+    units: Input[Dataset],
+    weights: Input[Model],
+    out: Output[Model],
+) -> None:
+    """Pre-train an encoder with a masked sentence model or a control.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        launcher: TrainJob that runs the stage, as JSON; empty for the pod of this task.
+        units: Token shards to train on.
+        weights: Weights to start from.
+
+    Returns:
+        out: The pre-trained model.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run(
+        "pretrain",
+        name,
+        settings,
+        {"units": units, "weights": weights},
+        out,
+        work=work,
+        published=published,
+        launcher=launcher,
+    )
+
+
+@stage()
+def finetune(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    launcher: str,
+    sources: Input[Dataset],
+    weights: Input[Model],
+    out: Output[Model],
+) -> None:
+    """Fine-tune a bi-encoder on pairs of question and passage.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        launcher: TrainJob that runs the stage, as JSON; empty for the pod of this task.
+        sources: Files of a benchmark or corpus.
+        weights: Weights to start from.
+
+    Returns:
+        out: The sentence encoder.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run(
+        "finetune",
+        name,
+        settings,
+        {"sources": sources, "weights": weights},
+        out,
+        work=work,
+        published=published,
+        launcher=launcher,
+    )
+
+
+@stage()
+def mine(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    sources: Input[Dataset],
+    model: Input[Model],
+    out: Output[Dataset],
+) -> None:
+    """Mine hard negatives for a next round of fine-tuning.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        sources: Files of a benchmark or corpus.
+        model: Model whose mistakes become negatives.
+
+    Returns:
+        out: The training files with their negatives.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run("mine", name, settings, {"sources": sources, "model": model}, out, work=work, published=published)
+
+
+@stage()
+def retrieve(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    sources: Input[Dataset],
+    model: Input[Model],
+    out: Output[Dataset],
+) -> None:
+    """Encode questions and passages, search, and write runs.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        sources: Files of a benchmark or corpus.
+        model: Sentence encoder that searches.
+
+    Returns:
+        out: The runs.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run(
+        "retrieve", name, settings, {"sources": sources, "model": model}, out, work=work, published=published
+    )
+
+
+@stage()
+def lexical(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    sources: Input[Dataset],
+    out: Output[Dataset],
+) -> None:
+    """Search with BM25 and write runs.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        sources: Files of a benchmark or corpus.
+
+    Returns:
+        out: The runs.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run("lexical", name, settings, {"sources": sources}, out, work=work, published=published)
+
+
+@stage()
+def score(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    sources: Input[Dataset],
+    run: Input[Dataset],
+    out: Output[Dataset],
+    metrics: Output[Metrics],
+) -> None:
+    """Measure runs against the judgements of a benchmark.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        sources: Files of a benchmark or corpus.
+        run: Runs to measure.
+
+    Returns:
+        out: The scores by language.
+        metrics: Means, and the values of every language.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run(
+        "score", name, settings, {"sources": sources, "run": run}, out, work=work, published=published, metrics=metrics
+    )
