@@ -29,6 +29,7 @@ VERBS = {
     "corpus": ("msm.cli.corpus", "crawled files to clean documents or token shards, on any cluster"),
     "corpus-job": ("msm.cli.corpus_job", "that as a Kubernetes Indexed Job or a Kubeflow pipeline"),
     "units-job": ("msm.cli.units_job", "the stage units over a corpus in parts as a Kubernetes Indexed Job"),
+    "stage-job": ("msm.cli.stage_job", "one stage as a Kubernetes Job on the shared volume"),
     "volume-job": ("msm.cli.volume_job", "a fresh volume handed to the image's user, as a Kubernetes Job"),
     "bench": ("msm.cli.bench", "speed against the usual way, equal outputs checked"),
     "pipeline": ("msm.cli.pipeline", "Kubeflow: compile, run here, submit"),

@@ -49,6 +49,23 @@ def test_volume_job(tmp_path: Path, schemas: Schemas) -> None:
         volume_job(CLUSTERS["openshift"], IMAGE)
 
 
+TOKENIZER = ["tokenizer", "--documents", "/app/recipes", "--name", "FacebookAI/xlm-roberta-base", "--pieces", "0"]
+TOKENIZER += ["--character_coverage", "1.0", "--language_sentences", "1", "--out", "/work/corpus/tokenizer"]
+
+
+def test_stage_job(tmp_path: Path, schemas: Schemas) -> None:
+    """The words of docs/cluster.md for the tokenizer of 108 languages."""
+    path = tmp_path / "job.yaml"
+    main(["stage-job", "--image", IMAGE, "--job", str(path), "--", *TOKENIZER])
+    job = yaml.safe_load(path.read_text())
+    assert schemas.problems(job) == []
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"] + container["args"][:-2] == ["msm", "run", *TOKENIZER]
+    assert vars(_stage_parser("tokenizer").parse_args(container["args"][1:]))["out"] == Path("/work/corpus/tokenizer")
+    with pytest.raises(SystemExit):
+        main(["stage-job", "--image", IMAGE, "--job", str(path), "--", "pretrain"])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

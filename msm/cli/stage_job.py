@@ -1,0 +1,28 @@
+"""`msm stage-job --job FILE --image IMAGE -- STAGE WORDS`: one stage as a Kubernetes Job on the shared volume."""
+
+import argparse
+from pathlib import Path
+
+from msm.cli import placement
+from msm.components.clusters import check_pinned, find_cluster
+from msm.components.jobs import as_yaml
+from msm.components.stage_job import stage_job
+from msm.files import new_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("words", nargs="+", metavar="-- STAGE WORD", help="what follows `msm run`, on the volume /work")
+    placement.add_arguments(parser)
+    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="gets the Job")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the file.
+
+    Raises:
+        BadInput: a wrong stage, image or cluster.
+    """
+    made = stage_job(arguments.words, find_cluster(arguments.cluster), check_pinned(arguments.image))
+    with new_file(arguments.job) as file:
+        file.write(as_yaml(made))
