@@ -9,6 +9,7 @@ from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
 from msm.reporting import wording
+from msm.reporting.fairness import NOTE
 from msm.reporting.results import Benchmark, Scored
 from msm.reporting.tables import ordered
 
@@ -64,6 +65,17 @@ def show_distances(benchmark: Benchmark) -> None:
         st.caption("Worst less best rank of the answers to a question in all languages; less is better.")
 
 
+def show_fairness(recipe: Recipe, benchmark: Benchmark) -> None:
+    """Every model by every measure of fairness, where they were taken."""
+    rows = loading.fairness(recipe, benchmark)
+    if rows:
+        st.subheader("Models compared", anchor=False)
+        columns = {"model": st.column_config.TextColumn(pinned=True, width=140)}
+        frame = tables.fairness_frame(rows)
+        st.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
+        st.caption(NOTE)
+
+
 def page() -> None:
     """The whole page."""
     st.title("Language bias", anchor=False)
@@ -80,6 +92,7 @@ def page() -> None:
     words = {name: tables.run_label(run) for name, run in runs.items()}
     names = views.choose_several("Models", list(runs), "runs", first, 4, words)
     show_runs(recipe, [runs[name] for name in names], int(depth))
+    show_fairness(recipe, benchmark)
     show_distances(benchmark)
 
 

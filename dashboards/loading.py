@@ -13,6 +13,7 @@ from msm.reporting import ablations, contrasts, lineage, rankings
 from msm.reporting.ablations import Ablated, Shuffled
 from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.contrasts import Contrast, Pair
+from msm.reporting.fairness import FairnessRow, fairness_rows
 from msm.reporting.lineage import Step
 from msm.reporting.rankings import Answer, Ranked, Texts
 from msm.reporting.results import Benchmark, Column, Problem, Results, Scored, load, read, with_seeds
@@ -102,6 +103,11 @@ def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: in
 def bias(root: Path, scored: Scored, depth: int) -> Bias:
     """Languages of the best answers on the pool of all languages; see `language_bias.read_bias`."""
     return _bias(scored, depth, (str(scored.path), recipes.scores_state(root)))
+
+
+def fairness(recipe: Recipe, benchmark: Benchmark) -> list[FairnessRow]:
+    """Models by the measures of language fairness."""
+    return _fairness(benchmark, (*_key(recipe, benchmark), "fairness"), recipe.settings)
 
 
 def steps(root: Path, name: str, largest: int) -> list[Step]:
@@ -196,6 +202,12 @@ def _ranked(
 ) -> Ranked:
     del state
     return rankings.ranked(root, _scored, _known, kind, language, depth)
+
+
+@st.cache_resource(show_spinner="Computing intervals", max_entries=50)
+def _fairness(_benchmark: Benchmark, key: tuple, settings: Report) -> list[FairnessRow]:
+    del key
+    return fairness_rows(_benchmark, settings)
 
 
 @st.cache_resource(show_spinner="Reading languages of answers", max_entries=200)

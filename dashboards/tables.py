@@ -17,6 +17,7 @@ from msm.reporting import wording
 from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
 from msm.reporting.contrasts import Contrast
+from msm.reporting.fairness import FairnessRow, head
 from msm.reporting.published import MEAN
 from msm.reporting.results import Benchmark, Results, Scored
 from msm.reporting.tables import Cell, Row, notes
@@ -120,6 +121,19 @@ def limits(frame: pd.DataFrame, languages: Sequence[str]) -> tuple[float, float]
     """Between which values the colours run; NaN without any."""
     values = frame[list(languages)]
     return float(values.min().min()), float(values.max().max())
+
+
+def fairness_frame(rows: Sequence[FairnessRow]) -> pd.DataFrame:
+    """Models by measures of language fairness, times 100 with intervals, as text."""
+    measures = dict.fromkeys(measure for row in rows for measure in row.cells)
+    return pd.DataFrame(
+        {"model": row.model, **{head(measure): _with_interval(row.cells.get(measure)) for measure in measures}}
+        for row in rows
+    )
+
+
+def _with_interval(cell: Cell | None) -> str:
+    return "" if cell is None else f"{wording.times_100(cell.value)} {wording.interval(cell.interval)}"
 
 
 def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFrame:

@@ -49,13 +49,22 @@ class Bias(NamedTuple):
         return float(np.mean(self.shares[np.arange(len(places)), places]))
 
 
-def bias(collection: Collection, run: Run, depths: Sequence[int]) -> dict[int, Bias]:
+def retrieved_languages(collection: Collection, run: Run) -> dict[str, str]:
+    """Language of every passage of a run that the collection has; the corpus is read once for it."""
+    wanted = set(run.passage_ids.to_pylist())
+    return {text.passage_id: text.language for text in collection.passages if text.passage_id in wanted}
+
+
+def bias(
+    collection: Collection, run: Run, depths: Sequence[int], languages: Mapping[str, str] | None = None
+) -> dict[int, Bias]:
     """Shares of the languages among the best answers of a run, by the number of answers that are counted.
 
     Args:
         collection: languages of queries and passages.
         run: on the pool of all languages.
         depths: answers of each question that are counted.
+        languages: of the run's passages, where they are known already.
 
     Raises:
         BadInput: the run has a query or passage that the collection has not.
@@ -65,8 +74,7 @@ def bias(collection: Collection, run: Run, depths: Sequence[int]) -> dict[int, B
     of_query = {query.query_id: asked.index(query.language) for query in collection.queries}
     rows = _languages(run.query_ids.to_pylist(), of_query)
     ids = run.passage_ids.to_pylist()
-    wanted = set(ids)
-    found = {text.passage_id: text.language for text in collection.passages if text.passage_id in wanted}
+    found = retrieved_languages(collection, run) if languages is None else languages
     columns = _languages(ids, {passage_id: answered.index(language) for passage_id, language in found.items()})
     ranks = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries)
     shape = (len(asked), len(answered))

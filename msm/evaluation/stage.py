@@ -16,14 +16,15 @@ from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split
 from msm.collections.run_folder import ranks_file, read_protocol, run_file
-from msm.collections.runs import Integers, Run, read_run, without_own_ids
+from msm.collections.runs import Floats, Integers, Run, read_run, without_own_ids
 from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
 from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.chance import CHANCE, chance
+from msm.evaluation.fairness import fairness
 from msm.evaluation.identity import FILE as COLLECTION
 from msm.evaluation.identity import bitext_checksums, checksums
-from msm.evaluation.language_bias import DEPTHS, FILE, Bias, bias, bias_rows
+from msm.evaluation.language_bias import DEPTHS, FILE, Bias, bias, bias_rows, retrieved_languages
 from msm.evaluation.measures import Values, evaluate
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.ranks import Ties
@@ -98,20 +99,23 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
 def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(folder)
-    tables, languages = [], {}
+    tables, fair, languages = [], [], {}
     for pool in collection.pools:
         found = _read_pool(collection, pool, run_file(run, pool))
         if collection.spare:
             found = without_own_ids(found)
         exact = read_exact_ranks(ranks_file(run, pool)) if ranks_file(run, pool).is_file() else None
         if pool.candidate_language is None and len(collection.passages.counts) > 1:
-            languages = bias(collection, found, DEPTHS)
+            known = retrieved_languages(collection, found)
+            languages = bias(collection, found, DEPTHS, known)
+            if not benchmark.answers:
+                fair += _fairness_rows(collection, pool, fairness(collection, found, known))
         if benchmark.answers:
             tables += _answer_rows(collection, pool, found, benchmark.answers)
         else:
             tables += _judged_rows(collection, pool, found, exact, benchmark.parsed_measures(pool), settings.ties)
     return Scored(
-        pa.concat_tables(tables),
+        pa.concat_tables([*tables, *fair]),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
         f"{benchmark.protocol_of(collection)}; ties {'list' if benchmark.answers else settings.ties}",
         {
@@ -181,6 +185,15 @@ def _judged_rows(
             "chance": _chance(result, evaluation.relevant[kept], passages),
         }
         yield _table(collection, pool, evaluation.queries[kept], values)
+
+
+def _fairness_rows(collection: Collection, pool: Pool, found: dict[str, Floats]) -> Iterator[pa.Table]:
+    """Per-query values of the measures of fairness, in the form of `SCHEMA`, for the queries that have one."""
+    for name, values in found.items():
+        places = np.flatnonzero(~np.isnan(values))
+        untied, unknown = np.zeros(len(places), bool), pa.nulls(len(places), pa.float64())
+        columns = {"measure": name, "value": values[places], "tied": untied, "chance": unknown}
+        yield _table(collection, pool, places, columns)
 
 
 def _answer_rows(collection: Collection, pool: Pool, run: Run, rule: AnswerRule) -> Iterator[pa.Table]:

@@ -6,6 +6,7 @@ from typing import Any
 from msm.pipeline import artifacts
 from msm.reporting import wording
 from msm.reporting.comparisons import Difference
+from msm.reporting.fairness import NOTE, FairnessRow, head
 from msm.reporting.lineage import Step
 from msm.reporting.published import MEAN
 from msm.reporting.results import Column, Problem, Scored
@@ -82,6 +83,20 @@ def _section(section: Section, picture: str) -> Iterator[str]:
             )
             yield _printed_table(table.languages, printed)
             yield "\n".join(_notes(printed))
+    if section.fairness:
+        yield from _fairness(section.fairness)
+
+
+def _fairness(rows: Sequence[FairnessRow]) -> Iterator[str]:
+    measures = list(dict.fromkeys(measure for row in rows for measure in row.cells))
+    yield "### Language fairness, one pool of all languages"
+    yield NOTE
+    lines = ([_plain(row.model), *(_with_interval(row.cells.get(measure)) for measure in measures)] for row in rows)
+    yield _grid(["model", *map(head, measures)], lines)
+
+
+def _with_interval(cell: Cell | None) -> str:
+    return wording.BLANK if cell is None else f"{wording.times_100(cell.value)} {wording.interval(cell.interval)}"
 
 
 def _ceiling(section: Section, column: Column) -> str:

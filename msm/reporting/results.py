@@ -16,6 +16,7 @@ import numpy as np
 
 from msm.errors import BadInput
 from msm.evaluation import exported
+from msm.evaluation.fairness import FAIRNESS
 from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import FIELDS
@@ -112,8 +113,13 @@ class Benchmark(NamedTuple):
 
     @property
     def columns(self) -> list[Column]:
-        """Measures and pools, of values between 0 and 1."""
-        return [column for column in self.first.means if column[0] not in RANKS]
+        """Measures of relevance and pools, of values between 0 and 1."""
+        return [column for column in self.first.means if column[0] not in (*RANKS, *FAIRNESS)]
+
+    @property
+    def fairness(self) -> list[Column]:
+        """Measures of how alike languages are treated, in the pool of all of them."""
+        return [column for column in self.first.means if column[0] in FAIRNESS]
 
     @property
     def distances(self) -> list[Column]:
@@ -213,8 +219,9 @@ def checked_lines(folder: Path, file: str, absent: tuple[str, ...] = ()) -> Iter
         for field in FIELDS:
             if field not in absent and not isinstance(line.get(field), KINDS.get(field, str)):
                 raise BadInput(f"{where}: {field} is {line.get(field)!r}")
+        lowest = -1 if line["measure"].startswith("mrc@") else 0
         highest = math.inf if line["measure"] in RANKS else 1
-        if not (math.isfinite(line["value"]) and 0 <= line["value"] <= highest):
+        if not (math.isfinite(line["value"]) and lowest <= line["value"] <= highest):
             raise BadInput(f"{where}: value is {line['value']}, not between 0 and 1")
         yield line
 
@@ -288,8 +295,13 @@ def _check_beside(scored: Scored, found: list[Scored]) -> None:
         if scored.kind == other.kind:
             if (scored.facts["model"], scored.facts["seed"]) == (other.facts["model"], other.facts["seed"]):
                 raise BadInput(f"{scored.path}: the same model and seed as {other.path.name}")
-            if scored.means.keys() != other.means.keys():
+            if _relevance(scored) != _relevance(other):
                 raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
+
+
+def _relevance(scored: Scored) -> set[Column]:
+    """Columns without those that earlier versions did not have."""
+    return {column for column in scored.means if column[0] not in FAIRNESS}
 
 
 def _check_questions(path: Path, values: dict[Column, ByQuestion], found: list[Scored]) -> None:

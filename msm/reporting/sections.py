@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from msm.reporting.comparisons import Difference, absent_controls, differences
+from msm.reporting.fairness import FairnessRow, fairness_rows
 from msm.reporting.results import Benchmark, Column, Problem, Results, load
 from msm.reporting.settings import Report
 from msm.reporting.tables import Row, Table, published_rows, table
@@ -16,6 +17,8 @@ class Section(NamedTuple):
     published: dict[Column, list[Row]]
     """Printed rows of the same column; none for most."""
     differences: dict[Column, list[Difference]]
+    fairness: list[FairnessRow]
+    """None where several languages are not ranked together."""
 
 
 def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:
@@ -32,6 +35,7 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
                     {column: table(loaded, column, settings) for column in loaded.columns},
                     {column: published_rows(loaded, column) for column in loaded.columns},
                     {column: differences(loaded, column, settings) for column in loaded.columns},
+                    fairness_rows(loaded, settings),
                 )
             )
     return found, problems

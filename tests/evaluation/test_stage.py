@@ -16,6 +16,7 @@ from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
+from msm.evaluation.fairness import FAIRNESS, SPLIT
 from msm.evaluation.identity import checksums
 from msm.evaluation.per_query import by_question, read_per_query
 from msm.evaluation.scores import FIELDS
@@ -122,8 +123,8 @@ def scored(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cells(path: Path) -> dict[tuple[str, str | None], dict[str, Any]]:
-    """Lines of a score file by what they average."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    """Lines of map@20 in a score file, by what they average."""
+    rows = [row for line in path.read_text().splitlines() if (row := json.loads(line))["measure"] == "map@20"]
     return {(row["query_language"], row["candidate_language"]): row for row in rows}
 
 
@@ -155,7 +156,7 @@ def test_a_score_line_says_where_it_comes_from(scored: Path) -> None:
 
 def test_per_query_values_average_to_the_scores(scored: Path) -> None:
     rows = read_per_query(scored / "scores" / "per_query.parquet")
-    assert len(rows) == 3570 * 4
+    assert len(rows) == 3570 * (4 + len(FAIRNESS))
     found = cells(scored / "scores" / "scores.jsonl")
     for kind, candidates in (("multilingual", None), ("same", "same"), ("other", "other")):
         values = by_question(rows, "map@20", kind)
@@ -179,6 +180,18 @@ def test_checksums_tell_other_questions_candidates_and_judgements_apart(scored: 
     for other, changed in ((questions, "questions"), (qrels, "qrels"), (pool, "candidates")):
         found = checksums(other)
         assert [name for name in found if found[name] != written[name]] == [changed]
+
+
+def test_fairness_is_measured_where_languages_are_ranked_together(scored: Path) -> None:
+    lines = [json.loads(line) for line in (scored / "scores" / "scores.jsonl").read_text().splitlines()]
+    assert lines[0]["measure"] == "map@20"
+    means = {
+        row["measure"]: row["value"] for row in lines if row["query_language"] == "mean" and row["measure"] in FAIRNESS
+    }
+    assert list(means) == list(FAIRNESS)
+    assert sum(means[name] for name in SPLIT) == pytest.approx(1)
+    # Random rankings favour no language: a third of the first relevant passages is in the question's own.
+    assert means["own_first@100"] == pytest.approx(1 / 3, abs=0.04)
 
 
 def test_chance_stands_beside_every_score(scored: Path) -> None:
