@@ -10,7 +10,9 @@ from tests.dashboards.conftest import Show
 
 def test_shares_of_a_question_language_sum_to_100(tiny_recipe: Path, show: Show) -> None:
     app = show("bias", recipe="tiny", runs=["constructed-bm25-words"], depth="5")
-    frame, yardsticks = (element.value for element in app.dataframe)
+    frame, yardsticks, fair = (element.value for element in app.dataframe)
+    assert list(fair["model"]) == ["bm25-characters", "bm25-words"]
+    assert list(fair.columns)[1:3] == ["PEER@20", "rank correlation@20"]
     assert list(frame.columns) == list(yardsticks.columns) == ["questions in", "qaa", "qab", "qac"]
     assert list(frame["questions in"]) == ["qaa", "qab", "qac"]
     assert list(yardsticks["questions in"]) == ["a random ranking", "perfect, qaa", "perfect, qab", "perfect, qac"]
@@ -24,7 +26,7 @@ def test_scores_without_languages_are_said(tiny_recipe: Path, show: Show) -> Non
     (tiny_recipe / "score" / "constructed-bm25-words" / "scores" / "languages.jsonl").unlink()
     app = show("bias", recipe="tiny")
     assert "score the run again" in app.info[0].value
-    assert len(app.dataframe) == 2
+    assert len(app.dataframe) == 3
 
 
 def test_rank_distances_are_shown_beside_and_never_as_shares(tiny_recipe: Path, show: Show) -> None:
