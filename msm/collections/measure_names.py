@@ -10,6 +10,12 @@ LESS_IS_BETTER = frozenset({"rank_distance", "xsim", "xsim++"})
 """Measures of what goes wrong."""
 
 
+SPLIT = ("best_right_own", "best_right_other", "best_wrong_own", "best_wrong_other")
+"""What the best answer is."""
+FAIRNESS = ("peer@20", "mrc@20", "other_languages_recall@20", "own_first@100", *SPLIT)
+"""Measures of how alike languages are treated, in the order in which they are shown; see `msm.evaluation.fairness`."""
+
+
 AnswerRule = Literal["xor-nltk", "xor-treebank", "dpr"]
 """How passages are matched with answers, where they are not judged."""
 ANSWER_DEPTH = 100

@@ -20,15 +20,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import chdtrc
 
 from msm.collections.collection import Collection
+from msm.collections.measure_names import SPLIT
 from msm.collections.runs import Floats, Run
 
 DEPTH, FIRST_DEPTH = 20, 100
 """Answers that are looked at, and those among which `own_first` looks."""
-SPLIT = ("best_right_own", "best_right_other", "best_wrong_own", "best_wrong_other")
-FAIRNESS = (f"peer@{DEPTH}", f"mrc@{DEPTH}", f"other_languages_recall@{DEPTH}", f"own_first@{FIRST_DEPTH}", *SPLIT)
-"""The measures of this module, in the order in which they are shown."""
 
 
 class Answers(NamedTuple):
@@ -98,8 +97,6 @@ def peer(samples: Sequence[Mapping[int, Mapping[str, Sequence[float]]]], labels:
         samples: of each question, by label and language, the ranks of the relevant passages; NaN for one not found.
         labels: all that occur; each has the same weight.
     """
-    from scipy.special import chdtrc  # imported here because it takes a second, and the dashboard never comes here
-
     values = np.zeros(len(samples))
     for label in labels:
         statistics = [_kruskal_wallis(list(one.get(label, {}).values())) for one in samples]

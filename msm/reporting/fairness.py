@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from msm.evaluation.fairness import FAIRNESS
+from msm.collections.measure_names import FAIRNESS
 from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting.results import Benchmark, load, together
 from msm.reporting.settings import Report

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from msm.collections.measure_names import FAIRNESS
 from msm.errors import BadInput
 from msm.evaluation import exported
-from msm.evaluation.fairness import FAIRNESS
 from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import FIELDS

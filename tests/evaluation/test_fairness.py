@@ -8,10 +8,11 @@ import pytest
 import scipy.stats
 
 from msm.collections.collection import Collection, Pool
+from msm.collections.measure_names import FAIRNESS, SPLIT
 from msm.collections.passages import Passages
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Qrels, sorted_run
-from msm.evaluation.fairness import FAIRNESS, SPLIT, fairness, mean_rank_correlation
+from msm.evaluation.fairness import fairness, mean_rank_correlation
 
 LANGUAGES = ("de", "en", "fr")
 PASSAGES = 12

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from msm.collections.collection import Collection
+from msm.collections.measure_names import FAIRNESS, SPLIT
 from msm.collections.passages import Passages
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
-from msm.evaluation.fairness import FAIRNESS, SPLIT
 from msm.evaluation.identity import checksums
 from msm.evaluation.per_query import by_question, read_per_query
 from msm.evaluation.scores import FIELDS
