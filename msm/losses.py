@@ -3,8 +3,8 @@
 Shapes: M sentence vectors of one batch, H width, P scored positions, V vocabulary.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -182,3 +182,31 @@ def in_batch_loss(
     if allowed is not None:
         logits = logits.masked_fill(~allowed, float("-inf"))
     return F.cross_entropy(logits, torch.arange(len(queries), device=queries.device))
+
+
+def matryoshka_loss(
+    queries: Tensor, passages: Tensor, widths: Sequence[int], *, normalise: bool, scale: Tensor | float, **masks: Any
+) -> Tensor:
+    """Mean of the in-batch loss over vectors that are cut to their leading dimensions.
+
+    Args:
+        queries: [B, H].
+        passages: [P, H], as for `in_batch_loss`.
+        widths: dimensions that are kept in each of the vectors, at most H.
+        normalise: give cut vectors the length 1, as the similarity cosine does.
+        scale: multiplies the inner products.
+        masks: `allowed` and `near` of `in_batch_loss`.
+
+    Source: arXiv 2205.13147, equation 1, with equal weights.
+    """
+    losses = [
+        in_batch_loss(*(_cut(side, width, normalise) for side in (queries, passages)), scale=scale, **masks)
+        for width in widths
+    ]
+    return torch.stack(losses).mean()
+
+
+def _cut(vectors: Tensor, width: int, normalise: bool) -> Tensor:
+    if width == vectors.shape[1]:
+        return vectors
+    return F.normalize(vectors[:, :width].float(), dim=1) if normalise else vectors[:, :width]

@@ -22,7 +22,8 @@ from msm.encoders.encoder import Encoder
 from msm.errors import BadInput
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.finetuning.settings import Finetune
-from msm.losses import in_batch_loss
+from msm.losses import matryoshka_loss
+from msm.settings import listed
 from msm.training import seed_torch
 
 Part = tuple[Tensor, dict[str, float]]
@@ -62,8 +63,8 @@ class BatchLoss:
         device: where it runs.
 
     Raises:
-        BadInput: no negatives at all, sizes that do not divide each other, or micro-batches that the processes
-            cannot share.
+        BadInput: no negatives at all, sizes that do not divide each other, micro-batches that the processes
+            cannot share, or dimensions that the vectors do not have.
     """
 
     def __init__(self, model: BiEncoder, settings: Finetune, device: torch.device) -> None:
@@ -72,6 +73,7 @@ class BatchLoss:
         """Whether each softmax stays on one process."""
         self.softmax = settings.shard_queries if self.alone else settings.batch_queries
         self.micro = settings.micro
+        self.widths = _widths(settings.dimensions, model.text.width)
         if settings.candidates == "hard" and not settings.hard_negatives:
             raise BadInput("candidates=hard leaves only hard negatives, and hard_negatives is 0")
         _divides("shard_queries", settings.shard_queries, settings.batch_queries)
@@ -149,7 +151,15 @@ class BatchLoss:
         allowed = torch.from_numpy(masks.allowed).to(self.device)
         near = None if masks.near is None else torch.from_numpy(masks.near).to(self.device)
         scale = self.model.scale
-        loss = in_batch_loss(vectors[:count], vectors[count:], scale=scale, allowed=allowed, near=near)
+        loss = matryoshka_loss(
+            vectors[:count],
+            vectors[count:],
+            self.widths,
+            normalise=self.settings.similarity == "cosine",
+            scale=scale,
+            allowed=allowed,
+            near=near,
+        )
         leaves = [vectors, scale] if scale.requires_grad else [vectors]
         gradients = torch.autograd.grad(loss, leaves)
         with torch.no_grad():
@@ -162,6 +172,14 @@ class BatchLoss:
             "same_language": float(np.mean([one.query.language == one.positive.language for one in examples])),
         }
         return loss.detach(), numbers, gradients[0], gradients[1] if scale.requires_grad else None
+
+
+def _widths(dimensions: str, width: int) -> list[int]:
+    """Leading dimensions that the loss looks at, the whole vector last."""
+    widths = sorted({int(number) for number in listed(dimensions)})
+    if widths and not 0 < widths[0] <= widths[-1] < width:
+        raise BadInput(f"dimensions must be from 1 to below the width {width}, got {dimensions}")
+    return [*widths, width]
 
 
 def _places(examples: Sequence[Example], part: slice) -> NDArray[np.int64]:

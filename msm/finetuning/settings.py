@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from msm.settings import Between, Count, Positive, Rate, Settings, Share, Temperature
+from msm.encoders.settings import Pooling
+from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +52,10 @@ class Finetune(Settings):
     clip: Rate
     towers: Literal["one", "two"]
     """One encoder for questions and passages, or one each from the same start weights (DPR)."""
-    pooling: Literal["cls", "mean", "pooler"]
-    """How a text becomes a vector: first token, mean over tokens, or first token through a dense layer and tanh."""
+    pooling: Pooling
+    """How a text becomes a vector: first token (`cls`), last token (`lasttoken`, for causal models), `mean`, `max`,
+    `weightedmean` or `mean_sqrt_len_tokens` over all tokens, or the first token through a dense layer and tanh
+    (`pooler`)."""
     similarity: Literal["cosine", "dot"]
     scale: Temperature
     """Multiplies the similarity, 1 / temperature; start value where it is learned."""
@@ -87,6 +90,19 @@ class Finetune(Settings):
     """Such as `map@20`; mean over the languages, in the pool of all."""
     checkpoint_steps: Positive
     seed: Count
+    dimensions: Annotated[str, Form(r"([0-9]+(, *[0-9]+)*)?")] = ""
+    """Numbers of leading dimensions, with commas, that are to serve as vectors of their own (Matryoshka, arXiv
+    2205.13147): the loss is the mean over these and the whole vector. Empty for the whole vector alone."""
+    lora_rank: Count = 0
+    """Rank of the low-rank adapters (LoRA, arXiv 2106.09685) that are trained instead of the weights; 0 trains all
+    weights. Needs the package `peft`."""
+    lora_alpha: Positive = 16
+    """Their products are multiplied by this number over the rank."""
+    lora_targets: str = ""
+    """Names of the linear layers that get adapters, with commas, such as `query, value`; empty for all of them."""
+    activations: Literal["kept", "recomputed"] = "kept"
+    """`recomputed` keeps only the states between layers and computes each layer again for the gradient: less memory,
+    about a third more time, the same result."""
 
     @property
     def shares(self) -> int:

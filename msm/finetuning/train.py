@@ -15,6 +15,7 @@ from msm import distributed
 from msm.collections.examples import read_examples
 from msm.collections.records import Example
 from msm.encoders.building import Form
+from msm.encoders.packed import checkpoint_layers
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.encoders.usage import Choice
 from msm.errors import BadInput
@@ -23,6 +24,7 @@ from msm.finetuning.batches import ExampleBatches
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.dev import DevSet, look, make_dev_set
 from msm.finetuning.dev_benchmark import DevBenchmark, measure_dev, read_dev_benchmark
+from msm.finetuning.lora import add_adapters, save_adapters, towers
 from msm.finetuning.parallel import read_items
 from msm.finetuning.samplers import LanguageBatches
 from msm.finetuning.selection import Best
@@ -115,6 +117,10 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     dev = make_dev_set(_examples(sources, settings.dev_examples, settings), settings)
     torch.manual_seed(settings.seed)
     model = BiEncoder(new_encoder(weights, _form(settings), device=device, precision=settings.precision), settings)
+    adapted = add_adapters(model.text, settings)
+    if settings.activations == "recomputed":
+        for tower in towers(model.text):
+            checkpoint_layers(tower)
     plan = _plan(settings, batches.epoch_steps)
     execution.work.mkdir(parents=True, exist_ok=True)
     best = Best(execution.work, settings.selection, round(settings.select_from * plan.steps), settings.patience)
@@ -129,6 +135,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
         return facts
     facts |= best.restore(model)
     model.text.choices["scale"] = Choice(model.scale.item(), "training")
+    save_adapters(adapted, out)
     save_encoder(model.text, out)
     looks = {f"{name}_before": value for name, value in before.items()} | task.look()
     sizes = {"examples": len(batches.examples), "epoch_steps": batches.epoch_steps, "dev_examples": len(dev.examples)}

@@ -1,0 +1,60 @@
+"""Low-rank adapters: only a small product of two matrices is learned beside each linear layer (arXiv 2106.09685).
+
+Adapters are those of the package `peft`, and are saved as it saves them; the model beside them has them merged in.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from msm.encoders.encoder import Encoder
+from msm.encoders.usage import TASKS
+from msm.errors import BadInput
+from msm.finetuning.settings import Finetune
+from msm.optional import needed_package
+from msm.settings import listed
+
+ADAPTER = "adapter"
+"""Folder of the adapters in a model folder; with two towers it holds the folders `query` and `passage`."""
+ALL = "all-linear"
+
+
+def towers(encoder: Encoder) -> list[Any]:
+    """The transformers that are trained: one, or that of the questions and that of the passages."""
+    chains = [encoder.chains[side] for side in TASKS]
+    models = [chain.transformer.model for chain in chains if chain is not None]
+    return models if len(models) < 2 or models[0] is not models[1] else models[:1]
+
+
+def add_adapters(encoder: Encoder, settings: Finetune) -> list[Any]:
+    """Put adapters into the towers of an encoder; only they are trained then.
+
+    Args:
+        encoder: changed in place.
+        settings: rank, alpha and targets.
+
+    Returns:
+        The towers as peft sees them; none where the rank is 0.
+
+    Raises:
+        BadInput: peft is not installed, no layer has a name among the targets, or the pooler would have to learn.
+    """
+    if not settings.lora_rank:
+        return []
+    if settings.pooling == "pooler":
+        raise BadInput("lora_rank: a pooler is no part of the adapters; take another pooling")
+    peft: Any = needed_package("peft", "train")
+    config = peft.LoraConfig(
+        r=settings.lora_rank, lora_alpha=settings.lora_alpha, target_modules=listed(settings.lora_targets) or ALL
+    )
+    try:
+        return [peft.get_peft_model(tower, config) for tower in towers(encoder)]
+    except ValueError as error:
+        raise BadInput(f"lora_targets: {str(error).splitlines()[0]}") from error
+
+
+def save_adapters(adapted: list[Any], folder: Path) -> None:
+    """Write the adapters below a model folder, then merge them into the encoder, so that it is an ordinary one."""
+    names = [""] if len(adapted) == 1 else list(TASKS)
+    for tower, name in zip(adapted, names, strict=False):
+        tower.save_pretrained(folder / ADAPTER / name)
+        tower.merge_and_unload()
