@@ -8,7 +8,7 @@ from typing import Any
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from msm.errors import CommandError
+from msm.errors import BadInput, CommandError
 
 TRAINER = ("trainer.kubeflow.org", "v1alpha1")
 KUEUE = ("kueue.x-k8s.io", "v1beta2")
@@ -167,9 +167,16 @@ def _number(pod: Mapping[str, Any]) -> int:
 
 
 def _connection() -> client.ApiClient:
-    """The cluster that this pod runs in, else the one of the kubeconfig."""
+    """The cluster that this pod runs in, else the one of the kubeconfig.
+
+    Raises:
+        BadInput: there is neither.
+    """
     try:
         config.load_incluster_config()
     except config.ConfigException:
-        config.load_kube_config()
+        try:
+            config.load_kube_config()
+        except config.ConfigException as error:
+            raise BadInput(f"no cluster: this is no pod of one, and there is no kubeconfig ({error})") from error
     return client.ApiClient()

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -222,6 +224,13 @@ def rule_of(method: str, path: str) -> tuple[str, str, str]:
     assert namespace == "msm", "nothing is asked outside of the job's own namespace"
     verb = {"POST": "create", "DELETE": "delete", "GET": "get" if names else "list"}[method]
     return api.split("/")[1] if api.startswith("apis/") else "", "/".join([resource, *names[1:]]), verb
+
+
+def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
+    words = "from msm.components.kubernetes_api import Api; Api('msm')"
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    run = subprocess.run([sys.executable, "-c", words], env=environment, capture_output=True, text=True, check=False)
+    assert "msm.errors.BadInput: no cluster: this is no pod of one" in run.stderr
 
 
 def test_cancelling_deletes_the_job(start: Start) -> None:
