@@ -1,7 +1,6 @@
 PYTHON ?= python3
 MIRROR ?= $(wildcard ../shared/data)
 BIN := .venv/bin
-RECIPE = $(shell sed -n 's/^recipe: *//p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup demo mini order test test-slow rehearse check format render dashboard bench repro clean
@@ -15,29 +14,21 @@ setup: .venv/.installed ## make .venv with everything
 	@.ci/install $(PYTHON)
 
 demo: setup ## the whole chain on constructed languages, in minutes on two cores
-	@msm recipe demo
-	@$(MAKE) --no-print-directory repro show
+	@msm run demo
+	@msm report demo
+	@echo "Dashboard: make dashboard"
 
 mini: setup ## real texts, evaluated on all of XQuAD-R; MIRROR=DIR takes the public files from a folder
-	@msm recipe mini $(if $(MIRROR),--mirror=$(MIRROR))
-	@$(MAKE) --no-print-directory repro show
+	@msm run mini $(if $(MIRROR),--mirror=$(MIRROR))
+	@msm report mini
 
 order: setup ## does the masked sentence model need the order of sentences? three worlds, three seeds
-	@msm recipe order
-	@$(MAKE) --no-print-directory repro show
+	@msm run order
+	@msm report order
 
-# Each recipe keeps its own dvc.lock: the stage names are the same in all of them, and git stays clean. One that is
-# committed, so that others can pull its outputs, stays where it is.
-repro: setup ## run what is missing of the active recipe (params.yaml)
-	@mkdir -p work/$(RECIPE)
-	@if git ls-files --error-unmatch dvc.lock >/dev/null 2>&1; then exec dvc repro --quiet; fi; \
-	if [ ! -f dvc.lock ] && [ -f work/$(RECIPE)/dvc.lock ]; then cp work/$(RECIPE)/dvc.lock .; fi; \
-	dvc repro --quiet; status=$$?; if [ -f dvc.lock ]; then mv dvc.lock work/$(RECIPE)/; fi; exit $$status
-
-.PHONY: show
-show:
-	@msm report $(RECIPE)
-	@echo "Dashboard: make dashboard"
+repro: setup ## the demo through DVC, the versioned way: run what is missing, keep it in dvc.lock
+	@dvc repro --quiet
+	@msm report demo
 
 dashboard: setup ## open the dashboard on artifacts/ and results/
 	@streamlit run dashboards/app.py -- --artifacts artifacts --results results
@@ -75,4 +66,4 @@ bench: setup ## speed against the usual way, equal outputs checked
 	@msm bench
 
 clean: ## remove what runs made; keeps .venv
-	@rm -rf artifacts work .dvc/cache .dvc/tmp dvc.lock
+	@rm -rf artifacts work .dvc/cache .dvc/tmp

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple, get_type_hints
 import yaml
 
 from msm.errors import BadInput
-from msm.finetuning.settings import Finetune
+from msm.pipeline.places import processes
 from msm.pipeline.stages import STAGES, Stage
-from msm.pretraining.settings import Pretrain
 from msm.settings import Settings
 
 WORK = "/work"
@@ -139,12 +138,6 @@ def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> R
         hours=row.hours,
         retries=row.retries,
     )
-
-
-def processes(settings: Settings | None, most: int) -> int:
-    """The largest number of processes, up to `most`, that can share an update of training; else `most` itself."""
-    shares = settings.shares if isinstance(settings, Pretrain | Finetune) else 0
-    return max((number for number in range(1, most + 1) if shares % number == 0), default=most)
 
 
 class TrainJobPlace(NamedTuple):

@@ -1,92 +1,111 @@
-"""The stage table as `dvc.yaml`: one group of DVC stages per family, walked over the rows of the active recipe."""
+"""A recipe's tasks as `dvc.yaml`: one stage a task, literal, with the keys of the recipe that it reads."""
 
-import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from msm.pipeline import recipes
-from msm.pipeline.stages import FAMILIES, PAYLOADS, STAGES, Family
+from msm.pipeline.artifacts import checksum
+from msm.pipeline.code import code_checksum
+from msm.pipeline.recipes import Values, holders, layers
+from msm.pipeline.runner import entry
+from msm.pipeline.stages import PAYLOADS, STAGES
+from msm.pipeline.tasks import Task
 
-ROOT = "artifacts/${recipe}"
+Layers = Sequence[tuple[Path, Values]]
 TEMPLATE = "cells"
 """Of the plots, in `.dvc/plots`: a bar for every cell, its whole name beside it."""
-HEADER = "# Rendered from msm/pipeline/stages.py by `python -m components.render`; never edited.\n"
+HEADER = "# The tasks of {recipe} for DVC, rendered by {command}; never edited.\n"
+CODE = "code.json"
+"""Checksums of code, and of files of the user's that a recipe names: what DVC cannot know of."""
 
 
-def render() -> str:
-    """The text of `dvc.yaml`."""
-    stages = {name: _group(name, family) for name, family in FAMILIES.items()}
-    report = f"{ROOT}/report/{FAMILIES['report'].row}/{STAGES['report'].payload}"
-    whole = {
-        "stages": stages,
-        "metrics": [f"{report}/metrics.json"],
-        "plots": [{f"{report}/scores.csv": {"x": "value", "y": "cell", "template": TEMPLATE}}],
-    }
-    return HEADER + yaml.safe_dump(whole, sort_keys=False, width=200)
+def render(path: Path, made: Sequence[Task], *, wdir: str = "", mirror: str = "", command: str = "") -> str:
+    """The text of a `dvc.yaml`.
 
-
-def _group(name: str, family: Family) -> dict[str, Any]:
-    out = f"{ROOT}/{recipes.folder(name)}/{family.row}"
-    stage: dict[str, Any] = {}
-    if family.axes:
-        stage["matrix"] = {axis: f"${{{rows}}}" for axis, rows in family.axes.items()}
-    # The comment says which row runs, and makes `dvc.lock` quote the command: of two spaces in a row, which an empty
-    # section leaves, it would lose one where it breaks a long plain line (DVC 3.67), and the stage stay out of date.
-    stage["cmd"] = f"{' '.join(_words(family, out))} # {recipes.folder(name)}/{family.row}"
-    stage["deps"] = [*(_read(read, path) for read, path in family.reads.items()), *_code(family)]
-    stage["outs"] = [out]
-    return stage
-
-
-def _words(family: Family, out: str) -> list[str]:
-    # `exec`: some shells would stay between DVC and the stage, which then would not notice that DVC is gone.
-    words = ["exec", "msm", "run", family.stage]
-    words += [f"--{read} {ROOT}/{path}" for read, path in family.reads.items()]
-    words += family.sections
-    words += [f"--{flag} {value}" for flag, value in family.flags.items()]
-    if not family.reads:
-        words.append("--mirror '${source.mirror}'")
-    return [*words, f"--out {out}", "--stop_with_parent"]
-
-
-def _read(read: str, path: str) -> str:
-    """The payload only: a rerun upstream that gives the same bytes disturbs nobody."""
-    return f"{ROOT}/{path}/{PAYLOADS[read]}".rstrip("/")
-
-
-def _code(family: Family) -> list[str]:
-    names = [family.stage] if family.stage in STAGES else ["download", "world"]
-    return sorted({file for name in names for file in closure(STAGES[name].run.split(":")[0])})
-
-
-def closure(module: str) -> list[str]:
-    """Files of `msm` that a module imports, directly or not, itself included.
-
-    Settings are left out: their values stand in the command, and an edit of one stage's class concerns no other.
+    Args:
+        path: of the recipe.
+        made: its tasks.
+        wdir: the project's root, from where the file will stand; empty if it stands there.
+        mirror: local copy of the public files.
+        command: that renders it again.
     """
-    found: set[str] = set()
-    waiting = [module]
-    while waiting:
-        path = _file(waiting.pop())
-        if path is None or path.as_posix() in found or path.name == "settings.py":
-            continue
-        found.add(path.as_posix())
-        waiting += _imports(path)
-    return sorted(found)
+    root = "/".join(made[0].out.split("/")[:2])
+    stages = {"code": _code_stage(path, root)}
+    files = layers(path)
+    stages |= {stage_name(task): _stage(task, files, root, mirror) for task in made}
+    if wdir:
+        stages = {name: {"wdir": wdir, **stage} for name, stage in stages.items()}
+    report = "/".join(part for part in (wdir, f"{root}/report/all/report") if part)
+    plots = [{f"{report}/scores.csv": {"x": "value", "y": "cell", "template": TEMPLATE}}]
+    header = HEADER.format(recipe=path, command=command or f"`msm recipe {path.stem} --dvc`")
+    return header + "".join(
+        yaml.safe_dump({name: value}, sort_keys=False, width=118, default_flow_style=None)
+        for name, value in (("stages", stages), ("metrics", [f"{report}/metrics.json"]), ("plots", plots))
+    )
 
 
-def _file(module: str) -> Path | None:
-    path = Path(*module.split("."))
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+def stage_name(task: Task) -> str:
+    """What DVC calls a task; its own name as far as DVC allows."""
+    return re.sub(r"[^\w-]", "_", task.name.replace("/", "-"))
 
 
-def _imports(path: Path) -> list[str]:
-    names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("msm"):
-            names += [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
-        elif isinstance(node, ast.Import):
-            names += [name.name for name in node.names if name.name.startswith("msm")]
-    return names
+def _code_stage(path: Path, root: str) -> dict[str, Any]:
+    cmd = f"exec msm recipe {path} --code {root}/{CODE}"
+    return {"cmd": cmd, "always_changed": True, "outs": [f"{root}/{CODE}"]}
+
+
+def _stage(task: Task, files: Layers, root: str, mirror: str) -> dict[str, Any]:
+    # `exec`: some shells would stay between DVC and the task, which then would not notice that DVC is gone.
+    words = ["exec", "msm", "run", task.name, "--recipe", str(files[0][0]), "--stop_with_parent"]
+    if mirror and not task.reads:
+        words += ["--mirror", mirror]
+    # The payload only: a rerun upstream that gives the same bytes disturbs nobody.
+    deps = [f"{folder}/{PAYLOADS[read]}".rstrip("/") for read, folder in task.reads.items()]
+    return {
+        "cmd": " ".join(words),
+        **({"deps": deps} if deps else {}),
+        "params": [*_keys(task, files), {f"{root}/{CODE}": [task.stage]}],
+        # DVC leaves the folder where it is, so that a task finds what is finished already and does nothing.
+        "outs": [{task.out: {"persist": True}}],
+    }
+
+
+def _keys(task: Task, files: Layers) -> list[dict[str, list[str]]]:
+    """Recipe file to the keys of it that a task reads; a section that is read whole is one key."""
+    by_file: dict[Path, list[str]] = {}
+    for key in task.keys:
+        for file, name in holders(files, key):
+            by_file.setdefault(file, []).append(name)
+    own = dict(files)
+    return [{str(file): _joined(keys, own[file])} for file, keys in by_file.items()]
+
+
+def _joined(keys: Sequence[str], recipe: Mapping[str, Any]) -> list[str]:
+    joined: dict[str, None] = {}
+    for key in keys:
+        section = key.rpartition(".")[0]
+        fields = _value(recipe, section)
+        whole = isinstance(fields, Mapping) and all(f"{section}.{field}" in keys for field in fields)
+        joined[section if whole else key] = None
+    return list(joined)
+
+
+def _value(recipe: Mapping[str, Any], key: str) -> Any:
+    value: Any = recipe
+    for part in key.split("."):
+        value = value[part] if isinstance(value, Mapping) else None
+    return value
+
+
+def code_json(made: Sequence[Task]) -> str:
+    """Stage to one checksum of its code and of the user's files that its tasks name, as a JSON object."""
+    found: dict[str, Any] = {}
+    for task in made:
+        stage = STAGES[task.stage]
+        data = entry(stage.data)(task.settings) if stage.data else ""
+        found[task.stage] = checksum({"code": code_checksum(task.stage), "data": data})
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"

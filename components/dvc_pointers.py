@@ -27,7 +27,7 @@ class Pointer(NamedTuple):
 
 
 def find_pointer(path: str, root: Path) -> Pointer:
-    """The pointer of a tracked output, from `dvc.lock`, from the recipe's kept one, or from `PATH.dvc`.
+    """The pointer of a tracked output, from `dvc.lock`, from that of `pipelines/RECIPE`, or from `PATH.dvc`.
 
     Args:
         path: in the project, `artifacts/RECIPE/STAGE/ROW`.
@@ -37,7 +37,7 @@ def find_pointer(path: str, root: Path) -> Pointer:
         BadInput: DVC does not track it.
     """
     recipe = Path(path).parts[1]
-    places = (root / "dvc.lock", root / "work" / recipe / "dvc.lock", root / f"{path}.dvc")
+    places = (root / "dvc.lock", root / "pipelines" / recipe / "dvc.lock", root / f"{path}.dvc")
     for place in places:
         if place.is_file():
             for out in _outs(yaml.safe_load(place.read_text(encoding="utf-8"))):

@@ -1,6 +1,5 @@
 """Recipes as Kubeflow pipelines: one component a stage, one task a row; the loops are plain Python."""
 
-import dataclasses
 import json
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,9 +27,9 @@ from msm.components.dvc_pointers import Pointer
 from msm.components.kubeflow_components import component, getter, inputs, kind_of, putter
 from msm.errors import BadInput
 from msm.files import new_file
-from msm.pipeline.recipes import Task
 from msm.pipeline.stages import STAGES
-from msm.settings import Settings
+from msm.pipeline.tasks import Task
+from msm.settings import Settings, as_values, listed, suggestion
 
 PIPELINES = {
     "benchmark": "sources to report for one model",
@@ -80,7 +79,7 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
     scores = [task for task in tasks if task.stage == "score"]
     models = {task.out: str(vars(task.settings)["model"]) for task in scores}
     if name == "benchmark":
-        trained = [models[task.out] for task in scores if task.family == "score"]
+        trained = [models[task.out] for task in scores if _stages_behind(task, tasks) & {"finetune"}]
         chosen = {model or _studied(trained, tasks)}
     elif name == "matrix":
         chosen = set(models.values())
@@ -89,7 +88,8 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
     else:
         raise BadInput(f"unknown pipeline {name!r}; here are: {', '.join(PIPELINES)}")
     if not chosen & set(models.values()):
-        raise BadInput(f"no model {model!r} in the recipe; here are: {', '.join(dict.fromkeys(models.values()))}")
+        here = list(dict.fromkeys(models.values()))
+        raise BadInput(f"no model {model!r} in the recipe; here are: {', '.join(here)}{suggestion(model, here)}")
     wanted = {task.out for task in scores if models[task.out] in chosen}
     for task in reversed(tasks):
         if task.out in wanted and task.out not in tracked:
@@ -108,7 +108,7 @@ def _studied(trained: Sequence[str], tasks: Sequence[Task]) -> str:
 
 def _controls(tasks: Sequence[Task]) -> set[str]:
     reports = [vars(task.settings)["controls"] for task in tasks if task.stage == "report"]
-    return {name.strip() for text in reports for name in text.split(",")}
+    return {name for text in reports for name in listed(text)}
 
 
 def _stages_behind(task: Task, tasks: Sequence[Task]) -> set[str]:
@@ -141,7 +141,7 @@ def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Ca
 
 def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
     reads = {read: [made[out] for out in made if _within(out, path)] for read, path in task.reads.items()}
-    given = {"name": "/".join(Path(task.out).parts[-2:]), "work": options.work, "settings": as_json(task)}
+    given = {"name": task.name, "work": options.work, "settings": as_json(task)}
     given["published"] = options.published
     if not task.reads:
         given["mirror"] = options.mirror
@@ -156,7 +156,7 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
 
 
 def _fetched(task: Task, options: Options) -> Any:
-    name = "/".join(Path(task.out).parts[-2:])
+    name = task.name
     get = getter(kind_of(STAGES[task.stage].payload), name, options.image)
     started = get(name=name, pointer=options.tracked[task.out].as_json(), remote=options.remote)
     _place(started, f"dvc_get {name}", "download", options)
@@ -164,7 +164,7 @@ def _fetched(task: Task, options: Options) -> Any:
 
 
 def _pushed(task: Task, made: Any, options: Options) -> None:
-    name = "/".join(Path(task.out).parts[-2:])
+    name = task.name
     put = putter(kind_of(STAGES[task.stage].payload), name, options.image)
     started = put(path=task.out, remote=options.remote, folder=made)
     _place(started, f"dvc_put {name}", "download", options)
@@ -182,7 +182,7 @@ def _place(started: Any, shown: str, stage: str, options: Options, settings: Set
 
 def as_json(task: Task) -> str:
     """Settings as one string: Kubeflow's own number type would turn every integer into a float."""
-    return json.dumps(dataclasses.asdict(task.settings), sort_keys=True)
+    return json.dumps(as_values(task.settings), sort_keys=True)
 
 
 def _within(out: str, path: str) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 
 from msm import files
 from msm.components import verdicts
-from msm.components.clusters import processes
 from msm.execution import Execution
 from msm.pipeline import artifacts, torchrun
+from msm.pipeline.places import processes, visible_gpus
 from msm.pipeline.runner import command, run_stage, stop_with_parent
 from msm.pipeline.stages import STAGES
 from msm.reporting.stage import DOCUMENT
@@ -103,11 +103,6 @@ def publish(folder: Path, target: Path) -> None:
                 shutil.copytree(path, partial / path.name)
             elif path.is_file():
                 shutil.copy(path, partial)
-
-
-def visible_gpus() -> int:
-    """GPUs that this container was given, counted by their device files: torch need not be loaded."""
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:

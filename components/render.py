@@ -1,6 +1,7 @@
 """Write every rendering of the stage table, or check that the committed ones are in step."""
 
 import argparse
+import inspect
 import sys
 import tempfile
 from collections.abc import Callable
@@ -11,7 +12,19 @@ from msm.cli.corpus_job import TOKENIZER
 from msm.components import dvc_pipeline
 from msm.components.clusters import A100
 from msm.components.corpus_job import CorpusPlan, job_text
+from msm.pipeline import recipes
+from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import tasks
+from msm.settings import Setting, base_type, flat
 
+SETTINGS_HEAD = """\
+# Settings
+
+Rendered from the settings classes by `python -m msm.components.render`; never edited. `msm run STAGE --help` shows the
+same texts. In a recipe, the settings of a stage stand in the section of its name (those of `world` and `download` in
+`source.settings`, those of `pairs` and `teach` in `pairs`). A dot is a nested section: `msm.mu` of `pretrain` is
+written `pretrain: {msm: {mu: 0.5}}`. A setting without a default must be given.
+"""
 IMAGE = f"registry.example.org/msm@sha256:{'0' * 64}"
 
 
@@ -26,15 +39,39 @@ def _pipeline() -> str:
         return out.read_text(encoding="utf-8")
 
 
+def _dvc() -> str:
+    """The demo for DVC; `msm recipe NAME --dvc` renders other recipes."""
+    path = Path("recipes/demo.yaml")
+    made = tasks(recipes.load(path), str(path))
+    return dvc_pipeline.render(path, made, command="`python -m msm.components.render`")
+
+
 def _corpus_job() -> str:
     """What `msm corpus-job recipes/corpus/common_crawl.yaml --pods 4 --job FILE` writes."""
     recipe = Path("recipes/corpus/common_crawl.yaml")
     return job_text(CorpusPlan(recipe, "s3://corpora/cc-108", TOKENIZER, 4, A100, IMAGE))
 
 
+def _settings() -> str:
+    """Every setting of every stage, from the same strings as the command line's help."""
+    parts = [SETTINGS_HEAD]
+    for name, stage in STAGES.items():
+        parts.append(f"\n## {name}\n\n{inspect.getdoc(stage.settings)}\n\n| setting | meaning | values | default |\n")
+        parts.append("|---|---|---|---|\n")
+        parts += [_row(setting) for setting in flat(stage.settings)]
+    return "".join(parts)
+
+
+def _row(setting: Setting) -> str:
+    kind = base_type(setting.hint).__name__
+    default = "" if setting.default is None else f"`{setting.default}`" if setting.default != "" else "empty"
+    cells = (f"`{setting.name}`", setting.meaning, setting.allowed or kind, default)
+    return f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in cells)} |\n"
+
+
 RENDERINGS: dict[str, Callable[[], str]] = {
-    "dvc.yaml": dvc_pipeline.render,
-    "params.yaml": lambda: Path("recipes/demo.yaml").read_text(encoding="utf-8"),
+    "dvc.yaml": _dvc,
+    "docs/settings.md": _settings,
     "manifests/rendered/benchmark-tiny.yaml": _pipeline,
     "manifests/rendered/corpus-job.yaml": _corpus_job,
 }
@@ -45,7 +82,7 @@ def main() -> None:
     stale = [name for name, text in RENDERINGS.items() if _read(name) != text()]
     if "--check" in sys.argv[1:]:
         for name in stale:
-            sys.stderr.write(f"{name} is out of step: run `python -m components.render`\n")
+            sys.stderr.write(f"{name} is out of step: run `python -m msm.components.render`\n")
         sys.exit(bool(stale))
     for name in stale:
         Path(name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,8 @@
-"""Any stage as a TorchX job: `torchx run -s SCHEDULER components/torchx_job.py:stage --name STAGE -- WORDS`.
+"""A task of a recipe, or any stage, as a TorchX job.
 
-TorchX reads this file by path, so it imports the installed packages only.
+`torchx run -s SCHEDULER components/torchx_job.py:task --name pretrain/msm-1 --recipe demo`, or
+`torchx run -s SCHEDULER components/torchx_job.py:stage --name STAGE -- WORDS`. TorchX reads this file by path, so it
+imports the installed packages only.
 """
 
 from typing import Any
@@ -23,11 +25,38 @@ from msm.components.clusters import (
     request,
 )
 from msm.errors import BadInput
+from msm.pipeline import recipes
 from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import find_task, tasks
+from msm.settings import suggestion
+
+
+def task(*words: str, name: str, recipe: str, j: str = "1x1", image: str = "", cluster: str = "a100") -> specs.AppDef:
+    """Run one task of a recipe, on inputs that are there.
+
+    Args:
+        words: further options of `msm run TASK`.
+        name: of the task, such as `pretrain/msm-1`.
+        recipe: name of the recipe, or its file, as it is found here and where the job runs.
+        j: nodes x processes of each node; a process that can use a GPU has one.
+        image: the project's image; not used by local schedulers.
+        cluster: overlay of manifests/ that is installed: a100, kind or openshift.
+
+    Returns:
+        The job, with the resources of the stage table.
+
+    Raises:
+        BadInput: no such recipe or task.
+    """
+    path = recipes.find(recipe)
+    found = find_task(name, tasks(recipes.load(path), str(path)), str(path))
+    place = find_cluster(cluster)
+    needs = request(found.stage, place, found.settings)
+    return _job(["run", name, "--recipe", recipe, *words], found.stage, needs, place, j, image)
 
 
 def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str = "a100") -> specs.AppDef:
-    """Run one stage.
+    """Run one stage by hand.
 
     Args:
         words: what follows `msm run STAGE`: inputs, settings, `--out DIR`.
@@ -43,12 +72,13 @@ def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str 
         BadInput: no such stage.
     """
     if name not in STAGES:
-        raise BadInput(f"unknown stage {name!r}; here are: {', '.join(STAGES)}")
+        raise BadInput(f"unknown stage {name!r}; here are: {', '.join(STAGES)}{suggestion(name, STAGES)}")
     place = find_cluster(cluster)
-    needs = request(name, place)
+    return _job(["run", name, *words], name, request(name, place), place, j, image)
+
+
+def _job(words: list[str], name: str, needs: Request, place: Cluster, j: str, image: str) -> specs.AppDef:
     job = dist.torchrun(
-        "run",
-        name,
         *words,
         m="msm",
         name=f"msm/{name}",

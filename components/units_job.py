@@ -11,6 +11,7 @@ from msm.components.jobs import EVICTED, Work, job
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.runner import command
+from msm.pipeline.tasks import tasks
 from msm.settings import Settings
 
 STAGE = "units"
@@ -43,7 +44,7 @@ def settings_of(path: Path) -> Settings:
     Raises:
         BadInput: it has no such stage.
     """
-    for task in recipes.tasks(recipes.load(path), str(path)):
+    for task in tasks(recipes.load(path), str(path)):
         if task.stage == STAGE:
             return task.settings
     raise BadInput(f"{path}: no task of this recipe runs the stage {STAGE}")

@@ -157,20 +157,49 @@ def _section(kind: type[Settings], values: Any, name: str, is_used: bool) -> Set
     return None
 
 
+def present(part: S | None) -> S:
+    """A section that may be absent but is not here, because the other settings ask for it."""
+    assert part is not None
+    return part
+
+
 def suggestion(name: object, names: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest of the names that exist, or nothing."""
     nearest = difflib.get_close_matches(str(name), list(names), 1)
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
-def flat(kind: type[Settings]) -> Iterator[tuple[str, Any, str]]:
-    """Every single setting of a class: its name, dotted where it is nested, its annotated type and its help text."""
+class Setting(NamedTuple):
+    """One value of a settings class, or of a class nested in it."""
+
+    name: str
+    """Dotted where it is nested: `msm.mu`."""
+    hint: Any
+    """Annotated type."""
+    meaning: str
+    """Help text."""
+    default: Any
+    """None if there is none."""
+
+    @property
+    def allowed(self) -> str:
+        """Its choices, or its limits; empty if it has neither."""
+        bounds = limits(self.hint)
+        if bounds and bounds.high == float("inf"):
+            return f"from {bounds.low:g}"
+        return f"{bounds.low:g} to {bounds.high:g}" if bounds else " | ".join(choices(self.hint))
+
+
+def flat(kind: type[Settings]) -> Iterator[Setting]:
+    """Every single setting of a class, those of nested classes included."""
     texts = meanings(kind)
-    for name, hint in hints(kind).items():
+    for field in dataclasses.fields(kind):
+        hint = hints(kind)[field.name]
         if inner := section(hint):
-            yield from ((f"{name}.{field}", kind_of, text) for field, kind_of, text in flat(inner))
+            yield from (one._replace(name=f"{field.name}.{one.name}") for one in flat(inner))
         else:
-            yield name, hint, texts.get(name, "")
+            default = None if field.default is dataclasses.MISSING else field.default
+            yield Setting(field.name, hint, texts.get(field.name, ""), default)
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,15 +214,25 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def as_values(settings: Settings) -> dict[str, Any]:
+    """The nested values of settings, as a recipe has them; sections that are not read are left out."""
+    values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return {
+        name: as_values(value) if isinstance(value, Settings) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
 def flattened(settings: Settings) -> dict[str, Any]:
     """Dotted name to value of every single setting; sections that are not read are left out."""
     result: dict[str, Any] = {}
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if isinstance(value, Settings):
-            result |= {f"{field.name}.{name}": inner for name, inner in flattened(value).items()}
-        elif value is not None:
-            result[field.name] = value
+    for name, value in as_values(settings).items():
+        inner = getattr(settings, name)
+        if isinstance(inner, Settings):
+            result |= {f"{name}.{field}": part for field, part in flattened(inner).items()}
+        else:
+            result[name] = value
     return result
 
 

@@ -10,6 +10,7 @@ from moto.server import ThreadedMotoServer
 
 from msm.execution import Execution
 from msm.pipeline import recipes, runner
+from msm.pipeline.tasks import tasks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,14 +28,14 @@ def mirror(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stage folders of the tiny recipe up to the start weights: `FAMILY/ROW` below."""
+    """Stage folders of the tiny recipe up to the start weights: `FOLDER/ROW` below."""
     root = tmp_path_factory.mktemp("tiny")
     recipe = recipes.load(Path(__file__).parents[1] / "recipes" / "tiny.yaml")
-    for task in recipes.tasks(recipe, "tiny"):
-        if task.family in {"sources", "documents", "tokenizer", "units", "encoder"}:
+    for task in tasks(recipe, "tiny"):
+        if task.stage in {"world", "documents", "tokenizer", "units", "encoder"}:
             reads = {name: root / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
             out = root / Path(task.out).relative_to("artifacts/tiny")
-            runner.run_stage(task.stage, task.settings, reads, out, Execution(work=root / "work" / task.family))
+            runner.run_stage(task.stage, task.settings, reads, out, Execution(work=root / "work" / task.stage))
     return root
 
 

@@ -16,16 +16,20 @@ from msm.pipeline.artifacts import read_manifest
 from msm.training import read_log
 
 ROOT = Path(__file__).parents[1]
-STAGE = "pretrain@row1-1"
+STAGE = "pretrain-msm-1"
 
 
 def project(folder: Path, steps: int) -> Path:
-    """A project folder of its own: the code is linked, the recipe is copied with more steps."""
-    folder.mkdir()
-    for name in ("msm", "components", "dvc.yaml"):
+    """A project folder of its own: the code is linked, the recipe `tiny` is copied with more steps."""
+    (folder / "recipes").mkdir(parents=True)
+    for name in ("msm", "components", "dashboards"):
         (folder / name).symlink_to(ROOT / name)
-    recipe = (ROOT / "recipes" / "tiny.yaml").read_text().replace("  steps: 20\n", f"  steps: {steps}\n")
-    (folder / "params.yaml").write_text(recipe)
+    shutil.copy(ROOT / "recipes" / "demo.yaml", folder / "recipes")
+    path = Path("recipes/tiny.yaml")
+    (folder / path).write_text((ROOT / path).read_text().replace("  steps: 20\n", f"  steps: {steps}\n"))
+    subprocess.run([sys.executable, "-m", "msm", "recipe", "tiny", "--dvc"], cwd=folder, check=True)
+    text = (folder / "pipelines" / "tiny" / "dvc.yaml").read_text()
+    (folder / "dvc.yaml").write_text(text.replace("    wdir: ../..\n", "").replace("../../", ""))
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     dvc(folder, "init", "-q").wait()
     return folder
@@ -90,14 +94,9 @@ def test_the_tiny_recipe_ends_in_a_report(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.glob("artifacts/tiny/*/*/manifest.json")}
     assert dvc(folder, "repro", "-q").wait() == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}, "finished work was done again"
-    # What changes only one row runs only that row and what hangs on it.
-    recipe = folder / "params.yaml"
-    recipe.write_text(
-        recipe.read_text().replace(
-            "{name: msm, corpus: ordered, start: encoder/ordered, pretrain: {}}",
-            "{name: msm, corpus: ordered, start: encoder/ordered, pretrain: {mu: 0.3}}",
-        )
-    )
+    # What changes one objective runs only that row and what hangs on it.
+    recipe = folder / "recipes" / "demo.yaml"
+    recipe.write_text(recipe.read_text().replace("    mu: 0.5 ", "    mu: 0.3 "))
     assert dvc(folder, "repro", "-q").wait() == 0
     changed = {path.parent.name for path in before if path.stat().st_mtime_ns != before[path]}
     assert changed == {"msm-1", "constructed-msm-1", "all"}

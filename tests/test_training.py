@@ -17,47 +17,9 @@ from safetensors.torch import load_file
 
 from msm import checkpoints
 from msm.errors import BadInput
+from msm.settings import flattened
 from msm.training import Plan, read_log
-
-SETTINGS = {
-    "objective": "msm",
-    "steps": 20,
-    "batch_documents": 4,
-    "softmax_documents": 2,
-    "batch_blocks": 4,
-    "block_tokens": 32,
-    "mlm_text": "blocks",
-    "mask_share": 0.15,
-    "mlm_weight": 1.0,
-    "msm_weight": 1.0,
-    "koleo_weight": 0.0,
-    "temperature": 0.1,
-    "mu": 0.5,
-    "negatives": "all",
-    "gather": "none",
-    "masking": "each",
-    "document_groups": "",
-    "group_heads": "shared",
-    "memory_keys": 0,
-    "projector": "asymmetric",
-    "document_layers": 2,
-    "document_heads": 0,
-    "document_dropout": 0.1,
-    "pooling": "cls",
-    "language_exponent": 0.3,
-    "learning_rate": 1e-3,
-    "warmup_steps": 4,
-    "schedule": "linear",
-    "schedule_steps": 20,
-    "beta1": 0.9,
-    "beta2": 0.98,
-    "epsilon": 1e-6,
-    "weight_decay": 0.01,
-    "clip": 1.0,
-    "precision": "fp32",
-    "checkpoint_steps": 5,
-    "seed": 3,
-}
+from tests.pretraining.made import settings
 
 
 def start(
@@ -66,7 +28,7 @@ def start(
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
     words = [sys.executable, "-m", *(torchrun if processes > 1 else []), "msm", "run", "pretrain"]
     words += ["--units", str(units), "--weights", str(encoder)]
-    for name, value in (SETTINGS | changes).items():
+    for name, value in flattened(settings(**changes)).items():
         words += [f"--{name}", str(value)]
     words += ["--out", str(out), "--work", str(out.with_name("work-" + out.name)), "--device", "cpu", *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -10,13 +10,15 @@ from typing import Any
 
 from msm.cli import placement
 from msm.components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
-from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned, find_cluster, processes
+from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned, find_cluster
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
 from msm.components.kubeflow_pipeline import PIPELINES, Options
 from msm.errors import BadInput
 from msm.pipeline import recipes
-from msm.pipeline.recipes import Task
+from msm.pipeline.checks import check
+from msm.pipeline.places import processes
 from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import Task, tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,14 +86,13 @@ def main(arguments: argparse.Namespace) -> None:
         BadInput: a wrong recipe, name or image, or a tracked output that is not in the remote.
         CommandError: a task or the server failed.
     """
-    path = Path(arguments.recipe)
-    if path.suffix != ".yaml":
-        path = recipes.RECIPES / f"{arguments.recipe}.yaml"
+    path = recipes.find(arguments.recipe)
     recipe = recipes.load(path)
     name, root = str(recipe["recipe"]), Path()
-    tasks = recipes.tasks(recipe, str(path))
+    made = tasks(recipe, str(path))
+    check(made, str(path))
     tracked = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
-    chosen = kubeflow_pipeline.select(arguments.name, tasks, arguments.model, tracked)
+    chosen = kubeflow_pipeline.select(arguments.name, made, arguments.model, tracked)
     options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)
     remote = arguments.remote or default_remote(root)
     options = options._replace(tracked=tracked, remote=remote, push=arguments.push)
@@ -112,7 +113,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Options:
-    mirror = arguments.mirror or str(recipe["source"]["mirror"])
+    mirror = arguments.mirror
     work = Path("work", str(recipe["recipe"])).resolve()
     return Options(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
 
@@ -137,7 +138,7 @@ def _check_shared(tasks: Sequence[Task], gpus: int) -> None:
     for task in tasks:
         if STAGES[task.stage].gpus > 1 and processes(task.settings, gpus) != gpus:
             raise BadInput(
-                f"{task.family} {task.row}: {gpus} processes cannot share an update; at most "
+                f"{task.name}: {gpus} processes cannot share an update; at most "
                 f"{processes(task.settings, gpus)} can. Take fewer --nodes, or --launcher pod"
             )
 

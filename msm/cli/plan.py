@@ -2,15 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msm.cli.plan_corpus import corpus_cost, describe, measurement
 from msm.errors import BadInput
+from msm.finetuning.settings import Finetune
 from msm.pipeline import recipes
-from msm.pipeline.recipes import Task
 from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import Task, tasks
+from msm.pretraining.settings import Pretrain
+from msm.settings import Settings, present
 
 PEAK = {"bf16": 312e12, "fp32": 19.5e12}
 """Floating-point operations a second of an A100 (NVIDIA's data sheet, dense): bf16 on tensor cores, plain fp32."""
@@ -93,15 +96,13 @@ def main(arguments: argparse.Namespace) -> None:
     for name in ("examples", "gpus"):
         if getattr(arguments, name) < 0:
             raise BadInput(f"--{name} must be at least 0, got {getattr(arguments, name)}")
-    path = Path(arguments.recipe)
-    if path.suffix != ".yaml":
-        path = recipes.RECIPES / f"{arguments.recipe}.yaml"
+    path = recipes.find(arguments.recipe)
     recipe = recipes.load(path)
-    tasks = recipes.tasks(recipe, str(path))
-    costs = plan(tasks, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
+    made = tasks(recipe, str(path))
+    costs = plan(made, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
     if arguments.corpus_bytes is not None and not arguments.corpus_bench:
         raise BadInput("--corpus_bytes needs --corpus_bench FILE, the speed that was measured")
-    corpus = _corpus(arguments, read_sizes(tasks)) if arguments.corpus_bench else ""
+    corpus = _corpus(arguments, read_sizes(made)) if arguments.corpus_bench else ""
     sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu) + corpus)
 
 
@@ -128,12 +129,11 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
     sizes = read_sizes(tasks)
     costs = []
     for stage in dict.fromkeys(task.stage for task in tasks):
-        rows = [vars(task.settings) for task in tasks if task.stage == stage]
+        rows = [task.settings for task in tasks if task.stage == stage]
         used = (gpus or STAGES[stage].gpus) if STAGES[stage].gpus > 1 else STAGES[stage].gpus
-        work = [training(stage, row, sizes, examples) for row in rows]
-        seconds = sum(
-            operations / PEAK[row.get("precision", "fp32")] for (operations, _), row in zip(work, rows, strict=True)
-        )
+        work = [training(row, sizes, examples) for row in rows]
+        peaks = [PEAK[getattr(row, "precision", "fp32")] for row in rows]
+        seconds = sum(operations / peak for (operations, _), peak in zip(work, peaks, strict=True))
         operations = sum(operations for operations, _ in work)
         weights = sizes.parameters if STAGES[stage].payload == "model" else 0
         costs.append(
@@ -173,47 +173,49 @@ def block(width: int, inner: int) -> int:
     return 4 * width * width + 2 * width * inner + 9 * width + inner
 
 
-def training(stage: str, row: Mapping[str, Any], sizes: Sizes, examples: int) -> tuple[float, float]:
-    """Floating-point operations and tokens of one training row.
+def training(row: Settings, sizes: Sizes, examples: int) -> tuple[float, float]:
+    """Floating-point operations and tokens of one training row; 0 for a stage that trains nothing.
 
     Forward and backward take 6 operations a parameter and token. Attention's own products add less than a tenth at
     these lengths and are left out. The vocabulary is multiplied at masked positions only; the document encoder reads
     a document once for every unit that it hides in turn, as the paper states it, or once where it hides a share.
     Parallel sentences count at full length; MEXMA reads both sides twice, and its fresh layers the masked ones.
     """
-    if stage == "pretrain" and row["objective"] in ("mexma", "distill"):
-        once = 2 * row["batch_documents"] * sizes.sentence_tokens
-        if row["objective"] == "distill":
-            return row["steps"] * 6.0 * sizes.body * once, float(row["steps"] * once)
-        fresh = row["document_layers"] * block(sizes.width, 4 * sizes.width)
-        each = 2 * sizes.body + fresh + row["mask_share"] * sizes.width * sizes.pieces
-        return row["steps"] * 6 * each * once, float(row["steps"] * once)
-    if stage == "pretrain":
+    if isinstance(row, Pretrain) and row.parallel:
+        once = 2 * row.parallel.batch_pairs * sizes.sentence_tokens
+        each: float = sizes.body
+        if row.mexma:
+            fresh = row.mexma.layers * block(sizes.width, 4 * sizes.width)
+            each = 2 * sizes.body + fresh + row.mexma.mask_share * sizes.width * sizes.pieces
+        return row.steps * 6.0 * each * once, float(row.steps * once)
+    if isinstance(row, Pretrain):
         clean, masked = texts(row, sizes)
-        each = 6 * (sizes.body * (clean + masked) + sizes.width * sizes.pieces * row["mask_share"] * masked)
-        if row["objective"] == "msm":
-            read = row["batch_documents"] * sizes.document_units
-            read *= sizes.document_units if row["masking"] == "each" else 1
-            each += 6 * row["document_layers"] * block(sizes.width, 4 * sizes.width) * read
-        return row["steps"] * each, row["steps"] * (clean + masked)
-    if stage == "finetune":
-        questions = row["steps"] * row["batch_queries"] or row["epochs"] * examples
-        length = row["query_tokens"] + (1 + row["hard_negatives"]) * row["passage_tokens"]
+        share = present(row.mlm).mask_share
+        each = 6 * (sizes.body * (clean + masked) + sizes.width * sizes.pieces * share * masked)
+        if row.msm:
+            read = present(row.batches).batch_documents * sizes.document_units
+            read *= sizes.document_units if row.msm.masking == "each" else 1
+            each += 6 * row.msm.document_layers * block(sizes.width, 4 * sizes.width) * read
+        return row.steps * each, row.steps * (clean + masked)
+    if isinstance(row, Finetune):
+        questions = row.steps * row.batches.batch_queries or row.epochs * examples
+        length = row.encoding.query_tokens + (1 + row.batches.hard_negatives) * row.encoding.passage_tokens
         return 6.0 * sizes.body * questions * length, 0.0
     return 0.0, 0.0
 
 
-def texts(row: Mapping[str, Any], sizes: Sizes) -> tuple[int, int]:
+def texts(row: Pretrain, sizes: Sizes) -> tuple[int, int]:
     """Tokens of an update at full length: of texts that are read as they are, and of texts with masked tokens.
 
     The control reads as much as the others, all of it masked.
     """
-    units = row["batch_documents"] * sizes.document_units * sizes.unit_tokens
-    blocks = row["batch_blocks"] * row["block_tokens"]
-    if row["objective"] == "mlm":
+    documents, mlm = present(row.batches).batch_documents, present(row.mlm)
+    units = documents * sizes.document_units * sizes.unit_tokens
+    blocks = mlm.batch_blocks * mlm.block_tokens
+    if row.objective == "mlm":
         return 0, units + blocks
-    clean = row["batch_documents"] * (sizes.unit_tokens + row["block_tokens"]) if row["objective"] == "ict" else units
-    return clean, clean if row["mlm_text"] == "units" else blocks
+    clean = documents * (sizes.unit_tokens + mlm.block_tokens) if row.objective == "ict" else units
+    return clean, clean if mlm.text == "units" else blocks
 
 
 def _shown(value: float) -> str:

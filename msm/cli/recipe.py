@@ -1,45 +1,47 @@
-"""`msm recipe NAME`: make a recipe the active one."""
+"""`msm recipe NAME`: check a recipe, print it whole, or render its DVC pipeline."""
 
 import argparse
-import re
+import sys
 from pathlib import Path
 
-from msm import files
-from msm.errors import BadInput
-from msm.pipeline import recipes
+import yaml
 
-ACTIVE = Path("params.yaml")
+from msm.components import dvc_pipeline
+from msm.files import new_file
+from msm.pipeline import recipes
+from msm.pipeline.checks import check
+from msm.pipeline.tasks import tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("name", help="a file in recipes/, without .yaml; or a path")
-    parser.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
+    parser.add_argument("--resolved", action="store_true", help="print it whole: with its base and all defaults")
+    parser.add_argument("--dvc", action="store_true", help="write pipelines/NAME/dvc.yaml, for `dvc repro`")
+    parser.add_argument("--code", type=Path, metavar="FILE", help="write checksums of code and own files, for DVC")
+    parser.add_argument("--mirror", default="", metavar="DIR", help="with --dvc: local copy of the public files")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Check the recipe whole, then write it to params.yaml.
+    """Check the recipe whole; then print or render it.
 
     Raises:
         BadInput: the recipe is missing or wrong.
     """
-    path = Path(arguments.name)
-    if path.suffix != ".yaml":
-        path = recipes.RECIPES / f"{arguments.name}.yaml"
+    path = recipes.find(arguments.name)
     recipe = recipes.load(path)
-    recipes.tasks(recipe, str(path))
-    text = path.read_text(encoding="utf-8")
-    if arguments.mirror:
-        text = _with_mirror(text, arguments.mirror, path)
-    with files.new_file(ACTIVE) as file:
-        file.write(text)
-
-
-def _with_mirror(text: str, mirror: str, path: Path) -> str:
-    if not Path(mirror).is_dir():
-        raise BadInput(f"{mirror}: no such folder to take the public files from")
-    # The line is replaced as text: the comments of the recipe stay.
-    text, count = re.subn(r"^  mirror: .*$", f'  mirror: "{mirror}"', text, flags=re.MULTILINE)
-    if count != 1:
-        raise BadInput(f"{path}: no line `  mirror:` under source")
-    return text
+    made = tasks(recipe, str(path))
+    check(made, str(path))
+    if arguments.resolved:
+        text = yaml.safe_dump(recipes.resolved(recipe), sort_keys=False, width=120, allow_unicode=True)
+        sys.stdout.write(text)
+    elif arguments.code:
+        with new_file(arguments.code) as file:
+            file.write(dvc_pipeline.code_json(made))
+    elif arguments.dvc:
+        target = Path("pipelines", str(recipe["recipe"]), "dvc.yaml")
+        with new_file(target) as file:
+            file.write(dvc_pipeline.render(path, made, wdir="../..", mirror=arguments.mirror))
+        sys.stdout.write(f"{target}: {len(made)} tasks; run them with `dvc repro {target}`\n")
+    else:
+        sys.stdout.write("".join(f"{task.name}\n" for task in made))

@@ -49,5 +49,5 @@ def terminal_table(folder: Path) -> str:
     """
     path = report_folder(folder) / TABLE
     if not path.is_file():
-        raise BadInput(f"{path}: no report yet; run the recipe first (`make demo`, or `dvc repro`)")
+        raise BadInput(f"{path}: no report yet; run the recipe first (`msm run NAME`)")
     return path.read_text(encoding="utf-8")

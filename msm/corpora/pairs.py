@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from msm.corpora.bitext import Pair, read_pairs
 from msm.corpora.pair_shards import PairIndex, write_pair_index, write_pairs, write_sentences
-from msm.corpora.settings import Pairs
+from msm.corpora.settings import Parallel
 from msm.corpora.subwords import ENGINES, fastest_engine, read_layout, read_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
@@ -26,7 +26,7 @@ SAMPLE = 2000
 """Sentences on which two tokenizer engines must agree."""
 
 
-def run(settings: Pairs, *, sources: Path, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Parallel, *, sources: Path, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
     """Write the pairs of every language with the pivot.
 
     Args:
@@ -46,7 +46,7 @@ def run(settings: Pairs, *, sources: Path, tokenizer: Path, out: Path, execution
     return write(settings, sources, tokenizer, out)[0]
 
 
-def write(settings: Pairs, sources: Path, tokenizer: Path, out: Path) -> tuple[dict[str, Any], list[str]]:
+def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tuple[dict[str, Any], list[str]]:
     """The work of the stage; returns its facts and the pivot's sentences in the order written."""
     paths = [within(sources, item) for item in listed(settings.collections)]
     found = itertools.chain.from_iterable(read_pairs(path, settings.pivot) for path in paths)
@@ -68,7 +68,7 @@ def write(settings: Pairs, sources: Path, tokenizer: Path, out: Path) -> tuple[d
 
 
 def number_sentences(
-    found: Iterable[Pair], settings: Pairs
+    found: Iterable[Pair], settings: Parallel
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[tuple[int, int], None]]]:
     """Different sentences of every language with their numbers, and different pairs of these numbers.
 

@@ -17,15 +17,20 @@ Pooling = Literal[StatePooling, "pooler"]
 class Encoder(Settings):
     """The start weights of a sentence encoder."""
 
-    checkpoint: str
+    checkpoint: str = ""
     """Folder or hub name of a Hugging Face encoder; `e5_small` or `e5_small_q4` for multilingual-e5-small as published
     or from blocks of four bits; empty for fresh weights of the sizes below."""
-    layers: Count
-    """Layers of fresh weights; of a checkpoint, the first layers that are kept, or 0 to keep all."""
-    width: Count
-    heads: Count
-    feed_forward: Count
-    positions: Count
+    layers: Count = 0
+    """Transformer layers of a fresh encoder; of a checkpoint, the first layers that are kept, or 0 to keep all."""
+    width: Count = 0
+    """Size of a token state and of a vector; a multiple of `heads`. A checkpoint says it: 0, as for all other sizes."""
+    heads: Count = 0
+    """Attention heads of a layer."""
+    feed_forward: Count = 0
+    """Inner size of the feed-forward network of a layer."""
+    positions: Count = 0
     """Longest input in tokens."""
-    dropout: Share
+    dropout: Share = 0.0
+    """Dropout of a fresh encoder, in attention and elsewhere; a checkpoint keeps its own."""
     seed: Count
+    """Seed of the fresh weights."""

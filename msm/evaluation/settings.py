@@ -11,15 +11,21 @@ class Score(Settings):
     """Runs and judgements to `scores.jsonl`."""
 
     benchmark: str
+    """Reference of the benchmark, such as `mr_tydi`, `mr_tydi-sw,bn`, `tatoeba@deu-eng` or `beir:NAME`."""
     questions: str
+    """Folder of the benchmark's files, below the sources."""
     split: str
-    setting: Literal["zero-shot", "multilingual", "multilingual, selected on these questions"]
-    """Where the fine-tuning data come from. A checkpoint that was selected on the very questions it is scored on is
-    said to be, and stands in a table of its own."""
+    """Split of the questions that are scored, such as `test`."""
+    setting: Literal["zero-shot", "multilingual", "multilingual, selected on these questions"] = "zero-shot"
+    """Where the fine-tuning data come from: other languages than the test's, all of them, or all of them with a
+    checkpoint that was selected on the test questions. Scores of the last kind are reported in a separate table."""
     model: str
-    """The row's name in tables."""
-    ties: Literal["trec", "list", "pessimistic", "optimistic"]
+    """Name of the row in tables."""
+    ties: Literal["trec", "list", "pessimistic", "optimistic"] = "trec"
+    """How equal scores are ordered: by passage id as trec_eval does, as they stand in the run, or against or in favour
+    of the model."""
     seed: Count
+    """Seed of the training behind the run; 0 where nothing was trained."""
 
     @property
     def name(self) -> str:

@@ -28,12 +28,13 @@ class ExampleBatches:
 
     def __init__(self, examples: Sequence[Example], settings: Finetune) -> None:
         different = len({example.positive.passage_id for example in examples})
-        if different < settings.batch_queries:
+        if different < settings.batches.batch_queries:
             raise BadInput(
-                f"batch_queries={settings.batch_queries}, but the examples have only {different} different passages"
+                f"batch_queries={settings.batches.batch_queries}, but the examples have only {different} "
+                "different passages"
             )
         self.examples, self.settings = examples, settings
-        self.size, self.seed = settings.batch_queries, settings.seed
+        self.size, self.seed = settings.batches.batch_queries, settings.seed
         self.firsts = [0]
         self.epoch = lru_cache(maxsize=2)(self._epoch)
 
@@ -53,7 +54,7 @@ class ExampleBatches:
             self.firsts.append(self.firsts[-1] + len(self.epoch(len(self.firsts) - 1)))
         number = bisect_right(self.firsts, step) - 1
         found = [self.examples[index] for index in self.epoch(number)[step - self.firsts[number]]]
-        return with_negatives(found, self.settings.hard_negatives, self.seed, step)
+        return with_negatives(found, self.settings.batches.hard_negatives, self.seed, step)
 
     def _epoch(self, epoch: int) -> list[list[int]]:
         """Fill batches in random order; an example whose passage is in the open batch already waits for the next."""

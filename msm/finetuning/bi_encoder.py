@@ -40,7 +40,7 @@ class BiEncoder(nn.Module):
     def __init__(self, text: Encoder, settings: Finetune) -> None:
         super().__init__()
         self.text = text
-        self.scale = nn.Parameter(torch.tensor(settings.scale), requires_grad=settings.learn_scale == "yes")
+        self.scale = nn.Parameter(torch.tensor(settings.loss.scale), requires_grad=settings.loss.learn_scale == "yes")
 
     def vectors(self, examples: Sequence[Example], device: torch.device, precision: str) -> tuple[Tensor, int]:
         """Vectors of the questions and then of their passages, [V, H], and the number of tokens encoded."""
@@ -69,20 +69,21 @@ class BatchLoss:
 
     def __init__(self, model: BiEncoder, settings: Finetune, device: torch.device) -> None:
         self.model, self.settings, self.device = model, settings, device
-        self.alone = settings.gather == "none"
+        self.alone = settings.loss.gather == "none"
         """Whether each softmax stays on one process."""
-        self.softmax = settings.shard_queries if self.alone else settings.batch_queries
+        batches = settings.batches
+        self.softmax = batches.shard_queries if self.alone else batches.batch_queries
         self.micro = settings.micro
-        self.widths = _widths(settings.dimensions, model.text.width)
-        if settings.candidates == "hard" and not settings.hard_negatives:
+        self.widths = _widths(settings.loss.dimensions, model.text.width)
+        if settings.loss.candidates == "hard" and not batches.hard_negatives:
             raise BadInput("candidates=hard leaves only hard negatives, and hard_negatives is 0")
-        _divides("shard_queries", settings.shard_queries, settings.batch_queries)
+        _divides("shard_queries", batches.shard_queries, batches.batch_queries)
         _divides("micro_queries", self.micro, self.softmax)
         if settings.shares % distributed.world_size():
             size = "shard_queries" if self.alone else "micro_queries"
-            each = settings.batch_queries // settings.shares
+            each = batches.batch_queries // settings.shares
             raise BadInput(
-                f"a batch of {settings.batch_queries} in {size} of {each} cannot be shared by "
+                f"a batch of {batches.batch_queries} in {size} of {each} cannot be shared by "
                 f"{distributed.world_size()} processes"
             )
 
@@ -155,7 +156,7 @@ class BatchLoss:
             vectors[:count],
             vectors[count:],
             self.widths,
-            normalise=self.settings.similarity == "cosine",
+            normalise=self.settings.encoding.similarity == "cosine",
             scale=scale,
             allowed=allowed,
             near=near,

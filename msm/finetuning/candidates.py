@@ -30,20 +30,20 @@ def batch_passages(examples: Sequence[Example]) -> list[Passage]:
 
 
 def find_candidates(examples: Sequence[Example], settings: Finetune) -> Candidates:
-    """Candidates under the settings `gather`, `shard_queries` and `candidates`.
+    """Candidates under the settings `loss.gather`, `batches.shard_queries` and `loss.candidates`.
 
     A passage that is known to be right for a question is never its negative: neither its own positive where that
     stands a second time, nor another one that the data list (DPR's code counts such duplicates as wrong).
     """
     rows = np.arange(len(examples))
     owners = np.concatenate([rows, np.repeat(rows, [len(example.negatives) for example in examples])])
-    same_shard = rows[:, None] // settings.shard_queries == owners // settings.shard_queries
-    allowed = same_shard if settings.gather == "none" else np.ones_like(same_shard)
-    if settings.candidates == "hard":
+    same_shard = rows[:, None] // settings.batches.shard_queries == owners // settings.batches.shard_queries
+    allowed = same_shard if settings.loss.gather == "none" else np.ones_like(same_shard)
+    if settings.loss.candidates == "hard":
         allowed = allowed & (np.arange(len(owners)) >= len(examples))
     allowed = allowed & ~_right(examples)
     allowed[rows, rows] = True
-    return Candidates(allowed, same_shard if settings.gather == "no_grad" else None)
+    return Candidates(allowed, same_shard if settings.loss.gather == "no_grad" else None)
 
 
 def _right(examples: Sequence[Example]) -> NDArray[np.bool_]:

@@ -33,8 +33,8 @@ class DevSet(NamedTuple):
 def make_dev_set(examples: Sequence[Example], settings: Finetune) -> DevSet:
     """The first `dev_queries` examples with their first `dev_negatives` hard negatives."""
     kept = [
-        example._replace(negatives=example.negatives[: settings.dev_negatives])
-        for example in examples[: settings.dev_queries]
+        example._replace(negatives=example.negatives[: settings.selection.dev_negatives])
+        for example in examples[: settings.selection.dev_queries]
     ]
     ids = dict.fromkeys(passage.passage_id for passage in batch_passages(kept))
     return DevSet(kept, {passage_id: place for place, passage_id in enumerate(ids)})
@@ -89,9 +89,9 @@ def ranks(dev: DevSet, queries: NDArray[np.float32], passages: NDArray[np.float3
 def _loss(
     dev: DevSet, queries: NDArray[np.float32], passages: NDArray[np.float32], settings: Finetune, scale: float
 ) -> float:
-    size = settings.shard_queries if settings.gather == "none" else settings.batch_queries
-    if not settings.dev_negatives:
-        settings = dataclasses.replace(settings, candidates="all")
+    size = settings.batches.shard_queries if settings.loss.gather == "none" else settings.batches.batch_queries
+    if not settings.selection.dev_negatives:
+        settings = dataclasses.replace(settings, loss=dataclasses.replace(settings.loss, candidates="all"))
     total = 0.0
     for first in range(0, len(queries), size):
         examples = dev.examples[first : first + size]

@@ -1,6 +1,6 @@
 """A measure of a benchmark's dev split, looked at during training.
 
-Whoever selects on a split cannot report it: `dev_questions` is for the dev questions of a benchmark, never its test.
+Whoever selects on a split cannot report it: `selection.questions` is for dev questions, never for those of a test.
 """
 
 from pathlib import Path
@@ -32,26 +32,27 @@ class DevBenchmark(NamedTuple):
 
 
 def read_dev_benchmark(sources: Path, settings: Finetune) -> DevBenchmark | None:
-    """The benchmark of `dev_benchmark`, in the pool of all languages where it has one, else in those of each.
+    """The benchmark of `selection.benchmark`, in the pool of all languages where it has one, else in those of each.
 
     Returns:
         None where the setting is empty.
 
     Raises:
-        BadInput: malformed files, an unknown measure, or one of `dev_benchmark`, `dev_questions` and `dev_measure`
-            without the others.
+        BadInput: malformed files, an unknown measure, or `selection.benchmark`, `questions` or
+            `measure` without the others.
     """
-    named = [settings.dev_benchmark, settings.dev_questions, settings.dev_measure]
-    if not any(named) and settings.selection != "dev_measure":
+    chosen = settings.selection
+    named = [chosen.benchmark, chosen.questions, chosen.measure]
+    if not any(named) and chosen.keep != "dev_measure":
         return None
     if not all(named):
-        raise BadInput("dev_benchmark, dev_questions and dev_measure belong together; one of them is empty")
-    collection = find_benchmark(settings.dev_benchmark).read(within(sources, settings.dev_questions))
+        raise BadInput("selection: benchmark, questions and measure belong together; one of them is empty")
+    collection = find_benchmark(chosen.benchmark).read(within(sources, chosen.questions))
     pools = [pool for pool in collection.pools if pool.candidate_language is None]
     pools = pools or [pool for pool in collection.pools if pool.candidate_language == pool.query_language]
     if not pools:
-        raise BadInput(f"{settings.dev_benchmark}: no pool that asks and answers in the same languages")
-    return DevBenchmark(collection, pools, parse_measure(settings.dev_measure))
+        raise BadInput(f"{chosen.benchmark}: no pool that asks and answers in the same languages")
+    return DevBenchmark(collection, pools, parse_measure(chosen.measure))
 
 
 def measure_dev(encoder: Encoder, dev: DevBenchmark) -> float:

@@ -38,13 +38,13 @@ def add_adapters(encoder: Encoder, settings: Finetune) -> list[Any]:
     Raises:
         BadInput: peft is not installed, no layer has a name among the targets, or the pooler would have to learn.
     """
-    if not settings.lora_rank:
+    if not settings.lora.rank:
         return []
-    if settings.pooling == "pooler":
-        raise BadInput("lora_rank: a pooler is no part of the adapters; take another pooling")
+    if settings.encoding.pooling == "pooler":
+        raise BadInput("lora.rank: a pooler is no part of the adapters; take another pooling")
     peft: Any = needed_package("peft", "train")
     config = peft.LoraConfig(
-        r=settings.lora_rank, lora_alpha=settings.lora_alpha, target_modules=listed(settings.lora_targets) or ALL
+        r=settings.lora.rank, lora_alpha=settings.lora.alpha, target_modules=listed(settings.lora.targets) or ALL
     )
     try:
         return [peft.get_peft_model(tower, config) for tower in towers(encoder)]

@@ -46,7 +46,7 @@ def read_items(sources: Path, settings: Finetune) -> list[list[Item]]:
     """
     found = read_data_sets(sources, listed(settings.examples), settings.language, settings.passage_unit)
     items = [join_items(examples) for examples in found]
-    for name in listed(settings.translations):
+    for name in listed(settings.batches.translations):
         path = find(sources, name)
         translations = _read_translations(path)
         if not sum(_translate(part, translations) for part in items):

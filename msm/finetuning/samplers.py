@@ -46,10 +46,10 @@ class LanguageBatches:
     def __init__(self, data_sets: Sequence[Sequence[Item]], settings: Finetune) -> None:
         self.settings = settings
         self.examples = [item for items in data_sets for item in items]
-        mono_share = {"mono": 1.0, "cross": 0.0}.get(settings.sampler, settings.alpha)
+        mono_share = {"mono": 1.0, "cross": 0.0}.get(settings.batches.sampler, settings.batches.alpha)
         self.mono_share = mono_share
         self.mono = self._filled([_mono_pools(items) for items in data_sets], "mono", needed=mono_share > 0)
-        find_pools = _row_pools if settings.cross_pair == "row" else _pair_pools
+        find_pools = _row_pools if settings.batches.cross_pair == "row" else _pair_pools
         self.cross = self._filled([find_pools(items) for items in data_sets], "cross", needed=mono_share < 1)
 
     @property
@@ -64,7 +64,7 @@ class LanguageBatches:
     @property
     def epoch_steps(self) -> int:
         """Updates that an epoch counts as."""
-        return max(1, len(self.examples) // self.settings.batch_queries)
+        return max(1, len(self.examples) // self.settings.batches.batch_queries)
 
     def batch(self, step: int) -> list[Example]:
         """The examples of one update, with the hard negatives that it uses."""
@@ -75,27 +75,27 @@ class LanguageBatches:
         pools = data_sets[draw.choice(len(data_sets), p=sizes / sizes.sum())].pools
         languages = sorted(pools)[draw.integers(len(pools))]
         found = self._fill(pools[languages], languages, draw)
-        return with_negatives(found, settings.hard_negatives, settings.seed, step)
+        return with_negatives(found, settings.batches.hard_negatives, settings.seed, step)
 
     def _fill(self, items: list[Item], languages: tuple[str, str], draw: Generator) -> list[Example]:
         """Different items with different passages; a few are drawn first, all only if these are not enough."""
         found: dict[str, Example] = {}
-        for count in (4 * self.settings.batch_queries, len(items)):
+        for count in (4 * self.settings.batches.batch_queries, len(items)):
             for place in draw.choice(len(items), size=min(count, len(items)), replace=False):
                 pairs = items[place].pairs() if languages == ANY else [languages]
                 example = items[place].example(*pairs[draw.integers(len(pairs))])
                 found.setdefault(example.positive.passage_id, example)
-                if len(found) == self.settings.batch_queries:
+                if len(found) == self.settings.batches.batch_queries:
                     return list(found.values())
             found.clear()
         raise BadInput(
-            f"batch_queries={self.settings.batch_queries}, but {len(items)} items of one data set do not have as many "
-            "different passages"
+            f"batch_queries={self.settings.batches.batch_queries}, but {len(items)} items of one data set do not "
+            "have as many different passages"
         )
 
     def _filled(self, data_sets: list[Pools], kind: str, *, needed: bool) -> list[DataSet]:
         """Data sets with the languages in which they can fill a batch."""
-        size = self.settings.batch_queries
+        size = self.settings.batches.batch_queries
         kept = []
         for pools in data_sets:
             able = {languages: items for languages, items in pools.items() if _passages(items, languages) >= size}

@@ -78,7 +78,7 @@ class FinetuneTask:
 
     def after(self, step: int) -> dict[str, float]:
         """Dev scores at intervals; the best weights are kept."""
-        every = self.settings.dev_steps or self.batches.epoch_steps
+        every = self.settings.selection.dev_steps or self.batches.epoch_steps
         done = step + 1
         if done % every and done != self.plan.steps:
             return {}
@@ -123,7 +123,8 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
             checkpoint_layers(tower)
     plan = _plan(settings, batches.epoch_steps)
     execution.work.mkdir(parents=True, exist_ok=True)
-    best = Best(execution.work, settings.selection, round(settings.select_from * plan.steps), settings.patience)
+    chosen = settings.selection
+    best = Best(execution.work, chosen.keep, round(chosen.from_share * plan.steps), chosen.patience)
     benchmark = read_dev_benchmark(sources, settings)
     task = FinetuneTask(
         model, batches, dev=dev, benchmark=benchmark, best=best, settings=settings, plan=plan, device=device
@@ -143,9 +144,9 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
 
 
 def _batches(sources: Path, settings: Finetune) -> ExampleBatches | LanguageBatches:
-    if settings.sampler != "shuffled":
+    if settings.batches.sampler != "shuffled":
         return LanguageBatches(read_items(sources, settings), settings)
-    if settings.translations:
+    if settings.batches.translations:
         raise BadInput("translations are for the samplers mono, cross and hybrid; sampler is shuffled")
     return ExampleBatches(_examples(sources, settings.examples, settings), settings)
 
@@ -155,17 +156,18 @@ def _examples(sources: Path, files: str, settings: Finetune) -> list[Example]:
 
 
 def _form(settings: Finetune) -> Form:
+    encoding = settings.encoding
     return Form(
-        pooling=settings.pooling,
-        similarity=settings.similarity,
-        scale=settings.scale,
-        query_tokens=settings.query_tokens,
-        passage_tokens=settings.passage_tokens,
-        passage_context=settings.passage_context,
-        query_prompt=settings.query_prefix,
-        passage_prompt=settings.passage_prefix,
-        question_mark=settings.question_mark,
-        towers=settings.towers,
+        pooling=encoding.pooling,
+        similarity=encoding.similarity,
+        scale=settings.loss.scale,
+        query_tokens=encoding.query_tokens,
+        passage_tokens=encoding.passage_tokens,
+        passage_context=encoding.passage_context,
+        query_prompt=encoding.query_prefix,
+        passage_prompt=encoding.passage_prefix,
+        question_mark=encoding.question_mark,
+        towers=encoding.towers,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from msm.errors import BadInput
 from msm.files import read_json, sha256_of
+from msm.pipeline.manifests import upgrade
 
 MANIFEST = "manifest.json"
 LOG = "log.jsonl"
@@ -47,7 +48,7 @@ def checksum(parts: Mapping[str, Any]) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a finished stage folder.
+    """The manifest of a finished stage folder, in the newest format.
 
     Raises:
         BadInput: there is none, or it is not JSON.
@@ -55,7 +56,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise BadInput(f"{folder}: not a finished stage folder (no {MANIFEST})")
-    return read_json(path)
+    manifest = read_json(path)
+    return upgrade(manifest) if isinstance(manifest, dict) else manifest
 
 
 def payload(folder: Path) -> Path:
@@ -72,9 +74,16 @@ def payload(folder: Path) -> Path:
 
 
 def payload_checksum(folder: Path) -> str:
-    """Identity of what a stage reads: from the manifest where there is one, else from the bytes."""
+    """Identity of what a stage reads: from the manifests where there are any, else from the bytes.
+
+    Args:
+        folder: of a stage, with a manifest; of several stages, each with one; or of a user's files.
+    """
     if (folder / MANIFEST).is_file():
         return checksum(read_manifest(folder)["outputs"])
+    rows = {path.parent.name: read_json(path).get("outputs") for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))}
+    if rows and None not in rows.values():
+        return checksum(rows)
     return checksum(checksums(payload(folder)))
 
 

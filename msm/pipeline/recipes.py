@@ -1,45 +1,111 @@
-"""Recipes: one file that holds every value once, and the tasks that come of it."""
+"""Recipes: what is run, on what, with which values; whole, or as differences from another recipe (`base`)."""
 
-import itertools
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
+from msm.corpora.settings import Documents, Parallel, Tokenizer, Units
+from msm.encoders.settings import Encoder
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
-from msm.pipeline.stages import FAMILIES, STAGES, Family
-from msm.settings import Settings, base_type, hints, make
+from msm.finetuning.settings import Finetune, Mine
+from msm.pipeline.stages import STAGES
+from msm.pretraining.settings import Pretrain, Teach
+from msm.reporting.settings import Report
+from msm.retrieval.settings import Lexical, Retrieve
+from msm.settings import Settings, hints, section, suggestion
 
 RECIPES = Path("recipes")
-TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Ten times as fast where PyYAML was built with its C library."""
+Values = dict[str, Any]
+SECTIONS: dict[str, tuple[type[Settings], ...]] = {
+    "documents": (Documents,),
+    "tokenizer": (Tokenizer,),
+    "units": (Units,),
+    "pairs": (Parallel, Teach),
+    "encoder": (Encoder,),
+    "pretrain": (Pretrain,),
+    "finetune": (Finetune,),
+    "mine": (Mine,),
+    "retrieve": (Retrieve,),
+    "lexical": (Lexical,),
+    "score": (Score,),
+    "report": (Report,),
+}
+"""Section of a recipe to the classes whose values it holds."""
+ROWS: dict[str, tuple[str, ...]] = {
+    "corpora": ("documents",),
+    "checkpoints": ("corpus", "tokenizer", "encoder"),
+    "parallel": ("corpus", "pairs"),
+    "taught": ("corpus", "teacher", "pairs"),
+    "pretraining": ("corpus", "start", "pretrain"),
+    "models": ("start", "finetune", "score"),
+    "mining": ("model", "mine"),
+    "rounds": ("mined", "start", "finetune", "score"),
+    "benchmarks": ("questions", "split", "finetune"),
+    "further_benchmarks": ("questions", "split", "tuned"),
+    "lexical_models": ("lexical",),
+}
+"""List of a recipe to the fields of its rows, beside `name`; those named like a section hold differences from it."""
+TOP = ("recipe", "base", "seeds", "source", *SECTIONS, *ROWS)
+SOURCE = ("name", "stage", "settings")
 
 
-class Task(NamedTuple):
-    """One run of one stage, with every value resolved."""
-
-    family: str
-    stage: str
-    row: str
-    settings: Settings
-    reads: dict[str, str]
-    """Input name to folder."""
-    out: str
+def find(name: str) -> Path:
+    """The file of a recipe that is given by name or by path."""
+    path = Path(name)
+    return path if path.suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a recipe.
+def load(path: Path) -> Values:
+    """Read a recipe whole: the values of its base and, in their place, its own.
+
+    Mappings are merged; a list takes the place of the base's list. A source of another stage is replaced whole.
+
+    Raises:
+        BadInput: no such file, not a YAML mapping, an unknown key, or bases in a circle.
+    """
+    whole: Values = {}
+    for _, own in reversed(layers(path)):
+        if own.get("source", {}).get("stage", "") not in ("", whole.get("source", {}).get("stage")):
+            whole.pop("source", None)
+        whole = merged(whole, own)
+    whole.pop("base", None)
+    return whole
+
+
+def layers(path: Path) -> list[tuple[Path, Values]]:
+    """A recipe's file and its own values, then those of its base, and so on.
+
+    Raises:
+        BadInput: as `load` says.
+    """
+    found: list[tuple[Path, Values]] = []
+    while True:
+        if path in (file for file, _ in found):
+            raise BadInput(f"{found[0][0]}: base: the recipes are bases of each other")
+        own = {"recipe": path.stem, **read(path)}
+        _check_keys(own, path)
+        found.append((path, own))
+        if "base" not in own:
+            return found
+        path = path.parent / f"{own['base']}.yaml"
+
+
+def read(path: Path) -> Values:
+    """The mapping in a YAML file.
 
     Raises:
         BadInput: no such file, or not a YAML mapping.
     """
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
-        raise BadInput(f"{path}: no such recipe; here are: {known}")
+        names = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        raise BadInput(f"{path}: no such recipe; here are: {', '.join(names) or 'none'}{suggestion(path.stem, names)}")
     try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+        recipe = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -49,99 +115,109 @@ def load(path: Path) -> dict[str, Any]:
     return recipe
 
 
-def tasks(recipe: Mapping[str, Any], where: str) -> list[Task]:
-    """Every task of a recipe, in the order of the families, but none before one that it reads.
+def _check_keys(recipe: Mapping[str, Any], path: Path) -> None:
+    """See that every key means something, before any of them is used."""
+    check_names(recipe, TOP, f"{path}: unknown key")
+    if str(recipe.get("recipe", path.stem)) in STAGES:
+        raise BadInput(f"{path}: recipe: {recipe.get('recipe', path.stem)} is the name of a stage; take another name")
+    source = recipe.get("source", {})
+    check_names(mapping(source, f"{path}: source"), SOURCE, f"{path}: source: unknown key")
+    for name, kinds in SECTIONS.items():
+        if name in recipe:
+            fields = [field for kind in kinds for field in hints(kind)]
+            check_names(mapping(recipe[name], f"{path}: {name}"), fields, f"{path}: {name}: unknown setting")
+    for name, fields in ROWS.items():
+        for row in rows(recipe, name, str(path)) if name in recipe else ():
+            check_names(row, ("name", *fields), f"{path}: {name} {row['name']}: unknown key")
 
-    Args:
-        recipe: as read by `load`.
-        where: the recipe's file, named in messages.
+
+def check_names(values: Mapping[str, Any], names: Any, what: str) -> None:
+    """Refuse a name that means nothing.
 
     Raises:
-        BadInput: a missing section or field, an unknown setting, a value out of range, two rows or benchmarks of one
-            name, or rows that read each other in a circle.
+        BadInput: with the nearest name that does.
     """
-    found = [task for name, family in FAMILIES.items() for task in _family_tasks(name, family, recipe, where)]
-    outs = [task.out for task in found]
-    twice = sorted({out for out in outs if outs.count(out) > 1})
-    if twice:
-        raise BadInput(f"{where}: two rows write {twice[0]}")
-    named: dict[str, str] = {}
-    for score in (task.settings for task in found if isinstance(task.settings, Score)):
-        first = named.setdefault(score.name, score.benchmark)
-        if first != score.benchmark:
-            raise BadInput(f"{where}: scores of {first} and {score.benchmark} would bear one name; give one another")
-    return _ordered(found, where)
+    for name in values:
+        if name not in names:
+            raise BadInput(f"{what}: {name}{suggestion(name, names)}")
 
 
-def _ordered(found: list[Task], where: str) -> list[Task]:
-    """Every task behind those that it reads; as they were where that leaves a choice."""
-    ordered: list[Task] = []
-    open_tasks: list[str] = []
+def mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """A value that must be a mapping.
 
-    def visit(task: Task) -> None:
-        if task in ordered:
-            return
-        if task.out in open_tasks:
-            raise BadInput(f"{where}: {' reads '.join([*open_tasks[open_tasks.index(task.out) :], task.out])}")
-        open_tasks.append(task.out)
-        for read in task.reads.values():
-            for other in found:
-                if other.out == read or other.out.startswith(f"{read}/"):
-                    visit(other)
-        open_tasks.pop()
-        ordered.append(task)
-
-    for task in found:
-        visit(task)
-    return ordered
-
-
-def _family_tasks(name: str, family: Family, recipe: Mapping[str, Any], where: str) -> list[Task]:
-    lists = [_lookup(recipe, source, where) for source in family.axes.values()]
-    for source, rows in zip(family.axes.values(), lists, strict=True):
-        if not isinstance(rows, list):
-            raise BadInput(f"{where}: {source} must be a list, got {rows!r}")
-    scopes = ({**recipe, "item": dict(zip(family.axes, rows, strict=True))} for rows in itertools.product(*lists))
-    return [_task(name, family, scope, where) for scope in scopes]
-
-
-def _task(name: str, family: Family, scope: Mapping[str, Any], where: str) -> Task:
-    stage = fill(family.stage, scope, where)
-    if stage not in STAGES:
-        raise BadInput(f"{where}: unknown stage {stage!r}; here are: {', '.join(STAGES)}")
-    row = fill(family.row, scope, where)
-    values: dict[str, Any] = {}
-    for section in family.sections:
-        values |= _lookup(scope, section[2:-1], where)
-    kind = STAGES[stage].settings
-    types = hints(kind)
-    for flag, template in family.flags.items():
-        values[flag] = base_type(types[flag])(fill(template, scope, where))
-    root = f"artifacts/{_lookup(scope, 'recipe', where)}"
-    return Task(
-        family=name,
-        stage=stage,
-        row=row,
-        settings=make(kind, values, f"{where}: {name} {row}"),
-        reads={read: f"{root}/{fill(path, scope, where)}" for read, path in family.reads.items()},
-        out=f"{root}/{folder(name)}/{row}",
-    )
-
-
-def folder(family: str) -> str:
-    """Folder of a family's outputs: BM25 scores and models of later rounds lie beside the others."""
-    return "finetune" if family == "refine" else family.partition("_")[0]
-
-
-def fill(template: str, scope: Mapping[str, Any], where: str) -> str:
-    """Replace every `${a.b}` of a template by its value."""
-    return TEMPLATE.sub(lambda match: str(_lookup(scope, match[1], where)), template)
-
-
-def _lookup(scope: Mapping[str, Any], path: str, where: str) -> Any:
-    value: Any = scope
-    for part in path.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            raise BadInput(f"{where}: missing {path.removeprefix('item.')}")
-        value = value[part]
+    Raises:
+        BadInput: it is none.
+    """
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{where} must be a mapping, got {value!r}")
     return value
+
+
+def rows(recipe: Mapping[str, Any], name: str, where: str) -> list[Values]:
+    """The rows of a list; none where the recipe does not have it.
+
+    Raises:
+        BadInput: no list, a row that is no mapping or has no name, or two rows of one name.
+    """
+    found = recipe.get(name, [])
+    if not isinstance(found, list):
+        raise BadInput(f"{where}: {name} must be a list, got {found!r}")
+    names: list[str] = []
+    for number, row in enumerate(found, 1):
+        if not isinstance(row, Mapping) or "name" not in row:
+            raise BadInput(f"{where}: {name}: row {number} needs a name, got {row!r}")
+        if row["name"] in names:
+            raise BadInput(f"{where}: {name}: two rows of the name {row['name']}")
+        names.append(row["name"])
+    return found
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Values:
+    """Values of two mappings; the upper one's win, and mappings within both are merged in the same way."""
+    result = dict(below)
+    for name, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
+        result[name] = merged(result[name], value) if both else value
+    return result
+
+
+def resolved(recipe: Mapping[str, Any]) -> Values:
+    """A recipe with every default written out, in the order of `TOP`."""
+    whole = {name: recipe[name] for name in TOP if name in recipe}
+    for name, kinds in SECTIONS.items():
+        if name in whole:
+            whole[name] = _with_defaults(kinds[0], whole[name])
+    return whole
+
+
+def _with_defaults(kind: type[Settings], values: Mapping[str, Any]) -> Values:
+    whole: Values = {}
+    for name, hint in hints(kind).items():
+        inner = section(hint)
+        if inner and (name in values or name in kind.sections(values)):
+            whole[name] = _with_defaults(inner, values.get(name) or {})
+        elif name in values or (hasattr(kind, name) and not inner):
+            whole[name] = values.get(name, getattr(kind, name, None))
+    return whole
+
+
+def holders(files: Sequence[tuple[Path, Values]], key: str) -> Iterator[tuple[Path, str]]:
+    """Files that say a dotted key: the recipe's own, or else its base's; of a mapping that both say, both.
+
+    Args:
+        files: the recipe and its bases, as `layers` gives them.
+        key: such as `pretrain.msm`, or `models.0` for the first row of a list.
+    """
+    for file, own in files:
+        value: Any = own
+        for part in key.split("."):
+            if isinstance(value, list) and int(part) < len(value):
+                value = value[int(part)]
+            elif isinstance(value, Mapping) and part in value:
+                value = value[part]
+            else:
+                break
+        else:
+            yield file, key
+            if not isinstance(value, Mapping) or isinstance(own[key.split(".")[0]], list):
+                return

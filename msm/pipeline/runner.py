@@ -15,18 +15,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from msm import files
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.pipeline import artifacts
+from msm.pipeline import artifacts, manifests
+from msm.pipeline.code import code_checksum
 from msm.pipeline.stages import STAGES
-from msm.settings import Settings
+from msm.settings import Settings, as_values, flattened
 
-FORMAT = 1
 PACKAGES = (
     "msm-bench",
     "torch",
@@ -42,7 +42,12 @@ PACKAGES = (
 
 
 def run_stage(
-    name: str, settings: Settings, reads: Mapping[str, Path], out: Path, execution: Execution
+    name: str,
+    settings: Settings,
+    reads: Mapping[str, Path],
+    out: Path,
+    execution: Execution,
+    notes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run a stage unless its folder is finished already.
 
@@ -52,6 +57,7 @@ def run_stage(
         reads: input name to a stage folder, or to a folder or file of the user's.
         out: the folder to write.
         execution: `execution.work` is the parent of the scratch folder.
+        notes: kept in the manifest: the recipe and the fingerprint of a task.
 
     Returns:
         The manifest.
@@ -62,49 +68,77 @@ def run_stage(
     """
     stage = STAGES[name]
     _check_out(out, reads)
-    inputs = {read: {"path": str(path), "checksum": artifacts.payload_checksum(path)} for read, path in reads.items()}
-    identity = artifacts.checksum(
-        {
-            "stage": name,
-            "settings": dataclasses.asdict(settings),
-            "inputs": {read: value["checksum"] for read, value in inputs.items()},
-        }
-    )
-    if (done := _finished(out, identity)) is not None:
+    told = describe(name, settings, reads)
+    if (done := finished(out, told)) is not None:
         return done
-    work = execution.work / identity[:16]
-    module, function = stage.run.split(":")
-    run = getattr(importlib.import_module(module), function)
+    work = execution.work / told["identity"][:16]
+    run = entry(stage.run)
     payloads = {read: artifacts.payload(path) for read, path in reads.items()}
+    execution = dataclasses.replace(execution, work=work)
     if int(os.environ.get("RANK", "0")):
         # Another process of torchrun: it helps with the work; process 0 alone writes the folder.
         with tempfile.TemporaryDirectory() as unused:
-            run(settings, **payloads, out=Path(unused), execution=dataclasses.replace(execution, work=work))
+            run(settings, **payloads, out=Path(unused), execution=execution)
         return {"seconds": 0.0}
-    with _locked(work):
+    with locked(out), _scratch(work):
         started = time.monotonic()
         with artifacts.new_folder(out) as partial:
             target = partial / stage.payload
             target.mkdir()
-            facts = run(settings, **payloads, out=target, execution=dataclasses.replace(execution, work=work))
+            facts = run(settings, **payloads, out=target, execution=execution)
             if (work / artifacts.LOG).is_file():
                 shutil.copy(work / artifacts.LOG, partial / artifacts.LOG)
             manifest = {
-                "format": FORMAT,
+                "format": manifests.FORMAT,
                 "stage": name,
-                "identity": identity,
-                "settings": dataclasses.asdict(settings),
-                "inputs": inputs,
+                **told,
                 "outputs": artifacts.checksums(target),
                 "payload": stage.payload,
                 "facts": facts,
                 "command": shlex.join(command(name, settings, reads, out)),
                 **_provenance(),
+                **(notes or {}),
                 "seconds": round(time.monotonic() - started, 3),
             }
             files.write_json(partial / artifacts.MANIFEST, manifest)
-        shutil.rmtree(work)
+        shutil.rmtree(work, ignore_errors=True)
     return manifest
+
+
+def describe(name: str, settings: Settings, reads: Mapping[str, Path]) -> dict[str, Any]:
+    """What a result follows from: settings, checksums of inputs and code, and the identity of settings and inputs.
+
+    Raises:
+        BadInput: an input is missing.
+    """
+    stage = STAGES[name]
+    values = as_values(settings)
+    inputs = {read: {"path": str(path), "checksum": artifacts.payload_checksum(path)} for read, path in reads.items()}
+    parts = {"stage": name, "settings": values, "inputs": {read: value["checksum"] for read, value in inputs.items()}}
+    if stage.data:
+        parts["data"] = entry(stage.data)(settings)
+    return {"identity": artifacts.checksum(parts), "code": code_checksum(name), "settings": values, "inputs": inputs}
+
+
+def finished(out: Path, told: Mapping[str, Any], *, any_code: bool = False) -> dict[str, Any] | None:
+    """The manifest of a folder that holds what would be made; None if it has to be made.
+
+    Args:
+        out: the folder.
+        told: by `describe`.
+        any_code: take a folder that another version of the program has made.
+    """
+    if not (out / artifacts.MANIFEST).is_file():
+        return None
+    manifest = artifacts.read_manifest(out)
+    same = manifest.get("identity") == told["identity"] and (any_code or manifest.get("code") == told["code"])
+    return manifest if same else None
+
+
+def entry(name: str) -> Callable[..., Any]:
+    """The function behind `module:function`."""
+    module, function = name.split(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def _check_out(out: Path, reads: Mapping[str, Path]) -> None:
@@ -129,38 +163,53 @@ def command(name: str, settings: Settings, reads: Mapping[str, Path], out: Path)
     words = ["msm", "run", name]
     for read, path in reads.items():
         words += [f"--{read}", str(path)]
-    for setting, value in dataclasses.asdict(settings).items():
+    for setting, value in flattened(settings).items():
         words += [f"--{setting}", str(value)]
     return [*words, "--out", str(out)]
 
 
-def _finished(out: Path, identity: str) -> dict[str, Any] | None:
-    if not (out / artifacts.MANIFEST).is_file():
-        return None
-    manifest = artifacts.read_manifest(out)
-    return manifest if manifest.get("identity") == identity else None
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold an output folder alone.
+
+    Raises:
+        BadInput: another run is at work on it, or its parent cannot be written.
+    """
+    lock = out.with_name(f".{out.name}.lock")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise BadInput(f"{out.parent}: cannot be written: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Between opening and locking, another run may have ended and taken the file away.
+            is_ours = lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat())
+        except BlockingIOError:
+            is_ours = False
+        if not is_ours:
+            raise BadInput(f"{out}: another run is at work on it")
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Hold the scratch folder alone: two runs of one task would mix their checkpoints."""
+def _scratch(work: Path) -> Iterator[None]:
+    """A scratch folder; after an error with nothing to go on from, nothing of it is left."""
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"{work}: cannot be written: {error.strerror}") from error
-    with (work.with_suffix(".lock")).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadInput(f"{work}: another run of the same task is at work") from error
-        try:
-            yield
-        finally:
-            work.with_suffix(".lock").unlink(missing_ok=True)
-            # After an error with nothing to go on from, nothing is left.
-            with contextlib.suppress(OSError):
-                work.rmdir()
-                work.parent.rmdir()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            work.rmdir()
+        with contextlib.suppress(OSError):
+            work.parent.rmdir()
 
 
 def _provenance() -> dict[str, Any]:

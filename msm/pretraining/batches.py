@@ -18,6 +18,7 @@ from msm.encoders.packing import Packed, join, pack
 from msm.errors import BadInput
 from msm.pretraining.masking import hide_tokens
 from msm.pretraining.settings import Pretrain
+from msm.settings import present
 
 
 class Stream:
@@ -132,21 +133,6 @@ def hide(
     return HiddenTokens(packed, rows, targets)
 
 
-def count_micro_batches(settings: Pretrain) -> int:
-    """Micro-batches of an update.
-
-    Raises:
-        BadInput: the sizes do not divide.
-    """
-    micro_batches, rest = divmod(settings.batch_documents, settings.softmax_documents)
-    if rest:
-        raise BadInput(
-            f"softmax_documents must divide batch_documents={settings.batch_documents}, "
-            f"got {settings.softmax_documents}"
-        )
-    return micro_batches
-
-
 class Batches:
     """The micro-batches of every step.
 
@@ -164,29 +150,28 @@ class Batches:
         self.units, self.settings, self.layout = units, settings, units.index.layout
         self.share, self.shares = share, shares
         self.document_units = units.index.document_units
-        self.longest = max(settings.block_tokens, units.index.unit_tokens)
+        self.mlm, self.softmax_documents = present(settings.mlm), present(settings.batches).softmax_documents
+        self.longest = max(self.mlm.block_tokens, units.index.unit_tokens)
         """Most tokens of a sequence."""
-        self.micro_batches = count_micro_batches(settings)
-        self.micro_blocks, rest = divmod(settings.batch_blocks, self.micro_batches)
+        self.micro_batches = settings.micro_batches
+        self.micro_blocks, rest = divmod(self.mlm.batch_blocks, self.micro_batches)
         if rest or not self.micro_blocks:
             raise BadInput(
-                f"batch_blocks must be a multiple of {self.micro_batches} softmaxes, got {settings.batch_blocks}"
+                f"mlm.batch_blocks must be a multiple of {self.micro_batches} softmaxes, got {self.mlm.batch_blocks}"
             )
         self.languages = units.languages
         runs = [len(units[language]) for language in self.languages]
         few = [
             f"{name} ({count})"
             for name, count in zip(self.languages, runs, strict=True)
-            if count < settings.softmax_documents
+            if count < self.softmax_documents
         ]
         if few:
-            raise BadInput(
-                f"fewer runs of units than softmax_documents={settings.softmax_documents} in: {', '.join(few)}"
-            )
-        self.blocks = [units[language].blocks(settings.block_tokens) for language in self.languages]
+            raise BadInput(f"fewer runs of units than softmax_documents={self.softmax_documents} in: {', '.join(few)}")
+        self.blocks = [units[language].blocks(self.mlm.block_tokens) for language in self.languages]
         exponent, seed = settings.language_exponent, settings.seed
         shards = [units[language].counts for language in self.languages]
-        self.run_stream = Stream(shards, exponent, settings.softmax_documents, (seed, 1))
+        self.run_stream = Stream(shards, exponent, self.softmax_documents, (seed, 1))
         self.block_stream = Stream([blocks.counts for blocks in self.blocks], exponent, 1, (seed, 2))
         self.control_stream = Stream([blocks.counts for blocks in self.blocks], exponent, 1, (seed, 3))
         self.control_share = self._control_share(runs)
@@ -219,7 +204,7 @@ class Batches:
         block_shares = _shares([len(blocks) for blocks in self.blocks], self.settings.language_exponent)
         run_means = [self.units[language].mean_run_tokens() for language in self.languages]
         block_means = [blocks.mean_tokens() for blocks in self.blocks]
-        return self.settings.softmax_documents * float(run_shares @ run_means) / float(block_shares @ block_means)
+        return self.softmax_documents * float(run_shares @ run_means) / float(block_shares @ block_means)
 
     def describe(self, step: int, micro: int) -> str:
         """Language and documents of a micro-batch."""
@@ -228,13 +213,13 @@ class Batches:
 
     def texts(self, clean: Sequence[NDArray[np.integer]], step: int, micro: int) -> Texts:
         """Texts to make vectors of, and the MLM text of the micro-batch."""
-        masked = clean if self.settings.mlm_text == "units" else self.mlm_blocks(step, micro)
+        masked = clean if self.mlm.text == "units" else self.mlm_blocks(step, micro)
         return texts(clean, self.hide(masked, step, micro))
 
     def hide(self, sequences: Sequence[NDArray[np.integer]], *seed: int) -> HiddenTokens:
         """Hide tokens for masked language modelling; `seed`: what else the choices depend on."""
         random = np.random.default_rng((self.settings.seed, 4, *seed))
-        return hide(sequences, self.layout, self.settings.mask_share, random)
+        return hide(sequences, self.layout, self.mlm.mask_share, random)
 
     def _block(self, stream: Stream, number: int) -> NDArray[np.integer]:
         language, items = stream.draw(number)

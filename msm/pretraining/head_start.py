@@ -9,6 +9,7 @@ from torch import nn
 
 from msm.errors import BadInput
 from msm.pretraining.settings import Pretrain
+from msm.settings import present
 
 AVERAGED = 5
 """Updates over which a loss is averaged."""
@@ -30,8 +31,8 @@ def check_heads(settings: Pretrain) -> None:
         return
     if settings.head_steps >= settings.steps:
         raise BadInput(f"head_steps must be below steps, got {settings.head_steps} and {settings.steps}")
-    pairs = settings.objective in {"crop", "ict", "ccp"} and not settings.mlm_weight and settings.projector == "none"
-    if pairs or settings.objective == "distill":
+    bare = settings.pairs and settings.pairs.projector == "none" and not present(settings.mlm).weight
+    if bare or settings.distill:
         raise BadInput(f"head_steps: with these settings {settings.objective} trains nothing but the encoder")
 
 

@@ -14,6 +14,7 @@ from msm import distributed
 from msm.losses import Places, every_place, masked_sentence_loss
 from msm.pretraining.batches import Batches, Texts, UnitBatch
 from msm.pretraining.objective import Loss, Objective
+from msm.settings import present
 
 EACH = "each"
 
@@ -30,13 +31,17 @@ class Inputs(NamedTuple):
 class MaskedSentences(Objective[Batches]):
     """Masked sentence prediction and masked language modelling (arXiv 2302.01626, equation 3)."""
 
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.own = present(self.settings.msm)
+
     def read(self, step: int, micro: int) -> Inputs:
         """The runs of one softmax and MLM text."""
         batch = self.batches.unit_batch(step, micro)
         hidden = None
-        if self.settings.masking != EACH:
+        if self.own.masking != EACH:
             random = np.random.default_rng((self.settings.seed, 5, step, micro))
-            hidden = hidden_share(batch.documents, float(self.settings.masking.removeprefix("share:")), random)
+            hidden = hidden_share(batch.documents, float(self.own.masking.removeprefix("share:")), random)
         return Inputs(batch, self.batches.texts(batch.units, step, micro), hidden)
 
     def loss(self, inputs: Inputs) -> Loss:
@@ -56,17 +61,16 @@ class MaskedSentences(Objective[Batches]):
         with torch.autocast(self.device.type, enabled=False):
             queries, keys = self.model.query(guesses, batch.language), self.model.key(vectors, batch.language)
             contrast = masked_sentence_loss(*self._gathered(queries, keys, places), **self._settings())
-        return self.add(contrast, mlm, tokens)
+        return self.add(contrast, self.own.weight, mlm, tokens)
 
     def _settings(self) -> dict[str, Any]:
-        settings = self.settings
-        return {"temperature": settings.temperature, "mu": settings.mu, "negatives": settings.negatives}
+        return {"temperature": self.own.temperature, "mu": self.own.mu, "negatives": self.own.negatives}
 
     def _gathered(self, queries: Tensor, keys: Tensor, places: Places) -> tuple[Tensor, Tensor, Places]:
         """The same over all processes, if the softmax is to span them."""
-        if self.settings.gather == "none" or distributed.world_size() == 1:
+        if self.own.gather == "none" or distributed.world_size() == 1:
             return queries, keys, places
-        gather = distributed.gather if self.settings.gather == "grad" else distributed.gather_detached
+        gather = distributed.gather if self.own.gather == "grad" else distributed.gather_detached
         # Documents and keys of later processes are counted on from those of the ones before.
         first_key = distributed.count_before(len(keys))
         first_document = distributed.count_before(int(places.keys.max()) + 1)

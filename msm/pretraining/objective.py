@@ -16,6 +16,7 @@ from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.pair_batches import PairBatches
 from msm.pretraining.settings import Pretrain
+from msm.settings import present
 
 
 class Loss(NamedTuple):
@@ -93,14 +94,15 @@ class Objective(ABC, Generic[B]):
         targets = torch.from_numpy(hidden.targets).long().to(self.device)
         return token_loss(language_head(self.model.masked), chosen, targets)
 
-    def add(self, contrast: Contrast, mlm: Tensor | None, tokens: int) -> Loss:
-        """The weighted sum of both losses, or the contrastive one alone, and what to log."""
-        value = self.settings.msm_weight * contrast.loss
+    def add(self, contrast: Contrast, weight: float, mlm: Tensor | None, tokens: int) -> Loss:
+        """The contrastive loss times its weight, with the weighted MLM loss where there is one, and what to log."""
+        value = weight * contrast.loss
         numbers = contrast._asdict()
         numbers = {"msm_loss": numbers.pop("loss").detach(), **numbers}
         if mlm is None:
             return Loss(value, numbers, tokens)
-        return Loss(value + self.settings.mlm_weight * mlm, {"mlm_loss": mlm.detach(), **numbers}, tokens)
+        value = value + present(self.settings.mlm).weight * mlm
+        return Loss(value, {"mlm_loss": mlm.detach(), **numbers}, tokens)
 
 
 class MaskedTokens(Objective[Batches]):
@@ -118,5 +120,5 @@ class MaskedTokens(Objective[Batches]):
         states = self.states(both)
         words = len(usual.packed.tokens)
         first, second = self.token_loss(states[:words], usual), self.token_loss(states[words:], more)
-        value = self.settings.mlm_weight * first + self.settings.msm_weight * second
+        value = present(self.settings.mlm).weight * (first + second)
         return Loss(value, {"mlm_loss": first.detach(), "control_loss": second.detach()}, len(both.tokens))

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from msm.corpora.pair_shards import PairShards
 from msm.errors import BadInput
-from msm.pretraining.batches import Stream, Texts, count_micro_batches, hide, texts
+from msm.pretraining.batches import Stream, Texts, hide, texts
 from msm.pretraining.settings import Pretrain
+from msm.settings import present
 
 
 class PairBatch(NamedTuple):
@@ -41,18 +42,17 @@ class PairBatches:
     def __init__(self, shards: PairShards, settings: Pretrain) -> None:
         self.shards, self.settings = shards, settings
         self.layout, self.longest = shards.index.layout, shards.index.sentence_tokens
-        self.micro_batches = count_micro_batches(settings)
+        self.sizes = present(settings.parallel)
+        self.micro_batches = self.sizes.micro_batches
         self.languages = [language for language in shards.languages if len(shards.pairs[language])]
         sizes = [len(shards.pairs[language]) for language in self.languages]
-        if sum(sizes) < settings.softmax_documents:
-            raise BadInput(
-                f"softmax_documents must be at most all {sum(sizes)} pairs, got {settings.softmax_documents}"
-            )
+        if sum(sizes) < self.sizes.micro_pairs:
+            raise BadInput(f"micro_pairs must be at most all {sum(sizes)} pairs, got {self.sizes.micro_pairs}")
         self.stream = Stream([[size] for size in sizes], settings.language_exponent, 1, (settings.seed, 1))
 
     def pair_batch(self, step: int, micro: int) -> PairBatch:
         """The pairs of a micro-batch."""
-        pairs = self.settings.softmax_documents
+        pairs = self.sizes.micro_pairs
         first = (step * self.micro_batches + micro) * pairs
         drawn = [self.stream.draw(number) for number in range(first, first + pairs)]
         chosen = [(self.languages[number], int(item)) for number, (item,) in drawn]
@@ -75,7 +75,7 @@ class PairBatches:
     def texts(self, clean: Sequence[NDArray[np.integer]], step: int, micro: int) -> Texts:
         """Sentences, and the same with hidden tokens."""
         random = np.random.default_rng((self.settings.seed, 4, step, micro))
-        return texts(clean, hide(clean, self.layout, self.settings.mask_share, random))
+        return texts(clean, hide(clean, self.layout, present(self.settings.mexma).mask_share, random))
 
 
 def _numbered(values: list[tuple[str, int]]) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from msm.losses import Places, masked_sentence_loss
 from msm.pretraining.batches import Batches, Texts, UnitBatch
 from msm.pretraining.memory import Memory
 from msm.pretraining.objective import Loss, Objective
+from msm.settings import present
 
 WINDOW = 5
 """How far a neighbour may be for CCP, in units (released code)."""
@@ -59,11 +60,11 @@ class Crop(Objective[Batches]):
                 queries,
                 keys,
                 Places(positives, documents, owners),
-                temperature=self.settings.temperature,
+                temperature=present(self.settings.pairs).temperature,
                 mu=0.0,
                 negatives="cross-document",
             )
-        return self.add(contrast, mlm, tokens)
+        return self.add(contrast, present(self.settings.pairs).weight, mlm, tokens)
 
     def remembered(self, keys: Tensor, documents: Tensor, language: str) -> tuple[Tensor, Tensor]:
         """The keys of the batch and those remembered, with their documents; CROP remembers none."""
@@ -83,7 +84,7 @@ class Ccp(Crop):
     def __init__(self, *parts: object) -> None:
         super().__init__(*parts)  # type: ignore[arg-type]
         width = self.model.masked.config.hidden_size
-        self.memory = Memory(self.batches.languages, self.settings.memory_keys, width).to(self.device)
+        self.memory = Memory(self.batches.languages, present(self.settings.pairs).memory_keys, width).to(self.device)
         self.model.memory = self.memory
         self.waiting: list[tuple[str, Tensor]] = []
 
@@ -107,7 +108,7 @@ class InverseCloze(Objective[Batches]):
         """One pseudo query a document, then their blocks, and MLM text."""
         batch = self.batches.unit_batch(step, micro)
         random = np.random.default_rng((self.settings.seed, 6, step, micro))
-        queries, blocks = pseudo_queries(batch, self.settings.block_tokens, random)
+        queries, blocks = pseudo_queries(batch, self.batches.mlm.block_tokens, random)
         places = np.arange(len(queries))
         return Inputs(self.batches.texts([*queries, *blocks], step, micro), batch.language, places, places)
 
@@ -120,11 +121,11 @@ class InverseCloze(Objective[Batches]):
                 self.model.query(vectors[: len(documents)], inputs.language),
                 self.model.key(vectors[len(documents) :], inputs.language),
                 Places(documents, documents, documents),
-                temperature=self.settings.temperature,
+                temperature=present(self.settings.pairs).temperature,
                 mu=0.0,
                 negatives="cross-document",
             )
-        return self.add(contrast, mlm, tokens)
+        return self.add(contrast, present(self.settings.pairs).weight, mlm, tokens)
 
 
 def partners(documents: NDArray[np.int64], window: int, random: np.random.Generator) -> NDArray[np.int64]:

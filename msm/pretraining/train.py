@@ -46,8 +46,6 @@ OBJECTIVES: dict[str, type[Objective[Any]]] = {
 }
 CONTRASTIVE = ("msm", "crop", "ict", "ccp")
 """Objectives with masked tokens beside them, where the model has a head for these."""
-PARALLEL = ("mexma", "distill")
-"""Objectives that read pairs of translations."""
 
 
 class PretrainTask:
@@ -141,9 +139,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
 
 
 def _batches(units: Path, settings: Pretrain, execution: Execution) -> Batches | PairBatches:
-    if settings.gather != "none" and settings.objective != "msm":
-        raise BadInput(f"gather is for the objective msm; with {settings.objective} it must be none")
-    if settings.objective in PARALLEL:
+    if settings.parallel:
         return PairBatches(read_pair_shards(units), settings)
     spread = settings.gather != "none"
     share = (distributed.rank(), distributed.world_size()) if spread else (0, 1)

@@ -21,7 +21,8 @@ from msm.pretraining.batches import HiddenTokens, Texts
 from msm.pretraining.documents import initialise
 from msm.pretraining.objective import Loss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches
-from msm.pretraining.settings import Pretrain
+from msm.pretraining.settings import Mexma as MexmaSettings
+from msm.settings import present
 
 LAYER_NORM_EPS = 1e-5
 """Of encoders whose configuration names none."""
@@ -47,7 +48,9 @@ class Mexma(Objective[PairBatches]):
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        self.model.unmask = unmasking_layers(self.model.masked.config, self.settings).to(self.device)
+        self.model.unmask = unmasking_layers(
+            self.model.masked.config, present(self.settings.mexma), self.settings.seed
+        ).to(self.device)
 
     def read(self, step: int, micro: int) -> Inputs:
         """Pairs, and masked copies of both sides."""
@@ -56,7 +59,7 @@ class Mexma(Objective[PairBatches]):
 
     def loss(self, inputs: Inputs) -> Loss:
         """The weighted sum of the three losses."""
-        texts, settings = inputs.texts, self.settings
+        texts, settings = inputs.texts, present(self.settings.mexma)
         vectors, states = self.vectors_and_states(texts)
         pivot, other = vectors.float().chunk(2)
         unmasking = self.unmasking_loss(states, torch.cat([other, pivot]), texts.hidden)
@@ -64,7 +67,8 @@ class Mexma(Objective[PairBatches]):
         with torch.autocast(self.device.type, enabled=False):
             alignment = F.mse_loss(pivot, other)
             spread = (koleo_loss(pivot, owners[0]) + koleo_loss(other, owners[1])) / 2
-        value = settings.msm_weight * alignment + settings.mlm_weight * unmasking + settings.koleo_weight * spread
+        value = settings.alignment_weight * alignment + settings.unmasking_weight * unmasking
+        value = value + settings.koleo_weight * spread
         numbers = {"alignment_loss": alignment, "mlm_loss": unmasking, "koleo_loss": spread} | watched(pivot, other)
         return Loss(value, {name: number.detach() for name, number in numbers.items()}, len(texts.both.tokens))
 
@@ -88,30 +92,31 @@ class Mexma(Objective[PairBatches]):
         return token_loss(lambda states: F.linear(states, pieces), found, targets, weights)
 
 
-def unmasking_layers(encoder: PreTrainedConfig, settings: Pretrain) -> nn.ModuleList:
+def unmasking_layers(encoder: PreTrainedConfig, settings: MexmaSettings, seed: int) -> nn.ModuleList:
     """Fresh layers of BERT as wide as an encoder's, N(0, 0.02), without attention dropout.
 
     Args:
         encoder: configuration of the encoder.
         settings: number of layers, heads and dropout.
+        seed: of the weights.
 
     Raises:
         BadInput: the width is no multiple of the heads.
     """
-    heads = settings.document_heads or encoder.num_attention_heads
+    heads = settings.heads or encoder.num_attention_heads
     if encoder.hidden_size % heads:
-        raise BadInput(f"document_heads must divide the width {encoder.hidden_size}, got {heads}")
+        raise BadInput(f"mexma.heads must divide the width {encoder.hidden_size}, got {heads}")
     config = BertConfig(
         hidden_size=encoder.hidden_size,
         num_attention_heads=heads,
         intermediate_size=inner_width(encoder),
         layer_norm_eps=getattr(encoder, "layer_norm_eps", LAYER_NORM_EPS),
-        hidden_dropout_prob=settings.document_dropout,
+        hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=0.0,
     )
     config._attn_implementation = NAME
-    torch.manual_seed(settings.seed)
-    return nn.ModuleList(BertLayer(config) for _ in range(settings.document_layers)).apply(initialise)
+    torch.manual_seed(seed)
+    return nn.ModuleList(BertLayer(config) for _ in range(settings.layers)).apply(initialise)
 
 
 class Taught(NamedTuple):
@@ -149,7 +154,7 @@ class Distillation(Objective[PairBatches]):
         with torch.autocast(self.device.type, enabled=False):
             losses = {"pivot_loss": F.mse_loss(pivot, taught), "other_loss": F.mse_loss(other, taught)}
         numbers = {name: loss.detach() for name, loss in losses.items()} | watched(pivot.detach(), other.detach())
-        return Loss(self.settings.msm_weight * sum(losses.values(), pivot.new_zeros(())), numbers, len(packed.tokens))
+        return Loss(sum(losses.values(), pivot.new_zeros(())), numbers, len(packed.tokens))
 
 
 @torch.no_grad()

@@ -10,10 +10,8 @@ from typing import Any, Literal, NamedTuple
 from msm import files
 from msm.errors import BadInput
 from msm.evaluation import exported
-from msm.pipeline import artifacts
+from msm.pipeline import artifacts, manifests
 
-FORMAT = 1
-"""Newest manifest that is understood."""
 NAME = re.compile(r"[\w+][\w.+:@,-]*")
 """A row: such names of benchmarks as `squad:tydi` and `tatoeba@deu-eng` are part of it; a path is none."""
 
@@ -57,8 +55,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / artifacts.MANIFEST
     if not isinstance(manifest, dict):
         raise BadInput(f"{path}: expected a JSON object")
-    if not isinstance(manifest.get("format"), int) or manifest["format"] > FORMAT:
-        raise BadInput(f"{path}: format {manifest.get('format')!r}; this version reads format {FORMAT}: update it")
+    if not isinstance(manifest.get("format"), int) or manifest["format"] > manifests.FORMAT:
+        told = f"format {manifest.get('format')!r}; this version reads format {manifests.FORMAT}: update it"
+        raise BadInput(f"{path}: {told}")
     kinds = {"stage": str, "settings": dict, "inputs": dict, "outputs": dict, "payload": str, "facts": dict}
     for field, kind in kinds.items():
         if not isinstance(manifest.get(field), kind):

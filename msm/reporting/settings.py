@@ -14,6 +14,7 @@ class Report(Settings):
     """Name of the recipe."""
     controls: str
     """Models that every other one is compared with, with commas; the floor first, such as `untrained, mlm`."""
-    bootstrap: Annotated[int, Between(100)]
-    """Resamples of the intervals."""
-    seed: Count
+    bootstrap: Annotated[int, Between(100)] = 1000
+    """Resamples of the questions behind every interval."""
+    seed: Count = 1
+    """Seed of the resamples."""

@@ -13,14 +13,16 @@ class Retrieve(Settings):
     benchmark: str
     """Reference of the benchmark, such as `mr_tydi`, `mr_tydi-sw,bn`, `tatoeba@deu-eng` or `beir:NAME`."""
     questions: str
-    """Folder of the questions below the sources."""
-    depth: Positive
-    """Passages kept per question in the multilingual pool; more where a measure of the benchmark looks deeper."""
-    pool_depth: Positive
-    """The same in the pool of one language."""
-    batch_tokens: Positive
-    """Tokens encoded at once."""
-    precision: Literal["fp32", "bf16"]
+    """Folder of the benchmark's files, below the sources."""
+    depth: Positive = 100
+    """Passages that are kept of each question in the multilingual pool; more where a measure of the benchmark looks
+    deeper."""
+    pool_depth: Positive = 20
+    """Passages that are kept of each question in the pool of one language."""
+    batch_tokens: Positive = 16384
+    """Tokens that are encoded at once. More tokens need more memory; the vectors stay the same."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Number format of the forward pass."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +30,19 @@ class Lexical(Settings):
     """BM25 over the same questions and candidates."""
 
     benchmark: str
+    """Reference of the benchmark, such as `mr_tydi`, `mr_tydi-sw,bn`, `tatoeba@deu-eng` or `beir:NAME`."""
     questions: str
-    analyzer: Literal["words", "characters"]
-    """Terms: words, or character n-grams of 2 to 4 within words."""
-    k1: Rate
-    b: Share
-    depth: Positive
-    pool_depth: Positive
+    """Folder of the benchmark's files, below the sources."""
+    analyzer: Literal["words", "characters"] = "words"
+    """What a term is: a word, or a character n-gram of 2 to 4 within words."""
+    k1: Rate = 0.9
+    """Saturation of a term's frequency; Pyserini takes 0.9."""
+    b: Share = 0.4
+    """Share of the normalisation by length; Pyserini takes 0.4."""
+    depth: Positive = 100
+    """Passages that are kept of each question in the multilingual pool."""
+    pool_depth: Positive = 20
+    """Passages that are kept of each question in the pool of one language."""
     passage_context: Literal["benchmark", "none", "paragraph", "title_text"] = "benchmark"
     """What is searched of a passage: its text alone, or with its paragraph or its title; `benchmark` for what the
     official run of the benchmark searches."""

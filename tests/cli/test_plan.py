@@ -11,13 +11,14 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from msm.cli.main import main
 from msm.cli.plan import plan, read_sizes, training
 from msm.pipeline import recipes
+from msm.pipeline.tasks import tasks as tasks_of
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", ["tiny", "demo", "paper"])
 def test_parameters_are_those_of_the_model(name: str) -> None:
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / f"{name}.yaml"), name)
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / f"{name}.yaml"), name)
     sizes = read_sizes(tasks)
     encoder = next(vars(task.settings) for task in tasks if task.stage == "encoder")
     config = XLMRobertaConfig(
@@ -36,10 +37,10 @@ def test_parameters_are_those_of_the_model(name: str) -> None:
 
 
 def test_a_control_spends_on_masked_tokens_what_the_model_spends_on_documents() -> None:
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
-    rows = {task.row: vars(task.settings) for task in tasks if task.stage == "pretrain"}
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
+    rows = {task.row: task.settings for task in tasks if task.stage == "pretrain"}
     sizes = read_sizes(tasks)
-    mlm, msm = (training("pretrain", rows[name], sizes, 0) for name in ("mlm-1", "msm-1"))
+    mlm, msm = (training(rows[name], sizes, 0) for name in ("mlm-1", "msm-1"))
     assert mlm[1] == msm[1] == 200_000 * (1024 * 256 + 128 * 32 * 64)
     # By hand: 2 layers of 7,087,872 parameters, 128 documents, each of 32 units read 32 times; and the control has
     # masked tokens to guess in the texts that it reads instead of units.
@@ -49,7 +50,7 @@ def test_a_control_spends_on_masked_tokens_what_the_model_spends_on_documents() 
 
 def test_a_bare_pass_is_counted_by_torch() -> None:
     """What the arithmetic calls 6 operations a parameter and token, counted in a real update of the control."""
-    sizes = read_sizes(recipes.tasks(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper"))
+    sizes = read_sizes(tasks_of(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper"))
     with torch.device("meta"):
         model = XLMRobertaModel(XLMRobertaConfig(vocab_size=10, type_vocab_size=1), add_pooling_layer=False)
         tokens = torch.ones(8, 64, dtype=torch.long)
@@ -59,7 +60,7 @@ def test_a_bare_pass_is_counted_by_torch() -> None:
 
 
 def test_hours_follow_from_gpus_and_their_use() -> None:
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
 
     def hours(**options: float) -> float:
         return sum(cost.hours for cost in plan(tasks, **options) if cost.stage == "pretrain")  # type: ignore[arg-type]
@@ -118,10 +119,10 @@ def test_a_corpus_without_a_measure_is_refused(
 
 
 def test_translations_cost_what_they_read() -> None:
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "ablations.yaml"), "ablations")
-    rows = {task.row: vars(task.settings) for task in tasks if task.stage == "pretrain"}
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "ablations.yaml"), "ablations")
+    rows = {task.row: task.settings for task in tasks if task.stage == "pretrain"}
     sizes = read_sizes(tasks)
-    mexma, distill = (training("pretrain", rows[name], sizes, 0) for name in ("mexma-1", "distill-1"))
+    mexma, distill = (training(rows[name], sizes, 0) for name in ("mexma-1", "distill-1"))
     # By hand: 20 steps of 32 pairs of 64 tokens; 2 layers of the encoder, and 2 with an inner width of 4 x 32.
     encoder, fresh = (2 * (4 * 32 * 32 + 2 * 32 * inner + 9 * 32 + inner) for inner in (64, 128))
     tokens = 20 * 64 * 64

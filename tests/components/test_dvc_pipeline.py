@@ -1,17 +1,17 @@
-"""`dvc.yaml` is the stage table: in step, resolved by DVC itself to the same commands, stale where it should be."""
+"""`dvc.yaml` is the demo's tasks: in step, read by DVC itself, stale where it should be and nowhere else."""
 
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from dvc.repo import Repo
-from dvc.utils.serialize import dumps_yaml, parse_yaml
 
-from msm.components.dvc_pipeline import closure
+from msm.components.dvc_pipeline import render, stage_name
 from msm.pipeline import recipes
-from msm.pipeline.runner import command
+from msm.pipeline.stages import PAYLOADS
+from msm.pipeline.tasks import tasks as tasks_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,44 +20,59 @@ def test_renderings_are_in_step() -> None:
     subprocess.run([sys.executable, "-m", "msm.components.render", "--check"], cwd=ROOT, check=True)
 
 
-def test_dvc_resolves_the_table_to_the_same_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dvc_reads_the_demo_as_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    tasks = {task.out: task for task in recipes.tasks(recipes.load(Path("params.yaml")), "params.yaml")}
-    stages = {str(stage.outs[0]): stage for stage in Repo().index.stages}
-    assert stages.keys() == tasks.keys()
-    for out, task in tasks.items():
-        reads = {name: Path(path) for name, path in task.reads.items()}
-        expected = _flags(command(task.stage, task.settings, reads, Path(out)))
-        found = _flags(shlex.split(stages[out].cmd.removeprefix("exec "), comments=True))
-        for name in ("--mirror", "--stop_with_parent"):
-            found.pop(name, None)
-        assert found.keys() == expected.keys(), out
-        for flag, value in found.items():
-            assert value == expected[flag] or float(value) == float(expected[flag]), (out, flag)
+    tasks = {stage_name(task): task for task in tasks_of(recipes.load(Path("recipes/demo.yaml")), "demo.yaml")}
+    stages = {stage.name: stage for stage in Repo().index.stages}
+    assert stages.keys() == {"code", *tasks}
+    for name, task in tasks.items():
+        stage = stages[name]
+        assert stage.cmd == f"exec msm run {task.name} --recipe recipes/demo.yaml --stop_with_parent"
+        assert [str(out) for out in stage.outs] == [task.out]
+        folders = {f"{folder}/{PAYLOADS[read]}".rstrip("/") for read, folder in task.reads.items()}
+        assert {str(dep) for dep in stage.deps} - {"recipes/demo.yaml", "artifacts/demo/code.json"} == folders
+        params = {str(dep): set(dep.params) for dep in stage.deps if hasattr(dep, "params")}
+        assert params.get("artifacts/demo/code.json") == {task.stage}
 
 
-def test_commands_survive_the_lock_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else DVC takes a stage for changed that is not."""
-    monkeypatch.chdir(ROOT)
-    commands = [stage.cmd for stage in Repo().index.stages]
-    assert any("  " in words for words in commands), "rows without differences leave two spaces"
-    assert parse_yaml(dumps_yaml({"cmd": commands}), "dvc.lock")["cmd"] == commands
+def test_a_person_can_read_it() -> None:
+    lines = (ROOT / "dvc.yaml").read_text().splitlines()
+    stages = yaml.safe_load("\n".join(lines))["stages"]
+    assert len(lines) <= 12 * len(stages)
+    assert not any("msm/" in line for line in lines[1:]), "code is one checksum, no list of paths"
 
 
-def _flags(words: list[str]) -> dict[str, str]:
-    """Flag to value, a later one winning; the stage's name under ''."""
-    assert words[:2] == ["msm", "run"]
-    flags = {"": words[2]}
-    for place, word in enumerate(words):
-        if word.startswith("--"):
-            following = words[place + 1] if place + 1 < len(words) else ""
-            flags[word] = "" if following.startswith("--") else following
-    return flags
+@pytest.mark.parametrize("name", ["order", "mexma"])
+def test_keys_stand_in_the_files_that_are_named(name: str) -> None:
+    path = ROOT / "recipes" / f"{name}.yaml"
+    text = render(path, tasks_of(recipes.load(path), path.name), wdir="../..")
+    files = {str(file): own for file, own in recipes.layers(path)}
+    for stage in yaml.safe_load(text)["stages"].values():
+        for file, keys in ((file, keys) for params in stage.get("params", []) for file, keys in params.items()):
+            assert file.endswith("code.json") or all(_holds(files[file], key) for key in keys), (stage["cmd"], keys)
 
 
-def test_code_dependencies_are_the_import_closure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    pretraining = closure("msm.pretraining.train")
-    assert {"msm/losses.py", "msm/pretraining/model.py", "msm/training.py", "msm/corpora/shards.py"} <= set(pretraining)
-    assert not any("evaluation" in file or "settings" in file for file in pretraining)
-    assert "msm/losses.py" not in closure("msm.evaluation.stage")
+def _holds(value: object, key: str) -> bool:
+    for part in key.split("."):
+        if isinstance(value, list):
+            value = value[int(part)]
+        elif isinstance(value, dict) and part in value:
+            value = value[part]
+        else:
+            return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("key", "stale"),
+    [
+        ("pretrain.msm.mu", {"pretrain/msm-1"}),
+        ("pretrain.mlm.mask_share", {"pretrain/msm-1", "pretrain/mlm-1"}),
+        ("units.min_units", {"units/ordered"}),
+        ("lexical_models.1.lexical", {"lexical/constructed-bm25-characters", "score/constructed-bm25-characters"}),
+    ],
+)
+def test_a_key_reaches_the_tasks_that_read_it(key: str, stale: set[str]) -> None:
+    made = tasks_of(recipes.load(ROOT / "recipes" / "demo.yaml"), "demo.yaml")
+    reached = {task.name for task in made if any(f"{key}.".startswith(f"{own}.") for own in task.keys)}
+    assert reached == stale

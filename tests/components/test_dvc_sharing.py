@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from msm import files
-from msm.pipeline import artifacts
+from msm.components.dvc_pipeline import render
+from msm.pipeline import artifacts, recipes
+from msm.pipeline.tasks import tasks
 
 ROOT = Path(__file__).parents[2]
 ROW = "constructed-msm-1"
 SCORES = Path("artifacts/tiny/score", ROW, "scores")
-PLACE = "benchmark0-model2-1"
-"""What DVC calls this row in the stages after fine-tuning."""
 
 pytestmark = pytest.mark.slow
 
@@ -26,11 +26,12 @@ pytestmark = pytest.mark.slow
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of its own in git, with the recipe `tiny` run to its end and `dvc.lock` committed."""
     folder = tmp_path_factory.mktemp("finished")
-    for name in ("msm", "components", ".dvc/plots"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config"):
+    for name in ("msm", "components", "dashboards", "recipes", ".dvc/plots"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".dvcignore", ".gitignore", ".dvc/config"):
         shutil.copy(ROOT / name, folder / name)
-    shutil.copy(ROOT / "recipes" / "tiny.yaml", folder / "params.yaml")
+    path = Path("recipes/tiny.yaml")
+    (folder / "dvc.yaml").write_text(render(path, tasks(recipes.load(ROOT / path), "tiny")))
     git(folder, "init", "-q")
     dvc(folder, "repro", "-q")
     commit(folder)
@@ -51,20 +52,19 @@ def test_a_fresh_clone_pulls_one_model_and_evaluates_it(project: Path, bucket: s
     dvc(project, "push", "-q")
     git(tmp_path, "clone", "-q", "project", "clone")
     clone = tmp_path / "clone"
-    dvc(clone, "pull", "-q", "artifacts/tiny/sources/world", f"artifacts/tiny/finetune/{ROW}")
+    dvc(clone, "pull", "-q", "code", "artifacts/tiny/sources/world", f"artifacts/tiny/finetune/{ROW}")
     pulled = {path.parent.relative_to(clone / "artifacts/tiny").as_posix() for path in clone.rglob("manifest.json")}
     assert pulled == {"sources/world", f"finetune/{ROW}"}
-    told = dvc(clone, "repro", "--single-item", f"retrieve@{PLACE}", f"score@{PLACE}")
-    assert stages_run(told) == {f"retrieve@{PLACE}", f"score@{PLACE}"}
+    told = dvc(clone, "repro", "--single-item", f"retrieve-{ROW}", f"score-{ROW}")
+    assert stages_run(told) == {f"retrieve-{ROW}", f"score-{ROW}"}
     assert artifacts.checksums(clone / SCORES) == artifacts.checksums(project / SCORES)
 
 
 def test_an_experiment_runs_what_depends_on_it_and_is_compared(project: Path) -> None:
     before = cells(project)
-    told = dvc(project, "exp", "run", "-S", "pretrain.mu=0.3")
-    # The control reads `mu` as well, without use: it comes out the same, so that nothing behind it is run.
-    after_training = {f"{stage}@{PLACE}" for stage in ("finetune", "retrieve", "score")}
-    assert stages_run(told) == {"pretrain@row0-1", "pretrain@row1-1", *after_training, "report"}
+    told = dvc(project, "exp", "run", "-S", "recipes/demo.yaml:pretrain.msm.mu=0.3")
+    after_training = {f"{stage}-{ROW}" for stage in ("finetune", "retrieve", "score")}
+    assert stages_run(told) == {"code", "pretrain-msm-1", *after_training, "report-all"}
     after = cells(project)
     (changes,) = json.loads(dvc(project, "metrics", "diff", "--json")).values()
     shown = {name.removeprefix(f"constructed.{ROW}."): values for name, values in changes.items()}

@@ -17,6 +17,7 @@ from msm.components.kubeflow_local import image
 from msm.components.kubeflow_pipeline import Options, build, compile_to, select
 from msm.errors import BadInput, CommandError
 from msm.pipeline import artifacts, recipes
+from msm.pipeline.tasks import tasks as tasks_of
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
@@ -110,7 +111,7 @@ def test_submit_refuses_what_pods_could_not_fetch(
 
 
 def test_tracked_outputs_replace_what_makes_them(tmp_path: Path) -> None:
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     out = "artifacts/tiny/pretrain/msm-1"
     chosen = select("benchmark", tasks, tracked=[out])
     assert [task.stage for task in chosen] == ["world", "pretrain", "finetune", "retrieve", "score", "report"]
@@ -130,8 +131,8 @@ def test_pointers_are_found_where_dvc_keeps_them(tmp_path: Path) -> None:
     pointer = Pointer(PATH, "1" * 32 + ".dir", 5, 2)
     with pytest.raises(BadInput, match="DVC tracks no such output"):
         find_pointer(PATH, tmp_path)
-    (tmp_path / "work" / "tiny").mkdir(parents=True)
-    lock(tmp_path / "work" / "tiny", pointer)
+    (tmp_path / "pipelines" / "tiny").mkdir(parents=True)
+    lock(tmp_path / "pipelines" / "tiny", pointer)
     assert find_pointer(PATH, tmp_path) == pointer
 
 

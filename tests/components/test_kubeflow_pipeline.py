@@ -1,7 +1,6 @@
 """Pipelines from the table: the right tasks, typed artifacts, everything a pod needs, the same bytes every time."""
 
 import ast
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,10 @@ from msm.components.kubeflow_pipeline import Options, as_json, build, compile_to
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.stages import PAYLOADS, STAGES
-from tests.pipeline.test_recipes import RECIPES
+from msm.pipeline.tasks import Task
+from msm.pipeline.tasks import tasks as tasks_of
+from tests.pipeline.made import RECIPES
+from tests.pretraining.made import settings
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "recipes" / "tiny.yaml"
@@ -25,18 +27,18 @@ IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
 
 
 @pytest.fixture(scope="module")
-def tasks() -> list[recipes.Task]:
-    return recipes.tasks(recipes.load(TINY), "tiny")
+def tasks() -> list[Task]:
+    return tasks_of(recipes.load(TINY), "tiny")
 
 
 @pytest.fixture(scope="module")
-def compiled(tasks: list[recipes.Task], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def compiled(tasks: list[Task], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
     compile_to(build("matrix", "tiny", select("matrix", tasks), Options(IMAGE, cluster=A100)), path)
     return list(yaml.safe_load_all(path.read_text()))
 
 
-def test_selections(tasks: list[recipes.Task]) -> None:
+def test_selections(tasks: list[Task]) -> None:
     def names(pipeline: str, model: str = "") -> set[str]:
         return {"/".join(task.out.split("/")[2:]) for task in select(pipeline, tasks, model)}
 
@@ -46,7 +48,7 @@ def test_selections(tasks: list[recipes.Task]) -> None:
     assert not any(name.startswith(("pretrain", "encoder")) for name in names("benchmark", "bm25-words"))
     assert {"pretrain/mlm-1", "pretrain/msm-1", "score/constructed-untrained-1"} < names("ablations")
     assert not any("bm25" in name for name in names("ablations"))
-    paper = recipes.tasks(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
+    paper = tasks_of(recipes.load(ROOT / "recipes" / "paper.yaml"), "paper")
     with pytest.raises(BadInput, match="--model: say which one; the recipe studies msm, crop, ict"):
         select("benchmark", paper)
     with pytest.raises(BadInput, match="no model 'gpt' in the recipe; here are: untrained, mlm, msm, bm25-words"):
@@ -83,7 +85,7 @@ def test_an_image_without_digest_is_refused(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--launcher", "trainjob"], "pretrain mlm-1: 8 processes cannot share an update; at most 2 can"),
+        (["--launcher", "trainjob"], "pretrain/mlm-1: 8 processes cannot share an update; at most 2 can"),
         (["--nodes", "0"], "--nodes must be 1, or more with --launcher trainjob, got 0"),
         (["--nodes", "2"], "--nodes must be 1, or more with --launcher trainjob, got 2"),
         (["--model", "msm"], "a model is chosen for the pipeline benchmark only"),
@@ -101,7 +103,7 @@ def test_what_a_cluster_could_not_run_is_refused(
 
 
 def test_every_task_carries_the_settings_and_reads_of_the_recipe(
-    compiled: list[dict[str, Any]], tasks: list[recipes.Task]
+    compiled: list[dict[str, Any]], tasks: list[Task]
 ) -> None:
     dag = compiled[0]["root"]["dag"]["tasks"]
     by_name = {value(task, "name"): task for task in dag.values()}
@@ -210,27 +212,24 @@ def test_components_agree_with_the_table(stage: str, monkeypatch: pytest.MonkeyP
         ({"batch_documents": 8, "softmax_documents": 8, "gather": "grad"}, 8),
     ],
 )
-def test_a_pod_gets_as_many_gpus_as_can_share_an_update(
-    tasks: list[recipes.Task], change: dict[str, Any], gpus: int
-) -> None:
-    settings = next(task.settings for task in tasks if task.stage == "pretrain")
-    changed = dataclasses.replace(settings, **change)
+def test_a_pod_gets_as_many_gpus_as_can_share_an_update(change: dict[str, Any], gpus: int) -> None:
+    changed = settings(**{"batch_blocks": 64 * 24} | change)
     assert request("pretrain", CLUSTERS["a100"], changed).gpus == gpus
     assert request("pretrain", CLUSTERS["kind"], changed).gpus == 0
 
 
-def test_a_small_cluster_cuts_requests_only(tasks: list[recipes.Task], tmp_path: Path) -> None:
+def test_a_small_cluster_cuts_requests_only(tasks: list[Task], tmp_path: Path) -> None:
     compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS["kind"])), tmp_path / "kind.yaml")
     first = next(yaml.safe_load_all((tmp_path / "kind.yaml").read_text()))
     assert "nvidia" not in (tmp_path / "kind.yaml").read_text()
-    settings = {value(task, "settings") for task in first["root"]["dag"]["tasks"].values()}
-    assert settings == {as_json(task) for task in tasks}
+    carried = {value(task, "settings") for task in first["root"]["dag"]["tasks"].values()}
+    assert carried == {as_json(task) for task in tasks}
     assert request("pretrain", CLUSTERS["kind"])[:3] == (1, 2, 0)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_ablations_of_any_recipe(path: Path) -> None:
-    tasks = recipes.tasks(recipes.load(path), path.name)
+    tasks = tasks_of(recipes.load(path), path.name)
     chosen = {task.out for task in select("ablations", tasks)}
     assert {task.out for task in tasks if task.stage == "report"} <= chosen
     for task in tasks:
@@ -241,7 +240,7 @@ def test_ablations_of_any_recipe(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_ablations_of_any_recipe_compile(path: Path, tmp_path: Path) -> None:
-    chosen = select("ablations", recipes.tasks(recipes.load(path), path.name))
+    chosen = select("ablations", tasks_of(recipes.load(path), path.name))
     compile_to(build("ablations", path.stem, chosen, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
     spec = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
     assert len(spec["root"]["dag"]["tasks"]) == len(chosen)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from msm.pipeline import recipes
+from msm.pipeline.tasks import tasks as tasks_of
 
 ROOT = Path(__file__).parents[2]
 TASK = """
@@ -34,7 +35,7 @@ child.wait()
 
 @pytest.mark.slow
 def test_training_saves_when_the_launcher_dies(tiny: Path, tmp_path: Path) -> None:
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
     settings = dataclasses.asdict(task.settings) | {"steps": 100_000, "checkpoint_steps": 100_000}
     reads = {name: Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}

@@ -7,20 +7,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from dvc.repo import Repo
 
-from msm.cli.main import _stage_parser
+from msm.cli.run import stage_parser
 from msm.components.clusters import A100
+from msm.components.dvc_pipeline import render
 from msm.components.kubeflow_pipeline import Options, build, compile_to
-from msm.components.torchx_job import stage
+from msm.components.torchx_job import task
 from msm.pipeline import artifacts, recipes
 from msm.pipeline.runner import command
 from msm.pipeline.stages import STAGES
-from msm.settings import hints
+from msm.pipeline.tasks import tasks as tasks_of
+from msm.settings import flat, make, nested
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "recipes" / "tiny.yaml"
@@ -29,66 +29,50 @@ IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project with the recipe `tiny` active, without git, as in a pod."""
-    for name in ("msm", "components"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    shutil.copy(TINY, tmp_path / "params.yaml")
+    """The project with a `dvc.yaml` of the recipe `tiny` at its root, without git, as in a pod."""
+    for name in ("msm", "components", "recipes", "dashboards"):
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    path = Path("recipes/tiny.yaml")
+    (tmp_path / "dvc.yaml").write_text(render(path, tasks_of(recipes.load(ROOT / path), "tiny")))
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
     return tmp_path
 
 
-def settings_of(words: list[str]) -> tuple[str, dict[str, Any]]:
-    """Stage and settings of `msm run STAGE ...`, as the program itself reads them."""
-    start = words.index("run")
-    given = vars(_stage_parser(words[start + 1]).parse_args(words[start + 2 :]))
-    return words[start + 1], {name: given[name] for name in hints(STAGES[words[start + 1]].settings)}
-
-
-def test_three_launchers_agree(project: Path, tmp_path: Path) -> None:
-    tasks = recipes.tasks(recipes.load(TINY), "tiny")
+def test_three_launchers_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same tasks with the same settings, from the same function, and the same resources."""
+    monkeypatch.chdir(ROOT)
+    tasks = tasks_of(recipes.load(TINY), "tiny")
     compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
     spec = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
     kubeflow = {}
     for node in spec["root"]["dag"]["tasks"].values():
         values = {name: value["runtimeValue"]["constant"] for name, value in node["inputs"]["parameters"].items()}
-        kubeflow[f"artifacts/tiny/{values['name']}"] = node["componentRef"]["name"], json.loads(values["settings"])
-    stages = Repo(str(project)).index.stages
-    dvc = {str(stage.outs[0]): settings_of(shlex.split(stage.cmd, comments=True)) for stage in stages}
-    dvc = {str(Path(out).relative_to(project) if Path(out).is_absolute() else out): value for out, value in dvc.items()}
-    assert dvc.keys() == kubeflow.keys() == {task.out for task in tasks}
-    for task in tasks:
-        reads = {name: Path(path) for name, path in task.reads.items()}
-        words = command(task.stage, task.settings, reads, Path(task.out))
-        component, settings = kubeflow[task.out]
+        kubeflow[values["name"]] = node["componentRef"]["name"], json.loads(values["settings"])
+    dvc = [stage["cmd"].split() for stage in yaml.safe_load(render(TINY, tasks))["stages"].values()][1:]
+    assert kubeflow.keys() == {task.name for task in tasks} == {words[3] for words in dvc}
+    for one, words in zip(tasks, dvc, strict=True):
+        component, settings = kubeflow[one.name]
+        assert make(STAGES[one.stage].settings, settings, one.name) == one.settings
         container = spec["deploymentSpec"]["executors"][component.replace("comp-", "exec-")]["container"]
-        resources = container["resources"]
-        gpus = int(resources.get("accelerator", {}).get("resourceCount", 0))
-        job = stage(*words[3:], name=task.stage, image=IMAGE, j=f"1x{gpus or 1}")
-        torchx = settings_of(shlex.split(job.roles[0].args[-1]))
-        assert torchx == dvc[task.out] == (task.stage, vars(task.settings))
-        assert container["args"][-1] == task.stage, "the function that is run"
-        assert settings == vars(task.settings)
+        assert container["args"][-1] == one.stage, "the function that is run"
+        gpus = int(container["resources"].get("accelerator", {}).get("resourceCount", 0))
+        job = task(name=one.name, recipe="tiny", image=IMAGE, j=f"1x{gpus or 1}")
+        run = shlex.split(job.roles[0].args[-1])
+        assert run[run.index("run") :] == ["run", one.name, "--recipe", "tiny"]
+        assert words[:6] == ["exec", "msm", "run", one.name, "--recipe", str(TINY)]
         asked = job.roles[0].resource
-        assert resources["resourceCpuLimit"] == str(asked.cpu)
-        assert resources["resourceMemoryLimit"] == f"{asked.memMB // 1024}Gi"
+        assert container["resources"]["resourceCpuLimit"] == str(asked.cpu)
+        assert container["resources"]["resourceMemoryLimit"] == f"{asked.memMB // 1024}Gi"
         assert gpus == asked.gpu
 
 
-def test_a_changed_value_reaches_its_stage_only(project: Path) -> None:
-    """`dvc exp run -S pretrain.mu=0.3`: no other command changes, so DVC reruns these and what reads them."""
-
-    def commands() -> dict[str, str]:
-        return {stage.name: stage.cmd for stage in Repo(str(project)).index.stages}
-
-    before = commands()
-    text = TINY.read_text()
-    assert "  mu: 0.5\n" in text
-    (project / "params.yaml").write_text(text.replace("  mu: 0.5\n", "  mu: 0.3\n"))
-    after = commands()
-    changed = {name for name, words in after.items() if words != before[name]}
-    assert changed == {name for name in before if name.startswith("pretrain@")}
-    assert changed
+def test_a_stages_command_gives_its_settings_back() -> None:
+    for one in tasks_of(recipes.load(TINY), "tiny"):
+        words = command(one.stage, one.settings, {name: Path(path) for name, path in one.reads.items()}, Path(one.out))
+        given = vars(stage_parser(one.stage).parse_args(words[3:]))
+        values = {setting.name: given[setting.name] for setting in flat(STAGES[one.stage].settings)}
+        settings = {name: value for name, value in values.items() if value is not None}
+        assert make(STAGES[one.stage].settings, nested(settings), "again") == one.settings
 
 
 @pytest.mark.slow

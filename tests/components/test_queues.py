@@ -23,6 +23,7 @@ from msm.components.volume_job import volume_job
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import tasks as tasks_of
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "recipes"
@@ -83,7 +84,7 @@ def flavors_for(objects: list[dict[str, Any]], pod: Pod) -> list[str]:
 def compiled(overlay: Overlay, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     """The compiled pipeline for the cluster of the overlay, and what it says for Kubernetes alone."""
     path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
-    tasks = recipes.tasks(recipes.load(RECIPES / "tiny.yaml"), "tiny")
+    tasks = tasks_of(recipes.load(RECIPES / "tiny.yaml"), "tiny")
     compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS[overlay[0]])), path)
     spec, platform = yaml.safe_load_all(path.read_text())
     return spec["deploymentSpec"]["executors"], platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]

@@ -17,6 +17,7 @@ from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts, recipes, runner
 from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import tasks as tasks_of
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:torchx")
@@ -62,7 +63,7 @@ def test_an_unknown_stage_is_named() -> None:
 @pytest.mark.slow
 def test_two_processes_here(tiny: Path, tmp_path: Path) -> None:
     """`torchx run -s local_cwd ... -j 1x2` pre-trains; the loss is that of one process up to rounding."""
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
     reads = {name: tiny / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
     runner.run_stage("pretrain", task.settings, reads, tmp_path / "one", Execution(work=tmp_path / "work"))

@@ -20,6 +20,7 @@ from msm.components.trainjob import TrainJobFailed, Watcher, job_name
 from msm.errors import Preempted
 from msm.execution import Execution
 from msm.pipeline import artifacts, recipes
+from msm.pipeline.tasks import tasks as tasks_of
 from tests.components.kubernetes_server import NO_IMAGE, NO_NODE, NO_QUOTA, WORKFLOW, KubernetesServer
 from tests.components.schemas import Schemas
 
@@ -267,7 +268,7 @@ def test_a_stage_runs_on_the_shared_volume(
     server.on_create = lambda words: main(["run", *words[: words.index("--gpus")]])
     write_kubeconfig(tmp_path, server.host)
     monkeypatch.setenv("HOME", str(tmp_path))
-    tasks = recipes.tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     task = next(task for task in tasks if task.stage == "encoder")
     folders = {"tokenizer": tiny / "tokenizer" / "ordered"}
     execution = Execution(work=tmp_path / "volume" / "encoder" / "ordered-1")

@@ -12,7 +12,7 @@ from msm.corpora import pairs
 from msm.corpora.bitext import Pair, read_pairs
 from msm.corpora.documents import read
 from msm.corpora.pair_shards import read_pair_shards
-from msm.corpora.settings import Pairs
+from msm.corpora.settings import Parallel
 from msm.errors import BadInput
 from msm.execution import Execution
 
@@ -82,7 +82,7 @@ def test_malformed_lines_are_named(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def folder(sources: Path, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pairs")
-    settings = Pairs(collections="documents/constructed.jsonl.gz", pivot="qaa", languages="all", sentence_tokens=12)
+    settings = Parallel(collections="documents/constructed.jsonl.gz", pivot="qaa", languages="all", sentence_tokens=12)
     pairs.run(settings, sources=sources, tokenizer=encoder, out=out, execution=Execution(out))
     return out
 
@@ -122,7 +122,7 @@ def test_what_is_not_there(sources: Path, encoder: Path, tmp_path: Path, change:
     given = {"collections": "documents/constructed.jsonl.gz", "pivot": "qaa", "languages": "all"} | change
     with pytest.raises(BadInput, match=message):
         pairs.run(
-            Pairs(**given, sentence_tokens=12),
+            Parallel(**given, sentence_tokens=12),
             sources=sources,
             tokenizer=encoder,
             out=tmp_path,
@@ -133,7 +133,7 @@ def test_what_is_not_there(sources: Path, encoder: Path, tmp_path: Path, change:
 def test_real_questions_and_documents(mirror: Path, encoder: Path, tmp_path: Path) -> None:
     collections = "documents/tico19.jsonl.gz, parallel/xor_questions.jsonl.gz"
     facts = pairs.run(
-        Pairs(collections=collections, pivot="en", languages="fi, sw", sentence_tokens=200),
+        Parallel(collections=collections, pivot="en", languages="fi, sw", sentence_tokens=200),
         sources=mirror,
         tokenizer=encoder,
         out=tmp_path,

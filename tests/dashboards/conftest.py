@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from msm.dashboards.folders import Folders
 from msm.execution import Execution
 from msm.pipeline import recipes, runner
+from msm.pipeline.tasks import tasks as tasks_of
 from tests.dashboards.browser import APP
 from tests.reporting import made
 
@@ -43,7 +44,7 @@ def recipe(folders: Folders) -> Path:
 def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recipe `tiny` with real rankings: BM25 of words and of characters, scored."""
     root = tmp_path_factory.mktemp("ranked") / "tiny"
-    for task in recipes.tasks(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
+    for task in tasks_of(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
         if task.stage == "world" or "bm25" in task.row:
             reads = {name: root / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
             out = root / Path(task.out).relative_to("artifacts/tiny")

@@ -11,6 +11,7 @@ from msm.dashboards.folders import Folders
 from msm.dashboards.training_logs import QUANTITIES
 from msm.execution import Execution
 from msm.pipeline import recipes, runner
+from msm.pipeline.tasks import tasks as tasks_of
 from tests.dashboards.browser import APP, browsing, needs_chromium, serving, settle
 from tests.dashboards.conftest import TITLES
 from tests.reporting import made
@@ -42,7 +43,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     """The recipe `tiny` as it is run, one with published rows beside it, and the order experiment."""
     root = tmp_path_factory.mktemp("shown")
     folders = Folders(root / "artifacts", root / "results", root / "work")
-    for task in recipes.tasks(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
+    for task in tasks_of(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
         reads = {name: root / path for name, path in task.reads.items()}
         runner.run_stage(task.stage, task.settings, reads, root / task.out, Execution(work=root / "work" / "tiny"))
     made.write_recipe(folders.artifacts / "demo")

@@ -11,6 +11,7 @@ from msm.encoders.building import Form
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.execution import Execution
 from msm.pipeline import recipes, runner
+from msm.pipeline.tasks import tasks as tasks_of
 from msm.reporting import rankings, results
 from tests.dashboards.conftest import APP, Show
 from tests.reporting import made
@@ -28,7 +29,7 @@ def searched(tiny: Path, tiny_recipe: Path) -> Path:
     start = tiny / "encoder" / "ordered-1" / "model"
     save_encoder(new_encoder(start, Form("mean", "cosine", 24, 24)), model)
     made.write_manifest(model.parent, "finetune", "model", {})
-    for task in recipes.tasks(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
+    for task in tasks_of(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
         if task.row == ROW and task.stage in ("retrieve", "score"):
             reads = {name: tiny_recipe / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
             out = tiny_recipe / task.stage / task.row

@@ -4,57 +4,37 @@ from typing import Any
 
 from msm.collections.records import Example, Passage, Query
 from msm.finetuning.settings import Finetune
+from msm.settings import flat, make
 
 WORDS = "ra fudi moro pepiga bud deti vipa soka lumi tane gori".split()
 
 
+VALUES: dict[str, Any] = {
+    "examples": "questions/train",
+    "dev_examples": "questions/dev",
+    "language": "qaa",
+    "steps": 6,
+    "learning_rate": 1e-3,
+    "warmup_steps": 2,
+    "clip": 2.0,
+    "precision": "fp32",
+    "checkpoint_steps": 2,
+    "seed": 1,
+    "batches": {"batch_queries": 8, "shard_queries": 8, "hard_negatives": 1},
+    "loss": {"gather": "grad", "scale": 20.0, "learn_scale": "yes"},
+    "encoding": {"pooling": "cls", "query_tokens": 24, "passage_tokens": 24},
+    "selection": {"dev_steps": 3, "dev_queries": 20, "dev_negatives": 1},
+}
+
+
 def settings(**changes: Any) -> Finetune:
-    values: dict[str, Any] = {
-        "examples": "questions/train",
-        "dev_examples": "questions/dev",
-        "language": "qaa",
-        "passage_unit": "sentence",
-        "translations": "",
-        "sampler": "shuffled",
-        "alpha": 0.5,
-        "cross_pair": "row",
-        "steps": 6,
-        "epochs": 0,
-        "batch_queries": 8,
-        "shard_queries": 8,
-        "gather": "grad",
-        "micro_queries": 0,
-        "hard_negatives": 1,
-        "candidates": "all",
-        "learning_rate": 1e-3,
-        "warmup_steps": 2,
-        "weight_decay": 0.0,
-        "clip": 2.0,
-        "towers": "one",
-        "pooling": "cls",
-        "similarity": "cosine",
-        "scale": 20.0,
-        "learn_scale": "yes",
-        "query_tokens": 24,
-        "passage_tokens": 24,
-        "passage_context": "none",
-        "query_prefix": "",
-        "passage_prefix": "",
-        "question_mark": "kept",
-        "precision": "fp32",
-        "dev_steps": 3,
-        "dev_queries": 20,
-        "dev_negatives": 1,
-        "selection": "last",
-        "select_from": 0.0,
-        "patience": 0,
-        "dev_benchmark": "",
-        "dev_questions": "",
-        "dev_measure": "",
-        "checkpoint_steps": 2,
-        "seed": 1,
-    }
-    return Finetune(**(values | changes))
+    """Small settings; a change is named by its field, in whatever section that stands."""
+    values = {name: dict(value) if isinstance(value, dict) else value for name, value in VALUES.items()}
+    places = {one.name.rpartition(".")[2]: one.name.rpartition(".")[0] for one in flat(Finetune)}
+    for name, value in changes.items():
+        section, _, field = name.rpartition("_") if name.startswith("lora_") else (places[name], "", name)
+        (values.setdefault(section, {}) if section else values)[field] = value
+    return make(Finetune, values, "test")
 
 
 def examples(count: int, negatives: int = 1) -> list[Example]:

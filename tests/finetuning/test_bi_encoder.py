@@ -25,7 +25,8 @@ CPU = torch.device("cpu")
 
 def bi_encoder(encoder: Path, form: Finetune) -> BiEncoder:
     torch.manual_seed(3)
-    shape = Form(form.pooling, form.similarity, 24, 24, form.passage_context, towers=form.towers, scale=form.scale)
+    how = form.encoding
+    shape = Form(how.pooling, how.similarity, 24, 24, how.passage_context, towers=how.towers, scale=form.loss.scale)
     # Dropout falls on other units when the micro-batches change.
     return BiEncoder(new_encoder(encoder, shape), form).eval()
 
@@ -91,7 +92,7 @@ def test_gathering_without_gradient_is_that_of_devices_that_put_their_own_back(e
         vectors, _ = model.vectors(batch, CPU, "fp32")
         keeps = torch.cat([own, own])
         passages = torch.where(keeps[:, None], vectors[8:], vectors[8:].detach())
-        logits = form.scale * vectors[:8][own] @ passages.T
+        logits = form.loss.scale * vectors[:8][own] @ passages.T
         loss = torch.nn.functional.cross_entropy(logits, torch.arange(8)[own], reduction="sum") / 8
         loss.backward()
         total += loss.item()

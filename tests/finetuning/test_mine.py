@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from msm.cli.main import main
 from msm.collections.examples import read_examples
@@ -21,6 +20,7 @@ from msm.finetuning.mine import Counts, Found, mine, rank_by_model, rank_by_run,
 from msm.finetuning.settings import Mine
 from msm.pipeline import recipes, runner
 from msm.pipeline.artifacts import read_manifest
+from msm.pipeline.tasks import tasks
 from tests.finetuning.made import examples
 
 
@@ -156,23 +156,24 @@ def test_a_run_of_another_corpus_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_train_mine_train_as_stages(tiny: Path, tmp_path: Path) -> None:
-    recipe = yaml.safe_load((Path(__file__).parents[2] / "recipes" / "tiny.yaml").read_text())
-    rounds = yaml.safe_load((Path(__file__).parents[2] / "recipes" / "rounds.yaml").read_text())
-    recipe |= {"mine": rounds["mine"], "mining": rounds["mining"][:1], "rounds": rounds["rounds"][:1]}
-    for row in (recipe["mining"][0], recipe["rounds"][0]):
-        row |= {"model": "untrained", "start": "encoder/ordered"}
+    folder = Path(__file__).parents[2] / "recipes"
+    recipe, rounds = recipes.load(folder / "tiny.yaml"), recipes.load(folder / "rounds.yaml")
+    first_rows = {name: [dict(rounds[name][0])] for name in ("mining", "rounds")}
+    recipe |= {"mine": rounds["mine"], **first_rows}
+    for (row,) in first_rows.values():
+        row |= {"model": "untrained"} if "model" in row else {"start": "encoder/ordered"}
     recipe["finetune"] |= {"steps": 4}
-    stages = {(task.family, task.row): task for task in recipes.tasks(recipe, "tiny")}
+    stages = {task.name: task for task in tasks(recipe, "tiny")}
     folders = {"sources": tiny / "sources/world", "weights": tiny / "encoder/ordered-1"}
     first, mined, second = (tmp_path / name for name in ("first", "mined", "second"))
     for name, row, reads, out in (
         ("finetune", "untrained", {}, first),
         ("mine", "first", {"model": first}, mined),
-        ("refine", "msm-mined", {"sources": mined}, second),
+        ("finetune", "msm-mined", {"sources": mined}, second),
     ):
-        task = stages[name, f"constructed-{row}-1"]
+        task = stages[f"{name}/constructed-{row}-1"]
         inputs = {read: (folders | reads)[read] for read in task.reads}
-        runner.run_stage(task.stage, task.settings, inputs, out, Execution(work=tmp_path / "work" / name, device="cpu"))
+        runner.run_stage(task.stage, task.settings, inputs, out, Execution(work=tmp_path / "work" / row, device="cpu"))
     facts = read_manifest(mined)["facts"]
     assert facts["kept"] > 0
     found = read_examples(mined / "files", ["train.jsonl"], "qaa")

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,7 +163,7 @@ def test_korean_questions_of_tydi_have_english_ones(mirror: Path) -> None:
     # Most were asked because Korean had no answer to them.
     assert len(both) > 50
     assert len(english) > 3000
-    LanguageBatches([korean, english], form.__class__(**{**vars(form), "sampler": "hybrid"})).batch(0)
+    LanguageBatches([korean, english], replace(form, batches=replace(form.batches, sampler="hybrid"))).batch(0)
 
 
 def test_translations_are_a_data_set_of_cross_batches(mirror: Path) -> None:

@@ -23,6 +23,7 @@ from msm.finetuning.settings import Finetune
 from msm.finetuning.train import run
 from msm.retrieval.settings import Retrieve
 from msm.retrieval.stage import run as retrieve
+from msm.settings import flattened
 from msm.training import read_log
 from tests.finetuning.made import examples, settings
 
@@ -59,7 +60,7 @@ def test_a_second_stage_starts_from_the_first(
 
 
 def test_resumed_training_gives_the_same_bits(sources: Path, encoder: Path, tmp_path: Path) -> None:
-    form = settings(**DPR, selection="dev_mean_rank", dev_steps=2, select_from=0.3)
+    form = settings(**DPR, keep="dev_mean_rank", dev_steps=2, from_share=0.3)
     straight = finetune(form, sources, encoder, tmp_path / "straight")
     work = tmp_path / "again" / "work"
     finetune(dataclasses.replace(form, steps=4), sources, encoder, tmp_path / "short")
@@ -79,7 +80,7 @@ def test_resumed_training_gives_the_same_bits(sources: Path, encoder: Path, tmp_
 
 def test_training_stops_early_and_keeps_the_best(sources: Path, encoder: Path, tmp_path: Path) -> None:
     """A rate so high that the dev loss only rises after the first look."""
-    form = settings(steps=40, learning_rate=0.5, dev_steps=1, selection="dev_loss", patience=2, warmup_steps=0)
+    form = settings(steps=40, learning_rate=0.5, dev_steps=1, keep="dev_loss", patience=2, warmup_steps=0)
     facts = finetune(form, sources, encoder, tmp_path)
     looks = [row["dev_loss"] for row in read_log(tmp_path / "work" / "log.jsonl")]
     assert facts["steps"] == len(looks) < 40
@@ -106,8 +107,8 @@ def test_looks_that_a_resumed_training_repeats_count_once(tmp_path: Path) -> Non
 
 def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, encoder: Path, tmp_path: Path) -> None:
     """Selected weights score in retrieval and scoring what they scored in training."""
-    benchmark = {"dev_benchmark": "constructed", "dev_questions": "questions/dev", "dev_measure": "map@20"}
-    facts = finetune(settings(**benchmark, selection="dev_measure", dev_steps=3), sources, encoder, tmp_path / "fine")
+    benchmark = {"benchmark": "constructed", "questions": "questions/dev", "measure": "map@20"}
+    facts = finetune(settings(**benchmark, keep="dev_measure", dev_steps=3), sources, encoder, tmp_path / "fine")
     assert facts["selected_dev_measure"] == facts["dev_measure"]
     (tmp_path / "run").mkdir()
     (tmp_path / "scores").mkdir()
@@ -137,7 +138,7 @@ def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, enco
 
 def test_a_dev_measure_needs_its_benchmark(sources: Path, encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="belong together; one of them is empty"):
-        finetune(settings(selection="dev_measure"), sources, encoder, tmp_path)
+        finetune(settings(keep="dev_measure"), sources, encoder, tmp_path)
 
 
 def test_an_epoch_is_a_pass_over_the_examples(sources: Path, encoder: Path, tmp_path: Path) -> None:
@@ -181,12 +182,12 @@ def test_steps_and_epochs_exclude_each_other(sources: Path, encoder: Path, tmp_p
 @pytest.mark.slow
 def test_two_processes_train_as_one(sources: Path, encoder: Path, tmp_path: Path) -> None:
     """By the command under torchrun; looks and files are the main process's alone."""
-    form = settings(**DPR, gather="no_grad", shard_queries=4, selection="dev_mean_rank", patience=1)
+    form = settings(**DPR, gather="no_grad", shard_queries=4, keep="dev_mean_rank", patience=1)
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     for name, launcher in (("one", []), ("two", torchrun)):
         words = [sys.executable, "-m", *launcher, "msm", "run", "finetune", "--device", "cpu"]
         words += ["--sources", str(sources), "--weights", str(encoder), "--out", str(tmp_path / name)]
-        for setting, value in dataclasses.asdict(form).items():
+        for setting, value in flattened(form).items():
             words += [f"--{setting}", str(value)]
         subprocess.run(words, check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"})
     one, two = (read_log(tmp_path / name / "log.jsonl") for name in ("one", "two"))

@@ -1,104 +1,221 @@
 """Recipes: every committed one resolves to tasks; what is wrong stops with one line before anything loads."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from msm.errors import BadInput
 from msm.pipeline import recipes
+from msm.pipeline.checks import check
+from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import Task, tasks
+from msm.settings import as_values, hints, make
+from tests.pipeline.made import RECIPES, ROOT
 
-ROOT = Path(__file__).parents[2]
-RECIPES = [path for path in sorted((ROOT / "recipes").glob("*.yaml")) if path.name != "anchors.yaml"]
 DEMO = ROOT / "recipes" / "demo.yaml"
+
+
+def resolve(recipe: dict[str, Any]) -> list[Task]:
+    made = tasks(recipe, "demo.yaml")
+    check(made, "demo.yaml")
+    return made
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_resolves(path: Path) -> None:
     recipe = recipes.load(path)
-    tasks = recipes.tasks(recipe, path.name)
+    made = tasks(recipe, path.name)
+    check(made, path.name)
     assert recipe["recipe"] == path.stem
-    written = {task.out for task in tasks}
-    for task in tasks:
+    done: set[str] = set()
+    for task in made:
         for read in task.reads.values():
-            assert any(out == read or out.startswith(f"{read}/") for out in written), f"nothing writes {read}"
+            assert read in done or any(out.startswith(f"{read}/") for out in done), f"nothing before writes {read}"
+        done.add(task.out)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_written_out_gives_the_same_tasks(path: Path, tmp_path: Path) -> None:
+    """`msm recipe NAME --resolved` is a recipe of its own, without a base."""
+    made = tasks(recipes.load(path), "whole.yaml")
+    whole = recipes.resolved(recipes.load(path))
+    assert "base" not in whole
+    (tmp_path / "whole.yaml").write_text(yaml.safe_dump(whole))
+    again = tasks(recipes.load(tmp_path / "whole.yaml"), "whole.yaml")
+    assert [task[:5] for task in again] == [task[:5] for task in made]
+
+
+def test_a_resolved_recipe_holds_every_setting_of_its_tasks() -> None:
+    whole = recipes.resolved(recipes.load(DEMO))
+    assert whole["pretrain"]["msm"]["masking"] == "each"
+    assert whole["pretrain"]["beta2"] == 0.98
+    assert whole["lexical"]["k1"] == 0.9
+    assert set(whole["finetune"]) == set(hints(STAGES["finetune"].settings)) - {"seed"}
+
+
+def test_ten_recipes_hold_differences_in_under_sixty_lines() -> None:
+    assert sum(len(path.read_text().splitlines()) < 60 for path in RECIPES) >= 10
+
+
+def test_settings_are_the_same_after_a_passage_through_json() -> None:
+    for path in RECIPES:
+        for task in tasks(recipes.load(path), path.name):
+            assert make(STAGES[task.stage].settings, as_values(task.settings), "again") == task.settings
 
 
 def test_controls_are_part_of_every_recipe() -> None:
     for path in RECIPES:
         recipe = recipes.load(path)
-        tasks = recipes.tasks(recipe, path.name)
-        trained = {getattr(task.settings, "objective", None) for task in tasks}
-        trained |= {row["name"] for row in recipe["checkpoints"]}
-        starts = {task.reads["weights"].split("/")[2] for task in tasks if task.stage == "finetune"}
+        made = tasks(recipe, path.name)
+        trained = {getattr(task.settings, "objective", None) for task in made}
+        trained |= {row["name"] for row in recipe.get("checkpoints", [])}
+        starts = {task.reads["weights"].split("/")[2] for task in made if task.stage == "finetune"}
         assert "mlm" in trained or "msm" not in trained, f"{path.name}: no control beside the masked sentence model"
         assert {"msm", "mexma"} & trained, path.name
         assert "encoder" in starts, f"{path.name}: no untrained encoder with the same fine-tuning"
 
 
+Recipe = dict[str, Any]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda recipe: recipe["pretrain"].update(temprature=1), "pretrain mlm-1: unknown setting: temprature"),
-        (lambda recipe: recipe["units"].pop("min_units"), "units ordered: missing setting: min_units"),
+        (lambda recipe: recipe["units"].pop("min_units"), "units/ordered: missing setting: min_units"),
         (lambda recipe: recipe["units"].update(min_units=1), "min_units must be at least 2, got 1"),
-        (lambda recipe: recipe["pretrain"].update(mu=-1.0), "mu must be at least 0, got -1.0"),
+        (lambda recipe: recipe["pretrain"]["msm"].update(mu=-1.0), "msm.mu must be at least 0, got -1.0"),
         (lambda recipe: recipe["pretrain"].update(steps="many"), "steps must be of type int, got 'many'"),
-        (lambda recipe: recipe["finetune"].update(pooling="max"), "pooling must be one of cls, mean, pooler"),
+        (lambda recipe: recipe["pretrain"].update(msm=3), "msm must be a mapping, got 3"),
+        (
+            lambda recipe: recipe["pretraining"][0].update(pretrain={"objective": "mlm", "msm": {"mu": 0.3}}),
+            "pretrain/mlm-1: msm is not read with the objective mlm",
+        ),
+        (
+            lambda recipe: recipe["pretraining"][1].update(pretrain={"msm": {"temprature": 1.0}}),
+            "unknown setting: msm.temprature; did you mean temperature?",
+        ),
+        (lambda recipe: recipe["finetune"]["encoding"].update(pooling="max"), "encoding.pooling must be one of cls"),
         (lambda recipe: recipe.pop("seeds"), "missing seeds"),
         (lambda recipe: recipe.update(seeds=3), "seeds must be a list, got 3"),
         (lambda recipe: recipe["source"].update(stage="dream"), "unknown stage 'dream'"),
-        (lambda recipe: recipe["models"].append(recipe["models"][0]), "two rows write"),
+        (lambda recipe: recipe["models"].append(recipe["models"][0]), "models: two rows of the name untrained"),
+        (lambda recipe: recipe["models"].append({"start": "encoder/ordered"}), "models: row 4 needs a name"),
+        (lambda recipe: recipe["models"][1].pop("start"), "models mlm: missing start"),
+        (
+            lambda recipe: recipe["models"][1].update(start="pretrain/mlmm"),
+            "finetune/constructed-mlm-1 reads pretrain/mlmm-1, which nothing makes; did you mean pretrain/mlm-1?",
+        ),
+        (lambda recipe: recipe["models"][1].update(name="a b"), "no name of a row"),
         (
             lambda recipe: recipe["further_benchmarks"].append(
                 {"name": "xquad_r:constructed", "questions": "questions/test", "split": "test", "tuned": "constructed"}
             ),
             "scores of constructed and xquad_r:constructed would bear one name",
         ),
+        (
+            lambda recipe: recipe["models"].append({"name": "MSM", "start": "pretrain/msm"}),
+            "two rows write artifacts/demo/finetune/constructed-MSM-1 (artifacts/demo/finetune/constructed-msm-1)",
+        ),
+        (
+            lambda recipe: recipe["finetune"].update(dev_examples="questions/dve"),
+            "dev_examples: the sources have no questions/dve; did you mean questions/dev?",
+        ),
+        (
+            lambda recipe: recipe["benchmarks"][0].update(questions="question/test"),
+            "questions: the sources have no question/test; did you mean questions/test?",
+        ),
+        (
+            lambda recipe: recipe["pretrain"]["batches"].update(softmax_documents=3),
+            "batches.softmax_documents must divide batch_documents=4, got 3",
+        ),
+        (
+            lambda recipe: recipe["finetune"]["batches"].update(shard_queries=48),
+            "batches.shard_queries must divide 64, got 48",
+        ),
+        (
+            lambda recipe: recipe["finetune"]["loss"].update(candidates="hard"),
+            "loss.candidates=hard leaves only hard negatives",
+        ),
+        (lambda recipe: recipe["benchmarks"][0].update(name="mr_tydi:lareqa"), "is no name for a pool of one's own"),
     ],
 )
-def test_a_wrong_recipe_is_refused(change: object, message: str) -> None:
-    recipe = yaml.safe_load(DEMO.read_text())
-    change(recipe)  # type: ignore[operator]
+def test_a_wrong_recipe_is_refused(change: Callable[[Recipe], Any], message: str) -> None:
+    recipe = recipes.load(DEMO) | {"further_benchmarks": []}
+    change(recipe)
     with pytest.raises(BadInput) as error:
-        recipes.tasks(recipe, "demo.yaml")
+        resolve(recipe)
     assert message in str(error.value)
+    assert str(error.value).startswith("demo.yaml: ")
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("recipe: broken\nseeds: [1\nunits: 3\n", "own.yaml:3: not YAML"),
+        ("- 3\n", "a recipe is a mapping, got list"),
+        ("base: demo\npretrian: {steps: 3}\n", "own.yaml: unknown key: pretrian; did you mean pretrain?"),
+        ("base: demo\npretrain: {stpes: 3}\n", "own.yaml: pretrain: unknown setting: stpes; did you mean steps?"),
+        ("base: demo\nmine: {depth: 3}\n", "own.yaml: mine: unknown setting: depth"),
+        ("base: demo\nmodels: [{name: a, strat: b}]\n", "models a: unknown key: strat; did you mean start?"),
+        ("base: dmeo\n", "no such recipe; here are: demo, own; did you mean demo?"),
+        ("base: own\n", "the recipes are bases of each other"),
+        ("base: demo\nrecipe: pretrain\n", "pretrain is the name of a stage"),
+        ("base: demo\nsource: {mirror: x}\n", "source: unknown key: mirror"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "demo.yaml").write_text(DEMO.read_text())
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(BadInput) as error:
+        recipes.load(tmp_path / "own.yaml")
+    assert message in str(error.value)
+
+
+def test_a_recipe_holds_differences_from_its_base(tmp_path: Path) -> None:
+    (tmp_path / "demo.yaml").write_text(DEMO.read_text())
+    (tmp_path / "short.yaml").write_text("base: demo\npretrain: {steps: 3, msm: {mu: 0.3}}\nlexical_models: []\n")
+    (tmp_path / "own.yaml").write_text("base: short\npretrain: {steps: 4}\n")
+    base, own = (recipes.load(tmp_path / f"{name}.yaml") for name in ("demo", "own"))
+    base["pretrain"]["steps"], base["pretrain"]["msm"]["mu"] = 4, 0.3
+    assert own == base | {"recipe": "own", "lexical_models": []}
+
+
+def test_a_key_is_held_by_the_file_that_decides_it(tmp_path: Path) -> None:
+    (tmp_path / "demo.yaml").write_text(DEMO.read_text())
+    (tmp_path / "own.yaml").write_text("base: demo\npretrain: {steps: 3, msm: {mu: 0.3}}\n")
+    own, demo = tmp_path / "own.yaml", tmp_path / "demo.yaml"
+    files = recipes.layers(own)
+    assert list(recipes.holders(files, "pretrain.steps")) == [(own, "pretrain.steps")]
+    assert list(recipes.holders(files, "pretrain.clip")) == [(demo, "pretrain.clip")]
+    assert list(recipes.holders(files, "pretrain.msm")) == [(own, "pretrain.msm"), (demo, "pretrain.msm")]
+    assert list(recipes.holders(files, "models.0")) == [(demo, "models.0")]
+
+
 def test_tasks_follow_those_that_they_read() -> None:
-    recipe = yaml.safe_load((ROOT / "recipes" / "rounds.yaml").read_text())
-    recipe["models"] = [
-        {"name": "again", "start": "finetune/constructed-msm", "finetune": {}, "score": {}},
-        *recipe["models"],
-    ]
+    recipe = recipes.load(ROOT / "recipes" / "rounds.yaml")
+    recipe["models"] = [{"name": "again", "start": "finetune/constructed-msm"}, *recipe["models"]]
     done: set[str] = set()
-    for task in recipes.tasks(recipe, "rounds.yaml"):
+    for task in tasks(recipe, "rounds.yaml"):
         assert all(read in done or any(out.startswith(f"{read}/") for out in done) for read in task.reads.values())
         done.add(task.out)
 
 
 def test_rows_that_read_each_other_are_refused() -> None:
-    recipe = yaml.safe_load(DEMO.read_text())
+    recipe = recipes.load(DEMO)
     recipe["pretraining"] = [
-        {"name": "a", "corpus": "ordered", "start": "pretrain/b", "pretrain": {}},
-        {"name": "b", "corpus": "ordered", "start": "pretrain/a", "pretrain": {}},
+        {"name": "a", "corpus": "ordered", "start": "pretrain/b"},
+        {"name": "b", "corpus": "ordered", "start": "pretrain/a"},
     ]
-    with pytest.raises(
-        BadInput, match="pretrain/a-1 reads artifacts/demo/pretrain/b-1 reads artifacts/demo/pretrain/a-1"
-    ):
-        recipes.tasks(recipe, "demo.yaml")
+    with pytest.raises(BadInput, match="pretrain/a-1 reads pretrain/b-1 reads pretrain/a-1"):
+        tasks(recipe, "demo.yaml")
 
 
-def test_a_later_section_wins() -> None:
-    recipe = yaml.safe_load(DEMO.read_text())
-    by_row = {task.row: task.settings for task in recipes.tasks(recipe, "demo.yaml") if task.family == "pretrain"}
-    assert by_row["mlm-1"].objective == "mlm"  # type: ignore[attr-defined]
-    assert by_row["msm-1"].objective == "msm"  # type: ignore[attr-defined]
-
-
-def test_broken_yaml_names_the_line(tmp_path: Path) -> None:
-    path = tmp_path / "broken.yaml"
-    path.write_text("recipe: broken\nseeds: [1\nunits: 3\n")
-    with pytest.raises(BadInput, match=r"broken.yaml:3: not YAML"):
-        recipes.load(path)
+def test_the_control_reads_no_setting_of_the_masked_sentences() -> None:
+    by_name = {task.name: task for task in tasks(recipes.load(DEMO), "demo.yaml")}
+    msm, mlm = by_name["pretrain/msm-1"], by_name["pretrain/mlm-1"]
+    assert as_values(msm.settings).keys() - as_values(mlm.settings).keys() == {"msm"}
+    assert set(msm.keys) - set(mlm.keys) == {"pretrain.msm", "pretraining.1"}

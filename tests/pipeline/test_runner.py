@@ -15,6 +15,8 @@ from msm.corpora.settings import Documents
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts, runner
+from msm.settings import flattened
+from tests.pretraining.made import settings as pretraining
 
 SETTINGS = Documents(collections="texts", languages="all", document_overlap="all", reorder=0.0, seed=1)
 
@@ -80,10 +82,8 @@ def test_a_missing_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 
 def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path: Path) -> None:
-    from tests.test_training import SETTINGS as PRETRAIN
-
     words = [sys.executable, "-m", "msm", "run", "pretrain", "--units", str(units), "--weights", str(encoder)]
-    for name, value in (PRETRAIN | {"steps": 100_000, "checkpoint_steps": 100_000}).items():
+    for name, value in flattened(pretraining(steps=100_000, checkpoint_steps=100_000)).items():
         words += [f"--{name}", str(value)]
     words += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"), "--stop_with_parent"]
     program = f"import subprocess; child = subprocess.Popen({words!r}); print(child.pid, flush=True); child.wait()"

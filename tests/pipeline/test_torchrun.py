@@ -14,6 +14,7 @@ import pytest
 
 from msm.errors import Preempted
 from msm.pipeline import recipes, runner, torchrun
+from msm.pipeline.tasks import tasks as tasks_of
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -21,7 +22,7 @@ Start = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def start(tiny: Path, tmp_path: Path) -> Start:
     """Starts the pre-training of the recipe `tiny` in two processes, with these settings changed."""
-    tasks = recipes.tasks(recipes.load(Path(__file__).parents[2] / "recipes" / "tiny.yaml"), "tiny")
+    tasks = tasks_of(recipes.load(Path(__file__).parents[2] / "recipes" / "tiny.yaml"), "tiny")
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
     reads = {name: tiny / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
 

@@ -11,11 +11,10 @@ from msm.encoders.checkpoints import load_bare, load_masked
 from msm.encoders.packed import runs_packed
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.pretraining.settings import Pretrain
 from msm.pretraining.train import run
 from msm.training import read_log
 from tests.encoders.tiny_models import HALVES, tiny_config
-from tests.test_training import SETTINGS
+from tests.pretraining.made import settings
 
 HEADS = ("distilbert", "electra", "mpnet", "deberta-v2", "modernbert", "eurobert", "nomic_bert")
 BARE = ("qwen3", "gemma3_text", "t5")
@@ -36,8 +35,8 @@ def start(kind: str, tokenizer: Path, folder: Path) -> Path:
 
 
 def pretrain(units: Path, weights: Path, out: Path, work: Path, **changes: Any) -> dict[str, Any]:
-    settings = Pretrain(**(SETTINGS | {"steps": 2, "schedule_steps": 4} | changes))  # type: ignore[arg-type]
-    return run(settings, units=units, weights=weights, out=out, execution=Execution(work=work, device="cpu"))
+    form = settings(**({"steps": 2, "schedule_steps": 4} | changes))
+    return run(form, units=units, weights=weights, out=out, execution=Execution(work=work, device="cpu"))
 
 
 @pytest.mark.parametrize("kind", HEADS + BARE)

@@ -32,9 +32,8 @@ from msm.execution import Execution
 from msm.files import read_json_lines
 from msm.pipeline import runner
 from msm.pretraining.model import SentenceModel
-from msm.pretraining.settings import Pretrain
 from msm.pretraining.train import OBJECTIVES, _batches
-from tests.test_training import SETTINGS
+from tests.pretraining.made import settings as form
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 # BERT's places are counted from 0, so 32 tokens fit in 32 of them; XLM-R's from 2.
@@ -115,7 +114,7 @@ def test_from_checkpoint_to_trained_model(
     given = AutoModel.from_pretrained(start).state_dict()
     taken = AutoModel.from_pretrained(weights / "model").state_dict()
     assert all(torch.equal(weight, taken[key]) for key, weight in given.items() if "pooler" not in key)
-    settings = Pretrain(**(SETTINGS | {"steps": 2, "schedule_steps": 0}))  # type: ignore[arg-type]
+    settings = form(steps=2, schedule_steps=0)
     out = run("pretrain", settings, tmp_path / "out", units=units, weights=weights)
     assert all(np.isfinite(row["loss"]) for _, row in read_json_lines(out / "log.jsonl"))
     words, trained = AutoTokenizer.from_pretrained(out / "model"), AutoModel.from_pretrained(out / "model").eval()
@@ -140,7 +139,7 @@ def test_a_berts_special_tokens_are_left_alone(tiny: Path, word_pieces: Path, tm
         tokenizer=word_pieces,
     )
     words = AutoTokenizer.from_pretrained(word_pieces)
-    settings = Pretrain(**(SETTINGS | {"mask_share": 0.5}))  # type: ignore[arg-type]
+    settings = form(mask_share=0.5)
     batches = _batches(units / "shards", settings, Execution(work=tmp_path))
     ours = OBJECTIVES["msm"](SentenceModel(start, settings, 8), batches, settings, torch.device("cpu"))
     for step in range(20):

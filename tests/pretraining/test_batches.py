@@ -10,12 +10,7 @@ from msm.corpora.shards import read_units
 from msm.errors import BadInput
 from msm.pretraining.batches import Batches, Stream
 from msm.pretraining.masking import hide_tokens
-from msm.pretraining.settings import Pretrain
-from tests.test_training import SETTINGS
-
-
-def settings(**changes: object) -> Pretrain:
-    return Pretrain(**(SETTINGS | changes))  # type: ignore[arg-type]
+from tests.pretraining.made import SOFTMAX_DOCUMENTS, settings
 
 
 def test_a_stream_reads_every_item_once_an_epoch() -> None:
@@ -50,7 +45,7 @@ def test_a_softmax_has_one_language_and_whole_runs(units: Path) -> None:
     for step in range(5):
         batch = batches.unit_batch(step, 1)
         shard = shards[batch.language]
-        assert len(batch.document_ids) == SETTINGS["softmax_documents"]
+        assert len(batch.document_ids) == SOFTMAX_DOCUMENTS
         runs = [
             (shard.document_id(number), [unit.tolist() for unit in shard.run(number)]) for number in range(len(shard))
         ]
@@ -70,8 +65,8 @@ def test_the_control_reads_as_many_tokens(units: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"softmax_documents": 3}, "softmax_documents must divide"),
-        ({"batch_blocks": 3}, "batch_blocks must be a multiple"),
+        ({"softmax_documents": 3}, "batches.softmax_documents must divide batch_documents=4, got 3"),
+        ({"batch_blocks": 3}, "mlm.batch_blocks must be a multiple"),
         ({"batch_documents": 1000, "softmax_documents": 1000, "batch_blocks": 1}, "fewer runs of units"),
     ],
 )

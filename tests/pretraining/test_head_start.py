@@ -15,17 +15,19 @@ from safetensors.torch import load_file
 from msm.errors import BadInput, Preempted
 from msm.execution import Execution
 from msm.pipeline import recipes
+from msm.pipeline.tasks import tasks as tasks_of
 from msm.pretraining import train
 from msm.pretraining.head_start import check_heads
 from msm.pretraining.settings import Pretrain
 from msm.training import Plan, read_log
+from tests.pretraining.made import settings as form
 
 
 @pytest.fixture(scope="module")
 def settings() -> Pretrain:
     """Of the masked sentence model in the tiny recipe; 12 updates, the first 8 of the heads alone."""
     recipe = recipes.load(Path(__file__).parents[2] / "recipes" / "tiny.yaml")
-    given = [task.settings for task in recipes.tasks(recipe, "tiny") if isinstance(task.settings, Pretrain)]
+    given = [task.settings for task in tasks_of(recipe, "tiny") if isinstance(task.settings, Pretrain)]
     masked_sentences = next(settings for settings in given if settings.objective == "msm")
     return dataclasses.replace(masked_sentences, steps=12, schedule_steps=0, head_steps=8, head_learning_rate=0.01)
 
@@ -101,6 +103,6 @@ def test_nothing_but_the_encoder_cannot_have_a_head_start(settings: Pretrain) ->
     with pytest.raises(BadInput, match="head_steps must be below steps, got 12 and 12"):
         check_heads(dataclasses.replace(settings, head_steps=12))
     with pytest.raises(BadInput, match="head_steps: with these settings distill trains nothing but the encoder"):
-        check_heads(dataclasses.replace(settings, objective="distill"))
+        check_heads(form(steps=12, head_steps=8, objective="distill"))
     with pytest.raises(BadInput, match="with these settings crop trains nothing but the encoder"):
-        check_heads(dataclasses.replace(settings, objective="crop", mlm_weight=0.0, projector="none"))
+        check_heads(form(**{"objective": "crop", "head_steps": 8, "mlm.weight": 0.0, "projector": "none"}))

@@ -16,19 +16,18 @@ from msm.pretraining.memory import Memory
 from msm.pretraining.model import SentenceModel, read_groups
 from msm.pretraining.objective import Objective
 from msm.pretraining.pairs import partners, pseudo_queries
-from msm.pretraining.settings import Pretrain
 from msm.pretraining.train import OBJECTIVES, PretrainTask
-from tests.test_training import SETTINGS
+from tests.pretraining.made import BLOCK_TOKENS, SEED, settings
 
-SLOW = {"document_dropout": 0.0, "projector": "none", "mlm_weight": 0.0, "batch_documents": 6, "softmax_documents": 3}
+SLOW = {"projector": "none", "mlm.weight": 0.0, "batch_documents": 6, "softmax_documents": 3}
 
 
 def objective(units: Path, encoder: Path, **changes: object) -> Objective[Any]:
-    settings = Pretrain(**(SETTINGS | {"batch_blocks": 2} | changes))  # type: ignore[arg-type]
+    form = settings(**({"batch_blocks": 2} | changes))
     shards = read_units(units)
-    model = SentenceModel(encoder, settings, shards.index.document_units)
-    batches = Batches(shards, settings)
-    return OBJECTIVES[settings.objective](model, batches, settings, torch.device("cpu"))
+    model = SentenceModel(encoder, form, shards.index.document_units)
+    batches = Batches(shards, form)
+    return OBJECTIVES[form.objective](model, batches, form, torch.device("cpu"))
 
 
 def unit_vector(model: Any, tokens: np.ndarray) -> torch.Tensor:
@@ -48,7 +47,7 @@ def test_pairs_equal_a_loop(units: Path, encoder: Path, name: str, window: int) 
     with torch.no_grad():
         batch = ours.batches.unit_batch(0, 1)
         vectors = [unit_vector(ours.model, unit) for unit in batch.units]
-        chosen = partners(batch.documents, window, np.random.default_rng((SETTINGS["seed"], 6, 0, 1)))
+        chosen = partners(batch.documents, window, np.random.default_rng((SEED, 6, 0, 1)))
         expected = 0.0
         for row, partner in enumerate(chosen):
             assert partner != row
@@ -65,8 +64,8 @@ def test_ict_equals_a_loop(units: Path, encoder: Path) -> None:
     ours.model.eval()
     with torch.no_grad():
         batch = ours.batches.unit_batch(2, 0)
-        random = np.random.default_rng((SETTINGS["seed"], 6, 2, 0))
-        queries, blocks = pseudo_queries(batch, SETTINGS["block_tokens"], random)
+        random = np.random.default_rng((SEED, 6, 2, 0))
+        queries, blocks = pseudo_queries(batch, BLOCK_TOKENS, random)
         rows = [[float(unit_vector(ours.model, q) @ unit_vector(ours.model, b)) / 0.1 for b in blocks] for q in queries]
         expected = sum(nll(row[n], row[:n] + row[n + 1 :]) for n, row in enumerate(rows)) / len(rows)
         assert float(ours.loss(ours.read(2, 0)).numbers["msm_loss"]) == pytest.approx(expected, rel=1e-4)

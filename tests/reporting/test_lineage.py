@@ -114,7 +114,7 @@ def test_an_own_folder_as_input_is_given(root: Path) -> None:
     [
         ("{", "not JSON"),
         ("[]", "expected a JSON object"),
-        ('{"format": 2}', "format 2; this version reads format 1"),
+        ('{"format": 3}', "format 3; this version reads format 2"),
         ('{"format": 1, "stage": "score"}', "no usable 'settings'"),
     ],
 )

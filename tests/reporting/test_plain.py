@@ -41,8 +41,7 @@ def test_dvc_shows_them(recipe: str, tmp_path: Path) -> None:
     out = tmp_path / "artifacts" / recipe / "report" / "all" / "report"
     out.mkdir(parents=True)
     write_plain((write_recipe(tmp_path / recipe) / "score").iterdir(), out)
-    for name in ("dvc.yaml", "params.yaml"):
-        (tmp_path / name).write_text((root / name).read_text())
+    (tmp_path / "dvc.yaml").write_text((root / "dvc.yaml").read_text())
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
     shutil.copytree(root / ".dvc" / "plots", tmp_path / ".dvc" / "plots")
     for words, expected in ((["metrics", "show", "--json"], "map@20"), (["plots", "show", "--json"], "lareqa-msm-1")):

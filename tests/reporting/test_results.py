@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from msm.evaluation.per_query import read_per_query
-from msm.pipeline import runner
-from msm.reporting import lineage, results
+from msm.reporting import results
 from msm.reporting.results import Benchmark
 from tests.reporting import made
 
@@ -143,7 +142,3 @@ def test_other_questions_are_not_averaged_in(root: Path) -> None:
     made.write_per_query(root / "score/lareqa-msm-2/scores/per_query.parquet", short)
     _, problems = results.load(only(results.read(root / "score")), [COLUMN])
     assert ["other questions" in problem.reason for problem in problems] == [True]
-
-
-def test_reader_understands_what_the_runner_writes() -> None:
-    assert lineage.FORMAT == runner.FORMAT

@@ -25,7 +25,8 @@ from msm.pretraining.settings import Pretrain
 from tests.corpora.crawl import reading
 from tests.corpora.crawl.made import WANTED, corpus, run, write_recipe
 from tests.corpora.crawl.reading import sum_of_runs
-from tests.test_training import SETTINGS, same
+from tests.pretraining.made import settings as form
+from tests.test_training import same
 
 SIZES = Units(unit_tokens=64, document_units=32, min_units=2)
 TAKEN = Documents(collections="corpus/shards.json", languages="all", document_overlap="all", reorder=0.0, seed=1)
@@ -33,7 +34,7 @@ BLOCK_TOKENS = 256
 
 
 def settings(**changes: Any) -> Pretrain:
-    return Pretrain(**{**SETTINGS, "block_tokens": BLOCK_TOKENS, "steps": 6, "schedule_steps": 6, **changes})
+    return form(**{"block_tokens": BLOCK_TOKENS, "steps": 6, "schedule_steps": 6, **changes})
 
 
 def read(batches: Batches, steps: int = 4) -> list[Any]:

@@ -1,0 +1,79 @@
+"""The command line's parser, and the options that every way to run a stage has."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from msm.errors import BadInput
+from msm.execution import DEVICES, Execution
+from msm.pipeline import runner, torchrun
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with exit code 2 and one line, as every bad input does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def add_execution(parser: argparse.ArgumentParser) -> None:
+    """Declare the execution options: they may change the speed, never the result."""
+    options = parser.add_argument_group("execution: may change the speed, never the result")
+    options.add_argument("--work", type=Path, metavar="DIR", help="scratch folder that survives a kill")
+    options.add_argument("--processes", type=int, default=0, metavar="N", help="worker processes; 0 for one a core")
+    options.add_argument(
+        "--gpus", type=int, default=0, metavar="N", help="run N processes by torchrun, one a GPU; 0 runs in this one"
+    )
+    options.add_argument("--device", choices=DEVICES, default="auto")
+    options.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
+    options.add_argument(
+        "--cache_gib", type=int, default=64, metavar="N", help="streamed shards kept in the scratch folder"
+    )
+    options.add_argument(
+        "--checkpoint_seconds",
+        type=float,
+        default=Execution.checkpoint_seconds,
+        metavar="S",
+        help="training writes a checkpoint at least this often",
+    )
+    options.add_argument("--stop_with_parent", action="store_true", help="save and end when the starting process dies")
+
+
+def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
+    """What is done before a stage or task: watch the parent, and hand the work to torchrun where it is asked for.
+
+    Args:
+        arguments: of `add_execution`.
+        words: of this whole command, `msm` included.
+
+    Raises:
+        BadInput: a negative number.
+    """
+    for option in ("processes", "gpus", "cache_gib", "checkpoint_seconds"):
+        if arguments[option] < 0:
+            raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
+    if arguments["stop_with_parent"]:
+        runner.stop_with_parent()
+    if arguments["gpus"] and not torchrun.is_worker():
+        sys.exit(torchrun.run(words, arguments["gpus"]))
+
+
+def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
+    """The execution options as given."""
+    return Execution(
+        work=arguments["work"] or _work_folder(out),
+        processes=arguments["processes"],
+        device=arguments["device"],
+        mirror=arguments["mirror"],
+        cache_gib=arguments["cache_gib"],
+        checkpoint_seconds=arguments["checkpoint_seconds"],
+    )
+
+
+def _work_folder(out: Path) -> Path:
+    """`work/...` for `artifacts/...`; DVC deletes outputs before it runs their stage, never this."""
+    parts = out.parts
+    return Path("work", *parts[1:]) if parts[0] == "artifacts" else out.with_name(f".{out.name}.work")

@@ -1,0 +1,130 @@
+"""`msm run`: all that is missing of a recipe, one task of it, or one stage by hand."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from msm.cli.parser import Parser, add_execution, begin, execution
+from msm.errors import BadInput
+from msm.execution import DEVICES
+from msm.pipeline import recipes, runner
+from msm.pipeline.chain import Chain, Options, rows_of, summary
+from msm.pipeline.fingerprints import fingerprints
+from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import behind, find_task, tasks
+from msm.settings import Setting, base_type, flat, make, nested
+
+USAGE = """\
+msm run RECIPE                       run what is missing of a recipe, such as `msm run demo`
+       msm run TASK --recipe RECIPE         one task of it, such as `pretrain/msm-1`, on inputs that are there
+       msm run STAGE --SETTING VALUE ...    one stage by hand; `msm run STAGE --help` lists its settings"""
+STAGE_NAMES = f"Stages: {', '.join(STAGES)}."
+
+
+def main(words: Sequence[str]) -> None:
+    """Run a recipe, a task or a stage.
+
+    Raises:
+        BadInput: wrong words, settings or inputs.
+        CommandError: a task failed.
+    """
+    parser = Parser(prog="msm run", usage=USAGE, epilog=STAGE_NAMES)
+    parser.add_argument("what", metavar="RECIPE | TASK | STAGE")
+    what = parser.parse_args(words[:1]).what
+    if what in STAGES:
+        _stage(what, words[1:])
+    elif any(word.partition("=")[0] == "--recipe" for word in words):
+        _task(what, words[1:])
+    else:
+        _recipe(what, words[1:])
+
+
+def _recipe(name: str, words: Sequence[str]) -> None:
+    parser = Parser(prog="msm run RECIPE", usage="msm run RECIPE [options]", description="Run what is missing.")
+    parser.add_argument(
+        "--rows", nargs="+", default=[], metavar="NAME", help="these rows only, and what they need: models, or tasks"
+    )
+    parser.add_argument("--side_by_side", type=int, default=0, metavar="N", help="most tasks at once; 0 for one a core")
+    parser.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
+    parser.add_argument(
+        "--results", default="results", metavar="DIR", help="exported rows that are not run again; '' for none"
+    )
+    parser.add_argument(
+        "--any_code", action="store_true", help="take results that another version of the program has made"
+    )
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    arguments = parser.parse_args(words)
+    if arguments.side_by_side < 0:
+        raise BadInput(f"--side_by_side must be at least 0, got {arguments.side_by_side}")
+    path = recipes.find(name)
+    recipe = recipes.load(path)
+    made = rows_of(tasks(recipe, str(path)), arguments.rows)
+    options = Options(
+        path,
+        Path(arguments.results) if arguments.results else None,
+        arguments.side_by_side,
+        arguments.any_code,
+        (f"--mirror={arguments.mirror}", "--device", arguments.device),
+    )
+    outcome = Chain(made, options).run()
+    sys.stderr.write(f"{summary(str(recipe['recipe']), outcome)}\n")
+
+
+def _task(name: str, words: Sequence[str]) -> None:
+    parser = Parser(prog="msm run TASK", usage="msm run TASK --recipe RECIPE [options]")
+    parser.add_argument("--recipe", required=True, help="name of a recipe, or its file")
+    add_execution(parser)
+    arguments = vars(parser.parse_args(words))
+    path = recipes.find(arguments["recipe"])
+    recipe = recipes.load(path)
+    made = tasks(recipe, str(path))
+    task = find_task(name, made, str(path))
+    begin(arguments, ["msm", "run", name, *words])
+    notes = {
+        "task": task.name,
+        "fingerprint": fingerprints(behind(task, made))[task.out]._asdict(),
+        "recipe": recipes.resolved(recipe),
+    }
+    reads = {read: Path(folder) for read, folder in task.reads.items()}
+    out = Path(task.out)
+    manifest = runner.run_stage(task.stage, task.settings, reads, out, execution(arguments, out), notes)
+    sys.stderr.write(f"{task.name}: {out} ({manifest['seconds']:.1f} s)\n")
+
+
+def _stage(name: str, words: Sequence[str]) -> None:
+    stage = STAGES[name]
+    arguments = vars(stage_parser(name).parse_args(words))
+    values = {setting.name: arguments[setting.name] for setting in flat(stage.settings)}
+    given = {setting: value for setting, value in values.items() if value is not None}
+    settings = make(stage.settings, nested(given), f"run {name}")
+    begin(arguments, ["msm", "run", name, *words])
+    out: Path = arguments["out"]
+    reads = {read: arguments[read] for read in stage.reads}
+    manifest = runner.run_stage(name, settings, reads, out, execution(arguments, out))
+    sys.stderr.write(f"{name}: {out} ({manifest['seconds']:.1f} s)\n")
+
+
+def stage_parser(name: str) -> Parser:
+    """The parser of a stage's folders, settings and execution options."""
+    stage = STAGES[name]
+    usage = f"msm run {name} --INPUT DIR ... --SETTING VALUE ... --out DIR"
+    parser = Parser(prog=f"msm run {name}", usage=usage, description=stage.purpose + ".")
+    folders = parser.add_argument_group("folders")
+    for read in stage.reads:
+        folders.add_argument(f"--{read}", type=Path, required=True, metavar="DIR")
+    folders.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help=f"gets manifest.json and {stage.payload}/"
+    )
+    add_execution(parser)
+    group = parser.add_argument_group("settings: decide the result; a later one wins")
+    for setting in flat(stage.settings):
+        meaning = help_text(setting).replace("%", "%%")
+        group.add_argument(f"--{setting.name}", type=base_type(setting.hint), metavar="VALUE", help=meaning)
+    return parser
+
+
+def help_text(setting: Setting) -> str:
+    """Meaning, allowed values and default of a setting."""
+    allowed = f" [{setting.allowed}]" if setting.allowed else ""
+    default = "" if setting.default is None else f" (default: {setting.default if setting.default != '' else 'empty'})"
+    return f"{setting.meaning}{allowed}{default}"

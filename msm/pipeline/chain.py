@@ -1,0 +1,286 @@
+"""Run what is missing of a recipe: independent tasks side by side, each a process of its own."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from msm.errors import BadInput, CommandError
+from msm.pipeline.fingerprints import Fingerprint, fingerprints, is_made
+from msm.pipeline.places import cores, free_memory, processes, visible_gpus
+from msm.pipeline.runner import describe, finished
+from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import Task, inputs
+from msm.reporting.lineage import portable
+from msm.settings import suggestion
+
+MOST_TASKS = 8
+"""Tasks side by side, if nobody says another number."""
+LEAST_MEMORY = 1 << 30
+"""Bytes that must be free for one more task beside others, however little the tasks before needed."""
+PAUSE = 0.05
+"""Seconds between two looks at the running tasks."""
+
+
+class Options(NamedTuple):
+    """How a recipe is run; nothing here changes a result."""
+
+    recipe: Path
+    results: Path | None = Path("results")
+    """Exported results; a row of theirs with the same fingerprint is not run again."""
+    side_by_side: int = 0
+    """Most tasks at once; 0 for one a core, up to `MOST_TASKS`."""
+    any_code: bool = False
+    """Take results that another version of the program has made."""
+    words: tuple[str, ...] = ()
+    """Further words of every task's command, such as `--mirror DIR`."""
+
+
+class Outcome(NamedTuple):
+    """What became of the tasks, by name."""
+
+    ran: list[str]
+    reused: list[str]
+    exported: list[str]
+    """Rows whose exported results have the same fingerprint."""
+
+
+class TasksFailed(CommandError):
+    """Some tasks failed; the message names them."""
+
+    exit_code = 1
+
+
+@dataclass
+class _Running:
+    """A task at work."""
+
+    task: Task
+    process: subprocess.Popen[bytes]
+    log: Path
+    gpus: list[int]
+    started: float = field(default_factory=time.monotonic)
+
+
+def rows_of(made: Sequence[Task], names: Sequence[str]) -> list[Task]:
+    """The tasks of some rows and everything that they read, with the report; all tasks where no row is named.
+
+    Args:
+        made: all tasks of the recipe.
+        names: of models, of rows of pre-training without their seed, or of tasks.
+
+    Raises:
+        BadInput: a name that no row has.
+    """
+    if not names:
+        return list(made)
+    by_name: dict[str, list[Task]] = {}
+    for task in made:
+        model = getattr(task.settings, "model", "") if task.stage == "score" else ""
+        for name in {task.name, task.row, task.row.rpartition("-")[0], model} - {""}:
+            by_name.setdefault(name, []).append(task)
+    chosen: dict[str, Task] = {}
+    for name in names:
+        if name not in by_name:
+            raise BadInput(f"--rows: no row {name}{suggestion(name, by_name)}")
+        scores = [task for task in by_name[name] if task.stage == "score"]
+        chosen |= {task.out: task for task in scores or by_name[name]}
+    wanted = _needed(list(chosen.values()), made)
+    return [task for task in made if task.out in wanted or (task.stage == "report" and _scored(wanted, made))]
+
+
+def _scored(wanted: set[str], made: Sequence[Task]) -> bool:
+    return any(task.stage == "score" and task.out in wanted for task in made)
+
+
+def _needed(chosen: Sequence[Task], made: Sequence[Task]) -> set[str]:
+    """Output folders of some tasks and of everything behind them."""
+    wanted = {task.out for task in chosen}
+    for task in reversed(made):
+        if task.out in wanted:
+            wanted |= {other.out for other in inputs(task, made)}
+    return wanted
+
+
+class Chain:
+    """The tasks of a recipe that are run together.
+
+    Args:
+        made: the tasks, each behind those that it reads.
+        options: how they are run.
+    """
+
+    def __init__(self, made: Sequence[Task], options: Options) -> None:
+        self.options = options
+        prints = fingerprints(made)
+        self.exported = [task for task in made if self._is_exported(task, prints[task.out])]
+        left = [task for task in made if task not in self.exported]
+        self.made = [
+            task
+            for task in left
+            if task.stage != "report" and is_made(Path(task.out), prints[task.out], any_code=options.any_code)
+        ]
+        self.waiting = self._missing(left, {task.out for task in self.made})
+        self.total = len(self.waiting)
+        self.outcome = Outcome([], [task.name for task in self.made], [task.name for task in self.exported])
+        self.failed: dict[str, str] = {}
+        self.running: list[_Running] = []
+        self.most = options.side_by_side or min(cores(), MOST_TASKS)
+        self.free_gpus = list(range(visible_gpus()))
+
+    def _is_exported(self, task: Task, wanted: Fingerprint) -> bool:
+        if task.stage != "score" or self.options.results is None:
+            return False
+        recipe = task.out.split("/")[1]
+        folder = self.options.results / recipe / "score" / portable(task.row)
+        return is_made(folder, wanted, any_code=self.options.any_code)
+
+    def _missing(self, left: Sequence[Task], done: set[str]) -> list[Task]:
+        """Tasks that are not made and that a missing result needs; the report always, for it is of all scores."""
+        wanted: set[str] = set()
+        read = {other.out for task in left for other in inputs(task, left)}
+        for task in reversed(left):
+            if task.stage == "report" or (task.out not in done and (task.out in wanted or task.out not in read)):
+                wanted.add(task.out)
+                wanted |= {other.out for other in inputs(task, left) if other.out not in done}
+        return [task for task in left if task.out in wanted]
+
+    def run(self) -> Outcome:
+        """Run them.
+
+        Raises:
+            TasksFailed: some failed; those that do not read their outputs have been run.
+            BadInput: a task cannot be run at all.
+        """
+        with self._stopped_together():
+            while self.waiting or self.running:
+                self._collect()
+                if not self._start_next():
+                    time.sleep(PAUSE)
+        if self.failed:
+            raise TasksFailed("; ".join(f"{name}: {reason}" for name, reason in self.failed.items()))
+        return self.outcome
+
+    def _start_next(self) -> bool:
+        """Start one task that can be started, or find it made; False where none can."""
+        blocked = {task.out for task in self.waiting} | {one.task.out for one in self.running}
+        for task in self.waiting:
+            above = {other.out for other in inputs(task, self.waiting)} | (set(task.reads.values()) & blocked)
+            if above & blocked or (task.stage == "report" and (self.running or len(self.waiting) > 1)):
+                continue
+            if not self._has_place(task):
+                continue
+            self.waiting.remove(task)
+            if self._is_made_now(task):
+                self.outcome.reused.append(task.name)
+            else:
+                self.running.append(self._start(task))
+            return True
+        return False
+
+    def _is_made_now(self, task: Task) -> bool:
+        """Whether the inputs, as they came out, are those of the folder that is there."""
+        reads = {read: Path(path) for read, path in task.reads.items()}
+        if task.stage == "report" and not reads["scores"].is_dir():
+            return True
+        told = describe(task.stage, task.settings, reads)
+        return finished(Path(task.out), told, any_code=self.options.any_code) is not None
+
+    def _has_place(self, task: Task) -> bool:
+        if not self.running:
+            return True
+        if len(self.running) >= self.most or self._gpus(task) > len(self.free_gpus):
+            return False
+        used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        return free_memory() >= max(LEAST_MEMORY, used)
+
+    def _gpus(self, task: Task) -> int:
+        return processes(task.settings, min(STAGES[task.stage].gpus, visible_gpus()))
+
+    def _start(self, task: Task) -> _Running:
+        log = Path("work", *Path(task.out).parts[1:2], "logs", f"{portable(task.name)}.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        count = self._gpus(task)
+        gpus, self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
+        words = ["msm", "run", task.name, "--recipe", str(self.options.recipe), *self.options.words]
+        if count > 1:
+            words += ["--gpus", str(count)]
+        environment = {"OMP_NUM_THREADS": str(max(1, cores() // self.most)), **os.environ}
+        if visible_gpus():
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *words, "--stop_with_parent"],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                # So that an interrupt from the terminal reaches this process alone, which lets tasks save their state.
+                start_new_session=True,
+            )
+        return _Running(task, process, log, gpus)
+
+    def _collect(self) -> None:
+        for one in [one for one in self.running if one.process.poll() is not None]:
+            self.running.remove(one)
+            self.free_gpus = sorted(self.free_gpus + one.gpus)
+            seconds = time.monotonic() - one.started
+            if one.process.returncode == 0:
+                self.outcome.ran.append(one.task.name)
+                self._tell(one.task, f"{seconds:.1f} s")
+                continue
+            reason = _last_line(one.log)
+            self.failed[one.task.name] = reason
+            self._tell(one.task, f"failed after {seconds:.1f} s: {reason} ({one.log})")
+            self._drop_readers(one.task)
+
+    def _drop_readers(self, failed: Task) -> None:
+        """Leave out what needs the output of a task that failed."""
+        lost = {failed.out}
+        for task in list(self.waiting):
+            if task.stage != "report" and lost & set(task.reads.values()):
+                lost.add(task.out)
+                self.waiting.remove(task)
+
+    def _tell(self, task: Task, what: str) -> None:
+        done = self.total - len(self.waiting) - len(self.running)
+        sys.stderr.write(f"[{done:>{len(str(self.total))}}/{self.total}] {task.name}: {what}\n")
+
+    @contextlib.contextmanager
+    def _stopped_together(self) -> Iterator[None]:
+        """Within the block, a request to stop is passed on to all running tasks, which save their state first."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            del number, frame
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            for one in self.running:
+                one.process.terminate()
+            for one in self.running:
+                one.process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("msm: ") if lines else "no message"
+
+
+def summary(recipe: str, outcome: Outcome) -> str:
+    """One line: what was run and what was not."""
+    parts = [f"{len(outcome.ran)} run", f"{len(outcome.reused)} reused"]
+    if outcome.exported:
+        parts.append(f"{len(outcome.exported)} rows taken as exported")
+    return f"{recipe}: {', '.join(parts)}"

@@ -1,0 +1,103 @@
+"""What can be known to fail before anything runs: names of benchmarks and files, sizes that do not divide."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msm.collections.registry import find_benchmark, find_bitext
+from msm.corpora.fetch import ADDRESSES, choose
+from msm.corpora.settings import Documents, Download, Parallel, World
+from msm.errors import BadInput
+from msm.finetuning.settings import Finetune, Mine
+from msm.pipeline.tasks import Task
+from msm.pretraining.settings import Pretrain
+from msm.retrieval.settings import Lexical, Retrieve
+from msm.settings import listed, present, suggestion
+
+WORLD_FILES = ("documents/constructed.jsonl.gz", "questions/train", "questions/dev", "questions/test")
+"""What the stage `world` writes."""
+
+
+def check(made: Sequence[Task], where: str) -> None:
+    """Look for what would fail later.
+
+    Args:
+        made: the tasks of a recipe.
+        where: its file, named in messages.
+
+    Raises:
+        BadInput: with the task, the setting and the nearest name that would do.
+    """
+    files = _source_files(made, where)
+    sources = {task.out for task in made if task.name.startswith("sources/")}
+    for task in made:
+        try:
+            _check_sizes(task)
+            if isinstance(task.settings, Retrieve | Lexical):
+                _check_benchmark(task.settings.benchmark)
+            if files is not None and task.reads.get("sources") in sources:
+                _check_files(task, files)
+        except BadInput as error:
+            raise BadInput(f"{where}: {task.name}: {error}") from error
+
+
+def _source_files(made: Sequence[Task], where: str) -> set[str] | None:
+    """Files that the sources will hold; None where that is not known before they are there."""
+    for task in made:
+        if isinstance(task.settings, World):
+            return set(WORLD_FILES)
+        if isinstance(task.settings, Download):
+            items = listed(task.settings.collections)
+            if any(item.startswith(ADDRESSES) for item in items):
+                return None
+            try:
+                collections = [collection for item in items for collection in choose(item).values()]
+            except BadInput as error:
+                raise BadInput(f"{where}: {task.name}: {error}") from error
+            return {file.path for collection in collections for file in collection.files}
+    return None
+
+
+def _check_files(task: Task, files: set[str]) -> None:
+    for setting, name in _files(task):
+        if not any(file == name or file.startswith(f"{name.rstrip('/')}/") for file in files):
+            folders = {str(parent) for file in files for parent in Path(file).parents}
+            raise BadInput(f"{setting}: the sources have no {name}{suggestion(name, files | folders)}")
+
+
+def _files(task: Task) -> Iterable[tuple[str, str]]:
+    """Setting and name of every file or folder of the sources that a task reads."""
+    settings = task.settings
+    if isinstance(settings, Documents | Parallel):
+        yield from (("collections", name) for name in listed(settings.collections))
+    if isinstance(settings, Finetune | Mine):
+        for setting in ("examples", "dev_examples"):
+            yield from ((setting, name.rpartition("=")[2]) for name in listed(getattr(settings, setting)))
+    if isinstance(settings, Retrieve | Lexical):
+        yield "questions", settings.questions
+
+
+def _check_benchmark(name: str) -> None:
+    if not find_bitext(name):
+        find_benchmark(name)
+
+
+def _check_sizes(task: Task) -> None:
+    settings = task.settings
+    if isinstance(settings, Pretrain):
+        parts = settings.micro_batches
+        if settings.mlm and present(settings.mlm).batch_blocks % parts:
+            raise BadInput(f"mlm.batch_blocks must be a multiple of {parts} softmaxes, got {settings.mlm.batch_blocks}")
+    if isinstance(settings, Finetune):
+        batches, softmax = settings.batches, settings.batches.shard_queries
+        _divides("batches.shard_queries", softmax, batches.batch_queries)
+        together = softmax if settings.loss.gather == "none" else batches.batch_queries
+        _divides("batches.micro_queries", settings.micro, together)
+        if settings.loss.candidates == "hard" and not batches.hard_negatives:
+            raise BadInput("loss.candidates=hard leaves only hard negatives, and batches.hard_negatives is 0")
+        if settings.steps and settings.epochs:
+            raise BadInput(f"either steps or epochs must be 0, got {settings.steps} and {settings.epochs}")
+
+
+def _divides(name: str, part: int, whole: int) -> None:
+    if whole % part:
+        raise BadInput(f"{name} must divide {whole}, got {part}")

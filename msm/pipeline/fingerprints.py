@@ -1,0 +1,59 @@
+"""Whether a task's result is there already, told from the recipe alone: no input has to exist for that."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from msm.files import read_json
+from msm.pipeline.artifacts import MANIFEST, checksum
+from msm.pipeline.code import code_checksum
+from msm.pipeline.runner import entry
+from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import Task
+from msm.settings import as_values
+
+
+class Fingerprint(NamedTuple):
+    """Two checksums of a task and of everything behind it."""
+
+    values: str
+    """Stages, settings and the user's own files."""
+    code: str
+
+
+def fingerprints(tasks: Iterable[Task]) -> dict[str, Fingerprint]:
+    """Output folder to fingerprint of every task.
+
+    Args:
+        tasks: of a recipe, each behind those that it reads.
+    """
+    found: dict[str, Fingerprint] = {}
+    for task in tasks:
+        above = {read: found[path] for read, path in task.reads.items() if path in found}
+        if task.stage == "report":
+            above = {other: print_ for other, print_ in found.items() if "/score/" in other}
+        stage = STAGES[task.stage]
+        values = {
+            "stage": task.stage,
+            "settings": as_values(task.settings),
+            "data": entry(stage.data)(task.settings) if stage.data else "",
+            "reads": {read: print_.values for read, print_ in above.items()},
+        }
+        code = {"own": code_checksum(task.stage), **{read: print_.code for read, print_ in above.items()}}
+        found[task.out] = Fingerprint(checksum(values), checksum(code))
+    return found
+
+
+def is_made(folder: Path, wanted: Fingerprint, *, any_code: bool = False) -> bool:
+    """Whether a folder holds a result of this fingerprint.
+
+    Args:
+        folder: of a stage, in artifacts or in an export.
+        wanted: of the task.
+        any_code: take a result that another version of the program has made.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return False
+    told: Mapping[str, str] = read_json(path).get("fingerprint") or {}
+    return told.get("values") == wanted.values and (any_code or told.get("code") == wanted.code)

@@ -1,0 +1,39 @@
+"""What this machine has, and how many processes a task can use of it."""
+
+import os
+from pathlib import Path
+
+from msm.finetuning.settings import Finetune
+from msm.pretraining.settings import Pretrain
+from msm.settings import Settings
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def visible_gpus() -> int:
+    """GPUs that this container was given, counted by their device files: torch need not be loaded."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free, of this machine or of the container's limit, whichever is less."""
+    rows = Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if Path("/proc/meminfo").is_file() else []
+    free = next((int(row.split()[1]) * 1024 for row in rows if row.startswith("MemAvailable")), 1 << 50)
+    limit, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
+    return min(free, limit - used) if limit and used else free
+
+
+def _number(path: Path) -> int:
+    text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+    return int(text) if text.isdigit() else 0
+
+
+def processes(settings: Settings | None, most: int) -> int:
+    """The largest number of processes, up to `most`, that can share an update of training; else `most` itself."""
+    shares = settings.shares if isinstance(settings, Pretrain | Finetune) else 0
+    return max((number for number in range(1, most + 1) if shares % number == 0), default=most)

@@ -1,0 +1,319 @@
+"""The tasks of a recipe: one stage on one row each. Every launcher gets its tasks from here."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from msm.errors import BadInput
+from msm.evaluation.settings import Score
+from msm.pipeline.recipes import Values, mapping, merged, rows
+from msm.pipeline.stages import STAGES, folder
+from msm.settings import Settings, hints, make, section, suggestion
+
+NAME = re.compile(r"[\w+][\w.+:@,-]*")
+
+
+class Task(NamedTuple):
+    """One run of one stage, with every value resolved."""
+
+    stage: str
+    name: str
+    """FOLDER/ROW, such as `pretrain/msm-1`."""
+    settings: Settings
+    reads: dict[str, str]
+    """Input name to folder."""
+    out: str
+    keys: tuple[str, ...]
+    """Dotted keys of the recipe that its settings and inputs come from; a row is its list's name and its number."""
+
+    @property
+    def row(self) -> str:
+        """Name of its folder."""
+        return self.name.partition("/")[2]
+
+
+def tasks(recipe: Mapping[str, Any], where: str) -> list[Task]:
+    """Every task of a recipe, each behind those that it reads.
+
+    Args:
+        recipe: as read by `msm.pipeline.recipes.load`.
+        where: the recipe's file, named in messages.
+
+    Raises:
+        BadInput: a missing section or field, an unknown setting or row, a value out of range, outputs of one name, or
+            rows that read each other in a circle.
+    """
+    maker = _Maker(recipe, where)
+    _texts(maker)
+    _start_weights(maker)
+    _trained(maker)
+    _scored(maker)
+    _check_outputs(maker.made, where)
+    return _ordered(maker.made, where)
+
+
+def _texts(maker: "_Maker") -> None:
+    """Sources, and of every corpus documents, tokenizer and units; parallel sentences with the tokenizer of one."""
+    maker.add_source()
+    for key, corpus in maker.rows("corpora"):
+        name, documents = corpus["name"], {"documents": f"documents/{corpus['name']}"}
+        maker.add("documents", name, maker.sources, maker.values("documents", corpus), (key,))
+        maker.add("tokenizer", name, documents, maker.values("tokenizer"))
+        maker.add("units", name, documents | {"tokenizer": f"tokenizer/{name}"}, maker.values("units"))
+    for key, row in maker.rows("parallel"):
+        reads = maker.sources | {"tokenizer": f"tokenizer/{maker.field(key, row, 'corpus')}"}
+        maker.add("pairs", row["name"], reads, maker.values("pairs", row), (key,))
+    for key, row in maker.rows("taught"):
+        reads = {"tokenizer": f"tokenizer/{maker.field(key, row, 'corpus')}", "model": maker.field(key, row, "teacher")}
+        maker.add("teach", row["name"], maker.sources | reads, maker.values("pairs", row), (key,))
+
+
+def _start_weights(maker: "_Maker") -> None:
+    """Fresh weights of every corpus and the checkpoints of others, of every seed."""
+    for key, row in maker.rows("checkpoints"):
+        documents = {"documents": f"documents/{maker.field(key, row, 'corpus')}"}
+        maker.add("tokenizer", row["name"], documents, maker.values("tokenizer", row), (key,))
+    for seed in maker.seeds:
+        for _, corpus in maker.rows("corpora"):
+            name, values = corpus["name"], maker.values("encoder")
+            maker.add("encoder", f"{name}-{seed}", {"tokenizer": f"tokenizer/{name}"}, values, seed=seed)
+        for key, row in maker.rows("checkpoints"):
+            name, values = row["name"], maker.values("encoder", row)
+            maker.add("encoder", f"{name}-{seed}", {"tokenizer": f"tokenizer/{name}"}, values, (key,), seed=seed)
+
+
+def _trained(maker: "_Maker") -> None:
+    """Pre-training, fine-tuning for every benchmark, mined negatives, and the rounds that read them."""
+    for seed in maker.seeds:
+        for key, row in maker.rows("pretraining"):
+            reads = {
+                "units": f"units/{maker.field(key, row, 'corpus')}",
+                "weights": f"{maker.field(key, row, 'start')}-{seed}",
+            }
+            maker.add("pretrain", f"{row['name']}-{seed}", reads, maker.values("pretrain", row), (key,), seed=seed)
+        for place, benchmark in maker.rows("benchmarks"):
+            for key, model in maker.rows("models"):
+                maker.add_finetune(benchmark, model, seed, maker.sources, (place, key))
+            for key, row in maker.rows("mining"):
+                model = f"finetune/{benchmark['name']}-{maker.field(key, row, 'model')}-{seed}"
+                reads = maker.sources | {"model": model}
+                name, values = f"{benchmark['name']}-{row['name']}-{seed}", maker.values("mine", row)
+                maker.add("mine", name, reads, values, (place, key), seed=seed)
+            for key, model in maker.rows("rounds"):
+                mined = f"mine/{benchmark['name']}-{maker.field(key, model, 'mined')}-{seed}"
+                maker.add_finetune(benchmark, model, seed, {"sources": mined}, (place, key))
+
+
+def _scored(maker: "_Maker") -> None:
+    """Runs and scores of models and BM25, and the report on all of them."""
+    for place, benchmark in maker.rows("benchmarks"):
+        for key, model in (*maker.rows("models"), *maker.rows("rounds")):
+            maker.add_scores(benchmark, benchmark["name"], model, (place, key))
+        for key, model in maker.rows("lexical_models"):
+            row = f"{benchmark['name']}-{model['name']}"
+            files = maker.benchmark_files(place, benchmark)
+            maker.add("lexical", row, maker.sources, maker.values("lexical", model), (place, key), **files)
+            maker.add_score(benchmark, model, row, "lexical", (place, key), seed=0)
+    for place, benchmark in maker.rows("further_benchmarks"):
+        for key, model in maker.rows("models"):
+            maker.add_scores(benchmark, maker.field(place, benchmark, "tuned"), model, (place, key))
+    maker.add("report", "all", {"scores": "score"}, maker.values("report"), recipe=maker.name)
+
+
+class _Given(NamedTuple):
+    """Values of a stage: those of a section that its rows share, and those of rows, a later one winning."""
+
+    section: str
+    shared: Values
+    rows: tuple[Values, ...]
+
+
+class _Maker:
+    """Makes tasks from a recipe's sections and rows.
+
+    Args:
+        recipe: the whole of it.
+        where: its file, named in messages.
+    """
+
+    def __init__(self, recipe: Mapping[str, Any], where: str) -> None:
+        self.recipe, self.where = recipe, where
+        self.made: list[Task] = []
+        self.name = str(self.need("recipe"))
+        self.source = mapping(self.need("source"), f"{where}: source")
+        self.sources = {"sources": f"sources/{self.field('source', self.source, 'name')}"}
+        seeds = self.need("seeds")
+        if not isinstance(seeds, list) or not seeds:
+            raise BadInput(f"{where}: seeds must be a list, got {seeds!r}")
+        self.seeds = seeds
+
+    def need(self, key: str) -> Any:
+        """The value of a key that every recipe has."""
+        if key not in self.recipe:
+            raise BadInput(f"{self.where}: missing {key}")
+        return self.recipe[key]
+
+    def field(self, key: str, row: Mapping[str, Any], name: str) -> str:
+        """A field that a row must have."""
+        if name not in row:
+            raise BadInput(f"{self.where}: {key.partition('.')[0]} {row.get('name', '')}: missing {name}")
+        return str(row[name])
+
+    def rows(self, name: str) -> list[tuple[str, Values]]:
+        """Key and values of every row of a list."""
+        return [(f"{name}.{number}", row) for number, row in enumerate(rows(self.recipe, name, self.where))]
+
+    def values(self, name: str, *differences: Mapping[str, Any]) -> _Given:
+        """Values of a section, and the differences that rows state under the same name."""
+        shared = dict(mapping(self.need(name), f"{self.where}: {name}"))
+        parts = (row.get(name) or {} for row in differences)
+        return _Given(name, shared, tuple(dict(mapping(part, f"{self.where}: {name}")) for part in parts))
+
+    def add(
+        self, stage: str, row: str, reads: Mapping[str, str], values: _Given, keys: Sequence[str] = (), **fixed: Any
+    ) -> None:
+        """Add a task.
+
+        Args:
+            stage: name in the stage table.
+            row: name of the folder.
+            reads: input name to FOLDER/ROW.
+            values: of the settings.
+            keys: of the rows that it comes from.
+            fixed: settings that are no values of the recipe's sections.
+        """
+        name, kind = f"{folder(stage)}/{row}", STAGES[stage].settings
+        whole = values.shared
+        for difference in values.rows:
+            whole = merged(whole, difference)
+        whole = {**whole, **fixed}
+        given = {inner for difference in values.rows for inner in difference}
+        unused = _sections(kind) - set(kind.sections(whole))
+        if stray := sorted(unused & given):
+            raise BadInput(f"{self.where}: {name}: {stray[0]} is not read with the objective {whole.get('objective')}")
+        settings = make(
+            kind, {key: value for key, value in whole.items() if key not in unused}, f"{self.where}: {name}"
+        )
+        root = f"artifacts/{self.name}"
+        own = [f"{values.section}.{key}" for key in values.shared if key not in unused and key not in fixed]
+        if not NAME.fullmatch(row):
+            raise BadInput(f"{self.where}: {name}: no name of a row; letters, digits and . + : @ , - make one")
+        folders = {read: f"{root}/{path}" for read, path in reads.items()}
+        self.made.append(Task(stage, name, settings, folders, f"{root}/{name}", (*own, *keys)))
+
+    def add_source(self) -> None:
+        """Add the task that makes the sources."""
+        stage = self.field("source", self.source, "stage")
+        if stage not in ("download", "world"):
+            raise BadInput(f"{self.where}: source: unknown stage {stage!r}; it is download or world")
+        given = dict(mapping(self.source.get("settings", {}), f"{self.where}: source: settings"))
+        self.add(stage, str(self.source["name"]), {}, _Given("source.settings", given, ()))
+
+    def add_finetune(
+        self, benchmark: Values, model: Values, seed: int, sources: Mapping[str, str], keys: Sequence[str]
+    ) -> None:
+        """Add the fine-tuning of a model for a benchmark."""
+        reads = {**sources, "weights": f"{self.field(keys[-1], model, 'start')}-{seed}"}
+        row, values = f"{benchmark['name']}-{model['name']}-{seed}", self.values("finetune", benchmark, model)
+        self.add("finetune", row, reads, values, keys, seed=seed)
+
+    def add_scores(self, benchmark: Values, tuned: str, model: Values, keys: Sequence[str]) -> None:
+        """Add the runs and scores of a model, of every seed; `tuned`: the benchmark that it is fine-tuned for."""
+        for seed in self.seeds:
+            row = f"{benchmark['name']}-{model['name']}-{seed}"
+            reads = self.sources | {"model": f"finetune/{tuned}-{model['name']}-{seed}"}
+            files = self.benchmark_files(keys[0], benchmark)
+            self.add("retrieve", row, reads, self.values("retrieve"), (keys[0],), **files)
+            self.add_score(benchmark, model, row, "retrieve", keys, seed)
+
+    def add_score(
+        self, benchmark: Values, model: Values, row: str, ranked_by: str, keys: Sequence[str], seed: int
+    ) -> None:
+        """Add the scores of a run."""
+        reads = self.sources | {"run": f"{ranked_by}/{row}"}
+        files = self.benchmark_files(keys[0], benchmark)
+        files |= {"split": self.field(keys[0], benchmark, "split"), "model": model["name"], "seed": seed}
+        self.add("score", row, reads, self.values("score", model), keys, **files)
+
+    def benchmark_files(self, key: str, benchmark: Values) -> dict[str, str]:
+        """Name and folder of a benchmark."""
+        return {"benchmark": benchmark["name"], "questions": self.field(key, benchmark, "questions")}
+
+
+def _sections(kind: type[Settings]) -> set[str]:
+    return {name for name, hint in hints(kind).items() if section(hint)}
+
+
+def _check_outputs(made: Sequence[Task], where: str) -> None:
+    """See that no two tasks write one folder, also where a file system knows no colon or capital letters."""
+    outs: dict[str, Task] = {}
+    for task in made:
+        other = outs.setdefault(task.out.replace(":", ".").lower(), task)
+        if other is not task:
+            raise BadInput(f"{where}: two rows write {task.out}" + ("" if other.out == task.out else f" ({other.out})"))
+    names: dict[str, str] = {}
+    for score in (task.settings for task in made if isinstance(task.settings, Score)):
+        first = names.setdefault(score.name, score.benchmark)
+        if first != score.benchmark:
+            raise BadInput(f"{where}: scores of {first} and {score.benchmark} would bear one name; give one another")
+
+
+def find_task(name: str, made: Sequence[Task], where: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        BadInput: there is none; with the nearest name.
+    """
+    task = next((task for task in made if task.name == name), None)
+    if task is None:
+        raise BadInput(f"{where}: no task {name}{suggestion(name, [task.name for task in made])}")
+    return task
+
+
+def behind(task: Task, made: Sequence[Task]) -> list[Task]:
+    """A task and everything that it reads, directly or not, in order."""
+    wanted = {task.out}
+    for other in reversed(made):
+        if other.out in wanted:
+            wanted |= {above.out for above in inputs(other, made)}
+    return [other for other in made if other.out in wanted]
+
+
+def inputs(task: Task, made: Sequence[Task]) -> list[Task]:
+    """The tasks that a task reads; the report reads all scores."""
+    reads = set(task.reads.values())
+    if task.stage == "report":
+        return [other for other in made if other.stage == "score"]
+    return [other for other in made if other.out in reads]
+
+
+def _ordered(made: list[Task], where: str) -> list[Task]:
+    """Every task behind those that it reads; as they were where that leaves a choice."""
+    by_out = {task.out: task for task in made}
+    ordered: dict[str, Task] = {}
+    open_tasks: list[str] = []
+
+    def visit(task: Task) -> None:
+        if task.out in ordered:
+            return
+        if task.out in open_tasks:
+            circle = [*open_tasks[open_tasks.index(task.out) :], task.out]
+            raise BadInput(f"{where}: {' reads '.join(by_out[out].name for out in circle)}")
+        open_tasks.append(task.out)
+        if task.stage != "report":
+            for out in task.reads.values():
+                visit(_writer(out, by_out, task, where))
+        open_tasks.pop()
+        ordered[task.out] = task
+
+    for task in made:
+        visit(task)
+    return list(ordered.values())
+
+
+def _writer(out: str, by_out: Mapping[str, Task], task: Task, where: str) -> Task:
+    if out not in by_out:
+        name = "/".join(out.split("/")[2:])
+        names = [other.name for other in by_out.values()]
+        raise BadInput(f"{where}: {task.name} reads {name}, which nothing makes{suggestion(name, names)}")
+    return by_out[out]
