@@ -139,7 +139,7 @@ Recipe = dict[str, Any]
             lambda recipe: recipe["finetune"]["loss"].update(candidates="hard"),
             "loss.candidates=hard leaves only hard negatives",
         ),
-        (lambda recipe: recipe["benchmarks"][0].update(name="mr_tydi:lareqa"), "is no name for a pool of one's own"),
+        (lambda recipe: recipe["benchmarks"][0].update(name="mr_tydi:lareqa"), "is no name for data of your own"),
     ],
 )
 def test_a_wrong_recipe_is_refused(change: Callable[[Recipe], Any], message: str) -> None:
