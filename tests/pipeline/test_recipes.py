@@ -97,7 +97,7 @@ Recipe = dict[str, Any]
             lambda recipe: recipe["pretraining"][1].update(pretrain={"msm": {"temprature": 1.0}}),
             "unknown setting: msm.temprature; did you mean temperature?",
         ),
-        (lambda recipe: recipe["finetune"]["encoding"].update(pooling="max"), "encoding.pooling must be one of cls"),
+        (lambda recipe: recipe["finetune"]["encoding"].update(pooling="median"), "encoding.pooling must be one of cls"),
         (lambda recipe: recipe.pop("seeds"), "missing seeds"),
         (lambda recipe: recipe.update(seeds=3), "seeds must be a list, got 3"),
         (lambda recipe: recipe["source"].update(stage="dream"), "unknown stage 'dream'"),
