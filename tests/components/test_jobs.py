@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from msm.cli.main import _stage_parser, main
+from msm.cli.main import main
+from msm.cli.run import stage_parser
 from msm.components.clusters import CLUSTERS
 from msm.components.volume_job import volume_job
 from msm.errors import BadInput
@@ -26,7 +27,7 @@ def test_units_job(cluster: str, tmp_path: Path, schemas: Schemas) -> None:
     assert template["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
     (container,) = template["spec"]["containers"]
     assert container["command"] == ["msm", "run"] and container["args"][0] == "units"
-    given = vars(_stage_parser("units").parse_args([word.replace("$(INDEX)", "7") for word in container["args"][1:]]))
+    given = vars(stage_parser("units").parse_args([word.replace("$(INDEX)", "7") for word in container["args"][1:]]))
     assert given["documents"] == Path("/work/corpus/documents/7") and given["out"] == Path("/work/corpus/units/7")
     assert given["processes"] == int(container["resources"]["limits"]["cpu"])
 
@@ -61,7 +62,7 @@ def test_stage_job(tmp_path: Path, schemas: Schemas) -> None:
     assert schemas.problems(job) == []
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["command"] + container["args"][:-2] == ["msm", "run", *TOKENIZER]
-    assert vars(_stage_parser("tokenizer").parse_args(container["args"][1:]))["out"] == Path("/work/corpus/tokenizer")
+    assert vars(stage_parser("tokenizer").parse_args(container["args"][1:]))["out"] == Path("/work/corpus/tokenizer")
     with pytest.raises(SystemExit):
         main(["stage-job", "--image", IMAGE, "--job", str(path), "--", "pretrain"])
 
