@@ -7,14 +7,21 @@ from pathlib import Path
 from msm.collections.registry import find_benchmark
 from msm.errors import BadInput
 from msm.evaluation.exports import write_collection, write_mteb
-from msm.files import read_json_lines
+from msm.files import new_file, read_json_lines
 from msm.pipeline.artifacts import payload
+from msm.reporting import html, lineage
+from msm.reporting.results import Results, read_folders
+from msm.reporting.sections import sections
+from msm.reporting.settings import Report
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm export`."""
-    parser.add_argument("--format", choices=("mteb", "beir", "trec"), required=True)
-    parser.add_argument("--scores", type=Path, nargs="+", metavar="DIR", help="mteb: folders with scores.jsonl")
+    parser.add_argument("--format", choices=("site", "mteb", "beir", "trec"), required=True)
+    parser.add_argument(
+        "--scores", type=Path, nargs="+", metavar="DIR", help="site, mteb: folders with scores.jsonl, or results/RECIPE"
+    )
+    parser.add_argument("--title", default="Cross-lingual retrieval", help="site: of the page")
     parser.add_argument("--benchmark", metavar="NAME", help="beir, trec: whose collection")
     parser.add_argument("--data", type=Path, metavar="DIR", help="beir, trec: the benchmark's files")
     parser.add_argument("--split", default="test", help="beir: name of the file of judgements")
@@ -27,9 +34,12 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: an option that the format needs is missing, or an input cannot be read.
     """
+    if arguments.format in ("site", "mteb") and not arguments.scores:
+        raise BadInput(f"--format {arguments.format} needs --scores DIR")
+    if arguments.format == "site":
+        _write_site(arguments)
+        return
     if arguments.format == "mteb":
-        if not arguments.scores:
-            raise BadInput("--format mteb needs --scores DIR")
         files = [payload(folder) / "scores.jsonl" for folder in arguments.scores]
         write_mteb([row for file in files for _, row in read_json_lines(file)], arguments.out)
         sys.stdout.write(f"{arguments.out}: scores of {len(files)} folders\n")
@@ -39,3 +49,19 @@ def main(arguments: Namespace) -> None:
     collection = find_benchmark(arguments.benchmark).read(arguments.data)
     write_collection(arguments.format, collection, arguments.split, arguments.out)
     sys.stdout.write(f"{arguments.out}: collection of {arguments.benchmark} as {arguments.format}\n")
+
+
+def _write_site(arguments: Namespace) -> None:
+    """A leaderboard in one page, `index.html`."""
+    settings = Report(recipe="site", controls="", bootstrap=1000, seed=1)
+    found, problems = sections(Results(Path(), read_folders(arguments.scores), []), settings)
+    if not found:
+        raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
+    chains = {
+        html.anchor(section, model.name): lineage.chain(model.runs[0].name, model.runs[0].path.parents[1], largest=0)
+        for section in found
+        for model in section.benchmark.models
+    }
+    with new_file(arguments.out / "index.html") as file:
+        file.write(html.site(arguments.title, found, chains))
+    sys.stdout.write(f"{arguments.out / 'index.html'}: {len(found)} benchmarks\n")

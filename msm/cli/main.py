@@ -21,6 +21,7 @@ VERBS = {
     "compare": ("msm.cli.compare", "paired differences between models"),
     "mine": ("msm.cli.mine", "hard negatives from a run or a model"),
     "card": ("msm.cli.card", "model cards of checkpoints"),
+    "table": ("msm.cli.table", "score folders as tables: terminal, Markdown, LaTeX, CSV, HTML"),
     "report": ("msm.cli.report", "print a recipe's tables, export its results"),
     "corpus": ("msm.cli.corpus", "crawled files to clean documents or token shards, on any cluster"),
     "corpus-job": ("msm.cli.corpus_job", "that as a Kubernetes Indexed Job or a Kubeflow pipeline"),

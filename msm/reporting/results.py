@@ -163,6 +163,31 @@ def read(scores: Path) -> Results:
     return Results(scores.parent, _benchmarks(found), problems)
 
 
+def read_folders(paths: Sequence[Path]) -> list[Benchmark]:
+    """Score folders of any origin: of stage `score`, of `msm evaluate`, or all of a recipe or of its export.
+
+    Raises:
+        BadInput: a folder is none of these, or cannot stand in one table with the others.
+    """
+    found: list[Scored] = []
+    for path in paths:
+        for folder in _score_folders(path):
+            scored = _read_folder(folder)
+            _check_beside(scored, found)
+            found.append(scored)
+    return _benchmarks(found)
+
+
+def _score_folders(path: Path) -> list[Path]:
+    if exported.is_exported(path):
+        return exported.score_folders(path)
+    if (path / "score" / "manifest.json").is_file():
+        return [path / "score"]
+    if (path / "score").is_dir():
+        return sorted(folder for folder in (path / "score").iterdir() if (folder / "manifest.json").is_file())
+    return [path]
+
+
 def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | None, list[Problem]]:
     """A benchmark with the per-query values of some columns, without the folders that have no usable ones.
 

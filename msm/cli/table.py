@@ -1,0 +1,103 @@
+"""`msm table`: any set of score folders as tables, in the terminal or for papers, sheets and pages."""
+
+import csv
+import io
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from msm.errors import BadInput
+from msm.files import new_file
+from msm.reporting import html, wording
+from msm.reporting.latex import latex
+from msm.reporting.markdown import table_text
+from msm.reporting.published import MEAN
+from msm.reporting.results import Problem, Results, read_folders
+from msm.reporting.sections import Section, sections
+from msm.reporting.settings import Report
+from msm.reporting.tables import Table
+from msm.reporting.terminal import section_text
+
+FORMATS = ("text", "markdown", "latex", "csv", "html")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm table`."""
+    parser.add_argument(
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="score folders, folders of msm evaluate, or results/RECIPE",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write it to this file")
+    parser.add_argument("--controls", default="", metavar="NAMES", help="models that the others are compared with")
+    parser.add_argument("--resamples", type=int, default=1000, help="of the intervals and ranks, 100 or more")
+    parser.add_argument("--seed", type=int, default=1, help="of the resampling")
+
+
+def main(arguments: Namespace) -> None:
+    """Print or write the tables of every measure on every kind of pool.
+
+    Raises:
+        BadInput: a folder holds no scores, or scores that cannot stand in one table.
+    """
+    text = rendered(made_sections(arguments), arguments.format)
+    if arguments.out:
+        with new_file(arguments.out) as file:
+            file.write(text)
+    else:
+        sys.stdout.write(text)
+
+
+def made_sections(arguments: Namespace) -> list[Section]:
+    """A section for every benchmark of the folders that were given.
+
+    Raises:
+        BadInput: as `main` does.
+    """
+    settings = Report(recipe="table", controls=arguments.controls, bootstrap=arguments.resamples, seed=arguments.seed)
+    found, problems = sections(Results(Path(), read_folders(arguments.folders), []), settings)
+    if not found:
+        raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
+    _say(problems)
+    return found
+
+
+def rendered(found: list[Section], kind: str) -> str:
+    """All tables of some sections.
+
+    Args:
+        found: one a benchmark.
+        kind: one of `FORMATS`.
+    """
+    tables = [table for section in found for table in section.tables.values()]
+    if kind == "text":
+        return "\n".join(section_text(section) for section in found)
+    if kind == "html":
+        return html.page("Tables", "\n".join(html.table_html(table) for table in tables))
+    if kind == "csv":
+        return _csv(tables)
+    return "\n".join(table_text(table) if kind == "markdown" else latex(table) for table in tables)
+
+
+def _csv(tables: list[Table]) -> str:
+    """A line for every value, so that tables of other languages fit below one another."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["table", "model", "language", "value", "low", "high", "rank", "seeds"])
+    for table in tables:
+        for row in table.rows:
+            for language in [*table.languages, MEAN]:
+                cell = row.cells.get(language)
+                if cell and cell.value is not None:
+                    limits = cell.interval or ("", "")
+                    rank = wording.rank(row.ranks) if language == MEAN else ""
+                    writer.writerow([table.title, row.label, language, cell.value, *limits, rank, row.seeds or ""])
+    return file.getvalue()
+
+
+def _say(problems: list[Problem]) -> None:
+    for problem in problems:
+        sys.stderr.write(f"msm table: left out: {problem.reason}\n")

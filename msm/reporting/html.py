@@ -1,0 +1,150 @@
+"""Tables and a leaderboard as one HTML page: no server, no script, nothing fetched; every text is escaped."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from msm.reporting import wording
+from msm.reporting.colours import colour
+from msm.reporting.fairness import NOTE, FairnessRow, head
+from msm.reporting.heatmap import limits
+from msm.reporting.lineage import Step
+from msm.reporting.published import MEAN
+from msm.reporting.sections import Section
+from msm.reporting.tables import Row, Table
+
+STYLE = """
+:root{color-scheme:light}
+body{font:15px/1.5 system-ui,-apple-system,'Segoe UI','Noto Sans',sans-serif;color:#1a1d21;background:#fff;
+ max-width:76rem;margin:0 auto;padding:1rem}
+h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.25rem;margin:2rem 0 .25rem}h3{font-size:1rem;margin:1.25rem 0 .25rem}
+p{color:#4a515b;margin:.25rem 0 .5rem;max-width:50rem}nav a{margin-right:1rem}a{color:#0b57a4}
+.wide{overflow-x:auto;border:1px solid #e1e4e8;border-radius:6px}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
+th,td{padding:.3rem .5rem;text-align:right;white-space:nowrap}thead th{border-bottom:1px solid #c8cdd3}
+th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:#fff;border-right:1px solid #e1e4e8}
+tr.chance td{color:#5f6670}td.mean{font-weight:600}
+details{margin:.25rem 0}summary{cursor:pointer}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f6f8;
+ padding:.5rem;border-radius:6px;font-size:.8rem}
+@media(max-width:40rem){body{padding:.5rem;font-size:14px}th,td{padding:.25rem .4rem}
+ th:first-child,td:first-child{max-width:8rem;overflow:hidden;text-overflow:ellipsis}}
+"""
+RANKS = (
+    "Values times 100. Rank: the ranks that the means leave open, with 95 % confidence for all pairs at once; models "
+    "whose ranks overlap are not told apart."
+)
+
+
+def page(title: str, body: str) -> str:
+    """A whole document."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
+
+
+def table_html(table: Table, links: dict[str, str] | None = None) -> str:
+    """One table with its title; values are filled by size.
+
+    Args:
+        table: of one measure on one kind of pool.
+        links: address of a row's lineage, by its label.
+    """
+    names = [*table.languages, "95 % interval", "rank", "seeds"]
+    low, high = limits(table.rows)
+    rows = "\n".join(_row(row, table, links or {}, low, high) for row in table.rows)
+    return (
+        f"<h3>{escape(table.title)}</h3><p>{escape(table.subtitle)}</p>\n"
+        f'<div class="wide"><table><thead>{_cells("th", ["model", MEAN, *names])}</thead><tbody>\n{rows}\n'
+        "</tbody></table></div>"
+    )
+
+
+def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
+    """A leaderboard: every table, language fairness, and where every number comes from.
+
+    Args:
+        title: of the page.
+        sections: one a benchmark.
+        chains: the steps behind a model, by benchmark and model as `anchor` joins them.
+    """
+    places = [(f"b{number}", section) for number, section in enumerate(sections)]
+    links = "".join(f'<a href="#{place}">{escape(_name(section))}</a>' for place, section in places)
+    parts = [f"<h1>{escape(title)}</h1><p>{escape(RANKS)}</p><nav>{links}</nav>"]
+    for place, section in places:
+        parts += _section(place, section, chains)
+    return page(title, "\n".join(parts))
+
+
+def anchor(section: Section, model: str) -> str:
+    """What names a model of a benchmark."""
+    return f"{section.benchmark.name}/{section.benchmark.split}/{section.benchmark.setting}/{model}"
+
+
+def _section(place: str, section: Section, chains: dict[str, list[Step]]) -> Iterator[str]:
+    yield f'<h2 id="{place}">{escape(_name(section))}</h2>'
+    models = [model.name for model in section.benchmark.models]
+    links = {name: f"#{place}-m{number}" for number, name in enumerate(models)}
+    for table in section.tables.values():
+        yield table_html(table, links)
+    if section.fairness:
+        yield _fairness(section.fairness)
+    yield "<h3>Where the numbers come from</h3>"
+    for number, name in enumerate(models):
+        steps = chains.get(anchor(section, name), [])
+        yield f'<details id="{place}-m{number}"><summary>{escape(name)}</summary>{_lineage(steps)}</details>'
+
+
+def _fairness(rows: Sequence[FairnessRow]) -> str:
+    measures = list(dict.fromkeys(measure for row in rows for measure in row.cells))
+    lines = [_cells("td", [row.model, *(_fair(row, measure) for measure in measures)]) for row in rows]
+    return (
+        f"<h3>Language fairness, one pool of all languages</h3><p>{escape(NOTE)}</p>\n"
+        f'<div class="wide"><table><thead>{_cells("th", ["model", *map(head, measures)])}</thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _fair(row: FairnessRow, measure: str) -> str:
+    cell = row.cells.get(measure)
+    return "" if cell is None else f"{wording.times_100(cell.value)} {wording.interval(cell.interval)}"
+
+
+def _lineage(steps: Sequence[Step]) -> str:
+    lines = [
+        f"<p>{escape(step.name)}, commit {escape(str(step.manifest.get('commit', 'unknown'))[:12])}</p>"
+        f"<pre>{escape(str(step.manifest.get('command', '')))}</pre>"
+        for step in steps
+        if step.manifest
+    ]
+    return "".join(lines) or "<p>Nothing is known.</p>"
+
+
+def _row(row: Row, table: Table, links: dict[str, str], low: float, high: float) -> str:
+    label = escape(row.label)
+    name = f'<a href="{escape(links[row.label])}">{label}</a>' if row.label in links else label
+    mean = row.cells[MEAN]
+    languages = "".join(_filled(row, language, low, high) for language in table.languages)
+    seeds = wording.seeds(row.seeds, row.seed_deviation)
+    words = "".join(
+        f"<td>{escape(text)}</td>" for text in (wording.interval(mean.interval), wording.rank(row.ranks), seeds)
+    )
+    value = wording.times_100(mean.value, table.mean_digits)
+    return f'<tr class="{row.kind}"><td>{name}</td><td class="mean">{value}</td>{languages}{words}</tr>'
+
+
+def _filled(row: Row, language: str, low: float, high: float) -> str:
+    cell = row.cells.get(language)
+    if cell is None or cell.value is None:
+        return "<td></td>"
+    shade = colour(cell.value, low, high)
+    return f'<td style="background:{shade.fill};color:{shade.text}">{wording.times_100(cell.value)}</td>'
+
+
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts) + "</tr>"
+
+
+def _name(section: Section) -> str:
+    benchmark = section.benchmark
+    return f"{wording.benchmark(benchmark.name)}, {benchmark.split}, {benchmark.setting}"

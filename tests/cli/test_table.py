@@ -1,0 +1,87 @@
+"""`msm table` and the leaderboard page: the same numbers in every form, and no text that is taken for markup."""
+
+import csv
+import html.parser
+import io
+from pathlib import Path
+
+import pytest
+
+from msm.cli.main import main
+from tests.reporting import made
+
+HOSTILE = "<script>x</script>&\"'"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    models = {"mlm": [1, 2], HOSTILE.replace("/", ""): [1]}
+    skill = dict.fromkeys(models, 0.3) | {"mlm": 0.1}
+    return made.write_recipe(tmp_path / "artifacts" / "demo", models=models, skill=skill)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    main(["table", *words, "--resamples", "100"])
+    return capsys.readouterr().out
+
+
+class Page(html.parser.HTMLParser):
+    """Tags and texts of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.ids: set[str] = set()
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag, where it leads and what it is called."""
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("href", "src"):
+                self.addresses.append(value or "")
+            if name == "id":
+                self.ids.add(value or "")
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.texts.append(data)
+
+
+def test_every_form_has_the_same_means(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = list(csv.DictReader(io.StringIO(printed(capsys, str(recipe), "--format", "csv"))))
+    means = {
+        (row["table"], row["model"]): f"{100 * float(row['value']):.1f}" for row in rows if row["language"] == "mean"
+    }
+    assert len(means) == 3 * 3 and all("mAP@20" in title for title, _ in means)
+    forms = {form: printed(capsys, str(recipe), "--format", form) for form in ("text", "markdown", "latex", "html")}
+    for (_, model), value in means.items():
+        for form, text in forms.items():
+            lines = [line for line in text.splitlines() if model in line or "script" in line or form == "html"]
+            assert any(value in line for line in lines), (form, model, value)
+
+
+def test_folders_are_taken_one_by_one_and_what_is_none_is_refused(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [str(recipe / "score" / f"lareqa-mlm-{seed}") for seed in (1, 2)]
+    assert "2, SD" in printed(capsys, *folders)
+    with pytest.raises(SystemExit) as end:
+        main(["table", str(tmp_path / "none")])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_page_stands_alone_and_escapes_every_text(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["export", "--format", "site", "--scores", str(recipe), "--title", HOSTILE, "--out", str(tmp_path / "site")])
+    text = (tmp_path / "site" / "index.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert "script" not in page.tags and HOSTILE in "".join(page.texts)
+    assert page.addresses and all(address.startswith("#") and address[1:] in page.ids for address in page.addresses)
+    assert "msm run finetune" in "".join(page.texts)
+    assert "url(" not in text and "@import" not in text
