@@ -1,7 +1,7 @@
-"""Checkpoints of transformers, loaded with care.
+"""Checkpoints of transformers to pre-train from, loaded with care.
 
-No code of a checkpoint runs unless it is allowed by name, nothing is unpickled (weights are safetensors, or files of
-torch read with `weights_only`), and no question is asked on the terminal. Whatever is wrong is one line.
+No code of a checkpoint runs, nothing is unpickled (weights are safetensors, or files of torch read with
+`weights_only`), and no question is asked on the terminal. Whatever is wrong is one line.
 """
 
 from pathlib import Path
@@ -33,32 +33,10 @@ ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What configurations call the dropout of attention weights."""
 
 
-def load_bare(
-    name: str | Path, *, fresh_pooler: bool = False, trust_remote_code: bool = False, revision: str | None = None
-) -> PreTrainedModel:
-    """A checkpoint without its language-model head, in fp32; of T5 and its kind the encoder.
-
-    Args:
-        name: folder, or name on the hub.
-        fresh_pooler: draw a pooler that the checkpoint lacks; else the model has none then.
-        trust_remote_code: run the checkpoint's own code where transformers has none for its type.
-        revision: of a name on the hub.
-
-    Raises:
-        BadInput: not a checkpoint that can be loaded, or one that lacks weights of the encoder.
-    """
-    remote = {"trust_remote_code": trust_remote_code, "revision": revision}
-    model, missing = _load(_bare_kind(name, read_config(name, **remote)), name, **remote)
-    if any(_is_pooler(weight) for weight in missing) and not fresh_pooler:
-        model.pooler = None
-    _check_complete(name, missing)
-    return model
-
-
 def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float | None = None) -> PreTrainedModel:
     """A checkpoint with its masked-language head, in fp32, or bare if its class has no such head.
 
-    A head that the class has and the checkpoint lacks is drawn.
+    A head that the class has and the checkpoint lacks is drawn; of T5 and its kind the encoder is taken.
 
     Args:
         name: folder, or name on the hub.
@@ -78,7 +56,7 @@ def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float |
             setattr(config, key, attention_dropout)
     has_head = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.is_encoder_decoder
     kind = AutoModelForMaskedLM if has_head else _bare_kind(name, config)
-    model, missing = _load(kind, name, config=config)
+    model, missing = _load(kind, name, config)
     for key, value in usual.items():
         # The layers have what was given; what is saved is to be as it was.
         setattr(model.config, key, value)
@@ -87,21 +65,19 @@ def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float |
     return model
 
 
-def load_tokenizer(
-    name: str | Path, *, trust_remote_code: bool = False, revision: str | None = None
-) -> PreTrainedTokenizerBase:
+def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint.
 
     Raises:
         BadInput: there is none, or it cannot be loaded.
     """
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code, revision=revision)
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
         raise BadInput(f"{name}: no tokenizer that can be loaded: {_line(error)}") from error
 
 
-def read_config(name: str | Path, *, trust_remote_code: bool = False, revision: str | None = None) -> PreTrainedConfig:
+def read_config(name: str | Path) -> PreTrainedConfig:
     """The configuration of a checkpoint.
 
     Raises:
@@ -111,19 +87,20 @@ def read_config(name: str | Path, *, trust_remote_code: bool = False, revision: 
     if path.is_file() and not isinstance(read_json(path), dict):
         raise BadInput(f"{path}: must hold a JSON object")
     try:
-        return AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, revision=revision)
+        return AutoConfig.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
         raise BadInput(f"{name}: not a checkpoint that can be loaded: {_line(error)}") from error
 
 
-def _load(kind: Any, name: str | Path, **given: Any) -> tuple[Any, list[str]]:
+def _load(kind: Any, name: str | Path, config: PreTrainedConfig) -> tuple[Any, list[str]]:
     """A model, and the names of weights that its files lack."""
     # Loading a body without its head, or the other way round, is what we mean; bars and reports of it only hide errors.
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
-    given = {"trust_remote_code": False} | given
     try:
-        model, report = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **given)
+        model, report = kind.from_pretrained(
+            name, config=config, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+        )
     except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
         raise BadInput(f"{name}: not a checkpoint that can be loaded: {_line(error)}") from error
     return model, sorted(report["missing_keys"])

@@ -3,53 +3,21 @@
 Shapes: T packed tokens, S sequences, H width.
 """
 
-from typing import get_args
-
 import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from torch import Tensor
 
-from msm.encoders.packed import token_states
 from msm.encoders.packing import Packed
-from msm.encoders.settings import Pooling
-from msm.errors import BadInput
-
-POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
-"""Every name."""
+from msm.encoders.settings import StatePooling
 
 
-def pooled_states(model: PreTrainedModel, packed: Packed, pooling: Pooling) -> Tensor:
-    """One vector a sequence, [S, H].
-
-    Raises:
-        BadInput: the pooler is wanted, and the model has none.
-    """
-    states = token_states(model, packed)
-    if pooling == "pooler":
-        return find_pooler(model)(states[packed.starts][:, None])
-    return pool(states, packed, pooling)
-
-
-def find_pooler(model: PreTrainedModel) -> nn.Module:
-    """The layer that makes a vector of the first token's state, [S, 1, H] to [S, H].
-
-    Raises:
-        BadInput: the model has none.
-    """
-    pooler = getattr(model, "pooler", None)
-    if pooler is None:
-        raise BadInput(f"pooling pooler: {type(model).__name__} has no pooler")
-    return pooler
-
-
-def pool(states: Tensor, packed: Packed, pooling: Pooling) -> Tensor:
+def pool(states: Tensor, packed: Packed, pooling: StatePooling) -> Tensor:
     """One vector a sequence.
 
     Args:
         states: [T, H].
         packed: what the states are of. Without padding the last token of a row is the last one of its text, on
             whichever side the tokenizer pads.
-        pooling: any but `pooler`; see `msm.encoders.settings.StatePooling`.
+        pooling: see `msm.encoders.settings.StatePooling`.
 
     Returns:
         [S, H], in the order given to `pack`; means are of fp32.

@@ -1,22 +1,26 @@
 """Pooling against sentence-transformers' own module on padded states, padded on either side."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
 
+from msm.encoders.building import POOLINGS
 from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
-from msm.encoders.pooling import POOLINGS, pool, pooled_states
-from msm.errors import BadInput
+from msm.encoders.pooling import pool
+from msm.encoders.settings import Pooling as AnyPooling
+from msm.encoders.settings import StatePooling
 from tests.encoders.tiny_models import LENGTHS, sequences, tiny_model
 
 WIDTH = 6
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("pooling", [name for name in POOLINGS if name != "pooler"])
+@pytest.mark.parametrize("pooling", get_args(StatePooling))
 def test_vectors_equal_sentence_transformers(pooling: str, side: str) -> None:
     packed = pack(sequences())
     states = torch.randn(sum(LENGTHS), WIDTH, generator=torch.manual_seed(0))
@@ -43,16 +47,8 @@ def test_gradients_reach_the_tokens_that_make_the_vector() -> None:
     assert states.grad[:, 0].tolist() == [0, 0, 1, 0, 1]
 
 
-def test_the_pooler_reads_the_first_token() -> None:
-    model, texts = tiny_model("bert"), sequences()
-    ours = pooled_states(model, pack(texts), "pooler")
-    alone = [model(input_ids=torch.from_numpy(text)[None]).pooler_output[0] for text in texts]
-    torch.testing.assert_close(ours, torch.stack(alone), atol=1e-5, rtol=1e-5)
-
-
-def test_a_model_without_a_pooler_is_refused() -> None:
-    with pytest.raises(BadInput, match="DistilBertModel has no pooler"):
-        pooled_states(tiny_model("distilbert"), pack([np.array([5, 6])]), "pooler")
+def test_training_and_evaluation_know_the_same_poolings() -> None:
+    assert set(get_args(AnyPooling)) == set(POOLINGS)
 
 
 def test_half_precision_means_are_of_fp32() -> None:

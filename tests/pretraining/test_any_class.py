@@ -7,7 +7,8 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from msm.encoders.checkpoints import load_bare, load_masked
+from msm.encoders.checkpoints import load_masked
+from msm.encoders.heads import body
 from msm.encoders.packed import runs_packed
 from msm.errors import BadInput
 from msm.execution import Execution
@@ -51,7 +52,7 @@ def test_a_class_is_trained_and_saved(
     assert ("mlm_loss" in rows[0]) == (kind in HEADS)
     assert (facts.get("language_head") == "none") == (kind in BARE)
     assert ("msm is trained without masked tokens" in capsys.readouterr().err) == (kind in BARE)
-    assert runs_packed(load_bare(tmp_path / "out")) == (kind not in ("mpnet", "deberta-v2", "t5"))
+    assert runs_packed(body(load_masked(tmp_path / "out"))) == (kind not in ("mpnet", "deberta-v2", "t5"))
     before, after = load_masked(weights).state_dict(), load_masked(tmp_path / "out").state_dict()
     assert before.keys() == after.keys()
     moved = [name for name, weight in before.items() if not torch.equal(weight, after[name])]

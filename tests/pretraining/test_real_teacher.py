@@ -11,7 +11,8 @@ import torch
 from transformers import AutoTokenizer
 
 from msm.corpora.settings import Tokenizer
-from msm.encoders.checkpoints import load_bare
+from msm.encoders.checkpoints import load_masked
+from msm.encoders.heads import body
 from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
 from msm.encoders.pooling import pool
@@ -32,7 +33,7 @@ def run(stage: str, settings: Any, folder: Path, **reads: Path) -> Path:
 
 
 def vectors(folder: Path, texts: list[str]) -> torch.Tensor:
-    words, model = AutoTokenizer.from_pretrained(folder), load_bare(folder).eval()
+    words, model = AutoTokenizer.from_pretrained(folder), body(load_masked(folder)).eval()
     packed = pack([np.array(ids) for ids in words(texts, truncation=True, max_length=64)["input_ids"]])
     with torch.inference_mode():
         return torch.nn.functional.normalize(pool(token_states(model, packed), packed, "mean"), dim=1)
