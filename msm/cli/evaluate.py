@@ -65,7 +65,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--pairs", help="bitext: all-en, or de-fr,fr-de, or all")
     parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
     parser.add_argument("--fuse", type=float, metavar="ALPHA", help="add BM25: ALPHA * dense + sparse, scaled")
-    parser.add_argument("--ties", choices=("trec", "list", "pessimistic", "optimistic"), default="trec")
+    parser.add_argument("--ties", choices=get_args(Score.__annotations__["ties"]), default="benchmark")
+    parser.add_argument("--measures", default="", metavar="NAMES", help="in place of the official ones: nDCG@10,R@100")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--batch_tokens", type=int, default=16384, help="tokens encoded at once")
     parser.add_argument("--device", choices=DEVICES, default="auto")
@@ -102,7 +103,7 @@ def main(arguments: Namespace) -> None:
         raise BadInput(f"{arguments.data}: no such folder")
     if arguments.depth < 0:
         raise BadInput(f"--depth must be at least 0, got {arguments.depth}")
-    arguments.depth = arguments.depth or (NEIGHBOURS if bitext else _depth(find_benchmark(arguments.benchmark)))
+    arguments.depth = arguments.depth or (NEIGHBOURS if bitext else _depth(_measured(arguments)))
     execution = Execution(work=arguments.out / "work", device=arguments.device)
     reads = {"sources": arguments.data}
     runs = arguments.out / "retrieve"
@@ -147,6 +148,11 @@ def _fuse(arguments: Namespace, dense: Path, execution: Execution) -> Path:
     with new_folder(fused) as folder:
         fuse_folders(payload(dense), payload(sparse), arguments.fuse, arguments.depth, folder)
     return fused
+
+
+def _measured(arguments: Namespace) -> Benchmark:
+    """The benchmark with the measures that are wanted."""
+    return find_benchmark(arguments.benchmark).measured_by(listed(arguments.measures))
 
 
 def _depth(benchmark: Benchmark) -> int:
@@ -206,6 +212,7 @@ def _score(arguments: Namespace) -> Score:
         setting=arguments.setting,
         model=arguments.name or Path(arguments.model).name + (" + bm25" if arguments.fuse is not None else ""),
         ties=arguments.ties,
+        measures=arguments.measures,
         seed=arguments.seed,
     )
 

@@ -14,6 +14,8 @@ from msm.files import read_json
 
 RULES = "rules.json"
 """What data of one's own say of themselves, beside their files."""
+Ties = Literal["trec", "list", "reversed"]
+"""Orders of equal scores that official scorers have; see `msm.evaluation.ranks`."""
 Mean = Literal["macro", "micro"]
 """Mean over the languages of their means, or over all questions."""
 
@@ -68,7 +70,7 @@ class Benchmark:
     """As in `Rules`; data of one's own may say otherwise."""
     own_ids: OwnIds = "kept"
     """As in `Rules`; data of one's own may say otherwise."""
-    ties: str = "trec"
+    ties: Ties = "trec"
     """The official order of equal scores."""
     mean: Mean = "macro"
     """The official mean over all languages."""
@@ -76,6 +78,17 @@ class Benchmark:
     """As in `Rules`; data of one's own may say otherwise."""
     printed_as: str = ""
     """Name of the benchmark whose printed numbers may stand beside ours; empty for its own."""
+
+    def measured_by(self, names: Sequence[str]) -> "Benchmark":
+        """The same with other measures; itself where none is named.
+
+        Raises:
+            BadInput: an unknown measure, or passages that are matched with answers, whose measures follow from that.
+        """
+        if names and self.answers:
+            raise BadInput(f"{self.name}: its passages are not judged, so its measures cannot be chosen")
+        chosen = tuple(str(parse_measure(name)) for name in names)
+        return replace(self, measures=chosen, language_measures=()) if chosen else self
 
     def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
         """The official measures, of a pool."""

@@ -6,25 +6,28 @@ What a file is, is read off its name and its first record:
 |---|---|
 | `.json`, an object | SQuAD; `sentence_breaks` are used where it has them |
 | `.json`, a list | DPR: `question`, `positive_ctxs`, `hard_negative_ctxs` (NQ, XOR-Retrieve's) |
-| `.jsonl` | by its fields: Tevatron, Mr. TyDi, DPR, QED, iapp, Mewsli-X, translations, examples of `msm mine` |
+| `.jsonl` | by its fields: Tevatron, Mr. TyDi, DPR, FlagEmbedding, sentence-transformers, QED, iapp, Mewsli-X, translations, `msm mine` |
 | `.tsv` | `query`, `positive` and any number of negatives, with tabs |
 | folder with `triples*.tsv` | ids, beside `queries*.tsv` and `collection*.tsv` (mMARCO: `LANG_collection.tsv`) |
+| folder of a collection | BEIR's `train` split; Mr. TyDi's or MIRACL's training questions, with judged negatives |
 | folder with `src-*.txt` | sentences; the questions in `tgt-*.txt` |
 | other folder | SQuAD, `LANG.json` |
-"""
+"""  # noqa: E501
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from msm.collections.readers import ms_marco, records_json
+from msm.collections.collection import Draft
+from msm.collections.layout import find_files, only
+from msm.collections.readers import beir, miracl, mr_tydi, ms_marco, records_json
 from msm.collections.readers.ms_marco import text_id
 from msm.collections.readers.squad import language_files, read_squad
 from msm.collections.records import Example, Passage, Query
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line
-from msm.files import NO_TEXT, open_text, read_json_lines, within
+from msm.files import NO_TEXT, OPENERS, open_text, plain_name, read_json_lines, within
 
 ALL = "all"
 NAMED = re.compile(r"([a-z]{2,3})=(.+)")
@@ -82,19 +85,22 @@ def _joined(example: Example, right: Iterable[str]) -> Example:
 
 
 def find(sources: Path, name: str) -> Path:
-    """A file or folder below the sources, also under its name with `.gz`.
+    """A file or folder below the sources, plain or compressed.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or there are several.
     """
-    found = next((path for path in (within(sources, name), sources / f"{name}.gz") if path.exists()), None)
-    if found is None:
+    plain = within(sources, name)
+    found = [
+        path for path in (plain, *(plain.with_name(f"{plain.name}{ending}") for ending in OPENERS)) if path.exists()
+    ]
+    if not found:
         raise BadInput(f"{sources / name}: no such file among the sources")
-    return found
+    return only(found)
 
 
 def _read(path: Path, language: str, unit: str) -> Iterable[Example]:
-    kind = path.name.removesuffix(".gz")
+    kind = plain_name(path)
     if path.is_dir():
         return _read_folder(path, language, unit)
     if kind.endswith(".json"):
@@ -107,13 +113,50 @@ def _read(path: Path, language: str, unit: str) -> Iterable[Example]:
 
 
 def _read_folder(path: Path, language: str, unit: str) -> Iterator[Example]:
-    if any(path.glob("triples*.tsv*")):
+    if draft := _collection(path, language):
+        yield from draft_examples(draft)
+    elif any(path.glob("triples*.tsv*")):
         yield from ms_marco.read_ids(path, language)
     elif sources := sorted(path.glob("src-*.txt*")):
         for source in sources:
             yield from _sentence_pairs(source, source.with_name(source.name.replace("src-", "tgt-", 1)), language)
     else:
         yield from _squad(find(path, f"{language}.json"), language, unit)
+
+
+def _collection(path: Path, language: str) -> Draft | None:
+    """The training questions of a folder in a collection's layout; None where it is none."""
+    if find_files(path, "corpus.jsonl"):
+        return beir.read(path, split="train")
+    if find_files(path, "topic.train.tsv", f"topics.mrtydi-v1.1-{language}.train.txt"):
+        return mr_tydi.read(path.parent, [mr_tydi.language_of(path)], "train")
+    if find_files(path, f"topics.miracl-v1.0-{language}-train.tsv", deep=True):
+        return miracl.read(path, [language], "train")
+    return None
+
+
+def draft_examples(draft: Draft) -> Iterator[Example]:
+    """Examples of a collection: a question, a passage that is relevant to it, and those that are judged not to be.
+
+    The passages are read once; those that nobody judged are not held.
+    """
+    wanted = {qrel.passage_id for qrel in draft.qrels}
+    texts = {
+        passage.passage_id: passage._replace(context=passage.context or passage.text)
+        for read in draft.passages.values()
+        for passage in read()
+        if passage.passage_id in wanted
+    }
+    judged: dict[str, tuple[list[Passage], list[Passage]]] = {}
+    for qrel in draft.qrels:
+        if qrel.passage_id in texts:
+            right, wrong = judged.setdefault(qrel.query_id, ([], []))
+            (right if qrel.label >= 1 else wrong).append(texts[qrel.passage_id])
+    for query in draft.queries:
+        right, wrong = judged.get(query.query_id, ([], []))
+        for passage in right:
+            others = tuple(other.passage_id for other in right if other != passage)
+            yield Example(query, passage, wrong, others)
 
 
 def _is_list(path: Path) -> bool:

@@ -3,12 +3,36 @@
 Every benchmark of the registry is a format too: the same files with other content.
 """
 
+from dataclasses import replace
+
 from msm.collections.benchmark import Benchmark, BitextBenchmark
-from msm.collections.readers import beir, bitext, squad_paragraphs, trec
+from msm.collections.readers import beir, bitext, hugging_face, squad_paragraphs, training_records, trec
 
 MEASURES = ("ndcg@10", "mrr@100", "recall@100")
 
+_RECORDS = Benchmark(
+    name="records",
+    title="Training records",
+    protocol="records",
+    reader=training_records.read,
+    measures=MEASURES,
+    passage_context="title_text",
+    mean="micro",
+)
 FORMATS: dict[str, Benchmark] = {
+    "dpr": replace(_RECORDS, name="dpr", title="DPR"),
+    "tevatron": replace(_RECORDS, name="tevatron", title="Tevatron"),
+    "flag_embedding": replace(_RECORDS, name="flag_embedding", title="FlagEmbedding"),
+    "sentence_transformers": replace(_RECORDS, name="sentence_transformers", title="sentence-transformers"),
+    "hugging_face": Benchmark(
+        name="hugging_face",
+        title="Hugging Face data set",
+        protocol="hugging_face",
+        reader=hugging_face.read,
+        measures=MEASURES,
+        passage_context="title_text",
+        mean="micro",
+    ),
     "beir": Benchmark(
         name="beir",
         title="BEIR",

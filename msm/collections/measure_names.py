@@ -5,7 +5,19 @@ from typing import Literal, NamedTuple
 
 from msm.errors import BadInput
 
-NAMES = ("mrr", "recall", "ndcg", "map", "success", "rank_distance")
+NAMES = ("mrr", "recall", "ndcg", "map", "success", "precision", "rank_distance")
+ABBREVIATIONS = {
+    "p": "precision",
+    "r": "recall",
+    "rr": "mrr",
+    "ap": "map",
+    "recip_rank": "mrr",
+    "ndcg_cut": "ndcg",
+    "map_cut": "map",
+    "hit": "success",
+    "accuracy": "success",
+}
+"""Other names of the measures."""
 LESS_IS_BETTER = frozenset({"rank_distance", "xsim", "xsim++"})
 """Measures of what goes wrong."""
 
@@ -36,14 +48,19 @@ class Measure(NamedTuple):
 def parse_measure(text: str) -> Measure:
     """The measure behind its spelling: a name, and for a cutoff `@` and a rank, such as `map` or `ndcg@10`.
 
+    Names are read in any case and by their usual abbreviations: `nDCG@10`, `R@100`, `P@5`, `RR`, `AP`.
+
     Raises:
         BadInput: an unknown name, or a cutoff that is not a whole number of at least 1.
     """
-    name, at, cutoff = text.partition("@")
+    spelled, at, cutoff = text.strip().partition("@")
+    name = ABBREVIATIONS.get(spelled.lower(), spelled.lower())
     if name not in NAMES:
         raise BadInput(f"unknown measure: {text!r}; known: {', '.join(NAMES)}, each with or without @CUTOFF")
     if at and not re.fullmatch(r"0*[1-9][0-9]{0,17}", cutoff):
         raise BadInput(f"the cutoff of a measure must be a whole number of at least 1, got {text!r}")
+    if name == "precision" and not at:
+        raise BadInput(f"precision needs a cutoff, such as precision@10, got {text!r}")
     if at and name == "rank_distance":
         raise BadInput(f"rank_distance looks at the whole ranking and has no cutoff, got {text!r}")
     return Measure(name, int(cutoff) if at else None)

@@ -23,15 +23,16 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from msm.collections.records import Document
-from msm.corpora.sentences import split
+from msm.corpora.codes import canonical, said_canonical
+from msm.corpora.sentences import is_visible, split
 from msm.corpora.settings import Documents
 from msm.corpora.shard_manifest import MANIFEST, choose_shards
 from msm.errors import BadInput, bad_line
 from msm.execution import Execution
-from msm.files import NO_TEXT, open_text, read_json_lines, within
+from msm.files import NO_TEXT, open_text, plain_name, read_json_lines, within
 from msm.settings import listed
 
-LANGUAGE = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+LANGUAGE = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
 FEWEST_SENTENCES = 2
 """Of a document: with fewer there is no neighbour to predict a sentence from."""
 
@@ -112,7 +113,7 @@ def chosen_languages(setting: str, known: Iterable[str]) -> list[str]:
     Raises:
         BadInput: none is listed, or one that no document is in.
     """
-    languages = sorted(known) if setting == "all" else list(dict.fromkeys(listed(setting)))
+    languages = sorted(known) if setting == "all" else list(dict.fromkeys(map(canonical, listed(setting))))
     if not languages:
         raise BadInput("languages: none given")
     if unknown := [language for language in languages if language not in set(known)]:
@@ -162,6 +163,7 @@ def to_document(source: Source) -> Document:
     sentences = source.texts
     if not source.is_split:
         sentences = [sentence for text in source.texts for sentence in split(text, source.language)]
+    sentences = [sentence for sentence in sentences if is_visible(sentence)]
     if (count := len(sentences)) < FEWEST_SENTENCES:
         raise BadInput(f"{source.where}: document {source.document_id!r} has {count} sentence(s), needs 2 at least")
     return Document(source.language, source.document_id, sentences)
@@ -230,13 +232,13 @@ def _parse(line: bytes) -> Document:
 
 
 def _read_text(path: Path) -> Source:
-    _check_language(path.parent.name, str(path))
+    language = _language(path.parent.name, str(path), str(path.parent))
     with open_text(path) as file:
         try:
             paragraphs = re.split(r"\n\s*\n", file.read())
         except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
-    return Source(str(path), path.parent.name, path.stem, paragraphs, is_split=False)
+    return Source(str(path), language, plain_name(path).removesuffix(".txt"), paragraphs, is_split=False)
 
 
 def _read_json_lines(path: Path) -> Iterator[Source]:
@@ -252,7 +254,7 @@ def _source(record: Mapping[str, Any], where: str) -> Source:
     for field in ("document_id", "language"):
         if not isinstance(record.get(field), str) or not record[field]:
             raise BadInput(f"{where}: {field} must be a text that is not empty, got {record.get(field)!r}")
-    _check_language(record["language"], where)
+    language = _language(record["language"], where, where.rpartition(":")[0])
     kinds = [kind for kind in ("sentences", "paragraphs") if kind in record]
     if len(kinds) != 1:
         raise BadInput(f"{where}: needs either sentences or paragraphs, has {' and '.join(kinds) or 'neither'}")
@@ -264,19 +266,11 @@ def _source(record: Mapping[str, Any], where: str) -> Source:
             raise BadInput(
                 f"{where}: number {number} of the {kinds[0]} must be a text that is not blank, got {text!r:.60}"
             )
-        if not text.isascii() and _has_lone_surrogate(text):
-            raise BadInput(f"{where}: number {number} of the {kinds[0]} is not valid Unicode")
-    return Source(where, record["language"], record["document_id"], texts, is_split=kinds[0] == "sentences")
+    return Source(where, language, record["document_id"], texts, is_split=kinds[0] == "sentences")
 
 
-def _has_lone_surrogate(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _check_language(language: str, where: str) -> None:
+def _language(language: str, where: str, place: str) -> str:
+    """The canonical code; said once a file or folder where it was another one."""
     if not LANGUAGE.fullmatch(language):
         raise BadInput(f"{where}: language must be a code of letters, digits and hyphens, got {language!r}")
+    return said_canonical(language, place)

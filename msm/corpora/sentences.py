@@ -1,6 +1,7 @@
 """Paragraphs to sentences, in any language."""
 
 import re
+import unicodedata
 
 import sentencex
 
@@ -9,6 +10,11 @@ _MARKS = {
     "am": re.compile(r"(?<=[\u1362\u1367])\s*|(?<=::)\s+|(?<=\u1361\u1361)\s*"),
 }
 """Ends of sentences that sentencex passes over: Khmer's and, in their several spellings, Amharic's."""
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text holds a character that is seen: no blank, no mark of direction or width, no control character."""
+    return any(unicodedata.category(character)[0] in "LMNPS" for character in text)
 
 
 def split(paragraph: str, language: str) -> list[str]:
@@ -25,4 +31,4 @@ def split(paragraph: str, language: str) -> list[str]:
     found = sentencex.segment(code, " ".join(paragraph.split()))  # pyright: ignore[reportAttributeAccessIssue]
     if marks := _MARKS.get(code):
         found = [part for sentence in found for part in marks.split(sentence)]
-    return [sentence.strip() for sentence in found if sentence.strip()]
+    return [sentence.strip() for sentence in found if is_visible(sentence)]

@@ -124,7 +124,7 @@ def _subsets(rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     subsets: dict[tuple[str, str | None], dict[str, Any]] = {}
     for row in rows:
         languages = (row["query_language"], row["candidate_language"])
-        if row["value"] is None or "mean" in languages or languages[1] in ("same", "other"):
+        if row["value"] is None or {"mean", "all"} & set(languages) or languages[1] in ("same", "other"):
             continue
         named = [language for language in dict.fromkeys(languages) if language]
         entry = subsets.setdefault(languages, {"hf_subset": "-".join(named), "languages": named})

@@ -134,6 +134,11 @@ def recall(rankings: Rankings, cutoff: int) -> Floats:
     return found / np.maximum(rankings.relevant, 1)
 
 
+def precision(rankings: Rankings, cutoff: int) -> Floats:
+    """Share of relevant passages among the first `cutoff`; a run that is shorter is filled up with others, [Q]."""
+    return _sums(rankings, rankings.hits, np.ones(len(rankings.hits.ranks)), cutoff) / cutoff
+
+
 def average_precision(rankings: Rankings, cutoff: int) -> Floats:
     """Mean over all relevant passages of the precision at their ranks, 0 for those not found (map_cut), [Q]."""
     precisions = _sums(rankings, rankings.hits, rankings.hits.places / rankings.hits.ranks, cutoff)
@@ -170,6 +175,7 @@ MEASURES: dict[str, Callable[[Rankings, int], Floats]] = {
     "ndcg": ndcg,
     "map": average_precision,
     "success": success,
+    "precision": precision,
     "rank_distance": rank_distance,
 }
 

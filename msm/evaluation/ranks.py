@@ -2,7 +2,8 @@
 
 Their ranks come from a run, as far as it reaches, or from the exact ranks of a whole pool. The rules, for passages of
 one query with equal scores (float32):
-`trec`: by passage id, descending; `list`: in the order of the run, or of the pool; `optimistic`, `pessimistic`: the
+`trec`: by passage id, descending; `list`: in the order of the run, or of the pool; `reversed`: the last one of that
+order first, as the official scorer of LAReQA has it (`argsort()[::-1]`); `optimistic`, `pessimistic`: the
 order that gives every measure its greatest, its least value.
 
 Shapes: Q judged queries, R relevant judgements, H relevant passages found, E entries of the run.
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from msm.collections.exact_ranks import ExactRanks
 from msm.collections.runs import Integers, Qrels, Run
 
-Ties = Literal["trec", "list", "pessimistic", "optimistic"]
+Ties = Literal["trec", "list", "reversed", "pessimistic", "optimistic"]
 
 
 class Hits(NamedTuple):
@@ -125,8 +126,9 @@ def _exact_ranks(queries: Integers, gains: Integers, counts: Integers, ties: Tie
         ties: the rule.
     """
     above, tied, by_id, in_order = counts.T
-    if ties in ("trec", "list"):
-        return above + 1 + (by_id if ties == "trec" else in_order)
+    before_by_rule = {"trec": by_id, "list": in_order, "reversed": tied - in_order}
+    if ties in before_by_rule:
+        return above + 1 + before_by_rule[ties]
     # Relevant passages of one query with equally many above have one score.
     order = np.lexsort((-gains, above, queries))
     before = np.empty(len(order), np.int64)
@@ -224,6 +226,8 @@ def _entries(run: Run, found: _Found, ties: Ties) -> Integers:
     """Where in the run the found passages stand when the tie rule orders equal scores, [H]."""
     if ties == "list" or not found.tied:
         return found.entries
+    if ties == "reversed":
+        return found.starts + found.ends - 1 - found.entries
     if ties == "trec":
         return _entries_by_id(run, found)
     order = np.lexsort((-found.gains, found.starts))

@@ -12,6 +12,7 @@ tied, protocol, run_sha256. `query_language` and `candidate_language` say what w
 | `de` | `fr` | questions in German, candidates in French (cross-lingual), for every ordered pair |
 | `de` | `other` | mean of these over the candidate languages |
 | `mean` | `other` | mean of these over the languages of the questions |
+| `all` | null, `same` | mean over the questions of all languages (micro); where there are several languages |
 
 A mean over languages is unweighted. `value` is null where the run does not reach as deep as the measure looks.
 `queries` counts the values in an average, `tied` those of them that hang on the order of equal scores. `run_sha256` is
@@ -21,12 +22,16 @@ same pools, model `chance`.
 """
 
 from collections.abc import Iterator, Mapping
+from operator import mul
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from msm.pipeline.artifacts import checksum
+
+ALL = "all"
+"""Query language of a mean over the questions of all languages."""
 
 
 class Cell(NamedTuple):
@@ -70,6 +75,8 @@ def _of_measure(cells: list[Cell]) -> Iterator[Cell]:
         yield from kind
         if kind:
             yield _mean(kind, "mean", candidates)
+        if len(kind) > 1 and candidates != "other":
+            yield _over_questions(kind, candidates)
 
 
 def _mean(cells: list[Cell], query_language: str, candidate_language: str | None) -> Cell:
@@ -81,6 +88,20 @@ def _mean(cells: list[Cell], query_language: str, candidate_language: str | None
         _fmean([cell.chance for cell in cells]),
         sum(cell.queries for cell in cells),
         sum(cell.tied for cell in cells),
+    )
+
+
+def _over_questions(cells: list[Cell], candidate_language: str | None) -> Cell:
+    """The mean over all questions (micro), under the language `all`."""
+    queries = [cell.queries for cell in cells]
+    total = sum(queries)
+
+    def mean(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(map(mul, known, queries)) / total if len(known) == len(values) and total else None
+
+    return _mean(cells, ALL, candidate_language)._replace(
+        value=mean([cell.value for cell in cells]), chance=mean([cell.chance for cell in cells])
     )
 
 

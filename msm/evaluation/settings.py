@@ -21,9 +21,11 @@ class Score(Settings):
     checkpoint that was selected on the test questions. Scores of the last kind are reported in a separate table."""
     model: str
     """Name of the row in tables."""
-    ties: Literal["trec", "list", "pessimistic", "optimistic"] = "trec"
-    """How equal scores are ordered: by passage id as trec_eval does, as they stand in the run, or against or in favour
-    of the model."""
+    ties: Literal["benchmark", "trec", "list", "reversed", "pessimistic", "optimistic"] = "benchmark"
+    """How equal scores are ordered: as the benchmark's official scorer does, by passage id as trec_eval does, as they
+    stand in the run or the other way round, or against or in favour of the model."""
+    measures: str = ""
+    """What is measured, with commas; empty for the official measures of the benchmark."""
     seed: Count
     """Seed of the training behind the run; 0 where nothing was trained."""
 

@@ -33,6 +33,7 @@ from msm.evaluation.settings import Score
 from msm.execution import Execution
 from msm.files import sha256_of, within, write_json, write_json_lines
 from msm.retrieval.bitext_runs import pair_file
+from msm.settings import listed
 
 
 class Scored(NamedTuple):
@@ -97,7 +98,8 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
 
 
 def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
-    benchmark = find_benchmark(settings.benchmark)
+    benchmark = find_benchmark(settings.benchmark).measured_by(listed(settings.measures))
+    ties = benchmark.ties if settings.ties == "benchmark" else settings.ties
     collection = benchmark.read(folder)
     tables, fair, languages = [], [], {}
     for pool in collection.pools:
@@ -113,11 +115,11 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
         if benchmark.answers:
             tables += _answer_rows(collection, pool, found, benchmark.answers)
         else:
-            tables += _judged_rows(collection, pool, found, exact, benchmark.parsed_measures(pool), settings.ties)
+            tables += _judged_rows(collection, pool, found, exact, benchmark.parsed_measures(pool), ties)
     return Scored(
         pa.concat_tables([*tables, *fair]),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
-        f"{benchmark.protocol_of(collection)}; ties {'list' if benchmark.answers else settings.ties}",
+        f"{benchmark.protocol_of(collection)}; ties {'list' if benchmark.answers else ties}",
         {
             "queries": len(collection.queries),
             "passages": len(collection.passages),

@@ -49,11 +49,15 @@ def find_candidates(examples: Sequence[Example], settings: Finetune) -> Candidat
 def _right(examples: Sequence[Example]) -> NDArray[np.bool_]:
     """Where a passage is known to be right, [B, P]."""
     places: dict[str, list[int]] = {}
+    alike: dict[tuple[str, str], list[int]] = {}
     passages = batch_passages(examples)
     for place, passage in enumerate(passages):
         places.setdefault(passage.passage_id, []).append(place)
+        alike.setdefault((passage.title, passage.text), []).append(place)
     right = np.zeros((len(examples), len(passages)), bool)
     for row, example in enumerate(examples):
         for passage_id in (example.positive.passage_id, *example.others):
             right[row, places.get(passage_id, [])] = True
+        # The same text under another id is as right.
+        right[row, alike[example.positive.title, example.positive.text]] = True
     return right

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from msm.collections.examples import find, read_examples
+from msm.collections.readers.passage_records import read_passage_records
 from msm.collections.readers.records_json import mined_row
 from msm.collections.records import Example, Passage
 from msm.collections.runs import Run, read_run
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
-from msm.errors import BadInput, bad_line
+from msm.errors import BadInput
 from msm.execution import Execution
-from msm.files import read_json_lines, write_json_lines
+from msm.files import write_json_lines
 from msm.finetuning.settings import Mine
 from msm.retrieval.search import BestPassages, nearest
 from msm.settings import listed
@@ -104,21 +105,10 @@ def read_passages(sources: Path, corpus: str, examples: Sequence[Example]) -> li
         own = [passage for example in examples for passage in (example.positive, *example.negatives)]
         return list({passage.passage_id: passage for passage in own}.values())
     path = find(sources, corpus)
-    found = [_corpus_passage(path, number, row) for number, row in read_json_lines(path)]
+    found = [passage._replace(context=passage.text) for passage in read_passage_records(path)]
     if not found:
         raise BadInput(f"{path}: no passage")
     return found
-
-
-def _corpus_passage(path: Path, number: int, row: dict[str, Any]) -> Passage:
-    passage_id = next((row[name] for name in ("docid", "_id", "id") if name in row), None)
-    title, text = row.get("title") or "", row.get("text")
-    if text is None and isinstance(row.get("contents"), str):
-        # Mr. TyDi's collection: title, blank line, text.
-        title, _, text = row["contents"].partition("\n\n")
-    if passage_id is None or not isinstance(text, str):
-        raise bad_line(path, number, "expected docid (or _id, id) and text (or contents)")
-    return Passage(str(passage_id), str(row.get("language", "")), text, title, text)
 
 
 def rank_by_model(examples: Sequence[Example], passages: Sequence[Passage], encoder: Encoder, depth: int) -> Ranking:

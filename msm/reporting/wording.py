@@ -7,7 +7,7 @@ from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval
 
 BLANK = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
-MEASURES = {"map": "mAP", "mrr": "MRR", "ndcg": "nDCG", "recall": "R", "success": "success"}
+MEASURES = {"map": "mAP", "precision": "P", "mrr": "MRR", "ndcg": "nDCG", "recall": "R", "success": "success"}
 POOLS = {
     "multilingual": "one pool of all languages",
     "same": "pool of the question's language",

@@ -1,7 +1,9 @@
 """Text to terms, in any language, for lexical search.
 
 Letters, marks and digits make words, in lower case after Unicode's compatibility normalisation (NFKC); all else
-separates them. Marks count because Indic and Thai vowels are marks.
+separates them. Marks count because Indic and Thai vowels are marks. Characters that are not seen (joiners, soft
+hyphens, marks of direction) are taken out, so that a word is one word with or without them; the zero-width space alone
+separates. A dotted capital I is an i.
 
 `words`: the words; scripts that put no blanks between words (Han, Kana, Thai, Lao, Khmer, Burmese) give their
 overlapping pairs of characters instead, as Lucene's CJK analyzer does, because single characters are too common and
@@ -14,6 +16,9 @@ import unicodedata
 from collections.abc import Callable
 
 GRAMS = (2, 3, 4)
+ZERO_WIDTH_SPACE = "\u200b"
+DOTTED_I = "i\u0307"
+"""What a dotted capital I is in lower case."""
 
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
@@ -26,7 +31,9 @@ class _WordCharacters(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        self[code] = character if unicodedata.category(character)[0] in "LMN" else " "
+        category = unicodedata.category(character)
+        unseen = "" if category == "Cf" and character != ZERO_WIDTH_SPACE else " "
+        self[code] = character if category[0] in "LMN" else unseen
         return self[code]
 
 
@@ -47,7 +54,8 @@ ANALYZERS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters"
 
 
 def _split(text: str) -> list[str]:
-    return unicodedata.normalize("NFKC", text).lower().translate(_WORD_CHARACTERS).split()
+    lower = unicodedata.normalize("NFKC", text).lower().replace(DOTTED_I, "i")
+    return lower.translate(_WORD_CHARACTERS).split()
 
 
 def _terms(part: str) -> list[str]:

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from msm import distributed
-from msm.collections.collection import Collection, Pool
+from msm.collections.collection import Collection, Pool, Rules
 from msm.collections.exact_ranks import write_exact_ranks
 from msm.collections.registry import find_benchmark, find_bitext
 from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
 from msm.collections.runs import without_own_ids, write_run
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
+from msm.encoders.usage import Choice
+from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
@@ -18,6 +20,8 @@ from msm.retrieval.relevant import relevant_pairs
 from msm.retrieval.settings import Retrieve
 from msm.retrieval.stream import search
 from msm.training import pick_device
+
+INSTRUCTION = "{instruction}"
 
 
 def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution: Execution) -> dict[str, Any]:
@@ -49,8 +53,27 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     encoder = open_encoder(model, **made)
+    follow(encoder, collection.rules)
     write_runs(out, collection, encoder, depths, execution.work)
     return {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
+
+
+def follow(encoder: Encoder, rules: Rules) -> None:
+    """Have a model read a collection as the official run does, where nothing says otherwise.
+
+    What a flag or the model's own files say of the context of a passage wins. A prompt with `{instruction}` in it asks
+    for the published instruction of the benchmark.
+
+    Raises:
+        BadInput: the model asks for an instruction, and the benchmark has none.
+    """
+    if encoder.choices["passage_context"].source == "default":
+        encoder.choices["passage_context"] = Choice(rules.passage_context, "benchmark")
+    prompt = str(encoder.choices["query_prompt"].value or "")
+    if INSTRUCTION in prompt:
+        if not rules.instruction:
+            raise BadInput(f"the prompt of questions, {prompt!r}, asks for an instruction, and the benchmark has none")
+        encoder.choices["query_prompt"] = Choice(prompt.replace(INSTRUCTION, rules.instruction), "benchmark")
 
 
 def write_runs(out: Path, collection: Collection, encoder: Encoder, depths: dict[Pool, int], work: Path) -> None:

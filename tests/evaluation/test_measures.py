@@ -189,6 +189,6 @@ def test_measures_have_one_spelling() -> None:
     for wrong in ("mrr@0", "mrr@-1", "mrr@1.5", "mrr@", "mrr@x", "mrr@²"):
         with pytest.raises(BadInput, match="cutoff of a measure must be a whole number of at least 1, got 'mrr@"):
             parse_measure(wrong)
-    for wrong in ("MRR@10", "p@5", ""):
+    for wrong in ("mrrr@10", "q@5", ""):
         with pytest.raises(BadInput, match="unknown measure"):
             parse_measure(wrong)

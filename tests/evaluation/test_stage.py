@@ -105,6 +105,8 @@ def slow_scores(questions: Path, runs: Path) -> dict[tuple[str, str | None], flo
     scores |= {(asked, "other"): fmean(values) for asked, values in pairs.items()}
     scores["mean", None] = fmean(scores[asked, None] for asked in LANGUAGES)
     scores["mean", "same"] = fmean(scores[asked, asked] for asked in LANGUAGES)
+    # Every question is asked in every language, so the mean over questions is that over languages.
+    scores |= {("all", candidates): scores["mean", candidates] for candidates in (None, "same")}
     scores["mean", "other"] = fmean(scores[asked, "other"] for asked in LANGUAGES)
     return scores
 

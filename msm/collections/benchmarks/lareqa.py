@@ -35,4 +35,5 @@ BENCHMARK = Benchmark(
     split="test",
     counts=XQUAD_R,
     passage_context="paragraph",
+    ties="reversed",
 )

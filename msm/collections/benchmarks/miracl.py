@@ -36,4 +36,5 @@ BENCHMARK = Benchmark(
     },
     by_language=True,
     passage_context="title_text",
+    instruction="Given a question, retrieve Wikipedia passages that answer the question",
 )

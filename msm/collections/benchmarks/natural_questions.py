@@ -18,4 +18,5 @@ BENCHMARK = Benchmark(
     least_depth=ANSWER_DEPTH,
     ties="list",
     passage_context="title_text",
+    instruction="Given a question, retrieve Wikipedia passages that answer the question",
 )

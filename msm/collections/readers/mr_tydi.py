@@ -50,6 +50,18 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
     return monolingual({language: read_part(folder, language, split) for language in wanted})
 
 
+def language_of(folder: Path) -> str:
+    """The language of a folder, by its name.
+
+    Raises:
+        BadInput: it is named after no language of Mr. TyDi.
+    """
+    for language, name in LANGUAGES.items():
+        if folder.name in (language, f"mrtydi-v1.1-{name}"):
+            return language
+    raise BadInput(f"{folder}: no folder of a language (mrtydi-v1.1-swahili, or sw)")
+
+
 def read_part(folder: Path, language: str, split: str) -> Part:
     """One language; its passages stay in their file.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from msm.collections.records import Passage, Query
+from msm.corpora.codes import said_canonical
 from msm.errors import BadInput
 from msm.files import read_json_lines
 
@@ -44,7 +45,7 @@ def passage_of(record: Mapping[str, Any], language: str, where: str) -> Passage:
         raise BadInput(f"{where}: a passage needs `text`, or `contents`, got {_said(record, ('text', 'contents'))}")
     if not isinstance(title or "", str):
         raise BadInput(f"{where}: field 'title' must be text, got {title!r:.60}")
-    return Passage(id_of(record, IDS, where), spoken(record, language), text.strip(), (title or "").strip())
+    return Passage(id_of(record, IDS, where), spoken(record, language, where), text.strip(), (title or "").strip())
 
 
 def query_of(record: Mapping[str, Any], language: str, where: str) -> Query:
@@ -57,7 +58,7 @@ def query_of(record: Mapping[str, Any], language: str, where: str) -> Query:
     text = record[names[0]] if names else None
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"{where}: field {names[0] if names else 'text'!r} must be text, got {text!r:.60}")
-    return Query(id_of(record, ("_id", "query_id", "qid", "id"), where), spoken(record, language), text)
+    return Query(id_of(record, ("_id", "query_id", "qid", "id"), where), spoken(record, language, where), text)
 
 
 def split_contents(contents: str) -> tuple[str, str]:
@@ -78,9 +79,10 @@ def id_of(record: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
     return str(value)
 
 
-def spoken(record: Mapping[str, Any], language: str) -> str:
-    """The language that a record names in `language` or `lang`, else the given one."""
-    return str(record.get("language") or record.get("lang") or language)
+def spoken(record: Mapping[str, Any], language: str, where: str = "") -> str:
+    """The language that a record names in `language` or `lang`, in its canonical form, else the given one."""
+    said = record.get("language") or record.get("lang")
+    return said_canonical(str(said), where.rpartition(":")[0]) if said else language
 
 
 def _said(record: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from msm.collections.readers.ms_marco import text_id
 from msm.collections.records import Example, Passage, Query
 from msm.corpora.sentences import split
 from msm.errors import BadInput, bad_line
-from msm.files import open_text
+from msm.files import HALF_CHARACTER, holds_half_character, open_text
 
 Row = dict[str, Any]
 Reader = Callable[[Row, str], Example | None]
@@ -105,6 +105,8 @@ def _list_items(path: Path) -> Iterator[Any]:
                 continue
             if commas != min(number, 1):
                 raise BadInput(f"{path}: record {number}: not JSON: {commas} commas before it")
+            if holds_half_character(item, buffer):
+                raise BadInput(f"{path}: record {number}: {HALF_CHARACTER}")
             yield item
             number, commas = number + 1, 0
 
@@ -131,19 +133,52 @@ def tevatron_example(row: Row, language: str) -> Example:
     positives, negatives = (
         [
             Passage(str(passage["docid"]), language, passage["text"], passage.get("title") or "", passage["text"])
-            for passage in row[kind]
+            for passage in row.get(kind) or []
         ]
         for kind in ("positive_passages", "negative_passages")
     )
     if not positives:
         raise ValueError("no positive passage")
+    if not any(f"{passage.title}{passage.text}".strip() for passage in positives):
+        raise ValueError(
+            "its positive passages are ids without a text, as in the dev file of Mr. TyDi; name the folder of the "
+            "collection instead"
+        )
     return _example(Query(str(row["query_id"]), language, row["query"]), positives, negatives, row.get("answers"))
+
+
+def flag_example(row: Row, language: str) -> Example:
+    """FlagEmbedding's form: `query`, `pos`, `neg`, lists of texts; ids are those of the texts."""
+    positives, negatives = (
+        [Passage(text_id(text), language, text, "", text) for text in row.get(kind) or []] for kind in ("pos", "neg")
+    )
+    if not positives:
+        raise ValueError("no positive passage")
+    return _example(Query(text_id(row["query"]), language, row["query"]), positives, negatives, None)
+
+
+def pair_example(row: Row, language: str) -> Example:
+    """A record of sentence-transformers: `anchor` or `query`, `positive`, and any number of negatives.
+
+    Negatives stand in `negative`, a text or a list of texts, or in `negative_1`, `negative_2` and so on.
+    """
+    question = row["anchor"] if "anchor" in row else row["query"]
+    found = [value for name, value in row.items() if re.fullmatch(r"negative(_\d+)?", name)]
+    texts = [text for value in found for text in (value if isinstance(value, list) else [value])]
+    positive, *negatives = (Passage(text_id(text), language, text, "", text) for text in (row["positive"], *texts))
+    return _example(Query(text_id(question), language, question), [positive], negatives, None)
 
 
 def _example(query: Query, positives: list[Passage], negatives: list[Passage], answers: Any) -> Example:
     right = {passage.passage_id for passage in positives}
+    texts = {(passage.title, passage.text) for passage in positives}
     others = tuple(dict.fromkeys(passage.passage_id for passage in positives[1:]))
-    kept = [passage for passage in negatives if passage.passage_id not in right]
+    # The same text under another id is as right as the positive.
+    kept = [
+        passage
+        for passage in negatives
+        if passage.passage_id not in right and (passage.title, passage.text) not in texts
+    ]
     if not isinstance(answers or [], list):
         raise TypeError(f"answers must be a list, got {answers!r}")
     return Example(query, positives[0], kept, others, tuple(answers or ()))
@@ -242,5 +277,7 @@ READERS: dict[str, Reader] = {
     "paragraph_text": qed_example,
     "article_id": iapp_example,
     "english": translation_example,
+    "pos": flag_example,
+    "positive": pair_example,
 }
-"""A field that only this format has, to its reader."""
+"""A field of a format that none above it has, to its reader."""

@@ -1,0 +1,77 @@
+"""A data set of the Hugging Face hub on disk, as MTEB and BEIR lay theirs out: passages, questions, judgements.
+
+| files, anywhere below the folder | fields |
+|---|---|
+| `corpus/*` or `*corpus*` | `_id` (or `docid`, `id`), `title`, `text` |
+| `queries/*` or `*queries*` | `_id` (or `query_id`), `text` (or `query`) |
+| `qrels/*`, `default/*` or `*qrels*` | `query-id`, `corpus-id`, `score` |
+
+All are Parquet or JSON Lines, in any number of shards; of several splits of judgements, `test` is read. Records may
+name their language. Queries without judgements are left out.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from msm.collections.collection import MULTILINGUAL, Draft
+from msm.collections.layout import find_files
+from msm.collections.readers.passage_records import UNKNOWN_LANGUAGE, id_of, passage_of, query_of
+from msm.collections.records import Passage, Qrel
+from msm.collections.rows import ENDINGS, read_rows
+from msm.errors import BadInput
+from msm.files import plain_name
+
+QUERY_IDS, PASSAGE_IDS = ("query-id", "query_id", "qid"), ("corpus-id", "corpus_id", "docid", "passage_id", "pid")
+LABELS = ("score", "label", "relevance")
+
+
+def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Draft:
+    """A collection of passages, questions and judgements.
+
+    Args:
+        folder: of the data set.
+        languages: of the questions that are wanted; all where none is named.
+        split: of the judgements, where there are several.
+
+    Raises:
+        BadInput: a kind of file is missing, or a record is of another form.
+    """
+    qrels = [_qrel(row, where) for where, row in _rows(_split(_shards(folder, "qrels", "default"), split))]
+    judged = {qrel.query_id for qrel in qrels}
+    queries = [query_of(row, UNKNOWN_LANGUAGE, where) for where, row in _rows(_shards(folder, "queries"))]
+    kept = [query for query in queries if query.query_id in judged and (not languages or query.language in languages)]
+    wanted = {query.query_id for query in kept} if languages else judged
+    qrels = [qrel for qrel in qrels if qrel.query_id in wanted]
+    return Draft(kept, qrels, {None: partial(_passages, _shards(folder, "corpus"))}, [MULTILINGUAL])
+
+
+def _passages(shards: list[Path]) -> Iterator[Passage]:
+    return (passage_of(row, UNKNOWN_LANGUAGE, where) for where, row in _rows(shards))
+
+
+def _rows(shards: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return (row for path in shards for row in read_rows(path))
+
+
+def _shards(folder: Path, *kinds: str) -> list[Path]:
+    """Files of the first kind that is there: in a folder of its name, or with its name in their own."""
+    for kind in kinds:
+        for pattern in (f"{kind}/*", f"*{kind}*"):
+            if files := find_files(folder, *(f"{pattern}{ending}" for ending in ENDINGS), deep=True):
+                return files
+    raise BadInput(f"{folder}: no {' or '.join(kinds)} here ({kinds[0]}/*.parquet or .jsonl)")
+
+
+def _split(shards: list[Path], split: str) -> list[Path]:
+    """Those that have a split in their name, as a word of it; all where none has."""
+    named = [path for path in shards if split in plain_name(path).replace("-", ".").replace("_", ".").split(".")]
+    return named or shards
+
+
+def _qrel(row: dict[str, Any], where: str) -> Qrel:
+    label = next((row[name] for name in LABELS if name in row), None)
+    if not isinstance(label, int | float) or label != int(label):
+        raise BadInput(f"{where}: a judgement needs a whole number as {LABELS[0]}, got {label!r:.60}")
+    return Qrel(id_of(row, QUERY_IDS, where), id_of(row, PASSAGE_IDS, where), int(label))
