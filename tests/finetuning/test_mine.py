@@ -130,7 +130,7 @@ def test_a_run_and_a_corpus_by_the_command(tmp_path: Path, capsys: pytest.Captur
     words += ["--examples", str(tmp_path / "train.jsonl"), "--out", str(out)]
     main(words)
     (found,) = read_examples(tmp_path, ["mined.jsonl"], "en")
-    assert [passage[:4] for passage in found.negatives] == [("5#0", "", "far", "")]
+    assert [passage[:4] for passage in found.negatives] == [("5#0", "und", "far", "")]
     assert "1 examples, 1 negatives, 0 without" in capsys.readouterr().err
     main([*words, "--filters", "answer"])
     (found,) = read_examples(tmp_path, ["mined.jsonl"], "en")
