@@ -3,7 +3,7 @@
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -51,6 +51,42 @@ def race(
         **({"mfu": round(flop / statistics.median(seconds) / peak, 3)} if flop and peak else {}),
         "device": device,
     }
+
+
+def turns(
+    name: str, ours: Callable[[], Any], others: Mapping[str, Callable[[], Any]], rounds: int
+) -> list[dict[str, Any]]:
+    """How many times faster `ours` is than each of several others.
+
+    Args:
+        name: of the comparison.
+        ours: does the work once; all sides are called once before the clock runs.
+        others: name to the same work another way.
+        rounds: in each round every side works once; the one that begins changes in turn.
+
+    Returns:
+        For each other side `name`, `against`, `ratio` (median over rounds), `spread` (half the distance of the
+        quartiles), `seconds` (median of `ours`), `rounds` and the device.
+    """
+    sides = {"": ours, **others}
+    for work in sides.values():
+        work()
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    names = list(sides)
+    gc.disable()
+    for number in range(rounds):
+        first = number % len(names)
+        for side in names[first:] + names[:first]:
+            times[side].append(_seconds(sides[side]))
+    gc.enable()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    rows = []
+    for side in others:
+        ratios = [their / own for their, own in zip(times[side], times[""], strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
+        row = {"name": name, "against": side, "ratio": round(middle, 3), "spread": round((high - low) / 2, 3)}
+        rows.append(row | {"seconds": round(statistics.median(times[""]), 3), "rounds": rounds, "device": device})
+    return rows
 
 
 def _seconds(work: Callable[[], Any]) -> float:

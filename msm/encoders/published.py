@@ -127,11 +127,18 @@ def _write_around(folder: Path, tokenizer: Path, sizes: Sizes, *, epsilon: float
         eos_token_id=words.convert_tokens_to_ids("</s>"),
         dtype="float32",
     ).save_pretrained(folder)
-    _write_usage(folder, sizes)
+    write_usage(folder, sizes.width, sizes.positions, {"query": "query: ", "passage": "passage: "})
 
 
-def _write_usage(folder: Path, sizes: Sizes) -> None:
-    """How the model is used, in sentence-transformers' files: mean of the tokens, cosine, the two prompts."""
+def write_usage(folder: Path, width: int, longest: int, prompts: dict[str, str]) -> None:
+    """Write sentence-transformers' files of a model whose vectors are means of the token states, compared by cosine.
+
+    Args:
+        folder: of the model.
+        width: of its states.
+        longest: tokens of its longest text.
+        prompts: what is put before a `query` and before a `passage`.
+    """
     modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     write_json(
         folder / "modules.json",
@@ -140,12 +147,15 @@ def _write_usage(folder: Path, sizes: Sizes) -> None:
             for number, (path, kind) in enumerate(modules)
         ],
     )
-    write_json(folder / "sentence_bert_config.json", {"max_seq_length": sizes.positions, "do_lower_case": False})
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": longest, "do_lower_case": False})
     for path, _ in modules[1:]:
         (folder / path).mkdir()
-    pooling = {"embedding_dimension": sizes.width, "pooling_mode": "mean"}
+    pooling = {"embedding_dimension": width, "pooling_mode": "mean"}
     write_json(folder / "1_Pooling" / "config.json", pooling)
     # sentence-transformers adds an empty prompt `document` where there is none, and prefers it to `passage`.
-    prompts = {"query": "query: ", "document": "passage: ", "passage": "passage: "}
-    card = {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"}
+    card = {
+        "prompts": prompts | {"document": prompts["passage"]},
+        "default_prompt_name": None,
+        "similarity_fn_name": "cosine",
+    }
     write_json(folder / "config_sentence_transformers.json", card)

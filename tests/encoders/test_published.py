@@ -12,8 +12,10 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 
 from msm.encoders import start
+from msm.encoders.loading import load_encoder
 from msm.encoders.published import write_four_bit
 from msm.encoders.settings import Encoder
+from msm.encoders.usage import Side
 from msm.errors import BadInput
 from msm.execution import Execution
 from tests.encoders.four_bit_files import Tensors, random_tensors, write_file
@@ -144,6 +146,17 @@ def test_real_vectors_are_those_of_another_reader(real: Path) -> None:
         kind, _, rest = text.partition(": ")
         encode = model.encode_query if kind == "query" else model.encode_document
         np.testing.assert_allclose(encode([rest])[0, : len(values)], values, atol=2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", ["query", "passage"])
+def test_real_vectors_are_those_of_sentence_transformers(real: Path, side: Side) -> None:
+    texts = [text.partition(": ")[2] for text in json.loads(REAL.read_text(encoding="utf-8"))["texts"]]
+    theirs = SentenceTransformer(str(real), device="cpu")
+    expected = theirs.encode_query(texts) if side == "query" else theirs.encode_document(texts)
+    ours = load_encoder(real, device="cpu", precision="fp32")
+    assert (ours.encode(texts, side) * expected).sum(1).min() >= 0.99999
+    assert ours.describe()[f"{side}_prompt"].value == f"{side}: "
 
 
 @pytest.mark.slow

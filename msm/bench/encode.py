@@ -1,0 +1,176 @@
+"""Encoding real texts in eleven languages, against the ways that people use for it.
+
+Two shapes: multilingual-e5-small with its own weights (from the package index, or a mirror), and ModernBERT of base
+shape with random ones. XQuAD-R's questions, sentences and paragraphs, an equal share of every language. Against each
+stand sentence-transformers at its default batch of 32 and at the batch that is the fastest here, and with `--peers`
+the exported graph in ONNX Runtime and in OpenVINO, installed in a folder of their own. All take turns in each round,
+from texts to vectors, in single precision; their vectors must agree before the clock runs.
+"""
+
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from transformers import AutoModel, ModernBertConfig
+
+from msm.bench.peers import Peer, start_peers
+from msm.bench.race import turns
+from msm.collections.registry import find_benchmark
+from msm.corpora import fetch
+from msm.corpora.public_tokenizers import LONGEST, fetch_tokenizer
+from msm.corpora.settings import Download
+from msm.encoders.encoder import Encoder
+from msm.encoders.loading import open_encoder
+from msm.encoders.precision import CPU_FLAGS, cpu_flags
+from msm.encoders.published import write_published, write_usage
+from msm.execution import Execution
+
+BATCHES = (8, 16, 64, 128)
+"""Batches of sentence-transformers that are tried beside its default."""
+DEFAULT_BATCH = 32
+LEAST_COSINE = 0.9999
+REAL = "e5_small_q4"
+Vectors = NDArray[np.float32]
+
+
+class Size(NamedTuple):
+    """How much work a comparison is."""
+
+    texts: Mapping[str, int]
+    """Texts of each kind."""
+    rounds: int
+
+
+FULL = Size({"questions": 550, "sentences": 550, "paragraphs": 110}, 7)
+QUICK = Size({"questions": 110, "sentences": 110, "paragraphs": 22}, 3)
+LARGE_SHARE = 4
+"""The larger shape gets one in so many of the texts."""
+
+
+def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[str, Any]]:
+    """The comparisons of `docs/benchmarks.md`.
+
+    Args:
+        quick: fewer texts and rounds.
+        mirror: folder that replaces the network for texts and weights; empty for none.
+        peers: whether other engines are installed and raced, too.
+    """
+    size = QUICK if quick else FULL
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        texts = read_texts(size, folder, mirror)
+        for shape, write in {"multilingual-e5-small": write_e5, "ModernBERT base": write_modernbert}.items():
+            model = folder / shape.replace(" ", "-")
+            model.mkdir()
+            write(model, folder / "work", mirror)
+            share = LARGE_SHARE if shape != "multilingual-e5-small" else 1
+            chosen = {kind: some[::share] for kind, some in texts.items()}
+            yield from _races(shape, model, chosen, size.rounds, folder / "peers" if peers else None)
+
+
+def read_texts(size: Size, folder: Path, mirror: str) -> dict[str, list[str]]:
+    """Texts of XQuAD-R by kind, an equal number of every language, the same at every call."""
+    source = folder / "source"
+    source.mkdir()
+    execution = Execution(work=folder / "work", mirror=mirror)
+    fetch.run(Download(collections="xquad-r"), out=source, execution=execution)
+    collection = find_benchmark("lareqa").read(source / "xquad-r")
+    questions, sentences, paragraphs = {}, {}, {}
+    for query in collection.queries:
+        questions.setdefault(query.language, []).append(query.text)
+    for passage in collection.passages:
+        sentences.setdefault(passage.language, []).append(passage.text)
+        paragraphs.setdefault(passage.language, {})[passage.context] = None
+    pools = {"questions": questions, "sentences": sentences, "paragraphs": paragraphs}
+    return {kind: _spread(pools[kind], count) for kind, count in size.texts.items()}
+
+
+def _spread(texts: Mapping[str, Sequence[str]], count: int) -> list[str]:
+    """So many texts, taken in equal steps through each language."""
+    each = count // len(texts)
+    return [text for some in texts.values() for text in itertools.islice(some, 0, None, len(some) // each)][:count]
+
+
+def write_e5(folder: Path, work: Path, mirror: str) -> None:
+    """Write multilingual-e5-small."""
+    write_published(REAL, folder, work=work, mirror=mirror)
+
+
+def write_modernbert(folder: Path, work: Path, mirror: str) -> None:
+    """Write a ModernBERT of base shape with random weights, on which speed does not depend."""
+    words = fetch_tokenizer(REAL, work=work, mirror=mirror)
+    words.save_pretrained(folder)
+    torch.manual_seed(0)
+    special: dict[str, Any] = dict.fromkeys(("bos_token_id", "cls_token_id"), 0)
+    special |= dict.fromkeys(("eos_token_id", "sep_token_id"), 2)
+    config = ModernBertConfig(vocab_size=len(words), pad_token_id=1, **special)
+    AutoModel.from_config(config).save_pretrained(folder)
+    write_usage(folder, config.hidden_size, LONGEST, {"query": "", "passage": ""})
+
+
+def _races(
+    shape: str, folder: Path, texts: Mapping[str, list[str]], rounds: int, peers: Path | None
+) -> Iterator[dict[str, Any]]:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    ours = open_encoder(folder, device=device, precision="fp32")
+    theirs = SentenceTransformer(str(folder), device=str(device))
+    others = start_peers(folder, peers) if peers else []
+    for kind, some in texts.items():
+        yield from _race(shape, kind, some, ours, theirs, others, rounds)
+    for peer in others:
+        peer.close()
+
+
+def _race(
+    shape: str,
+    kind: str,
+    texts: list[str],
+    ours: Encoder,
+    theirs: SentenceTransformer,
+    peers: Sequence[Peer],
+    rounds: int,
+) -> Iterator[dict[str, Any]]:
+    side = "query" if kind == "questions" else "passage"
+    prompt = str(ours.choices[f"{side}_prompt"].value)
+
+    def padded(batch: int) -> Callable[[], Vectors]:
+        return lambda: theirs.encode(texts, prompt=prompt, batch_size=batch, normalize_embeddings=True)
+
+    best = min(BATCHES, key=lambda batch: _seconds(padded(batch)))
+    sides: dict[str, Callable[[], Vectors]] = {
+        "sentence-transformers, default batch": padded(DEFAULT_BATCH),
+        f"sentence-transformers, batch {best}": padded(best),
+        **{peer.name: lambda peer=peer: peer.encode([prompt + text for text in texts]) for peer in peers},
+    }
+    expected = ours.encode(texts, side)
+    least = {name: float((encode() * expected).sum(axis=1).min()) for name, encode in sides.items()}
+    for name, cosine in least.items():
+        if cosine < LEAST_COSINE:
+            raise RuntimeError(f"{shape}, {kind}: the vectors of {name} differ: cosine {cosine}")
+    tokens = [len(ids) for ids in ours.model.tokenizer([prompt + text for text in texts])["input_ids"]]
+    facts = {
+        "shape": shape,
+        "kind": kind,
+        "texts": len(texts),
+        "mean_tokens": round(statistics.mean(tokens), 1),
+        "precision": "fp32",
+        "way": str(ours.describe()["attention"].value),
+        "threads": torch.get_num_threads(),
+        "units": " ".join(sorted(CPU_FLAGS & cpu_flags())) or "none for bf16",
+    }
+    for row in turns("encode", lambda: ours.encode(texts, side), sides, rounds):
+        yield row | facts | {"least_cosine": round(least[row["against"]], 6)}
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,93 @@
+"""Program of a peer's process: `export` writes a graph, any other name answers lines of texts with a file of vectors.
+
+It runs where only the peers' packages are installed beside ours, and imports nothing of ours.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+BATCH = 32
+LONGEST = 512
+NAMES = ("input_ids", "attention_mask")
+Run = Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
+
+
+def main(action: str, folder: str, graph: str, exchange: str, threads: str) -> None:
+    """Export, or answer until the input ends."""
+    if action == "export":
+        export(folder, graph)
+        return
+    run = {"onnxruntime": onnxruntime, "openvino": openvino}[action](graph, int(threads))
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    tokenizer.enable_truncation(LONGEST)
+    for line in sys.stdin:
+        np.save(exchange, encode(json.loads(line), tokenizer, run))
+        sys.stdout.write("done\n")
+        sys.stdout.flush()
+
+
+def export(folder: str, graph: str) -> None:
+    """Write the last states of a model as an ONNX graph with free batch and length."""
+    torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
+    model = transformers.AutoModel.from_pretrained(folder, attn_implementation="sdpa").eval()
+    model.config.return_dict, model.config.use_cache = False, False
+    inputs = {name: torch.ones(2, 16, dtype=torch.int64) for name in NAMES}
+    free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", max=LONGEST)}
+    torch.onnx.export(
+        model,
+        (),
+        graph,
+        kwargs=inputs,
+        dynamo=True,
+        dynamic_shapes=dict.fromkeys(NAMES, free),
+        input_names=list(NAMES),
+        output_names=["states"],
+    )
+
+
+def onnxruntime(graph: str, threads: int) -> Run:
+    """A graph in ONNX Runtime."""
+    package = importlib.import_module("onnxruntime")
+    options = package.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = package.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return lambda inputs: session.run(["states"], inputs)[0]
+
+
+def openvino(graph: str, threads: int) -> Run:
+    """A graph in OpenVINO, in single precision."""
+    package = importlib.import_module("openvino")
+    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = package.Core().compile_model(graph, "CPU", settings)
+    return lambda inputs: compiled(inputs)[0]
+
+
+def encode(texts: list[str], tokenizer: Any, run: Run) -> NDArray[np.float32]:
+    """Vectors of length 1 of texts, longest first in padded batches."""
+    encoded = [text.ids for text in tokenizer.encode_batch_fast(texts)]
+    order = sorted(range(len(texts)), key=lambda number: -len(encoded[number]))
+    vectors = None
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        ids = np.ones((len(rows), len(encoded[rows[0]])), np.int64)
+        mask = np.zeros_like(ids)
+        for row, number in enumerate(rows):
+            ids[row, : len(encoded[number])] = encoded[number]
+            mask[row, : len(encoded[number])] = 1
+        states = run({"input_ids": ids, "attention_mask": mask})
+        means = (states * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
+        vectors = np.empty((len(texts), means.shape[1]), np.float32) if vectors is None else vectors
+        vectors[rows] = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return np.empty((0, 0), np.float32) if vectors is None else vectors
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

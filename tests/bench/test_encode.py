@@ -1,0 +1,51 @@
+"""What `msm bench encode` is made of."""
+
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from msm.bench import peer_process
+from msm.bench.encode import QUICK, read_texts
+from msm.bench.race import turns
+
+
+def test_texts_are_an_equal_share_of_every_language(mirror: Path, tmp_path: Path) -> None:
+    texts = read_texts(QUICK, tmp_path, str(mirror))
+    assert {kind: len(some) for kind, some in texts.items()} == dict(QUICK.texts)
+    greek = [text for text in texts["questions"] if any(0x3B1 <= ord(letter) <= 0x3C9 for letter in text)]
+    assert len(greek) >= 8
+    assert texts == read_texts(QUICK, _new(tmp_path / "again"), str(mirror))
+    assert len(set(texts["paragraphs"])) == len(texts["paragraphs"])
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_every_side_takes_its_turn() -> None:
+    calls = []
+    sides = {"one": lambda: calls.append("one"), "two": lambda: calls.append("two")}
+    rows = turns("race", lambda: calls.append("ours"), sides, 4)
+    assert [row["against"] for row in rows] == ["one", "two"]
+    assert all(row["rounds"] == 4 and row["ratio"] > 0 for row in rows)
+    assert calls[:3] == ["ours", "one", "two"]
+    assert [calls[3 + 3 * number] for number in range(4)] == ["ours", "one", "two", "ours"]
+    assert all(sorted(calls[3 + 3 * number :][:3]) == ["one", "ours", "two"] for number in range(4))
+
+
+def test_a_peer_pads_and_pools_as_one_text_alone(encoder: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
+    table = np.random.default_rng(0).standard_normal((tokenizer.get_vocab_size(), 8)).astype(np.float32)
+
+    def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        assert ids.shape == mask.shape
+        return table[ids] + 100.0 * (1 - mask[..., None])  # padding must not be pooled
+
+    texts = ["ka te mi lo", "ka", "su ra " * 20, "ne"] * 20
+    vectors = peer_process.encode(texts, tokenizer, run)
+    for text, vector in zip(texts, vectors, strict=True):
+        mean = table[tokenizer.encode(text).ids].mean(0)
+        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), rtol=1e-4, atol=1e-5)
