@@ -3,7 +3,7 @@ MIRROR ?= $(wildcard ../shared/data)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo mini order test test-slow rehearse check format render dashboard bench repro clean
+.PHONY: help setup demo mini real order test test-slow rehearse check format render dashboard bench repro clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -21,6 +21,10 @@ demo: setup ## the whole chain on constructed languages, in minutes on two cores
 mini: setup ## real texts, evaluated on all of XQuAD-R; MIRROR=DIR takes the public files from a folder
 	@msm run mini $(if $(MIRROR),--mirror=$(MIRROR))
 	@msm report mini
+
+real: setup ## a real encoder and BM25 on all of XQuAD-R; MIRROR=DIR takes the public files from a folder
+	@msm run real $(if $(MIRROR),--mirror=$(MIRROR))
+	@msm report real
 
 order: setup ## does the masked sentence model need the order of sentences? three worlds, three seeds
 	@msm run order
