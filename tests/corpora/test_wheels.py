@@ -69,6 +69,12 @@ def test_mirror_serves_files_of_packages(tmp_path: Path) -> None:
     assert (run(package, tmp_path, str(tmp_path / "mirror")) / "words" / "data.bin").read_bytes() == CONTENT
 
 
+def test_file_of_a_package_that_the_mirror_lacks_comes_from_the_index(index: Path, tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    out = run(write_wheel(index, {"notes/data.bin": CONTENT}), tmp_path, str(tmp_path / "mirror"))
+    assert (out / "words" / "data.bin").read_bytes() == CONTENT
+
+
 def test_wheel_is_downloaded_once(index: Path, tmp_path: Path) -> None:
     package = write_wheel(index, {"notes/data.bin": CONTENT})
     fetch_wheel(package, tmp_path / "wheels")
