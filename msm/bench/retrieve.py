@@ -2,6 +2,7 @@
 
 Encoding: sentence-transformers at its default batch (it sorts by length too, then pads 32 texts to their longest),
 from texts to vectors, the same weights and precision. Search: FAISS's `IndexFlatIP`, built before the clock runs.
+Exact ranks of relevant passages beside that search, against `IndexFlatIP` without them.
 Scoring: pytrec_eval with dictionaries and evaluator ready, and ir_measures with the same dictionaries; ours with the
 integer arrays ready, which is how a run is kept. Both sides give every measure of every query.
 
@@ -37,7 +38,8 @@ from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.evaluation.measures import Evaluation, evaluate
-from msm.retrieval.search import nearest
+from msm.retrieval.inner_products import pair_scores
+from msm.retrieval.search import Relevant, nearest, search_shard
 from msm.retrieval.stream import search
 
 MEASURES = {"mrr": "recip_rank", "recall@100": "recall.100", "ndcg@10": "ndcg_cut.10", "map@20": "map_cut.20"}
@@ -57,16 +59,22 @@ class Size(NamedTuple):
     """Of the search."""
     searched: int
     """Queries of the search."""
+    ranked: int
+    """Passages of the search that counts exact ranks."""
     scored: int
     """Queries of the scoring."""
     pairs: int
 
 
-FULL = Size(12, 768, 12, {"sentences": 600, "passages": 200}, 1_000_000, 1000, 10_000, 7)
-QUICK = Size(4, 256, 4, {"sentences": 240, "passages": 48}, 50_000, 300, 2_000, 5)
+FULL = Size(12, 768, 12, {"sentences": 600, "passages": 200}, 1_000_000, 1000, 200_000, 10_000, 7)
+QUICK = Size(4, 256, 4, {"sentences": 240, "passages": 48}, 50_000, 300, 50_000, 2_000, 5)
 CORPORA = (50_000, 200_000)
 """Passages of the two corpora whose memory is compared."""
+RELEVANT = (1, 11)
+"""Relevant passages of a question whose exact ranks are counted beside the search: as in Mr. TyDi, and as in LAReQA."""
 DEPTH = 100
+CHECKED_QUERIES = 8
+"""Questions whose counts are made again from all products before the clock runs."""
 SEARCH_WIDTH = 384
 LONGEST = 512
 """Tokens of the longest text that the model takes, as XLM-R's."""
@@ -84,6 +92,8 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
         if not quick:
             yield _memory(Path(folder), CORPORA)
     yield _search_race(size)
+    for relevant in RELEVANT:
+        yield _ranks_race(size, relevant)
     yield from _score_races(size)
 
 
@@ -122,7 +132,7 @@ def _encode_race(size: Size, ours: Encoder, theirs: SentenceTransformer, kind: s
 
 def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
     """Peak memory of this process while a small and a large corpus are encoded by a small model and searched."""
-    small = Size(2, 64, 2, {}, 0, 0, 0, 0)
+    small = Size(2, 64, 2, {}, 0, 0, 0, 0, 0)
     random = np.random.default_rng(0)
     words = _words(random)
     texts = [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)]
@@ -187,6 +197,53 @@ def _search_race(size: Size) -> dict[str, Any]:
         width=SEARCH_WIDTH,
         depth=DEPTH,
     )
+
+
+def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
+    """Exact ranks of random relevant passages beside the best passages, against the best passages alone.
+
+    Random passages are the worst case: most of them have a thousand others with nearly their score.
+    """
+    random = np.random.default_rng(1)
+    passages = random.standard_normal((size.ranked, SEARCH_WIDTH), dtype=np.float32)
+    queries = random.standard_normal((size.searched, SEARCH_WIDTH), dtype=np.float32)
+    index = faiss.IndexFlatIP(SEARCH_WIDTH)
+    index.add(passages)  # pyright: ignore[reportCallIssue]  (as above)
+    rows = np.repeat(np.arange(size.searched), relevant)
+    places, order = random.integers(0, size.ranked, len(rows)), np.arange(size.ranked)
+    scores = pair_scores(queries, passages, rows, places)
+    pairs = Relevant(rows, scores, places, places, places + 1, order)
+    least = np.full(size.searched, -np.inf)
+    entries, counts = search_shard(queries, passages, least, DEPTH, pairs)
+    expected_scores, expected = _flat(index, queries)
+    shape = (size.searched, DEPTH)
+    _check_same(entries.places.reshape(shape), entries.scores.reshape(shape), expected, expected_scores)
+    _check_counts(queries, passages, pairs, counts)
+    return race(
+        f"exact_ranks_of_{relevant}_vs_faiss_alone",
+        lambda: search_shard(queries, passages, least, DEPTH, pairs),
+        lambda: _flat(index, queries),
+        size.pairs,
+        passages=size.ranked,
+        queries=size.searched,
+        width=SEARCH_WIDTH,
+        depth=DEPTH,
+        relevant=relevant,
+    )
+
+
+def _check_counts(
+    queries: NDArray[np.float32], passages: NDArray[np.float32], pairs: Relevant, counts: NDArray[Any]
+) -> None:
+    """Counts of some questions equal those of float64 products of all passages."""
+    checked = pairs.queries < CHECKED_QUERIES
+    products = queries[:CHECKED_QUERIES].astype(np.float64) @ passages.T.astype(np.float64)
+    products = products.astype(np.float32)[pairs.queries[checked]]
+    own = np.take_along_axis(products, pairs.own[checked, None], axis=1)
+    if (np.count_nonzero(products > own, axis=1) != counts[checked, 0]).any():
+        raise RuntimeError("the counts differ from those of all products")
+    if (np.count_nonzero(products == own, axis=1) - 1 != counts[checked, 1]).any():
+        raise RuntimeError("the ties differ from those of all products")
 
 
 def _flat(index: faiss.IndexFlatIP, queries: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:

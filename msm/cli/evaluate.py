@@ -22,7 +22,6 @@ from typing import Literal, get_args
 from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.measure_names import parse_measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split, reference
-from msm.collections.run_folder import FULL_DEPTH
 from msm.encoders.building import POOLINGS
 from msm.encoders.loading import SIMILARITIES
 from msm.encoders.model_files import find_model
@@ -156,10 +155,9 @@ def _measured(arguments: Namespace) -> Benchmark:
 
 
 def _depth(benchmark: Benchmark) -> int:
-    """Passages that the measures look at, of any pool."""
+    """Passages that fusion and the languages of the answers look at; measures need none, they have exact ranks."""
     names = [*benchmark.measures, *(benchmark.language_measures or ())]
-    cutoffs = (parse_measure(name).cutoff or FULL_DEPTH for name in names)
-    return max([LEAST_DEPTH, benchmark.least_depth, *cutoffs])
+    return max([LEAST_DEPTH, benchmark.least_depth, *(parse_measure(name).cutoff or 0 for name in names)])
 
 
 def _model(arguments: Namespace) -> Path:

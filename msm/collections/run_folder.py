@@ -1,7 +1,8 @@
 """The folder that `retrieve` and `lexical` write: a TREC run for each pool, and how they were made.
 
-`multilingual.trec.gz` and `pool.LANG.trec.gz` for LAReQA; `protocol.json` holds what must be equal for two runs to be
-made the same way (lengths, pooling, analyzer ...), and goes into every score.
+`multilingual.trec.gz` and `pool.LANG.trec.gz` for LAReQA. Beside each stands `NAME.ranks.parquet`: where its relevant
+passages stand in the whole pool. `protocol.json` holds what must be equal for two runs to be made the same way
+(lengths, pooling, analyzer ...), and goes into every score.
 """
 
 from pathlib import Path
@@ -13,9 +14,6 @@ from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, 
 from msm.files import read_json, write_json
 
 _PROTOCOL = "protocol.json"
-
-FULL_DEPTH = 1000
-"""Least depth where a measure looks at the whole ranking; exact with as many as the pool has candidates."""
 
 
 def run_file(folder: Path, pool: Pool) -> Path:
@@ -59,13 +57,14 @@ def read_protocol(folder: Path) -> dict[str, Any]:
 
 
 def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int) -> int:
-    """Passages to keep for each query of a pool: as the settings say, or as many as a measure looks at.
+    """Passages to keep for each query of a pool: as the settings say, or as many as answers are looked for in.
+
+    Measures by judgements need none of them: they follow from the exact ranks of the relevant passages.
 
     Args:
-        benchmark: its measures need so many.
+        benchmark: its answers are looked for in so many.
         pool: of all languages, or of one.
         depth: setting for the pool of all languages.
         language_depth: setting for the pool of one language.
     """
-    cutoffs = [measure.cutoff or FULL_DEPTH for measure in benchmark.parsed_measures(pool)]
-    return max(depth if pool.candidate_language is None else language_depth, benchmark.least_depth, *cutoffs)
+    return max(depth if pool.candidate_language is None else language_depth, benchmark.least_depth)

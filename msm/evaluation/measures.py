@@ -55,26 +55,29 @@ class Evaluation(NamedTuple):
 
 def evaluate(
     qrels: Qrels,
-    run: Run,
+    run: Run | ExactRanks,
     measures: Sequence[Measure],
     *,
     ties: Ties,
-    exact: ExactRanks | None = None,
     pool: int | None = None,
 ) -> Evaluation:
-    """Per-query values of a run.
+    """Per-query values of a ranking.
 
     Args:
         qrels: judgements.
-        run: rankings; its ids are matched with those of the qrels.
+        run: the best passages of each query, or where the relevant ones stand in the whole pool; its ids are matched
+            with those of the qrels.
         measures: what to compute.
         ties: how equal scores are ordered.
-        exact: where the relevant passages stand in the ranking of the whole pool; without it, the run says so.
-        pool: passages of the pool, where the measures are to be those of its whole ranking; without it, they are those
-            of the run as it is, as trec_eval computes them.
+        pool: passages of the pool, where the measures of a run are to be those of the whole ranking. Without it they
+            are those of the run as it is, as trec_eval computes them.
     """
-    rankings = rank_exactly(qrels, exact, ties) if exact else rank_relevant(qrels, run, ties)
-    reach = _Reach(rankings[ties], exact, pool, np.empty(0, np.int64) if exact else run_depths(qrels, run))
+    if isinstance(run, ExactRanks):
+        rankings = rank_exactly(qrels, run, ties)
+        reach = _Reach(rankings[ties], run, pool, np.empty(0, np.int64))
+    else:
+        rankings = rank_relevant(qrels, run, ties)
+        reach = _Reach(rankings[ties], None, pool, run_depths(qrels, run))
     results = []
     for measure in measures:
         cutoff = measure.cutoff or np.iinfo(np.int64).max

@@ -115,7 +115,7 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
         if benchmark.answers:
             tables += _answer_rows(collection, pool, found, benchmark.answers)
         else:
-            tables += _judged_rows(collection, pool, found, exact, benchmark.parsed_measures(pool), ties)
+            tables += _judged_rows(collection, pool, exact or found, benchmark.parsed_measures(pool), ties)
     return Scored(
         pa.concat_tables([*tables, *fair]),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
@@ -171,11 +171,11 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
 
 
 def _judged_rows(
-    collection: Collection, pool: Pool, run: Run, exact: ExactRanks | None, measures: list[Measure], ties: Ties
+    collection: Collection, pool: Pool, ranking: Run | ExactRanks, measures: list[Measure], ties: Ties
 ) -> Iterator[pa.Table]:
     """Per-query values of one pool by its judgements, in the form of `SCHEMA`, for the queries that have one."""
     passages = len(collection.pool_passages(pool))
-    evaluation = evaluate(collection.pool_qrels(pool), run, measures, ties=ties, exact=exact, pool=passages)
+    evaluation = evaluate(collection.pool_qrels(pool), ranking, measures, ties=ties, pool=passages)
     for result in evaluation.measures:
         if result.blank:
             sys.stderr.write(f"{pool.name}: {result.measure} is left blank: {result.blank}\n")

@@ -11,16 +11,12 @@ import numpy as np
 from msm.collections.collection import Collection, Pool
 from msm.collections.measure_names import Measure, parse_measure
 from msm.collections.registry import find_benchmark
-from msm.collections.runs import ranked_run
 from msm.encoders.encoder import Encoder
 from msm.errors import BadInput
 from msm.evaluation.measures import evaluate
 from msm.files import within
 from msm.finetuning.settings import Finetune
-from msm.retrieval.search import nearest
-
-DEPTH = 100
-"""Passages kept of each question where the measure has no cutoff."""
+from msm.retrieval.ranking import search_vectors
 
 
 class DevBenchmark(NamedTuple):
@@ -60,16 +56,14 @@ def measure_dev(encoder: Encoder, dev: DevBenchmark) -> float:
     training = encoder.training
     encoder.eval()
     queries = encoder.encode_queries([query.text for query in dev.collection.queries])
-    passages = list(dev.collection.passages)
-    vectors = encoder.encode_passages(passages)
+    vectors = encoder.encode_passages(list(dev.collection.passages))
     encoder.train(training)
+    ranking = search_vectors(dev.collection, queries, vectors, dict.fromkeys(dev.pools, 1))
     values: dict[str, list[float]] = {}
     for pool in dev.pools:
-        asked, candidates = dev.collection.pool_queries(pool), dev.collection.pool_passages(pool)
-        places, scores = nearest(queries[asked], vectors[candidates], dev.measure.cutoff or DEPTH)
-        query_ids = [dev.collection.queries[place].query_id for place in asked]
-        run = ranked_run(query_ids, [passages[place].passage_id for place in candidates], places, scores)
-        evaluation = evaluate(dev.collection.pool_qrels(pool), run, [dev.measure], ties="trec")
+        qrels = dev.collection.pool_qrels(pool)
+        evaluation = evaluate(qrels, ranking.exact_ranks(pool), [dev.measure], ties="trec")
         for place, value in zip(evaluation.queries, evaluation.measures[0].values, strict=True):
-            values.setdefault(dev.collection.queries[place].language, []).append(float(value))
+            if not np.isnan(value):
+                values.setdefault(dev.collection.queries[place].language, []).append(float(value))
     return float(np.mean([np.mean(each) for each in values.values()]))

@@ -11,16 +11,20 @@ from typing import Any
 
 import bm25s
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from msm.collections.collection import Collection, Pool
+from msm.collections.exact_ranks import COUNTS, ExactRanks, write_exact_ranks
 from msm.collections.records import Passage
 from msm.collections.registry import find_benchmark
-from msm.collections.run_folder import pool_depth, write_pool, write_protocol
+from msm.collections.run_folder import pool_depth, ranks_file, write_pool, write_protocol
 from msm.collections.runs import Floats, Integers
 from msm.execution import Execution
 from msm.files import within
 from msm.retrieval.analyzers import ANALYZERS
+from msm.retrieval.relevant import RelevantPairs, relevant_pairs
 from msm.retrieval.settings import Lexical
 
 Terms = NDArray[np.int32]
@@ -68,6 +72,7 @@ def run(settings: Lexical, *, sources: Path, out: Path, execution: Execution) ->
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
+    relevant = relevant_pairs(collection)
     vocabulary = Vocabulary(settings.analyzer)
     context = settings.passage_context
     context = collection.rules.passage_context if context == "benchmark" else context
@@ -76,10 +81,13 @@ def run(settings: Lexical, *, sources: Path, out: Path, execution: Execution) ->
     for pool, depth in tqdm(depths.items(), desc="BM25", unit=" pools"):
         candidates = np.array(collection.pool_passages(pool))
         asked = [queries[place] for place in collection.pool_queries(pool)]
+        pairs = PoolPairs(collection, pool, relevant)
         searched = [passages[place] for place in candidates]
-        places, scores = search(asked, searched, settings.k1, settings.b, depth + collection.spare)
+        places, scores = search(asked, searched, settings.k1, settings.b, depth + collection.spare, pairs)
         found = np.where(places >= 0, candidates[places], -1)
         write_pool(out, collection, pool, found, scores, f"bm25-{settings.analyzer}")
+        if not collection.answers:
+            write_exact_ranks(ranks_file(out, pool), pairs.exact_ranks())
     write_protocol(out, {"analyzer": settings.analyzer, "k1": settings.k1, "b": settings.b, "passage_context": context})
     return {"queries": len(queries), "passages": len(passages), "terms": len(vocabulary)}
 
@@ -91,7 +99,66 @@ def _terms(passage: Passage, vocabulary: Vocabulary, context: str) -> Terms:
     return np.concatenate([vocabulary.terms(around), terms]) if around else terms
 
 
-def search(queries: list[Terms], passages: list[Terms], k1: float, b: float, depth: int) -> tuple[Integers, Floats]:
+class PoolPairs:
+    """Relevant passages of a pool's queries, and where BM25 ranks those that share a term with their query.
+
+    Args:
+        collection: queries, passages and pools.
+        pool: one of them.
+        relevant: those of the collection.
+    """
+
+    def __init__(self, collection: Collection, pool: Pool, relevant: RelevantPairs) -> None:
+        queries, candidates = collection.pool_queries(pool), collection.pool_passages(pool)
+        places = relevant.places[relevant.texts] - candidates.start
+        inside = np.isin(relevant.queries, queries) & (places >= 0) & (places < len(candidates))
+        self._query_ids = [collection.queries[place].query_id for place in queries]
+        self._ids = [passage.passage_id for passage in collection.passages.of(pool.candidate_language)]
+        self._rows = np.searchsorted(np.array(queries, np.int64), relevant.queries[inside])
+        self._places = places[inside]
+        self._id_ranks = np.argsort(np.argsort(np.array(self._ids, object), kind="stable"))
+        self._scores = np.zeros(len(self._rows), np.float32)
+        self._counts = np.zeros((len(self._rows), len(COUNTS)), np.int64)
+        places_of = dict(zip(self._ids, range(len(self._ids)), strict=True)) if collection.spare else {}
+        self._own = [places_of.get(query_id) for query_id in self._query_ids]
+
+    def count(self, row: int, values: Floats) -> None:
+        """Take in the scores of all passages for one query; one that is dropped for its id gets 0.
+
+        Args:
+            row: of the query in the pool.
+            values: 0 where no term is shared, [N].
+        """
+        if self._own[row] is not None:
+            values[self._own[row]] = 0
+        for pair in range(*np.searchsorted(self._rows, (row, row + 1)).tolist()):
+            place = self._places[pair]
+            tied = values == values[place]
+            tied[place] = False
+            by_id = tied & (self._id_ranks > self._id_ranks[place])
+            counts = (values > values[place], tied, by_id, tied[:place])
+            self._scores[pair] = values[place]
+            self._counts[pair] = [np.count_nonzero(which) for which in counts]
+
+    def exact_ranks(self) -> ExactRanks:
+        """Those that share a term: the others have no rank."""
+        ranked = self._scores > 0
+        used, passages = np.unique(self._places[ranked], return_inverse=True)
+        return ExactRanks(
+            pa.array(self._query_ids, pa.string()),
+            pa.array([self._ids[place] for place in used], pa.string()),
+            self._rows[ranked],
+            passages,
+            self._scores[ranked],
+            self._counts[ranked],
+            len(self._ids),
+            whole=False,
+        )
+
+
+def search(
+    queries: list[Terms], passages: list[Terms], k1: float, b: float, depth: int, relevant: PoolPairs | None = None
+) -> tuple[Integers, Floats]:
     """The passages that share terms with each query, best first.
 
     Args:
@@ -100,6 +167,7 @@ def search(queries: list[Terms], passages: list[Terms], k1: float, b: float, dep
         k1: saturation of the term frequency.
         b: share of the length normalisation.
         depth: most passages for each query.
+        relevant: takes in all scores, where the ranks of the relevant passages are wanted.
 
     Returns:
         Places and scores, both [queries, depth]; equal scores in order of place; -1 and minus infinity for none.
@@ -107,6 +175,8 @@ def search(queries: list[Terms], passages: list[Terms], k1: float, b: float, dep
     places = np.full((len(queries), depth), -1, dtype=np.int64)
     scores = np.full((len(queries), depth), -np.inf, dtype=np.float32)
     for row, values in enumerate(_scores(queries, passages, k1, b)):
+        if relevant:
+            relevant.count(row, values)
         best = _best(values, depth)
         places[row, : len(best)], scores[row, : len(best)] = best, values[best]
     return places, scores

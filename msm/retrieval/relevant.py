@@ -32,11 +32,14 @@ class RelevantPairs(NamedTuple):
 
 
 def relevant_pairs(collection: Collection) -> RelevantPairs:
-    """Those of a collection; judged passages that the corpus lacks are left out."""
+    """Those of a collection; judged passages that the corpus lacks, or that are dropped, are left out."""
     qrels, judged = collection.qrels, collection.passages.judged
     ids = qrels.passage_ids.to_pylist()
     there = np.array([text in judged for text in ids], bool)
     kept = np.flatnonzero((qrels.labels >= 1) & there[qrels.passages])
+    if collection.rules.own_ids == "dropped":
+        query_ids = qrels.query_ids.to_pylist()
+        kept = kept[[query_ids[qrels.queries[place]] != ids[qrels.passages[place]] for place in kept]]
     kept = kept[np.argsort(qrels.queries[kept], kind="stable")]
     used, texts = np.unique(qrels.passages[kept], return_inverse=True)
     found = [judged[ids[place]] for place in used]

@@ -20,6 +20,7 @@ from msm.collections.exact_ranks import COUNTS
 from msm.collections.runs import Floats, Integers
 from msm.retrieval.inner_products import Products, lengths
 
+NONE: Integers = np.empty(0, np.int64)
 TILE_QUERIES = 256
 TILE_PASSAGES = 4096
 """Products that are looked at together: 4 MiB."""
@@ -123,7 +124,12 @@ def nearest(queries: Floats, passages: Floats, depth: int) -> tuple[Integers, Fl
 
 
 def search_shard(
-    queries: Floats, passages: Floats, least: Floats, depth: int, relevant: Relevant | None = None
+    queries: Floats,
+    passages: Floats,
+    least: Floats,
+    depth: int,
+    relevant: Relevant | None = None,
+    dropped: tuple[Integers, Integers] = (NONE, NONE),
 ) -> tuple[Entries, Integers]:
     """What a shard adds to the best passages, and where it leaves the relevant ones.
 
@@ -133,6 +139,7 @@ def search_shard(
         least: score that a passage needs to be among the best, [Q].
         depth: most passages for each query.
         relevant: relevant passages of the queries, of this shard and others.
+        dropped: rows and places of pairs that count for nothing, [any] each.
 
     Returns:
         The best passages that have the least score, at most `depth` for each query; and the `COUNTS` of the shard for
@@ -145,20 +152,28 @@ def search_shard(
     for first in range(0, len(queries), TILE_QUERIES):
         tile = slice(first, first + TILE_QUERIES)
         part = relevant.part(first, first + TILE_QUERIES) if relevant else None
-        entries, counted = _search_tile(queries[tile], passages, longest, least[tile], depth, part)
+        lost = dropped[0] - first, dropped[1]
+        entries, counted = _search_tile(queries[tile], passages, longest, least[tile], depth, part, lost)
         found.append(entries._replace(queries=entries.queries + first))
         counts.append(counted)
     return _joined(found), np.concatenate(counts)
 
 
 def _search_tile(
-    queries: Floats, passages: Floats, longest: float, least: Floats, depth: int, relevant: Relevant | None
+    queries: Floats,
+    passages: Floats,
+    longest: float,
+    least: Floats,
+    depth: int,
+    relevant: Relevant | None,
+    dropped: tuple[Integers, Integers],
 ) -> tuple[Entries, Integers]:
     floors = _Floors(least, depth)
     found = []
     counts = np.zeros((len(relevant.queries) if relevant else 0, len(COUNTS)), np.int64)
     for first in range(0, len(passages), TILE_PASSAGES):
         products = Products(queries, passages[first : first + TILE_PASSAGES], longest)
+        _drop(products.approximate, dropped[0], dropped[1] - first)
         rows, columns = floors.candidates(products)
         found.append(Entries(rows, columns + first, products.scores(rows, columns)))
         if relevant:
@@ -166,6 +181,12 @@ def _search_tile(
     entries = _joined(found)
     kept = entries.scores >= np.maximum(least, floors.values)[entries.queries]
     return _best(entries.part(kept), depth), counts
+
+
+def _drop(approximate: Floats, rows: Integers, columns: Integers) -> None:
+    """Make the pairs among these that are in a tile less than all others."""
+    inside = (rows >= 0) & (rows < len(approximate)) & (columns >= 0) & (columns < approximate.shape[1])
+    approximate[rows[inside], columns[inside]] = -np.inf
 
 
 class _Floors:
@@ -195,7 +216,8 @@ class _Floors:
         return kept // columns, kept % columns
 
     def _reaching(self, products: Products) -> Integers:
-        return _places(products.approximate >= _below(self.values - products.errors)[:, None])
+        least = np.maximum(_below(self.values - products.errors), np.finfo(np.float32).min)
+        return _places(products.approximate >= least[:, None])
 
     def _raise(self, values: Floats, errors: Floats) -> None:
         """Look at approximate scores of further passages, [B, any]."""

@@ -8,15 +8,12 @@ import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from msm.collections.records import Passage
 from msm.files import new_file
-
-Arrays = dict[str, NDArray[Any]]
+from msm.retrieval.ranking import Arrays
 
 
 def digest(passages: Iterable[Passage]) -> str:

@@ -8,7 +8,7 @@ from msm.collections.collection import Collection, Pool, Rules
 from msm.collections.exact_ranks import write_exact_ranks
 from msm.collections.registry import find_benchmark, find_bitext
 from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
-from msm.collections.runs import without_own_ids, write_run
+from msm.collections.runs import write_run
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.usage import Choice
@@ -90,13 +90,11 @@ def write_runs(out: Path, collection: Collection, encoder: Encoder, depths: dict
         BadInput: a vector that is not finite.
     """
     relevant = relevant_pairs(collection)
-    spared = {pool: depth + collection.spare for pool, depth in depths.items()}
-    ranking = search(collection.queries, collection.passages, encoder, spared, work, relevant)
-    for pool, depth in depths.items():
-        run = ranking.run(pool)
-        write_run(run_file(out, pool), without_own_ids(run, depth) if collection.spare else run, "dense")
-        # A passage that is dropped would count among those that beat a relevant one.
-        if not collection.answers and not collection.spare:
+    own_ids = collection.rules.own_ids
+    ranking = search(collection.queries, collection.passages, encoder, depths, work, relevant, own_ids)
+    for pool in depths:
+        write_run(run_file(out, pool), ranking.run(pool), "dense")
+        if not collection.answers:
             write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
     _write_usage(out, encoder)
 

@@ -15,22 +15,17 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from tqdm import tqdm
 
 from msm import distributed
-from msm.collections.collection import Pool
-from msm.collections.exact_ranks import COUNTS, ExactRanks
+from msm.collections.collection import OwnIds, Pool
 from msm.collections.records import Passage, Query
-from msm.collections.runs import Floats, Integers, Run, sorted_run
+from msm.collections.runs import Floats
 from msm.encoders.encoder import Encoder, Prepared
 from msm.errors import BadInput
-from msm.retrieval.relevant import NO_PAIRS, RankedPairs, RelevantPairs
-from msm.retrieval.search import BestPassages, Entries, search_shard
-from msm.retrieval.shard_records import Arrays, digest, read_record, recorded_digest, write_record
-
-SHARD_PASSAGES = 16384
-"""Passages encoded before they are searched; bounds the memory."""
+from msm.retrieval.ranking import SHARD_PASSAGES, Arrays, Ranking, cut_by_language
+from msm.retrieval.relevant import NO_PAIRS, RelevantPairs
+from msm.retrieval.shard_records import digest, read_record, recorded_digest, write_record
 
 T = TypeVar("T")
 
@@ -49,66 +44,6 @@ class Shard(NamedTuple):
     """The passages that are not relevant to any query, ready to encode; None where the shard was done before."""
 
 
-class Ranking:
-    """The best passages of every pool with their ids, and what was counted for the relevant ones.
-
-    Args:
-        queries: of all pools.
-        depths: K of each pool.
-        relevant: the relevant pairs.
-    """
-
-    def __init__(self, queries: list[Query], depths: dict[Pool, int], relevant: RankedPairs) -> None:
-        self.queries, self.relevant = queries, relevant
-        self.rows = {pool: _rows(queries, pool.query_language) for pool in depths}
-        """Places of the queries of each pool among all, ascending."""
-        self.best = {pool: BestPassages(len(self.rows[pool]), depth) for pool, depth in depths.items()}
-        self.ids: dict[int, str] = {}
-        """Of the places that are among the best."""
-        self.pairs = {pool: relevant.of(pool) for pool in depths}
-        self.counts = {pool: np.zeros((len(pairs), len(COUNTS)), np.int64) for pool, pairs in self.pairs.items()}
-        """Of the pairs of each pool, [R, 4]."""
-        self.passages = dict.fromkeys(depths, 0)
-        """Passages of each pool that were searched."""
-
-    def add(self, record: Arrays) -> None:
-        """Merge what a shard found."""
-        for pool in self.best:
-            if f"{pool.name}/queries" in record:
-                queries, places, scores = (record[f"{pool.name}/{name}"] for name in Entries._fields)
-                self.best[pool].add_entries(Entries(queries, places, scores))
-                self.counts[pool] += record[f"{pool.name}/counts"]
-                self.passages[pool] += int(record["passages"])
-        known = self.ids | dict(zip(record["places"].tolist(), record["ids"].tolist(), strict=True))
-        places = np.unique(np.concatenate([best.passages.ravel() for best in self.best.values()]))
-        self.ids = {place: known[place] for place in places[places >= 0].tolist()}
-
-    def run(self, pool: Pool) -> Run:
-        """The run of a pool."""
-        best = self.best[pool]
-        queries, columns = np.nonzero(best.passages >= 0)
-        places, passages = np.unique(best.passages[queries, columns], return_inverse=True)
-        ids = [self.ids[place] for place in places.tolist()]
-        return sorted_run(self._query_ids(pool), ids, queries, passages, best.scores[queries, columns])
-
-    def exact_ranks(self, pool: Pool) -> ExactRanks:
-        """Where the relevant passages stand in the ranking of a whole pool."""
-        chosen, pairs = self.pairs[pool], self.relevant.pairs
-        return ExactRanks(
-            pa.array(self._query_ids(pool), pa.string()),
-            pa.array([passage.passage_id for passage in pairs.passages], pa.string()),
-            np.searchsorted(self.rows[pool], pairs.queries[chosen]),
-            pairs.texts[chosen],
-            self.relevant.scores[chosen],
-            self.counts[pool],
-            self.passages[pool],
-            whole=True,
-        )
-
-    def _query_ids(self, pool: Pool) -> list[str]:
-        return [self.queries[place].query_id for place in self.rows[pool]]
-
-
 def search(
     queries: list[Query],
     passages: Iterable[Passage],
@@ -116,6 +51,7 @@ def search(
     depths: dict[Pool, int],
     work: Path,
     relevant: RelevantPairs = NO_PAIRS,
+    own_ids: OwnIds = "kept",
 ) -> Ranking:
     """The best passages of every pool, and the ranks of the relevant ones.
 
@@ -126,20 +62,22 @@ def search(
         depths: passages to keep for each query, by pool.
         work: folder of the records of finished shards, one for all processes.
         relevant: queries with their relevant passages, which are among the passages.
+        own_ids: whether a passage may be found for a query that bears its id.
 
     Raises:
         BadInput: a vector that is not finite.
     """
     vectors = encoder.encode_queries([query.text for query in queries])
     _check(vectors, [query.query_id for query in queries])
-    stream = _Stream(encoder, work, vectors, relevant, any(pool.candidate_language for pool in depths))
-    ranking = Ranking(queries, depths, RankedPairs(relevant, queries, vectors, stream.relevant_vectors))
+    stream = _Stream(encoder, work, relevant, any(pool.candidate_language for pool in depths))
+    ranking = Ranking(queries, vectors, depths, relevant, stream.relevant_vectors, own_ids)
     done: set[int] = set()
     total = len(passages) if isinstance(passages, Sized) else None
     with tqdm(total=total, desc="encode and search", unit=" passages", disable=distributed.rank() > 0) as progress:
         for shard in _ahead(stream.shards(passages)):
             if shard.texts is not None:
-                write_record(stream.record_path(shard.number), shard.digest, stream.search(shard, ranking))
+                found = ranking.search(shard.first, shard.language, shard.ids, stream.vectors(shard))
+                write_record(stream.record_path(shard.number), shard.digest, found)
             ranking.add(_record(stream.record_path(shard.number)))
             done.add(shard.number)
             progress.update(len(shard.ids))
@@ -148,20 +86,17 @@ def search(
 
 
 class _Stream:
-    """Shards of one corpus, and how they are encoded and searched.
+    """Shards of one corpus, and how they are encoded.
 
     Args:
         encoder: texts to vectors.
         work: folder of the records.
-        vectors: of all queries, [Q, H].
         relevant: queries with their relevant passages; these are encoded here.
         by_language: whether a shard is of one language.
     """
 
-    def __init__(
-        self, encoder: Encoder, work: Path, vectors: Floats, relevant: RelevantPairs, by_language: bool
-    ) -> None:
-        self.encoder, self.work, self.vectors, self.by_language = encoder, work, vectors, by_language
+    def __init__(self, encoder: Encoder, work: Path, relevant: RelevantPairs, by_language: bool) -> None:
+        self.encoder, self.work, self.by_language = encoder, work, by_language
         self.relevant_vectors = self._encode_relevant(relevant.passages)
         """[T, H]."""
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
@@ -172,56 +107,19 @@ class _Stream:
 
     def shards(self, passages: Iterable[Passage]) -> Iterator[Shard]:
         """The shards of this process, ready to encode."""
-        for number, (first, texts) in enumerate(shards(passages, SHARD_PASSAGES, self.by_language)):
+        for number, (first, texts) in enumerate(cut_by_language(passages, SHARD_PASSAGES, self.by_language)):
             if number % distributed.world_size() == distributed.rank():
                 made_of = digest(texts)
                 done = recorded_digest(self.record_path(number)) == made_of
                 others = [text for text in texts if text.passage_id not in self._texts]
-                ready = None if done else self.encoder.prepare_passages(others)
+                ready = None if done else self.encoder.prepare_passages(others) if others else []
                 yield Shard(number, first, texts[0].language, [text.passage_id for text in texts], made_of, ready)
 
-    def search(self, shard: Shard, ranking: Ranking) -> Arrays:
-        """What a shard adds to the best so far, and counts for the relevant passages, as its record."""
-        vectors = self._shard_vectors(shard)
-        arrays: Arrays = {"passages": np.array(len(vectors))}
-        pools = [pool for pool in ranking.best if pool.candidate_language in (None, shard.language)]
-        kept: list[Integers] = [np.empty(0, np.int64)]
-        for language in dict.fromkeys(pool.query_language for pool in pools):
-            sharing = [pool for pool in pools if pool.query_language == language]
-            found = self._search_pools(shard, vectors, sharing, ranking)
-            for pool, (entries, counts) in found.items():
-                entries = entries._replace(places=entries.places + shard.first)
-                kept.append(entries.places)
-                arrays |= {f"{pool.name}/{name}": values for name, values in entries._asdict().items()}
-                arrays[f"{pool.name}/counts"] = counts.astype(np.uint32)
-        arrays["places"] = np.unique(np.concatenate(kept))
-        arrays["ids"] = np.array([shard.ids[place - shard.first] for place in arrays["places"]], str)
-        return arrays
-
-    def _search_pools(
-        self, shard: Shard, vectors: Floats, pools: list[Pool], ranking: Ranking
-    ) -> dict[Pool, tuple[Entries, Integers]]:
-        """Entries and counts of pools with the same queries: one product serves all of them."""
-        rows = ranking.rows[pools[0]]
-        pairs = np.unique(np.concatenate([ranking.pairs[pool] for pool in pools]))
-        leasts = {pool: ranking.best[pool].least() for pool in pools}
-        depth = max(ranking.best[pool].depth for pool in pools)
-        relevant = ranking.relevant.in_shard(pairs, rows, shard.first, shard.ids) if len(pairs) else None
-        least = np.min(list(leasts.values()), axis=0)
-        entries, counts = search_shard(self.vectors[rows], vectors, least, depth, relevant)
-        ranks = np.arange(len(entries.queries)) - np.searchsorted(entries.queries, entries.queries)
-        found = {}
-        for pool in pools:
-            wanted = (entries.scores >= leasts[pool][entries.queries]) & (ranks < ranking.best[pool].depth)
-            chosen = np.searchsorted(pairs, ranking.pairs[pool])
-            found[pool] = entries.part(wanted), counts[chosen]
-        return found
-
-    def _shard_vectors(self, shard: Shard) -> Floats:
+    def vectors(self, shard: Shard) -> Floats:
         """The vectors of its passages: those of the relevant ones stand ready."""
         texts = np.array([self._texts.get(passage_id, -1) for passage_id in shard.ids], np.int64)
         encoded = self.encoder.encode_prepared(shard.texts or [], "passage")
-        vectors = np.empty((len(texts), self.vectors.shape[1]), np.float32)
+        vectors = np.empty((len(texts), encoded.shape[1]), np.float32)
         vectors[texts < 0] = encoded
         vectors[texts >= 0] = self.relevant_vectors[texts[texts >= 0]]
         _check(vectors, shard.ids)
@@ -238,12 +136,8 @@ class _Stream:
                 _check(vectors, [passage.passage_id for passage in part])
                 write_record(path, made_of, {"vectors": vectors})
         distributed.barrier()
-        empty = np.empty((0, self.vectors.shape[1]), np.float32)
+        empty = np.empty((0, self.encoder.width), np.float32)
         return np.concatenate([empty, *(_record(path)["vectors"] for path in paths)])
-
-
-def _rows(queries: list[Query], language: str | None) -> Integers:
-    return np.flatnonzero([language in (None, query.language) for query in queries])
 
 
 def _merge_others(ranking: Ranking, done: set[int], stream: _Stream) -> None:
@@ -264,15 +158,6 @@ def _record(path: Path) -> Arrays:
     if record is None:
         raise BadInput(f"{path}: gone or damaged while the run was at work; start it again")
     return record
-
-
-def shards(passages: Iterable[Passage], size: int, by_language: bool) -> Iterator[tuple[int, list[Passage]]]:
-    """Place of the first passage, and at most so many passages, of one language if asked; in the given order."""
-    first = 0
-    for _, same in itertools.groupby(passages, key=lambda passage: by_language and passage.language):
-        while shard := list(itertools.islice(same, size)):
-            yield first, shard
-            first += len(shard)
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -13,7 +13,7 @@ from msm.collections.benchmarks import hybrid
 from msm.collections.measure_names import parse_measure
 from msm.collections.readers.hybrid import written_questions
 from msm.collections.registry import find_benchmark
-from msm.collections.run_folder import pool_depth, write_pool
+from msm.collections.run_folder import write_pool
 from msm.collections.runs import ranked_run
 from msm.errors import BadInput
 from msm.evaluation import stage
@@ -110,13 +110,6 @@ def test_rank_distance_of_a_perfect_ranking_and_of_what_is_not_found(mirror: Pat
     cut = evaluate(collection.qrels, ranked_run(*ids, passages[:, 3:7], scores[:, 3:7]), measure, ties="trec")
     assert np.isnan(cut.measures[0].values).all()
     assert cut.measures[0].blank == f"{len(passages)} questions have relevant passages without a rank in this run"
-
-
-def test_a_run_is_as_deep_as_its_measures_look(mirror: Path) -> None:
-    benchmark = find_benchmark("xquad_r")
-    pool = benchmark.read(mirror / "xquad-r").pools[0]
-    assert pool_depth(benchmark, pool, 100, 1) == 1000
-    assert pool_depth(benchmark, pool, 2000, 1) == 2000
 
 
 def test_the_counts_of_mlqa_r_are_checked(mirror: Path, tmp_path: Path) -> None:

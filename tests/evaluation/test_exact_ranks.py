@@ -52,9 +52,8 @@ class Sample:
     def values(self, depth: int, exact: ExactRanks | None = None, ties: Ties = "trec") -> list[Values]:
         """Of all measures, from a run of some depth."""
         measures = [parse_measure(name) for name in NAMES]
-        return evaluate(
-            self.qrels, self.run(depth), measures, ties=ties, exact=exact, pool=self.scores.shape[1]
-        ).measures
+        ranking = exact or self.run(depth)
+        return evaluate(self.qrels, ranking, measures, ties=ties, pool=self.scores.shape[1]).measures
 
 
 @pytest.mark.parametrize("ties", ["trec", "list", "optimistic", "pessimistic"])
@@ -130,7 +129,7 @@ def test_a_random_ranking_of_xquad_r_is_as_bad_as_it_is() -> None:
     measures = [parse_measure("rank_distance"), parse_measure("map")]
     blanks = evaluate(qrels, run, measures, ties="trec", pool=candidates).measures
     assert all(result.blank and np.isnan(result.mean) for result in blanks)
-    distance, precision = evaluate(qrels, run, measures, ties="trec", exact=exact).measures
+    distance, precision = evaluate(qrels, exact, measures, ties="trec").measures
     # The expected distance of the first and last of 11 among 13,014 is 10 / 12 of 13,015.
     assert distance.mean == pytest.approx(13015 * 10 / 12, rel=0.02)
     slow = [fmean(number / rank for number, rank in enumerate(sorted(1 + row), 1)) for row in ranks.reshape(-1, 11)]

@@ -1,12 +1,17 @@
 import math
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from msm.collections.exact_ranks import read_exact_ranks
+from msm.collections.measure_names import parse_measure
 from msm.collections.registry import find_benchmark
 from msm.collections.runs import read_run
+from msm.evaluation.measures import evaluate
+from msm.evaluation.ranks import Ties
 from msm.execution import Execution
 from msm.retrieval import lexical
 from msm.retrieval.analyzers import words
@@ -52,6 +57,26 @@ def test_equal_scores_stand_in_the_order_of_the_passages() -> None:
     terms = [np.array([term], dtype=np.int32) for term in (1, 2, 1, 1, 3, 1)]
     places, _ = search(terms[:1], terms, k1=1.2, b=0.75, depth=3)
     assert places.tolist() == [[0, 2, 3]]
+
+
+def test_measures_need_no_deep_run(sources: Path, tmp_path: Path) -> None:
+    measures = [parse_measure(name) for name in ("map", "mrr", "recall@40", "ndcg")]
+    collection = find_benchmark("own").read(sources / "questions/test")
+    for name, depth in (("shallow", 2), ("deep", len(collection.passages))):
+        settings = Lexical(**SETTINGS | {"depth": depth, "pool_depth": depth})
+        (tmp_path / name).mkdir()
+        lexical.run(settings, sources=sources, out=tmp_path / name, execution=Execution(work=tmp_path / "work"))
+    for pool in collection.pools:
+        qrels = collection.pool_qrels(pool)
+        deep = read_run(tmp_path / "deep" / f"{pool.name}.trec.gz")
+        ranks = read_exact_ranks(tmp_path / "shallow" / f"{pool.name}.ranks.parquet")
+        assert (len(collection.pool_passages(pool)), False) == (ranks.pool, ranks.whole)
+        for ties in get_args(Ties):
+            expected = evaluate(qrels, deep, measures, ties=ties).measures
+            found = evaluate(qrels, ranks, measures, ties=ties).measures
+            for ours, theirs in zip(found, expected, strict=True):
+                np.testing.assert_allclose(ours.values, theirs.values, atol=1e-12)
+                assert not ours.blank
 
 
 @pytest.mark.parametrize("context", ["none", "paragraph"])

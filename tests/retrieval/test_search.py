@@ -3,8 +3,8 @@ import pytest
 
 from msm.collections.records import Passage
 from msm.retrieval import search
+from msm.retrieval.ranking import cut_by_language as shards
 from msm.retrieval.search import BestPassages, nearest
-from msm.retrieval.stream import shards
 
 
 def whole_numbers(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,9 @@ from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.encoders.usage import Side
 from msm.retrieval import stream
+from msm.retrieval.ranking import Ranking
 from msm.retrieval.relevant import RelevantPairs
-from msm.retrieval.stream import Ranking, search
+from msm.retrieval.stream import search
 
 POOLS = {Pool("multilingual", None, None): 30, Pool("pool.qa", "qa", "qa"): 7}
 WORDS = ["fudi", "moro", "pepiga", "bud", "Deti", "ra", "vipa", "1845", "1866"]
@@ -34,7 +36,6 @@ from msm import distributed
 from msm.collections.collection import Pool
 from msm.collections.records import Passage, Query
 from msm.retrieval import stream
-from msm.retrieval.relevant import RelevantPairs
 from msm.encoders.loading import open_encoder
 from msm.retrieval.relevant import RelevantPairs
 folder, work, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
@@ -219,7 +220,7 @@ def start(model: Path, work: Path, count: int, **variables: str) -> subprocess.P
     return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
-def result(process: subprocess.Popen[str]) -> dict[str, list[float]]:
+def result(process: subprocess.Popen[str]) -> dict[str, Any]:
     output, _ = process.communicate()
     assert process.returncode == 0
     return json.loads(output.splitlines()[-1])

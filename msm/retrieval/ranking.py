@@ -1,0 +1,189 @@
+"""What a search finds: the best passages of every pool, and where the relevant ones stand in it.
+
+Shapes: Q queries, H width, N passages of a shard, K depth, T relevant passages, R relevant pairs.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from msm.collections.collection import Collection, OwnIds, Pool
+from msm.collections.exact_ranks import COUNTS, ExactRanks
+from msm.collections.records import Passage, Query
+from msm.collections.runs import Floats, Integers, Run, sorted_run
+from msm.retrieval.relevant import RankedPairs, RelevantPairs, relevant_pairs
+from msm.retrieval.search import BestPassages, Entries, search_shard
+
+SHARD_PASSAGES = 16384
+"""Passages that are encoded and searched at once; bounds the memory."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Ranking:
+    """The best passages of every pool with their ids, and what was counted for the relevant ones.
+
+    Args:
+        queries: of all pools.
+        vectors: of the queries, [Q, H].
+        depths: K of each pool.
+        relevant: queries with their relevant passages.
+        relevant_vectors: of those passages, [T, H].
+        own_ids: whether a passage may be found for a query that bears its id.
+    """
+
+    def __init__(
+        self,
+        queries: list[Query],
+        vectors: Floats,
+        depths: dict[Pool, int],
+        relevant: RelevantPairs,
+        relevant_vectors: Floats,
+        own_ids: OwnIds = "kept",
+    ) -> None:
+        self.queries, self.vectors = queries, vectors
+        dropped = queries if own_ids == "dropped" else []
+        self._dropped = {query.query_id: place for place, query in enumerate(dropped)}
+        self.relevant = RankedPairs(relevant, queries, vectors, relevant_vectors)
+        self.rows = {pool: _rows(queries, pool.query_language) for pool in depths}
+        """Places of the queries of each pool among all, ascending."""
+        self.best = {pool: BestPassages(len(self.rows[pool]), depth) for pool, depth in depths.items()}
+        self.ids: dict[int, str] = {}
+        """Of the places that are among the best."""
+        self.pairs = {pool: self.relevant.of(pool) for pool in depths}
+        self.counts = {pool: np.zeros((len(pairs), len(COUNTS)), np.int64) for pool, pairs in self.pairs.items()}
+        """Of the pairs of each pool, [R, 4]."""
+        self.passages = dict.fromkeys(depths, 0)
+        """Passages of each pool that were searched."""
+
+    def search(self, first: int, language: str, ids: list[str], vectors: Floats) -> Arrays:
+        """What a shard adds to the best so far and counts for the relevant passages, to be given to `add`.
+
+        Args:
+            first: place of its first passage in the corpus.
+            language: of its passages, where a pool is of one language.
+            ids: of its passages.
+            vectors: of its passages, [N, H].
+        """
+        arrays: Arrays = {"passages": np.array(len(vectors))}
+        pools = [pool for pool in self.best if pool.candidate_language in (None, language)]
+        kept: list[Integers] = [np.empty(0, np.int64)]
+        for asked in dict.fromkeys(pool.query_language for pool in pools):
+            sharing = [pool for pool in pools if pool.query_language == asked]
+            found = self._search_pools(first, ids, vectors, sharing)
+            for pool, (entries, counts) in found.items():
+                entries = entries._replace(places=entries.places + first)
+                kept.append(entries.places)
+                arrays |= {f"{pool.name}/{name}": values for name, values in entries._asdict().items()}
+                arrays[f"{pool.name}/counts"] = counts.astype(np.uint32)
+        arrays["places"] = np.unique(np.concatenate(kept))
+        arrays["ids"] = np.array([ids[place - first] for place in arrays["places"]], str)
+        return arrays
+
+    def _search_pools(
+        self, first: int, ids: list[str], vectors: Floats, pools: list[Pool]
+    ) -> dict[Pool, tuple[Entries, Integers]]:
+        """Entries and counts of pools with the same queries: one product serves all of them."""
+        rows = self.rows[pools[0]]
+        pairs = np.unique(np.concatenate([self.pairs[pool] for pool in pools]))
+        leasts = {pool: self.best[pool].least() for pool in pools}
+        depth = max(self.best[pool].depth for pool in pools)
+        relevant = self.relevant.in_shard(pairs, rows, first, ids) if len(pairs) else None
+        least = np.min(list(leasts.values()), axis=0)
+        entries, counts = search_shard(self.vectors[rows], vectors, least, depth, relevant, self._own(rows, ids))
+        ranks = np.arange(len(entries.queries)) - np.searchsorted(entries.queries, entries.queries)
+        found = {}
+        for pool in pools:
+            wanted = (entries.scores >= leasts[pool][entries.queries]) & (ranks < self.best[pool].depth)
+            chosen = np.searchsorted(pairs, self.pairs[pool])
+            found[pool] = entries.part(wanted), counts[chosen]
+        return found
+
+    def _own(self, rows: Integers, ids: list[str]) -> tuple[Integers, Integers]:
+        """Pairs of a query and a passage of a shard that are dropped because they share their id."""
+        own = [
+            (self._dropped[passage_id], place) for place, passage_id in enumerate(ids) if passage_id in self._dropped
+        ]
+        queries, columns = np.array(own, np.int64).reshape(-1, 2).T
+        inside = np.isin(queries, rows)
+        return np.searchsorted(rows, queries[inside]), columns[inside]
+
+    def add(self, record: Arrays) -> None:
+        """Merge what a shard found."""
+        for pool in self.best:
+            if f"{pool.name}/queries" in record:
+                queries, places, scores = (record[f"{pool.name}/{name}"] for name in Entries._fields)
+                self.best[pool].add_entries(Entries(queries, places, scores))
+                self.counts[pool] += record[f"{pool.name}/counts"]
+                self.passages[pool] += int(record["passages"])
+        known = self.ids | dict(zip(record["places"].tolist(), record["ids"].tolist(), strict=True))
+        places = np.unique(np.concatenate([best.passages.ravel() for best in self.best.values()]))
+        self.ids = {place: known[place] for place in places[places >= 0].tolist()}
+
+    def run(self, pool: Pool) -> Run:
+        """The run of a pool."""
+        best = self.best[pool]
+        queries, columns = np.nonzero(best.passages >= 0)
+        places, passages = np.unique(best.passages[queries, columns], return_inverse=True)
+        ids = [self.ids[place] for place in places.tolist()]
+        return sorted_run(self._query_ids(pool), ids, queries, passages, best.scores[queries, columns])
+
+    def exact_ranks(self, pool: Pool) -> ExactRanks:
+        """Where the relevant passages stand in the ranking of a whole pool."""
+        chosen, pairs = self.pairs[pool], self.relevant.pairs
+        return ExactRanks(
+            pa.array(self._query_ids(pool), pa.string()),
+            pa.array([passage.passage_id for passage in pairs.passages], pa.string()),
+            np.searchsorted(self.rows[pool], pairs.queries[chosen]),
+            pairs.texts[chosen],
+            self.relevant.scores[chosen],
+            self.counts[pool],
+            self.passages[pool],
+            whole=True,
+        )
+
+    def _query_ids(self, pool: Pool) -> list[str]:
+        return [self.queries[place].query_id for place in self.rows[pool]]
+
+
+def search_vectors(collection: Collection, queries: Floats, passages: Floats, depths: dict[Pool, int]) -> Ranking:
+    """The best passages of some pools, and the ranks of the relevant ones, of vectors that are there.
+
+    Args:
+        collection: queries, passages and judgements.
+        queries: vectors of all its queries, float32, [Q, H].
+        passages: vectors of all its passages, in their order; may lie on disk, [any, H].
+        depths: passages to keep for each query, by pool.
+    """
+    pairs = relevant_pairs(collection)
+    relevant_vectors = np.asarray(passages[pairs.places], np.float32)
+    own_ids = collection.rules.own_ids
+    ranking = Ranking(collection.queries, queries, depths, pairs, relevant_vectors, own_ids)
+    by_language = any(pool.candidate_language for pool in depths)
+    for first, texts in cut_by_language(collection.passages, SHARD_PASSAGES, by_language):
+        vectors = np.asarray(passages[first : first + len(texts)], np.float32)
+        ranking.add(ranking.search(first, texts[0].language, [text.passage_id for text in texts], vectors))
+    return ranking
+
+
+def cut_by_language(passages: Iterable[Passage], size: int, by_language: bool) -> Iterator[tuple[int, list[Passage]]]:
+    """Blocks of passages in the given order: the place of the first passage, and up to `size` passages.
+
+    Args:
+        passages: from the first to the last.
+        size: most passages of a block.
+        by_language: whether all passages of a block are of one language.
+    """
+    first = 0
+    for _, same in itertools.groupby(passages, key=lambda passage: by_language and passage.language):
+        while block := list(itertools.islice(same, size)):
+            yield first, block
+            first += len(block)
+
+
+def _rows(queries: list[Query], language: str | None) -> Integers:
+    return np.flatnonzero([language in (None, query.language) for query in queries])
