@@ -1,4 +1,9 @@
-"""`msm score`: measures of a TREC run, one JSON object a line."""
+"""`msm score`: a run of any system, scored.
+
+With `--benchmark` (or `--format`), it gets what models of ours get: a folder with scores by language, per-query
+values, chance levels and languages of the answers, which `msm compare`, `msm report` and the dashboard read. With
+`--qrels`, the measures are printed as trec_eval computes them, one JSON object a line.
+"""
 
 import json
 import sys
@@ -8,39 +13,141 @@ from typing import get_args
 
 import numpy as np
 
+from msm.collections.collection import Collection
+from msm.collections.foreign_vectors import ForeignVectors
 from msm.collections.measure_names import parse_measure
+from msm.collections.registry import find_benchmark, find_split, reference
 from msm.collections.runs import Qrels, Run, read_qrels, read_run
 from msm.errors import BadInput
 from msm.evaluation.measures import evaluate
 from msm.evaluation.ranks import Ties
-from msm.files import write_json_lines
+from msm.evaluation.settings import Score
+from msm.execution import Execution
+from msm.files import new_file, read_json_lines, write_json_lines
+from msm.pipeline import runner
+from msm.pipeline.artifacts import new_folder
+from msm.retrieval.foreign import write_foreign_runs, write_vector_runs
 from msm.settings import listed
+
+HERE = "."
+VECTORS = ("query_vectors", "passage_vectors")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm score`."""
-    parser.add_argument("--qrels", type=Path, required=True, metavar="FILE", help="TREC judgements, may be .gz")
-    parser.add_argument("--run", type=Path, required=True, metavar="FILE", help="TREC run, may be .gz")
-    parser.add_argument("--measures", required=True, metavar="NAMES", help="such as mrr@100,recall@100,ndcg@10,map@20")
-    parser.add_argument("--ties", choices=get_args(Ties), default="trec", help="how equal scores are ordered")
-    parser.add_argument("--float32", action="store_true", help="scores as trec_eval before version 10 took them")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the lines to this file too")
+    parser.add_argument(
+        "--run", type=Path, nargs="+", metavar="FILE", help="runs of any system; of trec_eval's form with --qrels"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="score folder; with --qrels, file for the lines")
+    parser.add_argument(
+        "--ties", choices=get_args(Ties), help="how equal scores are ordered; the benchmark's rule, or trec"
+    )
+    own = parser.add_argument_group("on a benchmark")
+    own.add_argument("--benchmark", default="", metavar="NAME", help="lareqa, mr_tydi ...; a name for your own data")
+    own.add_argument("--format", default="", help="of data of your own: beir, trec, squad, or that of a benchmark")
+    own.add_argument("--languages", default="", help="some of the benchmark's, with commas")
+    own.add_argument("--data", type=Path, metavar="DIR", help="the benchmark's files")
+    own.add_argument("--query_vectors", type=Path, metavar="FILE", help=".npz or .npy, in place of a run")
+    own.add_argument("--passage_vectors", type=Path, metavar="FILE", help=".npz or .npy")
+    own.add_argument(
+        "--query_ids", type=Path, metavar="FILE", help="of the vectors; else FILE.ids.txt or .json beside them"
+    )
+    own.add_argument("--passage_ids", type=Path, metavar="FILE")
+    own.add_argument("--similarity", choices=("cosine", "dot"), default="dot", help="of the vectors; dot: as they are")
+    own.add_argument("--depth", type=int, default=100, help="passages kept of each query, where vectors are searched")
+    own.add_argument("--name", help="of the system, beside its scores; that of the first file when not given")
+    own.add_argument("--setting", choices=get_args(Score.__annotations__["setting"]), default="zero-shot")
+    own.add_argument("--split", help="that of the published questions; of data of your own, test")
+    own.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--measures", default="", metavar="NAMES", help="mrr@100,ndcg@10 ...; or the benchmark's")
+    plain = parser.add_argument_group("on judgements alone, as trec_eval")
+    plain.add_argument("--qrels", type=Path, metavar="FILE", help="TREC judgements, may be compressed")
+    plain.add_argument("--float32", action="store_true", help="scores as trec_eval before version 10 took them")
 
 
 def main(arguments: Namespace) -> None:
-    """Print the value of every measure, averaged over the judged queries as by `trec_eval -c`.
+    """Score.
 
     Raises:
-        BadInput: an unknown measure, a cutoff below 1, a file that is not a run or not qrels, or one of them as `out`.
+        BadInput: neither judgements nor a benchmark, or both; neither a run nor vectors, or both; or a malformed file.
     """
+    named = bool(arguments.benchmark or arguments.format)
+    if named == bool(arguments.qrels):
+        raise BadInput("say either --benchmark NAME --data DIR (or --format FORMAT --data DIR), or --qrels FILE")
+    if named:
+        _score_benchmark(arguments)
+    else:
+        _score_plainly(arguments)
+
+
+def _score_benchmark(arguments: Namespace) -> None:
+    vectors = [getattr(arguments, name) for name in VECTORS]
+    if any(vectors) != all(vectors) or bool(arguments.run) == any(vectors):
+        raise BadInput("say either --run FILE... or --query_vectors FILE --passage_vectors FILE")
+    if not arguments.data or not arguments.out:
+        raise BadInput("--data DIR (the benchmark's files) and --out DIR are needed")
+    if not arguments.data.is_dir():
+        raise BadInput(f"{arguments.data}: no such folder")
+    if arguments.depth < 1:
+        raise BadInput(f"--depth must be at least 1, got {arguments.depth}")
+    name = reference(arguments.benchmark, arguments.format, listed(arguments.languages), "")
+    benchmark = find_benchmark(name)
+    settings = Score(
+        benchmark=name,
+        questions=HERE,
+        split=arguments.split or find_split(name) or "test",
+        setting=arguments.setting,
+        model=arguments.name or (arguments.run or vectors)[0].name.split(".")[0],
+        ties=arguments.ties or "benchmark",
+        measures=arguments.measures,
+        seed=arguments.seed,
+    )
+    runs, scores = arguments.out / "runs", arguments.out / "score"
+    with new_folder(runs) as folder:
+        collection = benchmark.read(arguments.data)
+        if arguments.run:
+            write_foreign_runs(folder, collection, arguments.run)
+        else:
+            _search_vectors(arguments, collection, folder)
+    execution = Execution(work=arguments.out / "work", device="cpu")
+    runner.run_stage("score", settings, {"sources": arguments.data, "run": runs}, scores, execution)
+    found = (scores / "scores" / "scores.jsonl").read_text(encoding="utf-8")
+    with new_file(arguments.out / "scores.jsonl") as file:
+        file.write(found)
+    _print_means(arguments.out / "scores.jsonl")
+
+
+def _search_vectors(arguments: Namespace, collection: Collection, folder: Path) -> None:
+    queries = ForeignVectors(
+        arguments.query_vectors, [query.query_id for query in collection.queries], arguments.query_ids
+    )
+    passages = ForeignVectors(
+        arguments.passage_vectors, [passage.passage_id for passage in collection.passages], arguments.passage_ids
+    )
+    write_vector_runs(folder, collection, queries, passages, arguments.similarity, arguments.depth)
+
+
+def _print_means(path: Path) -> None:
+    """Print the means over languages, one JSON object a line."""
+    names = ("benchmark", "model", "candidate_language", "measure", "value", "queries", "tied")
+    for _, row in read_json_lines(path):
+        if row["query_language"] == "mean":
+            sys.stdout.write(json.dumps({name: row[name] for name in names}) + "\n")
+
+
+def _score_plainly(arguments: Namespace) -> None:
+    """Print the value of every measure, averaged over the judged queries as by `trec_eval -c`."""
     measures = [parse_measure(text) for text in listed(arguments.measures)]
     if not measures:
         raise BadInput("--measures names no measure")
-    if arguments.out and arguments.out.resolve() in (arguments.qrels.resolve(), arguments.run.resolve()):
+    if not arguments.run or len(arguments.run) != 1:
+        raise BadInput("--qrels takes one --run FILE")
+    [path] = arguments.run
+    if arguments.out and arguments.out.resolve() in (arguments.qrels.resolve(), path.resolve()):
         raise BadInput(f"--out {arguments.out}: would replace what is scored")
-    qrels, run = read_qrels(arguments.qrels), read_run(arguments.run, double=not arguments.float32)
+    qrels, run = read_qrels(arguments.qrels), read_run(path, double=not arguments.float32)
     _say_missing(qrels, run)
-    results = evaluate(qrels, run, measures, ties=arguments.ties).measures
+    results = evaluate(qrels, run, measures, ties=arguments.ties or "trec").measures
     for result in results:
         if result.blank:
             sys.stderr.write(f"msm score: {result.measure} is left blank: {result.blank}\n")

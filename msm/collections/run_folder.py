@@ -14,6 +14,8 @@ from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, 
 from msm.files import read_json, write_json
 
 _PROTOCOL = "protocol.json"
+POOLS = "pools"
+"""In the protocol: names of the pools that have a run, where the benchmark has others too."""
 
 
 def run_file(folder: Path, pool: Pool) -> Path:

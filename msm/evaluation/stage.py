@@ -15,7 +15,7 @@ from msm.collections.collection import Collection, Pool
 from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split
-from msm.collections.run_folder import ranks_file, read_protocol, run_file
+from msm.collections.run_folder import POOLS, ranks_file, read_protocol, run_file
 from msm.collections.runs import Floats, Integers, Run, read_run, without_own_ids
 from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
@@ -102,7 +102,8 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     ties = benchmark.ties if settings.ties == "benchmark" else settings.ties
     collection = benchmark.read(folder)
     tables, fair, languages = [], [], {}
-    for pool in collection.pools:
+    pools = _scored_pools(collection, run)
+    for pool in pools:
         found = _read_pool(collection, pool, run_file(run, pool))
         if collection.spare:
             found = without_own_ids(found)
@@ -118,7 +119,7 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
             tables += _judged_rows(collection, pool, exact or found, benchmark.parsed_measures(pool), ties)
     return Scored(
         pa.concat_tables([*tables, *fair]),
-        {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in collection.pools},
+        {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in pools},
         f"{benchmark.protocol_of(collection)}; ties {'list' if benchmark.answers else ties}",
         {
             "queries": len(collection.queries),
@@ -128,6 +129,12 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
         checksums(collection),
         languages,
     )
+
+
+def _scored_pools(collection: Collection, run: Path) -> list[Pool]:
+    """The pools that a folder of runs is of: all, unless it says which."""
+    names = listed(read_protocol(run).get(POOLS, "")) or [pool.name for pool in collection.pools]
+    return [pool for pool in collection.pools if pool.name in names]
 
 
 def _said_missing(collection: Collection) -> list[str]:

@@ -58,7 +58,7 @@ def measure_dev(encoder: Encoder, dev: DevBenchmark) -> float:
     queries = encoder.encode_queries([query.text for query in dev.collection.queries])
     vectors = encoder.encode_passages(list(dev.collection.passages))
     encoder.train(training)
-    ranking = search_vectors(dev.collection, queries, vectors, dict.fromkeys(dev.pools, 1))
+    ranking = search_vectors(dev.collection, queries, vectors.__getitem__, dict.fromkeys(dev.pools, 1))
     values: dict[str, list[float]] = {}
     for pool in dev.pools:
         qrels = dev.collection.pool_qrels(pool)

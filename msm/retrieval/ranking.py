@@ -4,7 +4,7 @@ Shapes: Q queries, H width, N passages of a shard, K depth, T relevant passages,
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -150,22 +150,25 @@ class Ranking:
         return [self.queries[place].query_id for place in self.rows[pool]]
 
 
-def search_vectors(collection: Collection, queries: Floats, passages: Floats, depths: dict[Pool, int]) -> Ranking:
+Vectors = Callable[[slice | Integers], Floats]
+"""Vectors of the passages at some places of a collection, float32, [any, H]."""
+
+
+def search_vectors(collection: Collection, queries: Floats, passages: Vectors, depths: dict[Pool, int]) -> Ranking:
     """The best passages of some pools, and the ranks of the relevant ones, of vectors that are there.
 
     Args:
         collection: queries, passages and judgements.
         queries: vectors of all its queries, float32, [Q, H].
-        passages: vectors of all its passages, in their order; may lie on disk, [any, H].
+        passages: gives the vectors of its passages, which may lie on disk.
         depths: passages to keep for each query, by pool.
     """
     pairs = relevant_pairs(collection)
-    relevant_vectors = np.asarray(passages[pairs.places], np.float32)
     own_ids = collection.rules.own_ids
-    ranking = Ranking(collection.queries, queries, depths, pairs, relevant_vectors, own_ids)
+    ranking = Ranking(collection.queries, queries, depths, pairs, passages(pairs.places), own_ids)
     by_language = any(pool.candidate_language for pool in depths)
     for first, texts in cut_by_language(collection.passages, SHARD_PASSAGES, by_language):
-        vectors = np.asarray(passages[first : first + len(texts)], np.float32)
+        vectors = passages(slice(first, first + len(texts)))
         ranking.add(ranking.search(first, texts[0].language, [text.passage_id for text in texts], vectors))
     return ranking
 

@@ -1,0 +1,174 @@
+"""The run folder of a model that this package does not run: from its runs, or from its vectors.
+
+Pools are filled by the names of the files (`pool.de.trec` is of the pool `pool.de`); what stands in files of other
+names is of every pool whose questions and candidates it ranks. A pool that gets nothing is left out and said.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from msm.collections.collection import Collection, Pool
+from msm.collections.exact_ranks import write_exact_ranks
+from msm.collections.foreign_runs import read_foreign_run
+from msm.collections.foreign_vectors import ForeignVectors
+from msm.collections.run_folder import POOLS, ranks_file, run_file, write_protocol
+from msm.collections.runs import Run, sorted_run, write_run
+from msm.errors import BadInput
+from msm.retrieval.ranking import search_vectors
+
+TAG = "given"
+LOG = logging.getLogger(__name__)
+
+
+def write_foreign_runs(out: Path, collection: Collection, files: Sequence[Path]) -> None:
+    """Write the runs of the pools that some files rank.
+
+    Args:
+        out: folder of the runs.
+        collection: queries, passages and pools.
+        files: runs of any form that `msm.collections.foreign_runs` reads.
+
+    Raises:
+        BadInput: a malformed file, two files of one pool, a query or passage that is not of the benchmark, or nothing
+            for any pool.
+    """
+    query_ids = [query.query_id for query in collection.queries]
+    passage_ids, languages = [], []
+    for passage in collection.passages:
+        passage_ids.append(passage.passage_id)
+        languages.append(passage.language)
+    of_passage = dict(zip(passage_ids, languages, strict=True))
+    of_query = {query.query_id: query.language for query in collection.queries}
+    named: dict[str, Run] = {}
+    others: list[Run] = []
+    for path in files:
+        run = read_foreign_run(path, query_ids, passage_ids)
+        _check_ids(path, run, of_query, of_passage)
+        name = _pool_name(path, collection.pools)
+        if name in named:
+            raise BadInput(f"{path}: a second run of the pool {name}")
+        if name:
+            named[name] = run
+        else:
+            others.append(run)
+    rest = _together(others) if others else None
+    runs = {pool: _of_pool(pool, named.get(pool.name), rest, of_query, of_passage) for pool in collection.pools}
+    filled = {pool: run for pool, run in runs.items() if run is not None and len(run.queries)}
+    if not filled:
+        raise BadInput(f"{files[0]}: nothing for any pool of {', '.join(pool.name for pool in collection.pools)}")
+    for pool, run in filled.items():
+        _say_missing(collection, pool, run)
+        write_run(run_file(out, pool), run, TAG)
+    _write_made(out, collection, filled, {"made": "run given"})
+
+
+def write_vector_runs(
+    out: Path, collection: Collection, queries: ForeignVectors, passages: ForeignVectors, similarity: str, depth: int
+) -> None:
+    """Write the runs of all pools and the exact ranks of their relevant passages, from vectors.
+
+    Args:
+        out: folder of the runs.
+        collection: queries, passages and pools.
+        queries: vectors of all queries.
+        passages: vectors of all passages.
+        similarity: `cosine`, or `dot` for the vectors as they are.
+        depth: passages to keep for each query.
+
+    Raises:
+        BadInput: queries and passages of different widths, or a vector that is not finite.
+    """
+    if queries.width != passages.width:
+        raise BadInput(f"{queries.path}: width {queries.width}, but {passages.path} has {passages.width}")
+    unit = similarity == "cosine"
+    depths = dict.fromkeys(collection.pools, depth)
+    ranking = search_vectors(
+        collection, queries.read(slice(None), unit), lambda places: passages.read(places, unit), depths
+    )
+    for pool in collection.pools:
+        write_run(run_file(out, pool), ranking.run(pool), TAG)
+        if not collection.answers:
+            write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
+    write_protocol(out, {"made": "vectors given", "similarity": similarity})
+
+
+def _pool_name(path: Path, pools: Sequence[Pool]) -> str:
+    """The pool that a file is named after; empty for none."""
+    names = [pool.name for pool in pools if path.name == pool.name or path.name.startswith(f"{pool.name}.")]
+    return max(names, key=len, default="")
+
+
+def _check_ids(path: Path, run: Run, queries: dict[str, str], passages: dict[str, str]) -> None:
+    for kind, ids, known in (("query", run.query_ids, queries), ("passage", run.passage_ids, passages)):
+        if unknown := [name for name in ids.to_pylist() if name not in known]:
+            raise BadInput(
+                f"{path}: {len(unknown)} of {len(ids)} {kind} ids are not of this benchmark, such as {unknown[0]}; "
+                f"its own look like {next(iter(known), '')}"
+            )
+
+
+def _together(runs: Sequence[Run]) -> Run:
+    """Runs of different queries or passages as one.
+
+    Raises:
+        BadInput: a passage of a query in two of them.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    queries, passages = (
+        pa.concat_arrays([getattr(run, ids).take(pa.array(getattr(run, places))) for run in runs]).dictionary_encode()
+        for ids, places in (("query_ids", "queries"), ("passage_ids", "passages"))
+    )
+    rows, columns = queries.indices.to_numpy(), passages.indices.to_numpy()
+    pairs = rows.astype(np.int64) * len(passages.dictionary) + columns
+    _, firsts = np.unique(pairs, return_index=True)
+    if len(firsts) < len(pairs):
+        twice = np.setdiff1d(np.arange(len(pairs)), firsts)[0]
+        raise BadInput(f"query {queries[twice].as_py()}, passage {passages[twice].as_py()}: in two of the runs")
+    scores = np.concatenate([run.scores for run in runs])
+    return sorted_run(queries.dictionary, passages.dictionary, rows, columns, scores)
+
+
+def _of_pool(
+    pool: Pool, named: Run | None, rest: Run | None, of_query: dict[str, str], of_passage: dict[str, str]
+) -> Run | None:
+    """The run of a pool: of the file that is named after it, else what others rank of its questions and candidates."""
+    run = named if named is not None else rest
+    if run is None or (named is None and pool.query_language != pool.candidate_language):
+        # A run over all languages says nothing about how one language's candidates stand among themselves.
+        return named
+    asked = np.array([of_query[name] for name in run.query_ids.to_pylist()], object)
+    found = np.array([of_passage[name] for name in run.passage_ids.to_pylist()], object)
+    kept = np.ones(len(run.queries), bool)
+    if pool.query_language is not None:
+        kept &= asked[run.queries] == pool.query_language
+    if pool.candidate_language is not None:
+        kept &= found[run.passages] == pool.candidate_language
+    if named is not None and not kept.all():
+        raise BadInput(f"the run of {pool.name} ranks other questions or candidates than those of the pool")
+    return run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+
+
+def _say_missing(collection: Collection, pool: Pool, run: Run) -> None:
+    """Say how many judged questions a pool's run lacks: they count 0."""
+    qrels = collection.pool_qrels(pool)
+    judged = qrels.query_ids.take(pa.array(np.unique(qrels.queries))).to_pylist()
+    there = set(run.query_ids.take(pa.array(np.unique(run.queries))).to_pylist())
+    lacking = [name for name in judged if name not in there]
+    if lacking:
+        counts = f"{len(lacking)} of {len(judged)} judged questions"
+        LOG.warning("%s: the run lacks %s, such as %s; they count 0", pool.name, counts, lacking[0])
+
+
+def _write_made(out: Path, collection: Collection, filled: dict[Pool, Run], made: dict[str, Any]) -> None:
+    """Write how the runs were made, and which pools there are where some are left out."""
+    left = [pool.name for pool in collection.pools if pool not in filled]
+    if left:
+        LOG.warning("no run for the pools %s; they are left out", ", ".join(left))
+        made = made | {POOLS: ",".join(pool.name for pool in filled)}
+    write_protocol(out, made)
