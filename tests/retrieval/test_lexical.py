@@ -61,7 +61,7 @@ def test_equal_scores_stand_in_the_order_of_the_passages() -> None:
 
 def test_measures_need_no_deep_run(sources: Path, tmp_path: Path) -> None:
     measures = [parse_measure(name) for name in ("map", "mrr", "recall@40", "ndcg")]
-    collection = find_benchmark("own").read(sources / "questions/test")
+    collection = find_benchmark("lareqa:own").read(sources / "questions/test")
     for name, depth in (("shallow", 2), ("deep", len(collection.passages))):
         settings = Lexical(**SETTINGS | {"depth": depth, "pool_depth": depth})
         (tmp_path / name).mkdir()
