@@ -13,11 +13,16 @@ A stage that is finished is not run again; a killed one goes on after the last f
 (`torchrun -m msm evaluate ...`) split the shards; the first one scores.
 """
 
+import copy
 import dataclasses
+import itertools
 import os
+import re
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.measure_names import parse_measure
@@ -28,12 +33,14 @@ from msm.encoders.model_files import find_model
 from msm.encoders.precision import PRECISIONS, resolve_precision
 from msm.encoders.saving import link_model
 from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, Usage
+from msm.encoders.vectors import KINDS
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
 from msm.execution import DEVICES, Execution
-from msm.files import new_file
+from msm.files import new_file, read_json_lines
 from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
+from msm.reporting.score_lines import overview_lines, score_lines
 from msm.retrieval.fusion import fuse_folders
 from msm.retrieval.margins import NEIGHBOURS
 from msm.retrieval.settings import Lexical, Retrieve
@@ -55,10 +62,21 @@ LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "ti
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm evaluate`."""
-    parser.add_argument("--benchmark", default="", metavar="NAME", help="lareqa, mr_tydi ...; a name for your own data")
-    parser.add_argument("--model", required=True, metavar="MODEL", help=f"folder, name in the hub, or {BM25}")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's files")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--benchmark", nargs="+", default=[""], metavar="NAME", help="lareqa, mr_tydi ...; a name for your own data"
+    )
+    parser.add_argument(
+        "--model", nargs="+", required=True, metavar="MODEL", help=f"folders, names in the hub, or {BM25}"
+    )
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="the files of each benchmark, in that order"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="several runs: one folder each, OUT/BENCHMARK/MODEL"
+    )
+    parser.add_argument(
+        "--part", default="", metavar="I/N", help="encode one of N parts of the passages; without it, all are joined"
+    )
     parser.add_argument("--format", help="of data of your own: beir, trec, squad, or that of a benchmark")
     parser.add_argument("--languages", help="some of the benchmark's, with commas")
     parser.add_argument("--pairs", help="bitext: all-en, or de-fr,fr-de, or all")
@@ -81,7 +99,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     usage.add_argument("--passage_prompt", metavar="TEXT", help="put before every passage")
     usage.add_argument("--query_tokens", type=int, metavar="N", help="most tokens of a question")
     usage.add_argument("--passage_tokens", type=int, metavar="N", help="most tokens of a passage")
-    usage.add_argument("--dimensions", type=int, metavar="N", help="leading dimensions of the vectors that are kept")
+    usage.add_argument(
+        "--dimensions", type=int, nargs="+", metavar="N", help="leading dimensions of the vectors that are kept"
+    )
+    usage.add_argument("--vectors", choices=KINDS, nargs="+", help="what is kept of a passage's vector (fp32)")
     usage.add_argument("--passage_context", choices=CONTEXTS)
     usage.add_argument("--question_mark", choices=QUESTION_MARKS)
     usage.add_argument("--revision", help="branch, tag or commit of a name in the hub")
@@ -89,29 +110,81 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Evaluate.
+    """Evaluate every model on every benchmark, and print the scores by language.
 
     Raises:
         BadInput: no such benchmark, data or model, or nothing says how the model is used.
+    """
+    runs = list(_runs(arguments))
+    bitexts = [_checked(run) for run in runs]
+    for run, bitext in zip(runs, bitexts, strict=True):
+        _evaluate(run, bitext)
+    if len(runs) > 1 and not _rank() and not arguments.part:
+        _print_overview(runs)
+
+
+def _runs(arguments: Namespace) -> Iterator[Namespace]:
+    """One evaluation each: every benchmark with every model and every size of vectors.
+
+    Raises:
+        BadInput: not as many data folders as benchmarks.
+    """
+    benchmarks, data = arguments.benchmark, arguments.data
+    if len(data) != len(benchmarks):
+        raise BadInput(f"--data: {len(benchmarks)} benchmarks need as many folders, got {len(data)}")
+    sizes = arguments.dimensions or [None], arguments.vectors or [None]
+    variants: list[tuple[Any, ...]] = list(itertools.product(arguments.model, *sizes))
+    for benchmark, folder in zip(benchmarks, data, strict=True):
+        for model, dimensions, vectors in variants:
+            run = copy.copy(arguments)
+            run.benchmark, run.data, run.model, run.dimensions, run.vectors = (
+                benchmark,
+                folder,
+                model,
+                dimensions,
+                vectors,
+            )
+            run.label = " ".join(str(part) for part in (Path(model).name, dimensions, vectors) if part is not None)
+            if len(benchmarks) * len(variants) > 1:
+                name = benchmark or str(arguments.format)
+                run.out = arguments.out / _folder_name(name) / _folder_name(run.label)
+            yield run
+
+
+def _folder_name(text: str) -> str:
+    return re.sub(r"[^\w.,@+-]+", "-", text)
+
+
+def _checked(arguments: Namespace) -> BitextBenchmark | None:
+    """Fill in what follows from the benchmark, which is returned if it is bitext.
+
+    Raises:
+        BadInput: options that do not go together, or no data.
     """
     bitext = _with_pairs(arguments)
     arguments.split = arguments.split or find_split(arguments.benchmark) or "test"
     if arguments.fuse is not None and arguments.model == BM25:
         raise BadInput(f"--fuse adds {BM25} to a model, and --model is {BM25}")
+    if bitext and arguments.vectors not in (None, "fp32"):
+        raise BadInput(f"--vectors {arguments.vectors}: bitext has no passages that an index would keep")
     if not arguments.data.is_dir():
         raise BadInput(f"{arguments.data}: no such folder")
     if arguments.depth < 0:
         raise BadInput(f"--depth must be at least 0, got {arguments.depth}")
     arguments.depth = arguments.depth or (NEIGHBOURS if bitext else _depth(_measured(arguments)))
-    execution = Execution(work=arguments.out / "work", device=arguments.device)
+    return bitext
+
+
+def _evaluate(arguments: Namespace, bitext: BitextBenchmark | None) -> None:
+    execution = Execution(work=arguments.out / "work", device=arguments.device, part=arguments.part)
     reads = {"sources": arguments.data}
     runs = arguments.out / "retrieve"
     if arguments.model == BM25:
-        runner.run_stage("lexical", _lexical(arguments), reads, runs, execution)
+        runner.run_stage("lexical", _lexical(arguments), reads, runs, dataclasses.replace(execution, part=""))
     else:
         reads["model"] = _model(arguments)
         runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
-    if _rank():
+    if _rank() or arguments.part:
         return
     if arguments.fuse is not None:
         runs = _fuse(arguments, runs, execution)
@@ -120,6 +193,21 @@ def main(arguments: Namespace) -> None:
     _write_run(_run_files(payload(runs), bitext), arguments.out / "run.trec.gz")
     with new_file(arguments.out / "scores.jsonl") as file:
         file.write((scores / "scores" / "scores.jsonl").read_text(encoding="utf-8"))
+    _print_scores(arguments)
+
+
+def _print_scores(arguments: Namespace) -> None:
+    rows = [row for _, row in read_json_lines(arguments.out / "scores.jsonl")]
+    sys.stdout.write(f"{rows[0]['benchmark']}, {arguments.split}: {rows[0]['model']} ({arguments.out})\n")
+    sys.stdout.writelines(f"{line}\n" for line in score_lines(rows))
+
+
+def _print_overview(runs: list[Namespace]) -> None:
+    """All models side by side: a table for each benchmark, of its first measure in its first pool."""
+    for benchmark, group in itertools.groupby(runs, key=lambda run: run.benchmark):
+        rows = {run.label: [row for _, row in read_json_lines(run.out / "scores.jsonl")] for run in group}
+        lines = list(overview_lines(rows))
+        sys.stdout.writelines(f"{line}\n" for line in ["", f"{benchmark}: {lines[0]}", *lines[1:]])
 
 
 def _with_pairs(arguments: Namespace) -> BitextBenchmark | None:
@@ -208,7 +296,7 @@ def _score(arguments: Namespace) -> Score:
         questions=HERE,
         split=arguments.split,
         setting=arguments.setting,
-        model=arguments.name or Path(arguments.model).name + (" + bm25" if arguments.fuse is not None else ""),
+        model=arguments.name or arguments.label + (" + bm25" if arguments.fuse is not None else ""),
         ties=arguments.ties,
         measures=arguments.measures,
         seed=arguments.seed,

@@ -45,6 +45,11 @@ class Tokens:
         types = self.all_types() + other.all_types() if self.types or other.types else None
         return Tokens(self.ids + other.ids, types, None)
 
+    def part(self, first: int, last: int) -> "Tokens":
+        """The texts from one on and before another."""
+        types = None if self.types is None else self.types[first:last]
+        return Tokens(self.ids[first:last], types, self.prompt_length)
+
     def all_types(self) -> list[NDArray[np.int64]]:
         """Token types of every text, also where all are 0."""
         return self.types or [np.zeros_like(ids) for ids in self.ids]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from msm.collections.records import Passage
 from msm.encoders.chain import Chain, Tokens, find_chain
 from msm.encoders.usage import TASKS, Choice, Side, Text, passage_texts, query_texts
+from msm.encoders.vectors import stored
 
 BATCH_TOKENS = 16384
 CPU_BATCH_TOKENS = 4096
@@ -129,7 +130,7 @@ class Encoder(nn.Module):
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
             if isinstance(prepared, Tokens):
                 return self._encode_tokens(prepared, side)
-            return self._finished(self._by_sentence_transformers(prepared, side)).cpu().numpy()
+            return self._kept(self._finished(self._by_sentence_transformers(prepared, side)), side).cpu().numpy()
 
     def forward(self, tokens: Tokens, side: Side) -> Tensor:
         """Vectors of all texts in one batch, [S, H], in fp32 and with gradient where that is on."""
@@ -141,7 +142,8 @@ class Encoder(nn.Module):
         order = np.argsort([-len(ids) for ids in tokens.ids], kind="stable")
         budget = min(self.batch_tokens, CPU_BATCH_TOKENS) if self.device.type == "cpu" else self.batch_tokens
         for rows in _batches(order, [len(ids) for ids in tokens.ids], budget):
-            vectors[rows] = self._finished(self._chain(side).vectors(tokens, rows, self.device)).cpu().numpy()
+            found = self._finished(self._chain(side).vectors(tokens, rows, self.device))
+            vectors[rows] = self._kept(found, side).cpu().numpy()
         return vectors
 
     def _by_sentence_transformers(self, texts: list[Text], side: Side) -> Tensor:
@@ -159,6 +161,10 @@ class Encoder(nn.Module):
         vectors = vectors.float()[:, : self.width]
         return F.normalize(vectors, dim=1) if self.similarity == "cosine" else vectors
 
+    def _kept(self, vectors: Tensor, side: Side) -> Tensor:
+        """What an index would keep of passages; questions are never stored."""
+        return vectors if side == "query" else stored(vectors, str(self.choices["vectors"].value))
+
     def _chain(self, side: Side) -> Chain:
         chain = self.chains[side]
         if chain is None:
@@ -167,6 +173,11 @@ class Encoder(nn.Module):
 
     def _prompt(self, side: Side) -> str:
         return str(self.choices[f"{side}_prompt"].value)
+
+
+def part_of(prepared: Prepared, first: int, last: int) -> Prepared:
+    """The texts from one on and before another."""
+    return prepared.part(first, last) if isinstance(prepared, Tokens) else prepared[first:last]
 
 
 def _batches(order: NDArray[np.int64], lengths: Sequence[int], budget: int) -> Iterator[NDArray[np.int64]]:

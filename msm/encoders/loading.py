@@ -151,6 +151,7 @@ def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str
         **_prompts(model, flags),
         **set_lengths(folder, model, chains, flags, own if FIELDS_0_1_0 <= own.keys() else {}),
         "dimensions": _dimensions(folder, model, flags),
+        "vectors": _first(flags.vectors, None, "", "fp32"),
     }
     for name, least in (("passage_context", "none"), ("question_mark", "kept")):
         choices[name] = _first(getattr(flags, name), own.get(name), f"file {OWN}", least)

@@ -62,7 +62,7 @@ def _transformers(folder: Path) -> list[Transformer]:
 
 
 def _choices(width: int | None, form: Form, precision: str) -> dict[str, Choice]:
-    values = dataclasses.asdict(form) | {"dimensions": width, "precision": precision}
+    values = dataclasses.asdict(form) | {"dimensions": width, "vectors": "fp32", "precision": precision}
     return {name: Choice(value, "flag") for name, value in values.items()}
 
 

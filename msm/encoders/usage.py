@@ -42,6 +42,8 @@ class Usage:
     """The same of a passage."""
     dimensions: int | None = None
     """Number of leading dimensions of a vector that are kept."""
+    vectors: str | None = None
+    """What is kept of a passage's vector: `fp32`, `fp16`, `int8` or `binary`; see `msm.encoders.vectors`."""
     passage_context: str | None = None
     """What is encoded with a passage's text: `none`, `paragraph` (sentence and paragraph as one text), `title` (a pair
     of title and text), or `title_text` (title and text as one text with a blank between, as in BEIR)."""

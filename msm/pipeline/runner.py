@@ -75,8 +75,9 @@ def run_stage(
     run = entry(stage.run)
     payloads = {read: artifacts.payload(path) for read, path in reads.items()}
     execution = dataclasses.replace(execution, work=work)
-    if int(os.environ.get("RANK", "0")):
-        # Another process of torchrun: it helps with the work; process 0 alone writes the folder.
+    if int(os.environ.get("RANK", "0")) or execution.part:
+        # Another process of torchrun, or a part: it helps with the work; process 0 of the whole writes the folder.
+        work.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as unused:
             run(settings, **payloads, out=Path(unused), execution=execution)
         return {"seconds": 0.0}

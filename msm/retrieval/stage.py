@@ -13,7 +13,7 @@ from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.usage import Choice
 from msm.errors import BadInput
-from msm.execution import Execution
+from msm.execution import Execution, Part, read_part
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
 from msm.retrieval.relevant import relevant_pairs
@@ -44,6 +44,8 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     distributed.start(device)
     made = {"device": device, "precision": settings.precision, "batch_tokens": settings.batch_tokens}
     if bitext := find_bitext(settings.benchmark):
+        if execution.part:
+            raise BadInput(f"--part {execution.part}: bitext is mined as a whole")
         pairs = list(bitext[0].read(within(sources, settings.questions), bitext[1]))
         encoder = open_encoder(model, **made)
         facts = write_pairs(out, pairs, bitext[0], encoder, execution.work)
@@ -54,6 +56,9 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     encoder = open_encoder(model, **made)
     follow(encoder, collection.rules)
+    if part := read_part(execution.part):
+        search_part(collection, encoder, depths, execution.work, part)
+        return {}
     write_runs(out, collection, encoder, depths, execution.work)
     return {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
 
@@ -74,6 +79,20 @@ def follow(encoder: Encoder, rules: Rules) -> None:
         if not rules.instruction:
             raise BadInput(f"the prompt of questions, {prompt!r}, asks for an instruction, and the benchmark has none")
         encoder.choices["query_prompt"] = Choice(prompt.replace(INSTRUCTION, rules.instruction), "benchmark")
+
+
+def search_part(collection: Collection, encoder: Encoder, depths: dict[Pool, int], work: Path, part: Part) -> None:
+    """Encode and search a part of the passages; the records in the folder of work are all that is kept.
+
+    Args:
+        collection: queries, passages and pools.
+        encoder: texts to vectors.
+        depths: passages to keep for each query, by pool.
+        work: folder of the records, one for all parts.
+        part: which one.
+    """
+    relevant, own_ids = relevant_pairs(collection), collection.rules.own_ids
+    search(collection.queries, collection.passages, encoder, depths, work, relevant, own_ids, part=part)
 
 
 def write_runs(out: Path, collection: Collection, encoder: Encoder, depths: dict[Pool, int], work: Path) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from msm import distributed
 from msm.collections.collection import OwnIds, Pool
@@ -23,9 +22,14 @@ from msm.collections.records import Passage, Query
 from msm.collections.runs import Floats
 from msm.encoders.encoder import Encoder, Prepared
 from msm.errors import BadInput
+from msm.execution import Part
+from msm.progress import Progress, progress
+from msm.retrieval.pieces import Pieces, encode_in_pieces
 from msm.retrieval.ranking import SHARD_PASSAGES, Arrays, Ranking, cut_by_language
 from msm.retrieval.relevant import NO_PAIRS, RelevantPairs
 from msm.retrieval.shard_records import digest, read_record, recorded_digest, write_record
+
+WHOLE = Part(0, 1)
 
 T = TypeVar("T")
 
@@ -52,6 +56,8 @@ def search(
     work: Path,
     relevant: RelevantPairs = NO_PAIRS,
     own_ids: OwnIds = "kept",
+    *,
+    part: Part = WHOLE,
 ) -> Ranking:
     """The best passages of every pool, and the ranks of the relevant ones.
 
@@ -63,25 +69,28 @@ def search(
         work: folder of the records of finished shards, one for all processes.
         relevant: queries with their relevant passages, which are among the passages.
         own_ids: whether a passage may be found for a query that bears its id.
+        part: the share of the shards that is searched; the ranking is of these alone then, and their records serve a
+            search of the whole in the same folder.
 
     Raises:
         BadInput: a vector that is not finite.
     """
     vectors = encoder.encode_queries([query.text for query in queries])
     _check(vectors, [query.query_id for query in queries])
-    stream = _Stream(encoder, work, relevant, any(pool.candidate_language for pool in depths))
+    stream = _Stream(encoder, work, relevant, any(pool.candidate_language for pool in depths), part)
     ranking = Ranking(queries, vectors, depths, relevant, stream.relevant_vectors, own_ids)
     done: set[int] = set()
     total = len(passages) if isinstance(passages, Sized) else None
-    with tqdm(total=total, desc="encode and search", unit=" passages", disable=distributed.rank() > 0) as progress:
+    with progress(total, "encode and search", "passages", shown=not distributed.rank()) as bar:
         for shard in _ahead(stream.shards(passages)):
             if shard.texts is not None:
-                found = ranking.search(shard.first, shard.language, shard.ids, stream.vectors(shard))
+                found = ranking.search(shard.first, shard.language, shard.ids, stream.vectors(shard, bar))
                 write_record(stream.record_path(shard.number), shard.digest, found)
             ranking.add(_record(stream.record_path(shard.number)))
             done.add(shard.number)
-            progress.update(len(shard.ids))
-    _merge_others(ranking, done, stream)
+            bar.update(len(shard.ids) - (0 if shard.texts is None else len(shard.texts)))
+    if part == WHOLE:
+        _merge_others(ranking, done, stream)
     return ranking
 
 
@@ -93,10 +102,14 @@ class _Stream:
         work: folder of the records.
         relevant: queries with their relevant passages; these are encoded here.
         by_language: whether a shard is of one language.
+        part: the share of the shards that is searched.
     """
 
-    def __init__(self, encoder: Encoder, work: Path, relevant: RelevantPairs, by_language: bool) -> None:
+    def __init__(self, encoder: Encoder, work: Path, relevant: RelevantPairs, by_language: bool, part: Part) -> None:
         self.encoder, self.work, self.by_language = encoder, work, by_language
+        self.own = part.number * distributed.world_size() + distributed.rank()
+        """Number of this process among all processes of all parts."""
+        self.processes = part.parts * distributed.world_size()
         self.relevant_vectors = self._encode_relevant(relevant.passages)
         """[T, H]."""
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
@@ -108,17 +121,18 @@ class _Stream:
     def shards(self, passages: Iterable[Passage]) -> Iterator[Shard]:
         """The shards of this process, ready to encode."""
         for number, (first, texts) in enumerate(cut_by_language(passages, SHARD_PASSAGES, self.by_language)):
-            if number % distributed.world_size() == distributed.rank():
+            if number % self.processes == self.own:
                 made_of = digest(texts)
                 done = recorded_digest(self.record_path(number)) == made_of
                 others = [text for text in texts if text.passage_id not in self._texts]
                 ready = None if done else self.encoder.prepare_passages(others) if others else []
                 yield Shard(number, first, texts[0].language, [text.passage_id for text in texts], made_of, ready)
 
-    def vectors(self, shard: Shard) -> Floats:
+    def vectors(self, shard: Shard, bar: Progress) -> Floats:
         """The vectors of its passages: those of the relevant ones stand ready."""
         texts = np.array([self._texts.get(passage_id, -1) for passage_id in shard.ids], np.int64)
-        encoded = self.encoder.encode_prepared(shard.texts or [], "passage")
+        pieces = Pieces(self.work, f"shard-{shard.number:06d}", shard.digest)
+        encoded = encode_in_pieces(self.encoder, shard.texts or [], pieces, bar)
         vectors = np.empty((len(texts), encoded.shape[1]), np.float32)
         vectors[texts < 0] = encoded
         vectors[texts >= 0] = self.relevant_vectors[texts[texts >= 0]]
@@ -132,7 +146,9 @@ class _Stream:
         mine = slice(distributed.rank(), None, distributed.world_size())
         for path, part in list(zip(paths, parts, strict=True))[mine]:
             if recorded_digest(path) != (made_of := digest(part)):
-                vectors = self.encoder.encode_passages(part)
+                texts = self.encoder.prepare_passages(part)
+                with progress(len(part), "encode relevant passages", "passages", shown=not distributed.rank()) as bar:
+                    vectors = encode_in_pieces(self.encoder, texts, Pieces(self.work, path.stem, made_of), bar)
                 _check(vectors, [passage.passage_id for passage in part])
                 write_record(path, made_of, {"vectors": vectors})
         distributed.barrier()

@@ -12,6 +12,7 @@ from msm.collections.runs import read_run
 from msm.encoders.building import Form
 from msm.encoders.model_files import OWN
 from msm.encoders.saving import new_encoder, save_encoder
+from msm.retrieval import stream
 
 FLAGS = "--pooling mean --similarity cosine --query_tokens 24 --passage_tokens 48".split()
 
@@ -108,3 +109,57 @@ def test_a_model_that_is_nowhere_is_one_line(beir: Path, tmp_path: Path, capsys:
     with pytest.raises(SystemExit):
         evaluate("--benchmark", "beir", "--model", "./no/such/model", "--data", beir, "--out", tmp_path / "out")
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_several_models_and_vectors_side_by_side(
+    encoder: Path, beir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["--benchmark", "beir:toy", "--data", beir, "--out", out, *FLAGS, "--model", encoder]
+    evaluate(*words, "--vectors", "fp32", "binary", "--dimensions", 32, 8)
+    printed = capsys.readouterr().out
+    folders = [f"model-{dimensions}-{kind}" for dimensions in (32, 8) for kind in ("fp32", "binary")]
+    assert sorted(path.name for path in (out / "beir-toy").iterdir()) == sorted(folders)
+    overview = printed.split("beir:toy: ")[-1].splitlines()
+    assert [line.split()[0:3] for line in overview[2:]] == [["model", *name.split("-")[1:]] for name in folders]
+    protocol = (out / "beir-toy" / "model-8-binary" / "scores.jsonl").read_text()
+    assert "dimensions 8" in protocol and "vectors binary" in protocol
+    evaluate(*words, "--vectors", "fp32", "binary", "--dimensions", 32, 8)
+    assert capsys.readouterr().out == printed
+
+
+def test_parts_join_to_the_run_of_one(
+    encoder: Path, beir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 7)
+    words = ["--benchmark", "beir:toy", "--data", beir, *FLAGS, "--model", encoder, "--out"]
+    evaluate(*words, tmp_path / "whole")
+    for part in ("3/3", "1/3"):
+        evaluate(*words, tmp_path / "parts", "--part", part)
+        assert not (tmp_path / "parts" / "run.trec.gz").exists()
+    assert len(list((tmp_path / "parts" / "work").rglob("shard-*.npz"))) == 4
+    evaluate(*words, tmp_path / "parts")
+    whole, parts = (read_run(tmp_path / name / "run.trec.gz") for name in ("whole", "parts"))
+    assert whole.passage_ids.take(whole.passages.tolist()) == parts.passage_ids.take(parts.passages.tolist())
+    np.testing.assert_array_equal(whole.scores, parts.scores)
+    assert (tmp_path / "whole" / "scores.jsonl").read_text() == (tmp_path / "parts" / "scores.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--part", "4/3"], "--part must be I/N"),
+        (["--data", ".", "."], "1 benchmarks need as many folders, got 2"),
+        (["--passage_tokens", "512"], "must fit the model's"),
+        (["--query_tokens", "-1"], "must be at least 1, got -1"),
+    ],
+)
+def test_bad_options_are_one_line_and_leave_nothing(
+    encoder: Path, beir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    given = ["--benchmark", "beir:toy", "--data", beir, *FLAGS, "--model", encoder, "--out", tmp_path / "out", *words]
+    with pytest.raises(SystemExit) as end:
+        evaluate(*given)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out" / "retrieve").exists()

@@ -1,0 +1,67 @@
+"""How far a long job is: a bar on a terminal, a line now and then where the output is a file."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from tqdm import tqdm
+
+SECONDS = 30.0
+"""Between two lines."""
+
+
+class Progress(Protocol):
+    """Counts what is done."""
+
+    def update(self, n: float | None = 1) -> object:
+        """Count some more."""
+        ...
+
+
+@contextmanager
+def progress(total: int | None, what: str, unit: str, *, shown: bool = True) -> Iterator[Progress]:
+    """Show the rate, and the time that is left where the total is known.
+
+    Args:
+        total: of all that is to be done; None where nobody knows.
+        what: the job, such as `encode and search`.
+        unit: what is counted, such as `passages`.
+        shown: whether anything is shown at all; one of several processes is enough.
+    """
+    if shown and not sys.stderr.isatty():
+        lines = _Lines(total, what, unit)
+        yield lines
+        lines.say()
+        return
+    with tqdm(total=total, desc=what, unit=f" {unit}", disable=not shown) as bar:
+        yield bar
+
+
+class _Lines:
+    def __init__(self, total: int | None, what: str, unit: str) -> None:
+        self.total, self.what, self.unit = total, what, unit
+        self.count = 0.0
+        self.started = self.said = time.monotonic()
+
+    def update(self, n: float | None = 1) -> None:
+        self.count += n or 0
+        if time.monotonic() - self.said >= SECONDS:
+            self.say()
+
+    def say(self) -> None:
+        """One line: count, rate, time left."""
+        self.said = time.monotonic()
+        rate = self.count / max(self.said - self.started, 1e-9)
+        whole = "" if self.total is None else f" of {self.total:,}"
+        left = "" if self.total is None or not rate else f", {_duration((self.total - self.count) / rate)} left"
+        sys.stderr.write(f"{self.what}: {self.count:,.0f}{whole} {self.unit}, {rate:,.1f} a second{left}\n")
+        sys.stderr.flush()
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if seconds >= 60 else f"{round(seconds)} s"
