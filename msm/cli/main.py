@@ -13,6 +13,7 @@ from msm.pipeline import torchrun
 VERBS = {
     "recipe": ("msm.cli.recipe", "check a recipe, print it whole, or render its DVC pipeline"),
     "evaluate": ("msm.cli.evaluate", "encode, search and score a benchmark with any encoder"),
+    "rerank": ("msm.cli.rerank", "a cross-encoder ranks the best passages of a run anew"),
     "reproduce": ("msm.cli.reproduce", "a public checkpoint against its published scores"),
     "export": ("msm.cli.export", "results and collections in the formats of others"),
     "fuse": ("msm.cli.fuse", "a dense and a sparse run as one"),
