@@ -1,6 +1,7 @@
 """The precision of an encoder: `auto` becomes bf16 where the hardware has units for it."""
 
 import functools
+import sys
 from pathlib import Path
 from typing import Literal, cast
 
@@ -26,6 +27,8 @@ def resolve_precision(precision: str, device: torch.device) -> Precision:
     """
     if precision not in PRECISIONS:
         raise BadInput(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision == "bf16" and device.type == "cpu" and not has_bf16(device):
+        sys.stderr.write("bf16 on a processor without units for it (avx512_bf16, amx_bf16) is slower than fp32\n")
     if precision != "auto":
         return cast(Precision, precision)
     return "bf16" if has_bf16(device) else "fp32"
