@@ -1,0 +1,85 @@
+"""What is run of a recipe: rows and what they need, finished work never again, changed documents and code."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msm.corpora.fetch import identity
+from msm.corpora.settings import Download
+from msm.errors import BadInput
+from msm.pipeline import code, recipes
+from msm.pipeline.chain import rows_of
+from msm.pipeline.fingerprints import fingerprints
+from msm.pipeline.tasks import tasks
+from tests.pipeline.made import ROOT
+
+TINY = ROOT / "recipes" / "tiny.yaml"
+
+
+def test_a_row_brings_what_it_needs() -> None:
+    made = tasks(recipes.load(TINY), "tiny.yaml")
+    names = {task.name for task in rows_of(made, ["untrained"])}
+    assert {"score/constructed-untrained-1", "encoder/ordered-1", "report/all"} < names
+    assert not any(name.startswith("pretrain/") or "bm25" in name for name in names)
+    assert rows_of(made, []) == made
+    with pytest.raises(BadInput, match="no row untraind; did you mean untrained"):
+        rows_of(made, ["untraind"])
+
+
+def test_a_changed_value_changes_what_follows_and_nothing_else() -> None:
+    recipe = recipes.load(TINY)
+    before = fingerprints(tasks(recipe, "tiny.yaml"))
+    recipe["pretrain"]["msm"]["mu"] = 0.3
+    after = fingerprints(tasks(recipe, "tiny.yaml"))
+    changed = {"/".join(out.split("/")[2:]) for out in before if before[out] != after[out]}
+    row = "constructed-msm-1"
+    assert changed == {"pretrain/msm-1", f"finetune/{row}", f"retrieve/{row}", f"score/{row}", "report/all"}
+
+
+def test_an_edited_document_is_another_source(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("One. Two.")
+    settings = Download(collections=str(tmp_path / "texts"))
+    before = identity(settings)
+    assert identity(settings) == before
+    (tmp_path / "texts" / "a.txt").write_text("One. Three.")
+    assert identity(settings) != before
+
+
+def test_comments_and_docstrings_are_no_code() -> None:
+    program = '"""Of old."""\n# why\n\ndef one() -> str:\n    """Says."""\n    return """\n# text\n"""\n'
+    same = program.replace("Of old", "New").replace("# why", "# because").replace("Says", "Tells")
+
+    def checked(text: str) -> str:
+        return code._code(text, list(ast.walk(ast.parse(text))))
+
+    assert checked(program) == checked(same)
+    assert checked(program) != checked(program.replace("# text", "# other"))
+    assert checked(program) != checked(program.replace("one", "two"))
+
+
+def test_a_loss_is_code_of_training_and_of_no_table() -> None:
+    def files(module: str) -> set[str]:
+        return {path.relative_to(code.ROOT).as_posix() for path in code.closure(module)}
+
+    assert {"losses.py", "pretraining/settings.py", "training.py"} <= files("msm.pretraining.train")
+    assert "losses.py" not in files("msm.evaluation.stage")
+    assert not any(name.startswith("evaluation/") for name in files("msm.pretraining.train"))
+
+
+@pytest.mark.slow
+def test_finished_rows_are_not_run_again(tmp_path: Path) -> None:
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "msm", "run", "tiny", "--rows", "bm25-words"]
+
+    def run() -> str:
+        return subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stderr
+
+    assert run().endswith("tiny: 4 run, 0 reused\n")
+    assert run() == "tiny: 0 run, 4 reused\n"
+    assert (tmp_path / "artifacts/tiny/report/all/report/report.md").is_file()
