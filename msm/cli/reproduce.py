@@ -1,6 +1,7 @@
 """`msm reproduce NAME`: a public checkpoint against its published scores."""
 
 import argparse
+import contextlib
 import json
 import sys
 from argparse import ArgumentParser, Namespace
@@ -48,7 +49,9 @@ def main(arguments: Namespace) -> None:
     anchor = read_anchor(arguments.anchors, arguments.name)
     out = arguments.out or Path("artifacts", "anchors", arguments.name)
     data = arguments.data or _fetch(anchor, arguments, out / "sources")
-    evaluate_command.main(_evaluation(anchor, arguments, data, out))
+    # The output is one JSON line a score; the table is for people.
+    with contextlib.redirect_stdout(sys.stderr):
+        evaluate_command.main(_evaluation(anchor, arguments, data, out))
     rows = compare(anchor, out / "scores.jsonl")
     outside = [row for row in rows if not row["within"]]
     sys.stdout.writelines(json.dumps(row) + "\n" for row in rows)
