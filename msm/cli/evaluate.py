@@ -50,6 +50,8 @@ from msm.training import pick_device
 BM25 = "bm25"
 LEAST_DEPTH = 100
 HERE = "."
+QUESTIONS, TEXTS = "questions", "texts"
+"""Names of the links to the data and to parallel texts."""
 LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "title_text"]] = {
     None: "benchmark",
     "none": "none",
@@ -105,6 +107,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     usage.add_argument("--vectors", choices=KINDS, nargs="+", help="what is kept of a passage's vector (fp32)")
     usage.add_argument("--passage_context", choices=CONTEXTS)
     usage.add_argument("--question_mark", choices=QUESTION_MARKS)
+    means = parser.add_argument_group("language vectors taken off between encoding and search")
+    kinds = get_args(Retrieve.__annotations__["language_vectors"])
+    means.add_argument("--language_vectors", choices=kinds, default="none", help="own: of the passages, transductive")
+    means.add_argument("--language_texts", type=Path, metavar="PATH", help="shift, both_sides: parallel documents")
+    means.add_argument("--language_sentences", type=int, default=200, metavar="N", help="of each language; 0: all")
+    means.add_argument("--language_pivot", default="en", metavar="CODE", help="shift: the language that stays")
     usage.add_argument("--revision", help="branch, tag or commit of a name in the hub")
     usage.add_argument("--trust_remote_code", action="store_true", default=None, help="let the model's own code run")
 
@@ -163,6 +171,12 @@ def _checked(arguments: Namespace) -> BitextBenchmark | None:
     """
     bitext = _with_pairs(arguments)
     arguments.split = arguments.split or find_split(arguments.benchmark) or "test"
+    if arguments.model == BM25 and arguments.language_vectors != "none":
+        raise BadInput(f"--language_vectors are taken off vectors, and {BM25} has none")
+    if arguments.language_texts and not arguments.language_texts.exists():
+        raise BadInput(f"{arguments.language_texts}: no such file or folder")
+    if bitext and arguments.language_vectors != "none":
+        raise BadInput(f"--language_vectors: none are taken off bitext, and {arguments.benchmark} is bitext")
     if arguments.fuse is not None and arguments.model == BM25:
         raise BadInput(f"--fuse adds {BM25} to a model, and --model is {BM25}")
     if bitext and arguments.vectors not in (None, "fp32"):
@@ -177,13 +191,14 @@ def _checked(arguments: Namespace) -> BitextBenchmark | None:
 
 def _evaluate(arguments: Namespace, bitext: BitextBenchmark | None) -> None:
     execution = Execution(work=arguments.out / "work", device=arguments.device, part=arguments.part)
-    reads = {"sources": arguments.data}
     runs = arguments.out / "retrieve"
     if arguments.model == BM25:
+        reads = {"sources": arguments.data}
         runner.run_stage("lexical", _lexical(arguments), reads, runs, dataclasses.replace(execution, part=""))
     else:
-        reads["model"] = _model(arguments)
-        runner.run_stage("retrieve", _retrieve(arguments), reads, runs, execution)
+        settings = _retrieve(arguments)
+        reads = {"sources": _sources(arguments), "model": _model(arguments)}
+        runner.run_stage("retrieve", settings, reads, runs, execution)
     if _rank() or arguments.part:
         return
     if arguments.fuse is not None:
@@ -260,6 +275,27 @@ def _model(arguments: Namespace) -> Path:
     return place
 
 
+def _sources(arguments: Namespace) -> Path:
+    """The data; with parallel texts, a folder of links to both."""
+    texts = arguments.language_texts
+    if texts is None:
+        return arguments.data
+    place = arguments.out / "work" / f"sources-{arguments.part.replace('/', '-')}-{_rank()}"
+    with new_folder(place) as links:
+        _link_files(payload(arguments.data), links / QUESTIONS)
+        _link_files(payload(texts), links / TEXTS / texts.name)
+    return place
+
+
+def _link_files(source: Path, place: Path) -> None:
+    """Links to a file, or to all files of a folder: a link to the folder itself would leave no checksum of them."""
+    files = [Path(folder) / name for folder, _, names in os.walk(source, followlinks=True) for name in names]
+    for file in files or [source]:
+        link = place / file.relative_to(source)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.resolve())
+
+
 def _rank() -> int:
     """Number of this process among those that torchrun started."""
     return int(os.environ.get("RANK", "0"))
@@ -268,11 +304,15 @@ def _rank() -> int:
 def _retrieve(arguments: Namespace) -> Retrieve:
     return Retrieve(
         benchmark=arguments.benchmark,
-        questions=HERE,
+        questions=QUESTIONS if arguments.language_texts else HERE,
         depth=arguments.depth,
         pool_depth=arguments.depth,
         batch_tokens=arguments.batch_tokens,
         precision=resolve_precision(arguments.precision, pick_device(arguments.device)),
+        language_vectors=arguments.language_vectors,
+        language_texts=f"{TEXTS}/{arguments.language_texts.name}" if arguments.language_texts else "",
+        language_sentences=arguments.language_sentences,
+        language_pivot=arguments.language_pivot,
     )
 
 
@@ -296,11 +336,18 @@ def _score(arguments: Namespace) -> Score:
         questions=HERE,
         split=arguments.split,
         setting=arguments.setting,
-        model=arguments.name or arguments.label + (" + bm25" if arguments.fuse is not None else ""),
+        model=arguments.name or arguments.label + _treatment(arguments),
         ties=arguments.ties,
         measures=arguments.measures,
         seed=arguments.seed,
     )
+
+
+def _treatment(arguments: Namespace) -> str:
+    """What stands behind the model's name where its own scores are changed."""
+    kind = arguments.language_vectors
+    shifted = "" if kind == "none" else f" (language vectors: {kind})"
+    return shifted + (" + bm25" if arguments.fuse is not None else "")
 
 
 def _run_files(folder: Path, bitext: BitextBenchmark | None) -> list[Path]:

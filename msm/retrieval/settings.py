@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from msm.settings import Positive, Rate, Settings, Share
+from msm.errors import BadInput
+from msm.settings import Count, Positive, Rate, Settings, Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,29 @@ class Retrieve(Settings):
     """Tokens that are encoded at once. More tokens need more memory; the vectors stay the same."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the forward pass."""
+    language_vectors: Literal["none", "shift", "both_sides", "own"] = "none"
+    """What is taken off the vectors of each language between encoding and search: `shift` as published (off passages,
+    relative to the pivot language, estimated from parallel texts), `both_sides` (the mean of parallel texts off
+    passages and questions, each encoded as that side is), or `own` (the mean of the searched passages off both:
+    transductive)."""
+    language_texts: str = ""
+    """Parallel texts of `shift` and `both_sides`, below the sources: documents that are split into sentences."""
+    language_sentences: Count = 200
+    """Sentences of each language that its vector is estimated from, with `own` passages; 0 for all. All passages of
+    `own` are encoded twice."""
+    language_pivot: str = "en"
+    """The language that `shift` leaves where it is."""
+
+    def __post_init__(self) -> None:
+        """Check every field, and that parallel texts are named where they are read.
+
+        Raises:
+            BadInput: a value outside its type or limits, or texts that are missing or not read.
+        """
+        super().__post_init__()
+        if (self.language_vectors in ("shift", "both_sides")) != bool(self.language_texts):
+            need = "has no use for" if self.language_texts else "needs"
+            raise BadInput(f"language_vectors {self.language_vectors} {need} language_texts")
 
 
 @dataclass(frozen=True, kw_only=True)

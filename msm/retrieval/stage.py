@@ -16,6 +16,8 @@ from msm.errors import BadInput
 from msm.execution import Execution, Part, read_part
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
+from msm.retrieval.language_estimates import described, estimate
+from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors
 from msm.retrieval.relevant import relevant_pairs
 from msm.retrieval.settings import Retrieve
 from msm.retrieval.stream import search
@@ -46,20 +48,27 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     if bitext := find_bitext(settings.benchmark):
         if execution.part:
             raise BadInput(f"--part {execution.part}: bitext is mined as a whole")
+        if settings.language_vectors != "none":
+            raise BadInput(f"language_vectors: none are taken off bitext, and {settings.benchmark} is bitext")
         pairs = list(bitext[0].read(within(sources, settings.questions), bitext[1]))
         encoder = open_encoder(model, **made)
         facts = write_pairs(out, pairs, bitext[0], encoder, execution.work)
-        _write_usage(out, encoder)
+        write_protocol(out, _usage(encoder))
         return facts
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     encoder = open_encoder(model, **made)
     follow(encoder, collection.rules)
-    if part := read_part(execution.part):
-        search_part(collection, encoder, depths, execution.work, part)
+    part = read_part(execution.part)
+    if part and settings.language_vectors == "own" and not settings.language_sentences:
+        raise BadInput(f"--part {execution.part}: each part would encode all passages; give language_sentences")
+    language_vectors = estimate(settings, sources, collection, encoder, execution.work)
+    if part:
+        search_part(collection, encoder, depths, execution.work, part, language_vectors)
         return {}
-    write_runs(out, collection, encoder, depths, execution.work)
+    write_runs(out, collection, encoder, depths, execution.work, language_vectors)
+    write_protocol(out, _usage(encoder) | described(settings))
     return {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
 
 
@@ -81,7 +90,14 @@ def follow(encoder: Encoder, rules: Rules) -> None:
         encoder.choices["query_prompt"] = Choice(prompt.replace(INSTRUCTION, rules.instruction), "benchmark")
 
 
-def search_part(collection: Collection, encoder: Encoder, depths: dict[Pool, int], work: Path, part: Part) -> None:
+def search_part(
+    collection: Collection,
+    encoder: Encoder,
+    depths: dict[Pool, int],
+    work: Path,
+    part: Part,
+    language_vectors: LanguageVectors = NO_LANGUAGE_VECTORS,
+) -> None:
     """Encode and search a part of the passages; the records in the folder of work are all that is kept.
 
     Args:
@@ -90,13 +106,30 @@ def search_part(collection: Collection, encoder: Encoder, depths: dict[Pool, int
         depths: passages to keep for each query, by pool.
         work: folder of the records, one for all parts.
         part: which one.
+        language_vectors: taken off before the search.
     """
-    relevant, own_ids = relevant_pairs(collection), collection.rules.own_ids
-    search(collection.queries, collection.passages, encoder, depths, work, relevant, own_ids, part=part)
+    search(
+        collection.queries,
+        collection.passages,
+        encoder,
+        depths,
+        work,
+        relevant_pairs(collection),
+        collection.rules.own_ids,
+        part=part,
+        language_vectors=language_vectors,
+    )
 
 
-def write_runs(out: Path, collection: Collection, encoder: Encoder, depths: dict[Pool, int], work: Path) -> None:
-    """Write the run of every pool, the exact ranks of its relevant passages, and how they were made.
+def write_runs(
+    out: Path,
+    collection: Collection,
+    encoder: Encoder,
+    depths: dict[Pool, int],
+    work: Path,
+    language_vectors: LanguageVectors = NO_LANGUAGE_VECTORS,
+) -> None:
+    """Write the run of every pool and the exact ranks of its relevant passages.
 
     Args:
         out: folder of the runs.
@@ -104,20 +137,27 @@ def write_runs(out: Path, collection: Collection, encoder: Encoder, depths: dict
         encoder: texts to vectors.
         depths: passages to keep for each query, by pool.
         work: folder of the records of finished shards.
+        language_vectors: taken off before the search.
 
     Raises:
         BadInput: a vector that is not finite.
     """
-    relevant = relevant_pairs(collection)
-    own_ids = collection.rules.own_ids
-    ranking = search(collection.queries, collection.passages, encoder, depths, work, relevant, own_ids)
+    ranking = search(
+        collection.queries,
+        collection.passages,
+        encoder,
+        depths,
+        work,
+        relevant_pairs(collection),
+        collection.rules.own_ids,
+        language_vectors=language_vectors,
+    )
     for pool in depths:
         write_run(run_file(out, pool), ranking.run(pool), "dense")
         if not collection.answers:
             write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
-    _write_usage(out, encoder)
 
 
-def _write_usage(out: Path, encoder: Encoder) -> None:
+def _usage(encoder: Encoder) -> dict[str, object]:
     # The scale of training multiplies every score alike.
-    write_protocol(out, {name: value for name, value in encoder.protocol().items() if name != "scale"})
+    return {name: value for name, value in encoder.protocol().items() if name != "scale"}

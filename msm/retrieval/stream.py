@@ -24,6 +24,7 @@ from msm.encoders.encoder import Encoder, Prepared
 from msm.errors import BadInput
 from msm.execution import Part
 from msm.progress import Progress, progress
+from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors, take_off
 from msm.retrieval.pieces import Pieces, encode_in_pieces
 from msm.retrieval.ranking import SHARD_PASSAGES, Arrays, Ranking, cut_by_language
 from msm.retrieval.relevant import NO_PAIRS, RelevantPairs
@@ -43,6 +44,8 @@ class Shard(NamedTuple):
     language: str
     """Of all of them, where a pool is of one language."""
     ids: list[str]
+    languages: list[str]
+    """Of its passages."""
     digest: str
     texts: Prepared | None
     """The passages that are not relevant to any query, ready to encode; None where the shard was done before."""
@@ -58,6 +61,7 @@ def search(
     own_ids: OwnIds = "kept",
     *,
     part: Part = WHOLE,
+    language_vectors: LanguageVectors = NO_LANGUAGE_VECTORS,
 ) -> Ranking:
     """The best passages of every pool, and the ranks of the relevant ones.
 
@@ -71,13 +75,18 @@ def search(
         own_ids: whether a passage may be found for a query that bears its id.
         part: the share of the shards that is searched; the ranking is of these alone then, and their records serve a
             search of the whole in the same folder.
+        language_vectors: taken off the vectors before they are searched.
 
     Raises:
         BadInput: a vector that is not finite.
     """
     vectors = encoder.encode_queries([query.text for query in queries])
-    _check(vectors, [query.query_id for query in queries])
-    stream = _Stream(encoder, work, relevant, any(pool.candidate_language for pool in depths), part)
+    check_finite(vectors, [query.query_id for query in queries])
+    vectors = take_off(
+        vectors, [query.language for query in queries], language_vectors.queries, language_vectors.cosine
+    )
+    by_language = any(pool.candidate_language for pool in depths)
+    stream = _Stream(encoder, work, relevant, by_language, part, language_vectors)
     ranking = Ranking(queries, vectors, depths, relevant, stream.relevant_vectors, own_ids)
     done: set[int] = set()
     total = len(passages) if isinstance(passages, Sized) else None
@@ -86,7 +95,7 @@ def search(
             if shard.texts is not None:
                 found = ranking.search(shard.first, shard.language, shard.ids, stream.vectors(shard, bar))
                 write_record(stream.record_path(shard.number), shard.digest, found)
-            ranking.add(_record(stream.record_path(shard.number)))
+            ranking.add(read_whole(stream.record_path(shard.number)))
             done.add(shard.number)
             bar.update(len(shard.ids) - (0 if shard.texts is None else len(shard.texts)))
     if part == WHOLE:
@@ -103,14 +112,25 @@ class _Stream:
         relevant: queries with their relevant passages; these are encoded here.
         by_language: whether a shard is of one language.
         part: the share of the shards that is searched.
+        language_vectors: taken off the vectors of passages.
     """
 
-    def __init__(self, encoder: Encoder, work: Path, relevant: RelevantPairs, by_language: bool, part: Part) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        work: Path,
+        relevant: RelevantPairs,
+        by_language: bool,
+        part: Part,
+        language_vectors: LanguageVectors,
+    ) -> None:
         self.encoder, self.work, self.by_language = encoder, work, by_language
+        self.language_vectors = language_vectors
         self.own = part.number * distributed.world_size() + distributed.rank()
         """Number of this process among all processes of all parts."""
         self.processes = part.parts * distributed.world_size()
-        self.relevant_vectors = self._encode_relevant(relevant.passages)
+        languages = [passage.language for passage in relevant.passages]
+        self.relevant_vectors = self._without_languages(self._encode_relevant(relevant.passages), languages)
         """[T, H]."""
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
 
@@ -126,7 +146,8 @@ class _Stream:
                 done = recorded_digest(self.record_path(number)) == made_of
                 others = [text for text in texts if text.passage_id not in self._texts]
                 ready = None if done else self.encoder.prepare_passages(others) if others else []
-                yield Shard(number, first, texts[0].language, [text.passage_id for text in texts], made_of, ready)
+                ids, languages = [text.passage_id for text in texts], [text.language for text in texts]
+                yield Shard(number, first, texts[0].language, ids, languages, made_of, ready)
 
     def vectors(self, shard: Shard, bar: Progress) -> Floats:
         """The vectors of its passages: those of the relevant ones stand ready."""
@@ -134,10 +155,14 @@ class _Stream:
         pieces = Pieces(self.work, f"shard-{shard.number:06d}", shard.digest)
         encoded = encode_in_pieces(self.encoder, shard.texts or [], pieces, bar)
         vectors = np.empty((len(texts), encoded.shape[1]), np.float32)
-        vectors[texts < 0] = encoded
+        languages = [shard.languages[place] for place in np.flatnonzero(texts < 0)]
+        vectors[texts < 0] = self._without_languages(encoded, languages)
         vectors[texts >= 0] = self.relevant_vectors[texts[texts >= 0]]
-        _check(vectors, shard.ids)
+        check_finite(vectors, shard.ids)
         return vectors
+
+    def _without_languages(self, vectors: Floats, languages: list[str]) -> Floats:
+        return take_off(vectors, languages, self.language_vectors.passages, self.language_vectors.cosine)
 
     def _encode_relevant(self, passages: list[Passage]) -> Floats:
         """Vectors of the relevant passages; the processes split the parts, and each reads all."""
@@ -149,11 +174,11 @@ class _Stream:
                 texts = self.encoder.prepare_passages(part)
                 with progress(len(part), "encode relevant passages", "passages", shown=not distributed.rank()) as bar:
                     vectors = encode_in_pieces(self.encoder, texts, Pieces(self.work, path.stem, made_of), bar)
-                _check(vectors, [passage.passage_id for passage in part])
+                check_finite(vectors, [passage.passage_id for passage in part])
                 write_record(path, made_of, {"vectors": vectors})
         distributed.barrier()
         empty = np.empty((0, self.encoder.width), np.float32)
-        return np.concatenate([empty, *(_record(path)["vectors"] for path in paths)])
+        return np.concatenate([empty, *(read_whole(path)["vectors"] for path in paths)])
 
 
 def _merge_others(ranking: Ranking, done: set[int], stream: _Stream) -> None:
@@ -165,11 +190,16 @@ def _merge_others(ranking: Ranking, done: set[int], stream: _Stream) -> None:
             if not record.is_file():
                 break
             if number not in done:
-                ranking.add(_record(record))
+                ranking.add(read_whole(record))
     distributed.barrier()
 
 
-def _record(path: Path) -> Arrays:
+def read_whole(path: Path) -> Arrays:
+    """The arrays of a record that was written before.
+
+    Raises:
+        BadInput: it is gone or damaged.
+    """
     record = read_record(path)
     if record is None:
         raise BadInput(f"{path}: gone or damaged while the run was at work; start it again")
@@ -185,7 +215,16 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
             yield item
 
 
-def _check(vectors: Floats, ids: list[str]) -> None:
+def check_finite(vectors: Floats, ids: list[str]) -> None:
+    """See that all vectors are numbers.
+
+    Args:
+        vectors: [S, H].
+        ids: of the texts, [S].
+
+    Raises:
+        BadInput: one is not.
+    """
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise BadInput(f"the model's vector of {ids[int(np.argmin(finite))]} is not finite; its training diverged")

@@ -1,0 +1,92 @@
+"""Language vectors: what the vectors of one language have in common, taken off between encoding and search.
+
+A multilingual encoder puts texts of one language near each other, so a question finds answers in its own language
+first. Taking the mean vector of each language off lessens that without any training. SHIFT (arXiv 2606.18801) does it
+to the passages, relative to one pivot language; here questions can have theirs taken off, too.
+
+Shapes: S texts, H width.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from msm.collections.runs import Floats
+
+Means = dict[str, Floats]
+"""Language to a vector, float64, [H]."""
+
+
+class LanguageVectors(NamedTuple):
+    """What is taken off the vectors of each language. Where a side has none, its vectors stay as they are."""
+
+    passages: Mapping[str, Floats]
+    """Language to a vector, [H]."""
+    queries: Mapping[str, Floats]
+    """The same of questions."""
+    cosine: bool
+    """Whether vectors have length 1, and are given it again."""
+
+
+NO_LANGUAGE_VECTORS = LanguageVectors({}, {}, False)
+
+
+def language_sums(vectors: Floats, languages: Sequence[str]) -> tuple[list[str], Floats, Floats]:
+    """Sums of the vectors of each language.
+
+    Args:
+        vectors: [S, H].
+        languages: of the texts, [S].
+
+    Returns:
+        The languages in alphabetical order; float64 sums, one row a language; and how many vectors each has.
+    """
+    names, rows = np.unique(np.array(languages, str), return_inverse=True)
+    sums = np.array([vectors[rows == row].sum(axis=0, dtype=np.float64) for row in range(len(names))])
+    return names.tolist(), sums, np.bincount(rows, minlength=len(names)).astype(np.float64)
+
+
+def mean_vectors(vectors: Floats, languages: Sequence[str]) -> Means:
+    """The mean vector of each language.
+
+    Args:
+        vectors: [S, H].
+        languages: of the texts, [S].
+    """
+    names, sums, counts = language_sums(vectors, languages)
+    return dict(zip(names, sums / counts[:, None], strict=True))
+
+
+def relative(means: Mapping[str, Floats], pivot: str) -> Means:
+    """Language vectors as SHIFT has them: mean difference of a language and the pivot over parallel texts.
+
+    Args:
+        means: mean vectors of the languages over the same texts.
+        pivot: a language among them; its own vector is zero.
+    """
+    return {language: mean - means[pivot] for language, mean in means.items()}
+
+
+def take_off(vectors: Floats, languages: Sequence[str], taken: Mapping[str, Floats], cosine: bool) -> Floats:
+    """Vectors without those of their languages.
+
+    Args:
+        vectors: [S, H].
+        languages: of the texts, [S].
+        taken: language to the vector that is taken off; empty to change nothing.
+        cosine: whether what is left is scaled to length 1. A vector of which nothing is left stays zero.
+
+    Returns:
+        float32, [S, H].
+    """
+    if not taken or not len(vectors):
+        return vectors
+    rest = vectors.astype(np.float32)
+    names = np.array(languages, str)
+    for language in dict.fromkeys(languages):
+        rest[names == language] -= taken[language].astype(np.float32)
+    if cosine:
+        lengths = np.linalg.norm(rest, axis=1, keepdims=True)
+        rest /= np.where(lengths > 0, lengths, np.float32(1))
+    return rest
