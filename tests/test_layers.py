@@ -19,6 +19,8 @@ LAYERS = [
     {"msm.pipeline", "msm.bench"},
     {"msm.components", "msm.dashboards", "msm.cli", "msm.__main__"},
 ]
+STRANGERS = {"msm.evaluation", "msm.retrieval"}
+"""Rooms of one layer that do not import each other."""
 LAUNCHERS = {"kfp", "torchx", "dvc", "streamlit", "pandas"}
 FORBIDDEN = {"msm.components": {"streamlit", "pandas"}, "msm.dashboards": {"torch", "transformers", "kfp", "dvc"}}
 """Room to packages that it does not import; other rooms import no launcher and no dashboard."""
@@ -57,6 +59,8 @@ def test_imports_point_down(path: Path) -> None:
     for name in imports(path) & MODULES:
         assert layer(name) <= own, f"{module(path)} imports {name}"
     room = ".".join(module(path).split(".")[:2])
+    if room in STRANGERS:
+        assert not {name for name in imports(path) if name.startswith(tuple(STRANGERS - {room}))}, module(path)
     assert not {name.split(".")[0] for name in imports(path)} & FORBIDDEN.get(room, LAUNCHERS)
 
 

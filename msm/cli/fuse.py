@@ -7,8 +7,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from msm.collections.measure_names import parse_measure
-from msm.collections.runs import read_qrels, read_run, write_run
+from msm.collections.runs import Run, read_qrels, read_run, write_run
 from msm.errors import BadInput
+from msm.evaluation.measures import evaluate
 from msm.retrieval.fusion import best_alpha, fuse
 
 
@@ -38,9 +39,13 @@ def main(arguments: Namespace) -> None:
         raise BadInput(f"--depth must be at least 1, got {arguments.depth}")
     chosen: dict[str, float | str] = {}
     if arguments.dev:
-        dense, sparse, qrels = arguments.dev
-        measure = parse_measure(arguments.measure)
-        alpha, value = best_alpha(read_run(dense), read_run(sparse), read_qrels(qrels), measure, arguments.depth)
+        dense, sparse = (read_run(path) for path in arguments.dev[:2])
+        qrels, measure = read_qrels(arguments.dev[2]), parse_measure(arguments.measure)
+
+        def mean_of(fused: Run) -> float:
+            return evaluate(qrels, fused, [measure], ties="trec").measures[0].mean
+
+        alpha, value = best_alpha(dense, sparse, mean_of, arguments.depth)
         chosen = {"measure": arguments.measure, "dev": value}
     assert alpha is not None
     fused = fuse(read_run(arguments.dense), read_run(arguments.sparse), alpha, arguments.depth)

@@ -10,6 +10,7 @@ from typing import Any
 
 from msm.collections.benchmark import Benchmark
 from msm.collections.collection import Collection, Pool
+from msm.collections.readers.bitext import Bitext
 from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, write_run
 from msm.files import read_json, write_json
 
@@ -26,6 +27,11 @@ def run_file(folder: Path, pool: Pool) -> Path:
 def ranks_file(folder: Path, pool: Pool) -> Path:
     """The exact ranks of a pool's relevant passages, where the whole pool was ranked."""
     return folder / f"{pool.name}.ranks.parquet"
+
+
+def pair_file(folder: Path, bitext: Bitext, measure: str) -> Path:
+    """The run that a measure of a pair of languages is of."""
+    return folder / f"{bitext.name}.{measure}.trec.gz"
 
 
 def write_pool(folder: Path, collection: Collection, pool: Pool, passages: Integers, scores: Floats, tag: str) -> None:

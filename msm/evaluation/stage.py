@@ -15,7 +15,7 @@ from msm.collections.collection import Collection, Pool
 from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split
-from msm.collections.run_folder import POOLS, ranks_file, read_protocol, run_file
+from msm.collections.run_folder import POOLS, pair_file, ranks_file, read_protocol, run_file
 from msm.collections.runs import Floats, Integers, Run, read_run, without_own_ids
 from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
@@ -32,7 +32,6 @@ from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.evaluation.settings import Score
 from msm.execution import Execution
 from msm.files import sha256_of, within, write_json, write_json_lines
-from msm.retrieval.bitext_runs import pair_file
 from msm.settings import listed
 
 

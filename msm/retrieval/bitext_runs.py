@@ -14,17 +14,13 @@ from tqdm import tqdm
 from msm import distributed
 from msm.collections.benchmark import BitextBenchmark
 from msm.collections.readers.bitext import Bitext
+from msm.collections.run_folder import pair_file
 from msm.collections.runs import Floats, ranked_run, write_run
 from msm.encoders.encoder import Encoder
 from msm.retrieval.margins import by_cosine, by_margin
 
 KEPT_LANGUAGES = 256
 """Languages whose vectors are kept for their next pair: 1 GB with a thousand sentences each and a width of 1,024."""
-
-
-def pair_file(folder: Path, bitext: Bitext, measure: str) -> Path:
-    """The run that a measure of a pair is of."""
-    return folder / f"{bitext.name}.{measure}.trec.gz"
 
 
 def write_pairs(

@@ -6,17 +6,15 @@ least score there; the sum is `alpha * dense + sparse`. The weight is chosen per
 Shapes: E entries of both runs, Q queries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from msm.collections.measure_names import Measure
 from msm.collections.run_folder import read_protocol, write_protocol
-from msm.collections.runs import Floats, Integers, Qrels, Run, read_run, sorted_run, write_run
+from msm.collections.runs import Floats, Integers, Run, read_run, sorted_run, write_run
 from msm.errors import BadInput
-from msm.evaluation.measures import evaluate
 
 ALPHAS = tuple(step / 10 for step in range(1, 21))
 """Weights that are tried."""
@@ -86,13 +84,18 @@ def _base(count: int, queries: Integers, run: Run) -> Floats:
 
 
 def best_alpha(
-    dense: Run, sparse: Run, qrels: Qrels, measure: Measure, depth: int, alphas: Sequence[float] = ALPHAS
+    dense: Run, sparse: Run, mean_of: Callable[[Run], float], depth: int, alphas: Sequence[float] = ALPHAS
 ) -> tuple[float, float]:
-    """The weight with the highest mean on dev questions, the smallest of equal ones, and that mean."""
-    means = {}
-    for alpha in alphas:
-        evaluation = evaluate(qrels, fuse(dense, sparse, alpha, depth), [measure], ties="trec")
-        means[alpha] = evaluation.measures[0].mean
+    """The weight with the highest mean on dev questions, the smallest of equal ones, and that mean.
+
+    Args:
+        dense: a run of the dev questions.
+        sparse: another one of the same questions.
+        mean_of: the mean of a measure over the dev questions, for a fused run.
+        depth: passages kept for each query.
+        alphas: the weights that are tried.
+    """
+    means = {alpha: mean_of(fuse(dense, sparse, alpha, depth)) for alpha in alphas}
     best = max(means, key=lambda alpha: (means[alpha], -alpha))
     return best, means[best]
 
