@@ -87,6 +87,8 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
         chosen = _controls(tasks) | {models[task.out] for task in scores if _stages_behind(task, tasks) & {"pretrain"}}
     else:
         raise BadInput(f"unknown pipeline {name!r}; here are: {', '.join(PIPELINES)}")
+    if name == "ablations" and not any(task.stage == "pretrain" for task in tasks):
+        raise BadInput("ablations: the recipe pre-trains nothing, so there is nothing to compare")
     if not chosen & set(models.values()):
         here = list(dict.fromkeys(models.values()))
         raise BadInput(f"no model {model!r} in the recipe; here are: {', '.join(here)}{suggestion(model, here)}")

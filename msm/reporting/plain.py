@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from msm.evaluation.scores import ALL
 from msm.files import new_file, write_json
 from msm.reporting.published import MEAN
 from msm.reporting.results import SCORES, checked_lines
@@ -31,7 +32,7 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
                 if mean or pool is None:
                     row = found.setdefault(line["benchmark"], {}).setdefault(folder.name, {})
                     row[_measure(line)] = line["value"]
-                if not mean and pool is None:
+                if not mean and line["query_language"] != ALL and pool is None:
                     cell = f"{folder.name} {line['measure']} {line['query_language']}"
                     writer.writerow([cell, *(line[name] for name in FIELDS)])
     write_json(out / METRICS, found)

@@ -230,6 +230,10 @@ def test_a_small_cluster_cuts_requests_only(tasks: list[Task], tmp_path: Path) -
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_ablations_of_any_recipe(path: Path) -> None:
     tasks = tasks_of(recipes.load(path), path.name)
+    if not any(task.stage == "pretrain" for task in tasks):
+        with pytest.raises(BadInput, match="pre-trains nothing"):
+            select("ablations", tasks)
+        return
     chosen = {task.out for task in select("ablations", tasks)}
     assert {task.out for task in tasks if task.stage == "report"} <= chosen
     for task in tasks:

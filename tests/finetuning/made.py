@@ -30,7 +30,8 @@ VALUES: dict[str, Any] = {
 def settings(**changes: Any) -> Finetune:
     """Small settings; a change is named by its field, in whatever section that stands."""
     values = {name: dict(value) if isinstance(value, dict) else value for name, value in VALUES.items()}
-    places = {one.name.rpartition(".")[2]: one.name.rpartition(".")[0] for one in flat(Finetune)}
+    # Of two fields of one name the first is meant: `alpha` is the share of mono batches.
+    places = {one.name.rpartition(".")[2]: one.name.rpartition(".")[0] for one in reversed([*flat(Finetune)])}
     for name, value in changes.items():
         section, _, field = name.rpartition("_") if name.startswith("lora_") else (places[name], "", name)
         (values.setdefault(section, {}) if section else values)[field] = value

@@ -27,6 +27,8 @@ def test_plain_files_hold_the_scores(tmp_path: Path) -> None:
     for line in own:
         if line["query_language"] == "mean":
             assert shown["lareqa-msm-1"][line["measure"]] == line["value"]
+        elif line["query_language"] == "all":
+            assert shown["lareqa-msm-1"][f"{line['measure']} all"] == line["value"]
         else:
             assert float(found[line["query_language"]]["value"]) == line["value"]
             assert shown["lareqa-msm-1"][f"{line['measure']} {line['query_language']}"] == line["value"]
