@@ -100,6 +100,18 @@ def test_xor_equals_the_official_steps(
     assert not found and len(seen) > 2
 
 
+def test_blanks_around_a_language_are_not_another_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """XOR's own training file has such blanks; the mean is over languages: (1/2 + 1) / 2."""
+    gold, texts = tmp_path / "gold.jsonl", {"0": (" te", "in Oslo now"), "1": ("te", "Rome"), "2": ("ja", "Oslo.")}
+    gold.write_text("".join(json.dumps({"id": name, "answers": ["Oslo"]}) + "\n" for name in texts))
+    rows = [{"id": name, "lang": language, "ctxs": [text]} for name, (language, text) in texts.items()]
+    (tmp_path / "p.json").write_text(json.dumps(rows))
+    words = ("--benchmark", "xor_retrieve", "--gold", gold, "--predictions", tmp_path / "p.json")
+    found = run(capsys, *words, "--tokenizer", "treebank")
+    assert {language for _, language in found} == {"te", "ja", "mean"}
+    assert found["recall@2kt", "te"]["value"] == 0.5 and found["recall@2kt", "mean"]["value"] == 0.75
+
+
 def test_xor_counts_the_questions_of_the_dev_file(
     mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,7 +48,7 @@ def read_xor_predictions(path: Path) -> list[Prediction]:
     found = []
     for where, record in _records(path):
         question = _text(record, "id", where)
-        found.append(Prediction(question, _text(record, "lang", where), _texts(record, "ctxs", where)))
+        found.append(Prediction(question, _text(record, "lang", where).strip(), _texts(record, "ctxs", where)))
     _refuse_twice(path, [prediction.question_id for prediction in found])
     return found
 
@@ -82,7 +82,7 @@ def read_nq_predictions(path: Path) -> tuple[list[Prediction], dict[str, list[st
     names, found, answers = _Names(), [], {}
     for where, record in _records(path):
         question = names.name(_text(record, "question", where))
-        language = _text(record, "lang", where) if "lang" in record else "en"
+        language = _text(record, "lang", where).strip() if "lang" in record else "en"
         texts = [_passage(passage, where) for passage in _list(record, "ctxs", where)]
         found.append(Prediction(question, language, texts))
         if "answers" in record:
