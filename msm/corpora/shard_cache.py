@@ -49,7 +49,7 @@ class ShardCache:
         with self._lock:
             if facts.address not in self._open:
                 self._open[facts.address] = (self._opened(facts), facts.size)
-                self._close()
+                self._close(facts.address)
             self._open.move_to_end(facts.address)
             if not self.is_local:
                 self._touch(facts)
@@ -87,10 +87,13 @@ class ShardCache:
             self._touched[facts.address] = now
         self._touched.setdefault(facts.address, now)
 
-    def _close(self) -> None:
-        """Let go of what was used longest ago, and of what another process has removed: it still fills the disk."""
+    def _close(self, needed: str) -> None:
+        """Let go of what was used longest ago, and of what another process has removed: it still fills the disk.
+
+        The shard that is `needed` now stays, even where another process was quick enough to remove its folder.
+        """
         if not self.is_local:
-            for address in [name for name in self._open if not self._kept(name).is_dir()]:
+            for address in [name for name in self._open if name != needed and not self._kept(name).is_dir()]:
                 del self._open[address]
         while len(self._open) > 1 and sum(size for _, size in self._open.values()) > self.limit:
             address, _ = self._open.popitem(last=False)
