@@ -65,56 +65,98 @@ LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "ti
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm evaluate`."""
     parser.add_argument(
-        "--benchmark", nargs="+", default=[""], metavar="NAME", help="lareqa, mr_tydi ...; a name for your own data"
+        "--benchmark",
+        nargs="+",
+        default=[""],
+        metavar="NAME",
+        help="Benchmarks, such as lareqa; with --format, a name for your data.",
     )
     parser.add_argument(
-        "--model", nargs="+", required=True, metavar="MODEL", help=f"folders, names in the hub, or {BM25}"
+        "--model", nargs="+", required=True, metavar="MODEL", help=f"Model folders, names in the hub, or {BM25}."
     )
     parser.add_argument(
-        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="the files of each benchmark, in that order"
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="Folders of the files of each benchmark, in the same order.",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="several runs: one folder each, OUT/BENCHMARK/MODEL"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="Output folder; each of several runs gets OUT/BENCHMARK/MODEL.",
     )
     parser.add_argument(
-        "--part", default="", metavar="I/N", help="encode one of N parts of the passages; without it, all are joined"
+        "--part", default="", metavar="I/N", help="Encode part I of N of the passages; a call without it joins them."
     )
-    parser.add_argument("--format", help="of data of your own: beir, trec, squad, or that of a benchmark")
-    parser.add_argument("--languages", help="some of the benchmark's, with commas")
-    parser.add_argument("--pairs", help="bitext: all-en, or de-fr,fr-de, or all")
-    parser.add_argument("--depth", type=int, default=0, help="passages kept for a query; 0: as the measures need")
-    parser.add_argument("--fuse", type=float, metavar="ALPHA", help="add BM25: ALPHA * dense + sparse, scaled")
-    parser.add_argument("--ties", choices=get_args(Score.__annotations__["ties"]), default="benchmark")
-    parser.add_argument("--measures", default="", metavar="NAMES", help="in place of the official ones: nDCG@10,R@100")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
-    parser.add_argument("--batch_tokens", type=int, default=16384, help="tokens encoded at once")
-    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--format", help="Format of your own data: beir, trec, squad, or that of a benchmark.")
+    parser.add_argument("--languages", help="Languages of the benchmark to keep, with commas.")
+    parser.add_argument("--pairs", help="Language pairs of bitext: all-en, de-fr,fr-de, or all.")
+    parser.add_argument(
+        "--depth", type=int, default=0, help="Passages kept for a query; 0 keeps what the measures need."
+    )
+    parser.add_argument(
+        "--fuse",
+        type=float,
+        metavar="ALPHA",
+        help="Search with BM25 too: a score is ALPHA * dense + sparse, both scaled.",
+    )
+    parser.add_argument(
+        "--ties", choices=get_args(Score.__annotations__["ties"]), default="benchmark", help="Order of equal scores."
+    )
+    parser.add_argument(
+        "--measures", default="", metavar="NAMES", help="Measures instead of the official ones: nDCG@10,R@100."
+    )
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="Precision of the model's products.")
+    parser.add_argument("--batch_tokens", type=int, default=16384, metavar="N", help="Tokens that are encoded at once.")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that encodes.")
     words = parser.add_argument_group("what the scores say beside the benchmark and the model")
-    words.add_argument("--split", help="that of the published questions; of a pool of one's own, test")
-    words.add_argument("--setting", choices=get_args(Score.__annotations__["setting"]), default="zero-shot")
-    words.add_argument("--name", help="of the model; that of its folder when not given")
-    words.add_argument("--seed", type=int, default=0)
-    usage = parser.add_argument_group("how the model is used; without a flag, as its files say")
-    usage.add_argument("--pooling", choices=POOLINGS)
-    usage.add_argument("--similarity", choices=SIMILARITIES)
-    usage.add_argument("--query_prompt", metavar="TEXT", help="put before every question")
-    usage.add_argument("--passage_prompt", metavar="TEXT", help="put before every passage")
-    usage.add_argument("--query_tokens", type=int, metavar="N", help="most tokens of a question")
-    usage.add_argument("--passage_tokens", type=int, metavar="N", help="most tokens of a passage")
-    usage.add_argument(
-        "--dimensions", type=int, nargs="+", metavar="N", help="leading dimensions of the vectors that are kept"
+    words.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
+    words.add_argument(
+        "--setting",
+        choices=get_args(Score.__annotations__["setting"]),
+        default="zero-shot",
+        help="Where training data came from.",
     )
-    usage.add_argument("--vectors", choices=KINDS, nargs="+", help="what is kept of a passage's vector (fp32)")
-    usage.add_argument("--passage_context", choices=CONTEXTS)
-    usage.add_argument("--question_mark", choices=QUESTION_MARKS)
+    words.add_argument("--name", help="Name of the model in tables; its folder's name by default.")
+    words.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the model's training.")
+    usage = parser.add_argument_group("how the model is used; without a flag, as its files say")
+    usage.add_argument("--pooling", choices=POOLINGS, help="How token states become one vector.")
+    usage.add_argument("--similarity", choices=SIMILARITIES, help="Similarity of a question and a passage.")
+    usage.add_argument("--query_prompt", metavar="TEXT", help="Text that is put before every question.")
+    usage.add_argument("--passage_prompt", metavar="TEXT", help="Text that is put before every passage.")
+    usage.add_argument("--query_tokens", type=int, metavar="N", help="Longest question, in tokens; the rest is cut.")
+    usage.add_argument("--passage_tokens", type=int, metavar="N", help="Longest passage, in tokens; the rest is cut.")
+    usage.add_argument(
+        "--dimensions",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="Numbers of leading dimensions of a vector that are kept.",
+    )
+    usage.add_argument("--vectors", choices=KINDS, nargs="+", help="Number format of stored passages; fp32 by default.")
+    usage.add_argument("--passage_context", choices=CONTEXTS, help="What is encoded with a passage.")
+    usage.add_argument("--question_mark", choices=QUESTION_MARKS, help="Whether a question keeps its mark.")
     means = parser.add_argument_group("language vectors taken off between encoding and search")
     kinds = get_args(Retrieve.__annotations__["language_vectors"])
-    means.add_argument("--language_vectors", choices=kinds, default="none", help="own: of the passages, transductive")
-    means.add_argument("--language_texts", type=Path, metavar="PATH", help="shift, both_sides: parallel documents")
-    means.add_argument("--language_sentences", type=int, default=200, metavar="N", help="of each language; 0: all")
-    means.add_argument("--language_pivot", default="en", metavar="CODE", help="shift: the language that stays")
-    usage.add_argument("--revision", help="branch, tag or commit of a name in the hub")
-    usage.add_argument("--trust_remote_code", action="store_true", default=None, help="let the model's own code run")
+    means.add_argument(
+        "--language_vectors",
+        choices=kinds,
+        default="none",
+        help="Language vectors; `own` are the passages' means (transductive).",
+    )
+    means.add_argument(
+        "--language_texts", type=Path, metavar="PATH", help="Parallel documents, for shift and both_sides."
+    )
+    means.add_argument(
+        "--language_sentences", type=int, default=200, metavar="N", help="Sentences read of each language; 0 reads all."
+    )
+    means.add_argument("--language_pivot", default="en", metavar="CODE", help="Language that shift leaves as it is.")
+    usage.add_argument("--revision", help="Branch, tag or commit of a model in the hub.")
+    usage.add_argument("--trust_remote_code", action="store_true", default=None, help="Let the model's own code run.")
 
 
 def main(arguments: Namespace) -> None:
