@@ -35,18 +35,20 @@ TITLES: dict[PoolKind, str] = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm compare`."""
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="score folders to compare")
+    parser.add_argument(
+        "folders", type=Path, nargs="+", metavar="FOLDER", help="Score folders to compare with the baseline."
+    )
     parser.add_argument(
         "--baseline",
         type=Path,
         action="append",
         required=True,
         metavar="FOLDER",
-        help="score folder to compare with; again for each further seed",
+        help="Score folder of the baseline; repeat it for each further seed.",
     )
-    parser.add_argument("--any_protocol", action="store_true", help="compare although the rules of scoring differ")
-    parser.add_argument("--resamples", type=int, default=10000, help="of intervals and tests")
-    parser.add_argument("--seed", type=int, default=1, help="of the resampling")
+    parser.add_argument("--any_protocol", action="store_true", help="Compare although the rules of scoring differ.")
+    parser.add_argument("--resamples", type=int, default=10000, metavar="N", help="Resamples of intervals and tests.")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="Seed of the resampling.")
 
 
 def main(arguments: Namespace) -> None:

@@ -17,15 +17,19 @@ from msm.reporting.settings import Report
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm export`."""
-    parser.add_argument("--format", choices=("site", "mteb", "beir", "trec"), required=True)
+    parser.add_argument("--format", choices=("site", "mteb", "beir", "trec"), required=True, help="Form of the export.")
     parser.add_argument(
-        "--scores", type=Path, nargs="+", metavar="DIR", help="site, mteb: folders with scores.jsonl, or results/RECIPE"
+        "--scores",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="For site and mteb: folders with scores.jsonl; for site, results/RECIPE too.",
     )
-    parser.add_argument("--title", default="Cross-lingual retrieval", help="site: of the page")
-    parser.add_argument("--benchmark", metavar="NAME", help="beir, trec: whose collection")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="beir, trec: the benchmark's files")
-    parser.add_argument("--split", default="test", help="beir: name of the file of judgements")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--title", default="Cross-lingual retrieval", help="Title of the page, for site.")
+    parser.add_argument("--benchmark", metavar="NAME", help="Benchmark whose collection is written, for beir and trec.")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files, for beir and trec.")
+    parser.add_argument("--split", default="test", help="Name of the file of judgements, for beir.")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="Folder to write.")
 
 
 def main(arguments: Namespace) -> None:

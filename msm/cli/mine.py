@@ -20,24 +20,40 @@ from msm.training import pick_device
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     ranked = parser.add_mutually_exclusive_group(required=True)
-    ranked.add_argument("--model", type=Path, metavar="DIR", help="fine-tuned model that ranks the passages")
-    ranked.add_argument("--run", type=Path, metavar="FILE", help="TREC run of the training questions")
-    parser.add_argument("--examples", required=True, metavar="FILES", help="training files, with commas; LANG=FILE")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".jsonl or .jsonl.gz")
-    parser.add_argument("--corpus", default="", metavar="FILE", help="passages; those of the examples if not given")
-    parser.add_argument("--language", default="en", help="of the examples (default: en)")
-    parser.add_argument("--passage_unit", choices=("sentence", "paragraph"), default="sentence", help="of SQuAD files")
-    parser.add_argument("--depth", default="1-50", metavar="FROM-TO", help="ranks looked at (default: 1-50)")
-    parser.add_argument("--negatives", type=int, default=5, help="most kept of each question (default: 5)")
-    parser.add_argument("--choice", choices=("first", "random"), default="first")
+    ranked.add_argument("--model", type=Path, metavar="DIR", help="Fine-tuned model that ranks the passages.")
+    ranked.add_argument("--run", type=Path, metavar="FILE", help="TREC run of the training questions.")
     parser.add_argument(
-        "--filters", default="answer, score", help="of answer, document, score (default: answer, score)"
+        "--examples", required=True, metavar="FILES", help="Training files, with commas; LANG=FILE names a language."
     )
-    parser.add_argument("--margin", type=float, default=0.0, help="score: below the positive's by this (default: 0)")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--batch_tokens", type=int, default=16384)
-    parser.add_argument("--seed", type=int, default=1, help="of random (default: 1)")
-    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="File for the mined examples, .jsonl or .jsonl.gz."
+    )
+    parser.add_argument(
+        "--corpus", default="", metavar="FILE", help="Passages to search; by default those of the examples."
+    )
+    parser.add_argument("--language", default="en", help="Language of the examples (en).")
+    parser.add_argument(
+        "--passage_unit", choices=("sentence", "paragraph"), default="sentence", help="Passage unit of SQuAD files."
+    )
+    parser.add_argument(
+        "--depth", default="1-50", metavar="FROM-TO", help="First and last rank that may give negatives (1-50)."
+    )
+    parser.add_argument(
+        "--negatives", type=int, default=5, metavar="N", help="Most negatives kept of each question (5)."
+    )
+    parser.add_argument("--choice", choices=("first", "random"), default="first", help="Which of the ranks are kept.")
+    parser.add_argument(
+        "--filters", default="answer, score", help="What is no negative: answer, document, score (answer, score)."
+    )
+    parser.add_argument(
+        "--margin", type=float, default=0.0, help="Least distance below the positive's score, for the filter score (0)."
+    )
+    parser.add_argument(
+        "--precision", choices=("fp32", "bf16"), default="fp32", help="Precision of the model's products."
+    )
+    parser.add_argument("--batch_tokens", type=int, default=16384, metavar="N", help="Tokens that are encoded at once.")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="Seed of the choice random (1).")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that encodes.")
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -22,24 +22,28 @@ class Parser(argparse.ArgumentParser):
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """Declare the execution options: they may change the speed, never the result."""
     options = parser.add_argument_group("execution: may change the speed, never the result")
-    options.add_argument("--work", type=Path, metavar="DIR", help="scratch folder that survives a kill")
-    options.add_argument("--processes", type=int, default=0, metavar="N", help="worker processes; 0 for one a core")
+    options.add_argument("--work", type=Path, metavar="DIR", help="Scratch folder that survives a kill.")
+    options.add_argument("--processes", type=int, default=0, metavar="N", help="Worker processes; 0 takes one a core.")
     options.add_argument(
-        "--gpus", type=int, default=0, metavar="N", help="run N processes by torchrun, one a GPU; 0 runs in this one"
+        "--gpus",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Run N processes by torchrun, one a GPU; 0 runs in this process.",
     )
-    options.add_argument("--device", choices=DEVICES, default="auto")
-    options.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
+    options.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
+    options.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
     options.add_argument(
-        "--cache_gib", type=int, default=64, metavar="N", help="streamed shards kept in the scratch folder"
+        "--cache_gib", type=int, default=64, metavar="N", help="Streamed shards kept in the scratch folder, in GiB."
     )
     options.add_argument(
         "--checkpoint_seconds",
         type=float,
         default=Execution.checkpoint_seconds,
         metavar="S",
-        help="training writes a checkpoint at least this often",
+        help="Longest time between two checkpoints of a training, in seconds.",
     )
-    options.add_argument("--stop_with_parent", action="store_true", help="save and end when the starting process dies")
+    options.add_argument("--stop_with_parent", action="store_true", help="Save and end when the starting process dies.")
 
 
 def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:

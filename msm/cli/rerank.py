@@ -22,19 +22,21 @@ CONTEXTS = ("none", "paragraph", "title_text")
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm rerank`."""
     parser.add_argument(
-        "--run", type=Path, required=True, metavar="DIR", help="folder of runs: OUT/retrieve of msm evaluate"
+        "--run", type=Path, required=True, metavar="DIR", help="Folder of runs, such as OUT/retrieve of msm evaluate."
     )
-    parser.add_argument("--model", required=True, metavar="MODEL", help="cross-encoder: a folder or a name in the hub")
-    parser.add_argument("--benchmark", required=True, metavar="NAME", help="that the runs are of")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's files")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--depth", type=int, default=100, help="passages of each query that are ranked (100)")
-    parser.add_argument("--passage_context", choices=CONTEXTS, default="none", help="what is read of a passage")
-    parser.add_argument("--split", help="that of the published questions; of a pool of one's own, test")
-    parser.add_argument("--name", help="of the model; that of its folder when not given")
-    parser.add_argument("--device", choices=DEVICES, default="auto")
-    parser.add_argument("--revision", help="branch, tag or commit of a name in the hub")
-    parser.add_argument("--trust_remote_code", action="store_true", help="let the model's own code run")
+    parser.add_argument("--model", required=True, metavar="MODEL", help="Cross-encoder: a folder or a name in the hub.")
+    parser.add_argument("--benchmark", required=True, metavar="NAME", help="Benchmark that the runs are of.")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="Folder of the benchmark's files.")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="Folder for the new runs and scores.")
+    parser.add_argument(
+        "--depth", type=int, default=100, help="Best passages of each query that are ranked anew (100)."
+    )
+    parser.add_argument("--passage_context", choices=CONTEXTS, default="none", help="What is read with a passage.")
+    parser.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
+    parser.add_argument("--name", help="Name of the model in tables; its folder's name by default.")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that ranks.")
+    parser.add_argument("--revision", help="Branch, tag or commit of a model in the hub.")
+    parser.add_argument("--trust_remote_code", action="store_true", help="Let the model's own code run.")
 
 
 def main(arguments: Namespace) -> None:

@@ -42,17 +42,26 @@ def main(words: Sequence[str]) -> None:
 def _recipe(name: str, words: Sequence[str]) -> None:
     parser = Parser(prog="msm run RECIPE", usage="msm run RECIPE [options]", description="Run what is missing.")
     parser.add_argument(
-        "--rows", nargs="+", default=[], metavar="NAME", help="these rows only, and what they need: models, or tasks"
+        "--rows",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="Run only these rows (models or tasks) and what they need.",
     )
-    parser.add_argument("--side_by_side", type=int, default=0, metavar="N", help="most tasks at once; 0 for one a core")
-    parser.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
     parser.add_argument(
-        "--results", default="results", metavar="DIR", help="exported rows that are not run again; '' for none"
+        "--side_by_side", type=int, default=0, metavar="N", help="Most tasks at once; 0 takes one a core."
+    )
+    parser.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
+    parser.add_argument(
+        "--results",
+        default="results",
+        metavar="DIR",
+        help="Exports of one folder a row whose rows are not run again; '' for none.",
     )
     parser.add_argument(
-        "--any_code", action="store_true", help="take results that another version of the program has made"
+        "--any_code", action="store_true", help="Take results that another version of the program has made."
     )
-    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
     arguments = parser.parse_args(words)
     if arguments.side_by_side < 0:
         raise BadInput(f"--side_by_side must be at least 0, got {arguments.side_by_side}")
@@ -111,9 +120,13 @@ def stage_parser(name: str) -> Parser:
     parser = Parser(prog=f"msm run {name}", usage=usage, description=stage.purpose + ".")
     folders = parser.add_argument_group("folders")
     for read in stage.reads:
-        folders.add_argument(f"--{read}", type=Path, required=True, metavar="DIR")
+        folders.add_argument(f"--{read}", type=Path, required=True, metavar="DIR", help=f"Folder of the {read}.")
     folders.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help=f"gets manifest.json and {stage.payload}/"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"Output folder; it gets manifest.json and {stage.payload}/.",
     )
     add_execution(parser)
     group = parser.add_argument_group("settings: decide the result; a later one wins")

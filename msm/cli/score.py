@@ -36,33 +36,63 @@ VECTORS = ("query_vectors", "passage_vectors")
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm score`."""
     parser.add_argument(
-        "--run", type=Path, nargs="+", metavar="FILE", help="runs of any system; of trec_eval's form with --qrels"
+        "--run",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="Run files of any system; with --qrels, in trec_eval's form.",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="score folder; with --qrels, file for the lines")
     parser.add_argument(
-        "--ties", choices=get_args(Ties), help="how equal scores are ordered; the benchmark's rule, or trec"
+        "--out", type=Path, metavar="DIR", help="Score folder to write; with --qrels, a file for the printed lines."
+    )
+    parser.add_argument(
+        "--ties", choices=get_args(Ties), help="Order of equal scores; the benchmark's rule, or trec, by default."
     )
     own = parser.add_argument_group("on a benchmark")
-    own.add_argument("--benchmark", default="", metavar="NAME", help="lareqa, mr_tydi ...; a name for your own data")
-    own.add_argument("--format", default="", help="of data of your own: beir, trec, squad, or that of a benchmark")
-    own.add_argument("--languages", default="", help="some of the benchmark's, with commas")
-    own.add_argument("--data", type=Path, metavar="DIR", help="the benchmark's files")
-    own.add_argument("--query_vectors", type=Path, metavar="FILE", help=".npz or .npy, in place of a run")
-    own.add_argument("--passage_vectors", type=Path, metavar="FILE", help=".npz or .npy")
     own.add_argument(
-        "--query_ids", type=Path, metavar="FILE", help="of the vectors; else FILE.ids.txt or .json beside them"
+        "--benchmark",
+        default="",
+        metavar="NAME",
+        help="Benchmark, such as lareqa; with --format, a name for your data.",
     )
-    own.add_argument("--passage_ids", type=Path, metavar="FILE")
-    own.add_argument("--similarity", choices=("cosine", "dot"), default="dot", help="of the vectors; dot: as they are")
-    own.add_argument("--depth", type=int, default=100, help="passages kept of each query, where vectors are searched")
-    own.add_argument("--name", help="of the system, beside its scores; that of the first file when not given")
-    own.add_argument("--setting", choices=get_args(Score.__annotations__["setting"]), default="zero-shot")
-    own.add_argument("--split", help="that of the published questions; of data of your own, test")
-    own.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--measures", default="", metavar="NAMES", help="mrr@100,ndcg@10 ...; or the benchmark's")
+    own.add_argument("--format", default="", help="Format of your own data: beir, trec, squad, or that of a benchmark.")
+    own.add_argument("--languages", default="", help="Languages of the benchmark to keep, with commas.")
+    own.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files.")
+    own.add_argument(
+        "--query_vectors", type=Path, metavar="FILE", help="Vectors of the questions (.npz or .npy), in place of a run."
+    )
+    own.add_argument("--passage_vectors", type=Path, metavar="FILE", help="Vectors of the passages (.npz or .npy).")
+    own.add_argument(
+        "--query_ids",
+        type=Path,
+        metavar="FILE",
+        help="Ids of the questions' vectors; by default FILE.ids.txt or .json beside them.",
+    )
+    own.add_argument("--passage_ids", type=Path, metavar="FILE", help="Ids of the passages' vectors, likewise.")
+    own.add_argument(
+        "--similarity",
+        choices=("cosine", "dot"),
+        default="dot",
+        help="Similarity of two vectors; `dot` takes them as they are.",
+    )
+    own.add_argument("--depth", type=int, default=100, help="Passages kept for each query where vectors are searched.")
+    own.add_argument("--name", help="Name of the system in tables; the first file's by default.")
+    own.add_argument(
+        "--setting",
+        choices=get_args(Score.__annotations__["setting"]),
+        default="zero-shot",
+        help="Where training data came from.",
+    )
+    own.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
+    own.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the system's training.")
+    parser.add_argument(
+        "--measures", default="", metavar="NAMES", help="Measures, such as mrr@100,ndcg@10; the benchmark's by default."
+    )
     plain = parser.add_argument_group("on judgements alone, as trec_eval")
-    plain.add_argument("--qrels", type=Path, metavar="FILE", help="TREC judgements, may be compressed")
-    plain.add_argument("--float32", action="store_true", help="scores as trec_eval before version 10 took them")
+    plain.add_argument("--qrels", type=Path, metavar="FILE", help="TREC judgements; the file may be compressed.")
+    plain.add_argument(
+        "--float32", action="store_true", help="Round scores to 32 bits, as trec_eval did before version 10."
+    )
 
 
 def main(arguments: Namespace) -> None:

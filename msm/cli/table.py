@@ -28,13 +28,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FOLDER",
-        help="score folders, folders of msm evaluate, or results/RECIPE",
+        help="Score folders, folders of msm evaluate, or results/RECIPE.",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write it to this file")
-    parser.add_argument("--controls", default="", metavar="NAMES", help="models that the others are compared with")
-    parser.add_argument("--resamples", type=int, default=1000, help="of the intervals and ranks, 100 or more")
-    parser.add_argument("--seed", type=int, default=1, help="of the resampling")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="Form of the table.")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="File for the table; by default it is printed.")
+    parser.add_argument(
+        "--controls", default="", metavar="NAMES", help="Models that the others are compared with, with commas."
+    )
+    parser.add_argument(
+        "--resamples", type=int, default=1000, metavar="N", help="Resamples of intervals and ranks, 100 or more."
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="Seed of the resampling.")
 
 
 def main(arguments: Namespace) -> None:
