@@ -64,6 +64,14 @@ LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "ti
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm evaluate`."""
+    _add_task_arguments(parser)
+    _add_search_arguments(parser)
+    _add_label_arguments(parser)
+    _add_usage_arguments(parser)
+    _add_vector_arguments(parser)
+
+
+def _add_task_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--benchmark",
         nargs="+",
@@ -95,6 +103,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--format", help="Format of your own data: beir, trec, squad, or that of a benchmark.")
     parser.add_argument("--languages", help="Languages of the benchmark to keep, with commas.")
     parser.add_argument("--pairs", help="Language pairs of bitext: all-en, de-fr,fr-de, or all.")
+
+
+def _add_search_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--depth", type=int, default=0, help="Passages kept for a query; 0 keeps what the measures need."
     )
@@ -113,16 +124,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="Precision of the model's products.")
     parser.add_argument("--batch_tokens", type=int, default=16384, metavar="N", help="Tokens that are encoded at once.")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that encodes.")
-    words = parser.add_argument_group("what the scores say beside the benchmark and the model")
-    words.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
-    words.add_argument(
+
+
+def _add_label_arguments(parser: ArgumentParser) -> None:
+    labels = parser.add_argument_group("labels of the scores, beside the benchmark and the model")
+    labels.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
+    labels.add_argument(
         "--setting",
         choices=get_args(Score.__annotations__["setting"]),
         default="zero-shot",
         help="Where training data came from.",
     )
-    words.add_argument("--name", help="Name of the model in tables; its folder's name by default.")
-    words.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the model's training.")
+    labels.add_argument("--name", help="Name of the model in tables; its folder's name by default.")
+    labels.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the model's training.")
+
+
+def _add_usage_arguments(parser: ArgumentParser) -> None:
     usage = parser.add_argument_group("how the model is used; without a flag, as its files say")
     usage.add_argument("--pooling", choices=POOLINGS, help="How token states become one vector.")
     usage.add_argument("--similarity", choices=SIMILARITIES, help="Similarity of a question and a passage.")
@@ -140,23 +157,26 @@ def add_arguments(parser: ArgumentParser) -> None:
     usage.add_argument("--vectors", choices=KINDS, nargs="+", help="Number format of stored passages; fp32 by default.")
     usage.add_argument("--passage_context", choices=CONTEXTS, help="What is encoded with a passage.")
     usage.add_argument("--question_mark", choices=QUESTION_MARKS, help="Whether a question keeps its mark.")
-    means = parser.add_argument_group("language vectors taken off between encoding and search")
+    usage.add_argument("--revision", help="Branch, tag or commit of a model in the hub.")
+    usage.add_argument("--trust_remote_code", action="store_true", default=None, help="Let the model's own code run.")
+
+
+def _add_vector_arguments(parser: ArgumentParser) -> None:
+    vectors = parser.add_argument_group("language vectors that are subtracted between encoding and search")
     kinds = get_args(Retrieve.__annotations__["language_vectors"])
-    means.add_argument(
+    vectors.add_argument(
         "--language_vectors",
         choices=kinds,
         default="none",
         help="Language vectors; `own` are the passages' means (transductive).",
     )
-    means.add_argument(
+    vectors.add_argument(
         "--language_texts", type=Path, metavar="PATH", help="Parallel documents, for shift and both_sides."
     )
-    means.add_argument(
+    vectors.add_argument(
         "--language_sentences", type=int, default=200, metavar="N", help="Sentences read of each language; 0 reads all."
     )
-    means.add_argument("--language_pivot", default="en", metavar="CODE", help="Language that shift leaves as it is.")
-    usage.add_argument("--revision", help="Branch, tag or commit of a model in the hub.")
-    usage.add_argument("--trust_remote_code", action="store_true", default=None, help="Let the model's own code run.")
+    vectors.add_argument("--language_pivot", default="en", metavar="CODE", help="Language that shift leaves as it is.")
 
 
 def main(arguments: Namespace) -> None:

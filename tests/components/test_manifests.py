@@ -89,7 +89,7 @@ def test_overlays(name: str, schemas: Schemas) -> None:
     for pod in pods(objects):
         check_restricted(pod)
         assert ("runAsUser" in pod["securityContext"]) == fixed_user
-        image = "localhost/msm:0.1.0" if name == "kind" else "registry.example.org/msm:0.1.0"
+        image = "localhost/msm:0.2.0" if name == "kind" else "registry.example.org/msm:0.2.0"
         assert all(container["image"] == image for container in pod["containers"]), "an overlay's own image is used"
 
 

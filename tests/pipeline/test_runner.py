@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,17 +91,25 @@ def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    while not list((tmp_path / "work").glob("*/log.jsonl")):
+    try:
+        wait_until(lambda: any((tmp_path / "work").glob("*/log.jsonl")) or parent.poll() is not None, seconds=120)
+        assert parent.poll() is None, "the stage ended before it was stopped"
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        wait_until(lambda: not Path(f"/proc/{child}").exists(), seconds=60)
+        assert list((tmp_path / "work").glob("*/step-*.pt")), "it saved first"
+    finally:
+        parent.kill()
+        if Path(f"/proc/{child}").exists():
+            os.kill(child, signal.SIGKILL)
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: float) -> None:
+    """Wait for a condition; a condition that does not come in time is an error."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"nothing happened for {seconds:g} seconds"
         time.sleep(0.1)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    for _ in range(200):
-        if not Path(f"/proc/{child}").exists():
-            assert list((tmp_path / "work").glob("*/step-*.pt")), "it saved first"
-            return
-        time.sleep(0.1)
-    os.kill(child, signal.SIGKILL)
-    raise AssertionError("the stage outlived its parent")
 
 
 def test_no_folder_but_an_earlier_output_is_replaced(texts: Path, tmp_path: Path) -> None:
