@@ -36,12 +36,10 @@ def add_adapters(encoder: Encoder, settings: Finetune) -> list[Any]:
         The towers as peft sees them; none where the rank is 0.
 
     Raises:
-        BadInput: peft is not installed, no layer has a name among the targets, or the pooler would have to learn.
+        BadInput: peft is not installed, or no layer has a name among the targets.
     """
     if not settings.lora.rank:
         return []
-    if settings.encoding.pooling == "pooler":
-        raise BadInput("lora.rank: a pooler is no part of the adapters; take another pooling")
     peft: Any = needed_package("peft", "train")
     config = peft.LoraConfig(
         r=settings.lora.rank, lora_alpha=settings.lora.alpha, target_modules=listed(settings.lora.targets) or ALL

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msm.encoders.settings import Pooling
+from msm.errors import BadInput
 from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature
 
 
@@ -159,6 +160,18 @@ class Finetune(Settings):
     """Low-rank adapters."""
     selection: Selection
     """How training is watched, and which weights are kept."""
+
+    def __post_init__(self) -> None:
+        """Check every field, and that adapters reach all that is trained.
+
+        Raises:
+            BadInput: a value outside its type or limits, or adapters beside a pooler, which they would not train.
+        """
+        super().__post_init__()
+        if self.lora.rank and self.encoding.pooling == "pooler":
+            raise BadInput(
+                f"lora.rank {self.lora.rank} with encoding.pooling pooler: adapters do not train a pooler; take another"
+            )
 
     @property
     def shares(self) -> int:

@@ -5,7 +5,6 @@ means. The released code alternates batches of either kind instead; both see eac
 agree in expectation (arXiv 2302.01626, equation 3).
 """
 
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,8 @@ from msm import distributed
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.streaming import open_units
 from msm.encoders.heads import body, has_language_head
-from msm.encoders.packed import checkpoint_layers, first_position
+from msm.encoders.limits import positions
+from msm.encoders.packed import checkpoint_layers
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts
@@ -166,13 +166,13 @@ def _plan(settings: Pretrain) -> Plan:
 
 def _check(batches: Batches | PairBatches, model: SentenceModel) -> None:
     check_heads(batches.settings)
-    config, needed = model.masked.config, batches.layout.vocabulary
-    if config.vocab_size < needed:
-        raise BadInput(f"the start weights have {config.vocab_size} embeddings, the units need {needed}")
-    table = getattr(config, "max_position_embeddings", None)
-    places = math.inf if table is None else table - first_position(body(model.masked))
-    if batches.longest > places:
-        raise BadInput(f"block_tokens, unit_tokens and sentence_tokens must fit {places} places, got {batches.longest}")
+    embeddings, needed = model.masked.config.vocab_size, batches.layout.vocabulary
+    if embeddings < needed:
+        raise BadInput(f"the start weights have {embeddings} embeddings, the units need {needed}")
+    most = positions(body(model.masked))
+    if most is not None and batches.longest > most:
+        names = "block_tokens, unit_tokens and sentence_tokens"
+        raise BadInput(f"{names} must fit the encoder's {most} positions, got {batches.longest}")
 
 
 def _check_head(batches: Batches | PairBatches, model: SentenceModel, settings: Pretrain) -> None:

@@ -139,6 +139,13 @@ Recipe = dict[str, Any]
             lambda recipe: recipe["finetune"]["loss"].update(candidates="hard"),
             "loss.candidates=hard leaves only hard negatives",
         ),
+        (
+            lambda recipe: recipe["finetune"].update(
+                encoding=recipe["finetune"]["encoding"] | {"pooling": "pooler"}, lora={"rank": 4}
+            ),
+            "lora.rank 4 with encoding.pooling pooler: adapters do not train a pooler",
+        ),
+        (lambda recipe: recipe["pretrain"].update(lora={"rank": 4}), "unknown setting: lora"),
         (lambda recipe: recipe["benchmarks"][0].update(name="mr_tydi:lareqa"), "is no name for data of your own"),
     ],
 )

@@ -65,6 +65,13 @@ def test_masked_tokens_need_a_head(units: Path, encoder: Path, tmp_path: Path) -
         pretrain(units, weights, tmp_path / "out", tmp_path / "work", objective="mlm")
 
 
+def test_blocks_must_fit_the_positions(units: Path, encoder: Path, tmp_path: Path) -> None:
+    weights = start("mpnet", encoder, tmp_path / "start")  # its positions are counted from 2 on
+    usable = AutoModel.from_pretrained(weights).embeddings.position_embeddings.num_embeddings - 2
+    with pytest.raises(BadInput, match=f"must fit the encoder's {usable} positions, got {usable + 1}"):
+        pretrain(units, weights, tmp_path / "out", tmp_path / "work", block_tokens=usable + 1)
+
+
 @pytest.mark.parametrize("kind", ["modernbert", "qwen3"])
 def test_resuming_and_recomputing_change_nothing(kind: str, units: Path, encoder: Path, tmp_path: Path) -> None:
     weights = start(kind, encoder, tmp_path / "start")
