@@ -46,6 +46,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="Score folder of the baseline; repeat it for each further seed.",
     )
+    parser.add_argument(
+        "--fairness", action="store_true", help="Compare by every measure of language fairness; by the first two else."
+    )
     parser.add_argument("--any_protocol", action="store_true", help="Compare although the rules of scoring differ.")
     parser.add_argument("--resamples", type=int, default=10000, metavar="N", help="Resamples of intervals and tests.")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="Seed of the resampling.")
@@ -72,7 +75,8 @@ def main(arguments: Namespace) -> None:
     for seeds in groups:
         check_seeds(seeds)
     # Everything is compared before the first line is printed, so that a refusal stands alone.
-    found = list(compare_folders(groups, resamples=arguments.resamples, seed=arguments.seed))
+    made = {"resamples": arguments.resamples, "seed": arguments.seed}
+    found = list(compare_folders(groups, **made, all_fairness=arguments.fairness))
     sys.stdout.writelines(f"note: {note}\n" for note in notes)
     for compared in found:
         sys.stdout.writelines(f"{line}\n" for line in _report(compared, groups))

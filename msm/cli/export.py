@@ -4,8 +4,10 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from msm.collections.registry import find_benchmark
+from msm.cli.languages import add_choice
+from msm.collections.registry import find_benchmark, reference
 from msm.errors import BadInput
+from msm.evaluation.choice import Choice, choice
 from msm.evaluation.exports import write_collection, write_mteb
 from msm.files import new_file, read_json_lines
 from msm.pipeline.artifacts import payload
@@ -13,6 +15,7 @@ from msm.reporting import html, lineage
 from msm.reporting.results import Results, read_folders
 from msm.reporting.sections import sections
 from msm.reporting.settings import Report
+from msm.settings import listed
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="For site and mteb: folders with scores.jsonl; for site, results/RECIPE too.",
     )
+    add_choice(parser)
     parser.add_argument("--title", default="Cross-lingual retrieval", help="Title of the page, for site.")
     parser.add_argument("--benchmark", metavar="NAME", help="Benchmark whose collection is written, for beir and trec.")
     parser.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files, for beir and trec.")
@@ -50,15 +54,22 @@ def main(arguments: Namespace) -> None:
         return
     if not arguments.benchmark or not arguments.data:
         raise BadInput(f"--format {arguments.format} needs --benchmark NAME and --data DIR")
-    collection = find_benchmark(arguments.benchmark).read(arguments.data)
+    if arguments.pairs:
+        raise BadInput(f"--pairs {arguments.pairs}: a collection has languages, and no pairs")
+    name = reference(arguments.benchmark, languages=listed(arguments.languages))
+    collection = find_benchmark(name).read(arguments.data)
     write_collection(arguments.format, collection, arguments.split, arguments.out)
     sys.stdout.write(f"{arguments.out}: collection of {arguments.benchmark} as {arguments.format}\n")
+
+
+def _chosen(arguments: Namespace) -> Choice:
+    return choice(arguments.languages, arguments.pairs)
 
 
 def _write_site(arguments: Namespace) -> None:
     """A leaderboard in one page, `index.html`."""
     settings = Report(recipe="site", controls="", bootstrap=1000, seed=1)
-    found, problems = sections(Results(Path(), read_folders(arguments.scores), []), settings)
+    found, problems = sections(Results(Path(), read_folders(arguments.scores, _chosen(arguments)), []), settings)
     if not found:
         raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
     chains = {

@@ -2,7 +2,8 @@
 
 With `--benchmark` (or `--format`), it gets what models of ours get: a folder with scores by language, per-query
 values, chance levels and languages of the answers, which `msm compare`, `msm report` and the dashboard read. With
-`--qrels`, the measures are printed as trec_eval computes them, one JSON object a line.
+`--qrels`, the measures are printed as trec_eval computes them, one JSON object a line; `--benchmark` beside it names
+whose measures and order of equal scores these are.
 """
 
 import json
@@ -13,9 +14,11 @@ from typing import get_args
 
 import numpy as np
 
+from msm.collections.benchmark import Benchmark
 from msm.collections.collection import Collection
 from msm.collections.foreign_vectors import ForeignVectors
-from msm.collections.measure_names import parse_measure
+from msm.collections.formats import MEASURES
+from msm.collections.measure_names import Measure, parse_measure
 from msm.collections.registry import find_benchmark, find_split, reference
 from msm.collections.runs import Qrels, Run, read_qrels, read_run
 from msm.errors import BadInput
@@ -86,7 +89,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     own.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
     own.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the system's training.")
     parser.add_argument(
-        "--measures", default="", metavar="NAMES", help="Measures, such as mrr@100,ndcg@10; the benchmark's by default."
+        "--measures",
+        default="",
+        metavar="NAMES",
+        help="Measures, such as mrr@100,map. By default those of the benchmark; of judgements alone, "
+        f"{', '.join(MEASURES)}.",
     )
     plain = parser.add_argument_group("on judgements alone, as trec_eval")
     plain.add_argument("--qrels", type=Path, metavar="FILE", help="TREC judgements; the file may be compressed.")
@@ -102,12 +109,12 @@ def main(arguments: Namespace) -> None:
         BadInput: neither judgements nor a benchmark, or both; neither a run nor vectors, or both; or a malformed file.
     """
     named = bool(arguments.benchmark or arguments.format)
-    if named == bool(arguments.qrels):
+    if named == bool(arguments.qrels) and not (arguments.qrels and not arguments.data):
         raise BadInput("say either --benchmark NAME --data DIR (or --format FORMAT --data DIR), or --qrels FILE")
-    if named:
-        _score_benchmark(arguments)
-    else:
+    if arguments.qrels:
         _score_plainly(arguments)
+    else:
+        _score_benchmark(arguments)
 
 
 def _score_benchmark(arguments: Namespace) -> None:
@@ -167,9 +174,9 @@ def _print_means(path: Path) -> None:
 
 def _score_plainly(arguments: Namespace) -> None:
     """Print the value of every measure, averaged over the judged queries as by `trec_eval -c`."""
-    measures = [parse_measure(text) for text in listed(arguments.measures)]
-    if not measures:
-        raise BadInput("--measures names no measure")
+    name = reference(arguments.benchmark, arguments.format) if arguments.benchmark or arguments.format else ""
+    benchmark = find_benchmark(name) if name else None
+    measures = _measures(arguments.measures, benchmark)
     if not arguments.run or len(arguments.run) != 1:
         raise BadInput("--qrels takes one --run FILE")
     [path] = arguments.run
@@ -177,7 +184,8 @@ def _score_plainly(arguments: Namespace) -> None:
         raise BadInput(f"--out {arguments.out}: would replace what is scored")
     qrels, run = read_qrels(arguments.qrels), read_run(path, double=not arguments.float32)
     _say_missing(qrels, run)
-    results = evaluate(qrels, run, measures, ties=arguments.ties or "trec").measures
+    ties = arguments.ties or (benchmark.ties if benchmark else "trec")
+    results = evaluate(qrels, run, measures, ties=ties).measures
     for result in results:
         if result.blank:
             sys.stderr.write(f"msm score: {result.measure} is left blank: {result.blank}\n")
@@ -192,6 +200,22 @@ def _score_plainly(arguments: Namespace) -> None:
     if arguments.out:
         write_json_lines(arguments.out, rows)
     sys.stdout.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def _measures(text: str, benchmark: Benchmark | None) -> list[Measure]:
+    """The measures that are named; else those of the benchmark, or of data of one's own.
+
+    Raises:
+        BadInput: a measure that nobody knows, a list without any, or a benchmark whose passages are not judged.
+    """
+    if text:
+        measures = [parse_measure(name) for name in listed(text)]
+        if not measures:
+            raise BadInput("--measures names no measure")
+        return measures
+    if benchmark and benchmark.answers:
+        raise BadInput(f"{benchmark.name}: its passages are matched with answers, not judged; --qrels has no use here")
+    return benchmark.parsed_measures() if benchmark else [parse_measure(name) for name in MEASURES]
 
 
 def _say_missing(qrels: Qrels, run: Run) -> None:

@@ -6,7 +6,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from msm.cli.languages import add_choice
 from msm.errors import BadInput
+from msm.evaluation.choice import choice
 from msm.files import new_file
 from msm.reporting import html, wording
 from msm.reporting.latex import latex
@@ -35,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--controls", default="", metavar="NAMES", help="Models that the others are compared with, with commas."
     )
+    add_choice(parser)
     parser.add_argument(
         "--resamples", type=int, default=1000, metavar="N", help="Resamples of intervals and ranks, 100 or more."
     )
@@ -62,7 +65,8 @@ def made_sections(arguments: Namespace) -> list[Section]:
         BadInput: as `main` does.
     """
     settings = Report(recipe="table", controls=arguments.controls, bootstrap=arguments.resamples, seed=arguments.seed)
-    found, problems = sections(Results(Path(), read_folders(arguments.folders), []), settings)
+    chosen = choice(arguments.languages, arguments.pairs)
+    found, problems = sections(Results(Path(), read_folders(arguments.folders, chosen), []), settings)
     if not found:
         raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
     _say(problems)

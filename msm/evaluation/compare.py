@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from msm.collections.measure_names import LESS_IS_BETTER
+from msm.collections.measure_names import FAIRNESS, FIRST_FAIRNESS, LESS_IS_BETTER
 from msm.collections.runs import Floats, Integers
 from msm.errors import BadInput
 from msm.evaluation.identity import NAMES
@@ -114,13 +114,16 @@ def check_seeds(seeds: Seeds) -> None:
         seen[seed] = folder.path
 
 
-def compare_folders(groups: Sequence[Seeds], *, resamples: int, seed: int) -> Iterator[Compared]:
+def compare_folders(
+    groups: Sequence[Seeds], *, resamples: int, seed: int, all_fairness: bool = True
+) -> Iterator[Compared]:
     """Compare models with a baseline by every measure on every kind of pool that all of them have.
 
     Args:
         groups: the baseline's folders, then those of each further model.
         resamples: of intervals and tests.
         seed: of the resampling.
+        all_fairness: whether all measures of language fairness are compared, or `FIRST_FAIRNESS` alone.
 
     Raises:
         BadInput: a folder has other measures, or was scored on other questions.
@@ -131,7 +134,10 @@ def compare_folders(groups: Sequence[Seeds], *, resamples: int, seed: int) -> It
         shared = [column for column in shared if column in found]
     if not shared:
         raise BadInput(f"{groups[1][0].path}: no measure that {groups[0][0].path} has too")
+    left_out = () if all_fairness else set(FAIRNESS).difference(FIRST_FAIRNESS)
     for measure, kind in shared:
+        if measure in left_out:
+            continue
         languages, numbers, models = _models(groups, measure, kind)
         values = columns(np.stack([model.values for model in models]), numbers)
         yield _compared(measure, kind, languages, models, values, resamples, seed)

@@ -50,6 +50,8 @@ VALUES = ("question_id", "cluster_id", "query_language", "candidate_language", "
 
 PoolKind = Literal["multilingual", "same", "other"]
 """Candidates of all languages; of the question's language; of each other language, averaged."""
+Side = Literal["questions", "candidates"]
+"""Whose languages stand side by side."""
 
 
 class ByQuestion(NamedTuple):
@@ -65,6 +67,8 @@ class ByQuestion(NamedTuple):
     """Places of the values in the flattened [C, L], ascending, [N]."""
     known: Floats
     """The values, [N]."""
+    side: Side = "questions"
+    """Whose languages these are."""
 
     @property
     def values(self) -> Floats:
@@ -146,6 +150,7 @@ class Layout(NamedTuple):
     clusters: Integers
     languages: list[str]
     cells: Integers
+    side: Side
     """As in `ByQuestion`."""
 
     def fits(self, rows: pa.Table) -> bool:
@@ -156,18 +161,19 @@ class Layout(NamedTuple):
         """The values of rows that it fits; several of a question in a language are averaged."""
         sums = np.bincount(self.places, rows["value"].to_numpy()[self.chosen], minlength=len(self.cells))
         means = sums / np.bincount(self.places, minlength=len(self.cells))
-        return ByQuestion(self.questions, self.clusters, self.languages, self.cells, means)
+        return ByQuestion(self.questions, self.clusters, self.languages, self.cells, means, self.side)
 
 
 def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
     """Where the values of some rows stand; see `by_question`."""
     chosen = np.flatnonzero(_is_kind(rows, measure, kind))
     questions, rows_of = _places(rows["question_id"], chosen)
-    languages, columns_of = _places(rows["query_language"], chosen)
+    side = _side(rows, chosen) if kind == "other" else "questions"
+    languages, columns_of = _places(rows["candidate_language" if side == "candidates" else "query_language"], chosen)
     clusters = _clusters(rows["cluster_id"], chosen, rows_of, len(questions))
     cells, places = np.unique(rows_of * len(languages) + columns_of, return_inverse=True)
     texts = rows.select([name for name in VALUES if name in _TEXTS])
-    return Layout(texts, chosen, places, questions, clusters, languages, cells)
+    return Layout(texts, chosen, places, questions, clusters, languages, cells, side)
 
 
 def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
@@ -176,9 +182,17 @@ def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
     Args:
         rows: of `SCHEMA`.
         measure: such as `map@20`.
-        kind: which pools; with `other`, a query's values are averaged over the candidate languages.
+        kind: which pools; with `other`, a query's values are averaged over the candidate languages. Where all questions
+            are in one language, as English is in Tatoeba, the languages are those of the candidates instead.
     """
     return layout(rows, measure, kind).values(rows)
+
+
+def _side(rows: pa.Table, chosen: Integers) -> Side:
+    """Whose languages tell the chosen rows of other pools apart."""
+    languages = (_encoded(rows[name])[1][chosen] for name in ("query_language", "candidate_language"))
+    asked, searched = (len(np.unique(codes)) for codes in languages)
+    return "candidates" if asked == 1 < searched else "questions"
 
 
 def _places(column: pa.ChunkedArray, chosen: Integers) -> tuple[list[str], Integers]:

@@ -71,7 +71,7 @@ def _section(section: Section, picture: str) -> Iterator[str]:
     yield f"![Heat map]({picture.format(benchmark.name)})"
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
-        yield f"{table.subtitle}; columns are the languages of the questions.{_ceiling(section, column)}"
+        yield f"{table.subtitle}; columns are the languages of the {table.side}.{_ceiling(section, column)}"
         yield _table(table)
         if found := section.differences[column]:
             yield "Differences of the means:"

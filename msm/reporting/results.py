@@ -7,9 +7,10 @@ Shapes: C questions, L languages, S seeds.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +18,10 @@ import numpy as np
 from msm.collections.measure_names import FAIRNESS
 from msm.errors import BadInput
 from msm.evaluation import exported
+from msm.evaluation.choice import EVERYTHING, Choice
 from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
-from msm.evaluation.scores import FIELDS
+from msm.evaluation.scores import ALL, FIELDS
 from msm.evaluation.statistics import Columns, with_mean
 from msm.reporting import lineage
 from msm.reporting.published import MEAN
@@ -51,11 +53,14 @@ class Scored(NamedTuple):
     means: dict[Column, float]
     """Mean over the languages of every measure and pool."""
     chance: dict[Column, dict[str, float]]
-    """Expected value of a random ranking by language, and `mean`."""
+    """Expected value of a random ranking by language, and `mean`. Where all questions of the pools of other languages
+    are in one language, by that of the candidates."""
     values: dict[Column, ByQuestion]
     """Of the columns that were loaded."""
     is_trained: bool = True
     """Whether something was trained behind it; nothing was for BM25, nor for a run that no stage made."""
+    choice: Choice = EVERYTHING
+    """Languages that are looked at."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -163,22 +168,27 @@ def read(scores: Path) -> Results:
     return Results(scores.parent, _benchmarks(found), problems)
 
 
-def read_folders(paths: Sequence[Path]) -> list[Benchmark]:
+def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Benchmark]:
     """Score folders of any origin: of stage `score`, of `msm evaluate`, or all of a recipe or of its export.
 
+    Args:
+        paths: the folders.
+        choice: languages that are looked at; means are those of their values.
+
     Raises:
-        BadInput: a folder is none of these, or cannot stand in one table with the others.
+        BadInput: a folder is none of these, has nothing that was chosen, or cannot stand in one table with the others.
     """
     found: list[Scored] = []
     for path in paths:
-        for folder in _score_folders(path):
-            scored = _read_folder(folder)
+        for folder in score_folders(path):
+            scored = _read_folder(folder, choice)
             _check_beside(scored, found)
             found.append(scored)
     return _benchmarks(found)
 
 
-def _score_folders(path: Path) -> list[Path]:
+def score_folders(path: Path) -> list[Path]:
+    """The score folders that a folder stands for: itself, that of `msm evaluate`, or all of a recipe or its export."""
     if exported.is_exported(path):
         return exported.score_folders(path)
     if (path / "score" / "manifest.json").is_file():
@@ -251,22 +261,45 @@ def checked_lines(folder: Path, file: str, absent: tuple[str, ...] = ()) -> Iter
         yield line
 
 
-def _read_folder(path: Path) -> Scored:
+def _read_folder(path: Path, choice: Choice = EVERYTHING) -> Scored:
     manifest = lineage.read_manifest(path)
     lines = list(checked_lines(path, SCORES))
-    means: dict[Column, float] = {}
-    for line in lines:
-        if line["query_language"] == MEAN and (kind := _kind(line)):
-            means[line["measure"], kind] = line["value"]
+    # A column without a mean has blanks.
+    known = {(line["measure"], _kind(line)) for line in lines if line["query_language"] == MEAN}
+    means = {column: values[MEAN] for column, values in by_language(lines, choice).items() if column in known}
     if not means:
-        raise BadInput(f"{path}: no averages in {SCORES}")
-    chance: dict[Column, dict[str, float]] = {}
-    for line in checked_lines(path, CHANCE, absent=("tied", "run_sha256")):
-        if kind := _kind(line):
-            chance.setdefault((line["measure"], kind), {})[line["query_language"]] = line["value"]
+        chosen = "" if choice == EVERYTHING else f" of {', '.join([*choice.languages, *choice.pairs])}"
+        raise BadInput(f"{path}: no averages{chosen} in {SCORES}")
+    chance = by_language(checked_lines(path, CHANCE, absent=("tied", "run_sha256")), choice)
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
-    scored = Scored(path, manifest, facts, means, chance, {})
+    scored = Scored(path, manifest, facts, means, chance, {}, choice=choice)
     return scored._replace(is_trained=_is_trained(path.parents[1], scored.source))
+
+
+def by_language(lines: Iterable[dict[str, Any]], choice: Choice = EVERYTHING) -> dict[Column, dict[str, float]]:
+    """Values of score lines by column and language, and their `mean`.
+
+    Args:
+        lines: of `scores.jsonl` or `chance.jsonl`.
+        choice: languages that are looked at.
+    """
+    pools: dict[Column, dict[tuple[str, str | None], float]] = {}
+    for line in lines:
+        asked, searched = line["query_language"], line["candidate_language"]
+        if asked not in (MEAN, ALL) and searched not in ("same", "other") and choice.line(line):
+            kind: PoolKind = "multilingual" if searched is None else "same" if searched == asked else "other"
+            pools.setdefault((line["measure"], kind), {})[asked, searched] = line["value"]
+    return {column: _with_mean(values) for column, values in pools.items()}
+
+
+def _with_mean(pools: dict[tuple[str, str | None], float]) -> dict[str, float]:
+    """Values of pools by the language of their questions; of their candidates where all questions are in one."""
+    side = 1 if len({asked for asked, _ in pools}) == 1 < len(pools) else 0
+    groups: dict[str, list[float]] = {}
+    for languages, value in pools.items():
+        groups.setdefault(languages[side] or "", []).append(value)
+    values = {language: fmean(group) for language, group in groups.items()}
+    return values | {MEAN: fmean(values.values())}
 
 
 def _is_trained(root: Path, source: str) -> bool:
@@ -281,7 +314,7 @@ def _is_trained(root: Path, source: str) -> bool:
 
 def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
     """Per-query values of some columns; the layouts are those met so far."""
-    rows = exported.score_values(scored.path)
+    rows = scored.choice.rows(scored.facts["benchmark"], exported.score_values(scored.path))
     found = {}
     for column in columns:
         fitting = layouts.get(column)
@@ -293,14 +326,9 @@ def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Lay
     return found
 
 
-def _kind(line: dict[str, Any]) -> PoolKind | None:
-    """Kind of pools that a score line averages over; None for a single pool of another language."""
-    candidates = line["candidate_language"]
-    if candidates is None:
-        return "multilingual"
-    if candidates in (line["query_language"], "same"):
-        return "same"
-    return "other" if candidates == "other" else None
+def _kind(line: dict[str, Any]) -> str:
+    """Kind of pools that a mean averages over."""
+    return line["candidate_language"] or "multilingual"
 
 
 def _benchmarks(found: list[Scored]) -> list[Benchmark]:

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.registry import describe
-from msm.evaluation.per_query import ByQuestion
+from msm.evaluation.choice import EVERYTHING
+from msm.evaluation.per_query import ByQuestion, Side
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval, bootstrap, intervals, rank_intervals
 from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published
@@ -44,13 +45,15 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows by language of the question, for one measure on one kind of pool."""
+    """Rows by language, for one measure on one kind of pool."""
 
     title: str
     subtitle: str
     languages: list[str]
     rows: list[Row]
     less_is_better: bool = False
+    side: Side = "questions"
+    """Whose languages stand side by side."""
     mean_digits: int = 1
     """Decimals of the means, so that models that are told apart are printed differently."""
 
@@ -81,6 +84,7 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
         shape.languages,
         rows,
         less,
+        shape.side,
         wording.decimals(_apart(rows)),
     )
 
@@ -122,6 +126,8 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
     base, _, chosen = benchmark.name.partition("-")
     described = describe(benchmark.name)
     languages = chosen.replace(",", "-").split("-") if described and chosen else []
+    if benchmark.first.choice != EVERYTHING:
+        languages = benchmark.first.values[column].languages
     base = (described.printed_as or described.name) if described else benchmark.name
     found: dict[tuple[str, str, str], list[Published]] = {}
     for cell in published.select(benchmark=base, split=benchmark.split, measure=measure):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from msm.cli.main import main
@@ -70,6 +71,25 @@ def test_seeds_are_averaged_before_models_are_compared(
         assert rows["en"][3:] == ["+0.0000", "[+0.0000,", "+0.0000]", "1.0000", "0", "40", "0"]
         assert rows["mean"][3] == "+0.0750" and float(rows["mean"][6]) < 0.05
         assert float(rows["de"][1]) == pytest.approx(values[:, 0].mean(), abs=1e-4)
+
+
+def test_fairness_is_short_unless_all_of_it_is_wanted(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for number, model in enumerate(("base", "other")):
+        folders.append(write_scores(tmp_path / model, model, 1, values + number / 10))
+        path = tmp_path / model / "per_query.parquet"
+        rows = read_per_query(path).filter(pc.field("candidate_language").is_null())
+        named = [rows.set_column(5, "measure", pa.repeat(name, len(rows))) for name in ("peer@20", "mrc@20")]
+        write_per_query(path, pa.concat_tables(table.cast(SCHEMA) for table in (rows, *named)))
+    words = ["compare", "--baseline", *folders, "--resamples", "50"]
+    main(words)
+    short = capsys.readouterr().out
+    main([*words, "--fairness"])
+    long = capsys.readouterr().out
+    assert "peer@20, candidates" in short and "mrc@20, candidates" not in short
+    assert "mrc@20, candidates" in long
 
 
 def test_p_values_are_corrected_over_all_models(

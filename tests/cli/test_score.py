@@ -36,6 +36,30 @@ def test_the_tie_rule_can_be_chosen(files: list[str], capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["value"] == pytest.approx(2 * low)
 
 
+@pytest.mark.parametrize(
+    ("words", "measures"),
+    [
+        ([], ["ndcg@10", "mrr@100", "recall@100"]),
+        (["--benchmark", "miracl"], ["ndcg@10", "recall@100"]),
+        (["--benchmark", "lareqa"], ["map@20"]),
+        (["--benchmark", "mr_tydi", "--measures", "P@5"], ["precision@5"]),
+    ],
+)
+def test_measures_are_those_of_the_benchmark_where_none_is_named(
+    files: list[str], words: list[str], measures: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*files[:-1], *words])
+    found = [json.loads(line)["measure"] for line in capsys.readouterr().out.splitlines()]
+    assert found[: len(measures)] == measures
+
+
+@pytest.mark.parametrize("benchmark", ["xor_retrieve", "tatoeba", "nobody"])
+def test_benchmarks_without_judgements_have_no_measures_of_them(files: list[str], benchmark: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*files[:-1], "--benchmark", benchmark])
+    assert end.value.code == 2
+
+
 @pytest.mark.parametrize("measures", ["mrr@0", "nope", ","])
 def test_bad_measures_end_with_exit_code_2(files: list[str], capsys: pytest.CaptureFixture[str], measures: str) -> None:
     with pytest.raises(SystemExit) as end:

@@ -63,6 +63,31 @@ def test_every_form_has_the_same_means(recipe: Path, capsys: pytest.CaptureFixtu
             assert any(value in line for line in lines), (form, model, value)
 
 
+def means_by_language(text: str) -> dict[tuple[str, str], dict[str, float]]:
+    """Values by table and model."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for row in csv.DictReader(io.StringIO(text)):
+        found.setdefault((row["table"], row["model"]), {})[row["language"]] = float(row["value"])
+    return found
+
+
+def test_languages_and_pairs_are_chosen_and_means_are_theirs(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = means_by_language(printed(capsys, str(recipe), "--format", "csv"))
+    some = means_by_language(printed(capsys, str(recipe), "--format", "csv", "--languages", "deu,th"))
+    assert some.keys() == whole.keys()
+    for key, values in some.items():
+        assert values.keys() == {"de", "th", "mean"}
+        assert values["de"] == whole[key]["de"]
+        assert values["mean"] == pytest.approx((values["de"] + values["th"]) / 2)
+    pairs = means_by_language(printed(capsys, str(recipe), "--format", "csv", "--pairs", "ar-de,th-de,th-en"))
+    assert {title.partition(": ")[2] for title, _ in pairs} == {"mAP@20, pools of the other languages"}
+    assert all(values.keys() == {"ar", "th", "mean"} for values in pairs.values())
+    with pytest.raises(SystemExit) as end:
+        main(["table", str(recipe), "--languages", "sw"])
+    assert end.value.code == 2
+    assert "no averages of sw" in capsys.readouterr().err
+
+
 def test_folders_are_taken_one_by_one_and_what_is_none_is_refused(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,7 +61,7 @@ def test_values_are_the_mean_over_seeds(root: Path) -> None:
 
 def test_chance_is_read_by_language(root: Path) -> None:
     chance = only(results.read(root / "score")).first.chance
-    assert chance[COLUMN] == pytest.approx({name: made.FLOOR for name in (*made.LANGUAGES, "mean", "all")})
+    assert chance[COLUMN] == pytest.approx({name: made.FLOOR for name in (*made.LANGUAGES, "mean")})
     assert chance.keys() == set(only(results.read(root / "score")).columns)
 
 

@@ -1,0 +1,62 @@
+"""Some languages, or pairs of languages, of scores that were made for all."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from msm.collections.registry import BITEXTS
+from msm.corpora.codes import canonical
+from msm.settings import listed
+
+
+class Choice(NamedTuple):
+    """Which questions and candidates are looked at; with nothing chosen, all are."""
+
+    languages: tuple[str, ...] = ()
+    """Of the questions; of bitext, whose questions may all be in one language, of either side."""
+    pairs: tuple[str, ...] = ()
+    """Languages of questions and candidates, such as `de-en`; of bitext, in either order."""
+
+    def holds(self, benchmark: str, query_language: str, candidate_language: str | None) -> bool:
+        """Whether a question in one language among candidates in another one (None: in all) is looked at."""
+        is_bitext = benchmark.partition("@")[0] in BITEXTS
+        sides = (query_language, candidate_language) if is_bitext else (query_language,)
+        if self.languages and not set(sides).intersection(self.languages):
+            return False
+        spelled = {f"{query_language}-{candidate_language}"}
+        if is_bitext:
+            spelled.add(f"{candidate_language}-{query_language}")
+        return not self.pairs or not spelled.isdisjoint(self.pairs)
+
+    def line(self, line: dict[str, Any]) -> bool:
+        """Whether a score line of one pool is looked at."""
+        return self.holds(line["benchmark"], line["query_language"], line["candidate_language"])
+
+    def rows(self, benchmark: str, table: pa.Table) -> pa.Table:
+        """The rows of a table of per-query values that are looked at."""
+        if self == EVERYTHING:
+            return table
+        names = ["query_language", "candidate_language"]
+        codes = [table[name].combine_chunks() for name in names]
+        texts = [array.dictionary.to_pylist() for array in codes]
+        places = [array.indices.fill_null(-1).to_numpy() for array in codes]
+        kept = np.array(
+            [[self.holds(benchmark, asked, searched) for searched in (*texts[1], None)] for asked in texts[0]], bool
+        )
+        return table.filter(pa.array(kept[places[0], places[1]]))
+
+
+EVERYTHING = Choice()
+
+
+def choice(languages: str, pairs: str) -> Choice:
+    """What a person chose.
+
+    Args:
+        languages: codes with commas between them, in any spelling; empty for all.
+        pairs: such as `de-en`, with commas between them, as the scores spell them; empty for all.
+    """
+    spelled = listed(languages)
+    # Bitext keeps the names of its files, such as `deu` and `eng_Latn`.
+    return Choice(tuple(dict.fromkeys([*spelled, *map(canonical, spelled)])), tuple(listed(pairs)))
