@@ -3,8 +3,18 @@
 import importlib
 from typing import Any
 
-LAZY = {"load_encoder": "msm.encoders.loading"}
-"""Public name to the module that has it; imported when the name is first used, so that `import msm` stays light."""
+LAZY = {
+    "load_encoder": "msm.encoders.loading",
+    "evaluate": "msm.verbs.evaluate",
+    "rerank": "msm.verbs.rerank",
+    "score": "msm.verbs.score",
+    "score_on_benchmark": "msm.verbs.score",
+    "compare": "msm.verbs.compare",
+    "run": "msm.verbs.run",
+    "reproduce": "msm.verbs.reproduce",
+}
+"""Public name to the module that has it; imported when the name is first used, so that `import msm` stays light. Type
+checkers read the same names in `__init__.pyi`."""
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@ LAYERS = [
     {"msm.pretraining", "msm.finetuning"},
     {"msm.reporting"},
     {"msm.pipeline", "msm.bench"},
+    {"msm.verbs"},
     {"msm.components", "msm.dashboards", "msm.cli", "msm.__main__"},
 ]
 STRANGERS = {"msm.evaluation", "msm.retrieval"}

@@ -18,12 +18,12 @@ import numpy as np
 
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.runs import Floats
-from msm.errors import BadInput
-from msm.evaluation.compare import Compared, Model, Seeds, check_comparable, check_seeds, compare_folders
+from msm.evaluation.compare import Compared, Model, Seeds
 from msm.evaluation.per_query import PoolKind
-from msm.evaluation.score_folder import ScoreFolder, read_score_folder
+from msm.evaluation.score_folder import ScoreFolder
 from msm.evaluation.statistics import FEW_CLUSTERS, Comparison, Interval
 from msm.reporting import wording
+from msm.verbs.compare import compare
 
 HEADER = ("language", "baseline", "model", "difference", "95 % interval", "p (Holm)", "wins", "ties", "losses")
 TITLES: dict[PoolKind, str] = {
@@ -61,25 +61,17 @@ def main(arguments: Namespace) -> None:
         BadInput: a folder is no score folder, or was scored on other questions, candidates or judgements, by other
             rules or in another setting.
     """
-    if arguments.resamples < 1:
-        raise BadInput(f"--resamples must be at least 1, got {arguments.resamples}")
-    if arguments.seed < 0:
-        raise BadInput(f"--seed must be at least 0, got {arguments.seed}")
-    baseline = [read_score_folder(path) for path in arguments.baseline]
-    others = [read_score_folder(path) for path in arguments.folders]
-    notes = check_comparable([*baseline, *others], any_protocol=arguments.any_protocol)
-    models: dict[str, list[ScoreFolder]] = {}
-    for folder in others:
-        models.setdefault(folder.facts["model"], []).append(folder)
-    groups = [baseline, *models.values()]
-    for seeds in groups:
-        check_seeds(seeds)
-    # Everything is compared before the first line is printed, so that a refusal stands alone.
-    made = {"resamples": arguments.resamples, "seed": arguments.seed}
-    found = list(compare_folders(groups, **made, all_fairness=arguments.fairness))
-    sys.stdout.writelines(f"note: {note}\n" for note in notes)
-    for compared in found:
-        sys.stdout.writelines(f"{line}\n" for line in _report(compared, groups))
+    made = compare(
+        arguments.baseline,
+        arguments.folders,
+        any_protocol=arguments.any_protocol,
+        fairness=arguments.fairness,
+        resamples=arguments.resamples,
+        seed=arguments.seed,
+    )
+    sys.stdout.writelines(f"note: {note}\n" for note in made.notes)
+    for compared in made.compared:
+        sys.stdout.writelines(f"{line}\n" for line in _report(compared, made.models))
 
 
 def _report(compared: Compared, groups: Sequence[Seeds]) -> Iterator[str]:

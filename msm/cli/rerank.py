@@ -4,17 +4,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from msm.collections.registry import find_benchmark, find_split
-from msm.encoders.model_files import find_model
-from msm.errors import BadInput
-from msm.evaluation.settings import Score
-from msm.execution import DEVICES, Execution
-from msm.files import read_json_lines
-from msm.pipeline import runner
-from msm.pipeline.artifacts import new_folder, payload
-from msm.reporting.score_lines import score_lines
-from msm.retrieval.rerank import open_cross_encoder, rerank_folder
-from msm.training import pick_device
+from msm.execution import DEVICES
+from msm.verbs.rerank import rerank
 
 CONTEXTS = ("none", "paragraph", "title_text")
 
@@ -45,42 +36,18 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: no such runs, data or model.
     """
-    if arguments.depth < 1:
-        raise BadInput(f"--depth must be at least 1, got {arguments.depth}")
-    for folder in (arguments.run, arguments.data):
-        if not folder.is_dir():
-            raise BadInput(f"{folder}: no such folder")
-    model = find_model(arguments.model, arguments.revision)
-    collection = find_benchmark(arguments.benchmark).read(arguments.data)
-    device = pick_device(arguments.device)
-    score = open_cross_encoder(model, device, trust_remote_code=arguments.trust_remote_code)
-    name = arguments.name or Path(arguments.model).name
-    runs = arguments.out / "rerank"
-    with new_folder(runs) as folder:
-        rerank_folder(
-            payload(arguments.run),
-            collection,
-            score,
-            folder,
-            name=name,
-            depth=arguments.depth,
-            context=arguments.passage_context,
-        )
-    scores = arguments.out / "score"
-    reads = {"sources": arguments.data, "run": runs}
-    execution = Execution(work=arguments.out / "work", device=arguments.device)
-    runner.run_stage("score", _score(arguments, name), reads, scores, execution)
-    rows = [row for _, row in read_json_lines(scores / "scores" / "scores.jsonl")]
-    sys.stdout.writelines(f"{line}\n" for line in score_lines(rows))
-
-
-def _score(arguments: Namespace, name: str) -> Score:
-    return Score(
-        benchmark=arguments.benchmark,
-        questions=".",
-        split=arguments.split or find_split(arguments.benchmark) or "test",
-        setting="zero-shot",
-        model=name,
-        ties="trec",
-        seed=0,
+    scores = rerank(
+        arguments.run,
+        arguments.model,
+        arguments.benchmark,
+        arguments.data,
+        arguments.out,
+        depth=arguments.depth,
+        passage_context=arguments.passage_context,
+        split=arguments.split or "",
+        name=arguments.name or "",
+        device=arguments.device,
+        revision=arguments.revision,
+        trust_remote_code=arguments.trust_remote_code,
     )
+    sys.stdout.write(f"{scores}\n")

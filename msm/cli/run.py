@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msm.cli.parser import Parser, add_execution, begin, execution
-from msm.errors import BadInput
 from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
-from msm.pipeline.chain import Chain, Options, rows_of, summary
+from msm.pipeline.chain import summary
 from msm.pipeline.fingerprints import fingerprints
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import behind, find_task, tasks
 from msm.settings import Setting, base_type, flat, make, nested
+from msm.verbs import run as verb
 
 USAGE = """\
 msm run RECIPE                       run what is missing of a recipe, such as `msm run demo`
@@ -63,20 +63,16 @@ def _recipe(name: str, words: Sequence[str]) -> None:
     )
     parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
     arguments = parser.parse_args(words)
-    if arguments.side_by_side < 0:
-        raise BadInput(f"--side_by_side must be at least 0, got {arguments.side_by_side}")
-    path = recipes.find(name)
-    recipe = recipes.load(path)
-    made = rows_of(tasks(recipe, str(path)), arguments.rows)
-    options = Options(
-        path,
-        Path(arguments.results) if arguments.results else None,
-        arguments.side_by_side,
-        arguments.any_code,
-        (f"--mirror={arguments.mirror}", "--device", arguments.device),
+    outcome = verb.run(
+        name,
+        rows=arguments.rows,
+        side_by_side=arguments.side_by_side,
+        mirror=arguments.mirror,
+        results=arguments.results,
+        any_code=arguments.any_code,
+        device=arguments.device,
     )
-    outcome = Chain(made, options).run()
-    sys.stderr.write(f"{summary(str(recipe['recipe']), outcome)}\n")
+    sys.stderr.write(f"{summary(Path(name).stem, outcome)}\n")
 
 
 def _task(name: str, words: Sequence[str]) -> None:

@@ -1,9 +1,7 @@
-"""`msm score`: a run of any system, scored.
+"""`msm score`: a run of any system, scored; see `msm.verbs.score`.
 
-With `--benchmark` (or `--format`), it gets what models of ours get: a folder with scores by language, per-query
-values, chance levels and languages of the answers, which `msm compare`, `msm report` and the dashboard read. With
-`--qrels`, the measures are printed as trec_eval computes them, one JSON object a line; `--benchmark` beside it names
-whose measures and order of equal scores these are.
+With `--benchmark` (or `--format`), it gets a score folder. With `--qrels`, the measures are printed as trec_eval
+computes them, one JSON object a line; `--benchmark` beside it names whose measures and order of equal scores these are.
 """
 
 import json
@@ -12,27 +10,16 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-
-from msm.collections.benchmark import Benchmark
-from msm.collections.collection import Collection
-from msm.collections.foreign_vectors import ForeignVectors
 from msm.collections.formats import MEASURES
-from msm.collections.measure_names import Measure, parse_measure
-from msm.collections.registry import find_benchmark, find_split, reference
-from msm.collections.runs import Qrels, Run, read_qrels, read_run
+from msm.collections.registry import reference
 from msm.errors import BadInput
-from msm.evaluation.measures import evaluate
 from msm.evaluation.ranks import Ties
-from msm.evaluation.settings import Score
-from msm.execution import Execution
-from msm.files import new_file, read_json_lines, write_json_lines
-from msm.pipeline import runner
-from msm.pipeline.artifacts import new_folder
-from msm.retrieval.foreign import write_foreign_runs, write_vector_runs
+from msm.evaluation.settings import Setting
+from msm.files import write_json_lines
 from msm.settings import listed
+from msm.verbs.score import VectorFiles, score, score_on_benchmark
+from msm.verbs.scores import Scores
 
-HERE = "."
 VECTORS = ("query_vectors", "passage_vectors")
 
 
@@ -82,7 +69,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     own.add_argument("--name", help="Name of the system in tables; the first file's by default.")
     own.add_argument(
         "--setting",
-        choices=get_args(Score.__annotations__["setting"]),
+        choices=get_args(Setting),
         default="zero-shot",
         help="Where training data came from.",
     )
@@ -114,113 +101,73 @@ def main(arguments: Namespace) -> None:
     if arguments.qrels:
         _score_plainly(arguments)
     else:
-        _score_benchmark(arguments)
+        _score_on_benchmark(arguments)
 
 
-def _score_benchmark(arguments: Namespace) -> None:
+def _score_on_benchmark(arguments: Namespace) -> None:
     vectors = [getattr(arguments, name) for name in VECTORS]
     if any(vectors) != all(vectors) or bool(arguments.run) == any(vectors):
         raise BadInput("say either --run FILE... or --query_vectors FILE --passage_vectors FILE")
     if not arguments.data or not arguments.out:
         raise BadInput("--data DIR (the benchmark's files) and --out DIR are needed")
-    if not arguments.data.is_dir():
-        raise BadInput(f"{arguments.data}: no such folder")
-    if arguments.depth < 1:
-        raise BadInput(f"--depth must be at least 1, got {arguments.depth}")
-    name = reference(arguments.benchmark, arguments.format, listed(arguments.languages), "")
-    benchmark = find_benchmark(name)
-    settings = Score(
-        benchmark=name,
-        questions=HERE,
-        split=arguments.split or find_split(name) or "test",
+    scores = score_on_benchmark(
+        _vector_files(arguments) if any(vectors) else arguments.run,
+        arguments.benchmark,
+        arguments.data,
+        arguments.out,
+        format=arguments.format,
+        languages=arguments.languages,
+        split=arguments.split or "",
         setting=arguments.setting,
-        model=arguments.name or (arguments.run or vectors)[0].name.split(".")[0],
-        ties=arguments.ties or "benchmark",
-        measures=arguments.measures,
+        name=arguments.name or "",
         seed=arguments.seed,
+        measures=arguments.measures,
+        ties=arguments.ties or "benchmark",
     )
-    runs, scores = arguments.out / "runs", arguments.out / "score"
-    with new_folder(runs) as folder:
-        collection = benchmark.read(arguments.data)
-        if arguments.run:
-            write_foreign_runs(folder, collection, arguments.run)
-        else:
-            _search_vectors(arguments, collection, folder)
-    execution = Execution(work=arguments.out / "work", device="cpu")
-    runner.run_stage("score", settings, {"sources": arguments.data, "run": runs}, scores, execution)
-    found = (scores / "scores" / "scores.jsonl").read_text(encoding="utf-8")
-    with new_file(arguments.out / "scores.jsonl") as file:
-        file.write(found)
-    _print_means(arguments.out / "scores.jsonl")
+    _print_means(scores)
 
 
-def _search_vectors(arguments: Namespace, collection: Collection, folder: Path) -> None:
-    queries = ForeignVectors(
-        arguments.query_vectors, [query.query_id for query in collection.queries], arguments.query_ids
+def _vector_files(arguments: Namespace) -> VectorFiles:
+    return VectorFiles(
+        queries=arguments.query_vectors,
+        passages=arguments.passage_vectors,
+        query_ids=arguments.query_ids,
+        passage_ids=arguments.passage_ids,
+        similarity=arguments.similarity,
+        depth=arguments.depth,
     )
-    passages = ForeignVectors(
-        arguments.passage_vectors, [passage.passage_id for passage in collection.passages], arguments.passage_ids
-    )
-    write_vector_runs(folder, collection, queries, passages, arguments.similarity, arguments.depth)
 
 
-def _print_means(path: Path) -> None:
+def _print_means(scores: Scores) -> None:
     """Print the means over languages, one JSON object a line."""
     names = ("benchmark", "model", "candidate_language", "measure", "value", "queries", "tied")
-    for _, row in read_json_lines(path):
+    for row in scores.rows:
         if row["query_language"] == "mean":
             sys.stdout.write(json.dumps({name: row[name] for name in names}) + "\n")
 
 
 def _score_plainly(arguments: Namespace) -> None:
-    """Print the value of every measure, averaged over the judged queries as by `trec_eval -c`."""
-    name = reference(arguments.benchmark, arguments.format) if arguments.benchmark or arguments.format else ""
-    benchmark = find_benchmark(name) if name else None
-    measures = _measures(arguments.measures, benchmark)
+    """Print every measure; what is left blank, and judged queries that the run lacks, are said beside."""
     if not arguments.run or len(arguments.run) != 1:
         raise BadInput("--qrels takes one --run FILE")
     [path] = arguments.run
     if arguments.out and arguments.out.resolve() in (arguments.qrels.resolve(), path.resolve()):
         raise BadInput(f"--out {arguments.out}: would replace what is scored")
-    qrels, run = read_qrels(arguments.qrels), read_run(path, double=not arguments.float32)
-    _say_missing(qrels, run)
-    ties = arguments.ties or (benchmark.ties if benchmark else "trec")
-    results = evaluate(qrels, run, measures, ties=ties).measures
-    for result in results:
+    benchmark = reference(arguments.benchmark, arguments.format) if arguments.benchmark or arguments.format else ""
+    measures = listed(arguments.measures) if arguments.measures else None
+    results = score(
+        path, arguments.qrels, measures, benchmark=benchmark, ties=arguments.ties, float32=arguments.float32
+    )
+    first = next(iter(results.values()))
+    if first.ranked < first.judged:
+        counts = f"{first.ranked} of {first.judged} judged queries"
+        sys.stderr.write(f"msm score: {counts} are in the run; the others count 0\n")
+    for measure, result in results.items():
         if result.blank:
-            sys.stderr.write(f"msm score: {result.measure} is left blank: {result.blank}\n")
+            sys.stderr.write(f"msm score: {measure} is left blank: {result.blank}\n")
     rows = [
-        {
-            "measure": str(result.measure),
-            "value": None if np.isnan(result.mean) else result.mean,
-            "queries": int(np.count_nonzero(~np.isnan(result.values))),
-        }
-        for result in results
+        {"measure": measure, "value": result.value, "queries": result.queries} for measure, result in results.items()
     ]
     if arguments.out:
         write_json_lines(arguments.out, rows)
     sys.stdout.writelines(json.dumps(row) + "\n" for row in rows)
-
-
-def _measures(text: str, benchmark: Benchmark | None) -> list[Measure]:
-    """The measures that are named; else those of the benchmark, or of data of one's own.
-
-    Raises:
-        BadInput: a measure that nobody knows, a list without any, or a benchmark whose passages are not judged.
-    """
-    if text:
-        measures = [parse_measure(name) for name in listed(text)]
-        if not measures:
-            raise BadInput("--measures names no measure")
-        return measures
-    if benchmark and benchmark.answers:
-        raise BadInput(f"{benchmark.name}: its passages are matched with answers, not judged; --qrels has no use here")
-    return benchmark.parsed_measures() if benchmark else [parse_measure(name) for name in MEASURES]
-
-
-def _say_missing(qrels: Qrels, run: Run) -> None:
-    """Say how many judged queries the run knows, where these are not all: the others count with 0."""
-    judged = set(qrels.query_ids.to_pylist())
-    found = len(judged.intersection(run.query_ids.to_pylist()))
-    if found < len(judged):
-        sys.stderr.write(f"msm score: {found} of {len(judged)} judged queries are in the run; the others count 0\n")

@@ -48,6 +48,12 @@ def load_encoder(
     A sentence-transformers model is used as its files say; an argument that is given wins. A bare transformers
     checkpoint needs `pooling` and `similarity`. `encoder.describe()` says every choice and where it came from.
 
+        >>> import msm
+        >>> encoder = msm.load_encoder("intfloat/multilingual-e5-small", device="cpu")
+        >>> vectors = encoder.encode(["where do cats sleep?", "wo schlafen Katzen?"], side="query")
+        >>> vectors.dtype, len(vectors)
+        (dtype('float32'), 2)
+
     Args:
         folder_or_name: a folder, or a name such as `intfloat/multilingual-e5-small`.
         pooling: see `msm.encoders.usage.Usage`.

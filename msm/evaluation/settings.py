@@ -5,6 +5,9 @@ from typing import Literal
 
 from msm.settings import Count, Settings
 
+Setting = Literal["zero-shot", "multilingual", "multilingual, selected on these questions"]
+TieRule = Literal["benchmark", "trec", "list", "reversed", "pessimistic", "optimistic"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Settings):
@@ -16,12 +19,12 @@ class Score(Settings):
     """Folder of the benchmark's files, below the sources."""
     split: str
     """Split of the questions that are scored, such as `test`."""
-    setting: Literal["zero-shot", "multilingual", "multilingual, selected on these questions"] = "zero-shot"
+    setting: Setting = "zero-shot"
     """Where the fine-tuning data come from: other languages than the test's, all of them, or all of them with a
     checkpoint that was selected on the test questions. Scores of the last kind are reported in a separate table."""
     model: str
     """Name of the row in tables."""
-    ties: Literal["benchmark", "trec", "list", "reversed", "pessimistic", "optimistic"] = "benchmark"
+    ties: TieRule = "benchmark"
     """How equal scores are ordered: as the benchmark's official scorer does, by passage id as trec_eval does, as they
     stand in the run or the other way round, or against or in favour of the model."""
     measures: str = ""

@@ -6,6 +6,8 @@ from typing import Literal
 from msm.errors import BadInput
 from msm.settings import Count, Positive, Rate, Settings, Share
 
+LanguageVectorsKind = Literal["none", "shift", "both_sides", "own"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Retrieve(Settings):
@@ -24,7 +26,7 @@ class Retrieve(Settings):
     """Tokens that are encoded at once. More tokens need more memory; the vectors stay the same."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the forward pass."""
-    language_vectors: Literal["none", "shift", "both_sides", "own"] = "none"
+    language_vectors: LanguageVectorsKind = "none"
     """What is taken off the vectors of each language between encoding and search: `shift` as published (off passages,
     relative to the pivot language, estimated from parallel texts), `both_sides` (the mean of parallel texts off
     passages and questions, each encoded as that side is), or `own` (the mean of the searched passages off both:

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from msm.cli.main import main
-from msm.cli.reproduce import ANCHORS, compare, read_anchor
 from msm.encoders.building import Form
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.reporting.published import load
+from msm.verbs.reproduce import ANCHORS, read_anchor, side_by_side
+from msm.verbs.scores import Scores
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,9 +85,8 @@ def test_a_language_stands_for_its_widest_pool(tmp_path: Path) -> None:
             {"query_language": "de", "candidate_language": candidate, "measure": "m", "value": place / 10}
             for place, candidate in enumerate(candidates)
         ]
-        (tmp_path / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         anchor = {"expected": {"de": {"m": 0.5}}, "tolerance": 0.1}
-        return [row["value"] for row in compare(anchor, tmp_path / "scores.jsonl")]
+        return [row["value"] for row in side_by_side(anchor, Scores(tmp_path, lines))]
 
     assert rows("en", "other", "de", None) == [0.3]
     assert rows("en", "other", "de") == [0.2]
@@ -99,7 +99,7 @@ def test_what_an_anchor_lacks_is_said(
     for changes, message in (
         ({"sources": "nowhere.json"}, "nowhere.json: no such file"),
         ({"tolerence": 1}, "unknown field tolerence"),
-        ({"usage": {"pooling": "most"}}, "toy: argument --pooling: invalid choice: 'most'"),
+        ({"usage": {"pooling": "most"}}, "toy: --pooling must be one of pooler, cls"),
         ({"expected": {"xx": {"map@20": 0.1}}}, "no map@20 of xx, which was published"),
     ):
         with pytest.raises(SystemExit) as end:

@@ -1,0 +1,10 @@
+from msm.encoders.loading import load_encoder as load_encoder
+from msm.verbs.compare import compare as compare
+from msm.verbs.evaluate import evaluate as evaluate
+from msm.verbs.reproduce import reproduce as reproduce
+from msm.verbs.rerank import rerank as rerank
+from msm.verbs.run import run as run
+from msm.verbs.score import score as score
+from msm.verbs.score import score_on_benchmark as score_on_benchmark
+
+LAZY: dict[str, str]

@@ -1,0 +1,386 @@
+"""Encode, search and score a benchmark with any encoder, or BM25.
+
+The folder that it writes:
+
+| name | content |
+|---|---|
+| `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools, or of all pairs of bitext |
+| `scores.jsonl` | see `msm.evaluation.scores` |
+| `retrieve/`, `score/` | the folders of the two stages: the runs of all pools, how they were made, per-query values |
+| `work/` | what a killed run goes on from, and links to the model's files, where it is used otherwise than these say |
+
+A stage that is finished is not run again; a killed one goes on after the last finished shard. Several processes
+(`torchrun`) split the shards; the first one scores.
+"""
+
+import dataclasses
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from msm.collections.benchmark import Benchmark, BitextBenchmark
+from msm.collections.measure_names import parse_measure
+from msm.collections.registry import find_benchmark, find_bitext, find_split, reference
+from msm.encoders.building import POOLINGS
+from msm.encoders.loading import SIMILARITIES
+from msm.encoders.model_files import find_model
+from msm.encoders.precision import resolve_precision
+from msm.encoders.saving import link_model
+from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, Usage
+from msm.encoders.vectors import KINDS
+from msm.errors import BadInput
+from msm.evaluation.settings import Score, Setting, TieRule
+from msm.execution import Execution
+from msm.files import new_file
+from msm.pipeline import runner
+from msm.pipeline.artifacts import new_folder, payload
+from msm.retrieval.fusion import fuse_folders
+from msm.retrieval.margins import NEIGHBOURS
+from msm.retrieval.settings import LanguageVectorsKind, Lexical, Retrieve
+from msm.settings import listed
+from msm.training import pick_device
+from msm.verbs.scores import Scores, copy_scores
+
+BM25 = "bm25"
+LEAST_DEPTH = 100
+HERE = "."
+QUESTIONS, TEXTS = "questions", "texts"
+"""Names of the links to the data and to parallel texts."""
+USAGES = {
+    "pooling": POOLINGS,
+    "similarity": SIMILARITIES,
+    "vectors": KINDS,
+    "passage_context": CONTEXTS,
+    "question_mark": QUESTION_MARKS,
+}
+"""Choices of a usage to their values."""
+LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "title_text"]] = {
+    None: "benchmark",
+    "none": "none",
+    "paragraph": "paragraph",
+    "title": "title_text",
+    "title_text": "title_text",
+}
+"""What BM25 searches where a model is told to encode this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One model on one benchmark: what is evaluated, and how.
+
+    Raises:
+        BadInput: no such benchmark or data, or values that do not go together.
+    """
+
+    model: str
+    """Model folder, name in the Hugging Face hub, or `bm25`."""
+    benchmark: str
+    """Name of the benchmark; with `format`, a name for your data."""
+    data: Path
+    """Folder of the benchmark's files."""
+    out: Path
+    """Folder to write."""
+    usage: Usage = field(default_factory=Usage)
+    """How the model is used where that is not as its files say."""
+    revision: str | None = None
+    """Branch, tag or commit of a model in the hub."""
+    format: str = ""
+    """Format of data of your own: `beir`, `trec`, `squad`, or that of a benchmark."""
+    languages: str = ""
+    """Languages of the benchmark that are kept, with commas; empty for all."""
+    pairs: str = ""
+    """Language pairs of bitext: `all-en`, `de-fr,fr-de` or `all`; empty for the benchmark's own."""
+    split: str = ""
+    """Split of the questions; empty for the benchmark's own, or `test` for data of your own."""
+    setting: Setting = "zero-shot"
+    """Where training data came from; see `msm.evaluation.settings.Score`."""
+    name: str = ""
+    """Name of the model in tables; empty for its folder's name."""
+    seed: int = 0
+    """Seed of the model's training."""
+    measures: str = ""
+    """Measures instead of the official ones, with commas."""
+    ties: TieRule = "benchmark"
+    """Order of equal scores; see `msm.evaluation.settings.Score`."""
+    depth: int = 0
+    """Passages that are kept of each question; 0 keeps what the measures need."""
+    fuse: float | None = None
+    """Weight of the model's scores when BM25's are added, both scaled; None searches without BM25."""
+    language_vectors: LanguageVectorsKind = "none"
+    """What is taken off the vectors of each language; see `msm.retrieval.settings.Retrieve`."""
+    language_texts: Path | None = None
+    """Parallel documents, for `shift` and `both_sides`."""
+    language_sentences: int = 200
+    """Sentences of each language that its vector is estimated from; 0 for all."""
+    language_pivot: str = "en"
+    """Language that `shift` leaves as it is."""
+    precision: str = "auto"
+    """`fp32`, `bf16`, or `auto`: bf16 where the hardware has units for it."""
+    batch_tokens: int = 16384
+    """Tokens that are encoded at once."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `mps`."""
+    part: str = ""
+    """`I/N` encodes and searches part I of N of the passages only; an evaluation without it joins the parts."""
+
+    def __post_init__(self) -> None:
+        """Check everything that can be checked before a model is loaded."""
+        if not self.benchmark and not self.format:
+            raise BadInput("--benchmark NAME or, for data of your own, --format FORMAT is needed")
+        _check_usage(self.usage)
+        if self.bitext is None:
+            _check_searched(self)
+        else:
+            _check_mined(self)
+        if self.language_texts and not self.language_texts.exists():
+            raise BadInput(f"{self.language_texts}: no such file or folder")
+        if not self.data.is_dir():
+            raise BadInput(f"{self.data}: no such folder")
+        if self.depth < 0:
+            raise BadInput(f"--depth must be at least 0, got {self.depth}")
+
+    @cached_property
+    def reference(self) -> str:
+        """The benchmark with its format, languages and pairs, as stages name it."""
+        return reference(self.benchmark, self.format, listed(self.languages), self.pairs)
+
+    @cached_property
+    def bitext(self) -> BitextBenchmark | None:
+        """The benchmark, if it is bitext."""
+        bitext = find_bitext(self.reference)
+        return bitext[0] if bitext else None
+
+    @property
+    def asked_split(self) -> str:
+        """The split that scores name."""
+        return self.split or find_split(self.reference) or "test"
+
+    @property
+    def label(self) -> str:
+        """The model with what is kept of its vectors."""
+        parts = (Path(self.model).name, self.usage.dimensions, self.usage.vectors)
+        return " ".join(str(part) for part in parts if part is not None)
+
+    @cached_property
+    def kept_depth(self) -> int:
+        """Passages that are kept of each question."""
+        if self.bitext:
+            return self.depth or NEIGHBOURS
+        return self.depth or _depth(find_benchmark(self.reference).measured_by(listed(self.measures)))
+
+    def run(self) -> Scores:
+        """Encode, search and score; what is finished already is not done again.
+
+        Raises:
+            BadInput: no model, a damaged one, nothing that says how it is used, or malformed data.
+        """
+        execution = Execution(work=self.out / "work", device=self.device, part=self.part)
+        runs = _search(self, execution)
+        if _rank() or self.part:
+            return Scores(self.out, [])
+        if self.fuse is not None:
+            runs = _fuse(self, runs, execution)
+        runner.run_stage("score", _score(self), {"sources": self.data, "run": runs}, self.out / "score", execution)
+        _write_run(_run_files(payload(runs), self.bitext), self.out / "run.trec.gz")
+        return copy_scores(self.out)
+
+
+def evaluate(
+    model: str | Path, benchmark: str, data: str | Path, out: str | Path | None = None, **options: Any
+) -> Scores:
+    """Encode, search and score a benchmark with an encoder, or with BM25.
+
+    What is finished already is not done again, and a killed evaluation goes on.
+
+        >>> import msm
+        >>> scores = msm.evaluate("intfloat/multilingual-e5-small", "animals", "docs/examples/animals", format="beir")
+        >>> sorted(scores.by_language("recall@100"))
+        ['mean', 'und']
+        >>> scores.folder.as_posix()
+        'artifacts/evaluate/animals/multilingual-e5-small'
+
+    Args:
+        model: model folder, name in the Hugging Face hub, or `bm25`.
+        benchmark: its name, such as `lareqa`; with `format`, a name for your data.
+        data: folder of the benchmark's files.
+        out: folder to write; `artifacts/evaluate/BENCHMARK/MODEL` when not given.
+        options: any field of `Evaluation`, and of how the model is used (`msm.encoders.usage.Usage`); they are named
+            as the options of the command are.
+
+    Returns:
+        Scores by language, and the folder that holds them.
+
+    Raises:
+        BadInput: no such benchmark, data or model, or nothing says how the model is used.
+        TypeError: no such option.
+    """
+    used = {choice.name: options.pop(choice.name) for choice in dataclasses.fields(Usage) if choice.name in options}
+    usage = options.pop("usage", Usage()).updated(Usage(**used))
+    folder = Path("artifacts", "evaluate", file_name(benchmark), file_name(Path(model).name)) if out is None else out
+    return Evaluation(
+        model=str(model), benchmark=benchmark, data=Path(data), out=Path(folder), usage=usage, **options
+    ).run()
+
+
+def file_name(text: str) -> str:
+    """A text as the name of a folder."""
+    return re.sub(r"[^\w.,@+-]+", "-", text)
+
+
+def _check_usage(usage: Usage) -> None:
+    for name, allowed in USAGES.items():
+        value = getattr(usage, name)
+        if value is not None and value not in allowed:
+            raise BadInput(f"--{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+def _check_searched(evaluation: Evaluation) -> None:
+    find_benchmark(evaluation.reference).measured_by(listed(evaluation.measures))
+    if evaluation.model == BM25 and evaluation.language_vectors != "none":
+        raise BadInput(f"--language_vectors are taken off vectors, and {BM25} has none")
+    if evaluation.model == BM25 and evaluation.fuse is not None:
+        raise BadInput(f"--fuse adds {BM25} to a model, and --model is {BM25}")
+
+
+def _check_mined(evaluation: Evaluation) -> None:
+    name = evaluation.reference
+    if evaluation.model == BM25 or evaluation.fuse is not None:
+        raise BadInput(f"{name} is mined by vectors; {BM25} has none")
+    if evaluation.language_vectors != "none":
+        raise BadInput(f"--language_vectors: none are taken off bitext, and {name} is bitext")
+    if evaluation.usage.vectors not in (None, "fp32"):
+        raise BadInput(f"--vectors {evaluation.usage.vectors}: bitext has no passages that an index would keep")
+
+
+def _search(evaluation: Evaluation, execution: Execution) -> Path:
+    """The folder of the runs."""
+    runs = evaluation.out / "retrieve"
+    if evaluation.model == BM25:
+        whole = dataclasses.replace(execution, part="")
+        runner.run_stage("lexical", _lexical(evaluation), {"sources": evaluation.data}, runs, whole)
+    else:
+        settings = _retrieve(evaluation)
+        reads = {"sources": _sources(evaluation), "model": _model(evaluation)}
+        runner.run_stage("retrieve", settings, reads, runs, execution)
+    return runs
+
+
+def _fuse(evaluation: Evaluation, dense: Path, execution: Execution) -> Path:
+    """The folder of the runs with BM25's added."""
+    sparse, fused = evaluation.out / "lexical", evaluation.out / "fused"
+    runner.run_stage("lexical", _lexical(evaluation), {"sources": evaluation.data}, sparse, execution)
+    assert evaluation.fuse is not None
+    with new_folder(fused) as folder:
+        fuse_folders(payload(dense), payload(sparse), evaluation.fuse, evaluation.kept_depth, folder)
+    return fused
+
+
+def _depth(benchmark: Benchmark) -> int:
+    """Passages that fusion and the languages of the answers look at; measures need none, they have exact ranks."""
+    names = [*benchmark.measures, *(benchmark.language_measures or ())]
+    return max([LEAST_DEPTH, benchmark.least_depth, *(parse_measure(name).cutoff or 0 for name in names)])
+
+
+def _model(evaluation: Evaluation) -> Path:
+    """The model's folder; where it is to be used otherwise than it says, one of links to its files."""
+    folder = find_model(evaluation.model, evaluation.revision)
+    if evaluation.usage == Usage():
+        return folder
+    place = evaluation.out / "work" / f"model-{_rank()}"
+    with new_folder(place) as links:
+        link_model(folder, evaluation.usage, links)
+    return place
+
+
+def _sources(evaluation: Evaluation) -> Path:
+    """The data; with parallel texts, a folder of links to both."""
+    texts = evaluation.language_texts
+    if texts is None:
+        return evaluation.data
+    place = evaluation.out / "work" / f"sources-{evaluation.part.replace('/', '-')}-{_rank()}"
+    with new_folder(place) as links:
+        _link_files(payload(evaluation.data), links / QUESTIONS)
+        _link_files(payload(texts), links / TEXTS / texts.name)
+    return place
+
+
+def _link_files(source: Path, place: Path) -> None:
+    """Links to a file, or to all files of a folder: a link to the folder itself would leave no checksum of them."""
+    files = [Path(folder) / name for folder, _, names in os.walk(source, followlinks=True) for name in names]
+    for file in files or [source]:
+        link = place / file.relative_to(source)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.resolve())
+
+
+def _rank() -> int:
+    """Number of this process among those that torchrun started."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _retrieve(evaluation: Evaluation) -> Retrieve:
+    return Retrieve(
+        benchmark=evaluation.reference,
+        questions=QUESTIONS if evaluation.language_texts else HERE,
+        depth=evaluation.kept_depth,
+        pool_depth=evaluation.kept_depth,
+        batch_tokens=evaluation.batch_tokens,
+        precision=resolve_precision(evaluation.precision, pick_device(evaluation.device)),
+        language_vectors=evaluation.language_vectors,
+        language_texts=f"{TEXTS}/{evaluation.language_texts.name}" if evaluation.language_texts else "",
+        language_sentences=evaluation.language_sentences,
+        language_pivot=evaluation.language_pivot,
+    )
+
+
+def _lexical(evaluation: Evaluation) -> Lexical:
+    """BM25 with Anserini's parameters."""
+    return Lexical(
+        benchmark=evaluation.reference,
+        questions=HERE,
+        analyzer="words",
+        k1=0.9,
+        b=0.4,
+        depth=evaluation.kept_depth,
+        pool_depth=evaluation.kept_depth,
+        passage_context=LEXICAL_CONTEXTS[evaluation.usage.passage_context],
+    )
+
+
+def _score(evaluation: Evaluation) -> Score:
+    return Score(
+        benchmark=evaluation.reference,
+        questions=HERE,
+        split=evaluation.asked_split,
+        setting=evaluation.setting,
+        model=evaluation.name or evaluation.label + _treatment(evaluation),
+        ties=evaluation.ties,
+        measures=evaluation.measures,
+        seed=evaluation.seed,
+    )
+
+
+def _treatment(evaluation: Evaluation) -> str:
+    """What stands behind the model's name where its own scores are changed."""
+    kind = evaluation.language_vectors
+    shifted = "" if kind == "none" else f" (language vectors: {kind})"
+    return shifted + (" + bm25" if evaluation.fuse is not None else "")
+
+
+def _run_files(folder: Path, bitext: BitextBenchmark | None) -> list[Path]:
+    """The run of the pool of all languages; without one, those of the languages; of bitext, of its last measure."""
+    whole = folder / "multilingual.trec.gz"
+    if whole.is_file():
+        return [whole]
+    return sorted(folder.glob(f"*.{bitext.measures[-1]}.trec.gz" if bitext else "*.trec.gz"))
+
+
+def _write_run(files: list[Path], path: Path) -> None:
+    """Files end to end, as gzip allows."""
+    with new_file(path.with_suffix(""), "wb") as file:
+        for part in files:
+            file.write(part.read_bytes())
+    path.with_suffix("").rename(path)

@@ -1,0 +1,51 @@
+"""Run what is missing of a recipe."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msm.errors import BadInput
+from msm.pipeline import recipes
+from msm.pipeline.chain import Chain, Options, Outcome, rows_of
+from msm.pipeline.tasks import tasks
+
+
+def run(
+    recipe: str | Path,
+    *,
+    rows: Sequence[str] = (),
+    side_by_side: int = 0,
+    mirror: str | Path = "",
+    results: str | Path | None = "results",
+    any_code: bool = False,
+    device: str = "auto",
+) -> Outcome:
+    """Run all tasks of a recipe that are missing, in order; independent ones side by side.
+
+    Outputs lie below `artifacts/`, logs and what a stopped task goes on from below `work/`.
+
+        >>> import msm
+        >>> msm.run("tiny", rows=["sources/world"]).ran
+        ['sources/world']
+
+    Args:
+        recipe: its name, such as `demo`, or its file.
+        rows: models or tasks; only these and what they need are run. Everything when not given.
+        side_by_side: most tasks at once; 0 for one a core.
+        mirror: folder with a copy of the public files.
+        results: exports of one folder a row, whose rows are not run again; None for none.
+        any_code: take results that another version of the program has made.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Returns:
+        Names of the tasks that ran, that were there already, and that were taken as exported.
+
+    Raises:
+        BadInput: no such recipe, or a value in it that is not allowed.
+        TasksFailed: some tasks failed; those that do not read their outputs have been run.
+    """
+    if side_by_side < 0:
+        raise BadInput(f"--side_by_side must be at least 0, got {side_by_side}")
+    path = recipes.find(str(recipe))
+    made = rows_of(tasks(recipes.load(path), str(path)), rows)
+    words = (f"--mirror={mirror}", "--device", device)
+    return Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, words)).run()

@@ -1,0 +1,75 @@
+"""The scores of one model on one benchmark, as the verbs return them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msm.errors import BadInput
+from msm.files import new_file, read_json_lines
+from msm.reporting.score_lines import score_lines
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores by language, and the folder that holds them; `str(scores)` is the table that the command prints."""
+
+    folder: Path
+    """Score folder: `msm.compare`, `msm report` and the dashboard read it."""
+    rows: list[dict[str, Any]]
+    """Lines of `scores.jsonl`; see `msm.evaluation.scores`. None where another process writes them: for a part of the
+    passages, and in all processes of torchrun but the first."""
+
+    @property
+    def measures(self) -> list[str]:
+        """Measures, in the benchmark's order; the first is the one that tables print."""
+        return list(dict.fromkeys(row["measure"] for row in self.rows))
+
+    @property
+    def mean(self) -> float | None:
+        """The first measure as a mean over the languages, in the widest pool."""
+        return self.by_language().get("mean")
+
+    def by_language(self, measure: str = "", candidates: str | None = None) -> Mapping[str, float | None]:
+        """Values of a measure by language of the questions; `mean` is their unweighted mean.
+
+        Args:
+            measure: such as `ndcg@10`; the first one when not given.
+            candidates: `same` for the pools of the questions' own languages, `other` for the means over all other
+                languages. When not given: the pool of all languages, or what there is where nothing is searched in one.
+
+        Returns:
+            Values from 0 to 1 (ranks may be larger); None where the run does not reach as deep as the measure looks.
+
+        Raises:
+            BadInput: no such measure, or no such pool.
+        """
+        if measure and measure not in self.measures:
+            raise BadInput(f"{self.folder}: no measure {measure}; there are {', '.join(self.measures)}")
+        wanted = [candidates] if candidates else [None, "same", "other"]
+        for kind in wanted:
+            values = self._values(measure or next(iter(self.measures), ""), kind)
+            if values:
+                return values
+        raise BadInput(f"{self.folder}: no scores of {candidates or 'any'} candidates")
+
+    def _values(self, measure: str, kind: str | None) -> dict[str, float | None]:
+        """Values by language of the questions, of one kind of pool."""
+        rows = [row for row in self.rows if row["measure"] == measure]
+        return {
+            row["query_language"]: row["value"]
+            for row in rows
+            if row["candidate_language"] == (row["query_language"] if kind == "same" else kind)
+            or (kind == "same" and row["candidate_language"] == "same")
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(score_lines(self.rows))
+
+
+def copy_scores(folder: Path) -> Scores:
+    """The scores of a folder's stage `score`; `scores.jsonl` is laid beside that."""
+    scores = folder / "scores.jsonl"
+    with new_file(scores) as file:
+        file.write((folder / "score" / "scores" / "scores.jsonl").read_text(encoding="utf-8"))
+    return Scores(folder, [row for _, row in read_json_lines(scores)])
