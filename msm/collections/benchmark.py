@@ -60,6 +60,8 @@ class Benchmark:
     """Fewer than so many passages cannot be the published corpus, where its exact size is not known."""
     by_language: bool = False
     """Whether every language has a pool of its own, so that some may be left out."""
+    asked_in: str = ""
+    """Language of all questions, where `counts` are by the language of the passages; empty where both agree."""
     languages: tuple[str, ...] = ()
     """Those that are wanted; empty for all."""
     answers: AnswerRule | None = None
@@ -141,10 +143,19 @@ class Benchmark:
         questions = Counter(query.language for query in draft.queries)
         languages = {query.query_id: query.language for query in draft.queries}
         judgements = Counter(languages.get(qrel.query_id, "") for qrel in draft.qrels)
+        if self.asked_in and self.counts:
+            self._check_together(folder, questions.total(), judgements.total())
+            return
         for language in self._wanted(questions):
             expected = self.counts.get(language, Counts(0))
             self._check(folder, f"{language} has", "questions", questions[language], expected.questions)
             self._check(folder, f"{language} has", "judgements", judgements[language], expected.judgements)
+
+    def _check_together(self, folder: Path, questions: int, judgements: int) -> None:
+        """The sizes of all languages together: the language of a question does not say whose passages it is asked."""
+        expected = [self.counts[language] for language in self._wanted({})]
+        self._check(folder, "there are", "questions", questions, sum(counts.questions or 0 for counts in expected))
+        self._check(folder, "there are", "judgements", judgements, sum(counts.judgements or 0 for counts in expected))
 
     def _check_passages(self, folder: Path, collection: Collection) -> None:
         counts = collection.passages.counts

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from msm.collections.passages import Passages, Read
 from msm.collections.records import Qrel, Query
@@ -108,18 +109,27 @@ class Collection(NamedTuple):
         """Judgements of the pool's queries and passages; a query that has none there is not part of the average.
 
         A relevant passage that the corpus lacks counts where its language cannot be another one: in the pool of all
-        candidates, and in a pool whose questions and candidates share their language.
+        candidates, in a pool whose questions and candidates share their language, and in the pool of the one language
+        of all other passages that are judged for the question.
         """
         qrels = self.qrels
         queries = np.zeros(len(self.queries), bool)
         queries[self.pool_queries(pool)] = True
-        wanted = {pool.candidate_language}
-        if pool.query_language == pool.candidate_language:
-            wanted.add(None)
-        languages = (self.passages.languages.get(text) for text in qrels.passage_ids.to_pylist())
-        inside = np.array([pool.candidate_language is None or language in wanted for language in languages], bool)
-        kept = queries[qrels.queries] & inside[qrels.passages]
+        kept = queries[qrels.queries]
+        if pool.candidate_language is not None:
+            own = pool.query_language == pool.candidate_language
+            kept &= self._judged_languages(pool.query_language if own else None) == pool.candidate_language
         return qrels._replace(queries=qrels.queries[kept], passages=qrels.passages[kept], labels=qrels.labels[kept])
+
+    def _judged_languages(self, otherwise: str | None) -> NDArray[np.object_]:
+        """The language of the passage of each judgement, [J]; of one that the corpus lacks, as `pool_qrels` says."""
+        qrels = self.qrels
+        known = np.array([self.passages.languages.get(text) for text in qrels.passage_ids.to_pylist()], object)
+        languages = known[qrels.passages]
+        for row in np.flatnonzero(np.equal(languages, None)):
+            others = {language for language in languages[qrels.queries == qrels.queries[row]] if language is not None}
+            languages[row] = otherwise or (others.pop() if len(others) == 1 else None)
+        return languages
 
     def missing(self) -> list[str]:
         """Ids of the relevant passages that the corpus lacks. They count as not found."""

@@ -9,6 +9,7 @@ files hold both, and a choice of languages or pairs, in one text, a *reference*:
 | `mr_tydi-sw,bn` | some of its languages, checked too (`mr_tydi-sw-bn` is the older spelling) |
 | `tatoeba@deu-eng,fra-eng` | some pairs of languages of bitext |
 | `beir:NAME` | data of one's own in BEIR's layout |
+| `beir:NAME-fi,sv` | the questions of these in some languages (`beir:NAME-fi,` in one) |
 | `mr_tydi:NAME` | data of one's own in the files of Mr. TyDi and by its rules |
 
 No data of one's own bear the name of a published benchmark, and a name that nobody knows is refused.
@@ -21,23 +22,36 @@ from dataclasses import replace
 
 from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.benchmarks import (
+    belebele,
+    ciral,
     constructed,
     hybrid,
     lareqa,
     mewsli_x,
     miracl,
+    mkqa,
+    mlqa,
+    mmarco,
     mr_tydi,
+    ms_marco,
+    multi_eup,
     natural_questions,
+    neuclir,
     tatoeba,
     xor_retrieve,
     xsim,
 )
 from msm.collections.formats import BITEXT_FORMATS, FORMATS
+from msm.corpora.codes import said_canonical
 from msm.errors import BadInput
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
+        belebele.BENCHMARK,
+        belebele.PARALLEL,
+        ciral.BENCHMARK,
+        ciral.TEST_B,
         constructed.BENCHMARK,
         constructed.HYBRID,
         hybrid.MLQA_R,
@@ -47,8 +61,16 @@ BENCHMARKS: dict[str, Benchmark] = {
         lareqa.BENCHMARK,
         mewsli_x.BENCHMARK,
         miracl.BENCHMARK,
+        mkqa.BENCHMARK,
+        mlqa.BENCHMARK,
+        mmarco.BENCHMARK,
         mr_tydi.BENCHMARK,
+        ms_marco.BENCHMARK,
+        multi_eup.BENCHMARK,
         natural_questions.BENCHMARK,
+        neuclir.YEAR_2022,
+        neuclir.YEAR_2023,
+        neuclir.ONE_POOL_2023,
         xor_retrieve.BENCHMARK,
         xor_retrieve.TREEBANK,
     )
@@ -57,6 +79,8 @@ BITEXTS: dict[str, BitextBenchmark] = {
     benchmark.name: benchmark for benchmark in (tatoeba.BENCHMARK, tatoeba.WIDER, xsim.BENCHMARK, xsim.PLUS_PLUS)
 }
 """Those that are mined rather than searched."""
+_LANGUAGE = "[a-z]{2,3}(-[A-Z][A-Za-z]+)*"
+_OWN_LANGUAGES = re.compile(f"(?P<name>.+?)-(?P<languages>{_LANGUAGE}(,{_LANGUAGE})*,?)")
 
 
 def reference(benchmark: str, format: str = "", languages: Sequence[str] = (), pairs: str = "") -> str:
@@ -73,7 +97,9 @@ def reference(benchmark: str, format: str = "", languages: Sequence[str] = (), p
     """
     text = f"{format}:{benchmark or format}" if format and ":" not in benchmark else benchmark
     if languages:
-        text += f"-{','.join(languages)}"
+        chosen = ",".join(said_canonical(language, "--languages") for language in languages)
+        # Names of one's own may hold hyphens, so a comma tells that languages follow.
+        text += f"-{chosen}," if ":" in text and "," not in chosen else f"-{chosen}"
     if pairs:
         text = f"{text.partition('@')[0]}@{pairs}"
     if not find_bitext(text):
@@ -146,13 +172,14 @@ def _in_languages(benchmark: Benchmark, text: str) -> Benchmark:
 
 
 def _own(kind: str, own: str) -> Benchmark:
-    own, dash, languages = own.partition("-") if "," in own else (own, "", "")
+    match = _OWN_LANGUAGES.fullmatch(own) if "," in own else None
+    own = match["name"] if match else own
     known = FORMATS | BENCHMARKS
     if kind not in known:
         raise BadInput(f"unknown format {kind!r}; {_nearest(kind)}")
     _refuse_official(own)
     found = known[kind].owned(own)
-    return replace(found, languages=tuple(languages.split(","))) if dash else found
+    return replace(found, languages=tuple(match["languages"].rstrip(",").split(","))) if match else found
 
 
 def _refuse_official(name: str) -> None:

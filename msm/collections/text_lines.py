@@ -1,7 +1,7 @@
 """Lines of text files, and rows of tables in them, with errors that name the line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msm.errors import bad_line
@@ -31,12 +31,36 @@ def read_table(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
     Raises:
         BadInput: a row with another number of columns, or as `read_lines`.
     """
+    for number, row in _csv_rows(path, "\t"):
+        if len(row) != columns:
+            raise bad_line(path, number, f"expected {columns} columns with tabs between, got {len(row)}")
+        yield number, row
+
+
+def read_records(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each row of a table with commas between ends, for messages, and its columns by the names of the first row.
+
+    Args:
+        path: of the table, quoted as by Python's csv.
+        needed: columns that every table of the kind has.
+
+    Raises:
+        BadInput: no such columns, a row with another number of columns, or as `read_lines`.
+    """
+    rows = _csv_rows(path, ",")
+    _, names = next(rows, (0, []))
+    if absent := [name for name in needed if name not in names]:
+        raise bad_line(path, 1, f"no column {absent[0]!r}; there are {', '.join(names)[:100]}")
+    for number, row in rows:
+        if len(row) != len(names):
+            raise bad_line(path, number, f"expected {len(names)} columns with commas between, got {len(row)}")
+        yield f"{path}:{number}", dict(zip(names, row, strict=True))
+
+
+def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     lines = (line.replace("\r", " ") + "\n" for _, line in read_lines(path))
-    rows = csv.reader(lines, delimiter="\t")
+    rows = csv.reader(lines, delimiter=delimiter)
     try:
-        for row in rows:
-            if len(row) != columns:
-                raise bad_line(path, rows.line_num, f"expected {columns} columns with tabs between, got {len(row)}")
-            yield rows.line_num, row
+        yield from ((rows.line_num, row) for row in rows)
     except csv.Error as error:
         raise bad_line(path, rows.line_num, str(error)) from error

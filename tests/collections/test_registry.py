@@ -47,6 +47,8 @@ def test_a_published_benchmark_says_what_it_is(name: str) -> None:
         ({"benchmark": "mr_tydi"}, "mr_tydi"),
         ({"benchmark": "mr_tydi", "languages": ["sw", "bn"]}, "mr_tydi-sw,bn"),
         ({"benchmark": "mine", "format": "beir"}, "beir:mine"),
+        ({"benchmark": "my-own", "format": "beir", "languages": ["swa"]}, "beir:my-own-sw,"),
+        ({"benchmark": "belebele", "languages": ["de", "zh-hant"]}, "belebele-de,zh-Hant"),
         ({"benchmark": "", "format": "beir"}, "beir:beir"),
         ({"benchmark": "tatoeba", "pairs": "deu-eng"}, "tatoeba@deu-eng"),
         ({"benchmark": "ted", "format": "bitext", "pairs": "all-en"}, "bitext:ted@all-en"),
@@ -61,6 +63,13 @@ def test_a_choice_becomes_one_text(given: dict[str, str], expected: str) -> None
 def test_both_spellings_of_languages_are_read(text: str) -> None:
     benchmark = find_benchmark(text)
     assert (benchmark.name, benchmark.languages) == ("mr_tydi", ("sw", "bn"))
+
+
+@pytest.mark.parametrize(
+    ("text", "languages"), [("beir:my-own-sw,", ("sw",)), ("beir:x-fi,sv", ("fi", "sv")), ("beir:x-y", ())]
+)
+def test_languages_of_data_of_ones_own(text: str, languages: tuple[str, ...]) -> None:
+    assert find_benchmark(text).languages == languages
 
 
 @pytest.mark.parametrize(

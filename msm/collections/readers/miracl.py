@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, find_files, refuse_same_names
-from msm.collections.readers.trec import Part, monolingual, read_passages, read_qrel_rows, read_topics
+from msm.collections.readers.trec import Part, read_passages, read_qrel_rows, read_topics, side_by_side
 from msm.errors import BadInput
 
 
@@ -32,7 +32,7 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "dev") -> Dra
     wanted = languages or sorted({path.name.split("-")[2] for path in topics})
     if not wanted:
         raise BadInput(f"{folder}: no topics.miracl-v1.0-LANG-{split}.tsv here")
-    return monolingual({language: read_part(folder, language, split) for language in wanted})
+    return side_by_side({language: read_part(folder, language, split) for language in wanted})
 
 
 def read_part(folder: Path, language: str, split: str) -> Part:

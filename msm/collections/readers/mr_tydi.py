@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, only
-from msm.collections.readers.trec import Part, monolingual, read_passages, read_qrel_rows, read_topics
+from msm.collections.readers.trec import Part, read_passages, read_qrel_rows, read_topics, side_by_side
 from msm.errors import BadInput
 
 LANGUAGES = {
@@ -47,7 +47,7 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
     wanted = languages or [language for language in LANGUAGES if _folder(folder, language)]
     if not wanted:
         raise BadInput(f"{folder}: no language here (folders such as mrtydi-v1.1-swahili, or sw)")
-    return monolingual({language: read_part(folder, language, split) for language in wanted})
+    return side_by_side({language: read_part(folder, language, split) for language in wanted})
 
 
 def language_of(folder: Path) -> str:

@@ -91,23 +91,40 @@ def read_qrel_rows(path: Path) -> list[Qrel]:
     return [Qrel(*row) for row in zip(queries, passages, qrels.labels.tolist(), strict=True)]
 
 
-def monolingual(parts: Mapping[str, Part]) -> Draft:
+def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", translated: bool = False) -> Draft:
     """Languages side by side, each with its own queries and candidates.
 
     Ids are those of the files where there is one language, else `LANGUAGE-ID`, since languages share ids.
 
     Args:
-        parts: by language.
+        parts: by the language of their passages.
+        asked_in: language of all queries; empty where each is in the language of its passages.
+        translated: whether queries of one id in two languages ask the same.
     """
-    if len(parts) > 1:
-        parts = {language: _prefixed(part, language) for language, part in parts.items()}
     ordered = {language: parts[language] for language in sorted(parts)}
+    questions = [query.query_id for part in ordered.values() for query in part.queries]
+    if len(parts) > 1:
+        ordered = {language: _prefixed(part, language) for language, part in ordered.items()}
     return Draft(
         [query for part in ordered.values() for query in part.queries],
         [qrel for part in ordered.values() for qrel in part.qrels],
         {language: part.passages for language, part in ordered.items()},
-        [Pool(f"pool.{language}", language, language) for language in ordered],
+        [Pool(f"pool.{language}", asked_in or language, language) for language in ordered],
+        questions if translated else None,
     )
+
+
+def judged_queries(queries: Sequence[Query], qrels: Sequence[Qrel], path: Path) -> list[Query]:
+    """The queries that have a judgement.
+
+    Raises:
+        BadInput: none has.
+    """
+    judged = {qrel.query_id for qrel in qrels}
+    kept = [query for query in queries if query.query_id in judged]
+    if not kept:
+        raise BadInput(f"{path}: no query here has a judgement")
+    return kept
 
 
 def _prefixed(part: Part, language: str) -> Part:

@@ -1,0 +1,75 @@
+"""Questions and passages that exist in several languages: a question is right with its passage in every language."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from msm.collections.clusters import connected
+from msm.collections.collection import MULTILINGUAL, Draft, Pool
+from msm.collections.passages import Read
+from msm.collections.records import Passage, Qrel, Query
+
+
+class Asked(NamedTuple):
+    """A question in one language."""
+
+    question: str
+    """What it asks: the same name in every language."""
+    text: str
+    passage_id: str
+    """The passage of its own language that answers it."""
+
+
+class Side(NamedTuple):
+    """One language of a parallel collection."""
+
+    questions: list[Asked]
+    passages: dict[str, Passage]
+    """By id."""
+
+
+def own_pools(sides: Mapping[str, Side]) -> list[Pool]:
+    """The questions of each language on its own passages."""
+    return [Pool(f"pool.{language}", language, language) for language in sides]
+
+
+def cross_pools(sides: Mapping[str, Side]) -> list[Pool]:
+    """The questions of all languages on the passages of each one."""
+    return [Pool(f"pool.{language}", None, language) for language in sides]
+
+
+def monolingual_draft(sides: Mapping[str, Side]) -> Draft:
+    """The questions of each language on its own passages alone."""
+    return _draft(sides, own_pools(sides), {})
+
+
+def parallel_draft(sides: Mapping[str, Side], pools: list[Pool]) -> Draft:
+    """All questions on the passages of all languages in one pool, and in more pools.
+
+    Args:
+        sides: by language, in the order of the candidates.
+        pools: those beside the pool of all languages.
+    """
+    answers: dict[str, list[str]] = {}
+    for asked in (asked for side in sides.values() for asked in side.questions):
+        answers.setdefault(asked.question, []).append(asked.passage_id)
+    return _draft(sides, [MULTILINGUAL, *pools], answers)
+
+
+def _draft(sides: Mapping[str, Side], pools: list[Pool], answers: Mapping[str, list[str]]) -> Draft:
+    """A draft in which a question is right with the passages of `answers`, or where it has none there, its own."""
+    questions = [asked for side in sides.values() for asked in side.questions]
+    queries = [
+        Query(f"{language}-{asked.question}", language, asked.text)
+        for language, side in sides.items()
+        for asked in side.questions
+    ]
+    qrels = [
+        Qrel(query.query_id, passage_id, 1)
+        for query, asked in zip(queries, questions, strict=True)
+        for passage_id in answers.get(asked.question, [asked.passage_id])
+    ]
+    parts: dict[str | None, Read] = {language: side.passages.values for language, side in sides.items()}
+    # Translations of a question share its name, so they lie in one cluster, and their passages with them.
+    clusters = connected((f"passage {asked.passage_id}", asked.question) for asked in questions)
+    names = [asked.question for asked in questions]
+    return Draft(queries, qrels, parts, pools, names, clusters=[clusters[name] for name in names])
