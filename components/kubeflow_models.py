@@ -200,6 +200,34 @@ def lexical(
 
 
 @stage()
+def fuse(
+    name: str,
+    settings: str,
+    work: str,
+    published: str,
+    dense: Input[Dataset],
+    sparse: Input[Dataset],
+    out: Output[Dataset],
+) -> None:
+    """Join a dense and a BM25 run of the same questions to one.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        published: Folder that gets a copy for the dashboard; empty for none.
+        dense: Runs of a sentence encoder.
+        sparse: Runs of BM25.
+
+    Returns:
+        out: The fused runs.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run("fuse", name, settings, {"dense": dense, "sparse": sparse}, out, work=work, published=published)
+
+
+@stage()
 def score(
     name: str,
     settings: str,

@@ -52,3 +52,6 @@ class Execution:
     checkpoint_seconds: float = 180.0
     """Seconds of training after which a checkpoint is written at the latest, whatever `checkpoint_steps` says: what a
     machine that is taken away without a word can cost. Resuming gives the same bits from any checkpoint."""
+    vectors: Path | None = None
+    """Folder in which the vectors of encoded texts are kept, for other runs of the same model over the same texts: one
+    file a model, of at most `cache_gib`."""

@@ -43,6 +43,12 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="Longest time between two checkpoints of a training, in seconds.",
     )
+    options.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="DIR",
+        help="Folder that keeps vectors of encoded texts for other runs of the same model; up to --cache_gib a model.",
+    )
     options.add_argument("--stop_with_parent", action="store_true", help="Save and end when the starting process dies.")
 
 
@@ -74,6 +80,7 @@ def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
         mirror=arguments["mirror"],
         cache_gib=arguments["cache_gib"],
         checkpoint_seconds=arguments["checkpoint_seconds"],
+        vectors=arguments["vectors"],
     )
 
 

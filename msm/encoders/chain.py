@@ -50,6 +50,17 @@ class Tokens:
         types = None if self.types is None else self.types[first:last]
         return Tokens(self.ids[first:last], types, self.prompt_length)
 
+    def some(self, rows: Sequence[int]) -> "Tokens":
+        """The texts at some places."""
+        types = None if self.types is None else [self.types[row] for row in rows]
+        return Tokens([self.ids[row] for row in rows], types, self.prompt_length)
+
+    def names(self) -> list[bytes]:
+        """Bytes that are the same for the same tokens alone."""
+        types = [b""] * len(self) if self.types is None else [some.tobytes() for some in self.types]
+        head = f"{self.prompt_length} ".encode()
+        return [head + ids.tobytes() + b"\0" + some for ids, some in zip(self.ids, types, strict=True)]
+
     def all_types(self) -> list[NDArray[np.int64]]:
         """Token types of every text, also where all are 0."""
         return self.types or [np.zeros_like(ids) for ids in self.ids]

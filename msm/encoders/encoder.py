@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from msm.collections.records import Passage
 from msm.encoders.chain import Chain, Tokens, find_chain
 from msm.encoders.usage import TASKS, Choice, Side, Text, passage_texts, query_texts
+from msm.encoders.vector_store import VectorStore
 from msm.encoders.vectors import stored
 
 BATCH_TOKENS = 16384
@@ -50,6 +51,8 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.choices, self.batch_tokens = model, dict(choices), batch_tokens
+        self.store: VectorStore | None = None
+        """Where vectors of texts that were encoded before are taken from, and new ones kept."""
         self.chains: dict[Side, Chain | None] = {side: find_chain(model, task) for side, task in TASKS.items()}
         self.to(device).eval()
 
@@ -127,6 +130,12 @@ class Encoder(nn.Module):
         """Vectors of what `prepare` gave for this side, [S, H]; a text alone gives the same vector."""
         if not len(prepared):
             return np.empty((0, self.width), np.float32)
+        if self.store is None:
+            return self._encode(prepared, side)
+        names = [f"{side} ".encode() + name for name in _names(prepared)]
+        return self.store.filled(names, lambda rows: self._encode(_some(prepared, rows), side))
+
+    def _encode(self, prepared: Prepared, side: Side) -> Vectors:
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
             if isinstance(prepared, Tokens):
                 return self._encode_tokens(prepared, side)
@@ -178,6 +187,14 @@ class Encoder(nn.Module):
 def part_of(prepared: Prepared, first: int, last: int) -> Prepared:
     """The texts from one on and before another."""
     return prepared.part(first, last) if isinstance(prepared, Tokens) else prepared[first:last]
+
+
+def _some(prepared: Prepared, rows: Sequence[int]) -> Prepared:
+    return prepared.some(rows) if isinstance(prepared, Tokens) else [prepared[row] for row in rows]
+
+
+def _names(prepared: Prepared) -> list[bytes]:
+    return prepared.names() if isinstance(prepared, Tokens) else [repr(text).encode() for text in prepared]
 
 
 def _batches(order: NDArray[np.int64], lengths: Sequence[int], budget: int) -> Iterator[NDArray[np.int64]]:

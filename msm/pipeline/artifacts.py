@@ -30,6 +30,7 @@ FOLDERS = (
     "mine",
     "retrieve",
     "lexical",
+    "fuse",
     "score",
     "report",
 )

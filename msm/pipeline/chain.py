@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,7 +120,7 @@ class Chain:
     """
 
     def __init__(self, made: Sequence[Task], options: Options) -> None:
-        self.options = options
+        self.options, self.tasks = options, made
         prints = fingerprints(made)
         self.exported = [task for task in made if self._is_exported(task, prints[task.out])]
         left = [task for task in made if task not in self.exported]
@@ -130,6 +131,7 @@ class Chain:
         ]
         self.waiting = self._missing(left, {task.out for task in self.made})
         self.total = len(self.waiting)
+        self.shared_models = _shared_models(self.waiting)
         self.outcome = Outcome([], [task.name for task in self.made], [task.name for task in self.exported])
         self.failed: dict[str, str] = {}
         self.running: list[_Running] = []
@@ -165,6 +167,7 @@ class Chain:
                 self._collect()
                 if not self._start_next():
                     time.sleep(PAUSE)
+        self._drop_vectors()
         if self.failed:
             raise TasksFailed("; ".join(f"{name}: {reason}" for name, reason in self.failed.items()))
         return self.outcome
@@ -197,10 +200,24 @@ class Chain:
     def _has_place(self, task: Task) -> bool:
         if not self.running:
             return True
+        if any(self._shares_vectors(task, one.task) for one in self.running):
+            return False
         if len(self.running) >= self.most or self._gpus(task) > len(self.free_gpus):
             return False
         used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
         return free_memory() >= max(LEAST_MEMORY, used)
+
+    def _shares_vectors(self, task: Task, other: Task) -> bool:
+        """Whether one task can take the vectors that the other one is at work on."""
+        model = task.reads.get("model")
+        return task.stage == other.stage == "retrieve" and model == other.reads["model"]
+
+    def _vectors(self, task: Task) -> Path:
+        return Path("work", Path(task.out).parts[1], "vectors")
+
+    def _drop_vectors(self) -> None:
+        for folder in {self._vectors(task) for task in self.tasks if task.stage == "retrieve"}:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _gpus(self, task: Task) -> int:
         return processes(task.settings, min(STAGES[task.stage].gpus, visible_gpus()))
@@ -213,6 +230,8 @@ class Chain:
         words = ["msm", "run", task.name, "--recipe", str(self.options.recipe), *self.options.words]
         if count > 1:
             words += ["--gpus", str(count)]
+        if task.stage == "retrieve" and task.reads["model"] in self.shared_models:
+            words += ["--vectors", str(self._vectors(task))]
         environment = {"OMP_NUM_THREADS": str(max(1, cores() // self.most)), **os.environ}
         if visible_gpus():
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
@@ -271,6 +290,12 @@ class Chain:
                 one.process.terminate()
             for one in self.running:
                 one.process.wait()
+
+
+def _shared_models(tasks: Sequence[Task]) -> set[str]:
+    """Folders of the models that several of the tasks search with."""
+    models = [task.reads["model"] for task in tasks if task.stage == "retrieve"]
+    return {model for model in models if models.count(model) > 1}
 
 
 def _last_line(log: Path) -> str:

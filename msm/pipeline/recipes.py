@@ -14,7 +14,7 @@ from msm.finetuning.settings import Finetune, Mine
 from msm.pipeline.stages import STAGES
 from msm.pretraining.settings import Pretrain, Teach
 from msm.reporting.settings import Report
-from msm.retrieval.settings import Lexical, Retrieve
+from msm.retrieval.settings import Fuse, Lexical, Retrieve
 from msm.settings import Settings, hints, section, suggestion
 
 RECIPES = Path("recipes")
@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[type[Settings], ...]] = {
     "mine": (Mine,),
     "retrieve": (Retrieve,),
     "lexical": (Lexical,),
+    "fuse": (Fuse,),
     "score": (Score,),
     "report": (Report,),
 }
@@ -47,7 +48,9 @@ ROWS: dict[str, tuple[str, ...]] = {
     "rounds": ("mined", "start", "finetune", "score"),
     "benchmarks": ("questions", "split", "finetune"),
     "further_benchmarks": ("questions", "split", "tuned"),
+    "retrievals": ("model", "benchmark", "retrieve", "score"),
     "lexical_models": ("lexical",),
+    "fusions": ("dense", "sparse", "fuse"),
 }
 """List of a recipe to the fields of its rows, beside `name`; those named like a section hold differences from it."""
 TOP = ("recipe", "base", "seeds", "source", *SECTIONS, *ROWS)

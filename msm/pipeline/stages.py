@@ -8,7 +8,7 @@ from msm.evaluation.settings import Score
 from msm.finetuning.settings import Finetune, Mine
 from msm.pretraining.settings import Pretrain, Teach
 from msm.reporting.settings import Report
-from msm.retrieval.settings import Lexical, Retrieve
+from msm.retrieval.settings import Fuse, Lexical, Retrieve
 from msm.settings import Settings
 
 
@@ -126,6 +126,7 @@ STAGES: dict[str, Stage] = {
         gpus=1,
     ),
     "lexical": Stage(Lexical, "msm.retrieval.lexical:run", ("sources",), "run", "BM25 runs"),
+    "fuse": Stage(Fuse, "msm.retrieval.fusion:run", ("dense", "sparse"), "run", "a dense and a BM25 run as one"),
     "score": Stage(Score, "msm.evaluation.stage:run", ("sources", "run"), "scores", "runs to measures"),
     "report": Stage(Report, "msm.reporting.stage:run", ("scores",), "report", "tables, pictures, lineage"),
 }
@@ -139,6 +140,8 @@ PAYLOADS = {
     "weights": "model",
     "model": "model",
     "run": "run",
+    "dense": "run",
+    "sparse": "run",
     "scores": "",
 }
 """Input name to the payload that is read; the report reads whole score folders."""

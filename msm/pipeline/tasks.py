@@ -105,17 +105,20 @@ def _trained(maker: "_Maker") -> None:
 
 
 def _scored(maker: "_Maker") -> None:
-    """Runs and scores of models and BM25, and the report on all of them."""
+    """Runs and scores of models, BM25 and both together, and the report on all of them."""
+    models = [*maker.rows("models"), *maker.retrievals()]
     for place, benchmark in maker.rows("benchmarks"):
-        for key, model in (*maker.rows("models"), *maker.rows("rounds")):
+        for key, model in (*models, *maker.rows("rounds")):
             maker.add_scores(benchmark, benchmark["name"], model, (place, key))
         for key, model in maker.rows("lexical_models"):
             row = f"{benchmark['name']}-{model['name']}"
             files = maker.benchmark_files(place, benchmark)
             maker.add("lexical", row, maker.sources, maker.values("lexical", model), (place, key), **files)
             maker.add_score(benchmark, model, row, "lexical", (place, key), seed=0)
+        for key, row in maker.rows("fusions"):
+            maker.add_fusions(benchmark, row, (place, key))
     for place, benchmark in maker.rows("further_benchmarks"):
-        for key, model in maker.rows("models"):
+        for key, model in models:
             maker.add_scores(benchmark, maker.field(place, benchmark, "tuned"), model, (place, key))
     maker.add("report", "all", {"scores": "score"}, maker.values("report"), recipe=maker.name)
 
@@ -163,9 +166,19 @@ class _Maker:
         """Key and values of every row of a list."""
         return [(f"{name}.{number}", row) for number, row in enumerate(rows(self.recipe, name, self.where))]
 
+    def retrievals(self) -> list[tuple[str, Values]]:
+        """Rows that search with a model of another row, of all benchmarks or of one."""
+        made = self.rows("retrievals")
+        names = [row["name"] for name in ("benchmarks", "further_benchmarks") for _, row in self.rows(name)]
+        for key, row in made:
+            self.field(key, row, "model")
+            if (name := row.get("benchmark", names[0] if names else "")) not in names:
+                raise BadInput(f"{self.where}: retrievals {row['name']}: no benchmark {name}{suggestion(name, names)}")
+        return made
+
     def values(self, name: str, *differences: Mapping[str, Any]) -> _Given:
         """Values of a section, and the differences that rows state under the same name."""
-        shared = dict(mapping(self.need(name), f"{self.where}: {name}"))
+        shared = dict(mapping(self.recipe.get(name, {}), f"{self.where}: {name}"))
         parts = (row.get(name) or {} for row in differences)
         return _Given(name, shared, tuple(dict(mapping(part, f"{self.where}: {name}")) for part in parts))
 
@@ -218,13 +231,28 @@ class _Maker:
         self.add("finetune", row, reads, values, keys, seed=seed)
 
     def add_scores(self, benchmark: Values, tuned: str, model: Values, keys: Sequence[str]) -> None:
-        """Add the runs and scores of a model, of every seed; `tuned`: the benchmark that it is fine-tuned for."""
+        """Add the runs and scores of a model, of every seed; `tuned`: the benchmark that it is fine-tuned for.
+
+        A row of `retrievals` searches with a model of another name, and may be of one benchmark only.
+        """
+        if model.get("benchmark", benchmark["name"]) != benchmark["name"]:
+            return
         for seed in self.seeds:
             row = f"{benchmark['name']}-{model['name']}-{seed}"
-            reads = self.sources | {"model": f"finetune/{tuned}-{model['name']}-{seed}"}
+            reads = self.sources | {"model": f"finetune/{tuned}-{model.get('model', model['name'])}-{seed}"}
             files = self.benchmark_files(keys[0], benchmark)
-            self.add("retrieve", row, reads, self.values("retrieve"), (keys[0],), **files)
+            differing = keys if "retrieve" in model else keys[:1]
+            self.add("retrieve", row, reads, self.values("retrieve", model), differing, **files)
             self.add_score(benchmark, model, row, "retrieve", keys, seed)
+
+    def add_fusions(self, benchmark: Values, row: Values, keys: Sequence[str]) -> None:
+        """Add a dense and a BM25 run as one, and its scores, of every seed of the dense one."""
+        dense, sparse = (f"{benchmark['name']}-{self.field(keys[-1], row, side)}" for side in ("dense", "sparse"))
+        for seed in self.seeds:
+            name = f"{benchmark['name']}-{row['name']}-{seed}"
+            reads = {"dense": f"retrieve/{dense}-{seed}", "sparse": f"lexical/{sparse}"}
+            self.add("fuse", name, reads, self.values("fuse", row), keys)
+            self.add_score(benchmark, row, name, "fuse", keys, seed)
 
     def add_score(
         self, benchmark: Values, model: Values, row: str, ranked_by: str, keys: Sequence[str], seed: int

@@ -8,6 +8,7 @@ Shapes: E entries of both runs, Q queries.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,33 @@ import pyarrow as pa
 from msm.collections.run_folder import read_protocol, write_protocol
 from msm.collections.runs import Floats, Integers, Run, read_run, sorted_run, write_run
 from msm.errors import BadInput
+from msm.execution import Execution
+from msm.retrieval.settings import Fuse
 
 ALPHAS = tuple(step / 10 for step in range(1, 21))
 """Weights that are tried."""
 _LEAST = -0.5
 """Least score of a scaled list."""
+
+
+def run(settings: Fuse, *, dense: Path, sparse: Path, out: Path, execution: Execution) -> dict[str, Any]:
+    """Write the fused run of every pool; the stage `fuse`.
+
+    Args:
+        settings: of the stage.
+        dense: folder of runs.
+        sparse: folder of runs of the same pools.
+        out: empty folder to fill.
+        execution: not used.
+
+    Returns:
+        Counts for the manifest.
+
+    Raises:
+        BadInput: the folders are of different pools, or a file is no run.
+    """
+    fuse_folders(dense, sparse, settings.alpha, settings.depth, out)
+    return {"pools": len(list(out.glob("*.trec.gz")))}
 
 
 def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:

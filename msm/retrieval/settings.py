@@ -1,4 +1,4 @@
-"""Settings of the stages `retrieve` and `lexical`."""
+"""Settings of the stages `retrieve`, `lexical` and `fuse`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -72,3 +72,14 @@ class Lexical(Settings):
     passage_context: Literal["benchmark", "none", "paragraph", "title_text"] = "benchmark"
     """What is searched of a passage: its text alone, or with its paragraph or its title; `benchmark` for what the
     official run of the benchmark searches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fuse(Settings):
+    """A dense and a BM25 run of the same questions as one, as Mr. TyDi's README does it."""
+
+    alpha: Rate = 1.0
+    """Weight of the dense scores, after the scores of either run are scaled to the same range question by question.
+    BM25 has a weight of 1."""
+    depth: Positive = 100
+    """Passages that are kept of each question, in every pool."""

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from msm import distributed
 from msm.collections.collection import Collection, Pool, Rules
 from msm.collections.exact_ranks import write_exact_ranks
@@ -12,6 +14,7 @@ from msm.collections.runs import write_run
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.usage import Choice
+from msm.encoders.vector_store import VectorStore
 from msm.errors import BadInput
 from msm.execution import Execution, Part, read_part
 from msm.files import within
@@ -44,21 +47,20 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     """
     device = pick_device(execution.device)
     distributed.start(device)
-    made = {"device": device, "precision": settings.precision, "batch_tokens": settings.batch_tokens}
     if bitext := find_bitext(settings.benchmark):
         if execution.part:
             raise BadInput(f"--part {execution.part}: bitext is mined as a whole")
         if settings.language_vectors != "none":
             raise BadInput(f"language_vectors: none are taken off bitext, and {settings.benchmark} is bitext")
         pairs = list(bitext[0].read(within(sources, settings.questions), bitext[1]))
-        encoder = open_encoder(model, **made)
+        encoder = _opened(settings, model, device, execution)
         facts = write_pairs(out, pairs, bitext[0], encoder, execution.work)
         write_protocol(out, _usage(encoder))
         return facts
     benchmark = find_benchmark(settings.benchmark)
     collection = benchmark.read(within(sources, settings.questions))
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
-    encoder = open_encoder(model, **made)
+    encoder = _opened(settings, model, device, execution)
     follow(encoder, collection.rules)
     part = read_part(execution.part)
     if part and settings.language_vectors == "own" and not settings.language_sentences:
@@ -70,6 +72,13 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     write_runs(out, collection, encoder, depths, execution.work, language_vectors)
     write_protocol(out, _usage(encoder) | described(settings))
     return {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
+
+
+def _opened(settings: Retrieve, model: Path, device: torch.device, execution: Execution) -> Encoder:
+    encoder = open_encoder(model, device=device, precision=settings.precision, batch_tokens=settings.batch_tokens)
+    if execution.vectors:
+        encoder.store = VectorStore(execution.vectors, encoder.protocol(), execution.cache_gib << 30)
+    return encoder
 
 
 def follow(encoder: Encoder, rules: Rules) -> None:

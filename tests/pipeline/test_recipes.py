@@ -78,6 +78,28 @@ def test_controls_are_part_of_every_recipe() -> None:
         assert "encoder" in starts, f"{path.name}: no untrained encoder with the same fine-tuning"
 
 
+def test_a_model_is_searched_with_in_several_ways_and_fused_with_bm25() -> None:
+    recipe = recipes.load(DEMO)
+    own = {"name": "msm-own", "model": "msm", "retrieve": {"language_vectors": "own"}}
+    recipe["retrievals"] = [own, {**own, "name": "elsewhere", "benchmark": "xquad_r:again"}]
+    recipe["further_benchmarks"] = [
+        {"name": "xquad_r:again", "questions": "questions/test", "split": "test", "tuned": "constructed"}
+    ]
+    recipe["fusions"] = [{"name": "both", "dense": "msm-own", "sparse": "bm25-words", "fuse": {"alpha": 0.5}}]
+    made = {task.name: task for task in tasks(recipe, "demo.yaml")}
+    root = "artifacts/demo"
+    own_run = made["retrieve/constructed-msm-own-1"]
+    assert own_run.reads["model"] == f"{root}/finetune/constructed-msm-1"
+    assert vars(own_run.settings)["language_vectors"] == "own"
+    assert vars(made["retrieve/constructed-msm-1"].settings)["language_vectors"] == "none"
+    fused = made["fuse/constructed-both-1"]
+    assert fused.reads == {"dense": own_run.out, "sparse": f"{root}/lexical/constructed-bm25-words"}
+    assert vars(fused.settings)["alpha"] == 0.5
+    assert vars(made["score/constructed-both-1"].settings)["model"] == "both"
+    assert {name.split("/")[0] for name in made if "elsewhere" in name} == {"retrieve", "score"}
+    assert all("xquad_r" in name for name in made if "elsewhere" in name)
+
+
 Recipe = dict[str, Any]
 
 
@@ -104,6 +126,15 @@ Recipe = dict[str, Any]
         (lambda recipe: recipe["models"].append(recipe["models"][0]), "models: two rows of the name untrained"),
         (lambda recipe: recipe["models"].append({"start": "encoder/ordered"}), "models: row 4 needs a name"),
         (lambda recipe: recipe["models"][1].pop("start"), "models mlm: missing start"),
+        (lambda recipe: recipe.update(retrievals=[{"name": "own"}]), "retrievals own: missing model"),
+        (
+            lambda recipe: recipe.update(retrievals=[{"name": "own", "model": "msm", "benchmark": "constructd"}]),
+            "retrievals own: no benchmark constructd; did you mean constructed?",
+        ),
+        (
+            lambda recipe: recipe.update(retrievals=[{"name": "own", "model": "mms"}]),
+            "reads finetune/constructed-mms-1, which nothing makes; did you mean finetune/constructed-msm-1?",
+        ),
         (
             lambda recipe: recipe["models"][1].update(start="pretrain/mlmm"),
             "finetune/constructed-mlm-1 reads pretrain/mlmm-1, which nothing makes; did you mean pretrain/mlm-1?",

@@ -10,6 +10,7 @@ import torch
 from msm.collections.registry import find_benchmark
 from msm.collections.runs import read_run
 from msm.encoders.building import Form
+from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
@@ -62,3 +63,23 @@ def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path)
     torch.nn.init.constant_(next(text_encoder.model.parameters()), float("nan"))
     with pytest.raises(BadInput, match="is not finite"):
         stream.search(collection.queries, collection.passages, text_encoder, {collection.pools[0]: 20}, tmp_path)
+
+
+def test_stored_vectors_give_the_same_run(
+    sources: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(name: str, vectors: Path | None) -> dict[str, bytes]:
+        out = tmp_path / name
+        out.mkdir()
+        execution = Execution(work=tmp_path / f"{name}.work", device="cpu", vectors=vectors)
+        stage.run(SETTINGS, sources=sources, model=model, out=out, execution=execution)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    plain = run("plain", None)
+    assert run("first", tmp_path / "v.sqlite") == plain
+
+    def encode(*_: object) -> None:
+        raise AssertionError("a stored text was encoded")
+
+    monkeypatch.setattr(Encoder, "_encode_tokens", encode)
+    assert run("second", tmp_path / "v.sqlite") == plain
