@@ -64,6 +64,22 @@ def encode_in_pieces(encoder: Encoder, texts: Prepared, pieces: Pieces, bar: Pro
     return vectors
 
 
+def encode_questions(encoder: Encoder, texts: list[str], bar: Progress) -> Floats:
+    """Vectors of questions, [S, H].
+
+    Args:
+        encoder: texts to vectors.
+        texts: as they are asked.
+        bar: counts the texts.
+    """
+    vectors = np.empty((len(texts), encoder.width), np.float32)
+    for first in range(0, len(texts), PIECE_TEXTS):
+        piece = texts[first : first + PIECE_TEXTS]
+        vectors[first : first + len(piece)] = encoder.encode_queries(piece)
+        bar.update(len(piece))
+    return vectors
+
+
 def _read_pieces(pieces: Pieces, vectors: Floats) -> int:
     """Fill in the vectors of earlier pieces; returns how many there are from the first on."""
     done = 0

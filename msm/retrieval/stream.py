@@ -25,7 +25,7 @@ from msm.errors import BadInput
 from msm.execution import Part
 from msm.progress import Progress, progress
 from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors, take_off
-from msm.retrieval.pieces import Pieces, encode_in_pieces
+from msm.retrieval.pieces import Pieces, encode_in_pieces, encode_questions
 from msm.retrieval.ranking import SHARD_PASSAGES, Arrays, Ranking, cut_by_language
 from msm.retrieval.relevant import NO_PAIRS, RelevantPairs
 from msm.retrieval.shard_records import digest, read_record, recorded_digest, write_record
@@ -80,7 +80,8 @@ def search(
     Raises:
         BadInput: a vector that is not finite.
     """
-    vectors = encoder.encode_queries([query.text for query in queries])
+    with progress(len(queries), "encode questions", "questions", shown=not distributed.rank()) as bar:
+        vectors = encode_questions(encoder, [query.text for query in queries], bar)
     check_finite(vectors, [query.query_id for query in queries])
     vectors = take_off(
         vectors, [query.language for query in queries], language_vectors.queries, language_vectors.cosine
