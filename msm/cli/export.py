@@ -7,12 +7,13 @@ from pathlib import Path
 from msm.cli.languages import add_choice
 from msm.collections.registry import find_benchmark, reference
 from msm.errors import BadInput
+from msm.evaluation import exported
 from msm.evaluation.choice import Choice, choice
-from msm.evaluation.exports import write_collection, write_mteb
-from msm.files import new_file, read_json_lines
-from msm.pipeline.artifacts import payload
+from msm.evaluation.exports import write_collection
+from msm.evaluation.mteb_results import write_mteb
+from msm.files import new_file
 from msm.reporting import html, lineage
-from msm.reporting.results import Results, read_folders
+from msm.reporting.results import SCORES, Results, read_folders, score_folders
 from msm.reporting.sections import sections
 from msm.reporting.settings import Report
 from msm.settings import listed
@@ -26,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="DIR",
-        help="For site and mteb: folders with scores.jsonl; for site, results/RECIPE too.",
+        help="For site and mteb: score folders, folders of msm evaluate, or results/RECIPE.",
     )
     add_choice(parser)
     parser.add_argument("--title", default="Cross-lingual retrieval", help="Title of the page, for site.")
@@ -48,9 +49,7 @@ def main(arguments: Namespace) -> None:
         _write_site(arguments)
         return
     if arguments.format == "mteb":
-        files = [payload(folder) / "scores.jsonl" for folder in arguments.scores]
-        write_mteb([row for file in files for _, row in read_json_lines(file)], arguments.out)
-        sys.stdout.write(f"{arguments.out}: scores of {len(files)} folders\n")
+        _write_mteb(arguments)
         return
     if not arguments.benchmark or not arguments.data:
         raise BadInput(f"--format {arguments.format} needs --benchmark NAME and --data DIR")
@@ -60,6 +59,15 @@ def main(arguments: Namespace) -> None:
     collection = find_benchmark(name).read(arguments.data)
     write_collection(arguments.format, collection, arguments.split, arguments.out)
     sys.stdout.write(f"{arguments.out}: collection of {arguments.benchmark} as {arguments.format}\n")
+
+
+def _write_mteb(arguments: Namespace) -> None:
+    """The scores of every folder, of those languages that are chosen."""
+    chosen = _chosen(arguments)
+    folders = [folder for path in arguments.scores for folder in score_folders(path)]
+    lines = (line for folder in folders for _, line in exported.score_lines(folder, SCORES))
+    write_mteb([line for line in lines if chosen.line(line)], arguments.out)
+    sys.stdout.write(f"{arguments.out}: scores of {len(folders)} folders\n")
 
 
 def _chosen(arguments: Namespace) -> Choice:

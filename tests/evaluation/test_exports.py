@@ -40,9 +40,9 @@ def test_mteb_results(tmp_path: Path) -> None:
     lines = [json.dumps(row | dict(zip(names, cell, strict=True))) + "\n" for cell in cells]
     (tmp_path / "scores.jsonl").write_text("".join(lines))
     main(["export", "--format", "mteb", "--scores", str(tmp_path), "--out", str(tmp_path / "results")])
-    task = json.loads((tmp_path / "results" / "a__b" / "no_revision_available" / "toy.json").read_text())
+    task = json.loads((tmp_path / "results" / "a__b" / "seed_1" / "toy.json").read_text())
     assert set(task) >= {"dataset_revision", "task_name", "mteb_version", "scores", "evaluation_time"}
     found = {entry["hf_subset"]: entry for entry in task["scores"]["test"]}
     assert {name: entry["main_score"] for name, entry in found.items()} == {"sw-all": 0.5, "sw": 0.6, "sw-en": 0.1}
-    assert found["sw-all"]["recall_at_100"] == 0.7 and found["sw-en"]["languages"] == ["sw", "en"]
+    assert found["sw-all"]["recall_at_100"] == 0.7 and found["sw-en"]["languages"] == ["swa-Latn", "eng-Latn"]
     assert all(isinstance(entry["languages"], list) for entry in found.values())
