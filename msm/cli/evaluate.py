@@ -63,7 +63,9 @@ def _add_task_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--part", default="", metavar="I/N", help="Encode part I of N of the passages; a call without it joins them."
     )
-    parser.add_argument("--format", help="Format of your own data: beir, trec, squad, or that of a benchmark.")
+    parser.add_argument(
+        "--format", help="Format of your own data: beir, trec, squad, that of a benchmark, hf, ir_datasets."
+    )
     parser.add_argument("--languages", help="Languages of the benchmark to keep, with commas.")
     parser.add_argument("--pairs", help="Language pairs of bitext: all-en, de-fr,fr-de, or all.")
 

@@ -45,7 +45,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="Benchmark, such as lareqa; with --format, a name for your data.",
     )
-    own.add_argument("--format", default="", help="Format of your own data: beir, trec, squad, or that of a benchmark.")
+    own.add_argument(
+        "--format", default="", help="Format of your own data: beir, trec, squad, that of a benchmark, hf, ir_datasets."
+    )
     own.add_argument("--languages", default="", help="Languages of the benchmark to keep, with commas.")
     own.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files.")
     own.add_argument(

@@ -80,6 +80,8 @@ class Benchmark:
     """As in `Rules`; data of one's own may say otherwise."""
     printed_as: str = ""
     """Name of the benchmark whose printed numbers may stand beside ours; empty for its own."""
+    fetch: Callable[[Path], None] | None = None
+    """Downloads what the folder lacks, before anybody takes its checksum; None where a reader downloads nothing."""
 
     def measured_by(self, names: Sequence[str]) -> "Benchmark":
         """The same with other measures; itself where none is named.

@@ -126,7 +126,7 @@ class Collection(NamedTuple):
         qrels = self.qrels
         known = np.array([self.passages.languages.get(text) for text in qrels.passage_ids.to_pylist()], object)
         languages = known[qrels.passages]
-        for row in np.flatnonzero(np.equal(languages, None)):
+        for row in [row for row, language in enumerate(languages.tolist()) if language is None]:
             others = {language for language in languages[qrels.queries == qrels.queries[row]] if language is not None}
             languages[row] = otherwise or (others.pop() if len(others) == 1 else None)
         return languages

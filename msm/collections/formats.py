@@ -3,10 +3,21 @@
 Every benchmark of the registry is a format too: the same files with other content.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from msm.collections.benchmark import Benchmark, BitextBenchmark
-from msm.collections.readers import beir, bitext, hugging_face, squad_paragraphs, training_records, trec
+from msm.collections.readers import (
+    beir,
+    bitext,
+    hugging_face,
+    hugging_face_hub,
+    ir_datasets_catalogue,
+    squad_paragraphs,
+    training_records,
+    trec,
+)
 
 MEASURES = ("ndcg@10", "mrr@100", "recall@100")
 
@@ -69,3 +80,26 @@ BITEXT_FORMATS: dict[str, BitextBenchmark] = {
     ),
 }
 """Those that are mined rather than searched."""
+
+
+def _of_the_hub(name: str) -> Benchmark:
+    source = hugging_face_hub.parse(name)
+    return replace(
+        FORMATS["hugging_face"].owned(name),
+        protocol="hf",
+        reader=partial(hugging_face_hub.read, source),
+        fetch=partial(hugging_face_hub.fetch, source),
+    )
+
+
+def _of_the_catalogue(name: str) -> Benchmark:
+    return replace(
+        FORMATS["beir" if name.startswith("beir/") else "trec"].owned(name),
+        protocol="ir_datasets",
+        reader=partial(ir_datasets_catalogue.read, name),
+        fetch=partial(ir_datasets_catalogue.fetch, name),
+    )
+
+
+LIBRARIES: dict[str, Callable[[str], Benchmark]] = {"hf": _of_the_hub, "ir_datasets": _of_the_catalogue}
+"""Formats whose name is that of a data set in a library, which reads it and downloads what is missing."""

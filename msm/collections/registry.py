@@ -10,6 +10,8 @@ files hold both, and a choice of languages or pairs, in one text, a *reference*:
 | `tatoeba@deu-eng,fra-eng` | some pairs of languages of bitext |
 | `beir:NAME` | data of one's own in BEIR's layout |
 | `beir:NAME-fi,sv` | the questions of these in some languages (`beir:NAME-fi,` in one) |
+| `hf:OWNER/NAME` | a data set of the Hugging Face hub, see `msm.collections.readers.hugging_face_hub` |
+| `ir_datasets:ID` | one of ir_datasets' catalogue, see `msm.collections.readers.ir_datasets_catalogue` |
 | `mr_tydi:NAME` | data of one's own in the files of Mr. TyDi and by its rules |
 
 No data of one's own bear the name of a published benchmark, and a name that nobody knows is refused.
@@ -41,7 +43,7 @@ from msm.collections.benchmarks import (
     xor_retrieve,
     xsim,
 )
-from msm.collections.formats import BITEXT_FORMATS, FORMATS
+from msm.collections.formats import BITEXT_FORMATS, FORMATS, LIBRARIES
 from msm.corpora.codes import said_canonical
 from msm.errors import BadInput
 
@@ -175,10 +177,10 @@ def _own(kind: str, own: str) -> Benchmark:
     match = _OWN_LANGUAGES.fullmatch(own) if "," in own else None
     own = match["name"] if match else own
     known = FORMATS | BENCHMARKS
-    if kind not in known:
+    if kind not in known and kind not in LIBRARIES:
         raise BadInput(f"unknown format {kind!r}; {_nearest(kind)}")
     _refuse_official(own)
-    found = known[kind].owned(own)
+    found = LIBRARIES[kind](own) if kind in LIBRARIES else known[kind].owned(own)
     return replace(found, languages=tuple(match["languages"].rstrip(",").split(","))) if match else found
 
 
@@ -191,6 +193,6 @@ def _refuse_official(name: str) -> None:
 
 def _nearest(name: str) -> str:
     """What was perhaps meant, or everything that there is."""
-    known = [*BENCHMARKS, *BITEXTS, *FORMATS, *BITEXT_FORMATS]
+    known = [*BENCHMARKS, *BITEXTS, *FORMATS, *BITEXT_FORMATS, *LIBRARIES]
     close = difflib.get_close_matches(name.partition("-")[0].lower(), known, n=1, cutoff=0.6)
     return f"the nearest is {close[0]}" if close else f"known are {', '.join(sorted(known))}"

@@ -38,7 +38,7 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
     Raises:
         BadInput: a kind of file is missing, or a record is of another form.
     """
-    qrels = [_qrel(row, where) for where, row in _rows(_split(_shards(folder, "qrels", "default"), split))]
+    qrels = [qrel_of(row, where) for where, row in _rows(_split(_shards(folder, "qrels", "default"), split))]
     judged = {qrel.query_id for qrel in qrels}
     queries = [query_of(row, UNKNOWN_LANGUAGE, where) for where, row in _rows(_shards(folder, "queries"))]
     kept = [query for query in queries if query.query_id in judged and (not languages or query.language in languages)]
@@ -70,7 +70,12 @@ def _split(shards: list[Path], split: str) -> list[Path]:
     return named or shards
 
 
-def _qrel(row: dict[str, Any], where: str) -> Qrel:
+def qrel_of(row: dict[str, Any], where: str) -> Qrel:
+    """The judgement of a record.
+
+    Raises:
+        BadInput: an id or a whole label is missing.
+    """
     label = next((row[name] for name in LABELS if name in row), None)
     if not isinstance(label, int | float) or label != int(label):
         raise BadInput(f"{where}: a judgement needs a whole number as {LABELS[0]}, got {label!r:.60}")

@@ -1,0 +1,172 @@
+"""`hf:OWNER/NAME`: a data set of the Hugging Face hub, read by the library `datasets` (extra `hub`).
+
+The folder of the data holds the repository as `OWNER/NAME` or `NAME`, or is the repository; what is not there is
+downloaded to `OWNER/NAME` first. From then on no network is needed. As MTEB and BEIR lay their data sets out, passages,
+questions and judgements are three configurations:
+
+| what | configuration | split |
+|---|---|---|
+| passages | `corpus` | `corpus`, or the only one |
+| questions | `queries` | `queries`, or the only one |
+| judgements | `qrels` or `default` | `test`, or the only one |
+
+Of a repository with several subsets, such as languages, `hf:OWNER/NAME/SUBSET` is one: its configurations are
+`SUBSET-corpus` or `corpus-SUBSET` and so on, that of the judgements may be `SUBSET`. Fields are those of the format
+`hugging_face`, which also reads a repository without configurations. Code in a repository is never run.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from huggingface_hub import snapshot_download
+
+from msm.collections.collection import MULTILINGUAL, Draft
+from msm.collections.layout import find_files
+from msm.collections.readers import hugging_face
+from msm.collections.readers.passage_records import UNKNOWN_LANGUAGE, passage_of, query_of
+from msm.collections.records import Passage
+from msm.collections.rows import ENDINGS
+from msm.corpora.codes import canonical
+from msm.corpora.languages import code_of
+from msm.corpora.languages import languages as known_languages
+from msm.errors import BadInput
+from msm.optional import needed_package
+
+JUDGED = "test"
+
+
+class Source(NamedTuple):
+    """A repository, and the subset of it that is meant; empty for all of it."""
+
+    repository: str
+    subset: str
+
+    @property
+    def language(self) -> str:
+        """What its texts are in where they do not say so themselves."""
+        known = code_of(self.subset) in known_languages()
+        return canonical(self.subset) if self.subset and known else UNKNOWN_LANGUAGE
+
+
+def parse(name: str) -> Source:
+    """The source behind `OWNER/NAME` or `OWNER/NAME/SUBSET`.
+
+    Raises:
+        BadInput: another form.
+    """
+    owner, slash, rest = name.partition("/")
+    repository, _, subset = rest.partition("/")
+    if not owner or not slash or not repository or name.endswith("/"):
+        raise BadInput(f"hf:{name}: expected hf:OWNER/NAME, or hf:OWNER/NAME/SUBSET")
+    return Source(f"{owner}/{repository}", subset)
+
+
+def fetch(source: Source, folder: Path) -> None:
+    """Download the repository where the folder has nothing of it.
+
+    Raises:
+        BadInput: the hub does not have it, or cannot be reached.
+    """
+    if _place(source, folder):
+        return
+    target = folder / source.repository
+    partial_folder = target.with_name(f".{target.name}.partial")
+    try:
+        snapshot_download(source.repository, repo_type="dataset", local_dir=partial_folder)
+    except (OSError, ValueError) as error:
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BadInput(f"hf:{source.repository}: not in {folder}, and not from the hub: {problem}") from error
+    partial_folder.rename(target)
+
+
+def read(source: Source, folder: Path, languages: Sequence[str] = ()) -> Draft:
+    """Passages, questions and judgements of a source.
+
+    Args:
+        source: that is wanted.
+        folder: of the data.
+        languages: of the questions that are wanted; all where none is named.
+
+    Raises:
+        BadInput: the folder lacks the repository, the library is not installed, or the layout is another one.
+    """
+    place = _place(source, folder)
+    if place is None:
+        raise BadInput(f"hf:{source.repository}: not in {folder}; `msm evaluate` in one process downloads it")
+    library = needed_package("datasets", "hub")
+    configurations = _configurations(library, place)
+    if not source.subset and "corpus" not in configurations and find_files(place, *_LAYOUT, deep=True):
+        return hugging_face.read(place, languages)
+    rows = {kind: _rows(library, place, _configuration(configurations, source, kind), kind) for kind in _KINDS}
+    qrels = [hugging_face.qrel_of(row, where) for where, row in rows["qrels"]]
+    judged = {qrel.query_id for qrel in qrels}
+    queries = [query_of(row, source.language, where) for where, row in rows["queries"]]
+    kept = [query for query in queries if query.query_id in judged and (not languages or query.language in languages)]
+    wanted = {query.query_id for query in kept} if languages else judged
+    corpus = partial(_passages, library, place, _configuration(configurations, source, "corpus"), source.language)
+    return Draft(kept, [qrel for qrel in qrels if qrel.query_id in wanted], {None: corpus}, [MULTILINGUAL])
+
+
+_KINDS = {"queries": ("queries",), "qrels": ("qrels", "default"), "corpus": ("corpus",)}
+_LAYOUT = tuple(f"corpus/*{ending}" for ending in ENDINGS)
+
+
+def _place(source: Source, folder: Path) -> Path | None:
+    """Where the folder has the repository."""
+    for place in (folder / source.repository, folder / source.repository.partition("/")[2]):
+        if place.is_dir():
+            return place
+    return folder if find_files(folder, *(f"*{ending}" for ending in ENDINGS), deep=True) else None
+
+
+def _configurations(library: ModuleType, place: Path) -> list[str]:
+    try:
+        return library.get_dataset_config_names(str(place))
+    except Exception as error:
+        raise _unreadable(place, error) from error
+
+
+def _configuration(configurations: Sequence[str], source: Source, kind: str) -> str:
+    names = list(_KINDS[kind])
+    if source.subset:
+        names = [form for name in names for form in (f"{source.subset}-{name}", f"{name}-{source.subset}")]
+        names += [source.subset] if kind == "qrels" else []
+    found = next((name for name in names if name in configurations), None)
+    if found is None:
+        there = ", ".join(sorted(configurations)[:20]) or "none"
+        raise BadInput(f"hf:{source.repository}: no configuration {' or '.join(names)}; there are {there}")
+    return found
+
+
+def _passages(library: ModuleType, place: Path, configuration: str, language: str) -> Iterator[Passage]:
+    return (passage_of(row, language, where) for where, row in _rows(library, place, configuration, "corpus"))
+
+
+def _rows(library: ModuleType, place: Path, configuration: str, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of a configuration, one at a time."""
+    where = f"{place} ({configuration})"
+    try:
+        splits = library.get_dataset_split_names(str(place), configuration)
+        split = _split(splits, JUDGED if kind == "qrels" else kind, where)
+        stream = library.load_dataset(str(place), configuration, split=split, streaming=True)
+        for number, row in enumerate(stream):
+            yield f"{where}: row {number}", row
+    except BadInput:
+        raise
+    except Exception as error:
+        raise _unreadable(place, error) from error
+
+
+def _split(splits: Sequence[str], wanted: str, where: str) -> str:
+    if wanted not in splits and len(splits) != 1:
+        raise BadInput(f"{where}: expected a split {wanted}, or only one; there are {', '.join(splits) or 'none'}")
+    return wanted if wanted in splits else splits[0]
+
+
+def _unreadable(place: Path, error: Exception) -> BadInput:
+    """What the library says of files that it cannot read; it raises what its many parts raise."""
+    problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return BadInput(f"{place}: not read by `datasets`: {problem[:300]}")
