@@ -1,4 +1,4 @@
-"""Losses: plain functions of tensors; no module, no state.
+"""Losses of pre-training and fine-tuning, as plain functions of tensors without state.
 
 Shapes: M sentence vectors of one batch, H width, P scored positions, V vocabulary.
 """
@@ -12,60 +12,73 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 HEAD_ROWS = 8192
-"""Logits of 8,192 positions over 250,000 pieces are 8 GB in fp32."""
-
+"""Most positions whose logits are held at once: those of 8,192 positions over 250,000 pieces are 8 GB in fp32."""
 KOLEO_EPS = 1e-8
+"""Number that is added to a distance before its logarithm is taken (MEXMA's released code)."""
 
 
 class Contrast(NamedTuple):
-    """The contrastive loss and what to watch of it; scalars, without gradient but for `loss`."""
+    """A contrastive loss and the values that are logged beside it; scalars, and only `loss` carries a gradient."""
 
     loss: Tensor
+    """Mean cross entropy in nats."""
     accuracy: Tensor
-    """Share of the queries whose own key scores highest, after the bias."""
+    """Share of the queries whose positive has the highest logit, after the bias was taken off."""
     positive: Tensor
-    """Mean cosine with the own key."""
+    """Mean cosine of a query and its positive."""
     same_document: Tensor
-    """Mean cosine with the other keys of the document."""
+    """Mean cosine of a query and the other keys of its document."""
     cross_document: Tensor
-    """Mean cosine with the keys of other documents."""
+    """Mean cosine of a query and the keys of other documents."""
     alpha: Tensor
-    """Mean bias, in logits."""
+    """Mean bias over the queries, in logits."""
     alpha_low: Tensor
+    """Smallest bias of a query, in logits."""
     alpha_high: Tensor
+    """Largest bias of a query, in logits."""
 
 
-class Places(NamedTuple):
-    """Which keys belong to a query."""
+class Matches(NamedTuple):
+    """Which key each query is to find, and the documents of queries and keys."""
 
     positives: Tensor
-    """The key that each query is to find, [Q]."""
-    queries: Tensor
-    """Document of each query, [Q]."""
-    keys: Tensor
-    """Document of each key, [K]; -1 for keys remembered from earlier batches."""
+    """Index of the key that each query is to find, [Q]."""
+    query_documents: Tensor
+    """Number of the document of each query, [Q]."""
+    key_documents: Tensor
+    """Number of the document of each key, [K]; -1 for keys that are remembered from earlier batches."""
 
 
-def every_place(documents: Tensor) -> Places:
-    """Each sentence is a query and a key, and each query's own key is the sentence itself; documents: [M]."""
-    return Places(torch.arange(len(documents), device=documents.device), documents, documents)
-
-
-def masked_sentence_loss(
-    queries: Tensor, keys: Tensor, places: Places, *, temperature: float, mu: float, negatives: str = "all"
-) -> Contrast:
-    """Mean cross entropy, in nats, of picking each hidden sentence out of all sentences of the batch.
-
-    Sentences of the same document share its topic and outscore strangers for that alone. `alpha`, per query and
-    without gradient, is their mean lead in logits; `mu` times it is taken off their logits, never off the positive.
+def own_matches(documents: Tensor) -> Matches:
+    """Matches of sentences that are queries and keys at once: the positive of each is the sentence itself.
 
     Args:
-        queries: what the document encoder expects at each place, [Q, H]; normalised here.
-        keys: the sentences themselves, [K, H]; normalised here.
-        places: which key is whose.
-        temperature: divides every cosine before the bias is measured.
-        mu: 0 for plain InfoNCE; 1 makes the mean same-document logit equal the mean cross-document one.
-        negatives: `cross-document` leaves the other sentences of the document out of the softmax.
+        documents: number of the document of each sentence, [M].
+    """
+    return Matches(torch.arange(len(documents), device=documents.device), documents, documents)
+
+
+def contrastive_loss(
+    queries: Tensor, keys: Tensor, matches: Matches, *, temperature: float, mu: float, negatives: str = "all"
+) -> Contrast:
+    """Mean cross entropy, in nats, of picking the positive of each query out of all keys.
+
+    Every contrastive objective of pre-training calls it: masked sentences with the bias `mu`, the baselines CROP, ICT
+    and CCP without.
+
+    Keys of the query's own document share its topic and outscore those of other documents for that alone. The bias
+    `alpha` of a query is their mean lead in logits, without gradient; `mu` times the bias is taken off their logits,
+    but never off the positive's.
+
+    Args:
+        queries: vectors that look for their positives, such as the guesses of the document encoder, [Q, H]; they are
+            normalised here.
+        keys: vectors that are chosen from, such as those of the sentences themselves, [K, H]; they are normalised here.
+        matches: the positive of each query, and the documents of queries and keys.
+        temperature: number that divides every cosine before the bias is measured, above 0; the paper takes 0.1.
+        mu: share of the bias that is taken off, from 0 (plain InfoNCE) to 1 (the mean logit of the same document
+            becomes that of other documents).
+        negatives: `all` keys, or only those of other documents (`cross-document`).
 
     Raises:
         ValueError: a query without a key of another document, or, with all negatives, without one of its own.
@@ -74,9 +87,9 @@ def masked_sentence_loss(
     """
     cosines = F.normalize(queries.float(), dim=1, eps=1e-4) @ F.normalize(keys.float(), dim=1, eps=1e-4).T
     rows = torch.arange(len(queries), device=queries.device)
-    same = places.queries[:, None] == places.keys[None, :]
+    same = matches.query_documents[:, None] == matches.key_documents[None, :]
     siblings = same.clone()
-    siblings[rows, places.positives] = False
+    siblings[rows, matches.positives] = False
     if same.all(1).any() or (negatives == "all" and not siblings.any(1).all()):
         raise ValueError("a contrastive batch needs two documents, and two sentences of each")
     logits = cosines / temperature
@@ -86,17 +99,17 @@ def masked_sentence_loss(
     else:
         logits = logits - mu * lead[:, None] * siblings
     with torch.no_grad():
-        watched = (
-            (logits.argmax(1) == places.positives).float().mean(),
-            cosines[rows, places.positives].mean(),
+        logged = (
+            (logits.argmax(1) == matches.positives).float().mean(),
+            cosines[rows, matches.positives].mean(),
             _row_means(cosines, siblings).mean(),
             _row_means(cosines, ~same).mean(),
         )
-    return Contrast(F.cross_entropy(logits, places.positives), *watched, lead.mean(), lead.min(), lead.max())
+    return Contrast(F.cross_entropy(logits, matches.positives), *logged, lead.mean(), lead.min(), lead.max())
 
 
 def _row_means(values: Tensor, where: Tensor) -> Tensor:
-    """Mean over the marked columns of each row, [Q]; 0 where none is."""
+    """Mean over the marked columns of each row, [Q]; 0 in a row without a marked column."""
     return (values * where).sum(1) / where.sum(1).clamp(min=1)
 
 
@@ -109,15 +122,15 @@ def token_loss(
 ) -> Tensor:
     """Mean cross entropy in nats of the hidden tokens, in fp32.
 
-    The logits of a large vocabulary are the largest tensor of a step: no more than `rows` rows of them are held, and
-    what is over that is computed once more for the gradient.
+    The logits of a large vocabulary are the largest tensor of an update. At most `rows` rows of them are held at once;
+    where there are more, they are computed a second time for the gradient.
 
     Args:
-        head: states to logits, [P, H] to [P, V].
-        states: of the hidden tokens, [P, H].
-        targets: their true ids, [P].
-        weights: of each token in the mean, [P]; all the same when not given.
-        rows: most positions at once.
+        head: function from states to logits, [P, H] to [P, V].
+        states: token states at the hidden positions, [P, H].
+        targets: ids of the tokens that were hidden, [P].
+        weights: weight of each token in the mean, [P]; equal weights where None.
+        rows: largest number of positions whose logits are held at once.
     """
     if weights is None:
         weights = torch.full((len(states),), 1 / len(states), device=states.device)
@@ -135,14 +148,14 @@ def _summed_token_loss(head: Callable[[Tensor], Tensor], states: Tensor, targets
 def koleo_loss(vectors: Tensor, owners: Tensor) -> Tensor:
     """Minus the mean logarithm of the distance to the nearest other vector of the batch, all of length 1; in fp32.
 
-    Least where vectors spread evenly over the sphere. A batch of fewer than about 32 says little.
+    The loss is smallest where the vectors spread evenly over the sphere. Fewer than about 32 vectors say little.
 
     Args:
-        vectors: [M, H]; normalised here.
-        owners: sentence of each vector; one that comes twice is not its own neighbour, [M].
+        vectors: sentence vectors, [M, H]; they are normalised here.
+        owners: number of the sentence of each vector, [M]. Vectors of one sentence are not each other's neighbours.
 
     Returns:
-        A scalar; 0 if all vectors are of one sentence.
+        A scalar, in nats; 0 if all vectors belong to one sentence.
 
     Source: arXiv 1806.03198; with the 1e-8 of MEXMA, arXiv 2409.12737.
     """
@@ -167,12 +180,14 @@ def in_batch_loss(
     """Mean cross entropy in nats of picking each query's passage out of the passages of the batch, in fp32.
 
     Args:
-        queries: [B, H].
-        passages: [P, H]: first the B positives in the order of the queries, then hard negatives.
-        scale: multiplies the inner products.
-        allowed: where a passage is a candidate of a query, [B, P]; the own one must be. None for everywhere.
-        near: where the loss of a query moves a passage, [B, P]; DPR's gathered passages of other devices stand still.
-            None for everywhere.
+        queries: vectors of the queries, [B, H].
+        passages: vectors of the passages, [P, H]: first the B positives in the order of the queries, then the hard
+            negatives.
+        scale: number that multiplies the inner products, the inverse of a temperature.
+        allowed: True where a passage is a candidate of a query, [B, P]; every query's positive must be one. None makes
+            all passages candidates.
+        near: True where the loss of a query has a gradient for a passage, [B, P]. DPR gives none to passages that were
+            gathered from other devices. None stands for True everywhere.
     """
     queries, passages = queries.float(), passages.float()
     scores = queries @ passages.T
@@ -190,12 +205,12 @@ def matryoshka_loss(
     """Mean of the in-batch loss over vectors that are cut to their leading dimensions.
 
     Args:
-        queries: [B, H].
-        passages: [P, H], as for `in_batch_loss`.
-        widths: dimensions that are kept in each of the vectors, at most H.
-        normalise: give cut vectors the length 1, as the similarity cosine does.
-        scale: multiplies the inner products.
-        masks: `allowed` and `near` of `in_batch_loss`.
+        queries: vectors of the queries, [B, H].
+        passages: vectors of the passages, [P, H], ordered as for `in_batch_loss`.
+        widths: numbers of leading dimensions to which the vectors are cut, each from 1 to H.
+        normalise: True gives the cut vectors the length 1, as cosine similarity needs.
+        scale: number that multiplies the inner products, the inverse of a temperature.
+        masks: the arguments `allowed` and `near` of `in_batch_loss`.
 
     Source: arXiv 2205.13147, equation 1, with equal weights.
     """

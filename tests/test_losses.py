@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from msm.losses import Places, every_place, in_batch_loss, masked_sentence_loss, token_loss
+from msm.losses import Matches, contrastive_loss, in_batch_loss, own_matches, token_loss
 
 
 def slow_loss(queries: list, keys: list, documents: list[int], temperature: float, mu: float, negatives: str) -> float:
@@ -34,8 +34,8 @@ def test_equals_a_float_by_float_loop(mu: float, negatives: str) -> None:
     torch.manual_seed(1)
     queries, keys = torch.randn(9, 6), torch.randn(9, 6)
     documents = [0, 0, 0, 1, 1, 1, 1, 2, 2]
-    ours = masked_sentence_loss(
-        queries, keys, every_place(torch.tensor(documents)), temperature=0.1, mu=mu, negatives=negatives
+    ours = contrastive_loss(
+        queries, keys, own_matches(torch.tensor(documents)), temperature=0.1, mu=mu, negatives=negatives
     ).loss.item()
     assert ours == pytest.approx(slow_loss(queries.tolist(), keys.tolist(), documents, 0.1, mu, negatives), rel=1e-5)
 
@@ -45,7 +45,7 @@ def test_no_gradient_flows_through_the_bias() -> None:
     queries, keys = torch.randn(8, 5, dtype=torch.double), torch.randn(8, 5, dtype=torch.double)
     documents = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
     queries.requires_grad_()
-    masked_sentence_loss(queries, keys, every_place(documents), temperature=0.1, mu=0.5).loss.backward()
+    contrastive_loss(queries, keys, own_matches(documents), temperature=0.1, mu=0.5).loss.backward()
     # The same loss with the bias as a constant.
     constant = queries.detach().clone().requires_grad_()
     unit = torch.nn.functional.normalize
@@ -63,20 +63,20 @@ def test_one_sentence_or_one_document_is_refused() -> None:
     vectors = torch.randn(3, 4)
     for documents in ([0, 0, 1], [0, 0, 0]):
         with pytest.raises(ValueError, match="two documents"):
-            masked_sentence_loss(vectors, vectors, every_place(torch.tensor(documents)), temperature=0.1, mu=0.5)
+            contrastive_loss(vectors, vectors, own_matches(torch.tensor(documents)), temperature=0.1, mu=0.5)
 
 
 def test_a_query_may_look_for_another_key_among_remembered_ones() -> None:
     torch.manual_seed(4)
     queries, keys = torch.randn(4, 5), torch.randn(7, 5)
-    places = Places(torch.tensor([1, 0, 3, 2]), torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 1, -1, -1, -1]))
-    ours = masked_sentence_loss(queries, keys, places, temperature=0.1, mu=0.0, negatives="cross-document").loss
+    matches = Matches(torch.tensor([1, 0, 3, 2]), torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 1, -1, -1, -1]))
+    ours = contrastive_loss(queries, keys, matches, temperature=0.1, mu=0.0, negatives="cross-document").loss
     unit = torch.nn.functional.normalize
     expected = 0.0
     for row in range(4):
         scores = [float(unit(queries[row], dim=0) @ unit(key, dim=0)) / 0.1 for key in keys]
-        strangers = [scores[key] for key in range(7) if places.keys[key] != places.queries[row]]
-        own = scores[int(places.positives[row])]
+        strangers = [scores[key] for key in range(7) if matches.key_documents[key] != matches.query_documents[row]]
+        own = scores[int(matches.positives[row])]
         expected -= own - math.log(sum(map(math.exp, [own, *strangers])))
     assert ours.item() == pytest.approx(expected / 4, rel=1e-5)
 
@@ -86,7 +86,7 @@ def test_mu_1_makes_the_means_equal() -> None:
     base, noise = torch.randn(3, 1, 8), torch.randn(3, 4, 8)
     vectors = (base + noise).flatten(0, 1)
     documents = torch.arange(3).repeat_interleave(4)
-    contrast = masked_sentence_loss(vectors, vectors, every_place(documents), temperature=0.1, mu=1.0)
+    contrast = contrastive_loss(vectors, vectors, own_matches(documents), temperature=0.1, mu=1.0)
     assert contrast.alpha > 0
     lead = (contrast.same_document - contrast.cross_document) / 0.1
     assert contrast.alpha.item() == pytest.approx(lead.item(), rel=1e-4)

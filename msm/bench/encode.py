@@ -56,7 +56,7 @@ LARGE_SHARE = 4
 
 
 def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[str, Any]]:
-    """The comparisons of `docs/benchmarks.md`.
+    """The comparisons of `docs/speed.md`.
 
     Args:
         quick: fewer texts and rounds.

@@ -24,8 +24,8 @@ from msm.encoders.heads import body
 from msm.encoders.packed import token_states
 from msm.encoders.packing import join, pack
 from msm.encoders.pooling import pool
-from msm.losses import every_place, masked_sentence_loss, token_loss
-from msm.pretraining.documents import DocumentEncoder, Layer, heads
+from msm.losses import contrastive_loss, own_matches, token_loss
+from msm.pretraining.document_encoder import DocumentEncoder, Layer, heads
 from msm.pretraining.masking import hide_tokens
 from msm.training import pick_device
 
@@ -90,7 +90,7 @@ class Batch(NamedTuple):
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
-    """The comparisons of `docs/benchmarks.md`.
+    """The comparisons of `docs/speed.md`.
 
     Args:
         quick: a small model instead of XLM-R base, and fewer pairs.
@@ -259,7 +259,7 @@ def _contrast(contender: Contender, vectors: Tensor, documents: Tensor, encoder:
     guesses = encoder(sentences, real).flatten(0, 1)
     with torch.autocast(vectors.device.type, enabled=False):
         queries, keys = contender.heads["query"](guesses), contender.heads["key"](vectors)
-    return masked_sentence_loss(queries, keys, every_place(documents), temperature=0.1, mu=0.5).loss
+    return contrastive_loss(queries, keys, own_matches(documents), temperature=0.1, mu=0.5).loss
 
 
 class PaddedDocumentEncoder(nn.Module):
@@ -275,15 +275,15 @@ class PaddedDocumentEncoder(nn.Module):
 
     def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
         """[D, N, H] to [D, N, H]."""
-        documents, places, width = sentences.shape
-        hidden = torch.eye(places, dtype=torch.bool, device=sentences.device)
+        documents, positions, width = sentences.shape
+        hidden = torch.eye(positions, dtype=torch.bool, device=sentences.device)
         rows = torch.where(hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)
-        states = self.shared.norm(rows + self.shared.places.weight[:places])
-        keep = real[:, None].expand(-1, places, -1).flatten(0, 1)
+        states = self.shared.norm(rows + self.shared.positions.weight[:positions])
+        keep = real[:, None].expand(-1, positions, -1).flatten(0, 1)
         for layer in self.shared.layers:
             assert isinstance(layer, Layer)
             states = layer(states, states, keep)
-        return states.view(documents, places, places, width).diagonal(dim1=1, dim2=2).mT
+        return states.view(documents, positions, positions, width).diagonal(dim1=1, dim2=2).mT
 
 
 def _document_race(shape: Shape, pairs: int, precision: str, device: torch.device) -> dict[str, Any]:

@@ -81,7 +81,7 @@ LONGEST = 512
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
-    """The comparisons of `docs/benchmarks.md`.
+    """The comparisons of `docs/speed.md`.
 
     Args:
         quick: a small model instead of XLM-R base, and fewer passages, queries and pairs.

@@ -1,4 +1,4 @@
-"""Greedy packing of whole sentences, and of units into runs: arithmetic on offsets; no text, no files.
+"""Greedy packing of whole sentences, and of units into spans, as arithmetic on offsets.
 
 Source: arXiv:2302.01626 and the code released with it: units are whole sentences of one document, and a
 block of masked language modelling is the same thing with the borders of documents ignored.
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 
 def pack(offsets: Sequence[int] | NDArray[np.int64], limit: int, first: int, last: int) -> list[int]:
-    """The first sentence of every group, when whole sentences are joined as long as a group stays within the limit.
+    """Join whole sentences to groups, each as long as a limit allows; returns the first sentence of every group.
 
     A sentence longer than the limit is a group of its own; whoever reads the group cuts it.
 
     Args:
-        offsets: where each sentence starts in a stream of tokens, and the end of the last one; strictly increasing.
-        limit: most tokens of a group; at least 1.
+        offsets: index of the first token of each sentence, and the number of all tokens; strictly increasing.
+        limit: largest number of tokens of a group, 1 or more.
         first: number of the first sentence to pack.
         last: number of the sentence before which packing ends.
     """
@@ -32,10 +32,10 @@ def pack(offsets: Sequence[int] | NDArray[np.int64], limit: int, first: int, las
     return starts
 
 
-def split_runs(units: int, longest: int, shortest: int) -> list[tuple[int, int]]:
-    """First unit and the one after the last of every run that a document of so many units gives.
+def split_spans(units: int, longest: int, shortest: int) -> list[tuple[int, int]]:
+    """First unit, and the one after the last, of every span of a document.
 
-    Runs are consecutive and of exactly `longest` units; what remains is kept if it has `shortest` units, else dropped.
+    Spans follow each other and have exactly `longest` units. The rest is a span if it has `shortest` units or more.
     """
     pairs = [(start, min(start + longest, units)) for start in range(0, units, longest)]
     return [(start, stop) for start, stop in pairs if stop - start >= shortest]

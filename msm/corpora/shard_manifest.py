@@ -37,7 +37,7 @@ class ShardFacts:
     tokens: int
     units: int
     runs: int
-    run_tokens: int
+    span_tokens: int
     """Of all runs, `<s>` of every unit included."""
     blocks: int
     """Of masked language modelling, of the manifest's `block_tokens`."""

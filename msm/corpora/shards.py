@@ -1,20 +1,21 @@
-"""Packed token shards on disk: one language, one stream of token ids, memory-mapped.
+"""Packed token shards on disk: for each language one stream of token ids, memory-mapped.
 
-What stands in a folder, for every language:
+A shard cuts documents into *units* of whole sentences, and joins consecutive units of a document to *spans*, which the
+document encoder reads. A folder holds these files for every language:
 
     LANG.tokens.npy     [T]      ids of all sentences of all documents in order; uint16, or uint32 for more than
                                  65,536 pieces. A sentence is its sub-words and then `</s>`; it is never cut here.
     LANG.sentences.npy  [S + 1]  int64: where each sentence starts in the tokens, and T
     LANG.units.npy      [U + 1]  int64: where each unit starts in the tokens, and T; every unit of every document
-    LANG.runs.npy       [R, 3]   int64: first unit, the one after the last, number of the document
+    LANG.runs.npy       [R, 3]   int64, the spans: first unit, the one after the last, number of the document
     LANG.documents.json [D]      ids of the documents
     index.json                   vocabulary, special tokens, unit sizes, and counts per language (see `Index`)
 
 Nothing is stored twice. `<s>` is put in front when a unit or a block is read; a unit longer than `unit_tokens` is a
-single sentence, and reading cuts it, so that it loses its `</s>`. Units that are in no run (what a document leaves
-over, documents that are too short) stay in the stream: masked language modelling reads all text.
+single sentence, and reading cuts it, so that it loses its `</s>`. Units outside of all spans (the rest of a document,
+documents that are too short) stay in the stream, because masked language modelling reads all text.
 
-Letters: T tokens, S sentences, U units, R runs, D documents, of one language.
+Shapes: T tokens, S sentences, U units, R spans, D documents, all of one language.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,23 +41,24 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Counts:
-    """How much one language has."""
+    """Counts of one language."""
 
     documents: int
     sentences: int
     tokens: int
-    """`</s>` included, `<s>` not."""
+    """Number of tokens, `</s>` included and `<s>` not."""
     units: int
-    """All units, in runs or not."""
+    """Number of units, inside and outside of spans."""
     runs: int
+    """Number of spans, under the name of their file."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """What holds for all languages of a folder of shards, and their counts."""
+    """The file `index.json`: what all languages of a folder of shards share, and their counts."""
 
     vocabulary: int
-    """Ids are below this."""
+    """Size of the vocabulary; all ids are below it."""
     begin: int
     """Id of `<s>`."""
     pad: int
@@ -65,107 +67,107 @@ class Index:
     unknown: int
     mask: int
     unit_tokens: int
-    """Longest unit, `<s>` included."""
+    """Largest number of tokens of a unit, `<s>` included."""
     document_units: int
-    """Longest run."""
+    """Largest number of units of a span."""
     min_units: int
-    """Shortest run."""
+    """Smallest number of units of a span."""
     languages: dict[str, Counts]
 
     @property
     def layout(self) -> Layout:
-        """The ids that are no text."""
+        """Ids of the special tokens, and the size of the vocabulary."""
         return Layout(self.vocabulary, self.begin, self.pad, self.end, self.unknown, self.mask)
 
 
 class TextBlocks(Protocol):
-    """The blocks of one language: `Blocks` of one shard, or those of many."""
+    """Blocks of running text of one language, from one shard (`Blocks`) or from many."""
 
     @property
     def counts(self) -> Sequence[int]:
-        """Blocks of every shard."""
+        """Number of blocks in every shard."""
         ...
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, number: int) -> Tokens:
-        """A block, see `Blocks`."""
+        """Return a block, see `Blocks`."""
         ...
 
     def mean_tokens(self) -> float:
-        """Mean tokens of a block, `<s>` included."""
+        """Return the mean number of tokens of a block, `<s>` included."""
         ...
 
 
 class Text(Protocol):
-    """The text of one language as training reads it: a `Shard`, or many that are streamed."""
+    """The text of one language as training reads it: one `Shard`, or many that are streamed."""
 
     @property
     def language(self) -> str:
-        """Its code."""
+        """Code of the language."""
         ...
 
     @property
     def counts(self) -> Sequence[int]:
-        """Runs of every shard."""
+        """Number of spans in every shard."""
         ...
 
     def __len__(self) -> int: ...
 
-    def run(self, number: int) -> list[Tokens]:
-        """The units of a run, see `Shard`."""
+    def span(self, number: int) -> list[Tokens]:
+        """Return the units of a span, see `Shard`."""
         ...
 
     def document_id(self, number: int) -> str:
-        """Id of the document that a run is from."""
+        """Return the id of the document that a span belongs to."""
         ...
 
-    def mean_run_tokens(self) -> float:
-        """Mean tokens of a run, `<s>` of every unit included."""
+    def mean_span_tokens(self) -> float:
+        """Return the mean number of tokens of a span, `<s>` of every unit included."""
         ...
 
     def blocks(self, block_tokens: int) -> TextBlocks:
-        """All text in blocks of up to `block_tokens` ids, `<s>` included."""
+        """Return all text in blocks of up to `block_tokens` ids, `<s>` included."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """The text of one language: runs of units for the document encoder, blocks for masked language modelling."""
+    """The text of one language: spans of units for the document encoder, blocks for masked language modelling."""
 
     language: str
     tokens: Tokens
     sentences: Offsets
     units: Offsets
     runs: Offsets
-    """[R, 3]: first unit, the one after the last, number of the document."""
+    """Spans, [R, 3]: first unit, the one after the last, number of the document."""
     index: Index
     folder: Path
 
     def __len__(self) -> int:
-        """Number of runs."""
+        """Return the number of spans."""
         return len(self.runs)
 
     @property
     def counts(self) -> list[int]:
-        """Runs of every shard; there is one."""
+        """Number of spans in every shard; there is one shard."""
         return [len(self)]
 
-    def run_tokens(self) -> int:
-        """Tokens of all runs, `<s>` of every unit included."""
+    def span_tokens(self) -> int:
+        """Return the number of tokens of all spans, `<s>` of every unit included."""
         lengths = np.minimum(np.diff(self.units) + 1, self.index.unit_tokens)
         sums = np.concatenate([[0], np.cumsum(lengths)])
         return int((sums[self.runs[:, 1]] - sums[self.runs[:, 0]]).sum())
 
-    def mean_run_tokens(self) -> float:
-        """Mean tokens of a run, `<s>` of every unit included."""
-        return self.run_tokens() / max(len(self), 1)
+    def mean_span_tokens(self) -> float:
+        """Return the mean number of tokens of a span, `<s>` of every unit included."""
+        return self.span_tokens() / max(len(self), 1)
 
-    def run(self, number: int) -> list[Tokens]:
-        """The units of a run in order, `min_units` to `document_units` of them.
+    def span(self, number: int) -> list[Tokens]:
+        """Return the units of a span in order, `min_units` to `document_units` of them.
 
-        Each is `<s>`, then whole sentences that end with `</s>`, `unit_tokens` ids at most; or `<s>` and the first
-        `unit_tokens - 1` ids of one longer sentence. All are views of one small array.
+        Each unit is `<s>`, then whole sentences that end with `</s>`, `unit_tokens` ids at most; or `<s>` and the first
+        `unit_tokens - 1` ids of one longer sentence. All units are views of one small array.
         """
         first, stop, _ = self.runs[number]
         bounds = self.units[first : stop + 1] - self.units[first]
@@ -175,16 +177,16 @@ class Shard:
         return [with_begin[start : min(end, start + self.index.unit_tokens)] for start, end in pairwise(starts)]
 
     def document_id(self, number: int) -> str:
-        """Id of the document that a run is from."""
+        """Return the id of the document that a span belongs to."""
         return self.document_ids[self.runs[number, 2]]
 
     @cached_property
     def document_ids(self) -> list[str]:
-        """Ids of all documents of the language, those without a run included."""
+        """Ids of all documents of the language, those without a span included."""
         return read_json(self.folder / f"{self.language}.documents.json")
 
     def blocks(self, block_tokens: int) -> "Blocks":
-        """All text of the language in blocks of up to `block_tokens` ids, `<s>` included.
+        """Return all text of the language in blocks of up to `block_tokens` ids, `<s>` included.
 
         A block is filled with whole sentences and may cross documents; see `Blocks`.
         """
@@ -194,11 +196,11 @@ class Shard:
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """A sequence of blocks of one language, made when asked for."""
+    """The blocks of running text of one language; each is made when it is read."""
 
     shard: Shard
     bounds: Offsets
-    """Where each block starts in the tokens, and the end."""
+    """Index of the first token of each block, and the number of all tokens."""
     block_tokens: int
 
     def __len__(self) -> int:
@@ -207,19 +209,19 @@ class Blocks:
 
     @property
     def counts(self) -> list[int]:
-        """Blocks of every shard; there is one."""
+        """Number of blocks in every shard; there is one shard."""
         return [len(self)]
 
     def token_count(self) -> int:
-        """Tokens of all blocks, `<s>` included."""
+        """Return the number of tokens of all blocks, `<s>` included."""
         return int(np.minimum(np.diff(self.bounds) + 1, self.block_tokens).sum())
 
     def mean_tokens(self) -> float:
-        """Mean tokens of a block, `<s>` included."""
+        """Return the mean number of tokens of a block, `<s>` included."""
         return self.token_count() / max(len(self), 1)
 
     def __getitem__(self, number: int) -> Tokens:
-        """`<s>` and whole sentences, or `<s>` and the beginning of one sentence that is longer than a block."""
+        """Return a block: `<s>` and whole sentences, or `<s>` and the beginning of a sentence longer than a block."""
         if not 0 <= number < len(self):
             raise IndexError(number)
         start, stop = self.bounds[number], self.bounds[number + 1]
@@ -232,7 +234,7 @@ T = TypeVar("T", bound=Text, covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Units(Generic[T]):
-    """All languages of a folder of shards; a language without a run is there too, for its blocks."""
+    """All languages of a folder of shards, those without a span included, because their blocks are read."""
 
     index: Index
     shards: Mapping[str, T]
@@ -248,7 +250,7 @@ class Units(Generic[T]):
 
 
 def read_units(folder: Path) -> Units[Shard]:
-    """Open the shards in a folder; token ids stay on disk until they are read.
+    """Open the shards of a folder. Token ids stay on disk until they are read.
 
     Raises:
         BadInput: the folder holds no shards, or a file does not have the size that the index says.

@@ -25,7 +25,7 @@ from msm.errors import BadInput
 
 @dataclass(frozen=True, eq=False)
 class ShardSequence:
-    """All shards of a language as one; runs are numbered through."""
+    """All shards of a language as one; spans are numbered through all of them."""
 
     language: str
     parts: Sequence[ShardFacts]
@@ -34,7 +34,7 @@ class ShardSequence:
     """Size of the blocks that the manifest counts."""
 
     def __len__(self) -> int:
-        """Number of runs."""
+        """Return the number of spans."""
         return int(self.run_starts[-1])
 
     @property
@@ -44,22 +44,22 @@ class ShardSequence:
 
     @cached_property
     def run_starts(self) -> NDArray[np.int64]:
-        """Number of the first run of every shard, and of all runs."""
+        """Number of the first span of every shard, and the number of all spans."""
         return starts_of(self.counts)
 
-    def run(self, number: int) -> list[Tokens]:
-        """The units of a run, see `Shard.run`."""
+    def span(self, number: int) -> list[Tokens]:
+        """Return the units of a span, see `Shard.span`."""
         part, own = find(self.run_starts, number)
-        return self.cache.get(self.parts[part]).run(own)
+        return self.cache.get(self.parts[part]).span(own)
 
     def document_id(self, number: int) -> str:
-        """Id of the document that a run is from."""
+        """Return the id of the document that a span belongs to."""
         part, own = find(self.run_starts, number)
         return self.cache.get(self.parts[part]).document_id(own)
 
-    def mean_run_tokens(self) -> float:
-        """Mean tokens of a run, `<s>` of every unit included."""
-        return sum(part.run_tokens for part in self.parts) / max(len(self), 1)
+    def mean_span_tokens(self) -> float:
+        """Return the mean number of tokens of a span, `<s>` of every unit included."""
+        return sum(part.span_tokens for part in self.parts) / max(len(self), 1)
 
     def blocks(self, block_tokens: int) -> "BlockSequence":
         """All text of the language in blocks; no block crosses shards.
@@ -163,6 +163,6 @@ def read_streamed(address: str, *, cache: Path, cache_bytes: int) -> Units[Shard
 
 
 def working_set(manifest: ShardManifest) -> int:
-    """Bytes of the shards that are read at a time: one window of runs and one of blocks of every language."""
+    """Bytes of the shards that are read at a time: one window of spans and one of blocks of every language."""
     sizes = {language: sorted(part.size for part in manifest.of(language)) for language in manifest.index.languages}
     return sum(sum(own[-2 * WINDOW :]) for own in sizes.values())

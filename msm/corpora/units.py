@@ -1,9 +1,9 @@
-"""Stage `units`: documents to packed token shards, by the unit building of the paper.
+"""Stage `units`: turns documents into packed token shards, by the way of the paper.
 
 Every sentence ends with `</s>`. Whole consecutive sentences of a document are joined as long as they stay within
 `unit_tokens - 1` ids; with `<s>` in front that is a unit. A sentence that alone is longer is a unit of its own, cut
-when it is read, so that it loses its `</s>`. Consecutive runs of `document_units` units are what the document encoder
-reads; what a document leaves over is a shorter run if it has `min_units` units, else in no run.
+when it is read, so that it loses its `</s>`. Spans of `document_units` consecutive units are what the document encoder
+reads; the rest of a document is a shorter span if it has `min_units` units, and is outside of all spans otherwise.
 
 Source: arXiv:2302.01626 and the code released with it.
 """
@@ -24,7 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from msm.corpora.documents import document_files, read_documents
-from msm.corpora.packing import pack, split_runs
+from msm.corpora.packing import pack, split_spans
 from msm.corpora.settings import Units
 from msm.corpora.shard_manifest import MANIFEST, to_manifest
 from msm.corpora.shard_writer import ShardWriter, token_type, write_index
@@ -35,19 +35,19 @@ from msm.execution import Execution
 from msm.files import read_json, write_json
 
 CHUNK_BYTES = 1 << 20
-"""Text that a process packs at once."""
+"""Bytes of text that a process packs at once."""
 SAMPLE = 2000
-"""Sentences on which two tokenizer engines must agree."""
+"""Number of sentences on which two tokenizer engines must agree."""
 
 
 class Chunk(NamedTuple):
-    """Lines of a file of documents."""
+    """Whole lines of a file of documents, which one process packs at once."""
 
     path: Path
     start: int
-    """Byte at which the first line begins."""
+    """Offset in bytes of the first line."""
     stop: int
-    """Byte after the last line."""
+    """Offset in bytes of the end of the last line."""
 
 
 class Packed(NamedTuple):
@@ -61,27 +61,27 @@ class Packed(NamedTuple):
 
 
 def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Write the shards of every language; the same bytes with any number of processes.
+    """Write the shards of every language. The bytes are the same with any number of processes.
 
     Args:
-        settings: sizes of units and runs.
+        settings: largest and smallest sizes of units and spans.
         documents: `LANGUAGE.jsonl` files, or the manifest of shards packed before, which is checked and passed on.
         tokenizer: folder of a Hugging Face fast tokenizer.
         out: empty folder to fill, see `msm.corpora.shards`.
         execution: `processes`.
 
     Returns:
-        Counts, share of the tokens in runs, and fill of the units of every language.
+        Of every language its counts, the share of its tokens in spans, and how full its units are.
 
     Raises:
         BadInput: `min_units` above `document_units`, a tokenizer without the special tokens, malformed documents, or
-            no run in any language.
+            no span in any language.
     """
     if settings.min_units > settings.document_units:
         raise BadInput(f"min_units must be at most document_units, {settings.document_units}: {settings.min_units}")
     if (documents / MANIFEST).is_file():
         facts = take_shards(settings, documents / MANIFEST, tokenizer, out)
-        check_runs(facts["languages"], settings)
+        check_spans(facts["languages"], settings)
         return facts
     paths = document_files(documents)
     layout = read_layout(tokenizer, read_tokenizer(tokenizer))
@@ -97,32 +97,32 @@ def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, executi
             counts[path.stem] = writer.counts
     write_index(out, Index(*layout, **dataclasses.asdict(settings), languages=counts))
     facts = {language: language_facts(shard) for language, shard in read_units(out).shards.items()}
-    check_runs(facts, settings)
+    check_spans(facts, settings)
     return {"engine": packer.engine, "languages": facts}
 
 
 def take_shards(settings: Units, path: Path, tokenizer: Path, out: Path) -> dict[str, Any]:
-    """Stage `units` for a manifest: see that the shards are what the recipe would pack, and pass it on.
+    """Take shards that were packed before: check that they are what the recipe would pack, and copy their manifest.
 
     Args:
-        settings: of the stage.
-        path: of the manifest.
+        settings: settings of the stage.
+        path: path of the manifest.
         tokenizer: folder of the tokenizer that the shards must have been made with.
-        out: gets `shards.json`.
+        out: folder that gets `shards.json`.
 
     Returns:
         Counts of every language.
 
     Raises:
-        BadInput: shards of other sizes or of another tokenizer.
+        BadInput: the shards have other sizes, or were made with another tokenizer.
     """
     values = read_json(path)
     manifest = to_manifest(values, str(path))
     expected = {**read_layout(tokenizer, read_tokenizer(tokenizer))._asdict(), **dataclasses.asdict(settings)}
-    found = {name: getattr(manifest.index, name) for name in expected}
-    if other := [name for name in expected if found[name] != expected[name]]:
-        name = other[0]
-        raise BadInput(f"{path}: {name} is {found[name]} in these shards, and {expected[name]} in the recipe")
+    sizes = {name: getattr(manifest.index, name) for name in expected}
+    if different := [name for name in expected if sizes[name] != expected[name]]:
+        name = different[0]
+        raise BadInput(f"{path}: {name} is {sizes[name]} in these shards, and {expected[name]} in the recipe")
     if manifest.pieces_sha256 != pieces_checksum(tokenizer):
         raise BadInput(f"{path}: the shards were made with another tokenizer than {tokenizer}")
     write_json(out / MANIFEST, values)
@@ -130,13 +130,13 @@ def take_shards(settings: Units, path: Path, tokenizer: Path, out: Path) -> dict
         "engine": "packed before",
         "shards": len(manifest.shards),
         "bytes": sum(shard.size for shard in manifest.shards),
-        "languages": {language: dataclasses.asdict(found) for language, found in manifest.index.languages.items()},
+        "languages": {language: dataclasses.asdict(counts) for language, counts in manifest.index.languages.items()},
     }
 
 
 @dataclass(frozen=True)
 class Packer:
-    """Turns chunks into tokens, units and runs; travels to the processes."""
+    """Turns chunks of documents into tokens, units and spans. Worker processes get a copy of it."""
 
     settings: Units
     tokenizer: Path
@@ -144,7 +144,7 @@ class Packer:
     layout: Layout
 
     def __call__(self, chunk: Chunk) -> Packed:
-        """The documents of a chunk."""
+        """Pack the documents of a chunk."""
         documents = list(read_documents(*chunk))
         texts = [text for document in documents for text in document.sentences]
         ids, lengths = _engine(self.engine, self.tokenizer).encode(texts)
@@ -152,9 +152,9 @@ class Packer:
         # A sentence of nothing but marks without width has no sub-words; it is left out.
         owner, lengths = owner[lengths > 0], lengths[lengths > 0]
         sentences = np.concatenate([[0], np.cumsum(lengths + 1)])
-        units, runs = build(sentences, np.searchsorted(owner, np.arange(len(documents) + 1)), self.settings)
+        units, spans = build(sentences, np.searchsorted(owner, np.arange(len(documents) + 1)), self.settings)
         tokens = np.insert(ids, np.cumsum(lengths), self.layout.end).astype(token_type(self.layout.vocabulary))
-        return Packed(tokens, sentences[:-1], units, runs, [document.document_id for document in documents])
+        return Packed(tokens, sentences[:-1], units, spans, [document.document_id for document in documents])
 
 
 @functools.cache
@@ -163,14 +163,14 @@ def _engine(name: str, folder: Path) -> Engine:
 
 
 def sample(paths: list[Path]) -> list[str]:
-    """The first sentences of every language, about `SAMPLE` in all."""
+    """Return the first sentences of every language, about `SAMPLE` in all."""
     each = SAMPLE // len(paths) + 1
-    found = (itertools.chain.from_iterable(doc.sentences for doc in read_documents(path)) for path in paths)
-    return [sentence for sentences in found for sentence in itertools.islice(sentences, each)]
+    documents = (itertools.chain.from_iterable(doc.sentences for doc in read_documents(path)) for path in paths)
+    return [sentence for sentences in documents for sentence in itertools.islice(sentences, each)]
 
 
 def cut(path: Path) -> Iterator[Chunk]:
-    """A file in chunks of whole lines.
+    """Yield a file in chunks of whole lines.
 
     Raises:
         BadInput: the file is empty.
@@ -189,7 +189,7 @@ def cut(path: Path) -> Iterator[Chunk]:
 
 @contextmanager
 def mapper(processes: int) -> Iterator[Callable[..., Iterable[Packed]]]:
-    """A `map` that keeps the order, over so many processes."""
+    """Give a `map` over a number of processes that keeps the order of its input."""
     if processes == 1:
         yield map
         return
@@ -203,29 +203,30 @@ def _one_thread() -> None:
 
 
 def build(sentences: Offsets, documents: Offsets, settings: Units) -> tuple[Offsets, Offsets]:
-    """Units and runs of consecutive documents.
+    """Build the units and spans of consecutive documents.
 
     Args:
         sentences: where each sentence starts in the tokens, and the end, [S + 1].
         documents: the first sentence of each document, and their number, [D + 1].
-        settings: sizes of units and runs.
+        settings: largest and smallest sizes of units and spans.
 
     Returns:
-        Where each unit starts in the tokens, [U]; and [R, 3]: first unit, the one after the last, document of each run.
+        Index of the first token of each unit, [U], and of each span the first unit, the one after the last, and the
+        number of the document, [R, 3].
     """
     offsets: list[int] = sentences.tolist()
     firsts: list[int] = []
-    found: list[tuple[int, int, int]] = []
+    spans: list[tuple[int, int, int]] = []
     for document, (first, stop) in enumerate(itertools.pairwise(documents.tolist())):
-        own = pack(offsets, settings.unit_tokens - 1, first, stop)
-        pairs = split_runs(len(own), settings.document_units, settings.min_units)
-        found += [(len(firsts) + start, len(firsts) + end, document) for start, end in pairs]
-        firsts += own
-    return sentences[firsts], np.array(found, np.int64).reshape(-1, 3)
+        starts = pack(offsets, settings.unit_tokens - 1, first, stop)
+        pairs = split_spans(len(starts), settings.document_units, settings.min_units)
+        spans += [(len(firsts) + start, len(firsts) + end, document) for start, end in pairs]
+        firsts += starts
+    return sentences[firsts], np.array(spans, np.int64).reshape(-1, 3)
 
 
 def language_facts(shard: Shard) -> dict[str, Any]:
-    """Counts of a language, the share of its tokens that is in runs, and how full the units of runs are on average."""
+    """Counts of a language, the share of its tokens in spans, and how full the units of spans are on average."""
     longest = shard.index.unit_tokens
     before = np.concatenate([[0], np.cumsum(np.minimum(np.diff(shard.units), longest - 1))])
     first, stop = shard.runs[:, 0], shard.runs[:, 1]
@@ -237,11 +238,11 @@ def language_facts(shard: Shard) -> dict[str, Any]:
     }
 
 
-def check_runs(facts: Mapping[str, Mapping[str, Any]], settings: Units) -> None:
-    """Warn of languages without a run: they have text for masked language modelling only.
+def check_spans(facts: Mapping[str, Mapping[str, Any]], settings: Units) -> None:
+    """Warn of languages without a span: they have text for masked language modelling only.
 
     Raises:
-        BadInput: no language has a run.
+        BadInput: no language has a span.
     """
     empty = [language for language, fact in facts.items() if not fact["runs"]]
     shortest = f"min_units: no document has {settings.min_units} units of up to {settings.unit_tokens} tokens"

@@ -1,1 +1,1 @@
-"""The masked sentence model and its controls."""
+"""Pre-training of sentence encoders: the masked sentence model, its controls and baselines, and translations."""

@@ -1,4 +1,4 @@
-"""Batches built while the one before them is trained on."""
+"""Builds the next batch in a second thread while the model trains on the current one."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -6,11 +6,12 @@ from typing import Any
 
 
 class ReadAhead:
-    """Gives the micro-batches of training in order, each built in another thread while its forerunner is at work.
+    """Returns the micro-batches of training in order, and builds the next one in another thread meanwhile.
 
     Args:
-        read: what a place (step, micro-batch) reads; depends on nothing else, so that any place can come first.
-        micros: numbers of this process's micro-batches of every step, in order.
+        read: function from a step and the number of a micro-batch to what its loss is computed from. The result must
+            depend on these two numbers only, so that training can resume anywhere.
+        micros: numbers of the micro-batches that this process computes in every step, ascending.
     """
 
     def __init__(self, read: Callable[[int, int], Any], micros: Sequence[int]) -> None:
@@ -19,9 +20,9 @@ class ReadAhead:
         self.waiting: tuple[tuple[int, int], Future[Any]] | None = None
 
     def get(self, step: int, micro: int) -> Any:
-        """What a micro-batch reads; that of the one after it is begun."""
-        place, future = self.waiting or (None, None)
-        if future is None or place != (step, micro):
+        """Return what the loss of a micro-batch is computed from, and begin to build the next one."""
+        position, future = self.waiting or (None, None)
+        if future is None or position != (step, micro):
             future = self.thread.submit(self.read, step, micro)
         last = micro == self.micros[-1]
         following = (step + 1, self.micros[0]) if last else (step, self.micros[self.micros.index(micro) + 1])

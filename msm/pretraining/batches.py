@@ -1,7 +1,10 @@
-"""Which runs and blocks an update reads: a function of (seed, step), whatever the number of processes.
+"""Chooses the documents and blocks of text of every update.
 
-A stream walks all items of a language in a fresh random order each epoch. Which language a draw is from depends
-on the draw's number alone, so the place in every stream follows from counting earlier draws of its language.
+The choice is a function of the seed and the step, so it does not depend on the number of processes, and training can
+resume anywhere. A stream visits all items of a language in a new random order in each epoch. The language of a draw
+depends on the number of the draw alone, so the position in a language follows from counting its earlier draws.
+
+A document is a span of consecutive units of one text; M units, D documents, T tokens, P hidden tokens.
 """
 
 from collections.abc import Sequence
@@ -22,20 +25,20 @@ from msm.settings import present
 
 
 class Stream:
-    """Draws of items from several languages.
+    """Random draws of items from several languages.
 
     Args:
-        shards: for each language the items of every shard.
-        exponent: a language is drawn in proportion to its size to this power.
-        together: items of one draw, all of one language.
-        seed: of all choices.
+        shards: number of items in every shard of each language.
+        exponent: languages are drawn in proportion to their number of items to this power, from 0 to 1.
+        together: number of items of one draw, all of one language.
+        seed: seed of all draws.
     """
 
     def __init__(self, shards: Sequence[Sequence[int]], exponent: float, together: int, seed: tuple[int, ...]) -> None:
-        self.sizes = [sum(own) for own in shards]
+        self.sizes = [sum(counts) for counts in shards]
         self.cumulative = np.cumsum(_shares(self.sizes, exponent))
         self.together, self.seed = together, seed
-        # Of each language this epoch's order and the next one's.
+        # Two orders a language: a draw may begin in one epoch and end in the next.
         self.order = lru_cache(maxsize=2 * len(shards))(
             lambda language, epoch: Order(shards[language], (*seed, language, epoch))
         )
@@ -43,31 +46,31 @@ class Stream:
         self.counts = np.zeros(0, dtype=np.int64)
 
     def draw(self, number: int) -> tuple[int, NDArray[np.int64]]:
-        """Language and items of one draw.
+        """Make one draw.
 
         Args:
-            number: of the draw, from 0.
+            number: number of the draw, from 0.
 
         Returns:
-            Index of the language; indices of its items, [together], without repetition within an epoch.
+            Index of the language, and the indices of its items, [together]; no item comes twice in an epoch.
         """
         if number >= len(self.languages):
             self._extend(max(1024, 2 * number))
         language = int(self.languages[number])
         first = int(self.counts[number]) * self.together
         size = self.sizes[language]
-        places = range(first, first + self.together)
-        return language, np.array([self.order(language, place // size)[place % size] for place in places])
+        positions = range(first, first + self.together)
+        return language, np.array([self.order(language, position // size)[position % size] for position in positions])
 
     def _extend(self, draws: int) -> None:
-        # The first n draws do not depend on how many are made.
+        # A generator gives the same first n numbers however many are asked of it.
         uniform = np.random.default_rng(self.seed).random(draws)
         languages = np.searchsorted(self.cumulative, uniform, side="right").clip(max=len(self.sizes) - 1)
         counts = np.zeros_like(languages)
         for language in range(len(self.sizes)):
             where = languages == language
             counts[where] = np.arange(where.sum())
-        # In this order another thread never finds a draw without its count.
+        # Counts first, so that another thread never sees a draw without its count.
         self.counts = counts
         self.languages = languages
 
@@ -78,36 +81,40 @@ def _shares(sizes: Sequence[int], exponent: float) -> NDArray[np.float64]:
 
 
 class UnitBatch(NamedTuple):
-    """Runs of units of one language."""
+    """Documents of one language, as units."""
 
     language: str
     document_ids: list[str]
+    """Id of each document, [D]."""
     units: list[NDArray[np.integer]]
-    """All units of all runs, [M]."""
+    """Token ids of each unit of all documents, [M]."""
     documents: NDArray[np.int64]
-    """Run of each unit, [M]."""
+    """Number of the document of each unit, [M], ascending from 0."""
 
 
 class HiddenTokens(NamedTuple):
-    """Sequences with some tokens hidden, and what stood there."""
+    """Sequences with some tokens hidden, and the ids of these tokens."""
 
     packed: Packed
     rows: NDArray[np.int64]
-    """Packed rows of the selected tokens, [P]."""
+    """Positions of the selected tokens among the packed ones, [P]."""
     targets: NDArray[np.int64]
-    """Their true ids, [P]."""
+    """Ids of the selected tokens before they were hidden, [P]."""
 
 
 class Texts(NamedTuple):
-    """What one forward pass reads: texts as they are, and behind them texts with hidden tokens."""
+    """The input of one forward pass: texts as they are, and behind them texts with hidden tokens."""
 
     clean: Packed
+    """Texts as they are."""
     hidden: HiddenTokens
+    """Texts with hidden tokens."""
     both: Packed
+    """All tokens of `clean`, then all of `hidden`."""
 
 
 def texts(clean: Sequence[NDArray[np.integer]], hidden: HiddenTokens) -> Texts:
-    """Lay texts and texts with hidden tokens end to end."""
+    """Join texts and texts with hidden tokens to the input of one forward pass."""
     packed = pack(clean)
     return Texts(packed, hidden, join(packed, hidden.packed))
 
@@ -118,10 +125,10 @@ def hide(
     """Hide tokens for masked language modelling.
 
     Args:
-        sequences: token ids.
-        layout: which ids are no text.
-        share: of the tokens, special ones aside.
-        random: where the choices come from.
+        sequences: token ids of each text.
+        layout: ids of the special tokens, and the size of the vocabulary.
+        share: share of the ordinary tokens that are selected, from 0 to 1.
+        random: generator of the draws.
     """
     packed = pack(sequences)
     tokens = packed.tokens.numpy()
@@ -134,16 +141,16 @@ def hide(
 
 
 class Batches:
-    """The micro-batches of every step.
+    """The micro-batches of every step of an objective that reads documents.
 
     Args:
-        units: the token shards.
-        settings: of pre-training.
-        share: which share of every micro-batch to give, where processes share one softmax.
-        shares: how many there are.
+        units: token shards of all languages.
+        settings: settings of the stage `pretrain`.
+        share: number of the share of every micro-batch that this process reads, from 0.
+        shares: number of shares; above 1 where processes share one softmax.
 
     Raises:
-        BadInput: a language has fewer runs than one softmax needs, or the batch sizes do not divide.
+        BadInput: a language has fewer documents than one softmax needs, or the batch sizes do not divide.
     """
 
     def __init__(self, units: Units[Text], settings: Pretrain, share: int = 0, shares: int = 1) -> None:
@@ -152,7 +159,7 @@ class Batches:
         self.document_units = units.index.document_units
         self.mlm, self.softmax_documents = present(settings.mlm), present(settings.batches).softmax_documents
         self.longest = max(self.mlm.block_tokens, units.index.unit_tokens)
-        """Most tokens of a sequence."""
+        """Largest number of tokens of a sequence."""
         self.micro_batches = settings.micro_batches
         self.micro_blocks, rest = divmod(self.mlm.batch_blocks, self.micro_batches)
         if rest or not self.micro_blocks:
@@ -160,64 +167,64 @@ class Batches:
                 f"mlm.batch_blocks must be a multiple of {self.micro_batches} softmaxes, got {self.mlm.batch_blocks}"
             )
         self.languages = units.languages
-        runs = [len(units[language]) for language in self.languages]
+        document_counts = [len(units[language]) for language in self.languages]
         few = [
             f"{name} ({count})"
-            for name, count in zip(self.languages, runs, strict=True)
+            for name, count in zip(self.languages, document_counts, strict=True)
             if count < self.softmax_documents
         ]
         if few:
-            raise BadInput(f"fewer runs of units than softmax_documents={self.softmax_documents} in: {', '.join(few)}")
+            raise BadInput(f"fewer documents than softmax_documents={self.softmax_documents} in: {', '.join(few)}")
         self.blocks = [units[language].blocks(self.mlm.block_tokens) for language in self.languages]
         exponent, seed = settings.language_exponent, settings.seed
         shards = [units[language].counts for language in self.languages]
-        self.run_stream = Stream(shards, exponent, self.softmax_documents, (seed, 1))
+        self.document_stream = Stream(shards, exponent, self.softmax_documents, (seed, 1))
         self.block_stream = Stream([blocks.counts for blocks in self.blocks], exponent, 1, (seed, 2))
         self.control_stream = Stream([blocks.counts for blocks in self.blocks], exponent, 1, (seed, 3))
-        self.control_share = self._control_share(runs)
+        self.control_share = self._control_share(document_counts)
 
     def unit_batch(self, step: int, micro: int) -> UnitBatch:
-        """The runs of one softmax, all of one language."""
-        number, items = self.run_stream.draw(step * self.micro_batches + micro)
+        """Return the documents of one softmax, all of one language."""
+        number, items = self.document_stream.draw(step * self.micro_batches + micro)
         items = np.array_split(items, self.shares)[self.share]
         shard = self.units[self.languages[number]]
-        runs = [shard.run(int(item)) for item in items]
-        documents = np.repeat(np.arange(len(runs)), [len(run) for run in runs])
+        spans = [shard.span(int(item)) for item in items]
+        documents = np.repeat(np.arange(len(spans)), [len(span) for span in spans])
         ids = [shard.document_id(int(item)) for item in items]
-        return UnitBatch(shard.language, ids, [unit for run in runs for unit in run], documents)
+        return UnitBatch(shard.language, ids, [unit for span in spans for unit in span], documents)
 
     def mlm_blocks(self, step: int, micro: int) -> list[NDArray[np.integer]]:
-        """The MLM blocks of one micro-batch, languages mixed."""
+        """Return the blocks of one micro-batch whose tokens are masked, in mixed languages."""
         first = (step * self.micro_batches + micro) * self.micro_blocks
-        places = np.array_split(np.arange(first, first + self.micro_blocks), self.shares)[self.share]
-        return [self._block(self.block_stream, int(place)) for place in places]
+        positions = np.array_split(np.arange(first, first + self.micro_blocks), self.shares)[self.share]
+        return [self._block(self.block_stream, int(position)) for position in positions]
 
     def control_blocks(self, step: int, micro: int) -> list[NDArray[np.integer]]:
-        """MLM blocks that stand in for the runs of one softmax: as many tokens, to within a block over all steps."""
+        """Return the blocks that the control `mlm` reads in place of documents: as many tokens, averaged over steps."""
         number = step * self.micro_batches + micro
         first, last = int(number * self.control_share), int((number + 1) * self.control_share)
-        return [self._block(self.control_stream, place) for place in range(first, last)]
+        return [self._block(self.control_stream, position) for position in range(first, last)]
 
-    def _control_share(self, runs: Sequence[int]) -> float:
-        """Mean tokens of the runs of one softmax over mean tokens of a block."""
-        run_shares = _shares(runs, self.settings.language_exponent)
+    def _control_share(self, document_counts: Sequence[int]) -> float:
+        """Mean number of tokens of the documents of one softmax, divided by that of a block."""
+        document_shares = _shares(document_counts, self.settings.language_exponent)
         block_shares = _shares([len(blocks) for blocks in self.blocks], self.settings.language_exponent)
-        run_means = [self.units[language].mean_run_tokens() for language in self.languages]
+        document_means = [self.units[language].mean_span_tokens() for language in self.languages]
         block_means = [blocks.mean_tokens() for blocks in self.blocks]
-        return self.softmax_documents * float(run_shares @ run_means) / float(block_shares @ block_means)
+        return self.softmax_documents * float(document_shares @ document_means) / float(block_shares @ block_means)
 
     def describe(self, step: int, micro: int) -> str:
-        """Language and documents of a micro-batch."""
+        """Return the language and the documents of a micro-batch, for messages."""
         batch = self.unit_batch(step, micro)
         return f"{batch.language}: {', '.join(batch.document_ids)}"
 
     def texts(self, clean: Sequence[NDArray[np.integer]], step: int, micro: int) -> Texts:
-        """Texts to make vectors of, and the MLM text of the micro-batch."""
+        """Return the texts to encode, and the text of the micro-batch whose tokens are masked."""
         masked = clean if self.mlm.text == "units" else self.mlm_blocks(step, micro)
         return texts(clean, self.hide(masked, step, micro))
 
     def hide(self, sequences: Sequence[NDArray[np.integer]], *seed: int) -> HiddenTokens:
-        """Hide tokens for masked language modelling; `seed`: what else the choices depend on."""
+        """Hide tokens for masked language modelling; `seed` holds the numbers that the draws depend on."""
         random = np.random.default_rng((self.settings.seed, 4, *seed))
         return hide(sequences, self.layout, self.mlm.mask_share, random)
 

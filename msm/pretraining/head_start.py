@@ -1,6 +1,6 @@
-"""The first updates of a checkpoint without a language-model head: only what is new learns.
+"""The first updates of a checkpoint that lacks a language-model head, in which only the new weights learn.
 
-A head drawn at random guesses worse than chance at first, and its gradient would move an encoder that was good.
+A head with random weights guesses worse than chance at first, and its gradient would spoil an encoder that was good.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ from msm.pretraining.settings import Pretrain
 from msm.settings import present
 
 AVERAGED = 5
-"""Updates over which a loss is averaged."""
+"""Number of updates over which a loss is averaged."""
 
 
 def freeze(encoder: nn.Module, frozen: bool) -> None:
-    """Make an encoder stand still, or learn again; its embeddings belong to it also where the head shares them."""
+    """Freeze the weights of an encoder or let them learn again, embeddings that the head shares included."""
     for parameter in encoder.parameters():
         parameter.requires_grad_(not frozen)
 
 
 def check_heads(settings: Pretrain) -> None:
-    """Make sure that something learns while the encoder stands still.
+    """Check that some weights learn while the encoder is frozen.
 
     Raises:
-        BadInput: the objective has nothing but the encoder, or no update is left for it.
+        BadInput: the objective trains no weights but the encoder's, or `head_steps` leaves no update for the encoder.
     """
     if not settings.head_steps:
         return
@@ -37,14 +37,15 @@ def check_heads(settings: Pretrain) -> None:
 
 
 def head_losses(log: Sequence[Mapping[str, float]], head_steps: int) -> dict[str, float]:
-    """The losses of the first update, and of the last ones for which the encoder stood still.
+    """Return the losses at the beginning and at the end of the updates in which the encoder was frozen.
 
     Args:
-        log: rows of the training log, from the first step.
-        head_steps: updates of the heads alone.
+        log: rows of the training log, from the first step on.
+        head_steps: number of updates in which the encoder was frozen.
 
     Returns:
-        `loss_first`, `loss_last`, `mlm_loss_first`, ...: nats; the last ones are means over at most `AVERAGED` updates.
+        `loss_first`, `loss_last`, `mlm_loss_first` and so on, in nats. The last losses are means over up to `AVERAGED`
+        updates.
     """
     last = log[max(0, head_steps - AVERAGED) : head_steps]
     names = [name for name in ("loss", "mlm_loss", "msm_loss") if name in log[0]]

@@ -1,6 +1,6 @@
-"""The paper's objective: pick a hidden sentence out of all sentences of the batch.
+"""The objective `msm`: hide a sentence of a document and pick it out of all sentences of the batch.
 
-Letters: D documents, N sentence slots of each, M sentences of all, H width.
+Shapes: D documents, N sentence slots of each, M sentences of all, H width.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from msm import distributed
-from msm.losses import Places, every_place, masked_sentence_loss
+from msm.losses import Matches, contrastive_loss, own_matches
 from msm.pretraining.batches import Batches, Texts, UnitBatch
 from msm.pretraining.objective import Loss, Objective
 from msm.settings import present
@@ -25,7 +25,7 @@ class Inputs(NamedTuple):
     batch: UnitBatch
     texts: Texts
     hidden: NDArray[np.bool_] | None
-    """[D, N]; None where each is hidden in turn."""
+    """True at the hidden sentences, [D, N]; None where each sentence is hidden in turn."""
 
 
 class MaskedSentences(Objective[Batches]):
@@ -33,57 +33,66 @@ class MaskedSentences(Objective[Batches]):
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        self.own = present(self.settings.msm)
+        self.msm = present(self.settings.msm)
 
     def read(self, step: int, micro: int) -> Inputs:
-        """The runs of one softmax and MLM text."""
+        """Read the documents of one softmax and the text whose tokens are masked."""
         batch = self.batches.unit_batch(step, micro)
         hidden = None
-        if self.own.masking != EACH:
+        if self.msm.masking != EACH:
             random = np.random.default_rng((self.settings.seed, 5, step, micro))
-            hidden = hidden_share(batch.documents, float(self.own.masking.removeprefix("share:")), random)
+            hidden = hidden_share(batch.documents, float(self.msm.masking.removeprefix("share:")), random)
         return Inputs(batch, self.batches.texts(batch.units, step, micro), hidden)
 
     def loss(self, inputs: Inputs) -> Loss:
-        """The weighted sum of both losses."""
+        """Return the weighted sum of the loss of masked sentences and that of masked tokens."""
         batch = inputs.batch
         vectors, mlm, tokens = self.encode(inputs.texts)
         sentences, real = by_document(vectors, batch.documents)
         encoder = self.model.document_encoder(batch.language)
-        places = every_place(torch.from_numpy(batch.documents).to(self.device))
+        matches = own_matches(torch.from_numpy(batch.documents).to(self.device))
         if inputs.hidden is None:
             guesses = encoder(sentences, real)[real]
         else:
             hidden = torch.from_numpy(inputs.hidden).to(self.device)
             guesses = encoder.share(sentences, real, hidden)[hidden]
-            chosen = hidden[real].nonzero()[:, 0]
-            places = Places(chosen, places.queries[chosen], places.keys)
+            hidden_keys = hidden[real].nonzero()[:, 0]
+            matches = Matches(hidden_keys, matches.query_documents[hidden_keys], matches.key_documents)
         with torch.autocast(self.device.type, enabled=False):
             queries, keys = self.model.query(guesses, batch.language), self.model.key(vectors, batch.language)
-            contrast = masked_sentence_loss(*self._gathered(queries, keys, places), **self._settings())
-        return self.add(contrast, self.own.weight, mlm, tokens)
+            contrast = contrastive_loss(*self._gathered(queries, keys, matches), **self._settings())
+        return self.add(contrast, self.msm.weight, mlm, tokens)
 
     def _settings(self) -> dict[str, Any]:
-        return {"temperature": self.own.temperature, "mu": self.own.mu, "negatives": self.own.negatives}
+        return {"temperature": self.msm.temperature, "mu": self.msm.mu, "negatives": self.msm.negatives}
 
-    def _gathered(self, queries: Tensor, keys: Tensor, places: Places) -> tuple[Tensor, Tensor, Places]:
-        """The same over all processes, if the softmax is to span them."""
-        if self.own.gather == "none" or distributed.world_size() == 1:
-            return queries, keys, places
-        gather = distributed.gather if self.own.gather == "grad" else distributed.gather_detached
-        # Documents and keys of later processes are counted on from those of the ones before.
+    def _gathered(self, queries: Tensor, keys: Tensor, matches: Matches) -> tuple[Tensor, Tensor, Matches]:
+        """Queries, keys and matches of all processes, where one softmax spans them; otherwise those of this process."""
+        if self.msm.gather == "none" or distributed.world_size() == 1:
+            return queries, keys, matches
+        gather = distributed.gather if self.msm.gather == "grad" else distributed.gather_detached
+        # Numbers of documents and keys go on from those of the processes before, so that they stay unique.
         first_key = distributed.count_before(len(keys))
-        first_document = distributed.count_before(int(places.keys.max()) + 1)
-        all_places = Places(
-            distributed.gather_detached(places.positives + first_key),
-            distributed.gather_detached(places.queries + first_document),
-            distributed.gather_detached(places.keys + first_document),
+        first_document = distributed.count_before(int(matches.key_documents.max()) + 1)
+        all_matches = Matches(
+            distributed.gather_detached(matches.positives + first_key),
+            distributed.gather_detached(matches.query_documents + first_document),
+            distributed.gather_detached(matches.key_documents + first_document),
         )
-        return gather(queries), gather(keys), all_places
+        return gather(queries), gather(keys), all_matches
 
 
 def hidden_share(documents: NDArray[np.int64], share: float, random: np.random.Generator) -> NDArray[np.bool_]:
-    """A random share of the sentences of each document, at least one and never all, [D, N]; documents: [M]."""
+    """Draw the sentences to hide: a share of each document, at least one and never all.
+
+    Args:
+        documents: number of the document of each sentence, [M].
+        share: share of the sentences of a document, above 0 and below 1.
+        random: generator of the draws.
+
+    Returns:
+        True at the hidden sentences, [D, N].
+    """
     lengths = np.bincount(documents)
     hidden = np.zeros((len(lengths), lengths.max()), dtype=bool)
     for document, length in enumerate(lengths):
@@ -93,7 +102,15 @@ def hidden_share(documents: NDArray[np.int64], share: float, random: np.random.G
 
 
 def by_document(vectors: Tensor, documents: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Sentence vectors [M, H] to padded documents [D, N, H], and where they are real, [D, N]."""
+    """Lay sentence vectors out as padded documents.
+
+    Args:
+        vectors: sentence vectors, [M, H].
+        documents: number of the document of each sentence, [M], ascending from 0.
+
+    Returns:
+        The padded documents, [D, N, H], and True where there is a sentence, [D, N].
+    """
     lengths = np.bincount(documents)
     real = torch.from_numpy(np.arange(lengths.max()) < lengths[:, None]).to(vectors.device)
     padded = vectors.new_zeros(*real.shape, vectors.shape[1])

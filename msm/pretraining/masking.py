@@ -1,4 +1,4 @@
-"""Which tokens masked language modelling hides."""
+"""Chooses and hides the tokens of masked language modelling."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MASKED, RANDOM = 0.8, 0.1
-"""Shares of the selected tokens that become `<mask>` and a random piece; the rest stay as they are."""
+"""Shares of the selected tokens that become `<mask>` and that become a random piece; the rest stay as they are."""
 
 Ids = NDArray[np.integer]
 
@@ -14,18 +14,19 @@ Ids = NDArray[np.integer]
 def hide_tokens(
     tokens: Ids, *, share: float, special: Sequence[int], mask: int, vocabulary: int, random: np.random.Generator
 ) -> tuple[Ids, NDArray[np.int64]]:
-    """Hide a share of the tokens, 80 % by `<mask>`, 10 % by a random piece, 10 % not at all.
+    """Select a share of the tokens; replace 80 % of them by `<mask>`, 10 % by a random piece, and keep 10 %.
 
     Args:
-        tokens: ids, [T].
-        share: of the ordinary tokens that is selected.
-        special: ids that are never selected and replace none, `<mask>` among them.
+        tokens: token ids, [T].
+        share: share of the ordinary tokens that are selected, from 0 to 1.
+        special: ids of special tokens, `<mask>` among them. They are never selected and never replace a token.
         mask: id of `<mask>`.
-        vocabulary: ids are below this.
-        random: where the choices come from.
+        vocabulary: size of the vocabulary; all ids are below it.
+        random: generator of all draws.
 
     Returns:
-        The tokens with some hidden, [T], and the rows of the selected ones, [P]; at least one if any can be.
+        The token ids after the replacement, [T], and the positions of the selected tokens, [P]. At least one token is
+        selected where there is an ordinary one.
 
     Source: arXiv 1810.04805, as in XLM-R.
     """
@@ -42,7 +43,7 @@ def hide_tokens(
 
 
 def _pieces(numbers: NDArray[np.int64], special: Sequence[int]) -> NDArray[np.int64]:
-    """Ids of ordinary pieces, from their numbers when special ids are not counted."""
+    """Ids of ordinary pieces from their numbers among the ordinary pieces, which leave out the special ids."""
     for taken in sorted(special):
         numbers = numbers + (numbers >= taken)
     return numbers

@@ -1,16 +1,16 @@
-"""Keys of earlier batches, by language: more negatives than a batch holds (CCP)."""
+"""The memory of CCP: keys of earlier batches, by language, which serve as further negatives."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Memory(nn.Module):
-    """The newest keys of each language; part of the model's state, so that resuming finds it again.
+    """The newest keys of each language. They are part of the model's state, so checkpoints hold them too.
 
     Args:
-        languages: codes.
-        size: keys kept of each.
-        width: of a key.
+        languages: codes of the languages.
+        size: largest number of keys that are kept of each language.
+        width: number of dimensions of a key.
     """
 
     def __init__(self, languages: list[str], size: int, width: int) -> None:
@@ -22,12 +22,12 @@ class Memory(nn.Module):
         self.register_buffer("filled", torch.zeros(len(languages), dtype=torch.long))
 
     def of(self, language: str) -> Tensor:
-        """The keys remembered of a language, newest first, [K, H]."""
+        """Return the remembered keys of a language, newest first, [K, H]."""
         number = self.numbers[language]
         return self.keys[number, : int(self.filled[number])]
 
     def push(self, language: str, keys: Tensor) -> None:
-        """Put keys in front and let the oldest go; keys: [K, H]."""
+        """Add the keys of a batch, [K, H], and drop the oldest ones beyond the size."""
         number, size = self.numbers[language], self.keys.shape[1]
         kept = torch.cat([keys, self.of(language)])[:size]
         self.keys[number, : len(kept)] = kept

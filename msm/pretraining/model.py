@@ -1,4 +1,4 @@
-"""What is trained: the sentence encoder with its language-model head, and what helps it and is thrown away."""
+"""The model of pre-training: a sentence encoder, and the parts beside it that only training uses."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from msm.encoders.checkpoints import load_masked
 from msm.encoders.heads import inner_width
 from msm.errors import BadInput
-from msm.pretraining.documents import DocumentEncoder, heads
+from msm.pretraining.document_encoder import DocumentEncoder, heads
 from msm.pretraining.settings import Msm, Pretrain
 from msm.settings import listed
 
@@ -18,12 +18,16 @@ OTHERS = "others"
 
 
 class SentenceModel(nn.Module):
-    """Sentence encoder, document encoders and projection heads.
+    """A sentence encoder with its language-model head, and document encoders and projection heads beside it.
 
     Args:
-        folder: the start weights.
-        settings: of pre-training.
-        document_units: most sentences of a document.
+        folder: folder of the start weights.
+        settings: settings of the stage `pretrain`.
+        document_units: largest number of units of a document.
+
+    Raises:
+        BadInput: the number of heads of the document encoder does not divide the width, or `document_groups` is
+            malformed.
     """
 
     def __init__(self, folder: Path, settings: Pretrain, document_units: int) -> None:
@@ -47,15 +51,15 @@ class SentenceModel(nn.Module):
             self.heads.update({name: heads(contrast.projector, config.hidden_size) for name in owners})
 
     def document_encoder(self, language: str) -> DocumentEncoder:
-        """The document encoder of a language's group."""
+        """Return the document encoder of the group that a language belongs to."""
         return cast(DocumentEncoder, self.documents[self.groups.get(language, OTHERS)])
 
     def query(self, vectors: Tensor, language: str) -> Tensor:
-        """Projected queries, in fp32: [M, H] to [M, H]."""
+        """Project vectors to queries of the contrastive loss, [M, H] to [M, H], in fp32."""
         return self._head(language)["query"](vectors.float())
 
     def key(self, vectors: Tensor, language: str) -> Tensor:
-        """Projected keys, in fp32: [M, H] to [M, H]."""
+        """Project vectors to keys of the contrastive loss, [M, H] to [M, H], in fp32."""
         return self._head(language)["key"](vectors.float())
 
     def _head(self, language: str) -> nn.ModuleDict:
@@ -75,10 +79,10 @@ def _document_encoder(msm: Msm, config: Any, document_units: int) -> DocumentEnc
 
 
 def read_groups(text: str) -> dict[str, str]:
-    """Language to group, from `en=english, fr=romance, es=romance`.
+    """Read the group of each language from text such as `en=english, fr=romance, es=romance`.
 
     Raises:
-        BadInput: an entry of another form, or a language twice.
+        BadInput: an entry does not have the form `LANGUAGE=GROUP`, or a language comes twice.
     """
     groups: dict[str, str] = {}
     for entry in listed(text):

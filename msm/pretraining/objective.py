@@ -1,4 +1,9 @@
-"""What every objective shares: masked language modelling beside the texts it is about, in one forward pass."""
+"""The base class of all objectives, and the control `mlm`.
+
+Masked language modelling stands beside most objectives; its text and theirs share one forward pass.
+
+Shapes: S texts, T tokens, P hidden tokens, H width.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,26 +25,27 @@ from msm.settings import present
 
 
 class Loss(NamedTuple):
-    """Loss of one micro-batch and what to log of it."""
+    """The loss of one micro-batch and the values that are logged with it."""
 
     value: Tensor
+    """Scalar in nats, with gradient."""
     numbers: Mapping[str, Tensor | float]
-    """Averaged over the micro-batches of a step."""
+    """Values to log by name. The log holds their means over the micro-batches of a step."""
     tokens: int
-    """Through the sentence encoder."""
+    """Number of tokens that the sentence encoder read."""
 
 
 B = TypeVar("B", Batches, PairBatches)
 
 
 class Objective(ABC, Generic[B]):
-    """Gives the loss of a micro-batch; holds no state but the model's.
+    """What a model learns: reads micro-batches and computes their losses. Its only state is that of the model.
 
     Args:
-        model: what is trained.
-        batches: what is read.
-        settings: of pre-training.
-        device: where it runs.
+        model: model to train.
+        batches: micro-batches of every step.
+        settings: settings of the stage `pretrain`.
+        device: device of the model.
     """
 
     def __init__(self, model: SentenceModel, batches: B, settings: Pretrain, device: torch.device) -> None:
@@ -47,25 +53,25 @@ class Objective(ABC, Generic[B]):
 
     @abstractmethod
     def read(self, step: int, micro: int) -> Any:
-        """What the loss of a micro-batch is computed from.
+        """Read what the loss of a micro-batch is computed from.
 
-        Depends on nothing but its place, for it is called ahead of time and in another thread.
+        The result must depend on `step` and `micro` only: the method is called ahead of time and in another thread.
         """
 
     @abstractmethod
     def loss(self, inputs: Any) -> Loss:
-        """The loss of one micro-batch, of what `read` gave for it."""
+        """Compute the loss of one micro-batch from what `read` returned for it."""
 
     def after(self, step: int) -> None:
-        """Called on every process when all micro-batches of a step have been computed; most need nothing."""
+        """Do what must follow a step; every process calls it after its micro-batches. Most objectives do nothing."""
         del step
 
     def encode(self, texts: Texts) -> tuple[Tensor, Tensor | None, int]:
-        """Vectors of S texts, and the MLM loss of the micro-batch: clean and masked text in one forward pass.
+        """Encode texts, and compute the loss of masked tokens in the same forward pass.
 
         Returns:
-            Vectors [S, H], MLM loss, tokens of both; no MLM loss where the model has no head for it, and the masked
-            text is not read then.
+            Vectors of the texts, [S, H]; the loss of masked tokens; the number of tokens that were read. Where the
+            model has no language-model head, the loss is None and the masked text is not read.
         """
         if not has_language_head(self.model.masked):
             clean = texts.clean.to(self.device)
@@ -74,28 +80,35 @@ class Objective(ABC, Generic[B]):
         return vectors, self.token_loss(states, texts.hidden), len(texts.both.tokens)
 
     def vectors_and_states(self, texts: Texts) -> tuple[Tensor, Tensor]:
-        """Vectors of the S clean texts, [S, H], and states of the T tokens of the masked ones, [T, H]."""
+        """Return vectors of the texts as they are, [S, H], and token states of the masked ones, [T, H]."""
         states = self.states(texts.both)
         words = len(texts.clean.tokens)
         return pool(states[:words], texts.clean.to(self.device), self.settings.pooling), states[words:]
 
     def states(self, packed: Packed) -> Tensor:
-        """States of packed tokens, [T, H]."""
+        """Return the states of packed tokens, [T, H]."""
         return token_states(body(self.model.masked), packed.to(self.device))
 
     def token_loss(self, states: Tensor, hidden: HiddenTokens) -> Tensor:
-        """MLM loss; the head sees the hidden tokens only.
+        """Compute the loss of masked tokens in nats; the head is applied to the hidden tokens only.
 
         Args:
-            states: [T, H], of `hidden.packed`.
-            hidden: which rows to score, and their true ids.
+            states: states of the tokens of `hidden.packed`, [T, H].
+            hidden: positions of the hidden tokens, and their true ids.
         """
         chosen = states[torch.from_numpy(hidden.rows).to(self.device)]
         targets = torch.from_numpy(hidden.targets).long().to(self.device)
         return token_loss(language_head(self.model.masked), chosen, targets)
 
     def add(self, contrast: Contrast, weight: float, mlm: Tensor | None, tokens: int) -> Loss:
-        """The contrastive loss times its weight, with the weighted MLM loss where there is one, and what to log."""
+        """Add the loss of masked tokens, where there is one, to a contrastive loss, each with its weight.
+
+        Args:
+            contrast: contrastive loss and its logged values.
+            weight: weight of the contrastive loss.
+            mlm: loss of masked tokens, or None.
+            tokens: number of tokens that the sentence encoder read.
+        """
         value = weight * contrast.loss
         numbers = contrast._asdict()
         numbers = {"msm_loss": numbers.pop("loss").detach(), **numbers}
@@ -106,16 +119,16 @@ class Objective(ABC, Generic[B]):
 
 
 class MaskedTokens(Objective[Batches]):
-    """The control: masked tokens alone, with the tokens of the sentence task spent on more of them."""
+    """The control `mlm`: masked tokens alone. It reads as many tokens as `msm`, all of them with masks."""
 
     def read(self, step: int, micro: int) -> tuple[HiddenTokens, HiddenTokens, Packed]:
-        """Two MLM micro-batches: the usual one, and one of as many tokens as the runs it stands in for."""
+        """Read the usual masked text, and a second one of as many tokens as the documents that `msm` would read."""
         usual = self.batches.hide(self.batches.mlm_blocks(step, micro), step, micro)
         more = self.batches.hide(self.batches.control_blocks(step, micro), step, micro, 1)
         return usual, more, join(usual.packed, more.packed)
 
     def loss(self, inputs: tuple[HiddenTokens, HiddenTokens, Packed]) -> Loss:
-        """The weighted sum of both."""
+        """Return the weighted sum of the losses of both texts."""
         usual, more, both = inputs
         states = self.states(both)
         words = len(usual.packed.tokens)

@@ -1,4 +1,8 @@
-"""Which parallel sentences an update reads: a function of (seed, step), whatever the number of processes."""
+"""Chooses the parallel sentences of every update.
+
+The choice is a function of the seed and the step, so it does not depend on the number of processes, and training can
+resume anywhere.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,27 +18,27 @@ from msm.settings import present
 
 
 class PairBatch(NamedTuple):
-    """Pairs of sentences, the languages of the second ones mixed."""
+    """Pairs of a sentence in the pivot language and its translation, in one or several other languages."""
 
     names: list[str]
-    """Language and number of each pair, [B]."""
+    """Name of each pair, such as `de:17`: its other language, and its number among the pairs of that language, [B]."""
     sentences: Sequence[NDArray[np.integer]]
-    """First the pivot's, then their translations, [2B]."""
+    """Token ids of the B sentences of the pivot language, then of their B translations, [2B]."""
     owners: NDArray[np.int64]
-    """The same for the same sentence, [2B]."""
-    taught: NDArray[np.float32] | None
-    """The teacher's vectors of the pivot's sentences, [B, H]."""
+    """Number of each sentence, [2B]. A sentence that comes several times has the same number each time."""
+    teacher_vectors: NDArray[np.float32] | None
+    """The teacher's vectors of the sentences of the pivot language, [B, H]; None without a teacher."""
 
 
 class PairBatches:
-    """The micro-batches of every step.
+    """The micro-batches of every step of an objective that reads translations.
 
     Args:
-        shards: the parallel sentences.
-        settings: of pre-training.
+        shards: parallel sentences as token ids.
+        settings: settings of the stage `pretrain`.
 
     Raises:
-        BadInput: sizes that do not divide, or fewer pairs than a micro-batch.
+        BadInput: `micro_pairs` does not divide `batch_pairs`, or there are fewer pairs than `micro_pairs`.
     """
 
     shares, share, document_units = 1, 0, 0
@@ -51,34 +55,34 @@ class PairBatches:
         self.stream = Stream([[size] for size in sizes], settings.language_exponent, 1, (settings.seed, 1))
 
     def pair_batch(self, step: int, micro: int) -> PairBatch:
-        """The pairs of a micro-batch."""
+        """Return the pairs of a micro-batch."""
         pairs = self.sizes.micro_pairs
         first = (step * self.micro_batches + micro) * pairs
-        drawn = [self.stream.draw(number) for number in range(first, first + pairs)]
-        chosen = [(self.languages[number], int(item)) for number, (item,) in drawn]
-        numbers = [tuple(self.shards.pairs[language][item].tolist()) for language, item in chosen]
+        draws = [self.stream.draw(number) for number in range(first, first + pairs)]
+        items = [(self.languages[number], int(item)) for number, (item,) in draws]
+        numbers = [tuple(self.shards.pairs[language][item].tolist()) for language, item in items]
         sentences, pivot = self.shards.sentences, self.shards.sentences[self.shards.index.pivot]
-        owners = [("", a) for a, _ in numbers] + [(name, b) for (name, _), (_, b) in zip(chosen, numbers, strict=True)]
+        owners = [("", a) for a, _ in numbers] + [(name, b) for (name, _), (_, b) in zip(items, numbers, strict=True)]
         teacher = self.shards.teacher
         return PairBatch(
-            [f"{language}:{item}" for language, item in chosen],
+            [f"{language}:{item}" for language, item in items],
             [pivot[a] for a, _ in numbers]
-            + [sentences[language][b] for (language, _), (_, b) in zip(chosen, numbers, strict=True)],
+            + [sentences[language][b] for (language, _), (_, b) in zip(items, numbers, strict=True)],
             _numbered(owners),
             None if teacher is None else np.array(teacher[[a for a, _ in numbers]]),
         )
 
     def describe(self, step: int, micro: int) -> str:
-        """The pairs of a micro-batch."""
+        """Return the names of the pairs of a micro-batch, for messages."""
         return ", ".join(self.pair_batch(step, micro).names)
 
     def texts(self, clean: Sequence[NDArray[np.integer]], step: int, micro: int) -> Texts:
-        """Sentences, and the same with hidden tokens."""
+        """Return sentences, and copies of them with hidden tokens."""
         random = np.random.default_rng((self.settings.seed, 4, step, micro))
         return texts(clean, hide(clean, self.layout, present(self.settings.mexma).mask_share, random))
 
 
 def _numbered(values: list[tuple[str, int]]) -> NDArray[np.int64]:
-    """The same number for the same value."""
+    """A number for each value; equal values have equal numbers."""
     numbers: dict[tuple[str, int], int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) for value in values])

@@ -1,6 +1,6 @@
-"""Stage `teach`: parallel sentences, and a teacher's vector of every sentence of the pivot language.
+"""Stage `teach`: packs parallel sentences and computes a teacher's vector of every sentence of the pivot language.
 
-The teacher reads text with a tokenizer of its own, and each sentence once, however often training will see it.
+The teacher reads text with its own tokenizer, and each sentence once, however often training will see it.
 
 Source: Reimers and Gurevych 2020, arXiv 2004.09813.
 """
@@ -22,28 +22,29 @@ from msm.training import pick_device
 def run(
     settings: Teach, *, sources: Path, tokenizer: Path, model: Path, out: Path, execution: Execution
 ) -> dict[str, Any]:
-    """Write pairs and the teacher's vectors.
+    """Write the parallel sentences as token ids, and the teacher's vectors beside them.
 
     Args:
-        settings: of the stage.
-        sources: the folder that the collections are in.
+        settings: settings of the stage.
+        sources: folder that holds the collections.
         tokenizer: folder of the student's tokenizer.
-        model: folder of the teacher: a model of ours, a sentence-transformers model, or a Hugging Face encoder.
-        out: empty folder to fill, see `msm.corpora.pair_shards`.
-        execution: device.
+        model: folder of the teacher: a sentence-transformers model or a bare Hugging Face encoder.
+        out: empty folder to fill; `msm.corpora.pair_shards` describes its files.
+        execution: device that runs the teacher.
 
     Returns:
-        Facts of the pairs, and width, pooling and similarity of the teacher.
+        Facts about the pairs, and the width, pooling and similarity of the teacher.
 
     Raises:
-        BadInput: as in the stage `pairs`; nothing says how the teacher makes vectors.
+        BadInput: the parallel sentences are refused as in the stage `pairs`, or the teacher's files do not say how
+            token states become a vector.
     """
     facts, texts = pairs.write(settings, sources, tokenizer, out)
-    own = settings.teacher_pooling == "own"
-    # Sentences are neither questions nor passages: no prompt, and every mark stays.
+    as_saved = settings.teacher_pooling == "own"
+    # Sentences are neither questions nor passages, so they get no prompt and keep their question marks.
     usage = Usage(
-        pooling=None if own else settings.teacher_pooling,
-        similarity=None if own else "dot",
+        pooling=None if as_saved else settings.teacher_pooling,
+        similarity=None if as_saved else "dot",
         query_prompt="",
         passage_prompt="",
         query_tokens=settings.sentence_tokens,

@@ -1,8 +1,8 @@
-"""Stage `pretrain`: masked sentences and masked tokens, a baseline with the same budget, or pairs of translations.
+"""Stage `pretrain`: trains a sentence encoder by one of the objectives.
 
-A step draws, for every softmax, runs of units of one language and MLM blocks of mixed languages, and adds the two
-means. The released code alternates batches of either kind instead; both see each kind equally often, so the sums
-agree in expectation (arXiv 2302.01626, equation 3).
+A step draws, for every softmax, documents of one language and blocks of text of mixed languages, and adds the mean loss
+of masked sentences and that of masked tokens. The released code alternates batches of the two kinds instead; both ways
+see each kind equally often, so the sums agree in expectation (arXiv 2302.01626, equation 3).
 """
 
 import sys
@@ -24,13 +24,13 @@ from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts
 from msm.pretraining.ahead import ReadAhead
+from msm.pretraining.baselines import Ccp, Crop, InverseCloze
 from msm.pretraining.batches import Batches
 from msm.pretraining.head_start import check_heads, freeze, head_losses
 from msm.pretraining.masked_sentences import MaskedSentences
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import MaskedTokens, Objective
 from msm.pretraining.pair_batches import PairBatches
-from msm.pretraining.pairs import Ccp, Crop, InverseCloze
 from msm.pretraining.settings import Pretrain
 from msm.pretraining.translations import Distillation, Mexma
 from msm.training import Plan, pick_device, read_log, seed_torch, train
@@ -45,14 +45,17 @@ OBJECTIVES: dict[str, type[Objective[Any]]] = {
     "distill": Distillation,
 }
 CONTRASTIVE = ("msm", "crop", "ict", "ccp")
-"""Objectives with masked tokens beside them, where the model has a head for these."""
+"""Objectives that learn masked tokens as well, where the model has a language-model head."""
 
 
 class PretrainTask:
-    """Losses of every step; see `msm.training.Task`.
+    """Pre-training as the training loop sees it, see `msm.training.Task`.
 
     Args:
-        objective: gives the loss of a micro-batch.
+        objective: computes the loss of a micro-batch.
+
+    Raises:
+        BadInput: the micro-batches of an update cannot be divided among the processes.
     """
 
     def __init__(self, objective: Objective[Any]) -> None:
@@ -63,20 +66,20 @@ class PretrainTask:
             raise BadInput(
                 f"{self.batches.micro_batches} softmaxes an update cannot be shared by {processes} processes"
             )
-        self.ahead = ReadAhead(objective.read, self._own())
+        self.ahead = ReadAhead(objective.read, self._local_micros())
 
     @property
     def module(self) -> nn.Module:
-        """The whole model."""
+        """The model with all parts that have weights."""
         return self.objective.model
 
     def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
-        """One loss a softmax; see `msm.training.Task`."""
+        """Yield one loss a micro-batch, see `msm.training.Task`."""
         device, bf16 = self.objective.device, self.settings.precision == "bf16"
         weight = 1 / self.batches.micro_batches / self.batches.shares
         if self.settings.head_steps:
             freeze(body(self.objective.model.masked), step < self.settings.head_steps)
-        for micro in self._own():
+        for micro in self._local_micros():
             inputs = self.ahead.get(step, micro)
             seed_torch(self.settings.seed, step, micro, self.batches.share)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -85,19 +88,19 @@ class PretrainTask:
             yield loss.value * weight, numbers | {"tokens": loss.tokens}
         self.objective.after(step)
 
-    def _own(self) -> range:
-        """Micro-batches of this process: its share of them, or all where processes share each."""
+    def _local_micros(self) -> range:
+        """Numbers of the micro-batches of this process; all of them where the processes share every micro-batch."""
         if self.spread:
             return range(self.batches.micro_batches)
         each = self.batches.micro_batches // distributed.world_size()
         return range(distributed.rank() * each, (distributed.rank() + 1) * each)
 
     def describe(self, step: int) -> str:
-        """Languages and documents of a step."""
-        return "; ".join(self.batches.describe(step, micro) for micro in self._own())
+        """Return the languages and documents of a step, for messages."""
+        return "; ".join(self.batches.describe(step, micro) for micro in self._local_micros())
 
     def after(self, step: int) -> dict[str, float]:
-        """Nothing is looked at between steps."""
+        """Do nothing between steps."""
         del step
         return {}
 
@@ -106,17 +109,17 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     """Pre-train and write an ordinary Hugging Face folder.
 
     Args:
-        settings: of the stage.
-        units: folder of token shards of documents, of the manifest of shards to stream, or of parallel sentences.
+        settings: settings of the stage.
+        units: folder of token shards, of a manifest of shards to stream, or of parallel sentences.
         weights: folder of the start weights and their tokenizer.
-        out: payload folder.
-        execution: device, scratch folder, and how much of streamed shards is kept there.
+        out: folder that the model is written to.
+        execution: device, scratch folder, and the size of the cache of streamed shards.
 
     Returns:
-        Facts for the manifest.
+        Facts for the manifest: steps, tokens, seconds, and losses of the head's first updates.
 
     Raises:
-        BadInput: shards and weights do not belong together, or a setting does not fit them.
+        BadInput: shards and start weights have different vocabularies, or a setting does not fit them.
     """
     device = pick_device(execution.device)
     distributed.start(device)
@@ -176,7 +179,7 @@ def _check(batches: Batches | PairBatches, model: SentenceModel) -> None:
 
 
 def _check_head(batches: Batches | PairBatches, model: SentenceModel, settings: Pretrain) -> None:
-    """Masked tokens need a head that guesses them, and a token that hides them."""
+    """Check that a model that learns masked tokens has a language-model head and a mask token."""
     kind = type(model.masked).__name__
     reads_masks = settings.objective == "mexma" or has_language_head(model.masked)
     if settings.objective == "mlm" and not has_language_head(model.masked):

@@ -1,6 +1,7 @@
-"""Objectives on pairs of translations: MEXMA, and distillation of a teacher.
+"""Objectives that learn from pairs of translations: MEXMA, and the distillation of a teacher.
 
-Letters: B pairs, S = 2B sentences (the pivot's first), T tokens of their masked copies, P hidden tokens, H width.
+Shapes: B pairs, S = 2B sentences (those of the pivot language first), T tokens of their masked copies, P hidden tokens,
+H width.
 """
 
 from typing import Any, NamedTuple, cast
@@ -18,32 +19,33 @@ from msm.encoders.pooling import pool
 from msm.errors import BadInput
 from msm.losses import koleo_loss, token_loss
 from msm.pretraining.batches import HiddenTokens, Texts
-from msm.pretraining.documents import initialise
+from msm.pretraining.document_encoder import initialise
 from msm.pretraining.objective import Loss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches
 from msm.pretraining.settings import Mexma as MexmaSettings
 from msm.settings import present
 
 LAYER_NORM_EPS = 1e-5
-"""Of encoders whose configuration names none."""
+"""Epsilon of the layer norms where the encoder's configuration names none."""
 
 
-class Inputs(NamedTuple):
-    """Pairs, and their sentences twice: as they are, and with hidden tokens."""
+class MexmaInputs(NamedTuple):
+    """Pairs of translations, and their sentences once as they are and once with hidden tokens."""
 
     batch: PairBatch
     texts: Texts
 
 
 class Mexma(Objective[PairBatches]):
-    """MEXMA: the hidden tokens of a sentence are found with the vector of its translation.
+    """MEXMA: guess the hidden tokens of a sentence with the help of the vector of its translation.
 
-    Four passes in one: both sentences as they are and masked. In the masked one the state of the first token gives
-    way to the vector of the other sentence; a fresh transformer then finds the hidden tokens. Beside that the two
-    vectors are drawn together as they are, not normalised, and the vectors of a batch apart (KoLeo). The encoder
-    learns through the vectors and through the tokens.
+    One forward pass encodes both sentences of a pair, each as it is and masked. In a masked sentence the state of the
+    first token is replaced by the vector of the translation, and a fresh transformer then guesses the hidden tokens.
+    A second loss pulls the two vectors of a pair together, without normalising them, and a third one (KoLeo) spreads
+    the vectors of a batch. Gradients reach the encoder through the vectors and through the tokens. Attention has no
+    dropout.
 
-    Source: arXiv 2409.12737, section 3, and the code released with it. Attention has no dropout.
+    Source: arXiv 2409.12737, section 3, and the code released with it.
     """
 
     def __init__(self, *parts: Any) -> None:
@@ -52,13 +54,13 @@ class Mexma(Objective[PairBatches]):
             self.model.masked.config, present(self.settings.mexma), self.settings.seed
         ).to(self.device)
 
-    def read(self, step: int, micro: int) -> Inputs:
-        """Pairs, and masked copies of both sides."""
+    def read(self, step: int, micro: int) -> MexmaInputs:
+        """Read the pairs of a micro-batch, and copies of their sentences with hidden tokens."""
         batch = self.batches.pair_batch(step, micro)
-        return Inputs(batch, self.batches.texts(batch.sentences, step, micro))
+        return MexmaInputs(batch, self.batches.texts(batch.sentences, step, micro))
 
-    def loss(self, inputs: Inputs) -> Loss:
-        """The weighted sum of the three losses."""
+    def loss(self, inputs: MexmaInputs) -> Loss:
+        """Return the weighted sum of the three losses."""
         texts, settings = inputs.texts, present(self.settings.mexma)
         vectors, states = self.vectors_and_states(texts)
         pivot, other = vectors.float().chunk(2)
@@ -69,39 +71,40 @@ class Mexma(Objective[PairBatches]):
             spread = (koleo_loss(pivot, owners[0]) + koleo_loss(other, owners[1])) / 2
         value = settings.alignment_weight * alignment + settings.unmasking_weight * unmasking
         value = value + settings.koleo_weight * spread
-        numbers = {"alignment_loss": alignment, "mlm_loss": unmasking, "koleo_loss": spread} | watched(pivot, other)
+        numbers = {"alignment_loss": alignment, "mlm_loss": unmasking, "koleo_loss": spread} | agreement(pivot, other)
         return Loss(value, {name: number.detach() for name, number in numbers.items()}, len(texts.both.tokens))
 
     def unmasking_loss(self, states: Tensor, vectors: Tensor, hidden: HiddenTokens) -> Tensor:
-        """Mean over both sides of the mean cross entropy of their hidden tokens.
+        """Return the cross entropy of the hidden tokens in nats: the mean of the means of the two sides.
 
         Args:
-            states: of the masked sentences, [T, H].
-            vectors: of the translation of each of them, [S, H].
-            hidden: the masked sentences.
+            states: token states of the masked sentences, [T, H].
+            vectors: vector of the translation of each masked sentence, [S, H].
+            hidden: the masked sentences and the ids of their hidden tokens.
         """
         packed = hidden.packed.to(self.device)
         crossed = states.index_copy(0, packed.starts, vectors.to(states.dtype))
         rows = torch.from_numpy(hidden.rows).to(self.device)
-        found = run_layers(cast(nn.ModuleList, self.model.unmask), crossed, packed)[rows]
+        guesses = run_layers(cast(nn.ModuleList, self.model.unmask), crossed, packed)[rows]
+        # Each token weighs 1 over the hidden tokens of its side, so that both sides count alike.
         second = (packed.owners[rows] >= len(vectors) // 2).long()
         counts = torch.bincount(second, minlength=2)
         weights = 1 / counts[second] / (counts > 0).sum()
         targets = torch.from_numpy(hidden.targets).to(self.device)
         pieces = cast(nn.Embedding, self.model.masked.get_input_embeddings()).weight
-        return token_loss(lambda states: F.linear(states, pieces), found, targets, weights)
+        return token_loss(lambda states: F.linear(states, pieces), guesses, targets, weights)
 
 
 def unmasking_layers(encoder: PreTrainedConfig, settings: MexmaSettings, seed: int) -> nn.ModuleList:
-    """Fresh layers of BERT as wide as an encoder's, N(0, 0.02), without attention dropout.
+    """Make the transformer that guesses hidden tokens: BERT layers of the encoder's width, drawn from N(0, 0.02).
 
     Args:
         encoder: configuration of the encoder.
-        settings: number of layers, heads and dropout.
-        seed: of the weights.
+        settings: section `mexma`, which gives the numbers of layers and heads and the dropout.
+        seed: seed of the weights.
 
     Raises:
-        BadInput: the width is no multiple of the heads.
+        BadInput: the number of heads does not divide the width.
     """
     heads = settings.heads or encoder.num_attention_heads
     if encoder.hidden_size % heads:
@@ -119,15 +122,15 @@ def unmasking_layers(encoder: PreTrainedConfig, settings: MexmaSettings, seed: i
     return nn.ModuleList(BertLayer(config) for _ in range(settings.layers)).apply(initialise)
 
 
-class Taught(NamedTuple):
-    """Pairs, and their sentences."""
+class DistillationInputs(NamedTuple):
+    """Pairs of translations, and their sentences packed."""
 
     batch: PairBatch
     packed: Packed
 
 
 class Distillation(Objective[PairBatches]):
-    """A teacher of one language makes a student of many: both sides of a pair are to get its vector of the first.
+    """Distillation: both sentences of a pair learn the vector that a teacher gives to the one in the pivot language.
 
     Source: Reimers and Gurevych 2020, arXiv 2004.09813, equation 1.
     """
@@ -140,26 +143,35 @@ class Distillation(Objective[PairBatches]):
         if teacher.shape[1] != width:
             raise BadInput(f"the teacher's vectors have {teacher.shape[1]} values, the student's {width}")
 
-    def read(self, step: int, micro: int) -> Taught:
-        """Pairs and the teacher's vectors."""
+    def read(self, step: int, micro: int) -> DistillationInputs:
+        """Read the pairs of a micro-batch, with the teacher's vectors."""
         batch = self.batches.pair_batch(step, micro)
-        return Taught(batch, pack(batch.sentences))
+        return DistillationInputs(batch, pack(batch.sentences))
 
-    def loss(self, inputs: Taught) -> Loss:
-        """Mean squared error of either side, added up."""
+    def loss(self, inputs: DistillationInputs) -> Loss:
+        """Return the mean squared error of the one side plus that of the other."""
         packed = inputs.packed.to(self.device)
         vectors = pool(self.states(packed), packed, self.settings.pooling)
         pivot, other = vectors.float().chunk(2)
-        taught = torch.from_numpy(inputs.batch.taught).to(self.device)
+        targets = torch.from_numpy(inputs.batch.teacher_vectors).to(self.device)
         with torch.autocast(self.device.type, enabled=False):
-            losses = {"pivot_loss": F.mse_loss(pivot, taught), "other_loss": F.mse_loss(other, taught)}
-        numbers = {name: loss.detach() for name, loss in losses.items()} | watched(pivot.detach(), other.detach())
+            losses = {"pivot_loss": F.mse_loss(pivot, targets), "other_loss": F.mse_loss(other, targets)}
+        numbers = {name: loss.detach() for name, loss in losses.items()} | agreement(pivot.detach(), other.detach())
         return Loss(sum(losses.values(), pivot.new_zeros(())), numbers, len(packed.tokens))
 
 
 @torch.no_grad()
-def watched(pivot: Tensor, other: Tensor) -> dict[str, Tensor]:
-    """Share of the pivot's sentences whose own translation is nearest, and mean cosines with it and with others."""
+def agreement(pivot: Tensor, other: Tensor) -> dict[str, Tensor]:
+    """Compute what is logged of the two sides of a batch of pairs.
+
+    Args:
+        pivot: vectors of the sentences of the pivot language, [B, H].
+        other: vectors of their translations, [B, H].
+
+    Returns:
+        `accuracy`, the share of sentences whose nearest translation is their own; `positive` and `negative`, the mean
+        cosine with their own translation and with those of others.
+    """
     cosines = F.normalize(pivot, dim=1) @ F.normalize(other, dim=1).T
     own, count = cosines.diagonal(), len(cosines)
     hits = (cosines.argmax(1) == torch.arange(count, device=cosines.device)).float()

@@ -3,7 +3,7 @@ from itertools import accumulate, pairwise
 
 import pytest
 
-from msm.corpora.packing import pack, split_runs
+from msm.corpora.packing import pack, split_spans
 
 
 def joined(lengths: list[int], limit: int) -> list[list[int]]:
@@ -50,4 +50,4 @@ def test_longer_sentence_is_alone() -> None:
     ],
 )
 def test_runs_of_a_document(units: int, longest: int, shortest: int, runs: list[tuple[int, int]]) -> None:
-    assert split_runs(units, longest, shortest) == runs
+    assert split_spans(units, longest, shortest) == runs

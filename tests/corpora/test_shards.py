@@ -50,7 +50,7 @@ def test_counts(units: Units[Shard]) -> None:
 
 
 def test_run_gives_units_with_begin_and_cuts_the_long_one(units: Units[Shard]) -> None:
-    runs = [[unit.tolist() for unit in units["xx"].run(number)] for number in range(3)]
+    runs = [[unit.tolist() for unit in units["xx"].span(number)] for number in range(3)]
     assert runs == [
         [[BEGIN, *ONE[0], *ONE[1]], [BEGIN, *ONE[2][:7]]],
         [[BEGIN, *ONE[3]]],

@@ -26,7 +26,7 @@ def run(documents: Path, tokenizer: Path, out: Path, settings: Settings, process
 
 def found_runs(shards: Units, language: str) -> list[tuple[str, list[list[int]]]]:
     shard = shards[language]
-    return [(shard.document_id(number), [unit.tolist() for unit in shard.run(number)]) for number in range(len(shard))]
+    return [(shard.document_id(number), [unit.tolist() for unit in shard.span(number)]) for number in range(len(shard))]
 
 
 def slow_runs(path: Path, tokenizer: Path, settings: Settings) -> list[tuple[str, list[list[int]]]]:
@@ -160,7 +160,7 @@ def test_sentence_without_subwords_is_left_out(
     )
     shards = read_units(tmp_path / "out")
     assert shards.index.languages["aa"].sentences == 2
-    assert len(shards["aa"].run(0)) == 2
+    assert len(shards["aa"].span(0)) == 2
 
 
 def test_language_without_a_run_keeps_its_blocks(

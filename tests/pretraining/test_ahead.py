@@ -1,4 +1,4 @@
-"""Reading ahead: the right batch for every place, the next one begun in time, and a failure where it belongs."""
+"""Reading ahead: the right batch for every position, the next one begun in time, and a failure where it belongs."""
 
 import threading
 
@@ -8,16 +8,16 @@ from msm.pretraining.ahead import ReadAhead
 
 
 def test_every_place_gets_its_own_batch() -> None:
-    places = [(step, micro) for step in (3, 4, 5) for micro in (2, 3)]
+    positions = [(step, micro) for step in (3, 4, 5) for micro in (2, 3)]
     ahead = ReadAhead(lambda step, micro: (step, micro), range(2, 4))
-    assert [ahead.get(*place) for place in places] == places
+    assert [ahead.get(*position) for position in positions] == positions
     # Training that goes on elsewhere, as after resuming, does not get what was read ahead.
     assert ahead.get(9, 2) == (9, 2)
     assert ahead.get(9, 3) == (9, 3)
 
 
 def test_the_next_batch_is_read_while_one_is_at_work() -> None:
-    begun = {place: threading.Event() for place in ((0, 0), (1, 0), (2, 0))}
+    begun = {position: threading.Event() for position in ((0, 0), (1, 0), (2, 0))}
 
     def read(step: int, micro: int) -> int:
         begun[step, micro].set()

@@ -47,7 +47,7 @@ def test_a_softmax_has_one_language_and_whole_runs(units: Path) -> None:
         shard = shards[batch.language]
         assert len(batch.document_ids) == SOFTMAX_DOCUMENTS
         runs = [
-            (shard.document_id(number), [unit.tolist() for unit in shard.run(number)]) for number in range(len(shard))
+            (shard.document_id(number), [unit.tolist() for unit in shard.span(number)]) for number in range(len(shard))
         ]
         for number, name in enumerate(batch.document_ids):
             places = np.flatnonzero(batch.documents == number)

@@ -11,11 +11,11 @@ import torch
 from msm.corpora.shards import read_units
 from msm.encoders.heads import body
 from msm.errors import BadInput
+from msm.pretraining.baselines import partners, pseudo_queries
 from msm.pretraining.batches import Batches, UnitBatch
 from msm.pretraining.memory import Memory
 from msm.pretraining.model import SentenceModel, read_groups
 from msm.pretraining.objective import Objective
-from msm.pretraining.pairs import partners, pseudo_queries
 from msm.pretraining.train import OBJECTIVES, PretrainTask
 from tests.pretraining.made import BLOCK_TOKENS, SEED, settings
 

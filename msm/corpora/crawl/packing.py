@@ -181,7 +181,7 @@ def _shard_facts(folder: Path, language: str, address: str, block_tokens: int) -
         files=files,
         size=size,
         **dataclasses.asdict(shard.index.languages[language]),
-        run_tokens=shard.run_tokens(),
+        span_tokens=shard.span_tokens(),
         blocks=len(blocks),
         block_tokens=blocks.token_count(),
     )

@@ -143,7 +143,7 @@ def test_what_was_fetched_must_be_what_the_manifest_says(one_task: Path, tmp_pat
     memory.pipe(name, memory.cat(name)[:-1] + b"x")
     shards = read_streamed("memory://damaged", cache=tmp_path / "cache", cache_bytes=1)
     with pytest.raises(BadInput, match=r"en/00000/en\.tokens\.npy: SHA-256 is"):
-        shards["en"].run(0)
+        shards["en"].span(0)
     assert not list((tmp_path / "cache").glob("*/*"))
 
 

@@ -1,7 +1,8 @@
-"""Baselines that pull two parts of one document together, without a document encoder.
+"""The baselines CROP, ICT and CCP, which pull two parts of one document together without a document encoder.
 
-Other units of the same document are never negatives: a positive drawn from a document with the rest of it as
-negatives would contradict itself.
+Other units of the same document are never negatives: they could have been drawn as the positive just as well.
+
+Shapes: M units, D documents, K keys, H width.
 """
 
 from typing import NamedTuple
@@ -12,54 +13,54 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from msm import distributed
-from msm.losses import Places, masked_sentence_loss
+from msm.losses import Matches, contrastive_loss
 from msm.pretraining.batches import Batches, Texts, UnitBatch
 from msm.pretraining.memory import Memory
 from msm.pretraining.objective import Loss, Objective
 from msm.settings import present
 
 WINDOW = 5
-"""How far a neighbour may be for CCP, in units (released code)."""
+"""Largest distance of a unit and its partner in CCP, in units (released code)."""
 ICT_REMOVED = 0.9
-"""Share of the pseudo queries that are taken out of their block (arXiv 1906.00300)."""
+"""Share of the pseudo queries that are removed from their block (arXiv 1906.00300)."""
 
 
 class Inputs(NamedTuple):
-    """Texts and who belongs to whom."""
+    """Texts of one language, and the positive of each query."""
 
     texts: Texts
     language: str
     positives: NDArray[np.int64]
-    """Key of each query."""
+    """Index of the key that each query is to find."""
     documents: NDArray[np.int64]
-    """Document of each key."""
+    """Number of the document of each key."""
 
 
 class Crop(Objective[Batches]):
     """CROP: the positive of a unit is another unit of its document; negatives are units of other documents."""
 
     window = 0
-    """Farthest partner in units; 0 for anywhere in the document."""
+    """Largest distance of a unit and its partner, in units; 0 for any unit of the document."""
 
     def read(self, step: int, micro: int) -> Inputs:
-        """Units, a partner for each, and MLM text."""
+        """Read units, draw a partner for each, and read the text whose tokens are masked."""
         batch = self.batches.unit_batch(step, micro)
         random = np.random.default_rng((self.settings.seed, 6, step, micro))
         positives = partners(batch.documents, self.window, random)
         return Inputs(self.batches.texts(batch.units, step, micro), batch.language, positives, batch.documents)
 
     def loss(self, inputs: Inputs) -> Loss:
-        """The contrastive loss with partners as positives, and MLM."""
+        """Return the contrastive loss with the partners as positives, plus the loss of masked tokens."""
         vectors, mlm, tokens = self.encode(inputs.texts)
         positives = torch.from_numpy(inputs.positives).to(self.device)
         documents = torch.from_numpy(inputs.documents).to(self.device)
         with torch.autocast(self.device.type, enabled=False):
             queries, keys = self.model.query(vectors, inputs.language), self.model.key(vectors, inputs.language)
             keys, owners = self.remembered(keys, documents, inputs.language)
-            contrast = masked_sentence_loss(
+            contrast = contrastive_loss(
                 queries,
                 keys,
-                Places(positives, documents, owners),
+                Matches(positives, documents, owners),
                 temperature=present(self.settings.pairs).temperature,
                 mu=0.0,
                 negatives="cross-document",
@@ -67,16 +68,16 @@ class Crop(Objective[Batches]):
         return self.add(contrast, present(self.settings.pairs).weight, mlm, tokens)
 
     def remembered(self, keys: Tensor, documents: Tensor, language: str) -> tuple[Tensor, Tensor]:
-        """The keys of the batch and those remembered, with their documents; CROP remembers none."""
+        """Return the keys of the batch and their documents; CROP remembers no others."""
         del language
         return keys, documents
 
 
 class Ccp(Crop):
-    """CCP: the positive is a neighbour in a window; negatives also come from a memory of the same language.
+    """CCP: the positive of a unit is a near unit; keys of earlier batches of the language are further negatives.
 
-    The memory takes in the keys of a step when the step is over, in the order of its micro-batches, so that it does
-    not depend on how they were shared out (arXiv 2206.03281).
+    The memory takes the keys of a step when the step is over, in the order of its micro-batches, so that it does not
+    depend on the number of processes (arXiv 2206.03281).
     """
 
     window = WINDOW
@@ -89,38 +90,38 @@ class Ccp(Crop):
         self.waiting: list[tuple[str, Tensor]] = []
 
     def remembered(self, keys: Tensor, documents: Tensor, language: str) -> tuple[Tensor, Tensor]:
-        """The keys of the batch and those remembered of its language."""
+        """Return the keys of the batch, then those remembered of its language, with document -1."""
         self.waiting.append((language, keys.detach()))
         old = self.memory.of(language)
         return torch.cat([keys, old]), torch.cat([documents, documents.new_full((len(old),), -1)])
 
     def after(self, step: int) -> None:
-        """Remember the keys of the step, of all processes, whose micro-batches follow each other."""
+        """Remember the keys of the step from all processes, in the order of the micro-batches."""
         for language, keys in distributed.gather_objects(self.waiting):
             self.memory.push(language, keys.to(self.device))
         self.waiting = []
 
 
 class InverseCloze(Objective[Batches]):
-    """ICT: a unit is a pseudo query, and the block around it, mostly without it, its answer."""
+    """ICT: a unit is a pseudo query, and the block around it, mostly without the unit, is its positive."""
 
     def read(self, step: int, micro: int) -> Inputs:
-        """One pseudo query a document, then their blocks, and MLM text."""
+        """Draw one pseudo query a document and its block, and read the text whose tokens are masked."""
         batch = self.batches.unit_batch(step, micro)
         random = np.random.default_rng((self.settings.seed, 6, step, micro))
         queries, blocks = pseudo_queries(batch, self.batches.mlm.block_tokens, random)
-        places = np.arange(len(queries))
-        return Inputs(self.batches.texts([*queries, *blocks], step, micro), batch.language, places, places)
+        positions = np.arange(len(queries))
+        return Inputs(self.batches.texts([*queries, *blocks], step, micro), batch.language, positions, positions)
 
     def loss(self, inputs: Inputs) -> Loss:
-        """The contrastive loss of one pseudo query a document, and MLM."""
+        """Return the contrastive loss of one pseudo query a document, plus the loss of masked tokens."""
         vectors, mlm, tokens = self.encode(inputs.texts)
         documents = torch.from_numpy(inputs.documents).to(self.device)
         with torch.autocast(self.device.type, enabled=False):
-            contrast = masked_sentence_loss(
+            contrast = contrastive_loss(
                 self.model.query(vectors[: len(documents)], inputs.language),
                 self.model.key(vectors[len(documents) :], inputs.language),
-                Places(documents, documents, documents),
+                Matches(documents, documents, documents),
                 temperature=present(self.settings.pairs).temperature,
                 mu=0.0,
                 negatives="cross-document",
@@ -129,55 +130,58 @@ class InverseCloze(Objective[Batches]):
 
 
 def partners(documents: NDArray[np.int64], window: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """For each unit another unit of its document, [M].
+    """Draw for each unit another unit of its document; returns the indices of the partners, [M].
 
     Args:
-        documents: of each unit, [M], in order; two units or more of each.
-        window: farthest partner; 0 for any.
-        random: where the choices come from.
+        documents: number of the document of each unit, [M], ascending; each document has two units or more.
+        window: largest distance of a partner, in units; 0 for any unit of the document.
+        random: generator of the draws.
     """
-    found = np.empty_like(documents)
+    positives = np.empty_like(documents)
     for document in np.unique(documents):
         units = np.flatnonzero(documents == document)
         for unit in units:
             near = units[(units != unit) & ((abs(units - unit) <= window) | (window == 0))]
-            found[unit] = random.choice(near)
-    return found
+            positives[unit] = random.choice(near)
+    return positives
 
 
 def pseudo_queries(
     batch: UnitBatch, block_tokens: int, random: np.random.Generator
 ) -> tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]:
-    """One unit of each document, and the block of neighbours around it, [D] each.
+    """Draw one unit of each document, and take the block of its neighbours.
 
     Args:
         batch: units of documents.
-        block_tokens: longest block, `<s>` included.
-        random: where the choices come from.
+        block_tokens: largest number of tokens of a block, `<s>` included.
+        random: generator of the draws.
+
+    Returns:
+        Token ids of the pseudo queries, [D], and of their blocks, [D].
     """
     queries, blocks = [], []
     for document in range(int(batch.documents[-1]) + 1):
-        units = [batch.units[place] for place in np.flatnonzero(batch.documents == document)]
+        units = [batch.units[position] for position in np.flatnonzero(batch.documents == document)]
         chosen = int(random.integers(len(units)))
         inside = _around(units, chosen, block_tokens)
         if random.random() < ICT_REMOVED:
             inside.remove(chosen)
-        # A block is one text: `<s>` stands once, at its front.
-        tokens = np.concatenate([units[chosen][:1], *(units[place][1:] for place in inside)])
+        # A block is one text, so `<s>` stands once, at its front.
+        tokens = np.concatenate([units[chosen][:1], *(units[position][1:] for position in inside)])
         queries.append(units[chosen])
         blocks.append(tokens[:block_tokens])
     return queries, blocks
 
 
 def _around(units: list[NDArray[np.integer]], chosen: int, block_tokens: int) -> list[int]:
-    """Places of the units around one, itself included, that fit in a block; two at least."""
+    """Indices of the nearest units around one, itself included, that fit in a block; two units at least."""
     inside, used = [chosen], len(units[chosen])
     low, high = chosen - 1, chosen + 1
     while low >= 0 or high < len(units):
-        place = low if high >= len(units) or (low >= 0 and chosen - low <= high - chosen) else high
-        used += len(units[place]) - 1
+        position = low if high >= len(units) or (low >= 0 and chosen - low <= high - chosen) else high
+        used += len(units[position]) - 1
         if used > block_tokens and len(inside) > 1:
             break
-        inside.append(place)
-        low, high = (low - 1, high) if place == low else (low, high + 1)
+        inside.append(position)
+        low, high = (low - 1, high) if position == low else (low, high + 1)
     return sorted(inside)

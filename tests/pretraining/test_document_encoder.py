@@ -3,18 +3,18 @@
 import pytest
 import torch
 
-from msm.pretraining.documents import DocumentEncoder
+from msm.pretraining.document_encoder import DocumentEncoder
 
 
 def padded_reference(model: DocumentEncoder, sentences: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """One sequence for each hidden sentence, every layer in full, the diagonal at the end."""
-    documents, places, _ = sentences.shape
+    documents, positions, _ = sentences.shape
     outputs = torch.zeros_like(sentences)
     for document in range(documents):
-        for hidden in range(places):
+        for hidden in range(positions):
             row = sentences[document].clone()
             row[hidden] = model.mask
-            states = model.norm(row + model.places.weight[:places])[None]
+            states = model.norm(row + model.positions.weight[:positions])[None]
             for layer in model.layers:
                 states = layer(states, states, real[document][None])
             outputs[document, hidden] = states[0, hidden]
@@ -24,7 +24,7 @@ def padded_reference(model: DocumentEncoder, sentences: torch.Tensor, real: torc
 @pytest.mark.parametrize("layers", [1, 2, 4])
 def test_shared_work_equals_the_padded_batch(layers: int) -> None:
     torch.manual_seed(0)
-    model = DocumentEncoder(32, 4, 64, layers, places=9, dropout=0.1).eval()
+    model = DocumentEncoder(32, 4, 64, layers, positions=9, dropout=0.1).eval()
     sentences = torch.randn(3, 7, 32, requires_grad=True)
     real = torch.arange(7) < torch.tensor([7, 4, 2])[:, None]
     weights = torch.randn(3, 7, 32) * real[..., None]
@@ -39,7 +39,7 @@ def test_shared_work_equals_the_padded_batch(layers: int) -> None:
 
 def test_a_hidden_sentence_is_not_seen_but_its_place_is() -> None:
     torch.manual_seed(0)
-    model = DocumentEncoder(16, 2, 32, 2, places=5, dropout=0.0).eval()
+    model = DocumentEncoder(16, 2, 32, 2, positions=5, dropout=0.0).eval()
     with torch.no_grad():
         for weight in model.parameters():
             weight.mul_(6)
@@ -55,6 +55,6 @@ def test_a_hidden_sentence_is_not_seen_but_its_place_is() -> None:
 
 def test_a_document_does_not_depend_on_the_others() -> None:
     torch.manual_seed(0)
-    model = DocumentEncoder(16, 2, 32, 2, places=5, dropout=0.0).eval()
+    model = DocumentEncoder(16, 2, 32, 2, positions=5, dropout=0.0).eval()
     sentences, real = torch.randn(4, 5, 16), torch.ones(4, 5, dtype=torch.bool)
     torch.testing.assert_close(model(sentences, real)[1], model(sentences[1:2], real[1:2])[0])
