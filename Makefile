@@ -3,7 +3,7 @@ MIRROR ?= $(wildcard ../shared/data)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo mini real order test test-slow rehearse check format render dashboard bench repro clean
+.PHONY: help setup demo mini real order test test-slow rehearse docs check format render dashboard bench repro clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -53,7 +53,11 @@ else
 	@pytest -m "not slow" tests/components/test_manifests.py tests/components/test_queues.py tests/components/test_jobs.py
 endif
 
-check: setup ## style, types, docstrings, renderings in step
+# Material for MkDocs prints a notice about MkDocs 2 otherwise.
+docs: setup ## build the documentation site in site/; links within it are checked
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+
+check: setup docs ## style, types, docstrings, renderings in step, documentation site
 	@ruff check .
 	@ruff format --check .
 	@pyright

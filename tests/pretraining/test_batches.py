@@ -67,7 +67,7 @@ def test_the_control_reads_as_many_tokens(units: Path) -> None:
     [
         ({"softmax_documents": 3}, "batches.softmax_documents must divide batch_documents=4, got 3"),
         ({"batch_blocks": 3}, "mlm.batch_blocks must be a multiple"),
-        ({"batch_documents": 1000, "softmax_documents": 1000, "batch_blocks": 1}, "fewer runs of units"),
+        ({"batch_documents": 1000, "softmax_documents": 1000, "batch_blocks": 1}, "fewer documents than"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(units: Path, changes: dict[str, int], message: str) -> None:

@@ -1,0 +1,238 @@
+"""Pages of the documentation site that are made from the code: benchmarks, recipes, results and modules.
+
+mkdocs loads this file as a hook (`hooks` in `mkdocs.yml`) and calls the functions whose names begin with `on_`.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from msm.collections import formats, registry
+from msm.collections.benchmark import Benchmark, BitextBenchmark, Counts
+from msm.reporting.wording import measure
+
+ROOT = Path(__file__).parents[1]
+ROOMS = {
+    "collections": "Questions, passages, judgements and runs: readers of files, and the benchmarks.",
+    "encoders": "Models that turn texts into vectors.",
+    "retrieval": "Search: exact, by BM25, of many shards, and of runs of other systems.",
+    "evaluation": "Measures, intervals, tests and fairness.",
+    "corpora": "Documents, vocabularies and token shards.",
+    "pretraining": "Objectives and batches of pre-training.",
+    "finetuning": "Training of bi-encoders, and hard negatives.",
+    "reporting": "Tables, reports and exports.",
+    "pipeline": "Recipes, tasks and the runner.",
+    "verbs": "The functions behind the names of `msm`: `msm.evaluate`, `msm.score`, `msm.compare`, `msm.run` and others.",
+}
+"""Rooms of the package that have a page, and what they are for."""
+OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+"""Pages that stand at the top of the repository."""
+FIELDS = ("questions", "passages", "judgements")
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Replace every folder of the navigation, such as `benchmarks/`, by its pages."""
+    config.nav = _with_pages(config.nav, sorted(pages()))
+
+
+def _with_pages(item: Any, paths: list[str]) -> Any:
+    """An entry of the navigation, a list of them, or a title with either."""
+    if isinstance(item, list):
+        return [_with_pages(one, paths) for one in item]
+    if isinstance(item, dict):
+        return {title: _with_pages(one, paths) for title, one in item.items()}
+    if not item.endswith("/"):
+        return item
+    first = f"{item}index.md"
+    return [first, *(path for path in paths if path.startswith(item) and path != first)]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made from the code to those in `docs/`."""
+    for path, text in pages().items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page by its path in the site."""
+    made = {page: _linked((ROOT / name).read_text(encoding="utf-8")) for page, name in OUTSIDE.items()}
+    made |= {f"benchmarks/{name}.md": text for name, text in benchmark_pages().items()}
+    made |= {f"results/{name}.md": text for name, text in result_pages().items()}
+    made |= {f"reference/{name}.md": text for name, text in module_pages().items()}
+    return made | {"recipes.md": recipes_page()}
+
+
+def _linked(text: str) -> str:
+    """Text of a file at the top of the repository with links that hold in the site."""
+    return re.sub(r"\]\((?:docs/)?(\w+\.md)\)", lambda match: f"]({match[1].lower()})", text)
+
+
+def benchmark_pages() -> dict[str, str]:
+    """Return an overview and one page for every benchmark of the registry."""
+    modules = _benchmark_modules()
+    made = {name: _benchmark_page(one, modules[name]) for name, one in registry.BENCHMARKS.items()}
+    made |= {name: _bitext_page(one, modules[name]) for name, one in registry.BITEXTS.items()}
+    return {"index": _benchmarks_overview()} | made
+
+
+def _benchmark_modules() -> dict[str, ModuleType]:
+    """Name of each benchmark to the module that describes it."""
+    modules = [value for value in vars(registry).values() if inspect.ismodule(value)]
+    return {
+        value.name: module
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, Benchmark | BitextBenchmark)
+    }
+
+
+def _benchmarks_overview() -> str:
+    rows = [
+        f"| [`{one.name}`]({one.name}.md) | {one.title} | {one.split or ''} | {_named(one.measures)} |"
+        for one in (registry.BENCHMARKS | registry.BITEXTS).values()
+    ]
+    own = [f"| `{one.name}` | {one.title} | {_named(one.measures)} |" for one in _formats()]
+    return "\n".join(
+        [
+            "# Benchmarks and protocols\n",
+            "`msm evaluate --benchmark NAME --data FOLDER` scores a model by the rules of a benchmark. A benchmark",
+            "checks that its files are the published ones.\n",
+            "| name | benchmark | split | measures |\n|---|---|---|---|",
+            *rows,
+            "\n## Data of your own\n",
+            "`--format` names the layout of your files, `--benchmark` a name of your choice. The files of every",
+            "benchmark above are a format too.\n",
+            "| `--format` | layout | measures |\n|---|---|---|",
+            *own,
+            "",
+        ]
+    )
+
+
+def _formats() -> Iterator[Benchmark | BitextBenchmark]:
+    yield from formats.FORMATS.values()
+    yield from formats.BITEXT_FORMATS.values()
+
+
+def _benchmark_page(benchmark: Benchmark, module: ModuleType) -> str:
+    facts = {
+        "Name": f"`{benchmark.name}`",
+        "Protocol": benchmark.protocol,
+        "Split": benchmark.split or "your own",
+        "Measures": _named(benchmark.measures),
+        "Measures within one language": _named(benchmark.language_measures),
+        "Mean": {"macro": "of the languages' means", "micro": "of all questions"}[benchmark.mean],
+        "Text beside a passage": benchmark.passage_context,
+        "Passages with the question's id": benchmark.own_ids,
+        "Order of equal scores": benchmark.ties,
+        "Passages in all": f"{benchmark.passages:,}" if benchmark.passages else "",
+        "Sources": ", ".join(_source(source) for source in benchmark.sources),
+    }
+    return _page(benchmark.title, module, facts) + _sizes(benchmark.counts) + _command(benchmark.name)
+
+
+def _bitext_page(benchmark: BitextBenchmark, module: ModuleType) -> str:
+    facts = {
+        "Name": f"`{benchmark.name}`",
+        "Protocol": benchmark.protocol,
+        "Split": benchmark.split or "your own",
+        "Measures": _named(benchmark.measures),
+        "Pairs of the printed mean": f"`{benchmark.pairs}`",
+    }
+    return _page(benchmark.title, module, facts) + _command(benchmark.name)
+
+
+def _page(title: str, module: ModuleType, facts: dict[str, str]) -> str:
+    rows = [f"| {name} | {' '.join(value.split())} |" for name, value in facts.items() if value]
+    return f"# {title}\n\n{inspect.getdoc(module)}\n\n|  |  |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _sizes(counts: object) -> str:
+    """A table of the published sizes by language."""
+    sizes: dict[str, Counts] = dict(counts)  # type: ignore[call-overload]
+    columns = [field for field in FIELDS if any(getattr(one, field) is not None for one in sizes.values())]
+    if not columns:
+        return ""
+    rows = [
+        f"| {language} | {' | '.join(_number(getattr(one, field)) for field in columns)} |"
+        for language, one in sizes.items()
+    ]
+    return f"\n| language | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}\n" + "\n".join(rows) + "\n"
+
+
+def _number(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
+
+
+def _command(name: str) -> str:
+    return f"\n```console\n$ msm evaluate --benchmark {name} --data FOLDER --model MODEL --out FOLDER\n```\n"
+
+
+def _named(measures: tuple[str, ...]) -> str:
+    return ", ".join(measure(name) for name in measures)
+
+
+def _source(source: str) -> str:
+    """A source with a link where it names an arXiv paper."""
+    return re.sub(r"arXiv:(\S+?\d)(?=$|[,\s])", r"[arXiv \1](https://arxiv.org/abs/\1)", source)
+
+
+def result_pages() -> dict[str, str]:
+    """Return an overview and one page for every recipe whose results are read in words."""
+    readings = sorted((ROOT / "results").glob("*/reading.md"))
+    made = {path.parent.name: _without_links(path.read_text(encoding="utf-8")) for path in readings}
+    rows = "\n".join(f"- [{name}]({name}.md): {_first_line(text)}" for name, text in made.items())
+    head = "# Results\n\nEach page says what a recipe was run for, what came out, and what that does not show.\n"
+    return {"index": f"{head}\n{rows}\n"} | made
+
+
+def _first_line(text: str) -> str:
+    return next(line.lstrip("# ").strip() for line in text.splitlines() if line.strip())
+
+
+def _without_links(text: str) -> str:
+    """Text whose links to files of the repository become their names; pages of the web keep theirs."""
+    return re.sub(r"!?\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
+def recipes_page() -> str:
+    """Return the page of all recipes, each with the comment at its head."""
+    parts = [
+        "# Recipes\n",
+        "A recipe says what is run, with every value that decides a result. `msm run NAME` runs what is missing of it,",
+        "`msm recipe NAME --resolved` prints it with all defaults; [settings](settings.md) explains every value.\n",
+    ]
+    for path in sorted((ROOT / "recipes").glob("*.yaml")):
+        parts.append(f"## {path.stem}\n\n{_head_comment(path)}\n")
+    return "\n".join(parts)
+
+
+def _head_comment(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    return re.sub(r"(?m)^((?!\|).+)\n(?=\|)", r"\1\n\n", "\n".join(line[1:].removeprefix(" ") for line in lines[:end]))
+
+
+def module_pages() -> dict[str, str]:
+    """Return an overview and one page for every room of the package, from the docstrings of its modules."""
+    rows = "\n".join(f"- [`msm.{room}`]({room}.md): {words}" for room, words in ROOMS.items())
+    head = (
+        "# Python\n\nThree lines of Python do what a command does: `msm.load_encoder` opens a model, and "
+        "[`msm.verbs`](verbs.md) holds\nwhat the other names of `msm` do.\n"
+    )
+    made = {"index": f"{head}\n{rows}\n"}
+    for room, words in ROOMS.items():
+        names = [_module(path) for path in sorted((ROOT / "msm" / room).glob("*.py")) if path.stem != "__init__"]
+        made[room] = f"# msm.{room}\n\n{words}\n\n" + "\n\n".join(f"::: {name}" for name in names) + "\n"
+    return made
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
