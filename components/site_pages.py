@@ -28,11 +28,17 @@ ROOMS = {
     "finetuning": "Training of bi-encoders, and hard negatives.",
     "reporting": "Tables, reports and exports.",
     "pipeline": "Recipes, tasks and the runner.",
-    "verbs": "The functions behind the names of `msm`: `msm.evaluate`, `msm.score`, `msm.compare`, `msm.run` and others.",
+    "verbs": "The functions behind the names of `msm`, such as `msm.evaluate` and `msm.compare`.",
 }
 """Rooms of the package that have a page, and what they are for."""
 OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
 """Pages that stand at the top of the repository."""
+REPOSITORY_LINKS = {
+    r"\.\./results/(\w+)/reading\.md": r"results/\1.md",
+    r"\.\./recipes": "recipes.md",
+    r"\.\./msm/collections/benchmarks": "benchmarks/index.md",
+}
+"""Links of pages to files of the repository, which hold there, and the pages that stand for them in the site."""
 FIELDS = ("questions", "passages", "judgements")
 
 
@@ -58,6 +64,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Let links to files of the repository lead to the pages that stand for them."""
+    for target, page in REPOSITORY_LINKS.items():
+        markdown = re.sub(rf"\]\({target}\)", f"]({page})", markdown)
+    return markdown
 
 
 def pages() -> dict[str, str]:
