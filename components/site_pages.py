@@ -17,7 +17,7 @@ from msm.collections import formats, registry
 from msm.collections.benchmark import Benchmark, BitextBenchmark, Counts
 from msm.reporting.wording import measure
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "collections": "Questions, passages, judgements and runs: readers of files, and the benchmarks.",
     "encoders": "Models that turn texts into vectors.",
