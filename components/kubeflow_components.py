@@ -56,6 +56,11 @@ def component(stage: str, name: str, count: int, image: str) -> Any:
     return _named(getattr(kubeflow_data, stage, None) or getattr(kubeflow_models, stage), name, image)
 
 
+def part_component(stage: str, name: str, part: str, image: str) -> Any:
+    """The component of a part, I/N, of a task FAMILY/ROW."""
+    return _named(getattr(kubeflow_models, f"{stage}_part"), f"{name} part {part}", image)
+
+
 def getter(kind: str, name: str, image: str) -> Any:
     """The component that fetches a tracked Model or Dataset, FAMILY/ROW."""
     return _named(getattr(kubeflow_dvc, f"dvc_get_{kind.lower()}"), f"dvc_get {name}", image)

@@ -174,6 +174,30 @@ def retrieve(
 
 
 @stage()
+def retrieve_part(
+    name: str,
+    settings: str,
+    work: str,
+    part: str,
+    sources: Input[Dataset],
+    model: Input[Model],
+) -> None:
+    """Encode and search a part of the passages, for the task that joins the parts.
+
+    Args:
+        name: Row of the recipe, FAMILY/ROW.
+        settings: Settings of the stage, as a JSON object.
+        work: Folder for scratch that outlives the pod.
+        part: Number of the part, from 1, and number of parts, as I/N.
+        sources: Files of a benchmark or corpus.
+        model: Sentence encoder that searches.
+    """
+    from msm.components import kubeflow_task
+
+    kubeflow_task.run_part("retrieve", name, settings, {"sources": sources, "model": model}, part, work=work)
+
+
+@stage()
 def lexical(
     name: str,
     settings: str,

@@ -24,11 +24,12 @@ from msm.components.clusters import (
     request,
 )
 from msm.components.dvc_pointers import Pointer
-from msm.components.kubeflow_components import component, getter, inputs, kind_of, putter
+from msm.components.kubeflow_components import component, getter, inputs, kind_of, part_component, putter
 from msm.errors import BadInput
 from msm.files import new_file
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task
+from msm.retrieval.parts import refusal
 from msm.settings import Settings, as_values, listed, suggestion
 
 PIPELINES = {
@@ -57,6 +58,8 @@ class Options(NamedTuple):
     """Address of the DVC remote."""
     push: bool = False
     """Push the fine-tuned models and the score files there."""
+    parts: int = 1
+    """Pods that share the passages of every retrieval that can be split."""
     cluster: Cluster | None = None
     """None leaves out everything that only a cluster knows."""
 
@@ -152,9 +155,27 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
     for read, artifacts in reads.items():
         given |= dict(zip(inputs(read, task.stage, len(artifacts)), artifacts, strict=True))
     count = max((len(found) for found in reads.values()), default=0)
+    parts = _parts(task, given, options)
     started = component(task.stage, given["name"], count, options.image)(**given)
+    if parts:
+        started.after(*parts)
     _place(started, given["name"], task.stage, options, task.settings)
     return started.outputs["out"]
+
+
+def _parts(task: Task, given: Mapping[str, Any], options: Options) -> list[Any]:
+    """Tasks that do the parts of a task before it joins them; none where it is not split."""
+    if options.parts == 1 or refusal(task.settings):
+        return []
+    names = ("name", "settings", "work", *STAGES[task.stage].reads)
+    tasks = []
+    for number in range(1, options.parts + 1):
+        part = f"{number}/{options.parts}"
+        own = part_component(task.stage, task.name, part, options.image)
+        started = own(**{name: given[name] for name in names}, part=part)
+        _place(started, f"{task.name} part {part}", task.stage, options, task.settings)
+        tasks.append(started)
+    return tasks
 
 
 def _fetched(task: Task, options: Options) -> Any:

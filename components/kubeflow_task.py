@@ -78,6 +78,30 @@ def run(
         shutil.copy(artifacts.payload(target) / DOCUMENT, summary.path)
 
 
+def run_part(stage: str, name: str, settings: str, reads: Mapping[str, Artifact], part: str, *, work: str) -> None:
+    """Do a part of a stage; what it has done lies in the scratch folder, where the task that joins the parts finds it.
+
+    Args:
+        stage: name in the stage table.
+        name: FAMILY/ROW of the task that joins the parts.
+        settings: of the stage, as a JSON object.
+        reads: input name to artifact.
+        part: I/N.
+        work: folder for scratch that outlives this pod, one for all parts.
+
+    Raises:
+        BadInput: wrong settings or inputs, or a stage without parts.
+    """
+    if verdicts.run_id():
+        stop_with_parent()
+    given = make(STAGES[stage].settings, json.loads(settings), name)
+    verdict = Path(work) / name / f"part-{part.replace('/', '-')}" / VERDICT
+    with tempfile.TemporaryDirectory() as gathered, verdicts.kept(verdict):
+        folders = {read: _folder(value, Path(gathered) / read) for read, value in reads.items()}
+        execution = Execution(work=Path(work) / name, part=part)
+        _run(stage, given, folders, Path(gathered) / "unused", execution, "")
+
+
 def _run(
     stage: str, settings: Settings, folders: Mapping[str, Path], out: Path, execution: Execution, launcher: str
 ) -> None:
@@ -87,6 +111,7 @@ def _run(
         importlib.import_module("msm.components.trainjob").train(launcher, stage, settings, folders, out, execution)
     elif gpus > 1:
         words = [*command(stage, settings, folders, out), "--work", str(execution.work), "--stop_with_parent"]
+        words += ["--part", execution.part] if execution.part else []
         if code := torchrun.run(words, gpus):
             sys.exit(code)
     else:

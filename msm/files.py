@@ -6,8 +6,8 @@ import hashlib
 import io
 import json
 import lzma
-import os
 import re
+import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,12 +44,14 @@ def within(folder: Path, name: str) -> Path:
 def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """A file to write; it takes the name `target` only when the block ends without an error. `.gz` is compressed.
 
+    Several processes may write one file at the same time, pods of other machines too: the last one stays.
+
     Raises:
         BadInput: no file can be written there.
     """
     if target.is_dir():
         raise BadInput(f"{target}: cannot be written: a folder")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()

@@ -49,6 +49,12 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="Folder that keeps vectors of encoded texts for other runs of the same model; up to --cache_gib a model.",
     )
+    options.add_argument(
+        "--part",
+        default="",
+        metavar="I/N",
+        help="Of the stage retrieve: encode and search part I of N of the passages; a run without it joins the parts.",
+    )
     options.add_argument("--stop_with_parent", action="store_true", help="Save and end when the starting process dies.")
 
 
@@ -81,6 +87,7 @@ def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
         cache_gib=arguments["cache_gib"],
         checkpoint_seconds=arguments["checkpoint_seconds"],
         vectors=arguments["vectors"],
+        part=arguments["part"],
     )
 
 

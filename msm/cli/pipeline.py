@@ -58,6 +58,9 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         help="take this finished output from the DVC remote instead of making it; may be given several times",
     )
     parser.add_argument("--remote", default="", metavar="URL", help="DVC remote, if not the project's default")
+    parser.add_argument(
+        "--parts", type=int, default=1, metavar="N", help="pods that share the passages of each retrieval (1)"
+    )
     parser.add_argument("--push", action="store_true", help="push fine-tuned models and score files to the remote")
 
 
@@ -86,6 +89,8 @@ def main(arguments: argparse.Namespace) -> None:
         BadInput: a wrong recipe, name or image, or a tracked output that is not in the remote.
         CommandError: a task or the server failed.
     """
+    if arguments.parts < 1:
+        raise BadInput(f"--parts must be at least 1, got {arguments.parts}")
     path = recipes.find(arguments.recipe)
     recipe = recipes.load(path)
     name, root = str(recipe["recipe"]), Path()
@@ -95,7 +100,7 @@ def main(arguments: argparse.Namespace) -> None:
     chosen = kubeflow_pipeline.select(arguments.name, made, arguments.model, tracked)
     options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)
     remote = arguments.remote or default_remote(root)
-    options = options._replace(tracked=tracked, remote=remote, push=arguments.push)
+    options = options._replace(tracked=tracked, remote=remote, push=arguments.push, parts=arguments.parts)
     if options.cluster and (tracked or options.push):
         _check_reachable(remote)
     pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)

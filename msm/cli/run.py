@@ -1,8 +1,9 @@
 """`msm run`: all that is missing of a recipe, one task of it, or one stage by hand."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msm.cli.parser import Parser, add_execution, begin, execution
 from msm.execution import DEVICES
@@ -93,7 +94,7 @@ def _task(name: str, words: Sequence[str]) -> None:
     reads = {read: Path(folder) for read, folder in task.reads.items()}
     out = Path(task.out)
     manifest = runner.run_stage(task.stage, task.settings, reads, out, execution(arguments, out), notes)
-    sys.stderr.write(f"{task.name}: {out} ({manifest['seconds']:.1f} s)\n")
+    _tell(task.name, out, manifest, arguments["part"])
 
 
 def _stage(name: str, words: Sequence[str]) -> None:
@@ -106,7 +107,12 @@ def _stage(name: str, words: Sequence[str]) -> None:
     out: Path = arguments["out"]
     reads = {read: arguments[read] for read in stage.reads}
     manifest = runner.run_stage(name, settings, reads, out, execution(arguments, out))
-    sys.stderr.write(f"{name}: {out} ({manifest['seconds']:.1f} s)\n")
+    _tell(name, out, manifest, arguments["part"])
+
+
+def _tell(name: str, out: Path, manifest: Mapping[str, Any], part: str) -> None:
+    what = f"part {part} is done; a run without --part joins all" if part else f"{out} ({manifest['seconds']:.1f} s)"
+    sys.stderr.write(f"{name}: {what}\n")
 
 
 def stage_parser(name: str) -> Parser:

@@ -21,6 +21,7 @@ from msm.pipeline.runner import describe, finished
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, inputs
 from msm.reporting.lineage import portable
+from msm.retrieval.parts import refusal
 from msm.settings import suggestion
 
 MOST_TASKS = 8
@@ -172,13 +173,19 @@ class Chain:
             raise TasksFailed("; ".join(f"{name}: {reason}" for name, reason in self.failed.items()))
         return self.outcome
 
-    def _start_next(self) -> bool:
-        """Start one task that can be started, or find it made; False where none can."""
+    def _ready(self) -> list[Task]:
+        """The waiting tasks whose inputs are made."""
         blocked = {task.out for task in self.waiting} | {one.task.out for one in self.running}
+        ready = []
         for task in self.waiting:
             above = {other.out for other in inputs(task, self.waiting)} | (set(task.reads.values()) & blocked)
-            if above & blocked or (task.stage == "report" and (self.running or len(self.waiting) > 1)):
-                continue
+            if not above & blocked and not (task.stage == "report" and (self.running or len(self.waiting) > 1)):
+                ready.append(task)
+        return ready
+
+    def _start_next(self) -> bool:
+        """Start one task that can be started, or find it made; False where none can."""
+        for task in self._ready():
             if not self._has_place(task):
                 continue
             self.waiting.remove(task)
@@ -220,6 +227,10 @@ class Chain:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _gpus(self, task: Task) -> int:
+        """Those of the stage table; a stage that splits its work takes its share of all that are free."""
+        if not refusal(task.settings):
+            others = [other for other in self._ready() if other is not task and STAGES[other.stage].gpus]
+            return min(visible_gpus(), max(1, len(self.free_gpus) // (len(others) + 1)))
         return processes(task.settings, min(STAGES[task.stage].gpus, visible_gpus()))
 
     def _start(self, task: Task) -> _Running:

@@ -21,7 +21,7 @@ from typing import Any
 
 from msm import files
 from msm.errors import BadInput
-from msm.execution import Execution
+from msm.execution import Execution, read_part
 from msm.pipeline import artifacts, manifests
 from msm.pipeline.code import code_checksum
 from msm.pipeline.stages import STAGES
@@ -68,6 +68,8 @@ def run_stage(
     """
     stage = STAGES[name]
     _check_out(out, reads)
+    if read_part(execution.part) and not stage.splits:
+        raise BadInput(f"--part {execution.part}: the stage {name} is not split into parts")
     told = describe(name, settings, reads)
     if (done := finished(out, told)) is not None:
         return done

@@ -34,6 +34,8 @@ class Stage(NamedTuple):
     """A cluster ends a run that takes longer."""
     retries: int = 3
     """Times that a cluster starts it again after a preemption or a failure."""
+    splits: bool = False
+    """Whether its work can be split over pods (`--part I/N`), and over all GPUs that are free."""
 
 
 STAGES: dict[str, Stage] = {
@@ -124,6 +126,7 @@ STAGES: dict[str, Stage] = {
         cpus=16,
         memory_gib=64,
         gpus=1,
+        splits=True,
     ),
     "lexical": Stage(Lexical, "msm.retrieval.lexical:run", ("sources",), "run", "BM25 runs"),
     "fuse": Stage(Fuse, "msm.retrieval.fusion:run", ("dense", "sparse"), "run", "a dense and a BM25 run as one"),

@@ -60,7 +60,7 @@ def encode_in_pieces(encoder: Encoder, texts: Prepared, pieces: Pieces, bar: Pro
             write_record(pieces.path(written), pieces.digest, {"vectors": vectors[written:done]})
             written, at = done, time.monotonic()
     for path in pieces.paths():
-        path.unlink()
+        path.unlink(missing_ok=True)  # another part encodes the same relevant passages
     return vectors
 
 

@@ -41,9 +41,10 @@ def write_record(path: Path, made_of: str, arrays: Arrays) -> None:
 
 def read_record(path: Path) -> Arrays | None:
     """The arrays of a record, its digest among them; None where it is missing or damaged."""
-    if not path.is_file():
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
         return None
-    data = path.read_bytes()
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         sys.stderr.write(f"{path}: damaged; its shard is encoded again\n")
         return None

@@ -21,6 +21,7 @@ from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
 from msm.retrieval.language_estimates import described, estimate
 from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors
+from msm.retrieval.parts import refusal
 from msm.retrieval.relevant import relevant_pairs
 from msm.retrieval.settings import Retrieve
 from msm.retrieval.stream import search
@@ -45,11 +46,12 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     Raises:
         BadInput: malformed questions, or a model that gives no numbers.
     """
+    part = read_part(execution.part)
+    if part and (problem := refusal(settings)):
+        raise BadInput(f"--part {execution.part}: {problem}")
     device = pick_device(execution.device)
     distributed.start(device)
     if bitext := find_bitext(settings.benchmark):
-        if execution.part:
-            raise BadInput(f"--part {execution.part}: bitext is mined as a whole")
         if settings.language_vectors != "none":
             raise BadInput(f"language_vectors: none are taken off bitext, and {settings.benchmark} is bitext")
         pairs = list(bitext[0].read(within(sources, settings.questions), bitext[1]))
@@ -62,9 +64,6 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     encoder = _opened(settings, model, device, execution)
     follow(encoder, collection.rules)
-    part = read_part(execution.part)
-    if part and settings.language_vectors == "own" and not settings.language_sentences:
-        raise BadInput(f"--part {execution.part}: each part would encode all passages; give language_sentences")
     language_vectors = estimate(settings, sources, collection, encoder, execution.work)
     if part:
         search_part(collection, encoder, depths, execution.work, part, language_vectors)

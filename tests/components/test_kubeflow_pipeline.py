@@ -3,6 +3,7 @@
 import ast
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from msm.components import kubeflow_task
 from msm.components.clusters import A100, CLUSTERS, request
 from msm.components.kubeflow_components import component, kind_of
 from msm.components.kubeflow_pipeline import Options, as_json, build, compile_to, select
+from msm.encoders.building import Form
+from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.pipeline import recipes
+from msm.pipeline.artifacts import read_manifest
 from msm.pipeline.stages import PAYLOADS, STAGES
 from msm.pipeline.tasks import Task
 from msm.pipeline.tasks import tasks as tasks_of
@@ -121,6 +125,44 @@ def test_every_task_carries_the_settings_and_reads_of_the_recipe(
     scores = {name for name in by_name if name.startswith("score/")}
     assert key_of["score/constructed-bm25-words"] == "score-constructed-bm25-words", "named for its row everywhere"
     assert {key_of[name] for name in scores} == set(by_name["report/all"]["dependentTasks"])
+
+
+def test_parts_of_a_retrieval_share_its_passages_and_are_joined(tasks: list[Task], tmp_path: Path) -> None:
+    compile_to(
+        build("matrix", "tiny", select("matrix", tasks), Options(IMAGE, cluster=A100, parts=2)), tmp_path / "two.yaml"
+    )
+    dag = next(yaml.safe_load_all((tmp_path / "two.yaml").read_text()))["root"]["dag"]["tasks"]
+    for task in (task for task in tasks if task.stage == "retrieve"):
+        names = [f"retrieve-{task.row}-part-{number}-2" for number in (1, 2)]
+        join = dag[f"retrieve-{task.row}"]
+        assert set(names) < set(join["dependentTasks"])
+        for number, name in enumerate(names, start=1):
+            assert value(dag[name], "part") == f"{number}/2"
+            for parameter in ("name", "settings", "work"):
+                assert value(dag[name], parameter) == value(join, parameter)
+            assert dag[name]["inputs"]["artifacts"] == join["inputs"]["artifacts"]
+
+
+def test_a_task_joins_what_its_parts_have_found(tiny: Path, tasks: list[Task], encoder: Path, tmp_path: Path) -> None:
+    task = next(task for task in tasks if task.name == "retrieve/constructed-untrained-1")
+    model = tmp_path / "model"
+    model.mkdir()
+    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 48)), model)
+    reads = {"sources": artifact(tiny / "sources" / "world", "sources/world"), "model": artifact(model, "finetune/new")}
+    work = str(tmp_path / "work")
+    for part in ("2/2", "1/2"):
+        kubeflow_task.run_part("retrieve", task.name, as_json(task), reads, part, work=work)
+    records = {path.name for path in Path(work).rglob("shard-*.npz")}
+    assert records
+    out = artifact(tmp_path / "joined", "")
+    kubeflow_task.run("retrieve", task.name, as_json(task), reads, out, work=work)
+    kubeflow_task.run("retrieve", task.name, as_json(task), reads, artifact(tmp_path / "whole", ""), work=f"{work}-2")
+    joined, whole = (read_manifest(tmp_path / name)["outputs"] for name in ("joined", "whole"))
+    assert joined == whole
+
+
+def artifact(path: Path, name: str) -> SimpleNamespace:
+    return SimpleNamespace(path=str(path), metadata={"name": name})
 
 
 def value(task: dict[str, Any], parameter: str) -> str:

@@ -22,13 +22,14 @@ from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import ranks_file
 from msm.collections.runs import read_run
 from msm.encoders.building import Form
-from msm.encoders.encoder import Encoder
+from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
+from msm.encoders.usage import Side
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.retrieval import stage, stream
-from msm.retrieval.language_estimates import parallel_sentences, sampled
+from msm.retrieval.language_estimates import estimate, parallel_sentences, sampled
 from msm.retrieval.language_vectors import mean_vectors, take_off
 from msm.retrieval.settings import Retrieve
 
@@ -196,6 +197,43 @@ def test_two_processes_write_the_run_of_one(world: Path, model: Path, tmp_path: 
     assert len(names) > 3
     for name in names:
         assert (tmp_path / "two-0" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
+
+
+class Mortal(Encoder):
+    """Breaks down at the second call."""
+
+    calls = 0
+
+    def encode_prepared(self, prepared: Prepared, side: Side) -> NDArray[np.float32]:
+        """Vectors, [S, H]."""
+        self.calls += 1
+        if self.calls == 2:
+            raise KeyboardInterrupt
+        return super().encode_prepared(prepared, side)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_write_the_run_of_one_also_after_a_kill(
+    kind: str, world: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 24)
+    settings = replace(SETTINGS, **KINDS[kind] | {"language_sentences": 5})  # type: ignore[arg-type]
+    for name in ("whole", "joined"):
+        (tmp_path / name).mkdir()
+    given = {"sources": world, "model": model}
+    stage.run(settings, **given, out=tmp_path / "whole", execution=Execution(tmp_path / "first", device="cpu"))
+    collection = find_benchmark("lareqa:own").read(world / "questions/test")
+    encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
+    stage.follow(encoder, collection.rules)
+    encoder.__class__ = Mortal
+    with pytest.raises(KeyboardInterrupt):
+        estimate(settings, world, collection, encoder, tmp_path / "work")
+    assert len(list((tmp_path / "work").iterdir())) == 1
+    for part in ("2/2", "1/2", ""):
+        execution = Execution(tmp_path / "work", device="cpu", part=part)
+        stage.run(settings, **given, out=tmp_path / "joined", execution=execution)
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "joined" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_a_vector_that_is_its_mean_stays_zero() -> None:

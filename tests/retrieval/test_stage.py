@@ -1,20 +1,26 @@
 """Stage `retrieve` with a small untrained encoder on a small constructed world."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from msm.collections.registry import find_benchmark
+from msm.collections.run_folder import ranks_file
 from msm.collections.runs import read_run
 from msm.encoders.building import Form
-from msm.encoders.encoder import Encoder
+from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
+from msm.encoders.usage import Side
 from msm.errors import BadInput
-from msm.execution import Execution
+from msm.evaluation.settings import Score
+from msm.execution import Execution, Part
+from msm.pipeline import runner
 from msm.retrieval import stage, stream
 from msm.retrieval.settings import Retrieve
 
@@ -83,3 +89,73 @@ def test_stored_vectors_give_the_same_run(
 
     monkeypatch.setattr(Encoder, "_encode_tokens", encode)
     assert run("second", tmp_path / "v.sqlite") == plain
+
+
+def retrieve(sources: Path, model: Path, out: Path, part: str = "") -> dict[str, bytes]:
+    """What the stage writes, by the name of the file; nothing for a part."""
+    reads = {"sources": sources, "model": model}
+    runner.run_stage("retrieve", SETTINGS, reads, out, Execution(out.with_suffix(".work"), device="cpu", part=part))
+    return {path.name: path.read_bytes() for path in (out / "run").iterdir()} if not part else {}
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_parts_join_to_the_bytes_of_the_whole(
+    parts: int, sources: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 50)
+    whole = retrieve(sources, model, tmp_path / "whole")
+    pools = find_benchmark("lareqa:own").read(sources / "questions/test").pools
+    assert {ranks_file(Path(), pool).name for pool in pools} < set(whole)
+    for number in range(parts, 0, -1):
+        retrieve(sources, model, tmp_path / "joined", part=f"{number}/{parts}")
+        assert not (tmp_path / "joined").exists()
+    assert retrieve(sources, model, tmp_path / "joined") == whole
+
+
+class Mortal(Encoder):
+    """Breaks down after some shards of passages."""
+
+    left = 1_000_000
+
+    def encode_prepared(self, prepared: Prepared, side: Side) -> NDArray[np.float32]:
+        """Vectors, [S, H]."""
+        if side == "passage":
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+        return super().encode_prepared(prepared, side)
+
+
+def test_a_killed_part_goes_on(sources: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 50)
+    collection = find_benchmark("lareqa:own").read(sources / "questions/test")
+    depths = dict.fromkeys(collection.pools, 20)
+    encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
+    encoder.__class__ = Mortal
+    assert isinstance(encoder, Mortal)
+    for name in ("whole", "joined"):
+        (tmp_path / name).mkdir()
+    stage.write_runs(tmp_path / "whole", collection, encoder, depths, tmp_path / "first")
+    encoder.left = 3
+    with pytest.raises(KeyboardInterrupt):
+        stage.search_part(collection, encoder, depths, tmp_path / "work", Part(1, 2))
+    encoder.left = 1_000_000
+    for number in (0, 1):
+        stage.search_part(collection, encoder, depths, tmp_path / "work", Part(number, 2))
+    encoder.left = 0  # the parts have encoded everything
+    stage.write_runs(tmp_path / "joined", collection, encoder, depths, tmp_path / "work")
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "joined" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_what_is_not_split_is_refused(sources: Path, model: Path, tmp_path: Path) -> None:
+    execution = Execution(tmp_path / "work", device="cpu", part="1/2")
+    for changes, message in (
+        ({"benchmark": "tatoeba@deu-eng"}, "bitext, which is mined as a whole"),
+        ({"language_vectors": "own", "language_sentences": 0}, "give language_sentences"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            stage.run(replace(SETTINGS, **changes), sources=sources, model=model, out=tmp_path, execution=execution)
+    score = Score(benchmark="lareqa:own", questions="questions/test", split="test", model="m", seed=0)
+    with pytest.raises(BadInput, match="the stage score is not split into parts"):
+        runner.run_stage("score", score, {"sources": sources, "run": model}, tmp_path / "out", execution)
