@@ -21,6 +21,7 @@ from msm.reporting.fairness import FairnessRow, head
 from msm.reporting.published import MEAN
 from msm.reporting.results import Benchmark, Results, Scored
 from msm.reporting.tables import Cell, Row, notes
+from msm.reporting.training_sets import HEAD
 
 REPORT, NAME = "report", "name"
 """Orders of rows beside those by a value."""
@@ -49,13 +50,14 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
                 "rank": wording.rank(row.ranks),
                 **{language: _times_100(row, language) for language in languages},
                 "seeds": wording.seeds(row.seeds, row.seed_deviation),
+                HEAD: row.training.sets,
                 "lineage": links.get(row.label, ""),
             }
             for row in rows
         ]
     )
     return frame.drop(
-        columns=[name for name in ("95 % interval", "rank", "seeds", "lineage") if set(frame[name]) == {""}]
+        columns=[name for name in ("95 % interval", "rank", "seeds", HEAD, "lineage") if set(frame[name]) == {""}]
     )
 
 

@@ -19,7 +19,8 @@ from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
 from msm.reporting.rankings import Answer
 from msm.reporting.results import Benchmark, Column, Problem
-from msm.reporting.tables import Row, Table
+from msm.reporting.tables import Row, Table, training_sources
+from msm.reporting.training_sets import HEAD
 
 NO_SCORES = "No scores yet. `make demo` makes the first ones in minutes, without a network."
 
@@ -188,6 +189,7 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
         "95 % interval": st.column_config.TextColumn(width=104),
         "rank": st.column_config.TextColumn(width=56),
         "seeds": st.column_config.TextColumn(width=84),
+        HEAD: st.column_config.TextColumn(width=130, help="Training sets of this benchmark that the model has seen."),
         **{name: st.column_config.NumberColumn(width=56) for name in ("mean", *languages)},
     }
     style = tables.heat_map(frame, languages, mean_digits)
@@ -196,6 +198,7 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
     if low <= high:
         show_scale(f"{low:.1f}", f"{high:.1f}")
     said = [f"**{plain(where)}**: {plain(note)}." for note, where in tables.blanks(rows, languages)]
+    said += [f"{HEAD}, **{plain(labels)}**: {plain(source)}." for labels, source in training_sources(rows)]
     if said:
         st.caption("  \n".join(said))
 

@@ -19,6 +19,7 @@ from msm.reporting.sections import Section, sections
 from msm.reporting.settings import Report
 from msm.reporting.tables import Table
 from msm.reporting.terminal import section_text
+from msm.reporting.training_sets import HEAD
 
 FORMATS = ("text", "markdown", "latex", "csv", "html")
 
@@ -94,7 +95,7 @@ def _csv(tables: list[Table]) -> str:
     """A line for every value, so that tables of other languages fit below one another."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["table", "model", "language", "value", "low", "high", "rank", "seeds"])
+    writer.writerow(["table", "model", "language", "value", "low", "high", "rank", "seeds", HEAD])
     for table in tables:
         for row in table.rows:
             for language in [*table.languages, MEAN]:
@@ -102,7 +103,8 @@ def _csv(tables: list[Table]) -> str:
                 if cell and cell.value is not None:
                     limits = cell.interval or ("", "")
                     rank = wording.rank(row.ranks) if language == MEAN else ""
-                    writer.writerow([table.title, row.label, language, cell.value, *limits, rank, row.seeds or ""])
+                    facts = (rank, row.seeds or "", row.training.sets)
+                    writer.writerow([table.title, row.label, language, cell.value, *limits, *facts])
     return file.getvalue()
 
 

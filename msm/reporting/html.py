@@ -10,7 +10,8 @@ from msm.reporting.heatmap import limits
 from msm.reporting.lineage import Step
 from msm.reporting.published import MEAN
 from msm.reporting.sections import Section
-from msm.reporting.tables import Row, Table
+from msm.reporting.tables import Row, Table, training_sources
+from msm.reporting.training_sets import HEAD
 
 STYLE = """
 :root{color-scheme:light}
@@ -50,13 +51,16 @@ def table_html(table: Table, links: dict[str, str] | None = None) -> str:
         table: of one measure on one kind of pool.
         links: address of a row's lineage, by its label.
     """
-    names = [*table.languages, "95 % interval", "rank", "seeds"]
+    names = [*table.languages, "95 % interval", "rank", "seeds", *[HEAD] * table.tells_training]
     low, high = limits(table.rows)
     rows = "\n".join(_row(row, table, links or {}, low, high) for row in table.rows)
     return (
         f"<h3>{escape(table.title)}</h3><p>{escape(table.subtitle)}</p>\n"
         f'<div class="wide"><table><thead>{_cells("th", ["model", MEAN, *names])}</thead><tbody>\n{rows}\n'
         "</tbody></table></div>"
+        + "".join(
+            f"<p>{HEAD}, {escape(labels)}: {escape(source)}</p>" for labels, source in training_sources(table.rows)
+        )
     )
 
 
@@ -126,9 +130,13 @@ def _row(row: Row, table: Table, links: dict[str, str], low: float, high: float)
     mean = row.cells[MEAN]
     languages = "".join(_filled(row, language, low, high) for language in table.languages)
     seeds = wording.seeds(row.seeds, row.seed_deviation)
-    words = "".join(
-        f"<td>{escape(text)}</td>" for text in (wording.interval(mean.interval), wording.rank(row.ranks), seeds)
-    )
+    texts = [
+        wording.interval(mean.interval),
+        wording.rank(row.ranks),
+        seeds,
+        *[row.training.sets] * table.tells_training,
+    ]
+    words = "".join(f"<td>{escape(text)}</td>" for text in texts)
     value = wording.times_100(mean.value, table.mean_digits)
     return f'<tr class="{row.kind}"><td>{name}</td><td class="mean">{value}</td>{languages}{words}</tr>'
 

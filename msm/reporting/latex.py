@@ -3,6 +3,7 @@
 from msm.reporting import wording
 from msm.reporting.published import MEAN
 from msm.reporting.tables import Cell, Table
+from msm.reporting.training_sets import HEAD
 
 SIGNS = {
     "\\": r"\textbackslash{}",
@@ -17,7 +18,7 @@ def latex(table: Table) -> str:
     names = [*table.languages, MEAN]
     digits = {name: table.mean_digits if name == MEAN else 1 for name in names}
     best = {name: _best(table, name, digits[name]) for name in names}
-    head = " & ".join(["model", *map(_plain, names), r"95\,\% interval", "rank"])
+    head = " & ".join(["model", *map(_plain, names), r"95\,\% interval", "rank", *[HEAD] * table.tells_training])
     lines = [
         " & ".join(
             [
@@ -25,6 +26,7 @@ def latex(table: Table) -> str:
                 *(_value(row.cells.get(name), best[name], digits[name]) for name in names),
                 _plain(wording.interval(row.cells[MEAN].interval)) if MEAN in row.cells else "",
                 wording.rank(row.ranks),
+                *[_plain(row.training.sets)] * table.tells_training,
             ]
         )
         for row in table.rows
@@ -34,7 +36,7 @@ def latex(table: Table) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_plain(table.title)} ({_plain(table.subtitle)})}}",
-            rf"\begin{{tabular}}{{l{'r' * len(names)}ll}}",
+            rf"\begin{{tabular}}{{l{'r' * len(names)}ll{'l' * table.tells_training}}}",
             r"\toprule",
             head + r" \\",
             r"\midrule",

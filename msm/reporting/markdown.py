@@ -11,7 +11,8 @@ from msm.reporting.lineage import Step
 from msm.reporting.published import MEAN
 from msm.reporting.results import Column, Problem, Scored
 from msm.reporting.sections import Section
-from msm.reporting.tables import Cell, Row, Table, notes
+from msm.reporting.tables import Cell, Row, Table, notes, training_sources
+from msm.reporting.training_sets import HEAD
 
 READING = """\
 Values are times 100. *Chance* is what a random ranking scores. Intervals hold the mean with 95 % confidence over
@@ -62,7 +63,12 @@ def table_text(table: Table) -> str:
     """One table with its title."""
     title = f"**{_plain(table.title)}** ({_plain(table.subtitle)})"
     rows = [row._replace(label=_plain(row.label)) for row in table.rows]
-    return f"{title}\n\n{_table(table._replace(rows=rows))}\n"
+    parts = [title, _table(table._replace(rows=rows)), _training_sources(table)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _training_sources(table: Table) -> str:
+    return "\n".join(f"- *{HEAD}*, {_plain(rows)}: {_plain(source)}" for rows, source in training_sources(table.rows))
 
 
 def _section(section: Section, picture: str) -> Iterator[str]:
@@ -73,6 +79,8 @@ def _section(section: Section, picture: str) -> Iterator[str]:
         yield f"### {wording.column(column)}"
         yield f"{table.subtitle}; columns are the languages of the {table.side}.{_ceiling(section, column)}"
         yield _table(table)
+        if sources := _training_sources(table):
+            yield sources
         if found := section.differences[column]:
             yield "Differences of the means:"
             yield _differences(found, len(table.languages))
@@ -112,7 +120,7 @@ def _ceiling(section: Section, column: Column) -> str:
 
 def _table(table: Table) -> str:
     return _grid(
-        ["model", *table.languages, MEAN, "95 % interval", "rank", "seeds"],
+        ["model", *table.languages, MEAN, "95 % interval", "rank", "seeds", *[HEAD] * table.tells_training],
         (
             [
                 row.label,
@@ -121,6 +129,7 @@ def _table(table: Table) -> str:
                 wording.interval(row.cells[MEAN].interval),
                 wording.rank(row.ranks),
                 wording.seeds(row.seeds, row.seed_deviation),
+                *[row.training.sets] * table.tells_training,
             ]
             for row in table.rows
         ),

@@ -13,6 +13,7 @@ from msm.reporting import published, wording
 from msm.reporting.published import MEAN, Published
 from msm.reporting.results import Benchmark, Column, Model, together
 from msm.reporting.settings import Report
+from msm.reporting.training_sets import UNKNOWN, Training, training_of
 from msm.settings import listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
@@ -42,6 +43,8 @@ class Row(NamedTuple):
     """Standard deviation of their means."""
     ranks: RankInterval | None = None
     """Which of the ranks by the mean it may have, all pairs of models looked at together; None without rivals."""
+    training: Training = UNKNOWN
+    """Which of the benchmark's training sets the model was trained on."""
 
 
 class Table(NamedTuple):
@@ -56,6 +59,11 @@ class Table(NamedTuple):
     """Whose languages stand side by side."""
     mean_digits: int = 1
     """Decimals of the means, so that models that are told apart are printed differently."""
+
+    @property
+    def tells_training(self) -> bool:
+        """Whether it is known of any row which training sets it has seen."""
+        return any(row.training.sets for row in self.rows)
 
 
 def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
@@ -147,6 +155,15 @@ def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
     return [(label, ", ".join(names), note) for (label, note), names in found.items()]
 
 
+def training_sources(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Rows of models of others, and where it is written which training sets they have seen."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.training.source:
+            found.setdefault(row.training.source, []).append(row.label)
+    return [(", ".join(labels), source) for source, labels in found.items()]
+
+
 def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> Row:
     values = benchmark.first.chance.get(column, {})
     note = "" if values else "no formula for this measure"
@@ -162,7 +179,9 @@ def _model_row(model: Model, column: Column, languages: list[str], bounds: list[
     protocols = "; ".join(sorted({run.facts["protocol"] for run in model.runs}))
     seeds = len(model.runs) if model.is_trained else 0
     deviation = float(by_seed[:, -1].std(ddof=1)) if seeds > 1 else None
-    return Row(model.name, "model", cells, protocols, seeds, deviation)
+    first = model.runs[0]
+    training = training_of(first.facts["benchmark"], model.name, first.manifest, first.path.parents[1])
+    return Row(model.name, "model", cells, protocols, seeds, deviation, training=training)
 
 
 def _published_row(cells: list[Published]) -> Row:

@@ -9,6 +9,7 @@ from msm.reporting.published import MEAN
 from msm.reporting.results import Column
 from msm.reporting.sections import Section
 from msm.reporting.tables import Cell, Row, Table
+from msm.reporting.training_sets import HEAD, Training
 
 WIDTH = 110
 CELL, MEAN_WIDTH, LABEL = 6, 24, 26
@@ -18,7 +19,7 @@ RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 def section_text(section: Section) -> str:
     """The first table by language, the means on every kind of pool, and the differences."""
     first = next(iter(section.tables.values()))
-    lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables)]
+    lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables), *_trainings(first)]
     for column, table in section.tables.items():
         lines += [*_ranks(table, column), *_differences(section.differences[column], column)]
     return "\n".join(lines) + "\n"
@@ -50,6 +51,20 @@ def _means(tables: dict[Column, Table]) -> Iterator[str]:
     for place, row in enumerate(rows):
         cells = (f"{_mean(table, table.rows[place]):<{MEAN_WIDTH}}" for table in tables.values())
         yield (_label(row.label).ljust(label) + "".join(cells) + wording.seeds(row.seeds, row.seed_deviation)).rstrip()
+
+
+def _trainings(table: Table) -> Iterator[str]:
+    """Which training sets of the benchmark the models have seen, and where that is written."""
+    found: dict[Training, list[str]] = {}
+    for row in table.rows:
+        if row.training.sets:
+            found.setdefault(row.training, []).append(_label(row.label))
+    if found:
+        yield ""
+        yield HEAD
+    for (sets, source), labels in found.items():
+        text = f"{sets}: {', '.join(labels)}{f' ({source})' * bool(source)}"
+        yield from textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _ranks(table: Table, column: Column) -> Iterator[str]:
