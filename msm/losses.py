@@ -59,7 +59,15 @@ def own_matches(documents: Tensor) -> Matches:
 
 
 def contrastive_loss(
-    queries: Tensor, keys: Tensor, matches: Matches, *, temperature: float, mu: float, negatives: str = "all"
+    queries: Tensor,
+    keys: Tensor,
+    matches: Matches,
+    *,
+    temperature: float,
+    mu: float,
+    negatives: str = "all",
+    bias_over: str = "query",
+    bias_gradient: str = "cut",
 ) -> Contrast:
     """Mean cross entropy, in nats, of picking the positive of each query out of all keys.
 
@@ -79,6 +87,8 @@ def contrastive_loss(
         mu: share of the bias that is taken off, from 0 (plain InfoNCE) to 1 (the mean logit of the same document
             becomes that of other documents).
         negatives: `all` keys, or only those of other documents (`cross-document`).
+        bias_over: queries whose mean bias is taken: each `query` alone, all of a `document`, or all of the `batch`.
+        bias_gradient: `cut`, or `kept` to train through the bias as well.
 
     Raises:
         ValueError: a query without a key of another document, or, with all negatives, without one of its own.
@@ -93,7 +103,9 @@ def contrastive_loss(
     if same.all(1).any() or (negatives == "all" and not siblings.any(1).all()):
         raise ValueError("a contrastive batch needs two documents, and two sentences of each")
     logits = cosines / temperature
-    lead = (_row_means(logits, siblings) - _row_means(logits, ~same)).detach()
+    lead = _mean_over(_row_means(logits, siblings) - _row_means(logits, ~same), matches.query_documents, bias_over)
+    if bias_gradient == "cut":
+        lead = lead.detach()
     if negatives == "cross-document":
         logits = logits.masked_fill(siblings, float("-inf"))
     else:
@@ -105,7 +117,18 @@ def contrastive_loss(
             _row_means(cosines, siblings).mean(),
             _row_means(cosines, ~same).mean(),
         )
+    lead = lead.detach()
     return Contrast(F.cross_entropy(logits, matches.positives), *logged, lead.mean(), lead.min(), lead.max())
+
+
+def _mean_over(leads: Tensor, documents: Tensor, bias_over: str) -> Tensor:
+    """The lead of each query, or the mean of its document or of the batch in its place, [Q]."""
+    if bias_over == "query":
+        return leads
+    if bias_over == "batch":
+        return leads.mean().expand_as(leads)
+    alike = (documents[:, None] == documents[None, :]).to(leads.dtype)
+    return alike @ leads / alike.sum(1)
 
 
 def _row_means(values: Tensor, where: Tensor) -> Tensor:

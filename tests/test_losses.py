@@ -59,6 +59,40 @@ def test_no_gradient_flows_through_the_bias() -> None:
     torch.testing.assert_close(queries.grad, constant.grad, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("bias_over", ["query", "document", "batch"])
+@pytest.mark.parametrize("bias_gradient", ["cut", "kept"])
+def test_the_bias_is_measured_over_what_is_asked(bias_over: str, bias_gradient: str) -> None:
+    """One logit at a time; the gradient by automatic differentiation of those loops."""
+    torch.manual_seed(3)
+    documents = [0, 0, 0, 1, 1, 2, 2, 2, 2]
+    keys = torch.nn.functional.normalize(torch.randn(9, 5), dim=1)
+    queries = torch.randn(9, 5, requires_grad=True)
+    own = queries.detach().clone().requires_grad_()
+    unit = torch.nn.functional.normalize(own, dim=1)
+    logits = [[unit[i] @ keys[j] / 0.1 for j in range(9)] for i in range(9)]
+    leads = []
+    for i in range(9):
+        same = [logits[i][j] for j in range(9) if documents[j] == documents[i] and j != i]
+        others = [logits[i][j] for j in range(9) if documents[j] != documents[i]]
+        leads.append(sum(same) / len(same) - sum(others) / len(others))
+    groups = {"query": list(range(9)), "document": documents, "batch": [0] * 9}[bias_over]
+    total = torch.tensor(0.0)
+    for i in range(9):
+        shared = [leads[j] for j in range(9) if groups[j] == groups[i]]
+        lead = sum(shared) / len(shared)
+        lead = lead.detach() if bias_gradient == "cut" else lead
+        row = [logits[i][j] - (0.5 * lead if documents[j] == documents[i] and j != i else 0.0) for j in range(9)]
+        total = total + torch.logsumexp(torch.stack(row), 0) - row[i]
+    (total / 9).backward()
+    matches = own_matches(torch.tensor(documents))
+    ours = contrastive_loss(
+        queries, keys, matches, temperature=0.1, mu=0.5, bias_over=bias_over, bias_gradient=bias_gradient
+    )
+    ours.loss.backward()
+    assert ours.loss.item() == pytest.approx(total.item() / 9, rel=1e-5)
+    torch.testing.assert_close(queries.grad, own.grad, atol=1e-6, rtol=1e-4)
+
+
 def test_one_sentence_or_one_document_is_refused() -> None:
     vectors = torch.randn(3, 4)
     for documents in ([0, 0, 1], [0, 0, 0]):

@@ -85,21 +85,21 @@ def _start_weights(maker: "_Maker") -> None:
 def _trained(maker: "_Maker") -> None:
     """Pre-training, fine-tuning for every benchmark, mined negatives, and the rounds that read them."""
     for seed in maker.seeds:
-        for key, row in maker.rows("pretraining"):
+        for key, row in maker.seeded("pretraining", seed):
             reads = {
                 "units": f"units/{maker.field(key, row, 'corpus')}",
                 "weights": f"{maker.field(key, row, 'start')}-{seed}",
             }
             maker.add("pretrain", f"{row['name']}-{seed}", reads, maker.values("pretrain", row), (key,), seed=seed)
         for place, benchmark in maker.rows("benchmarks"):
-            for key, model in maker.rows("models"):
+            for key, model in maker.seeded("models", seed):
                 maker.add_finetune(benchmark, model, seed, maker.sources, (place, key))
             for key, row in maker.rows("mining"):
                 model = f"finetune/{benchmark['name']}-{maker.field(key, row, 'model')}-{seed}"
                 reads = maker.sources | {"model": model}
                 name, values = f"{benchmark['name']}-{row['name']}-{seed}", maker.values("mine", row)
                 maker.add("mine", name, reads, values, (place, key), seed=seed)
-            for key, model in maker.rows("rounds"):
+            for key, model in maker.seeded("rounds", seed):
                 mined = f"mine/{benchmark['name']}-{maker.field(key, model, 'mined')}-{seed}"
                 maker.add_finetune(benchmark, model, seed, {"sources": mined}, (place, key))
 
@@ -176,6 +176,33 @@ class _Maker:
                 raise BadInput(f"{self.where}: retrievals {row['name']}: no benchmark {name}{suggestion(name, names)}")
         return made
 
+    def seeded(self, name: str, seed: int) -> list[tuple[str, Values]]:
+        """Rows that are trained with a seed."""
+        return [(key, row) for key, row in self.rows(name) if seed in self.row_seeds(key, row)]
+
+    def row_seeds(self, key: str, row: Values, below: tuple[str, ...] = ()) -> list[Any]:
+        """Seeds of a row: its own, else those of the row that it starts from or searches with, else the recipe's.
+
+        Args:
+            key: of the row.
+            row: its values.
+            below: keys of rows that take their seeds from it; a circle of rows is refused elsewhere.
+        """
+        if "seeds" not in row:
+            above = self._row_above(row)
+            return self.row_seeds(*above, (*below, key)) if above and above[0] not in (*below, key) else self.seeds
+        seeds = row["seeds"]
+        if not isinstance(seeds, list) or not seeds or not set(seeds) <= set(self.seeds):
+            where = f"{self.where}: {key.partition('.')[0]} {row['name']}"
+            raise BadInput(f"{where}: seeds must be a list of the recipe's seeds {self.seeds}, got {seeds!r}")
+        return seeds
+
+    def _row_above(self, row: Values) -> tuple[str, Values] | None:
+        lists = ("models", "retrievals", "rounds") if "start" not in row else ("pretraining",)
+        name = str(row.get("start") or row.get("model") or row.get("dense") or "").removeprefix("pretrain/")
+        above = [other for kind in lists for other in self.rows(kind) if other[1]["name"] == name]
+        return above[0] if above else None
+
     def values(self, name: str, *differences: Mapping[str, Any]) -> _Given:
         """Values of a section, and the differences that rows state under the same name."""
         shared = dict(mapping(self.recipe.get(name, {}), f"{self.where}: {name}"))
@@ -237,7 +264,7 @@ class _Maker:
         """
         if model.get("benchmark", benchmark["name"]) != benchmark["name"]:
             return
-        for seed in self.seeds:
+        for seed in self.row_seeds(keys[-1], model):
             row = f"{benchmark['name']}-{model['name']}-{seed}"
             reads = self.sources | {"model": f"finetune/{tuned}-{model.get('model', model['name'])}-{seed}"}
             files = self.benchmark_files(keys[0], benchmark)
@@ -248,7 +275,7 @@ class _Maker:
     def add_fusions(self, benchmark: Values, row: Values, keys: Sequence[str]) -> None:
         """Add a dense and a BM25 run as one, and its scores, of every seed of the dense one."""
         dense, sparse = (f"{benchmark['name']}-{self.field(keys[-1], row, side)}" for side in ("dense", "sparse"))
-        for seed in self.seeds:
+        for seed in self.row_seeds(keys[-1], row):
             name = f"{benchmark['name']}-{row['name']}-{seed}"
             reads = {"dense": f"retrieve/{dense}-{seed}", "sparse": f"lexical/{sparse}"}
             self.add("fuse", name, reads, self.values("fuse", row), keys)

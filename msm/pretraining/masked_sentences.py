@@ -64,7 +64,8 @@ class MaskedSentences(Objective[Batches]):
         return self.add(contrast, self.msm.weight, mlm, tokens)
 
     def _settings(self) -> dict[str, Any]:
-        return {"temperature": self.msm.temperature, "mu": self.msm.mu, "negatives": self.msm.negatives}
+        names = ("temperature", "mu", "negatives", "bias_over", "bias_gradient")
+        return {name: getattr(self.msm, name) for name in names}
 
     def _gathered(self, queries: Tensor, keys: Tensor, matches: Matches) -> tuple[Tensor, Tensor, Matches]:
         """Queries, keys and matches of all processes, where one softmax spans them; otherwise those of this process."""

@@ -90,6 +90,11 @@ class Msm(Settings):
     mu: Rate = 0.5
     """Share of the bias that is subtracted from the logits of sentences of the same document; 0 subtracts none. The
     paper takes 0.5 (table 5)."""
+    bias_over: Literal["query", "document", "batch"] = "query"
+    """Hidden sentences over which that bias is measured: each alone (`query`, as in the paper), or the mean over all
+    hidden sentences of a `document` or of the `batch`."""
+    bias_gradient: Literal["cut", "kept"] = "cut"
+    """Whether training reaches through the bias: `cut` treats it as a number, as the paper does."""
     negatives: Literal["all", "cross-document"] = "all"
     """Candidates of the softmax: `all` its sentences, or only those of other documents (`cross-document`, table 5)."""
     gather: Literal["none", "no_grad", "grad"] = "none"

@@ -100,6 +100,21 @@ def test_a_model_is_searched_with_in_several_ways_and_fused_with_bm25() -> None:
     assert all("xquad_r" in name for name in made if "elsewhere" in name)
 
 
+def test_rows_have_seeds_of_their_own_and_pass_them_on() -> None:
+    recipe = recipes.load(DEMO)
+    recipe["seeds"] = [1, 2, 3]
+    recipe["pretraining"][0]["seeds"] = [2]
+    recipe["models"][0]["seeds"] = [1, 3]
+    recipe["retrievals"] = [{"name": "own", "model": "mlm", "retrieve": {"language_vectors": "own"}}]
+    names = {task.name for task in tasks(recipe, "demo.yaml")}
+    seeds = {
+        row: sorted(int(name[-1]) for name in names if name.rpartition("-")[0] == row)
+        for row in ("pretrain/mlm", "pretrain/msm", "score/constructed-untrained", "score/constructed-mlm")
+    }
+    assert list(seeds.values()) == [[2], [1, 2, 3], [1, 3], [2]]
+    assert "score/constructed-own-2" in names and "score/constructed-own-1" not in names
+
+
 Recipe = dict[str, Any]
 
 
@@ -126,6 +141,11 @@ Recipe = dict[str, Any]
         (lambda recipe: recipe["models"].append(recipe["models"][0]), "models: two rows of the name untrained"),
         (lambda recipe: recipe["models"].append({"start": "encoder/ordered"}), "models: row 4 needs a name"),
         (lambda recipe: recipe["models"][1].pop("start"), "models mlm: missing start"),
+        (
+            lambda recipe: recipe["models"][0].update(seeds=[4]),
+            "models untrained: seeds must be a list of the recipe's",
+        ),
+        (lambda recipe: recipe["pretraining"][1].update(seeds=3), "pretraining msm: seeds must be a list of the"),
         (lambda recipe: recipe.update(retrievals=[{"name": "own"}]), "retrievals own: missing model"),
         (
             lambda recipe: recipe.update(retrievals=[{"name": "own", "model": "msm", "benchmark": "constructd"}]),
