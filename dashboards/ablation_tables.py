@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from msm.reporting import wording
-from msm.reporting.ablations import REFERENCE, Ablated, Shuffled
+from msm.reporting.ablations import REFERENCE, REFERENCES, Ablated, Shuffled
 
 
 def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
@@ -13,7 +13,7 @@ def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
     found = []
     for row in rows:
         low, high = row.interval or (None, None)
-        ours, theirs = (0.0, 0.0) if row.model == REFERENCE else (row.change, row.printed_change)
+        ours, theirs = (0.0, 0.0) if row.model == REFERENCES.get(row.table, REFERENCE) else (row.change, row.printed_change)
         found.append([row.label, "paper", theirs, None, None, row.printed])
         if row.value is not None:
             found.append([row.label, "ours", ours, low, high, row.value])

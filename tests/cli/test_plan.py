@@ -123,11 +123,11 @@ def test_translations_cost_what_they_read() -> None:
     rows = {task.row: task.settings for task in tasks if task.stage == "pretrain"}
     sizes = read_sizes(tasks)
     mexma, distill = (training(rows[name], sizes, 0) for name in ("mexma-1", "distill-1"))
-    # By hand: 20 steps of 32 pairs of 64 tokens; 2 layers of the encoder, and 2 with an inner width of 4 x 32.
-    encoder, fresh = (2 * (4 * 32 * 32 + 2 * 32 * inner + 9 * 32 + inner) for inner in (64, 128))
-    tokens = 20 * 64 * 64
+    # By hand: 1800 steps of 32 pairs of 64 tokens; 2 layers of the encoder, and 2 with an inner width of 4 x 128.
+    encoder, fresh = (2 * (4 * 128 * 128 + 2 * 128 * inner + 9 * 128 + inner) for inner in (512, 512))
+    tokens = 1800 * 64 * 64
     assert distill == (6 * encoder * tokens, tokens)
-    assert mexma == pytest.approx((6 * tokens * (2 * encoder + fresh + 0.4 * 32 * 600), tokens))
+    assert mexma == pytest.approx((6 * tokens * (2 * encoder + fresh + 0.4 * 128 * 1600), tokens))
 
 
 @pytest.mark.parametrize(
