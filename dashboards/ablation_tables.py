@@ -13,7 +13,9 @@ def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
     found = []
     for row in rows:
         low, high = row.interval or (None, None)
-        ours, theirs = (0.0, 0.0) if row.model == REFERENCES.get(row.table, REFERENCE) else (row.change, row.printed_change)
+        ours, theirs = (
+            (0.0, 0.0) if row.model == REFERENCES.get(row.table, REFERENCE) else (row.change, row.printed_change)
+        )
         found.append([row.label, "paper", theirs, None, None, row.printed])
         if row.value is not None:
             found.append([row.label, "ours", ours, low, high, row.value])

@@ -154,7 +154,7 @@ class Chain:
             if task.stage == "report" or (task.out not in done and (task.out in wanted or task.out not in read)):
                 wanted.add(task.out)
                 wanted |= {other.out for other in inputs(task, left) if other.out not in done}
-        return [task for task in left if task.out in wanted]
+        return _rows_first([task for task in left if task.out in wanted])
 
     def run(self) -> Outcome:
         """Run them.
@@ -301,6 +301,14 @@ class Chain:
                 one.process.terminate()
             for one in self.running:
                 one.process.wait()
+
+
+def _rows_first(waiting: Sequence[Task]) -> list[Task]:
+    """The tasks with the longest way behind them first, so that a row is scored before the next one is begun."""
+    levels: dict[str, int] = {}
+    for task in waiting:
+        levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, waiting)), default=0)
+    return sorted(waiting, key=lambda task: -levels[task.out])
 
 
 def _shared_models(tasks: Sequence[Task]) -> set[str]:

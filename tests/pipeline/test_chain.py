@@ -12,9 +12,9 @@ from msm.corpora.fetch import identity
 from msm.corpora.settings import Download
 from msm.errors import BadInput
 from msm.pipeline import code, recipes
-from msm.pipeline.chain import rows_of
+from msm.pipeline.chain import Chain, Options, rows_of
 from msm.pipeline.fingerprints import fingerprints
-from msm.pipeline.tasks import tasks
+from msm.pipeline.tasks import inputs, tasks
 from tests.pipeline.made import ROOT
 
 TINY = ROOT / "recipes" / "tiny.yaml"
@@ -69,6 +69,20 @@ def test_a_loss_is_code_of_training_and_of_no_table() -> None:
     assert {"losses.py", "pretraining/settings.py", "training.py"} <= files("msm.pretraining.train")
     assert "losses.py" not in files("msm.evaluation.stage")
     assert not any(name.startswith("evaluation/") for name in files("msm.pretraining.train"))
+
+
+def test_a_row_is_scored_before_the_next_one_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tasks(recipes.load(TINY), "tiny.yaml")
+    monkeypatch.chdir(tmp_path)
+    waiting = Chain(made, Options(TINY)).waiting
+    order: list[str] = []
+    while waiting:
+        ready = next(task for task in waiting if not {other.out for other in inputs(task, waiting)})
+        waiting.remove(ready)
+        order.append(ready.name)
+    steps = [name for name in order if name.startswith(("pretrain/", "score/constructed-m"))]
+    pairs = {("pretrain/mlm-1", "score/constructed-mlm-1"), ("pretrain/msm-1", "score/constructed-msm-1")}
+    assert {tuple(steps[:2]), tuple(steps[2:])} == pairs
 
 
 @pytest.mark.slow
