@@ -1,1 +1,1 @@
-"""Bi-encoder fine-tuning on question and passage pairs."""
+"""Fine-tuning of bi-encoders on questions and passages, and the mining of hard negatives."""

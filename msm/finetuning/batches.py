@@ -1,4 +1,4 @@
-"""Which examples an update reads: a function of (seed, step)."""
+"""Chooses the examples of every update, as a function of the seed and the step."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,19 +11,20 @@ from msm.errors import BadInput
 from msm.finetuning.settings import Finetune
 
 NEGATIVES = 1
-"""Separates the draw of hard negatives from other draws of the same step."""
+"""Number in the seed that separates the draw of hard negatives from other draws of the same step."""
 
 
 class ExampleBatches:
-    """Batches in which no passage stands twice, so that no positive is another question's negative.
+    """The sampler `shuffled`: all examples in a new random order in each epoch.
+
+    No passage comes twice in a batch, so that no positive is another question's negative.
 
     Args:
-        examples: the training set.
-        settings: `batch_queries` of an update, over all processes; `hard_negatives`; `seed` of the order, which is a
-            fresh one every epoch.
+        examples: training examples.
+        settings: settings of the stage `finetune`.
 
     Raises:
-        BadInput: fewer different passages than a batch needs.
+        BadInput: the examples have fewer different passages than a batch needs.
     """
 
     def __init__(self, examples: Sequence[Example], settings: Finetune) -> None:
@@ -40,24 +41,24 @@ class ExampleBatches:
 
     @property
     def languages(self) -> set[str]:
-        """Of the questions and their positives, as far as the data say."""
+        """Languages of the questions and their positives, as far as the data give them."""
         return {text.language for example in self.examples for text in (example.query, example.positive)}
 
     @property
     def epoch_steps(self) -> int:
-        """Updates that an epoch counts as; a few are carried over where a batch could not take two of a passage."""
+        """Number of updates in an epoch. Examples that fit in no batch of it are carried over to the next one."""
         return len(self.examples) // self.size
 
     def batch(self, step: int) -> list[Example]:
-        """The examples of one update, with the hard negatives that it uses."""
+        """Return the examples of one update, with the hard negatives that it uses."""
         while step >= self.firsts[-1]:
             self.firsts.append(self.firsts[-1] + len(self.epoch(len(self.firsts) - 1)))
         number = bisect_right(self.firsts, step) - 1
-        found = [self.examples[index] for index in self.epoch(number)[step - self.firsts[number]]]
-        return with_negatives(found, self.settings.batches.hard_negatives, self.seed, step)
+        examples = [self.examples[index] for index in self.epoch(number)[step - self.firsts[number]]]
+        return with_negatives(examples, self.settings.batches.hard_negatives, self.seed, step)
 
     def _epoch(self, epoch: int) -> list[list[int]]:
-        """Fill batches in random order; an example whose passage is in the open batch already waits for the next."""
+        """Fill batches in random order. An example whose passage is already in the batch waits for the next one."""
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.examples)).tolist()
         batches: list[list[int]] = []
         waiting: list[int] = []
@@ -78,11 +79,11 @@ class ExampleBatches:
 
 
 def with_negatives(examples: Sequence[Example], count: int, seed: int, step: int) -> list[Example]:
-    """Examples with `count` of their hard negatives, drawn at random; with all where there are no more."""
+    """Return examples with `count` random ones of their hard negatives, or all where there are no more."""
     draw = np.random.default_rng((seed, step, NEGATIVES))
     return [
         example._replace(
-            negatives=[example.negatives[place] for place in draw.permutation(len(example.negatives))[:count]]
+            negatives=[example.negatives[index] for index in draw.permutation(len(example.negatives))[:count]]
         )
         for example in examples
     ]

@@ -1,8 +1,8 @@
-"""The bi-encoder and the loss of a batch, however it is cut into micro-batches and shared by processes.
+"""The bi-encoder, and the loss of a batch that is divided into micro-batches and among processes.
 
-Where a softmax does not fit in memory it is computed from vectors without gradient, and each micro-batch is then
-encoded again to pass on the gradient of its vectors (GradCache, arXiv 2101.06983): the same loss and gradient as the
-whole batch at once. Dropout hides the same units both times, and on any number of processes.
+The loss and its gradient do not depend on this division. A softmax that does not fit in memory is computed from vectors
+without gradient; then each micro-batch is encoded a second time, to pass the gradient of its vectors on to the weights
+(GradCache, arXiv 2101.06983). Dropout makes the same choices both times, and on any number of processes.
 
 Shapes: B questions, P passages (see `msm.finetuning.candidates`), V = B + P vectors of a softmax, H width.
 """
@@ -33,8 +33,8 @@ class BiEncoder(nn.Module):
     """An encoder and the scale of its similarity.
 
     Args:
-        text: encodes questions and passages.
-        settings: of fine-tuning.
+        text: encoder of questions and passages.
+        settings: settings of the stage `finetune`.
     """
 
     def __init__(self, text: Encoder, settings: Finetune) -> None:
@@ -43,7 +43,7 @@ class BiEncoder(nn.Module):
         self.scale = nn.Parameter(torch.tensor(settings.loss.scale), requires_grad=settings.loss.learn_scale == "yes")
 
     def vectors(self, examples: Sequence[Example], device: torch.device, precision: str) -> tuple[Tensor, int]:
-        """Vectors of the questions and then of their passages, [V, H], and the number of tokens encoded."""
+        """Encode questions, then their passages; returns their vectors, [V, H], and the number of tokens."""
         queries = cast(Tokens, self.text.prepare_queries([example.query.text for example in examples]))
         passages = cast(Tokens, self.text.prepare_passages(batch_passages(examples)))
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
@@ -55,16 +55,16 @@ class BiEncoder(nn.Module):
 
 
 class BatchLoss:
-    """Losses of this process's share of a batch.
+    """Computes the losses of the micro-batches that belong to this process.
 
     Args:
-        model: on its device.
-        settings: of fine-tuning.
-        device: where it runs.
+        model: bi-encoder, on its device.
+        settings: settings of the stage `finetune`.
+        device: device of the model.
 
     Raises:
-        BadInput: no negatives at all, sizes that do not divide each other, micro-batches that the processes
-            cannot share, or dimensions that the vectors do not have.
+        BadInput: there are no negatives, a size does not divide another, the micro-batches cannot be divided among the
+            processes, or the vectors have fewer dimensions than `loss.dimensions` says.
     """
 
     def __init__(self, model: BiEncoder, settings: Finetune, device: torch.device) -> None:
@@ -88,12 +88,12 @@ class BatchLoss:
             )
 
     def parts(self, examples: Sequence[Example], step: int) -> Iterator[Part]:
-        """Loss and numbers of each micro-batch; see `msm.training.Task.micro_losses`."""
+        """Yield loss and logged numbers of each micro-batch, see `msm.training.Task.micro_losses`."""
         if not self.alone:
-            micros = _own(range(0, len(examples), self.micro))
+            micros = _of_this_process(range(0, len(examples), self.micro))
             yield from self._softmax_parts(examples, micros, step, 0, 1.0)
             return
-        for first in _own(range(0, len(examples), self.softmax)):
+        for first in _of_this_process(range(0, len(examples), self.softmax)):
             shard = examples[first : first + self.softmax]
             micros = range(0, self.softmax, self.micro)
             yield from self._softmax_parts(shard, micros, step, first, self.softmax / len(examples))
@@ -101,29 +101,37 @@ class BatchLoss:
     def _softmax_parts(
         self, examples: Sequence[Example], micros: range, step: int, offset: int, share: float
     ) -> Iterator[Part]:
-        """Parts of one softmax.
+        """Yield loss and logged numbers of each micro-batch of one softmax that belongs to this process.
+
+        The loss needs the vectors of the whole softmax, but the vectors of one micro-batch at a time may keep what
+        their gradient needs. So all micro-batches are encoded without gradient; the gradient G of the loss to these
+        vectors is computed; and each micro-batch is encoded again as L, with gradient. The sum over L * G then has the
+        gradient of the loss to the weights of this micro-batch, by the chain rule: dloss/dw = sum of G * dL/dw. Only
+        its gradient is wanted, so its value is taken off again and that of the loss is put in its stead. With a single
+        micro-batch the first vectors have their gradient and are used for both.
 
         Args:
-            examples: all of the softmax.
-            micros: first rows of this process's micro-batches.
-            step: seeds dropout, with the row.
-            offset: row of the first example in the batch.
-            share: weight of this softmax in the loss.
+            examples: all examples of the softmax.
+            micros: first rows of the micro-batches of this process.
+            step: number of the step, which seeds dropout together with the row.
+            offset: row of the first example of the softmax in the batch.
+            share: weight of this softmax in the loss of the batch.
         """
-        once = len(micros) == 1
+        is_single = len(micros) == 1
         slices = [slice(first, first + self.micro) for first in micros]
-        with torch.set_grad_enabled(once):
+        with torch.set_grad_enabled(is_single):
             encoded = [self._encode(examples[part], step, offset + part.start) for part in slices]
-        places = [torch.from_numpy(_places(examples, part)).to(self.device) for part in slices]
-        vectors = self._all_vectors(examples, places, [part for part, _ in encoded])
+        positions = [torch.from_numpy(_positions(examples, part)).to(self.device) for part in slices]
+        vectors = self._all_vectors(examples, positions, [part for part, _ in encoded])
         loss, numbers, gradient, scale_gradient = self._loss(examples, vectors)
         weight = share / (len(examples) // self.micro)
         for number, part in enumerate(slices):
-            live, tokens = encoded[0] if once else self._encode(examples[part], step, offset + part.start)
-            carrier = (live * gradient[places[number]]).sum()
+            live, tokens = encoded[0] if is_single else self._encode(examples[part], step, offset + part.start)
+            carrier = (live * gradient[positions[number]]).sum()
+            # The scale belongs to the whole softmax, so its gradient is added once: by the first micro-batch.
             if scale_gradient is not None and part.start == 0:
                 carrier = carrier + self.model.scale * scale_gradient
-            # The value of the loss with the gradient of the carrier.
+            # The first term has the gradient of the carrier and the value 0, the second has the value of the loss.
             yield (
                 share * (carrier - carrier.detach()) + weight * loss,
                 {name: weight * value for name, value in numbers.items()} | {"tokens": tokens},
@@ -133,11 +141,11 @@ class BatchLoss:
         seed_torch(self.settings.seed, step, row)
         return self.model.vectors(examples, self.device, self.settings.precision)
 
-    def _all_vectors(self, examples: Sequence[Example], places: list[Tensor], encoded: list[Tensor]) -> Tensor:
-        """Vectors of the whole softmax, of all processes, [V, H]; a leaf."""
+    def _all_vectors(self, examples: Sequence[Example], positions: list[Tensor], encoded: list[Tensor]) -> Tensor:
+        """Vectors of the whole softmax from all processes, [V, H], as a leaf that a gradient can be taken to."""
         size = 2 * len(examples) + sum(len(example.negatives) for example in examples)
         vectors = torch.zeros(size, encoded[0].shape[1], device=self.device)
-        for rows, part in zip(places, encoded, strict=True):
+        for rows, part in zip(positions, encoded, strict=True):
             vectors[rows] = part.detach()
         if not self.alone:
             distributed.sum_tensor(vectors)
@@ -146,7 +154,7 @@ class BatchLoss:
     def _loss(
         self, examples: Sequence[Example], vectors: Tensor
     ) -> tuple[Tensor, dict[str, float], Tensor, Tensor | None]:
-        """Loss, numbers to log, and the loss's gradient to vectors and scale."""
+        """Compute the loss, numbers to log, and the gradients of the loss to the vectors and to the scale."""
         count = len(examples)
         masks = find_candidates(examples, self.settings)
         allowed = torch.from_numpy(masks.allowed).to(self.device)
@@ -176,15 +184,15 @@ class BatchLoss:
 
 
 def _widths(dimensions: str, width: int) -> list[int]:
-    """Leading dimensions that the loss looks at, the whole vector last."""
+    """Numbers of leading dimensions over which the loss is averaged; the last is the width of the whole vector."""
     widths = sorted({int(number) for number in listed(dimensions)})
     if widths and not 0 < widths[0] <= widths[-1] < width:
         raise BadInput(f"dimensions must be from 1 to below the width {width}, got {dimensions}")
     return [*widths, width]
 
 
-def _places(examples: Sequence[Example], part: slice) -> NDArray[np.int64]:
-    """Where the vectors of a micro-batch stand among those of its softmax."""
+def _positions(examples: Sequence[Example], part: slice) -> NDArray[np.int64]:
+    """Positions of the vectors of a micro-batch among those of its softmax."""
     count = len(examples)
     owners = np.repeat(np.arange(count), [len(example.negatives) for example in examples])
     rows = np.arange(count)[part]
@@ -192,8 +200,8 @@ def _places(examples: Sequence[Example], part: slice) -> NDArray[np.int64]:
     return np.concatenate([rows, count + rows, 2 * count + negatives])
 
 
-def _own(firsts: range) -> range:
-    """This process's share of the parts of a batch."""
+def _of_this_process(firsts: range) -> range:
+    """First rows of the parts of a batch that belong to this process."""
     each = len(firsts) // distributed.world_size()
     return firsts[distributed.rank() * each : (distributed.rank() + 1) * each]
 

@@ -1,4 +1,4 @@
-"""Which passages of a batch are candidates of which question.
+"""The candidates of every question: the passages of a batch that compete for it.
 
 Shapes: B questions, P passages: the B positives in the order of the questions, then all hard negatives.
 """
@@ -17,23 +17,23 @@ class Candidates(NamedTuple):
     """Masks of a batch, as `msm.losses.in_batch_loss` takes them."""
 
     allowed: NDArray[np.bool_]
-    """Where a passage is a candidate of a question, [B, P]."""
+    """True where a passage is a candidate of a question, [B, P]."""
     near: NDArray[np.bool_] | None
-    """Where a question's loss moves a passage, [B, P]; None for everywhere."""
+    """True where the loss of a question has a gradient for a passage, [B, P]; None for everywhere."""
 
 
 def batch_passages(examples: Sequence[Example]) -> list[Passage]:
-    """The positives, then the hard negatives of one question after the other, P."""
+    """Return the passages of a batch, P: all positives, then the hard negatives of each question in turn."""
     return [example.positive for example in examples] + [
         passage for example in examples for passage in example.negatives
     ]
 
 
 def find_candidates(examples: Sequence[Example], settings: Finetune) -> Candidates:
-    """Candidates under the settings `loss.gather`, `batches.shard_queries` and `loss.candidates`.
+    """Find the candidates under the settings `loss.gather`, `batches.shard_queries` and `loss.candidates`.
 
-    A passage that is known to be right for a question is never its negative: neither its own positive where that
-    stands a second time, nor another one that the data list (DPR's code counts such duplicates as wrong).
+    A passage that is known to be right for a question is never its negative: neither a second copy of its positive, nor
+    another passage that the data list as right. DPR's code counts such passages as wrong.
     """
     rows = np.arange(len(examples))
     owners = np.concatenate([rows, np.repeat(rows, [len(example.negatives) for example in examples])])
@@ -47,17 +47,17 @@ def find_candidates(examples: Sequence[Example], settings: Finetune) -> Candidat
 
 
 def _right(examples: Sequence[Example]) -> NDArray[np.bool_]:
-    """Where a passage is known to be right, [B, P]."""
-    places: dict[str, list[int]] = {}
-    alike: dict[tuple[str, str], list[int]] = {}
+    """True where a passage is known to be right for a question, [B, P]."""
+    positions: dict[str, list[int]] = {}
+    copies: dict[tuple[str, str], list[int]] = {}
     passages = batch_passages(examples)
-    for place, passage in enumerate(passages):
-        places.setdefault(passage.passage_id, []).append(place)
-        alike.setdefault((passage.title, passage.text), []).append(place)
+    for position, passage in enumerate(passages):
+        positions.setdefault(passage.passage_id, []).append(position)
+        copies.setdefault((passage.title, passage.text), []).append(position)
     right = np.zeros((len(examples), len(passages)), bool)
     for row, example in enumerate(examples):
         for passage_id in (example.positive.passage_id, *example.others):
-            right[row, places.get(passage_id, [])] = True
-        # The same text under another id is as right.
-        right[row, alike[example.positive.title, example.positive.text]] = True
+            right[row, positions.get(passage_id, [])] = True
+        # The same text under another id is right too.
+        right[row, copies[example.positive.title, example.positive.text]] = True
     return right

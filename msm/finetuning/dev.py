@@ -1,4 +1,4 @@
-"""Looks at the dev set during training.
+"""Evaluates a model on the development set during training.
 
 Shapes: Q questions, N passages, H width.
 """
@@ -18,72 +18,73 @@ from msm.finetuning.settings import Finetune
 from msm.losses import in_batch_loss
 
 ROWS = 512
-"""Questions ranked at once."""
+"""Number of questions that are ranked at once."""
 
 
 class DevSet(NamedTuple):
-    """Dev questions, the passages they are ranked against, and which of these are right."""
+    """Development questions, and the passages against which they are ranked."""
 
     examples: list[Example]
-    """With the hard negatives that are looked at, Q."""
-    places: dict[str, int]
-    """Passage id to place, N."""
+    """Questions with their positives and the hard negatives that are ranked too, Q."""
+    positions: dict[str, int]
+    """Position of each passage by its id, N."""
 
 
 def make_dev_set(examples: Sequence[Example], settings: Finetune) -> DevSet:
-    """The first `dev_queries` examples with their first `dev_negatives` hard negatives."""
+    """Make a development set of the first `dev_queries` examples with their first `dev_negatives` hard negatives."""
     kept = [
         example._replace(negatives=example.negatives[: settings.selection.dev_negatives])
         for example in examples[: settings.selection.dev_queries]
     ]
     ids = dict.fromkeys(passage.passage_id for passage in batch_passages(kept))
-    return DevSet(kept, {passage_id: place for place, passage_id in enumerate(ids)})
+    return DevSet(kept, {passage_id: position for position, passage_id in enumerate(ids)})
 
 
 def look(encoder: Encoder, dev: DevSet, settings: Finetune, scale: float) -> dict[str, float]:
-    """Dev scores of a model.
+    """Evaluate a model on the development set.
 
     Returns:
-        `dev_mrr` and `dev_mean_rank` of the positive among all passages of the dev set, equal scores counted against
-        it, so that a collapsed model does not look good, and passages that are right as well left out; `dev_loss` of
-        softmaxes as in training, of consecutive questions; without hard negatives the other questions' positives are
-        candidates, whatever `candidates` says.
+        `dev_mrr` and `dev_mean_rank`: mean reciprocal rank and mean rank of the positive among all passages of the
+            set. Other right passages are left out; equal scores count against the positive, so that a model that gives
+            equal vectors to all texts does not look good.
+        `dev_loss`: loss in nats of softmaxes of consecutive questions, as in training. Without hard negatives the
+            positives of other questions are candidates, whatever `loss.candidates` says.
     """
     training = encoder.training
     encoder.eval()
     passages = {passage.passage_id: passage for passage in batch_passages(dev.examples)}
     queries = encoder.encode_queries([example.query.text for example in dev.examples])
-    vectors = encoder.encode_passages([passages[passage_id] for passage_id in dev.places])
+    vectors = encoder.encode_passages([passages[passage_id] for passage_id in dev.positions])
     encoder.train(training)
-    found = ranks(dev, queries, vectors)
+    positive_ranks = ranks(dev, queries, vectors)
     return {
-        "dev_mrr": float(np.mean(1 / found)),
-        "dev_mean_rank": float(np.mean(found)),
+        "dev_mrr": float(np.mean(1 / positive_ranks)),
+        "dev_mean_rank": float(np.mean(positive_ranks)),
         "dev_loss": _loss(dev, queries, vectors, settings, scale),
     }
 
 
 def ranks(dev: DevSet, queries: NDArray[np.float32], passages: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Rank of each question's positive, from 1, [Q].
+    """Return the rank of each question's positive, counted from 1, [Q].
 
     Args:
-        dev: what the vectors are of.
-        queries: [Q, H].
-        passages: [N, H], in the order of `dev.places`.
+        dev: development set.
+        queries: vectors of the questions, [Q, H].
+        passages: vectors of the passages, [N, H], in the order of `dev.positions`.
     """
-    found = []
+    blocks = []
     for first in range(0, len(queries), ROWS):
         examples = dev.examples[first : first + ROWS]
         scores = queries[first : first + ROWS] @ passages.T
-        own = [dev.places[example.positive.passage_id] for example in examples]
-        best = scores[np.arange(len(examples)), own][:, None]
+        positives = [dev.positions[example.positive.passage_id] for example in examples]
+        best = scores[np.arange(len(examples)), positives][:, None]
         ahead = scores >= best
         for row, example in enumerate(examples):
-            right = [dev.places[other] for other in example.others if other in dev.places]
+            right = [dev.positions[other] for other in example.others if other in dev.positions]
             ahead[row, right] = False
-            ahead[row, own[row]] = True
-        found.append(ahead.sum(1))
-    return np.concatenate(found)
+            ahead[row, positives[row]] = True
+        blocks.append(ahead.sum(1))
+    return np.concatenate(blocks)
 
 
 def _loss(
@@ -95,10 +96,10 @@ def _loss(
     total = 0.0
     for first in range(0, len(queries), size):
         examples = dev.examples[first : first + size]
-        places = [dev.places[passage.passage_id] for passage in batch_passages(examples)]
+        positions = [dev.positions[passage.passage_id] for passage in batch_passages(examples)]
         loss = in_batch_loss(
             torch.from_numpy(queries[first : first + size]),
-            torch.from_numpy(passages[places]),
+            torch.from_numpy(passages[positions]),
             scale=scale,
             allowed=torch.from_numpy(find_candidates(examples, settings).allowed),
         )

@@ -1,6 +1,7 @@
-"""A measure of a benchmark's dev split, looked at during training.
+"""Evaluates a model on the development split of a benchmark during training.
 
-Whoever selects on a split cannot report it: `selection.questions` is for dev questions, never for those of a test.
+Scores of questions that weights were selected on cannot be reported, so `selection.questions` takes development
+questions, never those of a test.
 """
 
 from pathlib import Path
@@ -20,7 +21,7 @@ from msm.retrieval.ranking import search_vectors
 
 
 class DevBenchmark(NamedTuple):
-    """Questions, candidates and judgements, and what is measured of them."""
+    """The development split of a benchmark, the pools that are searched, and the measure."""
 
     collection: Collection
     pools: list[Pool]
@@ -28,31 +29,32 @@ class DevBenchmark(NamedTuple):
 
 
 def read_dev_benchmark(sources: Path, settings: Finetune) -> DevBenchmark | None:
-    """The benchmark of `selection.benchmark`, in the pool of all languages where it has one, else in those of each.
+    """Read the benchmark that `selection.benchmark` names.
 
     Returns:
-        None where the setting is empty.
+        The benchmark in its pool of all languages where it has one, else in the pools of each language; None where the
+        setting is empty.
 
     Raises:
-        BadInput: malformed files, an unknown measure, or `selection.benchmark`, `questions` or
-            `measure` without the others.
+        BadInput: files are malformed, the measure is unknown, or one or two of `selection.benchmark`, `questions` and
+            `measure` are empty.
     """
-    chosen = settings.selection
-    named = [chosen.benchmark, chosen.questions, chosen.measure]
-    if not any(named) and chosen.keep != "dev_measure":
+    selection = settings.selection
+    names = [selection.benchmark, selection.questions, selection.measure]
+    if not any(names) and selection.keep != "dev_measure":
         return None
-    if not all(named):
+    if not all(names):
         raise BadInput("selection: benchmark, questions and measure belong together; one of them is empty")
-    collection = find_benchmark(chosen.benchmark).read(within(sources, chosen.questions))
+    collection = find_benchmark(selection.benchmark).read(within(sources, selection.questions))
     pools = [pool for pool in collection.pools if pool.candidate_language is None]
     pools = pools or [pool for pool in collection.pools if pool.candidate_language == pool.query_language]
     if not pools:
-        raise BadInput(f"{chosen.benchmark}: no pool that asks and answers in the same languages")
-    return DevBenchmark(collection, pools, parse_measure(chosen.measure))
+        raise BadInput(f"{selection.benchmark}: no pool that asks and answers in the same languages")
+    return DevBenchmark(collection, pools, parse_measure(selection.measure))
 
 
 def measure_dev(encoder: Encoder, dev: DevBenchmark) -> float:
-    """The measure, mean over the languages of the questions."""
+    """Return the measure of a model: the mean over the languages of the means over their questions."""
     training = encoder.training
     encoder.eval()
     queries = encoder.encode_queries([query.text for query in dev.collection.queries])
@@ -63,7 +65,7 @@ def measure_dev(encoder: Encoder, dev: DevBenchmark) -> float:
     for pool in dev.pools:
         qrels = dev.collection.pool_qrels(pool)
         evaluation = evaluate(qrels, ranking.exact_ranks(pool), [dev.measure], ties="trec")
-        for place, value in zip(evaluation.queries, evaluation.measures[0].values, strict=True):
+        for query, value in zip(evaluation.queries, evaluation.measures[0].values, strict=True):
             if not np.isnan(value):
-                values.setdefault(dev.collection.queries[place].language, []).append(float(value))
+                values.setdefault(dev.collection.queries[query].language, []).append(float(value))
     return float(np.mean([np.mean(each) for each in values.values()]))

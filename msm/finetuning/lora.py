@@ -1,6 +1,6 @@
-"""Low-rank adapters: only a small product of two matrices is learned beside each linear layer (arXiv 2106.09685).
+"""Low-rank adapters: beside each linear layer only a small product of two matrices is learned (arXiv 2106.09685).
 
-Adapters are those of the package `peft`, and are saved as it saves them; the model beside them has them merged in.
+The adapters are those of the package `peft` and are saved in its form. The model beside them has them merged in.
 """
 
 from pathlib import Path
@@ -16,27 +16,28 @@ from msm.settings import listed
 ADAPTER = "adapter"
 """Folder of the adapters in a model folder; with two towers it holds the folders `query` and `passage`."""
 ALL = "all-linear"
+"""Name that stands for all linear layers in `peft`."""
 
 
 def towers(encoder: Encoder) -> list[Any]:
-    """The transformers that are trained: one, or that of the questions and that of the passages."""
+    """Return the transformers that are trained: one, or that of the questions and that of the passages."""
     chains = [encoder.chains[side] for side in TASKS]
     models = [chain.transformer.model for chain in chains if chain is not None]
     return models if len(models) < 2 or models[0] is not models[1] else models[:1]
 
 
 def add_adapters(encoder: Encoder, settings: Finetune) -> list[Any]:
-    """Put adapters into the towers of an encoder; only they are trained then.
+    """Put adapters into the towers of an encoder, so that only they are trained.
 
     Args:
-        encoder: changed in place.
-        settings: rank, alpha and targets.
+        encoder: encoder, which is changed in place.
+        settings: settings of the stage `finetune`, whose section `lora` describes the adapters.
 
     Returns:
-        The towers as peft sees them; none where the rank is 0.
+        The towers as models of `peft`; an empty list where the rank is 0.
 
     Raises:
-        BadInput: peft is not installed, or no layer has a name among the targets.
+        BadInput: `peft` is not installed, or no layer has a name among the targets.
     """
     if not settings.lora.rank:
         return []
@@ -51,7 +52,7 @@ def add_adapters(encoder: Encoder, settings: Finetune) -> list[Any]:
 
 
 def save_adapters(adapted: list[Any], folder: Path) -> None:
-    """Write the adapters below a model folder, then merge them into the encoder, so that it is an ordinary one."""
+    """Write the adapters below a model folder, then merge them into the encoder, which is an ordinary one again."""
     names = [""] if len(adapted) == 1 else list(TASKS)
     for tower, name in zip(adapted, names, strict=False):
         tower.save_pretrained(folder / ADAPTER / name)

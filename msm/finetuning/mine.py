@@ -1,4 +1,4 @@
-"""Hard negatives: passages that a run or a model ranks high for a question and that do not answer it.
+"""Mines hard negatives: passages that a run or a model ranks high for a question and that do not answer it.
 
 Shapes: Q questions, N passages, H width, K depth.
 """
@@ -25,37 +25,39 @@ from msm.retrieval.search import BestPassages, nearest
 from msm.settings import listed
 from msm.training import pick_device
 
-SHARD_PASSAGES = 16384
+BLOCK_PASSAGES = 16384
+"""Number of passages that are encoded and searched at once."""
 TRAIN, DEV = "train.jsonl.gz", "dev.jsonl.gz"
-"""Files of the stage's folder; named in the settings of the next fine-tuning."""
+"""Names of the stage's files, for the settings of the next fine-tuning."""
 
 
-class Found(NamedTuple):
-    """A passage found for a question."""
+class RankedPassage(NamedTuple):
+    """A passage in the ranking of a question, with its score."""
 
     passage: Passage
     score: float
 
 
-Ranking = Callable[[int], tuple[list[Found], float]]
-"""Place of an example to its passages, best first, and the score of its positive (minus infinity if not found)."""
+Ranking = Callable[[int], tuple[list[RankedPassage], float]]
+"""Function from the index of an example to its passages, best first, and the score of its positive: minus infinity
+where the ranking does not hold it."""
 
 
 def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Write training examples with hard negatives, and the dev examples beside them, as sources of a next round.
+    """Write training examples with hard negatives, and the development examples beside them, for the next round.
 
     Args:
-        settings: of the stage.
-        sources: folder of the training files.
-        model: fine-tuned model folder.
+        settings: settings of the stage.
+        sources: folder that holds the training files.
+        model: folder of a fine-tuned model.
         out: empty folder to fill.
-        execution: the device.
+        execution: device of the model.
 
     Returns:
-        Counts for the manifest: what the filters took.
+        Counts for the manifest: examples, passages, and how many passages each filter dropped.
 
     Raises:
-        BadInput: malformed files, or settings without sense.
+        BadInput: files are malformed, the range of ranks is empty, or a filter is unknown.
     """
     read = (settings.language, settings.passage_unit)
     examples = read_examples(sources, listed(settings.examples), *read)
@@ -73,67 +75,69 @@ def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Exe
 
 @dataclasses.dataclass
 class Counts:
-    """What became of the candidates within the depth."""
+    """Numbers of passages within the range of ranks: all, those that each filter dropped, and those that were kept."""
 
     candidates: int = 0
+    """Number of passages within the range of ranks."""
     positive: int = 0
-    """Known to be right."""
+    """Number of passages that are known to be right."""
     answer: int = 0
-    """Hold an answer string."""
+    """Number of passages that hold an answer string."""
     document: int = 0
-    """Of the positive's document."""
+    """Number of passages of the positive's document."""
     score: int = 0
-    """Too close to the positive's score, or above it."""
+    """Number of passages whose score is too close to the positive's, or above it."""
     kept: int = 0
+    """Number of negatives that were kept."""
     without: int = 0
-    """Examples that are left without a negative."""
+    """Number of examples that have no negative."""
 
 
 def read_passages(sources: Path, corpus: str, examples: Sequence[Example]) -> list[Passage]:
-    """The passages that negatives are taken from, each id once.
+    """Return the passages that negatives are taken from, each id once.
 
     Args:
-        sources: folder of the sources.
-        corpus: JSON Lines below it with `docid` (or `_id`, `id`), `title` and `text` (or `contents`); empty for the
-            passages of the examples.
-        examples: the training set.
+        sources: folder that holds the corpus.
+        corpus: name of a JSON Lines file with `docid` (or `_id`, `id`), `title` and `text` (or `contents`); empty for
+            the passages of the examples.
+        examples: training examples.
 
     Raises:
-        BadInput: a line without id or text, or no line.
+        BadInput: a line has no id or no text, or the file is empty.
     """
     if not corpus:
-        own = [passage for example in examples for passage in (example.positive, *example.negatives)]
-        return list({passage.passage_id: passage for passage in own}.values())
+        listed_passages = [passage for example in examples for passage in (example.positive, *example.negatives)]
+        return list({passage.passage_id: passage for passage in listed_passages}.values())
     path = find(sources, corpus)
-    found = [passage._replace(context=passage.text) for passage in read_passage_records(path)]
-    if not found:
+    passages = [passage._replace(context=passage.text) for passage in read_passage_records(path)]
+    if not passages:
         raise BadInput(f"{path}: no passage")
-    return found
+    return passages
 
 
 def rank_by_model(examples: Sequence[Example], passages: Sequence[Passage], encoder: Encoder, depth: int) -> Ranking:
-    """Exact search with a model, shard by shard."""
+    """Rank passages by exact search with a model, block by block."""
     queries = encoder.encode_queries([example.query.text for example in examples])
     best = BestPassages(len(examples), depth)
-    for first in range(0, len(passages), SHARD_PASSAGES):
-        vectors = encoder.encode_passages(passages[first : first + SHARD_PASSAGES])
-        places, scores = nearest(queries, vectors, depth)
-        best.add(places + first, scores)
+    for first in range(0, len(passages), BLOCK_PASSAGES):
+        vectors = encoder.encode_passages(passages[first : first + BLOCK_PASSAGES])
+        positions, scores = nearest(queries, vectors, depth)
+        best.add(positions + first, scores)
     positives = encoder.encode_passages([example.positive for example in examples])
-    own = (queries * positives).sum(1)
+    positive_scores = (queries * positives).sum(1)
 
-    def ranking(place: int) -> tuple[list[Found], float]:
-        rows = zip(best.passages[place].tolist(), best.scores[place].tolist(), strict=True)
-        return [Found(passages[index], score) for index, score in rows if index >= 0], float(own[place])
+    def ranking(index: int) -> tuple[list[RankedPassage], float]:
+        rows = zip(best.passages[index].tolist(), best.scores[index].tolist(), strict=True)
+        return [RankedPassage(passages[row], score) for row, score in rows if row >= 0], float(positive_scores[index])
 
     return ranking
 
 
 def rank_by_run(path: Path, examples: Sequence[Example], passages: Iterable[Passage]) -> Ranking:
-    """The ranking of a TREC run.
+    """Rank passages as a TREC run does.
 
     Raises:
-        BadInput: a passage of the run that the corpus does not hold.
+        BadInput: the corpus lacks a passage of the run.
     """
     run, by_id = read_run(path), {passage.passage_id: passage for passage in passages}
     missing = next((name for name in run.passage_ids.to_pylist() if name not in by_id), None)
@@ -141,13 +145,13 @@ def rank_by_run(path: Path, examples: Sequence[Example], passages: Iterable[Pass
         raise BadInput(f"{path}: passage {missing} is not in the corpus")
     ids, rows = run.passage_ids.to_pylist(), _rows(run)
 
-    def ranking(place: int) -> tuple[list[Found], float]:
-        example = examples[place]
+    def ranking(index: int) -> tuple[list[RankedPassage], float]:
+        example = examples[index]
         low, high = rows.get(example.query.query_id, (0, 0))
         entries = zip(run.passages[low:high].tolist(), run.scores[low:high].tolist(), strict=True)
-        found = [Found(by_id[ids[passage]], score) for passage, score in entries]
-        own = [one.score for one in found if one.passage.passage_id == example.positive.passage_id]
-        return found, own[0] if own else float("-inf")
+        ranked = [RankedPassage(by_id[ids[passage]], score) for passage, score in entries]
+        scores = [one.score for one in ranked if one.passage.passage_id == example.positive.passage_id]
+        return ranked, scores[0] if scores else float("-inf")
 
     return ranking
 
@@ -159,41 +163,42 @@ def _rows(run: Run) -> dict[str, tuple[int, int]]:
 
 
 def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: Counts) -> Iterator[Example]:
-    """Examples with the negatives that the filters leave, in place of those they had.
+    """Yield examples with mined negatives in place of those that they had.
 
     Args:
-        examples: the training set.
-        ranking: of each.
-        settings: depth range, filters, number.
-        counts: is added up.
+        examples: training examples.
+        ranking: function that ranks passages for an example.
+        settings: range of ranks, filters and number of negatives.
+        counts: counts, which are added to.
 
     Raises:
-        BadInput: an empty depth range, or an unknown filter.
+        BadInput: the range of ranks is empty, or a filter is unknown.
     """
     filters = set(listed(settings.filters))
     if unknown := sorted(filters - {"answer", "document", "score"}):
         raise BadInput(f"filters are answer, document and score, got {unknown[0]}")
     if settings.depth_from > settings.depth_to:
         raise BadInput(f"depth_from must be at most depth_to, got {settings.depth_from} and {settings.depth_to}")
-    for place, example in enumerate(examples):
-        found, own = ranking(place)
-        window = found[settings.depth_from - 1 : settings.depth_to]
-        left = [one.passage for one in window if not _falls(one, example, own - settings.margin, filters, counts)]
+    for index, example in enumerate(examples):
+        ranked, positive_score = ranking(index)
+        window = ranked[settings.depth_from - 1 : settings.depth_to]
+        limit = positive_score - settings.margin
+        left = [one.passage for one in window if not _falls(one, example, limit, filters, counts)]
         counts.candidates += len(window)
-        chosen = _choose(left, settings, place)
-        counts.kept += len(chosen)
-        counts.without += not chosen
-        yield example._replace(negatives=chosen)
+        negatives = _choose(left, settings, index)
+        counts.kept += len(negatives)
+        counts.without += not negatives
+        yield example._replace(negatives=negatives)
 
 
-def _falls(found: Found, example: Example, most: float, filters: set[str], counts: Counts) -> bool:
-    passage = found.passage
+def _falls(ranked: RankedPassage, example: Example, limit: float, filters: set[str], counts: Counts) -> bool:
+    passage = ranked.passage
     reasons = {
         "positive": passage.passage_id in (example.positive.passage_id, *example.others)
         or passage.text == example.positive.text,
         "answer": "answer" in filters and _holds_answer(passage, example.answers),
         "document": "document" in filters and _same_document(passage, example.positive),
-        "score": "score" in filters and found.score >= most,
+        "score": "score" in filters and ranked.score >= limit,
     }
     reason = next((name for name, true in reasons.items() if true), None)
     if reason:
@@ -207,7 +212,7 @@ def _holds_answer(passage: Passage, answers: Sequence[str]) -> bool:
 
 
 def _same_document(passage: Passage, positive: Passage) -> bool:
-    """Of one article by its title or, as in Mr. TyDi, by the part of the id before `#`; or of one paragraph."""
+    """Whether two passages share a title, an article (the part of the id before `#`, as in Mr. TyDi) or a paragraph."""
     if passage.title and passage.title == positive.title and passage.language == positive.language:
         return True
     if "#" in passage.passage_id and passage.passage_id.partition("#")[0] == positive.passage_id.partition("#")[0]:
@@ -215,8 +220,8 @@ def _same_document(passage: Passage, positive: Passage) -> bool:
     return bool(passage.context) and passage.context == positive.context
 
 
-def _choose(passages: list[Passage], settings: Mine, place: int) -> list[Passage]:
+def _choose(passages: list[Passage], settings: Mine, index: int) -> list[Passage]:
     if settings.choice == "first":
         return passages[: settings.negatives]
-    order = np.random.default_rng((settings.seed, place)).permutation(len(passages))[: settings.negatives]
-    return [passages[index] for index in sorted(order)]
+    order = np.random.default_rng((settings.seed, index)).permutation(len(passages))[: settings.negatives]
+    return [passages[position] for position in sorted(order)]

@@ -1,7 +1,7 @@
 """Parallel training data: questions and passages that exist in several languages.
 
-An item is one question with what answers it; examples of a data set that share a question id in several files, or
-that a file of parallel questions ties together, are one item.
+An item is one question with its passages, in all its languages: the examples of a data set that share a question id,
+and the questions that a file of parallel questions adds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,31 +21,31 @@ class Item(NamedTuple):
 
     item_id: str
     queries: dict[str, Query]
-    """By language."""
+    """The question in each language, by language."""
     answers: dict[str, Example]
-    """By the language of the passages: an example whose question is the one of that language."""
+    """An example with passages in each language, by the language of the passages."""
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Languages of question and passage, different ones; sorted."""
-        return sorted((asked, answered) for asked in self.queries for answered in self.answers if asked != answered)
+        """Return all pairs of different languages of question and passage, sorted."""
+        return sorted((query, passage) for query in self.queries for passage in self.answers if query != passage)
 
     def mono(self) -> list[str]:
-        """Languages of both question and passage; sorted."""
+        """Return the languages that the question and a passage share, sorted."""
         return sorted(self.queries.keys() & self.answers.keys())
 
-    def example(self, asked: str, answered: str) -> Example:
-        """The question in one language with the passages of another; those of every language are known to be right."""
-        return self.answers[answered]._replace(query=self.queries[asked])
+    def example(self, query_language: str, passage_language: str) -> Example:
+        """Return the question in one language with the passages in another."""
+        return self.answers[passage_language]._replace(query=self.queries[query_language])
 
 
 def read_items(sources: Path, settings: Finetune) -> list[list[Item]]:
-    """Items of every data set; every file of `translations` adds questions in other languages.
+    """Read the items of every data set. Every file of `translations` adds questions in other languages.
 
     Raises:
-        BadInput: a file is missing or malformed, or a translation of none of the questions.
+        BadInput: a file is missing or malformed, or a file of translations holds none of the questions.
     """
-    found = read_data_sets(sources, listed(settings.examples), settings.language, settings.passage_unit)
-    items = [join_items(examples) for examples in found]
+    data_sets = read_data_sets(sources, listed(settings.examples), settings.language, settings.passage_unit)
+    items = [join_items(examples) for examples in data_sets]
     for name in listed(settings.batches.translations):
         path = find(sources, name)
         translations = _read_translations(path)
@@ -55,7 +55,7 @@ def read_items(sources: Path, settings: Finetune) -> list[list[Item]]:
 
 
 def join_items(examples: Iterable[Example]) -> list[Item]:
-    """Examples with the same question id are one item; the first one of a language counts."""
+    """Join examples with the same question id to one item. In each language the first example counts."""
     items: dict[str, Item] = {}
     for example in examples:
         item = items.setdefault(example.query.query_id, Item(example.query.query_id, {}, {}))
@@ -65,16 +65,16 @@ def join_items(examples: Iterable[Example]) -> list[Item]:
 
 
 def _read_translations(path: Path) -> dict[tuple[str, str], dict[str, str]]:
-    """(Language, question) to the question in other languages, of lines `language`, `text`, `english`."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
+    """The question in other languages by language and question, from lines `language`, `text`, `english`."""
+    questions: dict[tuple[str, str], dict[str, str]] = {}
     for language, english, text in read_translations(path):
-        found.setdefault((language, text), {}).setdefault("en", english)
-        found.setdefault(("en", english), {}).setdefault(language, text)
-    return found
+        questions.setdefault((language, text), {}).setdefault("en", english)
+        questions.setdefault(("en", english), {}).setdefault(language, text)
+    return questions
 
 
 def _translate(items: Sequence[Item], translations: dict[tuple[str, str], dict[str, str]]) -> int:
-    """Add the questions of other languages to the items; returns how many were added."""
+    """Add the questions of other languages to the items, and return how many were added."""
     added = 0
     for item in items:
         for query in list(item.queries.values()):

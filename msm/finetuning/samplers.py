@@ -1,8 +1,8 @@
-"""Batches of one language, of two, or of either kind: the samplers of the hybrid paper (arXiv 2408.10536).
+"""The samplers `mono`, `cross` and `hybrid`: batches of one language, of two, or of both kinds (arXiv 2408.10536).
 
-A batch draws its kind, then its data set by the number of its items among those that can fill such a batch, then its
-languages, uniformly, and its items. Draws are functions of (seed, step); the rows of a batch are different items with
-different passages. An epoch is as many updates as have rows for every item once.
+A batch draws its kind first. Then it draws a data set among those that can fill a batch of this kind, in proportion to
+their numbers of items; then its languages, uniformly; and then its items, which have different passages. All draws are
+functions of the seed and the step. An epoch is as many updates as it takes to read as many items as there are.
 """
 
 from collections.abc import Sequence
@@ -18,29 +18,31 @@ from msm.finetuning.parallel import Item
 from msm.finetuning.settings import Finetune
 
 SAMPLER = 2
-"""Separates these draws from others of the same step."""
+"""Number in the seed that separates these draws from other draws of the same step."""
 ANY = ("any", "any")
-"""Stands for a pair of languages that each row draws for itself."""
+"""Placeholder for a pair of languages that each row draws for itself."""
 Pools = dict[tuple[str, str], list[Item]]
-"""Languages of question and passage to the items that have both."""
+"""Items that exist in a pair of languages, by the languages of question and passage."""
 
 
 class DataSet(NamedTuple):
-    """What a data set can fill batches of one kind with."""
+    """The part of a data set that can fill batches of one kind."""
 
     pools: Pools
+    """Items by languages."""
     items: int
+    """Number of different items."""
 
 
 class LanguageBatches:
-    """Batches by language.
+    """Batches of one language or of two.
 
     Args:
         data_sets: items of each data set.
-        settings: `sampler`, `alpha`, `cross_pair`, `batch_queries`, `hard_negatives` and `seed`.
+        settings: settings of the stage `finetune`.
 
     Raises:
-        BadInput: no data set has a language, or a pair of languages, in which a batch can be filled.
+        BadInput: no data set has enough different passages for a batch, in any language or pair of languages.
     """
 
     def __init__(self, data_sets: Sequence[Sequence[Item]], settings: Finetune) -> None:
@@ -54,47 +56,47 @@ class LanguageBatches:
 
     @property
     def languages(self) -> set[str]:
-        """Of the questions and passages that can be drawn."""
-        found: set[str] = set()
+        """Languages of the questions and passages that can be drawn."""
+        codes: set[str] = set()
         for data_sets, share in ((self.mono, self.mono_share), (self.cross, 1 - self.mono_share)):
             for languages, items in (pool for data_set in data_sets for pool in data_set.pools.items() if share):
-                found.update(*(item.queries | item.answers for item in items) if languages == ANY else [languages])
-        return found
+                codes.update(*(item.queries | item.answers for item in items) if languages == ANY else [languages])
+        return codes
 
     @property
     def epoch_steps(self) -> int:
-        """Updates that an epoch counts as."""
+        """Number of updates in an epoch."""
         return max(1, len(self.examples) // self.settings.batches.batch_queries)
 
     def batch(self, step: int) -> list[Example]:
-        """The examples of one update, with the hard negatives that it uses."""
+        """Return the examples of one update, with the hard negatives that it uses."""
         settings = self.settings
         draw = np.random.default_rng((settings.seed, step, SAMPLER))
         data_sets = self.mono if draw.random() < self.mono_share else self.cross
         sizes = np.array([data_set.items for data_set in data_sets], float)
         pools = data_sets[draw.choice(len(data_sets), p=sizes / sizes.sum())].pools
         languages = sorted(pools)[draw.integers(len(pools))]
-        found = self._fill(pools[languages], languages, draw)
-        return with_negatives(found, settings.batches.hard_negatives, settings.seed, step)
+        examples = self._fill(pools[languages], languages, draw)
+        return with_negatives(examples, settings.batches.hard_negatives, settings.seed, step)
 
     def _fill(self, items: list[Item], languages: tuple[str, str], draw: Generator) -> list[Example]:
-        """Different items with different passages; a few are drawn first, all only if these are not enough."""
-        found: dict[str, Example] = {}
+        """Draw different items with different passages: a few first, and all only where these are not enough."""
+        examples: dict[str, Example] = {}
         for count in (4 * self.settings.batches.batch_queries, len(items)):
-            for place in draw.choice(len(items), size=min(count, len(items)), replace=False):
-                pairs = items[place].pairs() if languages == ANY else [languages]
-                example = items[place].example(*pairs[draw.integers(len(pairs))])
-                found.setdefault(example.positive.passage_id, example)
-                if len(found) == self.settings.batches.batch_queries:
-                    return list(found.values())
-            found.clear()
+            for index in draw.choice(len(items), size=min(count, len(items)), replace=False):
+                pairs = items[index].pairs() if languages == ANY else [languages]
+                example = items[index].example(*pairs[draw.integers(len(pairs))])
+                examples.setdefault(example.positive.passage_id, example)
+                if len(examples) == self.settings.batches.batch_queries:
+                    return list(examples.values())
+            examples.clear()
         raise BadInput(
             f"batch_queries={self.settings.batches.batch_queries}, but {len(items)} items of one data set do not "
             "have as many different passages"
         )
 
     def _filled(self, data_sets: list[Pools], kind: str, *, needed: bool) -> list[DataSet]:
-        """Data sets with the languages in which they can fill a batch."""
+        """Reduce data sets to the languages in which they can fill a batch."""
         size = self.settings.batches.batch_queries
         kept = []
         for pools in data_sets:
@@ -123,13 +125,13 @@ def _pair_pools(items: Sequence[Item]) -> Pools:
 
 
 def _row_pools(items: Sequence[Item]) -> Pools:
-    """One pool: all items with a pair of languages."""
+    """All items with a pair of languages, in one pool."""
     able = [item for item in items if item.pairs()]
     return {ANY: able} if able else {}
 
 
 def _passages(items: Sequence[Item], languages: tuple[str, str]) -> int:
-    """Different passages with which the items can fill a batch."""
+    """Number of different passages with which the items can fill a batch."""
     if languages == ANY:
         return len({item.answers[item.pairs()[0][1]].positive.passage_id for item in items})
     return len({item.answers[languages[1]].positive.passage_id for item in items})

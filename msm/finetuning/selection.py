@@ -1,4 +1,4 @@
-"""Which weights are kept: the best of several looks, on disk, so that a killed training loses none."""
+"""Keeps the best weights of a training on disk, so that a killed training does not lose them."""
 
 from pathlib import Path
 from typing import Any
@@ -9,18 +9,19 @@ from torch import nn
 from msm.files import read_json, write_json
 
 LOWER_IS_BETTER = {"dev_mean_rank", "dev_loss"}
+"""Scores of the development set of which the lowest is the best."""
 
 
 class Best:
-    """The best look so far.
+    """The best weights so far.
 
-    A training that resumes goes over the same looks again and finds the same best.
+    A training that resumes repeats the evaluations since its checkpoint and keeps the same weights.
 
     Args:
-        folder: keeps `best.pt` and `best.json`.
-        name: of the number that decides; `last` keeps nothing.
-        first_step: looks after fewer updates do not count.
-        patience: looks without a better one after which training stops; 0 for never.
+        folder: folder of `best.pt` and `best.json`.
+        name: name of the score that decides; `last` keeps nothing.
+        first_step: number of updates before which no weights are kept.
+        patience: number of evaluations without better weights after which training stops; 0 never stops.
     """
 
     def __init__(self, folder: Path, name: str, first_step: int, patience: int) -> None:
@@ -28,15 +29,15 @@ class Best:
         self.name, self.first_step, self.patience = name, first_step, patience
 
     def offer(self, step: int, numbers: dict[str, float], module: nn.Module) -> bool:
-        """Keep the weights if they are better than all before.
+        """Keep weights if they are better than all before.
 
         Args:
-            step: updates done.
-            numbers: of a look.
-            module: the weights looked at.
+            step: number of updates so far.
+            numbers: scores of the weights on the development set, by name.
+            module: module with the weights.
 
         Returns:
-            Whether it is time to stop.
+            Whether training shall stop.
         """
         if self.name == "last" or step < self.first_step:
             return False
@@ -54,14 +55,14 @@ class Best:
         return bool(self.patience) and sum(seen <= step for seen in kept["worse"]) >= self.patience
 
     def kept(self) -> dict[str, Any] | None:
-        """Value and step of the best look, and the steps of the looks since; None if no look counted."""
+        """Return value and step of the best weights, and the steps of worse ones since; None if none were kept."""
         return read_json(self.note) if self.note.is_file() else None
 
     def restore(self, module: nn.Module) -> dict[str, Any]:
-        """Put the best weights back, if there are any.
+        """Load the best weights into a module, if there are any.
 
         Returns:
-            Facts for the manifest.
+            Step and score of these weights, for the manifest.
         """
         kept = self.kept()
         if kept is None:

@@ -10,162 +10,166 @@ from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, 
 
 @dataclass(frozen=True, kw_only=True)
 class Batches(Settings):
-    """Which questions an update reads."""
+    """Choice of the questions of an update."""
 
     sampler: Literal["shuffled", "mono", "cross", "hybrid"] = "shuffled"
-    """How the questions of a batch are drawn. `shuffled` reads all examples once an epoch. The others draw a data set
-    by its size, then: `mono` one language for questions and passages; `cross` passages in another language than their
-    question; `hybrid` either of the two (arXiv 2408.10536)."""
+    """How the questions of a batch are drawn. `shuffled` reads all examples once in each epoch. The others draw a data
+    set in proportion to its size, and then: `mono` one language for questions and passages; `cross` passages in another
+    language than their question; `hybrid` one of the two kinds (arXiv 2408.10536)."""
     alpha: Share = 0.5
-    """Share of the batches that the sampler `hybrid` makes of one language."""
+    """Share of the batches of the sampler `hybrid` that are of one language, from 0 to 1."""
     cross_pair: Literal["row", "batch"] = "row"
     """Whether each row of a cross-lingual batch draws its two languages, or the batch draws them once for all rows."""
     translations: str = ""
-    """Files of parallel questions below the sources, with commas. A training question that they hold may be asked in
-    the other language too. For the samplers `mono`, `cross` and `hybrid`."""
+    """Names of files of parallel questions below the sources, separated by commas. A training question that such a file
+    holds may be asked in the other language too. Only the samplers `mono`, `cross` and `hybrid` read them."""
     batch_queries: Annotated[int, Between(2)]
-    """Questions of an update, over all processes."""
+    """Number of questions in an update, over all processes."""
     shard_queries: Positive
-    """Questions of one device in the training that is reproduced; must divide `batch_queries`. `loss.gather` says what
-    the shards share."""
+    """Number of questions of one device (a shard) in the training that is reproduced; it divides `batch_queries`.
+    `loss.gather` says which passages the shards share."""
     micro_queries: Count = 0
-    """Questions that are encoded at once, to save memory; 0 for those of a shard. Loss and gradient stay the same, but
-    dropout hides other units."""
+    """Number of questions that are encoded at once, to save memory; 0 for all of a shard. Loss and gradient stay the
+    same, but for the random choices of dropout."""
     hard_negatives: Count = 0
-    """Hard negatives of each question, drawn anew every time among those of its example; 0 for none."""
+    """Number of hard negatives of each question, drawn anew every time from those of its example; 0 for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(Settings):
-    """Which passages compete for a question, and how their similarity is scaled."""
+    """Choice of the passages that compete for a question, and the scale of their similarity."""
 
     gather: Literal["none", "no_grad", "grad"]
     """Candidates of a question: the passages of its shard (`none`), or those of the whole batch with a gradient to the
     passages of its own shard (`no_grad`, as DPR does) or to all (`grad`). The result does not depend on the number of
     processes."""
     candidates: Literal["all", "hard"] = "all"
-    """Which of these compete: `all`, or only the hard negatives (`hard`), as the hybrid paper's loss is printed."""
+    """Which of these passages compete: `all`, or only the hard negatives (`hard`), as arXiv 2408.10536 prints the
+    loss."""
     scale: Temperature
-    """Factor of the similarity, 1 / temperature; the start value if it is learned."""
+    """Number that multiplies the similarity, the inverse of a temperature; the start value if it is learned."""
     learn_scale: Literal["yes", "no"] = "no"
     """Whether the scale is learned with the weights (XTREME-R)."""
     dimensions: Annotated[str, Form(r"([0-9]+(, *[0-9]+)*)?")] = ""
-    """Numbers of leading dimensions, with commas, that are to serve as vectors of their own (Matryoshka, arXiv
-    2205.13147): the loss is the mean over these and the whole vector. Empty for the whole vector alone."""
+    """Numbers of leading dimensions that shall work as vectors by themselves (Matryoshka, arXiv 2205.13147), separated
+    by commas, such as `64, 128`. The loss is the mean over these and the whole vector; empty for the whole vector
+    only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding(Settings):
-    """How texts become vectors, in training and in retrieval alike."""
+    """The way from text to vector, the same in training and in retrieval."""
 
     towers: Literal["one", "two"] = "one"
-    """One encoder for questions and passages, or one each from the same start weights (DPR)."""
+    """Number of encoders: `one` for questions and passages, or `two` that begin with the same weights (DPR)."""
     pooling: Pooling
     """How token states become a vector: first token (`cls`), last token (`lasttoken`, for causal models), `mean`,
     `max`, `weightedmean` or `mean_sqrt_len_tokens` over all tokens, or the first token through a dense layer and tanh
     (`pooler`)."""
     similarity: Literal["cosine", "dot"] = "cosine"
-    """How two vectors are compared."""
+    """Similarity of two vectors: their `cosine`, or their inner product (`dot`)."""
     query_tokens: Annotated[int, Between(4)]
-    """Longest question in tokens, special tokens included; longer ones are cut."""
+    """Largest number of tokens of a question, special tokens included; longer questions are cut."""
     passage_tokens: Annotated[int, Between(4)]
-    """Longest passage in tokens, special tokens included; longer ones are cut."""
+    """Largest number of tokens of a passage, special tokens included; longer passages are cut."""
     passage_context: Literal["none", "paragraph", "title"] = "none"
-    """What is encoded with a passage: nothing, its paragraph (LAReQA), or its title as a text pair (DPR)."""
+    """Text that is encoded with a passage: none, its paragraph (LAReQA), or its title as a text pair (DPR)."""
     query_prefix: str = ""
     """Text that is put before every question, such as `query: `."""
     passage_prefix: str = ""
     """Text that is put before every passage, such as `passage: `."""
     question_mark: Literal["kept", "stripped"] = "kept"
-    """`stripped` takes one ASCII question mark off the end of a question, in training and retrieval alike (DPR)."""
+    """Whether a question keeps its question mark. `stripped` removes one ASCII question mark at the end (DPR)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lora(Settings):
-    """Low-rank adapters that are trained instead of the weights (LoRA, arXiv 2106.09685)."""
+    """Low-rank adapters (LoRA, arXiv 2106.09685), which are trained instead of the weights."""
 
     rank: Count = 0
-    """Rank of the adapters; 0 has none and trains all weights. Needs the package `peft`."""
+    """Rank of the adapters; 0 trains all weights without adapters. Adapters need the package `peft`."""
     alpha: Positive = 16
-    """Products of the adapters are multiplied by this number over the rank."""
+    """Number that, divided by the rank, multiplies the products of the adapters."""
     targets: str = ""
-    """Names of the linear layers that get adapters, with commas, such as `query, value`; empty for all of them."""
+    """Names of the linear layers that get adapters, separated by commas, such as `query, value`; empty for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection(Settings):
-    """How training is watched, and which weights are kept."""
+    """Evaluation during training, and the choice of the weights that are kept."""
 
     keep: Literal["last", "dev_mrr", "dev_mean_rank", "dev_loss", "dev_measure"] = "last"
-    """Which weights are kept: the last, or the best by a number of the development set: mean reciprocal rank, mean rank
-    of the positive, loss, or a measure of a benchmark's development split."""
+    """Which weights are kept: the `last`, or the best on the development set by mean reciprocal rank (`dev_mrr`), mean
+    rank of the positive (`dev_mean_rank`), loss (`dev_loss`), or a benchmark's measure (`dev_measure`)."""
     from_share: Share = 0.0
-    """Share of the training after which weights may be kept."""
+    """Share of the updates after which weights may be kept, from 0 to 1."""
     patience: Count = 0
-    """Training stops after this many looks without better weights; 0 for never."""
+    """Number of evaluations without better weights after which training stops; 0 never stops."""
     dev_steps: Count
-    """Updates between two looks at the development set; 0 for one look an epoch."""
+    """Number of updates between two evaluations on the development set; 0 evaluates once in each epoch."""
     dev_queries: Positive = 1000
-    """Most development questions. They are ranked against the passages of all of them."""
+    """Largest number of development questions. Each is ranked against the passages of all of them."""
     dev_negatives: Count = 0
-    """Hard negatives of each development question that join these passages, the first ones of its example."""
+    """Number of hard negatives of each development question that join these passages: the first of its example."""
     benchmark: str = ""
-    """Benchmark whose development split is looked at for `dev_measure`; empty for none."""
+    """Name of the benchmark whose development split gives `dev_measure`; empty for none."""
     questions: str = ""
-    """Folder of that benchmark's development questions, below the sources. Never those of a test."""
+    """Folder of that benchmark's development questions, below the sources; never the questions of a test."""
     measure: str = ""
     """Measure of that benchmark, such as `map@20`: the mean over the languages, in the pool of all languages."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune(Settings):
-    """Fine-tuning as a bi-encoder on pairs of questions and passages."""
+    """Fine-tunes a bi-encoder on questions and their passages."""
 
     examples: str
-    """Training files below the sources, with commas; each is a data set. `ko=FILE` says the language of its texts."""
+    """Names of training files below the sources, separated by commas; each is a data set. `ko=FILE` gives the language
+    of its texts."""
     dev_examples: str
-    """Held-out files of the same kinds, for the development set; never a test set."""
+    """Names of held-out files of the same kinds, which make the development set; never a test set."""
     language: str
-    """Language of the files that do not say theirs; `mul` for files of several languages."""
+    """Code of the language of all files that do not name theirs; `mul` for files of several languages."""
     passage_unit: Literal["sentence", "paragraph"] = "sentence"
-    """What answers a question of a SQuAD file: the sentence in which the answer starts, or the whole paragraph."""
+    """Passage of a question in a SQuAD file: the sentence in which the answer starts, or the whole paragraph."""
     steps: Count
-    """Optimiser updates; 0 where `epochs` counts."""
+    """Number of optimiser updates; 0 where `epochs` is given."""
     epochs: Count = 0
-    """Passes over the examples, in updates of whole batches; 0 where `steps` counts."""
+    """Number of passes over the examples, in whole batches; 0 where `steps` is given."""
     learning_rate: Rate
     """Highest learning rate of AdamW; it falls in a straight line to 0."""
     warmup_steps: Count
-    """Updates over which the learning rate rises from 0."""
+    """Number of updates over which the learning rate rises from 0."""
     weight_decay: Rate = 0.0
-    """Weight decay of AdamW, of all weights."""
+    """Weight decay of AdamW, applied to all weights."""
     clip: Rate = 1.0
-    """Largest norm of the gradient; longer ones are shortened to it. 0 never shortens."""
+    """Largest norm of the gradient; a longer gradient is scaled down to it. 0 never scales."""
     precision: Literal["fp32", "bf16"]
-    """Number format of the matrix products. The weights are kept in fp32 either way."""
+    """Number format of the matrix products. Weights are kept in fp32 either way."""
     checkpoint_steps: Positive = 500
-    """Updates between two checkpoints, from which a killed training goes on. Changes no result."""
+    """Number of updates between two checkpoints, from which a killed training resumes. It changes no result."""
     activations: Literal["kept", "recomputed"] = "kept"
-    """`recomputed` keeps only the states between layers and computes each layer again for the gradient: less memory,
-    about a third more time, the same result."""
+    """Whether the states inside layers are kept for the gradient. `recomputed` keeps only those between layers and
+    computes each layer again: less memory, about a third more time, the same result."""
     seed: Count
     """Seed of fresh weights, of dropout and of all draws."""
     batches: Batches
-    """Which questions an update reads."""
+    """Choice of the questions of an update."""
     loss: Loss
-    """Which passages compete for a question."""
+    """Choice of the passages that compete for a question."""
     encoding: Encoding
-    """How texts become vectors."""
+    """The way from text to vector."""
     lora: Lora
-    """Low-rank adapters."""
+    """Settings of low-rank adapters."""
     selection: Selection
-    """How training is watched, and which weights are kept."""
+    """Evaluation during training, and the choice of the weights that are kept."""
 
     def __post_init__(self) -> None:
-        """Check every field, and that adapters reach all that is trained.
+        """Check every field, and that adapters reach all parts that are trained.
 
         Raises:
-            BadInput: a value outside its type or limits, or adapters beside a pooler, which they would not train.
+            BadInput: a value is outside its type or limits, or there are adapters and a pooler, which they do not
+                train.
         """
         super().__post_init__()
         if self.lora.rank and self.encoding.pooling == "pooler":
@@ -175,47 +179,47 @@ class Finetune(Settings):
 
     @property
     def shares(self) -> int:
-        """Into how many equal parts an update can be cut for processes."""
+        """Number of equal parts into which an update can be divided among processes."""
         part = self.batches.shard_queries if self.loss.gather == "none" else self.micro
         return self.batches.batch_queries // part
 
     @property
     def micro(self) -> int:
-        """Questions encoded at once."""
+        """Number of questions that are encoded at once."""
         return self.batches.micro_queries or self.batches.shard_queries
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mine(Settings):
-    """Hard negatives for a next round of fine-tuning, found by a fine-tuned model."""
+    """Mines hard negatives for the next round of fine-tuning with a fine-tuned model."""
 
     examples: str
-    """Training files below the sources, as in fine-tuning."""
+    """Names of training files below the sources, separated by commas, as in fine-tuning."""
     dev_examples: str
     """Development questions. They are copied to the output unchanged, so that a fine-tuning can read both from one
     folder."""
     language: str
-    """Language of the files that do not say theirs; `mul` for files of several languages."""
+    """Code of the language of all files that do not name theirs; `mul` for files of several languages."""
     passage_unit: Literal["sentence", "paragraph"] = "sentence"
-    """What answers a question of a SQuAD file: the sentence in which the answer starts, or the whole paragraph."""
+    """Passage of a question in a SQuAD file: the sentence in which the answer starts, or the whole paragraph."""
     corpus: str = ""
-    """JSON Lines file below the sources with the passages to search; empty for the passages of the examples."""
+    """Name of a JSON Lines file below the sources with the passages to search; empty for those of the examples."""
     depth_from: Positive = 1
     """First rank from which negatives may be taken, counted from 1."""
     depth_to: Positive
     """Last rank from which negatives may be taken, counted from 1 (inclusive)."""
     negatives: Positive
-    """Most negatives that are kept of each question."""
+    """Largest number of negatives that are kept of each question."""
     choice: Literal["first", "random"] = "first"
-    """Which of the remaining passages are kept: those that rank highest, or random ones within the depth."""
+    """Which of the remaining passages are kept: the `first` in rank, or `random` ones within the depth."""
     filters: str
-    """Which passages are no negatives, with commas: `answer` drops those that hold an answer string, `document` those
-    of the positive's document, `score` those whose score is not below the positive's less `margin`."""
+    """Names of filters, separated by commas: `answer` drops passages that hold an answer string, `document` those of
+    the positive's document, `score` those whose score is not below the positive's score minus `margin`."""
     margin: float = 0.0
-    """Distance in the model's score that the filter `score` asks for."""
+    """Least distance below the positive's score that the filter `score` demands, in units of the model's score."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the forward pass."""
+    """Number format in which the model computes."""
     batch_tokens: Positive = 16384
-    """Tokens that are encoded at once. More tokens need more memory; the vectors stay the same."""
+    """Number of tokens that are encoded at once. More tokens need more memory and give the same vectors."""
     seed: Count
     """Seed of the generator that draws negatives when `choice` is `random`."""

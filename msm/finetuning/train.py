@@ -1,7 +1,8 @@
-"""Stage `finetune`: a bi-encoder with in-batch and hard negatives.
+"""Stage `finetune`: trains a bi-encoder with in-batch and hard negatives.
 
-Two forms are in use. DPR's (Mr. TyDi, XOR-Retrieve, NQ): two towers, `cls` or `mean`, inner product. XTREME's (LAReQA,
-Mewsli-X): one tower, `pooler`, cosine times a scale that is learned from 100 on. Any mixture of the two is allowed.
+Two forms are in use. That of DPR (Mr. TyDi, XOR-Retrieve, NQ) has two towers, the pooling `cls` or `mean`, and the
+inner product. That of XTREME (LAReQA, Mewsli-X) has one tower, the pooling `pooler`, and the cosine times a learned
+scale that starts at 100. Any mixture of the two is allowed.
 """
 
 from collections.abc import Iterator
@@ -34,17 +35,17 @@ from msm.training import Plan, pick_device, train
 
 
 class FinetuneTask:
-    """Losses of every step; see `msm.training.Task`.
+    """Fine-tuning as the training loop sees it, see `msm.training.Task`.
 
     Args:
-        model: what is trained.
-        batches: what it reads.
-        dev: what it is looked at with.
-        benchmark: looked at as well, if there is one.
-        best: keeps the best weights.
-        settings: of fine-tuning.
-        plan: its length.
-        device: where it runs.
+        model: bi-encoder to train.
+        batches: examples of every step.
+        dev: development set on which the model is evaluated during training.
+        benchmark: development split of a benchmark on which it is evaluated too, or None.
+        best: keeper of the best weights.
+        settings: settings of the stage `finetune`.
+        plan: number of steps, and learning rates.
+        device: device of the model.
     """
 
     def __init__(
@@ -65,19 +66,19 @@ class FinetuneTask:
 
     @property
     def module(self) -> nn.Module:
-        """The bi-encoder."""
+        """The bi-encoder that is trained."""
         return self.model
 
     def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
-        """The loss of each micro-batch; see `msm.training.Task`."""
+        """Yield the loss of each micro-batch, see `msm.training.Task`."""
         yield from self.loss.parts(self.batches.batch(step), step)
 
     def describe(self, step: int) -> str:
-        """Questions of a step."""
+        """Return the ids of the questions of a step, for messages."""
         return ", ".join(example.query.query_id for example in self.batches.batch(step))
 
     def after(self, step: int) -> dict[str, float]:
-        """Dev scores at intervals; the best weights are kept."""
+        """Evaluate on the development set at intervals, and keep the best weights."""
         every = self.settings.selection.dev_steps or self.batches.epoch_steps
         done = step + 1
         if done % every and done != self.plan.steps:
@@ -86,7 +87,7 @@ class FinetuneTask:
         return numbers | ({"stop": 1.0} if self.best.offer(done, numbers, self.model) else {})
 
     def look(self) -> dict[str, float]:
-        """Dev scores of the weights as they are."""
+        """Return the scores of the present weights on the development set."""
         text = self.model.text
         numbers = look(text, self.dev, self.settings, self.model.scale.item())
         if self.benchmark is not None:
@@ -95,21 +96,21 @@ class FinetuneTask:
 
 
 def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Fine-tune and write a model folder that says how it is used.
+    """Fine-tune, and write a sentence-transformers folder that says how the model is used.
 
     Args:
-        settings: of the stage.
-        sources: folder with the training files.
-        weights: folder of the start weights and their tokenizer, pre-trained or fine-tuned before; the optimiser
+        settings: settings of the stage.
+        sources: folder that holds the training files.
+        weights: folder of the start weights and their tokenizer, pre-trained or fine-tuned before. The optimiser
             starts anew either way.
-        out: payload folder.
+        out: folder that the model is written to.
         execution: device and scratch folder.
 
     Returns:
-        Facts for the manifest.
+        Facts for the manifest: counts of examples, and scores on the development set before and after.
 
     Raises:
-        BadInput: training files are missing or malformed, or too few for a batch.
+        BadInput: training files are missing or malformed, or hold too few examples for a batch.
     """
     device = pick_device(execution.device)
     distributed.start(device)
@@ -123,8 +124,9 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
             checkpoint_layers(tower)
     plan = _plan(settings, batches.epoch_steps)
     execution.work.mkdir(parents=True, exist_ok=True)
-    chosen = settings.selection
-    best = Best(execution.work, chosen.keep, round(chosen.from_share * plan.steps), chosen.patience)
+    selection = settings.selection
+    first_step = round(selection.from_share * plan.steps)
+    best = Best(execution.work, selection.keep, first_step, selection.patience)
     benchmark = read_dev_benchmark(sources, settings)
     task = FinetuneTask(
         model, batches, dev=dev, benchmark=benchmark, best=best, settings=settings, plan=plan, device=device

@@ -16,7 +16,7 @@ from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import write_json_lines
-from msm.finetuning.mine import Counts, Found, mine, rank_by_model, rank_by_run, read_passages
+from msm.finetuning.mine import Counts, RankedPassage, mine, rank_by_model, rank_by_run, read_passages
 from msm.finetuning.settings import Mine
 from msm.pipeline import recipes, runner
 from msm.pipeline.artifacts import read_manifest
@@ -48,15 +48,15 @@ EXAMPLE = Example(
     Query("q", "en", "who?"), Passage("7#0", "en", "It was Smith.", "Case"), [], others=("9#9",), answers=("Smith",)
 )
 RANKING = [
-    Found(Passage("1#0", "en", "above it", "A"), 9.0),
-    Found(Passage("7#0", "en", "It was Smith.", "Case"), 8.0),
-    Found(Passage("2#0", "en", "It was Smith.", "B"), 7.9),
-    Found(Passage("9#9", "en", "also right", "C"), 7.8),
-    Found(Passage("7#3", "en", "same article", ""), 7.0),
-    Found(Passage("3#0", "en", "same title", "Case"), 6.0),
-    Found(Passage("4#0", "en", "a SMITH elsewhere", "D"), 5.0),
-    Found(Passage("5#0", "en", "far", "E"), 4.0),
-    Found(Passage("6#0", "en", "farther", "F"), 3.0),
+    RankedPassage(Passage("1#0", "en", "above it", "A"), 9.0),
+    RankedPassage(Passage("7#0", "en", "It was Smith.", "Case"), 8.0),
+    RankedPassage(Passage("2#0", "en", "It was Smith.", "B"), 7.9),
+    RankedPassage(Passage("9#9", "en", "also right", "C"), 7.8),
+    RankedPassage(Passage("7#3", "en", "same article", ""), 7.0),
+    RankedPassage(Passage("3#0", "en", "same title", "Case"), 6.0),
+    RankedPassage(Passage("4#0", "en", "a SMITH elsewhere", "D"), 5.0),
+    RankedPassage(Passage("5#0", "en", "far", "E"), 4.0),
+    RankedPassage(Passage("6#0", "en", "farther", "F"), 3.0),
 ]
 
 

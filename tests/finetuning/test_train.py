@@ -157,7 +157,7 @@ def test_the_dev_loss_of_hard_candidates_has_candidates(sources: Path, encoder: 
 
 def test_ranks_of_the_positive_are_those_of_a_sorted_list() -> None:
     dev = make_dev_set([example._replace(others=("p1",)) for example in examples(6, 2)], settings(dev_negatives=1))
-    assert list(dev.places)[6:] == [f"n{row}-0" for row in range(6)]
+    assert list(dev.positions)[6:] == [f"n{row}-0" for row in range(6)]
     random = np.random.default_rng(1)
     queries = random.normal(size=(6, 4)).astype(np.float32)
     passages = random.normal(size=(12, 4)).astype(np.float32)
