@@ -5,17 +5,27 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from msm.errors import BadInput
+from msm.evaluation import exported
+from msm.pipeline import recipes
+from msm.pipeline.fingerprints import exported_rows
+from msm.pipeline.tasks import tasks
 from msm.reporting.export import export
 from msm.reporting.stage import DOCUMENT, TABLE
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm report`."""
-    parser.add_argument("recipe", help="name of the recipe")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="stage folders")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="exported results")
+    parser.add_argument("recipe", help="Name of the recipe.")
     parser.add_argument(
-        "--export", action="store_true", help="write scores, manifests and report to RESULTS/RECIPE, without texts"
+        "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="Folder of the stage folders."
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="Folder of the exported results."
+    )
+    parser.add_argument(
+        "--export",
+        action="store_true",
+        help="Add finished rows to RESULTS/RECIPE: scores and manifests, without texts, and a report on all of them.",
     )
 
 
@@ -27,10 +37,24 @@ def main(arguments: Namespace) -> None:
     """
     folders = [root / arguments.recipe for root in (arguments.artifacts, arguments.results)]
     if arguments.export:
-        size = export(*folders)
-        sys.stderr.write(f"exported to {folders[1]} ({size / 1e6:.1f} MB)\n")
+        _export(arguments.recipe, *folders)
     folder = next((folder for folder in folders if report_folder(folder).is_dir()), folders[0])
     sys.stdout.write(f"{terminal_table(folder)}\nReport: {report_folder(folder) / DOCUMENT}\n")
+
+
+def _export(recipe: str, artifacts_root: Path, results_root: Path) -> None:
+    path = recipes.find(recipe)
+    # A recipe that is no longer here vouches for none of the earlier rows.
+    made = tasks(recipes.load(path), str(path)) if path.is_file() else []
+    before = exported.manifests(results_root)
+    kept = exported_rows(made, results_root, artifacts_root)
+    size = export(artifacts_root, results_root, kept)
+    sys.stderr.write(f"exported to {results_root} ({size / 1e6:.1f} MB)\n")
+    if kept:
+        sys.stderr.write(f"rows that were there and not in {artifacts_root}: {', '.join(kept)}\n")
+    lost = sorted(name for name in before.keys() - exported.manifests(results_root) if name.startswith("score/"))
+    if lost:
+        sys.stderr.write(f"rows left out, which are not as {path} wants them: {', '.join(lost)}\n")
 
 
 def report_folder(folder: Path) -> Path:

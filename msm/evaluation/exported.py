@@ -23,6 +23,7 @@ from msm.errors import BadInput
 from msm.evaluation.per_query import VALUES, encoded, read_per_query
 from msm.files import new_file, read_json, read_json_lines, write_json_lines
 from msm.pipeline.artifacts import payload
+from msm.pipeline.manifests import upgrade
 
 MANIFESTS, PER_QUERY = "manifests.jsonl.gz", "per_query.parquet"
 FILES = {
@@ -44,7 +45,7 @@ def is_exported(root: Path) -> bool:
 
 
 def manifests(root: Path) -> dict[str, dict[str, Any]]:
-    """The manifest of every step, by STAGE/ROW; empty where nothing is exported."""
+    """The manifest of every step in the newest format, by STAGE/ROW; empty where nothing is exported."""
     path = root / MANIFESTS
     return _manifests(path, path.stat().st_mtime_ns) if path.is_file() else {}
 
@@ -117,7 +118,7 @@ def _folder_lines(path: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]
 @lru_cache(maxsize=16)
 def _manifests(path: Path, written: int) -> dict[str, dict[str, Any]]:
     del written
-    return {str(line["name"]): line["manifest"] for _, line in read_json_lines(path)}
+    return {str(line["name"]): upgrade(line["manifest"]) for _, line in read_json_lines(path)}
 
 
 @lru_cache(maxsize=32)

@@ -15,7 +15,8 @@ from types import FrameType
 from typing import NamedTuple
 
 from msm.errors import BadInput, CommandError
-from msm.pipeline.fingerprints import Fingerprint, fingerprints, is_made
+from msm.evaluation import exported
+from msm.pipeline.fingerprints import Fingerprint, fingerprints, is_made, is_told
 from msm.pipeline.places import cores, free_memory, processes, visible_gpus
 from msm.pipeline.runner import describe, finished
 from msm.pipeline.stages import STAGES
@@ -112,6 +113,17 @@ def _needed(chosen: Sequence[Task], made: Sequence[Task]) -> set[str]:
     return wanted
 
 
+def _missing(made: Sequence[Task], done: set[str]) -> list[Task]:
+    """Tasks that are not done and that a missing result needs; the report always, for it is of all scores."""
+    wanted: set[str] = set()
+    read = {other.out for task in made for other in inputs(task, made)}
+    for task in reversed(made):
+        if task.stage == "report" or (task.out not in done and (task.out in wanted or task.out not in read)):
+            wanted.add(task.out)
+            wanted |= {other.out for other in inputs(task, made) if other.out not in done}
+    return _rows_first([task for task in made if task.out in wanted])
+
+
 class Chain:
     """The tasks of a recipe that are run together.
 
@@ -123,17 +135,17 @@ class Chain:
     def __init__(self, made: Sequence[Task], options: Options) -> None:
         self.options, self.tasks = options, made
         prints = fingerprints(made)
-        self.exported = [task for task in made if self._is_exported(task, prints[task.out])]
-        left = [task for task in made if task not in self.exported]
-        self.made = [
+        here = [
             task
-            for task in left
+            for task in made
             if task.stage != "report" and is_made(Path(task.out), prints[task.out], any_code=options.any_code)
         ]
-        self.waiting = self._missing(left, {task.out for task in self.made})
+        done = {task.out for task in here}
+        exported_tasks = [task for task in made if task.out not in done and self._is_exported(task, prints[task.out])]
+        self.waiting = _missing(made, done | {task.out for task in exported_tasks})
         self.total = len(self.waiting)
         self.shared_models = _shared_models(self.waiting)
-        self.outcome = Outcome([], [task.name for task in self.made], [task.name for task in self.exported])
+        self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks])
         self.failed: dict[str, str] = {}
         self.running: list[_Running] = []
         self.most = options.side_by_side or min(cores(), MOST_TASKS)
@@ -142,19 +154,8 @@ class Chain:
     def _is_exported(self, task: Task, wanted: Fingerprint) -> bool:
         if task.stage != "score" or self.options.results is None:
             return False
-        recipe = task.out.split("/")[1]
-        folder = self.options.results / recipe / "score" / portable(task.row)
-        return is_made(folder, wanted, any_code=self.options.any_code)
-
-    def _missing(self, left: Sequence[Task], done: set[str]) -> list[Task]:
-        """Tasks that are not made and that a missing result needs; the report always, for it is of all scores."""
-        wanted: set[str] = set()
-        read = {other.out for task in left for other in inputs(task, left)}
-        for task in reversed(left):
-            if task.stage == "report" or (task.out not in done and (task.out in wanted or task.out not in read)):
-                wanted.add(task.out)
-                wanted |= {other.out for other in inputs(task, left) if other.out not in done}
-        return _rows_first([task for task in left if task.out in wanted])
+        manifest = exported.manifests(self.options.results / task.out.split("/")[1]).get(task.name, {})
+        return is_told(manifest, wanted, any_code=self.options.any_code)
 
     def run(self) -> Outcome:
         """Run them.

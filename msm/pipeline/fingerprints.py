@@ -1,9 +1,10 @@
 """Whether a task's result is there already, told from the recipe alone: no input has to exist for that."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from msm.evaluation import exported
 from msm.files import read_json
 from msm.pipeline.artifacts import MANIFEST, checksum
 from msm.pipeline.code import code_checksum
@@ -45,15 +46,40 @@ def fingerprints(tasks: Iterable[Task]) -> dict[str, Fingerprint]:
 
 
 def is_made(folder: Path, wanted: Fingerprint, *, any_code: bool = False) -> bool:
-    """Whether a folder holds a result of this fingerprint.
+    """Whether a folder of a stage holds a result of this fingerprint.
 
     Args:
-        folder: of a stage, in artifacts or in an export.
+        folder: of a stage.
         wanted: of the task.
         any_code: take a result that another version of the program has made.
     """
     path = folder / MANIFEST
-    if not path.is_file():
-        return False
-    told: Mapping[str, str] = read_json(path).get("fingerprint") or {}
+    return path.is_file() and is_told(read_json(path), wanted, any_code=any_code)
+
+
+def is_told(manifest: Mapping[str, Any], wanted: Fingerprint, *, any_code: bool = False) -> bool:
+    """Whether a manifest is of this fingerprint; see `is_made`. Those of earlier versions have none."""
+    told: Mapping[str, str] = manifest.get("fingerprint") or {}
     return told.get("values") == wanted.values and (any_code or told.get("code") == wanted.code)
+
+
+def exported_rows(made: Sequence[Task], results_root: Path, artifacts_root: Path) -> list[str]:
+    """Names of scores that an export has as the recipe wants them, and the artifacts have not.
+
+    A result of another version of the program is taken where neither place has one of this version.
+
+    Args:
+        made: all tasks of the recipe.
+        results_root: the recipe's export, such as `results/mini`.
+        artifacts_root: its folders, such as `artifacts/mini`.
+    """
+    prints = fingerprints(made)
+    manifests = exported.manifests(results_root)
+    names = []
+    for task in made:
+        wanted, manifest = prints[task.out], manifests.get(task.name, {})
+        same_code = is_told(manifest, wanted)
+        if task.stage == "score" and is_told(manifest, wanted, any_code=True):
+            if not is_made(artifacts_root / task.name, wanted, any_code=not same_code):
+                names.append(task.name)
+    return names

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from msm import files
 from msm.components.dvc_pipeline import render
@@ -28,12 +29,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     for name in ("msm", "components", "dashboards", "recipes", ".dvc/plots"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (".dvcignore", ".gitignore", ".dvc/config"):
+    for name in (".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
         shutil.copy(ROOT / name, folder / name)
     path = Path("recipes/tiny.yaml")
     (folder / "dvc.yaml").write_text(render(path, tasks(recipes.load(ROOT / path), "tiny")))
     git(folder, "init", "-q")
+    commit(folder)
     dvc(folder, "repro", "-q")
+    assert git(folder, "status", "--porcelain") == "?? dvc.lock\n", "the lock is all that a finished run adds"
     commit(folder)
     return folder
 
@@ -52,12 +55,25 @@ def test_a_fresh_clone_pulls_one_model_and_evaluates_it(project: Path, bucket: s
     dvc(project, "push", "-q")
     git(tmp_path, "clone", "-q", "project", "clone")
     clone = tmp_path / "clone"
-    dvc(clone, "pull", "-q", "code", "artifacts/tiny/sources/world", f"artifacts/tiny/finetune/{ROW}")
+    dvc(clone, "pull", "-q", "code", "sources-world", f"finetune-{ROW}")
     pulled = {path.parent.relative_to(clone / "artifacts/tiny").as_posix() for path in clone.rglob("manifest.json")}
     assert pulled == {"sources/world", f"finetune/{ROW}"}
     told = dvc(clone, "repro", "--single-item", f"retrieve-{ROW}", f"score-{ROW}")
     assert stages_run(told) == {f"retrieve-{ROW}", f"score-{ROW}"}
     assert artifacts.checksums(clone / SCORES) == artifacts.checksums(project / SCORES)
+    assert git(clone, "status", "--porcelain") == " M dvc.lock\n", "seconds stand in the manifests"
+
+
+def test_what_is_pulled_whole_is_not_run_again(project: Path, tmp_path: Path) -> None:
+    dvc(project, "push", "-q")
+    git(tmp_path, "clone", "-q", "project", "clone")
+    clone = tmp_path / "clone"
+    (project / ".dvc/storage").rename(clone / ".dvc/storage")
+    dvc(clone, "pull", "-q")
+    assert not stages_run(dvc(clone, "repro", "--single-item", f"score-{ROW}"))
+    assert stages_run(dvc(clone, "repro")) == {"code"}
+    assert git(clone, "status", "--porcelain") == ""
+    assert list(yaml.safe_load(dvc(clone, "status"))) == ["code"]
 
 
 def test_an_experiment_runs_what_depends_on_it_and_is_compared(project: Path) -> None:
@@ -65,8 +81,11 @@ def test_an_experiment_runs_what_depends_on_it_and_is_compared(project: Path) ->
     told = dvc(project, "exp", "run", "-S", "recipes/demo.yaml:pretrain.msm.mu=0.3")
     after_training = {f"{stage}-{ROW}" for stage in ("finetune", "retrieve", "score")}
     assert stages_run(told) == {"code", "pretrain-msm-1", *after_training, "report-all"}
+    assert git(project, "status", "--porcelain").split() == ["M", "dvc.lock", "M", "recipes/demo.yaml"]
+    params = json.loads(dvc(project, "params", "diff", "--json"))["recipes/demo.yaml"]
+    assert params == {"pretrain.msm.mu": {"old": 0.5, "new": 0.3, "diff": -0.2}}
     after = cells(project)
-    (changes,) = json.loads(dvc(project, "metrics", "diff", "--json")).values()
+    (changes,) = json.loads(dvc(project, "metrics", "diff", "--all", "--json")).values()
     shown = {name.removeprefix(f"constructed.{ROW}."): values for name, values in changes.items()}
     for cell in before.keys() | after.keys():
         assert (shown[cell]["old"], shown[cell]["new"]) == (before[cell], after[cell])
@@ -80,12 +99,14 @@ def test_an_experiment_runs_what_depends_on_it_and_is_compared(project: Path) ->
 
 
 def cells(folder: Path) -> dict[str, float]:
-    """Score of every language in the pool of all, under the names of `dvc metrics`."""
+    """The first measure of every language in the pool of all, under the names of `dvc metrics`."""
     rows = [row for _, row in files.read_json_lines(folder / SCORES / "scores.jsonl")]
     found = {
         f"{row['measure']} {row['query_language']}": row["value"]
         for row in rows
-        if row["candidate_language"] is None and row["query_language"] != "mean"
+        if row["measure"] == "map@20"
+        and row["candidate_language"] is None
+        and row["query_language"] not in ("all", "mean")
     }
     assert len(found) == 3
     return found
@@ -101,8 +122,8 @@ def commit(folder: Path) -> None:
     git(folder, "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-q", "-m", "Finished")
 
 
-def git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", *words], cwd=folder, check=True)
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 def dvc(folder: Path, *words: str) -> str:

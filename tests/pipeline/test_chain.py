@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from msm.corpora.fetch import identity
 from msm.corpora.settings import Download
 from msm.errors import BadInput
-from msm.pipeline import code, recipes
+from msm.evaluation import exported
+from msm.pipeline import artifacts, code, recipes
 from msm.pipeline.chain import Chain, Options, rows_of
 from msm.pipeline.fingerprints import fingerprints
 from msm.pipeline.tasks import inputs, tasks
@@ -85,15 +87,41 @@ def test_a_row_is_scored_before_the_next_one_is_trained(tmp_path: Path, monkeypa
     assert {tuple(steps[:2]), tuple(steps[2:])} == pairs
 
 
-@pytest.mark.slow
-def test_finished_rows_are_not_run_again(tmp_path: Path) -> None:
-    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+def msm(folder: Path, *words: str) -> str:
+    """Run a command in a folder; what it says on stderr."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "msm", "run", "tiny", "--rows", "bm25-words"]
+    command = [sys.executable, "-m", "msm", *words]
+    return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stderr
 
-    def run() -> str:
-        return subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stderr
 
-    assert run().endswith("tiny: 4 run, 0 reused\n")
-    assert run() == "tiny: 0 run, 4 reused\n"
-    assert (tmp_path / "artifacts/tiny/report/all/report/report.md").is_file()
+def clone(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "recipes").symlink_to(ROOT / "recipes")
+    return folder
+
+
+@pytest.mark.slow
+def test_finished_rows_are_not_run_again_here_nor_elsewhere(tmp_path: Path) -> None:
+    """Two rows, run in two clones of which the second has the first one's results, end as one run of both."""
+    here, there, whole = (clone(tmp_path / name) for name in ("here", "there", "whole"))
+    words = ("run", "tiny", "--rows", "bm25-words")
+    assert msm(here, *words).endswith("tiny: 4 run, 0 reused\n")
+    assert msm(here, *words) == "tiny: 0 run, 4 reused\n"
+    assert (here / "artifacts/tiny/report/all/report/report.md").is_file()
+    msm(here, "report", "tiny", "--export")
+    shutil.copytree(here / "results", there / "results")
+    assert msm(there, *words) == "tiny: 0 run, 1 reused, 1 rows taken as exported\n"
+    both = (*words, "bm25-characters")
+    assert msm(there, *both).endswith("tiny: 4 run, 0 reused, 1 rows taken as exported\n")
+    assert "rows that were there and not in artifacts/tiny: score/constructed-bm25-words" in msm(
+        there, "report", "tiny", "--export"
+    )
+    assert msm(whole, *both).endswith("tiny: 6 run, 0 reused\n")
+    msm(whole, "report", "tiny", "--export")
+    joined, alone = (artifacts.checksums(folder / "results/tiny") for folder in (there, whole))
+    assert joined.keys() == alone.keys()
+    assert {name for name in alone if alone[name] != joined[name]} == {"manifests.jsonl.gz"}, "seconds differ"
+    first, second = (exported.manifests(folder / "results/tiny") for folder in (there, whole))
+    for name in (first | second).keys() - {"report/all"}:
+        for field in ("identity", "outputs", "fingerprint", "settings", "command"):
+            assert first[name][field] == second[name][field]

@@ -141,6 +141,35 @@ def test_export_holds_every_benchmark(tmp_path: Path) -> None:
     assert all(step.manifest and not step.problems for step in steps)
 
 
+def test_rows_of_two_machines_join_to_what_one_would_export(tmp_path: Path) -> None:
+    """The second has nothing but the first one's export and a model of its own."""
+    models = {name: seeds for name, seeds in made.MODELS.items() if name != "msm"}
+    whole, first, second = (tmp_path / name / "demo" for name in ("whole", "first", "second"))
+    for root, rows in ((whole, made.MODELS), (first, models), (second, {"msm": made.MODELS["msm"]})):
+        made.write_recipe(root, models=rows)
+        run_report(root)
+    export(whole, tmp_path / "alone/demo")
+    export(first, tmp_path / "joined/demo")
+    kept = [f"score/{path.name}" for path in sorted((first / "score").iterdir())]
+    export(second, tmp_path / "joined/demo", kept)
+    alone, joined = (artifacts.checksums(tmp_path / name / "demo") for name in ("alone", "joined"))
+    assert {name for name in alone if alone[name] != joined.get(name)} <= {"manifests.jsonl.gz"}, "paths differ"
+    assert alone.keys() == joined.keys()
+
+
+def test_rows_made_from_other_data_do_not_join(tmp_path: Path) -> None:
+    first, second = (tmp_path / name / "demo" for name in ("first", "second"))
+    for root, model in ((first, "mlm"), (second, "msm")):
+        made.write_recipe(root, models={model: [1]})
+        export(root, tmp_path / model / "demo")
+    world = second / "sources/world"
+    shutil.rmtree(second)
+    made.write_step(second, "sources/world", {}, {"questions.txt": "others"})
+    made.write_scores(second, "lareqa-msm-1", {"sources": world}, "lareqa", "msm", 1, 0.4, made.LANGUAGES)
+    with pytest.raises(BadInput, match="is not the one behind the rows in"):
+        export(second, tmp_path / "mlm/demo", ["score/lareqa-mlm-1"])
+
+
 def test_export_replaces_what_it_wrote_and_keeps_the_rest(root: Path) -> None:
     target = root.parents[1] / "results" / "demo"
     export(root, target)
