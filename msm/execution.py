@@ -1,5 +1,6 @@
 """Where and how a stage runs; never what it computes."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def read_part(text: str) -> Part | None:
     return Part(int(index) - 1, int(count))
 
 
+def _unseen(row: Mapping[str, float]) -> None:
+    del row
+
+
 @dataclass(frozen=True)
 class Execution:
     """Execution options: they may change speed and rounding, never the result's meaning."""
@@ -55,3 +60,7 @@ class Execution:
     vectors: Path | None = None
     """Folder in which the vectors of encoded texts are kept, for other runs of the same model over the same texts: one
     file a model, of at most `cache_gib`."""
+    log: str = ""
+    """Tool that shows losses and scores beside `log.jsonl`; see `msm.tracking`. Empty for none."""
+    on_row: Callable[[Mapping[str, float]], None] = _unseen
+    """Called with every line of a training's log."""

@@ -150,6 +150,7 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
         if main:
             row |= task.after(step)
             log.write({"step": step + 1, **row})
+            execution.on_row({"step": step + 1, **row})
             bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
         signs = distributed.sum_values({"preempted": stop.is_set, "stop": row.get("stop", 0) if main else 0})
         preempted, ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from msm import tracking
 from msm.errors import BadInput
 from msm.execution import DEVICES, Execution
 from msm.pipeline import runner, torchrun
@@ -55,7 +56,19 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         metavar="I/N",
         help="Of the stage retrieve: encode and search part I of N of the passages; a run without it joins the parts.",
     )
+    add_log(options)
     options.add_argument("--stop_with_parent", action="store_true", help="Save and end when the starting process dies.")
+
+
+def add_log(options: argparse._ActionsContainer) -> None:
+    """Declare the option that names a tool to watch trainings and scores."""
+    options.add_argument(
+        "--log",
+        choices=("", *tracking.BACKENDS),
+        default="",
+        metavar="TOOL",
+        help="Show losses, scores by language and reports in tensorboard, mlflow or wandb too, beside log.jsonl.",
+    )
 
 
 def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
@@ -66,11 +79,12 @@ def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
         words: of this whole command, `msm` included.
 
     Raises:
-        BadInput: a negative number.
+        BadInput: a negative number, or a tool that is not installed.
     """
     for option in ("processes", "gpus", "cache_gib", "checkpoint_seconds"):
         if arguments[option] < 0:
             raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
+    tracking.check(arguments["log"])
     if arguments["stop_with_parent"]:
         runner.stop_with_parent()
     if arguments["gpus"] and not torchrun.is_worker():
@@ -88,6 +102,7 @@ def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
         checkpoint_seconds=arguments["checkpoint_seconds"],
         vectors=arguments["vectors"],
         part=arguments["part"],
+        log=arguments["log"],
     )
 
 

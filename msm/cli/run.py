@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msm.cli.parser import Parser, add_execution, begin, execution
+from msm.cli.parser import Parser, add_execution, add_log, begin, execution
 from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
 from msm.pipeline.chain import summary
@@ -57,12 +57,14 @@ def _recipe(name: str, words: Sequence[str]) -> None:
         "--results",
         default="results",
         metavar="DIR",
-        help="Exports of one folder a row whose rows are not run again; '' for none.",
+        help="Folder of exported results. A row whose exported fingerprint is the recipe's is not run again, "
+        "wherever it was run; an empty value ('') runs it here.",
     )
     parser.add_argument(
         "--any_code", action="store_true", help="Take results that another version of the program has made."
     )
     parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
+    add_log(parser)
     arguments = parser.parse_args(words)
     outcome = verb.run(
         name,
@@ -72,6 +74,7 @@ def _recipe(name: str, words: Sequence[str]) -> None:
         results=arguments.results,
         any_code=arguments.any_code,
         device=arguments.device,
+        log=arguments.log,
     )
     sys.stderr.write(f"{summary(Path(name).stem, outcome)}\n")
 

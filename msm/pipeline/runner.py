@@ -26,6 +26,7 @@ from msm.pipeline import artifacts, manifests
 from msm.pipeline.code import code_checksum
 from msm.pipeline.stages import STAGES
 from msm.settings import Settings, as_values, flattened
+from msm.tracking import Watched, name_of, tracked
 
 PACKAGES = (
     "msm-bench",
@@ -83,7 +84,10 @@ def run_stage(
         with tempfile.TemporaryDirectory() as unused:
             run(settings, **payloads, out=Path(unused), execution=execution)
         return {"seconds": 0.0}
-    with locked(out), _scratch(work):
+    watched = _watched(name, told["identity"], work.parent, notes or {})
+    with locked(out), _scratch(work), tracked(execution.log, watched) as tracker:
+        if tracker:
+            execution = dataclasses.replace(execution, on_row=tracker.row)
         started = time.monotonic()
         with artifacts.new_folder(out) as partial:
             target = partial / stage.payload
@@ -104,6 +108,8 @@ def run_stage(
                 "seconds": round(time.monotonic() - started, 3),
             }
             files.write_json(partial / artifacts.MANIFEST, manifest)
+        if tracker:
+            tracker.finish(manifest, out)
         shutil.rmtree(work, ignore_errors=True)
     return manifest
 
@@ -112,6 +118,12 @@ def _vectors_file(folder: Path | None, told: Mapping[str, Any]) -> Path | None:
     """The file of the model that a stage reads, in the folder of vectors."""
     model = told["inputs"].get("model")
     return folder / f"{model['checksum'][:16]}.sqlite" if folder and model else None
+
+
+def _watched(stage: str, identity: str, work: Path, notes: Mapping[str, Any]) -> Watched:
+    recipe, task = name_of(work, stage)
+    recipe, task = notes.get("recipe", {}).get("recipe", recipe), notes.get("task", task)
+    return Watched(str(recipe), task, identity, work)
 
 
 def describe(name: str, settings: Settings, reads: Mapping[str, Path]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from msm import tracking
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.chain import Chain, Options, Outcome, rows_of
@@ -18,6 +19,7 @@ def run(
     results: str | Path | None = "results",
     any_code: bool = False,
     device: str = "auto",
+    log: str = "",
 ) -> Outcome:
     """Run all tasks of a recipe that are missing, in order; independent ones side by side.
 
@@ -32,20 +34,23 @@ def run(
         rows: models or tasks; only these and what they need are run. Everything when not given.
         side_by_side: most tasks at once; 0 for one a core.
         mirror: folder with a copy of the public files.
-        results: exports of one folder a row, whose rows are not run again; None for none.
+        results: folder of exported results; a row whose exported fingerprint is the recipe's is not run again. None for
+            none.
         any_code: take results that another version of the program has made.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        log: `tensorboard`, `mlflow` or `wandb`, which shows losses and scores too.
 
     Returns:
         Names of the tasks that ran, that were there already, and that were taken as exported.
 
     Raises:
-        BadInput: no such recipe, or a value in it that is not allowed.
+        BadInput: no such recipe, a value in it that is not allowed, or a tool of `log` that is not installed.
         TasksFailed: some tasks failed; those that do not read their outputs have been run.
     """
     if side_by_side < 0:
         raise BadInput(f"--side_by_side must be at least 0, got {side_by_side}")
+    tracking.check(log)
     path = recipes.find(str(recipe))
     made = rows_of(tasks(recipes.load(path), str(path)), rows)
-    words = (f"--mirror={mirror}", "--device", device)
+    words = (f"--mirror={mirror}", "--device", device, f"--log={log}")
     return Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, words)).run()

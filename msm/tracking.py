@@ -1,0 +1,326 @@
+"""`--log tensorboard|mlflow|wandb`: losses, scores and reports in the tools that people watch, beside `log.jsonl`.
+
+A tracker is chosen by an execution option and decides nothing: no fingerprint knows of it, and where it fails in the
+middle of a run, the run goes on. Servers and keys are told by the usual variables of each tool, such as
+`MLFLOW_TRACKING_URI`, `WANDB_API_KEY` and `WANDB_MODE`.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import yaml
+
+from msm.errors import BadInput
+from msm.files import read_json_lines
+from msm.optional import needed_package
+from msm.pipeline.artifacts import FOLDERS
+
+STAGES = ("pretrain", "finetune", "score", "report")
+"""Stages that have something to watch."""
+TEXTS = (".md", ".txt", ".svg", ".yaml")
+"""Files of a report that are shown."""
+FLUSH_SECONDS = 5.0
+"""Between two requests to a tracking server, each with all values since the last one."""
+BATCH = 500
+"""Most values in one request; servers of MLflow take 1000."""
+PARAMETERS = 100
+"""Most parameters in one request to a server of MLflow."""
+LONGEST = 5000
+"""Characters of a parameter or tag that are kept."""
+
+
+class Watched(NamedTuple):
+    """What a tracker shows as one run."""
+
+    recipe: str
+    """Name of its experiment or project."""
+    task: str
+    """FOLDER/ROW."""
+    identity: str
+    """Checksum of settings and inputs: the same task that goes on after a kill is the same run."""
+    folder: Path
+    """For the tracker's own files; it outlives the task."""
+
+
+class Backend(Protocol):
+    """One of the tools."""
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """Show values of a step."""
+        ...
+
+    def facts(self, values: Mapping[str, Any]) -> None:
+        """Show settings and where the result comes from."""
+        ...
+
+    def document(self, name: str, text: str) -> None:
+        """Show a text file."""
+        ...
+
+    def close(self, *, failed: bool) -> None:
+        """Send what is left, and end the run."""
+        ...
+
+
+class Tracker:
+    """Tells a backend what a task does, in order and beside it: no step waits for a server.
+
+    Args:
+        name: of the backend, for messages.
+        backend: that is told.
+    """
+
+    def __init__(self, name: str, backend: Backend) -> None:
+        self._name, self._backend = name, backend
+        self._thread = ThreadPoolExecutor(1)
+        self._complained = False
+
+    def row(self, row: Mapping[str, float]) -> None:
+        """Show a line of `log.jsonl`."""
+        values = {name: value for name, value in row.items() if name != "step"}
+        self._later(self._backend.numbers, values, int(row["step"]))
+
+    def finish(self, manifest: Mapping[str, Any], folder: Path) -> None:
+        """Show settings, lineage, recipe, scores by language and report of a finished stage folder."""
+        payload = folder / manifest["payload"]
+        self._later(self._backend.facts, lineage(manifest))
+        if recipe := manifest.get("recipe"):
+            self._later(self._backend.document, "recipe.yaml", yaml.safe_dump(recipe, sort_keys=False))
+        if manifest["stage"] == "score":
+            self._later(self._backend.numbers, scores(payload / "scores.jsonl"), 0)
+        if manifest["stage"] == "report":
+            for path in sorted(path for path in payload.iterdir() if path.suffix in TEXTS):
+                self._later(self._backend.document, path.name, path.read_text(encoding="utf-8"))
+
+    def close(self, *, failed: bool) -> None:
+        """Wait until everything is told."""
+        self._thread.submit(self._safely, lambda: self._backend.close(failed=failed))
+        self._thread.shutdown()
+
+    def _later(self, tell: Callable[..., None], *values: Any) -> None:
+        self._thread.submit(self._safely, lambda: tell(*values))
+
+    def _safely(self, tell: Callable[[], None]) -> None:
+        try:
+            tell()
+        except Exception as error:  # of any tool: days of training are worth more than their curve
+            if not self._complained:
+                sys.stderr.write(f"--log {self._name}: {_line(error)}; the run goes on\n")
+            self._complained = True
+
+
+@contextlib.contextmanager
+def tracked(name: str, watched: Watched) -> Iterator[Tracker | None]:
+    """A tracker for a task; None where none is asked for.
+
+    Args:
+        name: one of `BACKENDS`, or empty.
+        watched: the task.
+
+    Raises:
+        BadInput: the tool is not installed, or its server does not answer.
+    """
+    if not name or watched.task.partition("/")[0] not in STAGES:
+        yield None
+        return
+    check(name)
+    try:
+        tracker = Tracker(name, BACKENDS[name](watched))
+    except Exception as error:  # whatever a tool raises where it cannot be reached
+        raise BadInput(f"--log {name}: {_line(error)}") from error
+    failed = True
+    try:
+        yield tracker
+        failed = False
+    finally:
+        tracker.close(failed=failed)
+
+
+def check(name: str) -> None:
+    """See that a tool can be used, before anything runs.
+
+    Raises:
+        BadInput: it is not installed, or would ask for a key at the terminal.
+    """
+    if name:
+        needed_package(name, "tracking")
+    if name == "wandb" and os.environ.get("WANDB_MODE") not in ("offline", "disabled", "dryrun"):
+        if not importlib.import_module("wandb").api.api_key:
+            raise BadInput("--log wandb: no key; set WANDB_API_KEY, or WANDB_MODE=offline")
+
+
+def name_of(work: Path, stage: str) -> tuple[str, str]:
+    """Names of recipe and task of a scratch folder such as `work/demo/pretrain/msm-1`; of another one, the stage's."""
+    parts = work.absolute().parts
+    if len(parts) > 3 and parts[-2] in FOLDERS:
+        return parts[-3], "/".join(parts[-2:])
+    return "msm", f"{stage}/{work.name.strip('.').removesuffix('.work')}"
+
+
+def scores(path: Path) -> dict[str, float]:
+    """Means and values of every language of a score file: `map@20/multilingual/de`."""
+    found = {}
+    for _, line in read_json_lines(path):
+        language, pool = line["query_language"], line["candidate_language"]
+        if line["value"] is not None and (language == "mean" or pool in (None, "same", language)):
+            found[f"{line['measure']}/{pool or 'multilingual'}/{language}"] = float(line["value"])
+    return found
+
+
+def lineage(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a task, and what tells whether another result is the same: identity, code, commit and inputs."""
+    told = {name: manifest[name] for name in ("identity", "code", "commit", "device", "command", "seconds")}
+    told |= {f"fingerprint.{part}": value for part, value in (manifest.get("fingerprint") or {}).items()}
+    told |= {f"inputs.{read}": value["checksum"] for read, value in manifest["inputs"].items()}
+    return told | dict(_flat("settings", manifest["settings"]))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}", inner)
+    else:
+        yield name, value
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+class TensorBoard:
+    """Event files in `tensorboard/` of the task's scratch folder: `tensorboard --logdir work` shows all.
+
+    Args:
+        watched: the task.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        self._make = importlib.import_module("torch.utils.tensorboard").SummaryWriter
+        self._folder = str(watched.folder / "tensorboard")
+        self._writer: Any = None
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """See `Backend`."""
+        for name, value in values.items():
+            self._open(step).add_scalar(name, value, step)
+
+    def facts(self, values: Mapping[str, Any]) -> None:
+        """See `Backend`."""
+        self.document("lineage.json", json.dumps(values, indent=1))
+
+    def document(self, name: str, text: str) -> None:
+        """See `Backend`."""
+        self._open(0).add_text(name, text if name.endswith(".md") else f"```\n{text}\n```")
+
+    def close(self, *, failed: bool) -> None:
+        """See `Backend`."""
+        del failed
+        if self._writer is not None:
+            self._writer.close()
+
+    def _open(self, step: int) -> Any:
+        """The writer; a run that goes on from a checkpoint takes the place of what it had shown from there on."""
+        if self._writer is None:
+            self._writer = self._make(self._folder, purge_step=step or None)
+        return self._writer
+
+
+class Mlflow:
+    """A run of MLflow, on the server or in the folder that `MLFLOW_TRACKING_URI` names.
+
+    Args:
+        watched: the task; the recipe is its experiment.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        self._mlflow = importlib.import_module("mlflow")
+        self._client = self._mlflow.MlflowClient()
+        experiment = self._mlflow.set_experiment(watched.recipe).experiment_id
+        same = f"tags.`msm.identity` = '{watched.identity}' and attributes.status != 'FINISHED'"
+        runs = self._client.search_runs([experiment], same, max_results=1)
+        tags = {"msm.identity": watched.identity, "msm.task": watched.task, "msm.recipe": watched.recipe}
+        run = runs[0] if runs else self._client.create_run(experiment, run_name=watched.task, tags=tags)
+        self._run: str = run.info.run_id
+        self._client.update_run(self._run, status="RUNNING")
+        self._values: list[Any] = []
+        self._sent = time.monotonic()
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """See `Backend`."""
+        now = int(time.time() * 1000)
+        metric = self._mlflow.entities.Metric
+        # Names of MLflow take no @.
+        self._values += [metric(name.replace("@", "_at_"), value, now, step) for name, value in values.items()]
+        if len(self._values) >= BATCH or time.monotonic() - self._sent >= FLUSH_SECONDS:
+            self._flush()
+
+    def facts(self, values: Mapping[str, Any]) -> None:
+        """See `Backend`."""
+        parameter = self._mlflow.entities.Param
+        whole = [parameter(name, str(value)[:LONGEST]) for name, value in values.items()]
+        for first in range(0, len(whole), PARAMETERS):
+            self._client.log_batch(self._run, params=whole[first : first + PARAMETERS])
+
+    def document(self, name: str, text: str) -> None:
+        """See `Backend`."""
+        self._client.log_text(self._run, text, name)
+
+    def close(self, *, failed: bool) -> None:
+        """See `Backend`."""
+        self._flush()
+        self._client.set_terminated(self._run, "KILLED" if failed else "FINISHED")
+
+    def _flush(self) -> None:
+        while self._values:
+            self._client.log_batch(self._run, metrics=self._values[:BATCH])
+            self._values = self._values[BATCH:]
+        self._sent = time.monotonic()
+
+
+class Wandb:
+    """A run of Weights & Biases; with `WANDB_MODE=offline`, files in `wandb/` of the task's scratch folder.
+
+    Args:
+        watched: the task; the recipe is its project.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        wandb = importlib.import_module("wandb")
+        watched.folder.mkdir(parents=True, exist_ok=True)
+        self._run = wandb.init(
+            project=watched.recipe,
+            name=watched.task,
+            id=watched.identity[:32],
+            resume="allow",
+            dir=str(watched.folder),
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """See `Backend`."""
+        self._run.log(dict(values), step=step)
+
+    def facts(self, values: Mapping[str, Any]) -> None:
+        """See `Backend`."""
+        self._run.config.update(dict(values), allow_val_change=True)
+
+    def document(self, name: str, text: str) -> None:
+        """See `Backend`."""
+        path = Path(self._run.dir, name)
+        path.write_text(text, encoding="utf-8")
+        self._run.save(str(path), base_path=self._run.dir, policy="now")
+
+    def close(self, *, failed: bool) -> None:
+        """See `Backend`."""
+        self._run.finish(exit_code=int(failed))
+
+
+BACKENDS: dict[str, Callable[[Watched], Backend]] = {"tensorboard": TensorBoard, "mlflow": Mlflow, "wandb": Wandb}
