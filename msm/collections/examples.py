@@ -9,7 +9,7 @@ What a file is, is read off its name and its first record:
 | `.jsonl` | by its fields: Tevatron, Mr. TyDi, DPR, FlagEmbedding, sentence-transformers, QED, iapp, Mewsli-X, translations, `msm mine` |
 | `.tsv` | `query`, `positive` and any number of negatives, with tabs |
 | folder with `triples*.tsv` | ids, beside `queries*.tsv` and `collection*.tsv` (mMARCO: `LANG_collection.tsv`) |
-| folder of a collection | BEIR's `train` split; Mr. TyDi's or MIRACL's training questions, with judged negatives |
+| folder of a collection | Tevatron 2; BEIR's `train` split; Mr. TyDi's or MIRACL's training questions, with judged negatives |
 | folder with `src-*.txt` | sentences; the questions in `tgt-*.txt` |
 | other folder | SQuAD, `LANG.json` |
 """  # noqa: E501
@@ -20,12 +20,13 @@ from itertools import zip_longest
 from pathlib import Path
 
 from msm.collections.collection import Draft
-from msm.collections.layout import find_files, only
-from msm.collections.readers import beir, miracl, mr_tydi, ms_marco, records_json
+from msm.collections.layout import find_file, find_files, only, refuse_same_names
+from msm.collections.readers import beir, miracl, mr_tydi, ms_marco, records_json, tevatron_ids
 from msm.collections.readers.ms_marco import text_id
 from msm.collections.readers.squad import language_files, read_squad
 from msm.collections.records import Example, Passage, Query
 from msm.collections.text_lines import read_lines
+from msm.corpora.codes import said_canonical
 from msm.errors import BadInput, bad_line
 from msm.files import NO_TEXT, OPENERS, open_text, plain_name, read_json_lines, within
 
@@ -59,6 +60,7 @@ def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str
         named = NAMED.fullmatch(name)
         spoken, file = named.groups() if named else (language, name)
         path = find(sources, file)
+        spoken = spoken if spoken == ALL else said_canonical(spoken, name)
         languages = language_files(path) if spoken == ALL else [spoken]
         try:
             examples = [example for one in languages for example in _read(path, one, unit)]
@@ -115,17 +117,21 @@ def _read(path: Path, language: str, unit: str) -> Iterable[Example]:
 def _read_folder(path: Path, language: str, unit: str) -> Iterator[Example]:
     if draft := _collection(path, language):
         yield from draft_examples(draft)
-    elif any(path.glob("triples*.tsv*")):
+    elif find_files(path, "triples*.tsv"):
         yield from ms_marco.read_ids(path, language)
-    elif sources := sorted(path.glob("src-*.txt*")):
+    elif sources := find_files(path, "src-*.txt"):
+        refuse_same_names(sources)
         for source in sources:
-            yield from _sentence_pairs(source, source.with_name(source.name.replace("src-", "tgt-", 1)), language)
+            target = find_file(path, plain_name(source).replace("src-", "tgt-", 1))
+            yield from _sentence_pairs(source, target, language)
     else:
-        yield from _squad(find(path, f"{language}.json"), language, unit)
+        yield from _squad(language_files(path, [language])[language], language, unit)
 
 
 def _collection(path: Path, language: str) -> Draft | None:
     """The training questions of a folder in a collection's layout; None where it is none."""
+    if tevatron_ids.holds(path):
+        return tevatron_ids.read(path, language=language)
     if find_files(path, "corpus.jsonl"):
         return beir.read(path, split="train")
     if find_files(path, "topic.train.tsv", f"topics.mrtydi-v1.1-{language}.train.txt"):
@@ -194,6 +200,6 @@ def _sentence_pairs(source: Path, target: Path, language: str) -> Iterator[Examp
     for number, ((_, sentence), (_, question)) in enumerate(lines, start=1):
         if not sentence.strip() or not question.strip():
             raise bad_line(source if not sentence.strip() else target, number, "empty line")
-        query = Query(f"{target.name}:{number}", language, question.strip())
+        query = Query(f"{plain_name(target)}:{number}", language, question.strip())
         passage = Passage(text_id(sentence), language, sentence.strip(), "", sentence.strip())
         yield Example(query, passage, [])

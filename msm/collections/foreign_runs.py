@@ -27,7 +27,7 @@ import numpy as np
 from msm.collections.runs import Run, read_run, sorted_run
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line
-from msm.files import open_text, read_json_lines
+from msm.files import open_text, plain_name, read_json_lines
 
 Entry = tuple[str, str, float]
 """Query id, passage id and score."""
@@ -47,7 +47,7 @@ def read_foreign_run(path: Path, query_ids: Sequence[str], passage_ids: Sequence
         BadInput: no such file, one of another form, a score that is not finite, or a passage twice for one query; the
             message names the line or the query.
     """
-    kind = path.name.removesuffix(".gz").removesuffix(".zst").removesuffix(".xz").removesuffix(".bz2")
+    kind = plain_name(path)
     if kind.endswith(".jsonl"):
         return _joined(path, _predictions(path))
     if kind.endswith(".json"):

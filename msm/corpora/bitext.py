@@ -5,7 +5,7 @@ A collection is one of
   to sentence i of the document with the same `document_id` in another language;
 - a JSON Lines file of objects with `language`, `text` and `english` (`parallel/xor_questions.jsonl.gz`);
 - a folder with one sentence a line, either `LANG.txt` for every language, or Moses files as OPUS has them,
-  `NAME.de-en.de` beside `NAME.de-en.en`. Any file may be `.gz`.
+  `NAME.de-en.de` beside `NAME.de-en.en`. Any file may be compressed.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from msm.corpora import documents
 from msm.errors import BadInput, bad_line
-from msm.files import open_text, read_json_lines
+from msm.files import open_text, plain_name, read_json_lines
 
 MOSES = re.compile(r"(?P<stem>.+)\.(?P<first>[A-Za-z0-9_]+)-(?P<second>[A-Za-z0-9_]+)\.(?P<language>[A-Za-z0-9_]+)")
 
@@ -89,7 +89,8 @@ def _document_pairs(path: Path, pivot: str) -> Iterator[Pair]:
 
 
 def _folder_pairs(folder: Path, pivot: str) -> Iterator[Pair]:
-    files = {path.name.removesuffix(".gz"): path for path in sorted(folder.iterdir()) if path.is_file()}
+    paths = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    files = {plain_name(path): path for path in paths}
     aligned = list(_aligned_files(files, pivot))
     if not aligned:
         raise BadInput(f"{folder}: holds neither LANG.txt nor NAME.A-B.A with {pivot} among the languages")

@@ -178,14 +178,19 @@ def read(collection: Path) -> Iterator[Source]:
     if not collection.is_dir():
         yield from _read_json_lines(collection)
         return
-    tables = sorted([*collection.glob("*.jsonl"), *collection.glob("*.jsonl.gz")])
-    texts = sorted(collection.glob("*/*.txt"))
+    tables, texts = _files(collection, "*", ".jsonl"), _files(collection, "*/*", ".txt")
     if not tables and not texts:
-        raise BadInput(f"{collection}: holds neither LANGUAGE/*.txt nor *.jsonl nor *.jsonl.gz")
+        raise BadInput(f"{collection}: holds neither LANGUAGE/*.txt nor *.jsonl (plain or compressed)")
     for path in tables:
         yield from _read_json_lines(path)
     for path in texts:
         yield _read_text(path)
+
+
+def _files(folder: Path, pattern: str, ending: str) -> list[Path]:
+    """Files of a kind, plain or compressed; macOS leaves `._NAME` beside every file that it packs."""
+    paths = sorted(folder.glob(f"{pattern}{ending}*"))
+    return [path for path in paths if plain_name(path).endswith(ending) and not path.name.startswith(".")]
 
 
 def document_files(folder: Path) -> list[Path]:

@@ -1,16 +1,12 @@
 """One reader a format: the same records are scored, trained on and mined, from files of every kind."""
 
-import bz2
-import gzip
 import json
-import lzma
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
 
 from msm.collections.collection import Collection
 from msm.collections.examples import read_examples
@@ -69,6 +65,27 @@ def test_tevatron_in_parquet(tmp_path: Path) -> None:
     assert judged(collection) == {("7", "a", 1), ("7", "b", 1)}
 
 
+def test_tevatron_2_names_its_passages_by_id(tmp_path: Path) -> None:
+    rows = [
+        {"query_id": "7", "query_text": "where?", "positive_document_ids": ["a", 2], "negative_document_ids": ["c"]}
+    ]
+    texts = [{"docid": name, "title": "T", "text": f"text {name}"} for name in ("a", 2, "c", "d")]
+    (tmp_path / "train.jsonl").write_text(lines(rows))
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "part-0.jsonl").write_text(lines(texts[:2]))
+    (tmp_path / "corpus" / "part-1.jsonl").write_text(lines(texts[2:]))
+    collection = find_benchmark("tevatron:mine").read(tmp_path)
+    assert judged(collection) == {("7", "a", 1), ("7", "2", 1), ("7", "c", 0)}
+    assert len(collection.passages) == 4
+    examples = read_examples(tmp_path.parent, [tmp_path.name], "sw")
+    assert [(example.positive.passage_id, example.others) for example in examples] == [("a", ("2",)), ("2", ("a",))]
+    assert {passage.passage_id for example in examples for passage in example.negatives} == {"c"}
+    assert {example.query.language for example in examples} == {"sw"}
+    (tmp_path / "train.jsonl").write_text(lines([rows[0] | {"positive_document_ids": "a"}]))
+    with pytest.raises(BadInput, match=r"train\.jsonl:1: field 'positive_document_ids' must hold ids, got 'a'"):
+        find_benchmark("tevatron:mine").read(tmp_path)
+
+
 @pytest.mark.parametrize("ending", ["parquet", "jsonl"])
 def test_a_data_set_of_the_hub_on_disk(tmp_path: Path, ending: str) -> None:
     tables = {
@@ -122,33 +139,6 @@ def test_collections_are_training_data_with_judged_negatives(tmp_path: Path) -> 
     assert [passage.passage_id for passage in example.negatives] == ["2#0"]
 
 
-PACK = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
-
-
-@pytest.mark.parametrize("ending", PACK)
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_files_of_any_compression_with_or_without_a_byte_order_mark(tmp_path: Path, ending: str, mark: bytes) -> None:
-    def put(name: str, text: str) -> None:
-        (tmp_path / f"{name}{ending}").write_bytes(PACK[ending](mark + text.encode()))
-
-    put("a.tsv", "what?\tthis\n")
-    put("b.jsonl", lines([TEVATRON]))
-    put("c.json", json.dumps([RECORDS["dpr"]]))
-    squad = {"context": "A b.", "qas": [{"id": "1", "question": "q?", "answers": [{"text": "b", "answer_start": 2}]}]}
-    put("d.json", json.dumps({"data": [{"title": "t", "paragraphs": [squad]}]}))
-    texts = [read_examples(tmp_path, [name], "en")[0].query.text for name in ("a.tsv", "b.jsonl", "c.json", "d.json")]
-    assert texts == ["what?", "where?", "where?", "q?"]
-
-
-def test_a_carriage_return_or_a_line_separator_ends_no_line(tmp_path: Path) -> None:
-    (tmp_path / "topics.tsv").write_bytes("q\twhat\u2028is\rit?\r\n".encode())
-    (tmp_path / "qrels.txt").write_text("q 0 d 1\n")
-    (tmp_path / "collection.tsv").write_bytes(b"d\tone\rtwo\tT\r\n")
-    collection = find_benchmark("trec:mine").read(tmp_path)
-    assert [query.text for query in collection.queries] == ["what\u2028is\rit?"]
-    assert [(passage.text, passage.title) for passage in collection.passages] == [("one\rtwo", "T")]
-
-
 def test_a_lone_surrogate_is_one_line_with_file_and_number(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "fine \\ud83d\\ude00"}\n{"text": "torn \\ud83d here"}\n')
@@ -174,25 +164,3 @@ def test_a_negative_with_the_text_of_the_positive_is_none(tmp_path: Path) -> Non
     (tmp_path / "train.jsonl").write_text(lines([row]))
     [example] = read_examples(tmp_path, ["train.jsonl"], "en")
     assert [passage.passage_id for passage in example.negatives] == ["c"]
-
-
-def test_files_of_macos_are_passed_over_and_links_followed(tmp_path: Path) -> None:
-    folder = tmp_path / "miracl"
-    corpus = folder / "miracl-corpus-v1.0-sw"
-    corpus.mkdir(parents=True)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "topics.miracl-v1.0-sw-dev.tsv").write_text("1\tswali\n")
-    (elsewhere / "qrels.miracl-v1.0-sw-dev.tsv").write_text("1\tQ0\t1#0\t1\n")
-    (folder / "topics").symlink_to(elsewhere)
-    (corpus / "docs-0.jsonl").write_text(lines([{"docid": "1#0", "title": "t", "text": "jibu"}]))
-    (corpus / "._docs-0.jsonl").write_bytes(b"\x00\x05\x16\x07")
-    assert find_benchmark("miracl:mine").read(folder).sizes() == {"sw": (1, 1)}
-
-
-def test_two_files_that_both_match_are_named(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "topics.miracl-v1.0-sw-dev.tsv").write_text("1\tswali\n")
-    with pytest.raises(BadInput, match=r"one/topics\.miracl.*stands in .*two/topics\.miracl"):
-        find_benchmark("miracl:mine").read(tmp_path)

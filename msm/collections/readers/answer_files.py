@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from msm.collections.text_lines import read_table
+from msm.corpora.codes import said_canonical
 from msm.errors import BadInput, bad_line
-from msm.files import read_json, read_json_lines
+from msm.files import plain_name, read_json, read_json_lines
 
 
 class Prediction(NamedTuple):
@@ -48,7 +49,7 @@ def read_xor_predictions(path: Path) -> list[Prediction]:
     found = []
     for where, record in _records(path):
         question = _text(record, "id", where)
-        found.append(Prediction(question, _text(record, "lang", where).strip(), _texts(record, "ctxs", where)))
+        found.append(Prediction(question, _language(record, where), _texts(record, "ctxs", where)))
     _refuse_twice(path, [prediction.question_id for prediction in found])
     return found
 
@@ -69,7 +70,7 @@ def read_nq_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     Raises:
         BadInput: a line that is not a question with answers.
     """
-    is_table = path.name.removesuffix(".gz").endswith((".csv", ".tsv"))
+    is_table = plain_name(path).endswith((".csv", ".tsv"))
     return _table_rows(path) if is_table else _json_rows(path)
 
 
@@ -82,7 +83,7 @@ def read_nq_predictions(path: Path) -> tuple[list[Prediction], dict[str, list[st
     names, found, answers = _Names(), [], {}
     for where, record in _records(path):
         question = names.name(_text(record, "question", where))
-        language = _text(record, "lang", where).strip() if "lang" in record else "en"
+        language = _language(record, where) if "lang" in record else "en"
         texts = [_passage(passage, where) for passage in _list(record, "ctxs", where)]
         found.append(Prediction(question, language, texts))
         if "answers" in record:
@@ -140,6 +141,10 @@ def _text(record: dict[str, Any], name: str, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise BadInput(f"{where}: field {name!r} must be text, got {value!r}")
     return value
+
+
+def _language(record: dict[str, Any], where: str) -> str:
+    return said_canonical(_text(record, "lang", where).strip(), where.partition(": [")[0])
 
 
 def _list(record: dict[str, Any], name: str, where: str) -> list[Any]:

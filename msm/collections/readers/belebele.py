@@ -10,6 +10,7 @@ Languages are written in their canonical form, without the script where the publ
 Source: arXiv:2308.16884; github.com/facebookresearch/belebele (README of commit 08633e8).
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from msm.corpora.codes import canonical
 from msm.errors import BadInput
 from msm.files import plain_name
 
+LOG = logging.getLogger(__name__)
 WRITTEN_TWICE = frozenset("arb_Latn ben_Latn hin_Latn npi_Latn sin_Latn urd_Latn zho_Hans zho_Hant".split())
 """Codes whose script has to be said."""
 
@@ -59,7 +61,11 @@ def read_parallel(folder: Path, languages: Sequence[str] = ()) -> Draft:
 def _sides(folder: Path, languages: Sequence[str]) -> dict[str, Side]:
     files: dict[str, list[Path]] = {}
     for path in find_files(folder, *(f"*_????{ending}" for ending in ENDINGS), deep=True):
-        files.setdefault(language_of(Path(plain_name(path)).stem), []).append(path)
+        code = Path(plain_name(path)).stem
+        language = language_of(code)
+        files.setdefault(language, []).append(path)
+        if not languages or language in languages:
+            LOG.info("%s: language %s is read as %s", path, code, language)
     if not files:
         raise BadInput(f"{folder}: no file such as deu_Latn.jsonl here (plain or compressed)")
     wanted = sorted(languages or files)

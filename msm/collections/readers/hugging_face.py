@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from msm.collections.collection import MULTILINGUAL, Draft
-from msm.collections.layout import find_files
+from msm.collections.layout import find_files, refuse_same_names
 from msm.collections.readers.passage_records import UNKNOWN_LANGUAGE, id_of, passage_of, query_of
 from msm.collections.records import Passage, Qrel
 from msm.collections.rows import ENDINGS, read_rows
@@ -60,6 +60,7 @@ def _shards(folder: Path, *kinds: str) -> list[Path]:
     for kind in kinds:
         for pattern in (f"{kind}/*", f"*{kind}*"):
             if files := find_files(folder, *(f"{pattern}{ending}" for ending in ENDINGS), deep=True):
+                refuse_same_names(files)
                 return files
     raise BadInput(f"{folder}: no {' or '.join(kinds)} here ({kinds[0]}/*.parquet or .jsonl)")
 

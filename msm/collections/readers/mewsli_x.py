@@ -16,6 +16,7 @@ from msm.collections.collection import MULTILINGUAL, Draft
 from msm.collections.layout import find_file
 from msm.collections.readers.mewsli_x_texts import entity_text, mention_text
 from msm.collections.records import Passage, Qrel, Query
+from msm.corpora.codes import said_canonical
 from msm.errors import BadInput
 from msm.files import read_json_lines
 
@@ -57,6 +58,7 @@ def read_mentions(folder: Path) -> Iterator[Mention]:
     for where, record in _records(folder, "wikinews_mentions-dev.jsonl"):
         for mention in record.get("mentions") or [record.get("mention")]:
             query, entity = _field(where, _query, {"context": record.get("context"), "mention": mention})
+            query = query._replace(language=said_canonical(query.language, where.rpartition(":")[0]))
             yield Mention(query, entity, str(record["context"].get("document_id") or query.query_id))
 
 
@@ -67,7 +69,8 @@ def read_entities(folder: Path) -> Iterator[Passage]:
         BadInput: the file is missing or malformed.
     """
     for where, record in _records(folder, "candidate_set_entities.jsonl"):
-        yield _field(where, _entity, record)
+        entity = _field(where, _entity, record)
+        yield entity._replace(language=said_canonical(entity.language, where.rpartition(":")[0]))
 
 
 def _query(record: dict[str, Any]) -> tuple[Query, str]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from msm.collections.layout import find_file
 from msm.collections.records import Example, Passage, Query
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line
@@ -44,15 +45,15 @@ def read_ids(folder: Path, language: str) -> Iterator[Example]:
     Raises:
         BadInput: a file is missing, or an id that no text has.
     """
-    triples = _one(folder, ["triples*.tsv*"])
+    triples = find_file(folder, "triples*.tsv")
     negatives: dict[tuple[str, str], dict[str, int]] = {}
     for number, (query, positive, *others) in rows(triples, least=2):
         found = negatives.setdefault((query, positive), {})
         for other in others:
             found.setdefault(other, number)
-    queries = _texts(_one(folder, [f"{language}_queries*.tsv*", "queries*.tsv*"]), {query for query, _ in negatives})
+    queries = _texts(find_file(folder, f"{language}_queries*.tsv", "queries*.tsv"), {query for query, _ in negatives})
     wanted = {passage for (_, positive), others in negatives.items() for passage in (positive, *others)}
-    passages = _texts(_one(folder, [f"{language}_collection*.tsv*", "collection*.tsv*"]), wanted)
+    passages = _texts(find_file(folder, f"{language}_collection*.tsv", "collection*.tsv"), wanted)
     right: dict[str, list[str]] = {}
     for query, positive in negatives:
         right.setdefault(query, []).append(positive)
@@ -64,16 +65,6 @@ def read_ids(folder: Path, language: str) -> Iterator[Example]:
             [Passage(other, language, passages[other]) for other in others if other not in right[query]],
             more,
         )
-
-
-def _one(folder: Path, patterns: list[str]) -> Path:
-    for pattern in patterns:
-        found = sorted(folder.glob(pattern))
-        if len(found) > 1:
-            raise BadInput(f"{folder}: {len(found)} files {pattern}, expected one")
-        if found:
-            return found[0]
-    raise BadInput(f"{folder}: no file {' or '.join(patterns)}")
 
 
 def _texts(path: Path, wanted: set[str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from msm.collections.layout import find_file
 from msm.collections.passages import Read
 from msm.collections.records import Passage, Qrel, Query
 from msm.collections.text_lines import read_records
-from msm.corpora.codes import canonical
+from msm.corpora.codes import canonical, said_canonical
 from msm.errors import BadInput
 
 FILES = ("MultiEuP.csv", "clean_all_with_did_qid.MEP.csv")
@@ -44,7 +44,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
     qrels: dict[Qrel, None] = {}
     speeches: dict[str, list[Passage]] = {}
     for _, row in read_records(path, COLUMNS):
-        language = canonical(row["LANGUAGE"])
+        language = said_canonical(row["LANGUAGE"].lower(), str(path))
         if languages and language not in languages:
             continue
         speeches.setdefault(language, []).append(Passage(row["did"], language, row["TEXT"]))
@@ -70,6 +70,6 @@ def _titles(row: dict[str, str]) -> Iterator[tuple[Query, str]]:
         match = TITLE.fullmatch(column)
         name = row.get(f"qid_{match[1]}", "") if match else ""
         if match and not NO_TITLE.fullmatch(title) and name not in ("", "null"):
-            language = canonical(match[1])
+            language = canonical(match[1].lower())
             debate = debate or f"{language}-{name}"
             yield Query(f"{language}-{name}", language, title.strip()), debate

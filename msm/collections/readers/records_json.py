@@ -10,9 +10,10 @@ from typing import Any
 from msm.collections.readers.mewsli_x_texts import entity_text, mention_text
 from msm.collections.readers.ms_marco import text_id
 from msm.collections.records import Example, Passage, Query
+from msm.corpora.codes import canonical
 from msm.corpora.sentences import split
 from msm.errors import BadInput, bad_line
-from msm.files import HALF_CHARACTER, holds_half_character, open_text
+from msm.files import HALF_CHARACTER, holds_half_character, open_text, plain_name
 
 Row = dict[str, Any]
 Reader = Callable[[Row, str], Example | None]
@@ -43,7 +44,9 @@ def read_dpr(path: Path, language: str) -> Iterator[Example]:
     for number, row in enumerate(_list_items(path)):
         example = read_row(row, language, dpr_example, f"{path}: record {number}")
         if example is not None:
-            yield example._replace(query=example.query._replace(query_id=str(row.get("q_id", f"{path.name}:{number}"))))
+            yield example._replace(
+                query=example.query._replace(query_id=str(row.get("q_id", f"{plain_name(path)}:{number}")))
+            )
 
 
 def read_row(row: Row, language: str, reader: Reader, where: str) -> Example | None:
@@ -189,9 +192,9 @@ def mewsli_example(row: Row, language: str) -> Example:
     del language
     mention, entity = row["contextual_mention"], row["entity"]
     query_id, spoken = mention["mention"]["example_id"], mention["context"]["language"]
-    query = Query(str(query_id), spoken, mention_text(mention))
+    query = Query(str(query_id), canonical(spoken), mention_text(mention))
     text = entity_text(entity)
-    passage = Passage(str(entity["entity_id"]), entity["description_language"], text, entity["title"], text)
+    passage = Passage(str(entity["entity_id"]), canonical(entity["description_language"]), text, entity["title"], text)
     return Example(query, passage, [])
 
 
@@ -241,7 +244,7 @@ def _nested_span(row: Row) -> tuple[int, int]:
 def translation_example(row: Row, language: str) -> Example:
     """A line `language`, `text`, `english`: the text asks for its English translation; `language` is the line's own."""
     del language
-    query = Query(text_id(f"{row['language']}\n{row['text']}"), row["language"], row["text"].strip())
+    query = Query(text_id(f"{row['language']}\n{row['text']}"), canonical(row["language"]), row["text"].strip())
     english = row["english"].strip()
     return Example(query, Passage(text_id(english), "en", english, "", english), [])
 

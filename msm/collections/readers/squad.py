@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from msm.collections.layout import find_files
+from msm.corpora.codes import said_canonical
 from msm.corpora.sentences import split
 from msm.errors import BadInput
 from msm.files import plain_name, read_json
@@ -58,7 +59,7 @@ def language_files(folder: Path, languages: Sequence[str] = ()) -> dict[str, Pat
     """
     files: dict[str, Path] = {}
     for path in find_files(folder, "*.json"):
-        language = plain_name(path).removesuffix(".json")
+        language = said_canonical(plain_name(path).removesuffix(".json"), str(path))
         if language in files:
             raise BadInput(f"{path}: {language} stands in {files[language].name} too; keep one of them")
         files[language] = path

@@ -13,6 +13,7 @@ from msm.collections.layout import find_files
 from msm.collections.passages import Read
 from msm.collections.readers.squad import read_squad
 from msm.collections.records import Passage, Qrel, Query
+from msm.corpora.codes import said_canonical
 from msm.errors import BadInput
 from msm.files import plain_name
 
@@ -34,10 +35,14 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
     qrels: list[Qrel] = []
     clusters: list[str] = []
     passages: dict[str, dict[str, Passage]] = {}
+    files: dict[tuple[str, ...], Path] = {}
     for path in find_files(folder, "*.json"):
-        language, *split = plain_name(path).removesuffix(".json").split(".")
+        name, *split = plain_name(path).removesuffix(".json").split(".")
+        language = said_canonical(name, str(path))
         if languages and language not in languages:
             continue
+        if (first := files.setdefault((language, *split), path)) != path:
+            raise BadInput(f"{path}: {language} stands in {first} too; keep one of them")
         own = passages.setdefault(language, {})
         for paragraph in read_squad(path, language):
             passage_id = f"{language}-{paragraph.paragraph_id}"

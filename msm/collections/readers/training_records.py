@@ -1,7 +1,8 @@
 """Training records as a collection: DPR, Tevatron, FlagEmbedding, sentence-transformers, and all that training reads.
 
-Every file of the folder holds records (`.jsonl`, `.json`, `.parquet`); a file that is named `LANG.jsonl` is in that
-language. The passages are those of all records, each once; relevant to a question are its positives.
+Questions with ids of passages, beside a corpus, are Tevatron 2's (`tevatron_ids`). Otherwise every file of the folder
+holds records (`.jsonl`, `.json`, `.parquet`); a file that is named `LANG.jsonl` is in that language. The passages are
+those of all records, each once; relevant to a question are its positives.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from msm.collections.collection import MULTILINGUAL, Draft
-from msm.collections.layout import find_files
+from msm.collections.layout import find_files, refuse_same_names
+from msm.collections.readers import tevatron_ids
 from msm.collections.readers.passage_records import UNKNOWN_LANGUAGE
 from msm.collections.readers.records_json import find_reader, read_row
 from msm.collections.records import Example, Passage, Qrel, Query
 from msm.collections.rows import ENDINGS, read_rows
-from msm.corpora.codes import canonical
+from msm.corpora.codes import said_canonical
 from msm.corpora.languages import code_of
 from msm.corpora.languages import languages as known_languages
 from msm.errors import BadInput
@@ -34,7 +36,10 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
     Raises:
         BadInput: no file, or a record of another form.
     """
+    if tevatron_ids.holds(folder):
+        return tevatron_ids.read(folder, languages)
     files = find_files(folder, *(f"*{ending}" for ending in ENDINGS), deep=True)
+    refuse_same_names(files)
     queries: dict[str, Query] = {}
     passages: dict[str, Passage] = {}
     qrels: dict[Qrel, None] = {}
@@ -71,4 +76,4 @@ def _turned(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _language(path: Path) -> str:
     name = plain_name(path).partition(".")[0]
-    return canonical(name) if code_of(name) in known_languages() else UNKNOWN_LANGUAGE
+    return said_canonical(name, str(path)) if code_of(name) in known_languages() else UNKNOWN_LANGUAGE

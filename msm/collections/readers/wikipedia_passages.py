@@ -6,7 +6,7 @@
 | `nq` | `nq-test.qa.csv`, 3,610 | `psgs_w100.tsv`, 21,015,324 |
 
 No passage is judged: right is what holds an answer. XOR-Retrieve's questions with no answer but yes and no are left
-out. Files may be `.gz`.
+out. Files may be compressed.
 
 Sources: arXiv:2010.11856; DPR, arXiv:2004.04906.
 """
@@ -20,6 +20,7 @@ from msm.collections.layout import find_file
 from msm.collections.readers.answer_files import read_nq_rows, read_xor_answers
 from msm.collections.records import Passage, Query
 from msm.collections.text_lines import read_table
+from msm.corpora.codes import said_canonical
 from msm.errors import bad_line
 from msm.files import read_json_lines
 
@@ -60,7 +61,8 @@ def read_xor_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]
             if not isinstance(record.get("question"), str) or not isinstance(record.get("lang"), str):
                 raise bad_line(path, number, "a question needs `question` and `lang`")
             # Some published language codes have blanks around them.
-            queries.append(Query(record["id"], record["lang"].strip(), record["question"]))
+            language = said_canonical(record["lang"].strip(), str(path))
+            queries.append(Query(record["id"], language, record["question"]))
     return queries, {query.query_id: answers[query.query_id] for query in queries}
 
 
