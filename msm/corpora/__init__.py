@@ -1,1 +1,1 @@
-"""From public or constructed text to documents, a tokenizer and training units."""
+"""Corpora: turns public, crawled or constructed text into documents, a tokenizer and token shards."""

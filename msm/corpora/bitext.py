@@ -1,4 +1,4 @@
-"""Parallel sentences: aligned documents, questions with their English, and bitext of one's own.
+"""Reads parallel sentences: aligned documents, questions with their English, and your own bitext.
 
 A collection is one of
 - a JSON Lines file of documents with `sentences` (`documents/ntrex128.jsonl.gz`): sentence i of a document is parallel
@@ -24,34 +24,36 @@ class Pair(NamedTuple):
     """A sentence of the pivot language and its translation."""
 
     language: str
-    """Of the translation."""
+    """Language of the translation."""
     pivot: str
+    """Sentence in the pivot language."""
     text: str
+    """Its translation."""
 
 
 def read_pairs(collection: Path, pivot: str) -> Iterator[Pair]:
-    """The sentences of a collection that exist in the pivot language and in another one.
+    """Yield the sentences of a collection that exist in the pivot language and in another one.
 
-    Lines of which either side is blank are passed over, and so are documents whose sentences differ in number: nothing
-    says which of them belong together.
+    Lines with a blank side are skipped. So are documents with different numbers of sentences in the two languages,
+    because nothing tells which sentences belong together.
 
     Raises:
-        BadInput: nothing there, or something malformed; the message names the file and the line.
+        BadInput: the collection is empty or malformed; the message names the file and the line.
     """
     if collection.is_dir():
-        found = _folder_pairs(collection, pivot)
+        pairs = _folder_pairs(collection, pivot)
     elif "document_id" in _first_record(collection):
-        found = _document_pairs(collection, pivot)
+        pairs = _document_pairs(collection, pivot)
     else:
-        found = _question_pairs(collection, pivot)
-    return (pair for pair in found if pair.pivot and pair.text)
+        pairs = _question_pairs(collection, pivot)
+    return (pair for pair in pairs if pair.pivot and pair.text)
 
 
 def read_translations(path: Path) -> Iterator[Pair]:
-    """Lines `language`, `text`, `english`; the pivot is English.
+    """Yield the pairs of a file whose lines hold `language`, `text` and `english`; the pivot is English.
 
     Raises:
-        BadInput: a line without one of them; the message names it.
+        BadInput: a line lacks one of the three; the message names the line.
     """
     for number, row in read_json_lines(path):
         texts = [row.get(name) for name in ("language", "english", "text")]
@@ -75,14 +77,14 @@ def _question_pairs(path: Path, pivot: str) -> Iterator[Pair]:
 
 
 def _document_pairs(path: Path, pivot: str) -> Iterator[Pair]:
-    known: dict[str, list[str]] = {}
+    pivot_texts: dict[str, list[str]] = {}
     for source in documents.read(path):
         if not source.is_split:
             raise BadInput(f"{source.where}: paragraphs are not aligned; parallel documents need sentences")
         if source.language == pivot:
-            known[source.document_id] = source.texts
+            pivot_texts[source.document_id] = source.texts
     for source in documents.read(path):
-        sentences = known.get(source.document_id, [])
+        sentences = pivot_texts.get(source.document_id, [])
         if source.language != pivot and len(source.texts) == len(sentences):
             for sentence, text in zip(sentences, source.texts, strict=True):
                 yield Pair(source.language, sentence.strip(), text.strip())

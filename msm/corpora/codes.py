@@ -1,8 +1,9 @@
-"""One spelling for every language: BCP 47's canonical form.
+"""Language codes in one spelling, the canonical form of BCP 47.
 
-`iw` is `he`, `pt-br` and `pt_BR` are `pt-BR`, `deu` and `ger` are `de`, `ZH-hans` is `zh-Hans`. Codes of three letters
-that have no shorter one stay, in lower case, and so do those of private use. `iso_639.csv` holds the shorter codes:
-ISO 639-2 and 639-3 to 639-1, and the main language of a group (`cmn`, `swh`, `arb` ...) to the code of the group.
+`iw` becomes `he`, `pt-br` and `pt_BR` become `pt-BR`, `deu` and `ger` become `de`, and `ZH-hans` becomes `zh-Hans`.
+Codes of three letters without a shorter code stay as they are, in lower case, and so do codes of private use.
+`iso_639.csv` holds the shorter codes: ISO 639-2 and 639-3 to 639-1, and the main language of a group (`cmn`, `swh`,
+`arb` ...) to the code of the group.
 """
 
 import csv
@@ -11,11 +12,11 @@ import logging
 from importlib.resources import files
 
 WITHDRAWN = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv", "mo": "ro"}
-"""Codes of ISO 639-1 that were replaced."""
+"""Codes that ISO 639-1 has replaced, and the codes that replace them."""
 
 
 def canonical(code: str) -> str:
-    """The canonical form of a language code; of a text that is no code, the text in that form all the same.
+    """Return the canonical form of a language code. A text that is no code is changed in the same way.
 
     Args:
         code: subtags of a language, a script and a region, with hyphens or underscores between them.
@@ -27,11 +28,11 @@ def canonical(code: str) -> str:
 
 
 def said_canonical(code: str, where: str) -> str:
-    """The canonical form; says once for each place when it is another one.
+    """Return the canonical form of a code, and warn once for each file where it differs from the code.
 
     Args:
-        code: as written.
-        where: file or folder, for the message.
+        code: language code as it is written.
+        where: file or folder that holds it, for the message.
     """
     found = canonical(code)
     if found != code:

@@ -1,11 +1,11 @@
-"""Stage `documents`: any source to ordered sentences, one JSON Lines file a language.
+"""Stage `documents`: turns any source into documents of ordered sentences, one JSON Lines file a language.
 
 A collection is one of
 - a JSON Lines file (`.jsonl` or `.jsonl.gz`) of objects with `document_id`, `language`, and `sentences` (in order,
   split already) or `paragraphs` (in order, to be split);
 - a folder of such files, of text files `LANGUAGE/DOCUMENT.txt`, or of both. In a text file blank lines part the
   paragraphs, and other line breaks count as blanks;
-- alone, a manifest `shards.json` of documents that are packed already (`msm.corpora.shard_manifest`): it is passed on.
+- alone, a manifest `shards.json` of documents that are packed already (`msm.corpora.shard_manifest`), which is copied.
 
 The same `document_id` in two languages means the same document translated. No objective that is meant to work without
 parallel data sees that; it decides only which documents `disjoint` and `reorder` choose.
@@ -34,14 +34,14 @@ from msm.settings import listed
 
 LANGUAGE = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
 FEWEST_SENTENCES = 2
-"""Of a document: with fewer there is no neighbour to predict a sentence from."""
+"""Smallest number of sentences of a document; with fewer a sentence has no neighbour to be predicted from."""
 
 
 class Source(NamedTuple):
-    """A document as it was found."""
+    """A document as a source holds it."""
 
     where: str
-    """File and line, for messages."""
+    """File and line of the document, for messages."""
     language: str
     document_id: str
     texts: list[str]
@@ -50,21 +50,21 @@ class Source(NamedTuple):
 
 
 def run(settings: Documents, *, sources: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Write `LANGUAGE.jsonl` for every language kept: `document_id`, `language`, `sentences`.
+    """Write `LANGUAGE.jsonl` for every language, with lines of `document_id`, `language` and `sentences`.
 
     Args:
-        settings: which collections and languages, and what is done to the documents. The first language for `reorder`
-            is the first listed; with `all`, the first in the alphabet.
-        sources: the folder that the collections are in.
+        settings: settings of the stage. The first language, which `reorder` leaves alone, is the first listed one; with
+            `all`, the first in the alphabet.
+        sources: folder that holds the collections.
         out: empty folder to fill.
         execution: not needed; reading is a small part of making units.
 
     Returns:
-        Documents, sentences and reordered documents of every language.
+        Numbers of documents, sentences and reordered documents of every language.
 
     Raises:
-        BadInput: a collection that is missing, empty or malformed, a language that is in none of them, a document that
-            comes twice or has fewer than two sentences.
+        BadInput: a collection is missing, empty or malformed, no collection holds a language, or a document comes twice
+            or has fewer than two sentences.
     """
     paths = [within(sources, item) for item in listed(settings.collections)]
     if packed := [path for path in paths if path.name == MANIFEST]:
@@ -93,7 +93,7 @@ def run(settings: Documents, *, sources: Path, out: Path, execution: Execution) 
 
 
 def survey(sources: Iterable[Source]) -> dict[str, set[str]]:
-    """Ids of the documents of every language.
+    """Collect the ids of the documents of every language.
 
     Raises:
         BadInput: a document comes twice in the same language.
@@ -108,10 +108,10 @@ def survey(sources: Iterable[Source]) -> dict[str, set[str]]:
 
 
 def chosen_languages(setting: str, known: Iterable[str]) -> list[str]:
-    """The languages to keep, in the order listed; all of them in alphabetical order for `all`.
+    """Return the languages to keep in the order in which the setting lists them, or all in alphabetical order.
 
     Raises:
-        BadInput: none is listed, or one that no document is in.
+        BadInput: the setting is empty, or names a language without documents.
     """
     languages = sorted(known) if setting == "all" else list(dict.fromkeys(map(canonical, listed(setting))))
     if not languages:
@@ -122,14 +122,14 @@ def chosen_languages(setting: str, known: Iterable[str]) -> list[str]:
 
 
 def disjoint(ids: Mapping[str, set[str]], seed: int) -> dict[str, set[str]]:
-    """Each document in one language only: of those that have it, the one with the fewest so far.
+    """Give each document to one of its languages: the one with the fewest documents so far.
 
     Args:
         ids: ids of the documents of every language.
-        seed: of the order in which documents are given away.
+        seed: seed of the order in which documents are given.
 
     Raises:
-        BadInput: a language is left without a document.
+        BadInput: a language gets no document.
     """
     order = sorted(set().union(*ids.values()))
     random.Random(seed).shuffle(order)
@@ -143,22 +143,22 @@ def disjoint(ids: Mapping[str, set[str]], seed: int) -> dict[str, set[str]]:
 
 
 def is_reordered(document_id: str, settings: Documents) -> bool:
-    """Whether the document is among the share to shuffle; the same answer for all of its languages."""
+    """Whether a document belongs to the share to shuffle, which is the same in all of its languages."""
     return random.Random(f"{settings.seed} {document_id}").random() < settings.reorder
 
 
 def reordered(document: Document, seed: int) -> Document:
-    """The document with its sentences shuffled, in each language in another way."""
+    """Return a document with its sentences shuffled, in a different way in each language."""
     sentences = list(document.sentences)
     random.Random(f"{seed} {document.language} {document.document_id}").shuffle(sentences)
     return document._replace(sentences=sentences)
 
 
 def to_document(source: Source) -> Document:
-    """The document of a source, its paragraphs split.
+    """Make a document of a source, and split its paragraphs into sentences.
 
     Raises:
-        BadInput: fewer than two sentences.
+        BadInput: the document has fewer than two sentences.
     """
     sentences = source.texts
     if not source.is_split:
@@ -170,10 +170,10 @@ def to_document(source: Source) -> Document:
 
 
 def read(collection: Path) -> Iterator[Source]:
-    """The documents of a JSON Lines file, or of a folder, in the order of their names.
+    """Yield the documents of a JSON Lines file, or of the files of a folder in the order of their names.
 
     Raises:
-        BadInput: nothing there, or something malformed; the message names the file and the line.
+        BadInput: the collection is empty or malformed; the message names the file and the line.
     """
     if not collection.is_dir():
         yield from _read_json_lines(collection)
@@ -194,10 +194,10 @@ def _files(folder: Path, pattern: str, ending: str) -> list[Path]:
 
 
 def document_files(folder: Path) -> list[Path]:
-    """The files that this stage has written, one a language.
+    """Return the files that this stage has written, one a language.
 
     Raises:
-        BadInput: there is none, or they are packed already.
+        BadInput: there is none, or the documents are packed already.
     """
     if (folder / MANIFEST).is_file():
         raise BadInput(f"{folder / MANIFEST}: these documents are packed already; name the tokenizer of their shards")
@@ -208,15 +208,15 @@ def document_files(folder: Path) -> list[Path]:
 
 
 def read_documents(path: Path, start: int = 0, stop: int | None = None) -> Iterator[Document]:
-    """The documents of a file that this stage has written.
+    """Yield the documents of a file that this stage has written.
 
     Args:
-        path: of the file.
-        start: byte at which the first line to read begins.
-        stop: byte at which reading ends; the end of the file if not given.
+        path: path of the file.
+        start: offset in bytes of the first line to read.
+        stop: offset in bytes at which reading ends; None for the end of the file.
 
     Raises:
-        BadInput: a line that is not such a document.
+        BadInput: a line is not a document.
     """
     with path.open("rb") as file:
         file.seek(start)
@@ -275,7 +275,7 @@ def _source(record: Mapping[str, Any], where: str) -> Source:
 
 
 def _language(language: str, where: str, place: str) -> str:
-    """The canonical code; said once a file or folder where it was another one."""
+    """The canonical code of a language, with one warning for each file or folder where it differs."""
     if not LANGUAGE.fullmatch(language):
         raise BadInput(f"{where}: language must be a code of letters, digits and hyphens, got {language!r}")
     return said_canonical(language, place)

@@ -1,8 +1,8 @@
-"""Public files, downloaded or taken from a mirror, and verified: nothing gets past a wrong checksum.
+"""Stage `download`: gets public files from their origin or from a mirror, and verifies their checksums.
 
-`sources.json` beside this file is the table. One of the user's own, of the same layout, serves as well: its path or
-address, ending in `.json`, stands in the settings in place of a name. So does the path of a folder, with a slash in it
-(`./texts`): its files are copied below the folder's own name.
+`sources.json` beside this file is the table of public files. The settings may name a table of your own in the same form
+instead, by its path or address, which ends in `.json`; or a folder of your own by its path with a slash in it
+(`./texts`), whose files are copied below the folder's name.
 """
 
 import gzip
@@ -29,28 +29,28 @@ from msm.settings import listed
 
 ADDRESSES = ("http://", "https://")
 OWN = "own files"
-"""Content of a collection that is a folder of the user's."""
+"""Content of a collection that is a folder of the user."""
 ATTEMPTS = 5
 WHEELS = ".wheels"
-"""Folder of downloaded wheels, in the scratch folder."""
+"""Name of the folder of downloaded wheels, in the scratch folder."""
 TIMEOUT = 30.0
-"""Seconds without a byte after which a connection is given up."""
+"""Seconds without a byte after which a connection is closed."""
 CHUNK = 1 << 18
 PASSING = (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS)
-"""Refusals that are worth another attempt, beside the server's own errors."""
+"""Status codes after which a download is tried again, beside the server's own errors."""
 
 
 class File(NamedTuple):
     """One public file."""
 
     path: str
-    """Where it goes, below the folder of the sources."""
+    """Path of the file below the folder of the sources."""
     address: str
-    """Where it is, at a fixed commit; empty if only a mirror has it in this form."""
+    """Address of the file at a fixed commit; empty if only a mirror has it in this form."""
     sha256: str
     bytes: int
     package: Package | None = None
-    """The wheel of the Python package index that holds it, where it is at no address of its own."""
+    """Wheel of the Python package index that holds the file, where it has no address of its own."""
 
 
 class Collection(NamedTuple):
@@ -59,24 +59,24 @@ class Collection(NamedTuple):
     content: str
     origin: str
     commit: str
-    """Of the origin; empty if not known."""
+    """Commit of the origin; empty if it is not known."""
     licence: str
     files: list[File]
 
 
 def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any]:
-    """Fill `out` with the files of the collections; what was downloaded before a kill is not downloaded again.
+    """Write the files of the collections. After a kill, finished parts are not downloaded again.
 
     Args:
-        settings: which collections.
-        out: gets every file at its path.
-        execution: `mirror` replaces the network; `work` keeps what is not finished.
+        settings: names of the collections.
+        out: folder that gets every file at its path.
+        execution: `mirror`, a folder that replaces the network, and `work`, which keeps unfinished files.
 
     Returns:
         Origin, licence and size of every collection.
 
     Raises:
-        BadInput: an unknown collection, a file that cannot be had, or one that is not what the table says.
+        BadInput: a collection is unknown, or a file cannot be downloaded or differs from the table.
     """
     collections = {name: found for item in listed(settings.collections) for name, found in choose(item).items()}
     if not collections:
@@ -102,20 +102,20 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
 
 
 def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
-    """Put one verified file at its path below a folder, from wherever it is to be had.
+    """Get one verified file, from the mirror, its address or the package index.
 
     Args:
-        file: of the collection.
-        collection: says where a file without an address comes from.
-        folder: gets the file; what a killed run left in it of a download is used.
+        file: file of the collection.
+        collection: collection, which names the origin of a file without an address.
+        folder: folder that gets the file. The beginning that a killed download left there is used.
         mirror: folder that replaces the network; empty for none. A file of a package that it does not hold still comes
             from the package index.
 
     Returns:
-        The file's path.
+        Path of the file.
 
     Raises:
-        BadInput: the file cannot be had, or is not what the table says.
+        BadInput: the file cannot be downloaded, or differs from the table.
     """
     target = folder / file.path
     if collection.content == OWN:
@@ -141,9 +141,9 @@ def _unpack(file: File, package: Package, target: Path, wheels: Path) -> None:
 
 
 def identity(settings: Download) -> str:
-    """Checksum of the files that the collections are made of: of the user's own folders and of the tables' entries.
+    """Return one checksum of the files of all collections: of the user's folders and of the entries of tables.
 
-    A table at an address is not read for it: its address alone counts.
+    A table at an address is not read for it; its address counts instead.
     """
     files = {
         file.path: file.sha256
@@ -156,10 +156,10 @@ def identity(settings: Download) -> str:
 
 
 def choose(item: str) -> dict[str, Collection]:
-    """The collection of a name or of a folder, or all collections of a table given by path or address.
+    """Return the collection of a name or a folder, or all collections of a table given by path or address.
 
     Raises:
-        BadInput: no such name or folder, or a table that cannot be read.
+        BadInput: the name or folder does not exist, or the table cannot be read.
     """
     if item.endswith(".json"):
         return _table(_read_table(item), item)
@@ -167,7 +167,7 @@ def choose(item: str) -> dict[str, Collection]:
         return {item: _own_folder(Path(item))}
     table = json.loads(importlib.resources.files("msm.corpora").joinpath("sources.json").read_text(encoding="utf-8"))
     if item not in table:
-        raise BadInput(f"collections: unknown name {item!r}; there are {', '.join(sorted(table))}")
+        raise BadInput(f"collections: unknown name {item!r}; known are {', '.join(sorted(table))}")
     return {item: _table(table, "sources.json")[item]}
 
 
@@ -211,10 +211,10 @@ def _file(values: Any) -> File:
 
 
 def copy(file: File, mirror: Path, target: Path) -> None:
-    """Take a file from a local folder, as it is or gzipped; the checksum is that of the file itself.
+    """Copy a file from a local folder, which may hold it gzipped. The checksum is that of the plain file.
 
     Raises:
-        BadInput: it is not there, or not the file of the table.
+        BadInput: the folder does not hold the file, or the file differs from the table.
     """
     plain, compressed = mirror / file.path, mirror / f"{file.path}.gz"
     source = plain if plain.is_file() else compressed
@@ -231,10 +231,10 @@ def copy(file: File, mirror: Path, target: Path) -> None:
 
 
 def check_address(file: File, collection: Collection) -> None:
-    """Make sure that a file can be downloaded.
+    """Check that a file can be downloaded.
 
     Raises:
-        BadInput: it stands at no public address in the form that the table describes.
+        BadInput: the file has no public address in the form that the table describes.
     """
     if not file.address:
         origin = f"{collection.origin} {collection.commit}".strip()
@@ -242,15 +242,15 @@ def check_address(file: File, collection: Collection) -> None:
 
 
 def download(file: File, target: Path, *, wait: float = 1.0) -> None:
-    """Download a file, going on where an earlier attempt or run stopped.
+    """Download a file, from the byte at which an earlier attempt stopped.
 
     Args:
-        file: of the table.
-        target: what it is written to; holds the beginning of the file after a failure.
-        wait: seconds before the second attempt; doubled before each later one.
+        file: entry of the table.
+        target: path to write; after a failure it holds the beginning of the file.
+        wait: seconds before the second attempt, doubled before each later one.
 
     Raises:
-        BadInput: the server refuses or fails too often, or the content is not the file of the table.
+        BadInput: the server refuses or fails too often, or the content differs from the table.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     problem = ""
@@ -264,7 +264,7 @@ def download(file: File, target: Path, *, wait: float = 1.0) -> None:
 
 
 def _attempt(file: File, target: Path) -> str:
-    """What went wrong and may go better the next time; empty when the file is whole and right."""
+    """The problem of an attempt that may succeed the next time; empty when the file is complete and right."""
     resumed = target.exists()
     try:
         _receive_rest(file, target)
@@ -286,7 +286,7 @@ def _attempt(file: File, target: Path) -> str:
 
 
 def _receive_rest(file: File, target: Path) -> None:
-    """Append what `target` lacks; at most one byte more than the table says, enough to see that it is too long."""
+    """Append the missing bytes, and one more at most than the table says, which shows that a file is too long."""
     start = target.stat().st_size if target.exists() else 0
     if start >= file.bytes:
         return
@@ -307,7 +307,7 @@ def _bar(file: File, start: int) -> tqdm:
 
 
 def _difference(file: File, path: Path) -> str:
-    """What is wrong with a file, empty if nothing is."""
+    """The difference of a file from the table, empty if there is none."""
     size = path.stat().st_size
     if size > file.bytes:
         return f"longer than the {file.bytes} bytes that the table says"

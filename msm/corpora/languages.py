@@ -1,4 +1,4 @@
-"""The 108 languages of the paper's corpus: code, script, and who knows them.
+"""The 108 languages of the paper's corpus: their codes, scripts, and the models that know them.
 
 `languages.csv` is the table. Its codes are Common Crawl's and Wikipedia's: `no` is Bokmål, `als` Alemannic, `zh` both
 scripts. `splitter` says whether sentencex has rules of the language's own; `xlmr` and `mbert` whether the language was
@@ -21,13 +21,13 @@ class Language(NamedTuple):
     script: str
     """Unicode's name of the main script; `Japanese` is Han, Hiragana and Katakana."""
     splitter: str
-    """`own`: sentencex has rules for it; `fallback`: it uses those of another language, in the end English."""
+    """Rules by which sentencex splits sentences: the language's `own`, or those of another language (`fallback`)."""
     xlmr: str
-    """`yes` or `no`."""
+    """Whether XLM-R was trained on the language, `yes` or `no`."""
     mbert: str
-    """`yes` or `no`."""
+    """Whether multilingual BERT was trained on the language, `yes` or `no`."""
     identified: str
-    """`yes` or `no`: whether the identifier that ships its model (py3langid) knows it."""
+    """Whether the language identifier py3langid knows the language, `yes` or `no`."""
 
 
 JAPANESE = ("Han", "Hiragana", "Katakana")
@@ -35,7 +35,7 @@ JAPANESE = ("Han", "Hiragana", "Katakana")
 
 @functools.cache
 def languages() -> dict[str, Language]:
-    """The table, by code."""
+    """Return the table, by code."""
     text = (files("msm.corpora") / "languages.csv").read_text(encoding="utf-8")
     return {row["code"]: Language(**row) for row in csv.DictReader(text.splitlines())}
 
@@ -68,10 +68,10 @@ ALIASES = {
     "nb": "no", "nob": "no", "iw": "he", "in": "id", "jw": "jv", "fil": "tl", "ji": "yi", "gsw": "als", "sdh": "ckb",
     "cmn": "zh", "hbs": "sh", "ary": "ar", "uzs": "uz", "ext": "es",
 }  # fmt: skip
-"""Codes that others write for those of the table."""
+"""Codes of other data sets, and the codes of the table that they stand for."""
 
 
 def code_of(name: str) -> str:
-    """The table's code for a name such as `zh-Hans`, `en_XX` or `nb`; what is before the first `-` or `_`, at least."""
+    """Return the table's code for a name such as `zh-Hans`, `en_XX` or `nb`, or else the part before `-` or `_`."""
     short = name.strip().lower().replace("_", "-").partition("-")[0]
     return ALIASES.get(short, short)

@@ -1,4 +1,4 @@
-"""The order in which training reads: every item once, few shards at a time."""
+"""The random order in which training reads items: every item once, a few shards at a time."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW = 4
-"""Shards whose items are mixed: more mix better, and more of each language have to be at hand."""
+"""Number of shards whose items are mixed. More shards mix better, and more of each language must be on the disk."""
 KEPT = 2
-"""Windows of an order in memory: a batch may go from one to the next."""
+"""Number of windows of an order in memory; a batch may go from one window to the next."""
 
 
 def starts_of(sizes: Sequence[int]) -> NDArray[np.int64]:
-    """Number of the first item of every shard, and of all items.
+    """Return the number of the first item of every shard, and the number of all items.
 
     Args:
-        sizes: items of every shard.
+        sizes: number of items of every shard.
     """
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
@@ -24,13 +24,13 @@ def starts_of(sizes: Sequence[int]) -> NDArray[np.int64]:
 class Order:
     """All items in a random order that mixes `WINDOW` shards at a time.
 
-    The shards are in random order, and the items of so many of them are in random order. Only the window that is read
-    is drawn. Items that fit in one window are in the order that a single shard of them would have, so what is read does
-    not depend on whether a small corpus is cut into shards.
+    The shards are in random order, and so are the items of each window of shards. Only the window that is read is
+    drawn. Items that fit in one window have the order that they would have in a single shard, so the order does not
+    depend on whether a small corpus is cut into shards.
 
     Args:
-        sizes: items of every shard.
-        seed: of the order; the same seed gives the same order.
+        sizes: number of items of every shard.
+        seed: seed of the order; the same seed gives the same order.
     """
 
     def __init__(self, sizes: Sequence[int], seed: tuple[int, ...]) -> None:
@@ -41,21 +41,21 @@ class Order:
         self._items = lru_cache(maxsize=KEPT)(self._mixed)
 
     def __len__(self) -> int:
-        """Number of items."""
+        """Return the number of items."""
         return int(self._starts[-1])
 
     def __getitem__(self, place: int) -> int:
-        """The item at a place of the order.
+        """Return the item at a position of the order.
 
         Raises:
-            IndexError: there is no such place.
+            IndexError: the position is outside of the order.
         """
         number, own = find(self._begins, place)
         return int(self._items(number)[own])
 
     def _mixed(self, number: int) -> NDArray[np.int64]:
         items = [np.arange(int(self._starts[shard]), int(self._starts[shard + 1])) for shard in self._windows[number]]
-        # The first window by the plain seed: it is the only one of a corpus in one piece.
+        # The first window has the plain seed, because a corpus in one piece has no other window.
         return self._random(*([number] if number else [])).permutation(np.concatenate(items))
 
     def _random(self, *key: int) -> np.random.Generator:
@@ -63,14 +63,14 @@ class Order:
 
 
 def find(starts: NDArray[np.int64], number: int) -> tuple[int, int]:
-    """In which part an item is, and its number there.
+    """Return the part that holds an item, and the number of the item there.
 
     Args:
-        starts: number of the first item of every part, and of all items.
-        number: of the item.
+        starts: number of the first item of every part, and the number of all items.
+        number: number of the item.
 
     Raises:
-        IndexError: there is no such item.
+        IndexError: there is no item of this number.
     """
     if not 0 <= number < starts[-1]:
         raise IndexError(number)

@@ -1,6 +1,6 @@
 """Parallel sentences as token ids on disk, memory-mapped.
 
-What stands in a folder:
+A folder holds these files:
 
     LANG.tokens.npy     [T]      ids of all different sentences of a language, each `<s>` ... `</s>`; uint16 or uint32
     LANG.sentences.npy  [S + 1]  int64: where each sentence starts in the tokens, and T
@@ -8,7 +8,7 @@ What stands in a folder:
     teacher.npy         [S, H]   float32, if there is a teacher: its vector of every sentence of the pivot language
     pairs.json                   special ids, pivot, longest sentence, counts (see `PairIndex`)
 
-Letters: T tokens, S sentences, N pairs of one language, H width of the teacher's vectors.
+Shapes: T tokens, S sentences, N pairs of one language, H width of the teacher's vectors.
 """
 
 import dataclasses
@@ -33,15 +33,15 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class PairIndex:
-    """What holds for a whole folder of pairs."""
+    """The file `pairs.json`: what all languages of a folder share, and their counts."""
 
     layout: Layout
     pivot: str
     """Language of the first sentence of every pair."""
     sentence_tokens: int
-    """Longest sentence, special tokens included."""
+    """Largest number of tokens of a sentence, special tokens included."""
     pairs: dict[str, int]
-    """How many each other language has."""
+    """Number of pairs of each other language."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,20 +52,20 @@ class Sentences:
     starts: Offsets
 
     def __getitem__(self, number: int) -> Tokens:
-        """Ids of a sentence, special tokens included."""
+        """Return the ids of a sentence, special tokens included."""
         return self.tokens[self.starts[number] : self.starts[number + 1]]
 
 
 @dataclass(frozen=True, eq=False)
 class PairShards:
-    """All languages of a folder."""
+    """The parallel sentences of all languages of a folder."""
 
     index: PairIndex
     sentences: dict[str, Sentences]
     pairs: dict[str, NDArray[np.int64]]
-    """[N, 2] of every language but the pivot."""
+    """Numbers of both sentences of each pair, [N, 2], for every language but the pivot."""
     teacher: NDArray[np.float32] | None
-    """[S, H] of the pivot's sentences."""
+    """A teacher's vectors of the sentences of the pivot language, [S, H]; None without a teacher."""
 
     @property
     def languages(self) -> list[str]:
@@ -74,10 +74,10 @@ class PairShards:
 
 
 def read_pair_shards(folder: Path) -> PairShards:
-    """Open a folder of pairs; token ids and vectors stay on disk until they are read.
+    """Open a folder of pairs. Token ids and vectors stay on disk until they are read.
 
     Raises:
-        BadInput: the folder holds none, or a file is missing or damaged.
+        BadInput: the folder holds no pairs, or a file is missing or damaged.
     """
     if not (folder / INDEX).is_file():
         raise BadInput(f"{folder}: no {INDEX}, so no parallel sentences; run the stage pairs or teach first")
@@ -104,7 +104,7 @@ def _map(path: Path) -> NDArray[Any]:
 
 
 def write_sentences(folder: Path, language: str, sentences: Sequence[NDArray[np.integer]], vocabulary: int) -> None:
-    """Write the different sentences of a language; each holds its special tokens."""
+    """Write the different sentences of a language, with their special tokens."""
     tokens = np.concatenate(sentences).astype(token_type(vocabulary))
     np.save(folder / f"{language}.tokens.npy", tokens)
     np.save(folder / f"{language}.sentences.npy", np.cumsum([0, *map(len, sentences)]))
@@ -116,5 +116,5 @@ def write_pairs(folder: Path, language: str, pairs: NDArray[np.int64]) -> None:
 
 
 def write_pair_index(folder: Path, index: PairIndex) -> None:
-    """Write the index of a folder; the last thing to be written."""
+    """Write the index of a folder, after all other files."""
     write_json(folder / INDEX, {"format": FORMAT, **dataclasses.asdict(index), "layout": index.layout._asdict()})

@@ -1,4 +1,4 @@
-"""Stage `pairs`: parallel sentences to token ids, for objectives that are about translations.
+"""Stage `pairs`: turns parallel sentences into token ids, for objectives that learn from translations.
 
 Different sentences are kept once, however many pairs they are in. All texts are held in memory while the stage runs,
 about 200 bytes a sentence.
@@ -23,31 +23,31 @@ from msm.files import within
 from msm.settings import listed
 
 SAMPLE = 2000
-"""Sentences on which two tokenizer engines must agree."""
+"""Number of sentences on which two tokenizer engines must agree."""
 
 
 def run(settings: Parallel, *, sources: Path, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Write the pairs of every language with the pivot.
+    """Write the pairs of every language with the pivot language.
 
     Args:
-        settings: which collections and languages.
-        sources: the folder that the collections are in.
+        settings: settings of the stage.
+        sources: folder that holds the collections.
         tokenizer: folder of a Hugging Face fast tokenizer.
         out: empty folder to fill, see `msm.corpora.pair_shards`.
         execution: not needed.
 
     Returns:
-        Pairs and different sentences of every language.
+        Numbers of pairs and of different sentences of every language.
 
     Raises:
-        BadInput: a collection is missing, malformed or without the pivot; a language is in none of them.
+        BadInput: a collection is missing, malformed or without the pivot language, or none holds a language.
     """
     del execution
     return write(settings, sources, tokenizer, out)[0]
 
 
 def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tuple[dict[str, Any], list[str]]:
-    """The work of the stage; returns its facts and the pivot's sentences in the order written."""
+    """Do the work of the stage; returns its facts, and the sentences of the pivot language in the order written."""
     paths = [within(sources, item) for item in listed(settings.collections)]
     found = itertools.chain.from_iterable(read_pairs(path, settings.pivot) for path in paths)
     numbers, pairs = number_sentences(found, settings)
@@ -55,7 +55,7 @@ def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tupl
     ids = {language: tokens.encode(list(texts)) for language, texts in numbers.items()}
     counts = {}
     for language, numbered in tqdm(pairs.items(), unit="language", disable=None):
-        # A sentence of nothing but marks without width has no sub-words, and is nobody's translation.
+        # A sentence of nothing but marks without width has no sub-words, so it cannot be learned from.
         sides = (ids[settings.pivot], ids[language])
         kept = [pair for pair in numbered if all(len(side[n]) > 2 for side, n in zip(sides, pair, strict=True))]
         counts[language] = len(kept)
@@ -70,10 +70,10 @@ def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tupl
 def number_sentences(
     found: Iterable[Pair], settings: Parallel
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[tuple[int, int], None]]]:
-    """Different sentences of every language with their numbers, and different pairs of these numbers.
+    """Number the different sentences of every language, and collect the different pairs of these numbers.
 
     Raises:
-        BadInput: no pair, or none of a language that is asked for.
+        BadInput: there is no pair, or none in a language that the settings name.
     """
     wanted = None if settings.languages == "all" else set(listed(settings.languages))
     numbers: dict[str, dict[str, int]] = {settings.pivot: {}}
@@ -91,11 +91,12 @@ def number_sentences(
 
 
 class Tokenizer:
-    """Sentences to ids with special tokens, by the fastest engine that gives the Hugging Face tokenizer's.
+    """Turns sentences into ids with special tokens, by the fastest engine that agrees with the Hugging Face tokenizer.
 
     Args:
-        folder: of the tokenizer.
-        longest: ids of a sentence, special tokens included; longer ones lose their end, not their `</s>`.
+        folder: folder of the tokenizer.
+        longest: largest number of ids of a sentence, special tokens included. Longer sentences lose their end, but not
+            their `</s>`.
         sample: sentences on which the engines must agree.
     """
 
@@ -104,7 +105,7 @@ class Tokenizer:
         self.engine = ENGINES[fastest_engine(folder, sample)](folder)
 
     def encode(self, sentences: list[str]) -> list[NDArray[np.integer]]:
-        """Ids of each sentence, `<s>` ... `</s>`."""
+        """Return the ids of each sentence, from `<s>` to `</s>`."""
         ids, lengths = self.engine.encode(sentences)
         begin, end = [self.layout.begin], [self.layout.end]
         parts = np.split(ids, np.cumsum(lengths)[:-1])

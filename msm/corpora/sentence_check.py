@@ -1,7 +1,7 @@
-"""How well sentence splitting finds the sentences of a text whose sentences are known: join, split again, compare.
+"""Measures how well sentence splitting works: joins known sentences, splits the text again, and compares.
 
-A boundary is the number of characters, blanks left out, before the next sentence; so it does not matter with what the
-sentences were joined, and scripts without blanks between words are treated as all others.
+A boundary is the number of characters before the next sentence, without blanks. So the result does not depend on the
+blanks with which the sentences were joined, and scripts without blanks between words are treated like all others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,28 +16,28 @@ UNSPACED = {"zh", "wuu", "ja", "yue"}
 
 
 class Boundaries(NamedTuple):
-    """Inner boundaries of the documents of a language."""
+    """Counts of the boundaries between sentences within the documents of a language."""
 
     language: str
     sentences: int
     expected: int
     found: int
-    """By the splitter, right or wrong."""
+    """Number of boundaries that the splitter found, right or wrong."""
     right: int
 
     @property
     def recall(self) -> float:
-        """Share of the known boundaries that were found."""
+        """Share of the known boundaries that the splitter found."""
         return self.right / self.expected if self.expected else 1.0
 
     @property
     def precision(self) -> float:
-        """Share of the boundaries found that are known ones."""
+        """Share of the boundaries of the splitter that are known ones."""
         return self.right / self.found if self.found else 1.0
 
 
 def check(language: str, documents: Iterable[Sequence[str]]) -> Boundaries:
-    """Boundaries of a language's documents, each a list of sentences."""
+    """Count the boundaries of a language's documents, each of which is a list of sentences."""
     sentences = expected = found = right = 0
     for document in documents:
         known = _inner(document)
@@ -50,7 +50,7 @@ def check(language: str, documents: Iterable[Sequence[str]]) -> Boundaries:
 
 
 def table(results: Iterable[Boundaries]) -> str:
-    """Markdown, one line a language."""
+    """Return a Markdown table with one line a language."""
     lines = ["| language | rules | sentences | found | precision |", "|---|---|---|---|---|"]
     for row in sorted(results):
         rules = "fallback" if falls_back(row.language) else "own"

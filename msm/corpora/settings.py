@@ -8,91 +8,94 @@ from msm.settings import Between, Count, Positive, Settings, Share
 
 @dataclass(frozen=True, kw_only=True)
 class Download(Settings):
-    """Public files, fetched and verified."""
+    """Downloads public files and verifies their checksums."""
 
     collections: str
-    """Names in `msm/corpora/sources.json`, addresses of tables in the same form, and own folders as paths with a slash
-    (`./texts`), with commas."""
+    """Names of collections, separated by commas: names in `msm/corpora/sources.json`, addresses of tables in the same
+    form, and folders of your own as paths with a slash (`./texts`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class World(Settings):
-    """A small world told in constructed languages."""
+    """Makes documents and questions about a small world in constructed languages."""
 
     languages: Annotated[int, Between(2, 78)]
     """Number of constructed languages. Training questions are asked in the first one."""
     train_documents: Positive
-    """Documents for pre-training, each told in every language."""
+    """Number of documents for pre-training, each told in every language."""
     question_documents: Positive
-    """Documents that training questions are asked about."""
+    """Number of documents that training questions are asked about."""
     test_documents: Positive
-    """Documents that development questions are asked about, and as many for test questions."""
+    """Number of documents that development questions are asked about, and of those for test questions."""
     common_share: Share
-    """Share of the names and numbers, of each kind, that all languages write alike. Each language has words of its own
-    for the rest."""
+    """Share of the names and numbers, of each kind, that all languages write alike, from 0 to 1. Each language has
+    words of its own for the rest."""
     synonyms: Positive
-    """Words for each verb. With several, a sentence and its question use different ones."""
+    """Number of words for each verb. With several, a sentence and its question use different words."""
     asked_share: Share
-    """Share of the sentences of pre-training documents that their question goes before."""
+    """Share of the sentences of pre-training documents that stand after their question, from 0 to 1."""
     seed: Count
     """Seed of the world, its languages and its texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Documents(Settings):
-    """Any source to (language, document id, ordered sentences)."""
+    """Turns any source into documents: language, id and ordered sentences."""
 
     collections: str
-    """Files or folders below the sources, with commas: `documents/ntrex128.jsonl.gz`, folders of `LANG/*.txt`."""
+    """Names of files or folders below the sources, separated by commas, such as `documents/ntrex128.jsonl.gz` or a
+    folder of `LANG/*.txt`."""
     languages: str = "all"
-    """Languages to keep, with commas; `all` keeps every one."""
+    """Codes of the languages to keep, separated by commas; `all` keeps every language."""
     document_overlap: Literal["all", "disjoint"] = "all"
     """Whether every language keeps every document (`all`), or each document stays in one language only (`disjoint`)."""
     reorder: Share = 0.0
-    """Share of the documents whose sentences are shuffled, in all languages but the first of the list."""
+    """Share of the documents whose sentences are shuffled, in all languages but the first listed one, from 0 to 1."""
     seed: Count = 1
-    """Seed of the choices that `disjoint` and `reorder` make."""
+    """Seed of the random choices of `disjoint` and `reorder`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokenizer(Settings):
-    """A public tokenizer, or a SentencePiece unigram model trained on the documents."""
+    """Saves a public tokenizer, or trains a SentencePiece unigram model on the documents."""
 
     name: str
-    """`trained`, the folder or hub name of a Hugging Face tokenizer, or `e5_small` or `e5_small_q4`."""
+    """Name of the tokenizer: `trained` for a new one, the folder or hub name of a Hugging Face tokenizer, or `e5_small`
+    or `e5_small_q4`."""
     pieces: Count = 0
     """Vocabulary size of a trained tokenizer, special tokens included; 0 for a public one."""
     character_coverage: Annotated[float, Between(0.9, 1)] = 1.0
-    """Share of the characters that a trained tokenizer must spell."""
+    """Share of the characters of the documents that a trained tokenizer must spell."""
     language_sentences: Positive = 20000
-    """Most sentences of one language that training reads, so that large languages do not crowd out small ones."""
+    """Largest number of sentences of one language that training reads, so that large languages leave room for small
+    ones."""
     least_count: Count = 0
-    """Occurrences in the documents below which a piece of a public tokenizer is dropped; pieces of one character stay,
-    and the stage `encoder` keeps the embeddings of the others. 0 keeps all pieces."""
+    """Smallest number of times that a piece of a public tokenizer must occur in the documents to be kept; pieces of one
+    character are always kept. The stage `encoder` keeps the embeddings of the kept pieces. 0 keeps all pieces."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Units(Settings):
-    """Documents to packed token shards: whole sentences are packed greedily, as in the released code."""
+    """Packs documents to token shards. Whole sentences are packed greedily to units, as in the released code."""
 
     unit_tokens: Annotated[int, Between(8)]
-    """Longest unit in tokens, its first special token included. The paper takes 64."""
+    """Largest number of tokens of a unit, its first special token included. The paper takes 64."""
     document_units: Annotated[int, Between(2)]
-    """Most consecutive units that the document encoder reads at once. The paper takes 32."""
+    """Largest number of consecutive units that the document encoder reads at once. The paper takes 32."""
     min_units: Annotated[int, Between(2)]
-    """Fewest consecutive units that are kept. The paper takes 32, that is, there is never padding."""
+    """Smallest number of consecutive units that are kept. The paper takes 32, so that there is never padding."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parallel(Settings):
-    """Parallel sentences to token ids."""
+    """Turns parallel sentences into token ids."""
 
     collections: str
-    """Files or folders below the sources, with commas: documents with sentences in several languages, questions with
-    their English, folders of aligned lines; see `msm.corpora.bitext`."""
+    """Names of files or folders below the sources, separated by commas: documents with sentences in several languages,
+    questions with their English, or folders of aligned lines (see `msm.corpora.bitext`)."""
     pivot: str
-    """Language of one side of every pair; with a teacher, the language that the teacher knows."""
+    """Code of the language of one side of every pair; with a teacher, the language that the teacher knows."""
     languages: str = "all"
-    """The other languages, with commas; `all` for every one."""
+    """Codes of the other languages, separated by commas; `all` for every language."""
     sentence_tokens: Annotated[int, Between(8)]
-    """Longest sentence in tokens, special tokens included; longer ones are cut. MEXMA takes 200."""
+    """Largest number of tokens of a sentence, special tokens included; longer sentences are cut. MEXMA takes 200."""

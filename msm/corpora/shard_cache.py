@@ -1,4 +1,4 @@
-"""Shards that are at hand: those on a disk are mapped, those elsewhere fetched, and the ones not read lately go."""
+"""A cache of shards: shards on the disk are mapped, others are fetched, and those not read lately are removed."""
 
 import fcntl
 import hashlib
@@ -20,16 +20,16 @@ from msm.files import sha256_of
 from msm.pipeline.artifacts import new_folder
 
 TOUCHED = 30.0
-"""Seconds after which a use is noted again."""
+"""Seconds after which the use of a shard is recorded again."""
 
 
 class ShardCache:
-    """A bounded number of bytes of shards, shared by the processes of a machine.
+    """A cache of shards of bounded size, which the processes of a machine share.
 
     Args:
-        address: what the shards' addresses are below: a path or an address of fsspec.
-        folder: where shards from elsewhere are kept; a later run finds them there.
-        limit: bytes kept; one shard at least.
+        address: path, or address that fsspec reads, below which the addresses of the shards are.
+        folder: folder of fetched shards; later trainings find them there.
+        limit: largest number of bytes to keep; one shard is always kept.
     """
 
     def __init__(self, address: str, folder: Path, limit: int) -> None:
@@ -41,10 +41,10 @@ class ShardCache:
         self._lock = threading.Lock()
 
     def get(self, facts: ShardFacts) -> Shard:
-        """A shard, fetched if need be.
+        """Return a shard, and fetch it first where it is not on the disk.
 
         Raises:
-            BadInput: what was fetched is not what the manifest says.
+            BadInput: a fetched file differs from the manifest.
         """
         with self._lock:
             if facts.address not in self._open:
@@ -80,7 +80,7 @@ class ShardCache:
         return self.folder / hashlib.sha256(f"{self.root} {address}".encode()).hexdigest()[:24]
 
     def _touch(self, facts: ShardFacts) -> None:
-        """Note a use, for all processes; not every one, for on a network's disk each costs a message."""
+        """Record a use for all processes. Not every use is recorded, because on a network disk each costs a message."""
         now = time.monotonic()
         if now - self._touched.get(facts.address, now) > TOUCHED and self._kept(facts.address).is_dir():
             os.utime(self._kept(facts.address))
@@ -88,9 +88,9 @@ class ShardCache:
         self._touched.setdefault(facts.address, now)
 
     def _close(self, needed: str) -> None:
-        """Let go of what was used longest ago, and of what another process has removed: it still fills the disk.
+        """Close the shards that were used longest ago, and those that another process removed: they still fill the disk.
 
-        The shard that is `needed` now stays, even where another process was quick enough to remove its folder.
+        The shard that is `needed` now stays open, even where another process has removed its folder already.
         """
         if not self.is_local:
             for address in [name for name in self._open if name != needed and not self._kept(name).is_dir()]:
@@ -100,7 +100,7 @@ class ShardCache:
             self._touched.pop(address, None)
 
     def _make_room(self, needed: Path) -> None:
-        """Remove the shards that no process has used for longest, until the rest is within the limit."""
+        """Remove the shards that no process has used for the longest time, until the rest is within the limit."""
         sizes: dict[Path, int] = {}
         used: dict[Path, float] = {}
         for path in self.folder.glob("[0-9a-f]*"):
@@ -119,7 +119,7 @@ class ShardCache:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a file alone, so that of several processes one fetches and the others find."""
+    """Hold a file alone, so that one of several processes fetches a shard and the others find it."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,7 @@
-"""`shards.json`: which shards a corpus has, where they lie, and what they must be.
+"""The manifest `shards.json`: the shards of a corpus, their addresses, checksums and counts.
 
 It stands for a folder of token shards that would not fit on a disk, and only it is versioned. The stages `documents`
-and `units` pass it on, so that a corpus packed elsewhere (`msm corpus`) goes the way of every other one.
+and `units` pass it on, so that a corpus packed elsewhere (`msm corpus`) takes the same way as every other corpus.
 """
 
 import dataclasses
@@ -23,52 +23,52 @@ COUNTED = tuple(field.name for field in dataclasses.fields(Counts))
 
 @dataclass(frozen=True)
 class ShardFacts:
-    """What a manifest says of a shard."""
+    """The entry of one shard in a manifest."""
 
     language: str
     address: str
-    """Of its folder, below that of the corpus."""
+    """Address of the shard's folder, below that of the corpus."""
     files: dict[str, str]
-    """Name to SHA-256."""
+    """SHA-256 of each file, by name."""
     size: int
-    """Bytes of all files."""
+    """Number of bytes of all files."""
     documents: int
     sentences: int
     tokens: int
     units: int
     runs: int
-    span_tokens: int
-    """Of all runs, `<s>` of every unit included."""
+    run_tokens: int
+    """Number of tokens of all spans, `<s>` of every unit included; the name is that of the file."""
     blocks: int
-    """Of masked language modelling, of the manifest's `block_tokens`."""
+    """Number of blocks for masked language modelling, of the manifest's `block_tokens`."""
     block_tokens: int
-    """Of all blocks, `<s>` included."""
+    """Number of tokens of all blocks, `<s>` included."""
 
 
 @dataclass(frozen=True)
 class ShardManifest:
-    """What training needs to know of a corpus of shards."""
+    """All that training needs to know about a corpus of shards."""
 
     address: str
-    """Folder of the shards: a path, or an address of fsspec such as `s3://...`."""
+    """Folder of the shards: a path, or an address that fsspec reads, such as `s3://...`."""
     index: Index
-    """With the counts of every language."""
+    """Special tokens, sizes of units and spans, and the counts of every language."""
     block_tokens: int
-    """Longest block of those that are counted."""
+    """Largest number of tokens of the blocks that are counted."""
     pieces_sha256: str
-    """Of the tokenizer's pieces, see `msm.corpora.subwords.pieces_checksum`."""
+    """Checksum of the tokenizer's pieces, see `msm.corpora.subwords.pieces_checksum`."""
     shards: tuple[ShardFacts, ...]
 
     def of(self, language: str) -> list[ShardFacts]:
-        """The shards of a language, in order."""
+        """Return the shards of a language, in order."""
         return [shard for shard in self.shards if shard.language == language]
 
 
 def to_manifest(values: Mapping[str, Any], where: str) -> ShardManifest:
-    """The manifest in the value of a JSON file.
+    """Make a manifest from the value of a JSON file.
 
     Raises:
-        BadInput: it is none.
+        BadInput: the value is not a manifest of shards.
     """
     if values.get("format") != FORMAT:
         raise BadInput(f"{where}: not a manifest of shards in format {FORMAT}; `msm corpus` writes them")
@@ -81,7 +81,7 @@ def to_manifest(values: Mapping[str, Any], where: str) -> ShardManifest:
 
 
 def counts(shards: Sequence[ShardFacts]) -> dict[str, Counts]:
-    """How much every language has."""
+    """Return the counts of every language."""
     languages = sorted({shard.language for shard in shards})
     return {
         language: Counts(**{name: sum(getattr(s, name) for s in shards if s.language == language) for name in COUNTED})
@@ -90,18 +90,18 @@ def counts(shards: Sequence[ShardFacts]) -> dict[str, Counts]:
 
 
 def choose_shards(settings: Documents, path: Path, out: Path) -> dict[str, Any]:
-    """Stage `documents` for a manifest: pass on the languages that are wanted.
+    """Do the stage `documents` for a manifest: keep the languages that the settings name.
 
     Args:
-        settings: of the stage.
-        path: of the manifest.
-        out: gets `shards.json`.
+        settings: settings of the stage.
+        path: path of the manifest.
+        out: folder that gets `shards.json`.
 
     Returns:
         Documents and sentences of every language.
 
     Raises:
-        BadInput: no such manifest or language, or something that only documents allow.
+        BadInput: the manifest or a language is missing, or a setting needs documents that are not packed.
     """
     if listed(settings.collections) != [settings.collections.strip()]:
         raise BadInput(f"collections: {MANIFEST} goes with no other collection, got {settings.collections}")
@@ -128,5 +128,5 @@ def verify(folder: Path) -> int:
     for shard in manifest.shards:
         for name, expected in shard.files.items():
             if sha256_of(folder / shard.address / name) != expected:
-                raise BadInput(f"{folder / shard.address / name}: not the file that the manifest speaks of")
+                raise BadInput(f"{folder / shard.address / name}: not the file that the manifest lists")
     return len(manifest.shards)

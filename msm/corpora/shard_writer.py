@@ -1,4 +1,4 @@
-"""Writes packed token shards; `msm.corpora.shards` says what stands in them and reads them."""
+"""Writes packed token shards; `msm.corpora.shards` describes their files and reads them."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from msm.files import write_json
 
 
 def write_index(folder: Path, index: Index) -> None:
-    """Write the index of a folder; the last thing to be written."""
+    """Write the index of a folder, after all other files."""
     write_json(folder / INDEX, {"format": FORMAT} | dataclasses.asdict(index))
 
 
@@ -25,9 +25,9 @@ class ShardWriter:
         """Start the files of a language.
 
         Args:
-            folder: where to write.
-            language: its code.
-            vocabulary: ids are below this; decides how wide they are stored.
+            folder: folder to write to.
+            language: code of the language.
+            vocabulary: size of the vocabulary, which decides the type in which ids are stored.
         """
         start = folder / language
         self._tokens = _GrowingArray(start.with_name(f"{language}.tokens.npy"), token_type(vocabulary))
@@ -42,11 +42,11 @@ class ShardWriter:
         """Add whole documents.
 
         Args:
-            tokens: ids of their sentences, [T].
-            sentences: where each sentence starts in these tokens, [S].
-            units: where each unit starts in these tokens, [U].
-            runs: first unit, the one after the last and document, all counted from 0 in this chunk, [R, 3].
-            ids: of these documents.
+            tokens: ids of the tokens of all sentences, [T].
+            sentences: index of the first token of each sentence, [S].
+            units: index of the first token of each unit, [U].
+            runs: spans, [R, 3]: first unit, the one after the last, and document, all counted from 0 in this chunk.
+            ids: ids of the documents.
         """
         before = np.array([self._units.length, self._units.length, len(self._document_ids)])
         self._runs.append(runs + before)
@@ -56,7 +56,7 @@ class ShardWriter:
         self._document_ids.extend(ids)
 
     def __enter__(self) -> "ShardWriter":
-        """The writer itself."""
+        """Return the writer itself."""
         return self
 
     def __exit__(
@@ -74,7 +74,7 @@ class ShardWriter:
 
     @property
     def counts(self) -> Counts:
-        """What has been written; to be read after closing."""
+        """Counts of everything that was written, to be read after closing."""
         return Counts(
             documents=len(self._document_ids),
             sentences=self._sentences.length - 1,
@@ -90,7 +90,7 @@ def token_type(vocabulary: int) -> np.dtype[Any]:
 
 
 class _GrowingArray:
-    """A one-dimensional .npy file whose length is known only at the end; NumPy leaves room for it in the header."""
+    """A one-dimensional .npy file whose length is known at the end only; NumPy leaves room for it in the header."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         self.length = 0

@@ -1,8 +1,8 @@
-"""Training on shards of tokens that lie anywhere: listed in a manifest, fetched when they are read.
+"""Reads shards of tokens from any place: a manifest lists them, and each is fetched when it is read.
 
-The counts in the manifest are all that is needed to draw an order, so the order for a seed is the same wherever the
-shards lie and whatever is at hand. The languages' sampling exponent is applied when reading; the files know nothing of
-it.
+The counts in the manifest suffice to draw an order, so the order of a seed does not depend on where the shards are or
+which of them are on the disk already. The sampling exponent of the languages is applied when reading; it is no part of
+the files.
 """
 
 import json
@@ -31,7 +31,7 @@ class ShardSequence:
     parts: Sequence[ShardFacts]
     cache: ShardCache
     counted_blocks: int
-    """Size of the blocks that the manifest counts."""
+    """Number of tokens of the blocks that the manifest counts."""
 
     def __len__(self) -> int:
         """Return the number of spans."""
@@ -39,7 +39,7 @@ class ShardSequence:
 
     @property
     def counts(self) -> list[int]:
-        """Runs of every shard."""
+        """Number of spans in every shard."""
         return [part.runs for part in self.parts]
 
     @cached_property
@@ -59,10 +59,10 @@ class ShardSequence:
 
     def mean_span_tokens(self) -> float:
         """Return the mean number of tokens of a span, `<s>` of every unit included."""
-        return sum(part.span_tokens for part in self.parts) / max(len(self), 1)
+        return sum(part.run_tokens for part in self.parts) / max(len(self), 1)
 
     def blocks(self, block_tokens: int) -> "BlockSequence":
-        """All text of the language in blocks; no block crosses shards.
+        """Return all text of the language in blocks. No block goes over the end of a shard.
 
         Raises:
             BadInput: the manifest counts blocks of another size.
@@ -74,28 +74,28 @@ class ShardSequence:
 
 @dataclass(frozen=True, eq=False)
 class BlockSequence:
-    """The blocks of all shards of a language, numbered through."""
+    """The blocks of all shards of a language, numbered from the first shard to the last."""
 
     shards: ShardSequence
     opened: dict[str, Blocks]
     """Blocks of the shards read last, by address."""
 
     def __len__(self) -> int:
-        """Number of blocks."""
+        """Return the number of blocks."""
         return int(self.starts[-1])
 
     @property
     def counts(self) -> list[int]:
-        """Blocks of every shard."""
+        """Number of blocks in every shard."""
         return [part.blocks for part in self.shards.parts]
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Number of the first block of every shard, and of all blocks."""
+        """Number of the first block of every shard, and the number of all blocks."""
         return starts_of(self.counts)
 
     def __getitem__(self, number: int) -> Tokens:
-        """A block, see `Blocks`."""
+        """Return a block, see `Blocks`."""
         part, own = find(self.starts, number)
         facts = self.shards.parts[part]
         shard = self.shards.cache.get(facts)
@@ -107,20 +107,20 @@ class BlockSequence:
         return known[own]
 
     def mean_tokens(self) -> float:
-        """Mean tokens of a block, `<s>` included."""
+        """Return the mean number of tokens of a block, `<s>` included."""
         return sum(part.block_tokens for part in self.shards.parts) / max(len(self), 1)
 
 
 def open_units(folder: Path, cache: Path, cache_bytes: int) -> Units[Text]:
-    """The token shards of a folder: those in it, or those that its manifest lists.
+    """Open the token shards of a folder: those in it, or those that its manifest lists.
 
     Args:
         folder: output of the stage `units`.
         cache: folder for shards that are not on a disk.
-        cache_bytes: how many bytes of them are kept.
+        cache_bytes: largest number of bytes that are kept there.
 
     Raises:
-        BadInput: neither shards nor a manifest there.
+        BadInput: the folder holds neither shards nor a manifest.
     """
     if (folder / MANIFEST).is_file():
         return read_streamed(str(folder), cache=cache, cache_bytes=cache_bytes)
@@ -128,16 +128,16 @@ def open_units(folder: Path, cache: Path, cache_bytes: int) -> Units[Text]:
 
 
 def read_streamed(address: str, *, cache: Path, cache_bytes: int) -> Units[ShardSequence]:
-    """The shards of a manifest.
+    """Open the shards of a manifest.
 
     Args:
         address: folder with `shards.json`, a path or an address of fsspec. Shards are looked for at the address that
             the manifest gives where that is not beside it.
         cache: folder for shards that are not on a disk.
-        cache_bytes: how many bytes of them are kept.
+        cache_bytes: largest number of bytes that are kept there.
 
     Raises:
-        BadInput: no manifest there, or one without shards.
+        BadInput: the folder holds no manifest, or a manifest without shards.
     """
     system, root = fsspec.core.url_to_fs(address)
     path = f"{root}/{MANIFEST}"
@@ -163,6 +163,6 @@ def read_streamed(address: str, *, cache: Path, cache_bytes: int) -> Units[Shard
 
 
 def working_set(manifest: ShardManifest) -> int:
-    """Bytes of the shards that are read at a time: one window of spans and one of blocks of every language."""
+    """Number of bytes of the shards that are read at one time: a window of spans and of blocks of every language."""
     sizes = {language: sorted(part.size for part in manifest.of(language)) for language in manifest.index.languages}
     return sum(sum(own[-2 * WINDOW :]) for own in sizes.values())

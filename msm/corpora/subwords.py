@@ -1,4 +1,4 @@
-"""Sentences to sub-word ids: those of the Hugging Face tokenizer, by the fastest engine that gives the same.
+"""Turns sentences into the ids of the Hugging Face tokenizer, by the fastest engine that gives the same ids.
 
 SentencePiece's own engine takes about an eighth of the time of the `tokenizers` package. It is used when the folder
 carries the SentencePiece model and both agree on a sample; tokenizers trained here agree on every text, see
@@ -23,9 +23,9 @@ from msm.files import read_json
 from msm.pipeline.artifacts import checksum
 
 SENTENCEPIECE_MODEL = "sentencepiece.bpe.model"
-"""Name of the model beside a tokenizer, as in XLM-R's folders."""
+"""File name of the SentencePiece model beside a tokenizer, as in XLM-R's folders."""
 BLANKS = "\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200b\u200e\u200f\u2028\u2029\u202f\u205f\u2581\u3000\ufeff\ufffd"
-"""A character class: what counts as a blank after NFKC; white space, control characters, marks without width."""
+"""Character class of blanks after NFKC: white space, control characters, marks without width."""
 ROLES = {
     "bos_token": "<s>",
     "cls_token": "<s>",
@@ -42,15 +42,15 @@ _NFKC = normalizers.NFKC()
 EXACT_SUM = 1 << 14
 """SentencePiece adds scores, multiples of 1/1024 here, in single precision: up to this sum without rounding."""
 LONGEST_PIECE = 16
-"""Characters of a piece at most, as the trainer makes them."""
+"""Largest number of characters of a piece, which the trainer keeps to."""
 UNKNOWN_PENALTY = 10.0
-"""By which SentencePiece puts a character that is no piece below the worst piece."""
+"""Distance that SentencePiece puts between the score of an unknown character and that of the worst piece."""
 
 Ids = NDArray[np.int32]
 
 
 class Layout(NamedTuple):
-    """How many ids there are, and which of them are not text."""
+    """The size of a vocabulary and the ids of its special tokens."""
 
     vocabulary: int
     begin: int
@@ -61,31 +61,31 @@ class Layout(NamedTuple):
 
     @property
     def special(self) -> tuple[int, ...]:
-        """Ids that are no text: the lowest ones and the last in XLM-R's layout, scattered in BERT's."""
+        """Ids of all special tokens: the lowest and the last id in XLM-R's layout, scattered ids in BERT's."""
         return self.begin, self.pad, self.end, self.unknown, self.mask
 
 
 class Engine(Protocol):
-    """One way to make ids."""
+    """A program that turns sentences into ids."""
 
     def encode(self, sentences: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
-        """Ids of all sentences one after the other, without special tokens, and how many each has."""
+        """Return the ids of all sentences, one after the other and without special tokens, and the length of each."""
         ...
 
 
 def normal(text: str) -> str:
-    """The text as a tokenizer trained here reads it: NFKC, every run of blanks one space, none at the ends."""
-    # Python knows some newer characters than `tokenizers` does, so it may only say that there is nothing to do.
+    """Normalise a text as a tokenizer trained here does: NFKC, single spaces, none at the ends."""
+    # Python knows newer characters than `tokenizers` does, so it may only decide that there is nothing to do.
     if not unicodedata.is_normalized("NFKC", text):
         text = _NFKC.normalize_str(text)
-    # The pattern is a third of the whole work, and most texts have nothing for it.
+    # The pattern takes a third of the whole time, and most texts have nothing that it matches.
     if not text.isprintable() or "  " in text or "\u2581" in text or "\ufffd" in text:
         text = _BLANKS.sub(" ", text)
     return text.strip(" ")
 
 
 class HuggingFace:
-    """The `tokenizers` package on `tokenizer.json`; what it says is right."""
+    """The engine of the `tokenizers` package on `tokenizer.json`. Its ids are the right ones by definition."""
 
     def __init__(self, folder: Path) -> None:
         """Load the tokenizer of a folder."""
@@ -103,10 +103,10 @@ class HuggingFace:
 
 
 class SentencePiece:
-    """The SentencePiece model, its ids moved to where XLM-R's layout has them.
+    """The engine of SentencePiece, with ids moved to XLM-R's layout.
 
-    Texts so long that sums of scores may be rounded are left to the `tokenizers` package, which adds in double
-    precision: among ties the two could choose differently.
+    In very long texts the sums of scores could be rounded, and the two engines could choose differently among equal
+    scores. Such texts are left to the `tokenizers` package, which adds in double precision.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -119,17 +119,17 @@ class SentencePiece:
         self._scores = np.array([self._processor.get_score(piece) for piece in pieces])
         worst = UNKNOWN_PENALTY - float(self._scores.min())
         self.longest = int(EXACT_SUM / worst) - 1
-        """Characters of the longest text whose scores are sure to add up exactly, whatever it is."""
+        """Largest number of characters of a text whose scores are sure to add up without rounding."""
         # A rejected path leaves the best one for less than the longest piece.
         self._limit = EXACT_SUM - (LONGEST_PIECE + 1) * worst
         self._folder = folder
 
     def _is_exact(self, ids: Ids) -> bool:
-        """Whether no sum on the way to these ids was rounded; unknown characters, joined in one id, may hide some."""
+        """Whether no sum that led to these ids was rounded. Unknown characters, joined in one id, may hide some."""
         return not (ids == self._processor.unk_id()).any() and -float(self._scores[ids].sum()) < self._limit
 
     def slow_share(self, sentences: Sequence[str]) -> float:
-        """Share of the sentences that are left to the `tokenizers` package."""
+        """Return the share of the sentences that are left to the `tokenizers` package."""
         texts = [self._special.sub(" ", normal(sentence)) for sentence in sentences]
         found = self._processor.encode([text for text in texts if len(text) > self.longest], return_type="numpy")
         return sum(not self._is_exact(ids) for ids in found) / max(len(sentences), 1)
@@ -159,7 +159,7 @@ ENGINES: dict[str, type[HuggingFace] | type[SentencePiece]] = {
 
 
 def fastest_engine(folder: Path, sample: Sequence[str]) -> str:
-    """The name of the fastest engine that gives the Hugging Face tokenizer's ids for every sentence of the sample."""
+    """Return the name of the fastest engine that agrees with the Hugging Face tokenizer on all sentences of a sample."""
     if not (folder / SENTENCEPIECE_MODEL).is_file():
         return "tokenizers"
     right, fast = HuggingFace(folder).encode(sample), SentencePiece(folder).encode(sample)
@@ -168,10 +168,10 @@ def fastest_engine(folder: Path, sample: Sequence[str]) -> str:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """The fast tokenizer of a folder.
+    """Read the fast tokenizer of a folder.
 
     Raises:
-        BadInput: there is none.
+        BadInput: the folder holds no `tokenizer.json`.
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
@@ -180,11 +180,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
-    """The layout of a folder's tokenizer.
+    """Find the special tokens of a folder's tokenizer.
 
     Args:
-        folder: holds `tokenizer_config.json`, which names the special tokens.
-        tokenizer: what `read_tokenizer` gives for it.
+        folder: folder with `tokenizer_config.json`, which names the special tokens.
+        tokenizer: tokenizer of the folder, from `read_tokenizer`.
 
     Raises:
         BadInput: the tokenizer lacks a special token that pre-training needs. Tokenizers of causal models have none of
@@ -209,7 +209,7 @@ def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
 
 
 def pieces_checksum(tokenizer: Path) -> str:
-    """SHA-256 of the pieces of a tokenizer and their ids: what the tokens of a shard mean.
+    """Return the SHA-256 of the pieces of a tokenizer and their ids, which give the tokens of a shard their meaning.
 
     Args:
         tokenizer: folder of a fast tokenizer.
@@ -218,6 +218,6 @@ def pieces_checksum(tokenizer: Path) -> str:
 
 
 def _special_pattern(tokenizer: Tokenizer) -> re.Pattern[str]:
-    """Matches special tokens spelled out in a text: they are read as blanks, for a text cannot contain them."""
+    """Pattern of special tokens that a text spells out. They are read as blanks, because a text cannot contain them."""
     names = [token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special]
     return re.compile("|".join(map(re.escape, names)) or r"(?!)")

@@ -1,10 +1,10 @@
-"""Stage `tokenizer`: a public tokenizer, or a SentencePiece unigram model trained on the documents.
+"""Stage `tokenizer`: saves a public tokenizer, or trains a SentencePiece unigram model on the documents.
 
-A trained one is a Hugging Face fast tokenizer with XLM-R's special tokens and layout (`<s>` 0, `<pad>` 1, `</s>` 2,
-`<unk>` 3, pieces, `<mask>` last), and its SentencePiece model lies beside it for fast work on large corpora. Two
-departures from XLM-R make both give the same ids for every text:
-- Text is normalised to NFKC by the tokenizer, not by SentencePiece's table, which the two read differently.
-- Scores are rounded to 1/1024. SentencePiece adds them in single precision, the other in double; rounded so, both sums
+A trained tokenizer is a Hugging Face fast tokenizer with XLM-R's special tokens and layout (`<s>` 0, `<pad>` 1, `</s>`
+2, `<unk>` 3, pieces, `<mask>` last), and its SentencePiece model lies beside it for fast work on large corpora. Two
+departures from XLM-R make both give the same ids for every text: - Text is normalised to NFKC by the tokenizer, not by
+SentencePiece's table, which the two read differently. - Scores are rounded to 1/1024. SentencePiece adds them in single
+precision, the other in double; rounded so, both sums
   are exact (up to 16,384), and texts with several best segmentations (`....`) get the same one.
 """
 
@@ -33,27 +33,27 @@ from msm.execution import Execution
 TRAINED = "trained"
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>")
 SCORE_STEPS = 1024
-"""Scores are multiples of one part in so many; see above."""
+"""Scores are multiples of 1 divided by this number, see above."""
 THREADS = 4
-"""Of SentencePiece's trainer. Fixed, for the sums depend on how sentences are dealt to threads."""
+"""Number of threads of SentencePiece's trainer. It is fixed, because sums depend on how sentences are divided."""
 LONGEST_SENTENCE = 1 << 14
-"""In bytes; training passes over longer ones."""
+"""Largest number of bytes of a sentence that training reads."""
 
 
 def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: Execution) -> dict[str, Any]:
     """Save a tokenizer that `AutoTokenizer.from_pretrained` loads.
 
     Args:
-        settings: which tokenizer, or how to train one.
+        settings: settings of the stage: which tokenizer to save, or how to train one.
         documents: `LANGUAGE.jsonl` files; not read for a public tokenizer that is not trimmed.
         out: empty folder to fill.
         execution: scratch folder and mirror, for the tokenizers in the table of sources.
 
     Returns:
-        Number of pieces, and sentences trained on by language.
+        Number of pieces, and of sentences that training read in each language.
 
     Raises:
-        BadInput: a tokenizer that is not there or lacks a special token; documents too few for so many pieces.
+        BadInput: the tokenizer does not exist or lacks a special token, or the documents are too few for the pieces.
     """
     if settings.name != TRAINED:
         tokenizer = load(settings.name, work=execution.work, mirror=execution.mirror)
@@ -80,7 +80,7 @@ def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: E
 def _save_trimmed(
     tokenizer: PreTrainedTokenizerFast, settings: TokenizerSettings, documents: Path, out: Path
 ) -> dict[str, Any]:
-    """Save a public tokenizer with the pieces that the documents use; returns what the manifest says of it."""
+    """Save a public tokenizer with the pieces that the documents use, and return facts for the manifest."""
     files = document_files(documents)
     texts = (sentence for path in files for document in read_documents(path) for sentence in document.sentences)
     trimmed = trim(tokenizer, texts, settings.least_count, settings.name)
@@ -90,7 +90,7 @@ def _save_trimmed(
 
 
 def load(name: str, *, work: Path, mirror: str) -> PreTrainedTokenizerFast:
-    """The tokenizer of a folder, of the hub, or of an encoder in the table of sources.
+    """Load the tokenizer of a folder, of the hub, or of an encoder in the table of sources.
 
     Args:
         name: folder, name on the hub, or one of `public_tokenizers.ENCODERS`.
@@ -98,7 +98,7 @@ def load(name: str, *, work: Path, mirror: str) -> PreTrainedTokenizerFast:
         mirror: folder that replaces the network for the table of sources; empty for none.
 
     Raises:
-        BadInput: there is none, or not a fast one.
+        BadInput: there is no such tokenizer, or it is not a fast one.
     """
     if name in ENCODERS:
         return fetch_tokenizer(name, work=work, mirror=mirror)
@@ -114,13 +114,13 @@ def load(name: str, *, work: Path, mirror: str) -> PreTrainedTokenizerFast:
 
 
 def read_sentences(path: Path) -> Iterator[str]:
-    """All sentences of a file of documents, normalised."""
+    """Yield all sentences of a file of documents, normalised."""
     for document in read_documents(path):
         yield from map(normal, document.sentences)
 
 
 def choose(sentences: Iterable[str], most: int) -> set[str]:
-    """Different sentences, at most so many; which ones does not depend on their order."""
+    """Choose a number of different sentences. The choice does not depend on their order."""
     distinct = set(sentences) - {""}
     if len(distinct) <= most:
         return distinct
@@ -128,14 +128,14 @@ def choose(sentences: Iterable[str], most: int) -> set[str]:
 
 
 def train(sentences: list[str], settings: TokenizerSettings) -> bytes:
-    """A SentencePiece unigram model whose scores are multiples of 1/1024.
+    """Train a SentencePiece unigram model whose scores are multiples of 1/1024.
 
     Args:
         sentences: different, normalised and in a fixed order: the same sentences give the same bytes.
-        settings: number of pieces and share of characters.
+        settings: settings of the stage, which give the number of pieces and the share of characters.
 
     Raises:
-        BadInput: the sentences do not give so many pieces, or have more characters than that.
+        BadInput: the sentences give fewer pieces, or have more characters than pieces.
     """
     file = io.BytesIO()
     try:
@@ -164,7 +164,7 @@ def _parse(model: bytes) -> Any:
 
 
 def _reason(message: str) -> str:
-    """What SentencePiece says, counted in our pieces, which are two more than its own."""
+    """The message of SentencePiece, with its numbers of pieces raised by the two that it does not count."""
     if most := re.search(r"a value <= (\d+)", message):
         return f"are too many: these documents give at most {int(most[1]) + 2}"
     if fewest := re.search(r"smaller than required_chars. \d+ vs (\d+)", message):
@@ -173,10 +173,10 @@ def _reason(message: str) -> str:
 
 
 def to_hugging_face(model: bytes) -> PreTrainedTokenizerFast:
-    """The fast tokenizer with the pieces of a model made by `train`.
+    """Make a fast tokenizer of the pieces of a model from `train`.
 
     Args:
-        model: SentencePiece's file.
+        model: content of SentencePiece's file.
     """
     pieces = _parse(model).pieces[3:]  # after <unk> <s> </s>
     special = [(token, 0.0) for token in SPECIAL_TOKENS]

@@ -1,7 +1,7 @@
-"""A public tokenizer that keeps only the pieces which some documents use.
+"""Trims a public tokenizer to the pieces that some documents use.
 
-Only unigram vocabularies can be trimmed: taking a piece away takes away segmentations, so a text whose best
-segmentation is made of kept pieces keeps it. `msm.encoders.start` then takes the embeddings of the kept pieces.
+Only unigram vocabularies can be trimmed. Removing a piece removes segmentations, so a text whose best segmentation is
+made of kept pieces keeps this segmentation. `msm.encoders.start` then takes the embeddings of the kept pieces.
 """
 
 import json
@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 from msm.errors import BadInput
 
 BATCH = 4096
-"""Texts whose pieces are counted at once."""
+"""Number of texts whose pieces are counted at once."""
 BYTE = re.compile("<0x[0-9A-F]{2}>")
 """A piece that spells one byte of a character which is no piece."""
 BEGINNING = "▁"
@@ -28,19 +28,19 @@ BEGINNING = "▁"
 def trim(
     tokenizer: PreTrainedTokenizerFast, texts: Iterable[str], least_count: int, name: str
 ) -> PreTrainedTokenizerFast:
-    """A tokenizer without the pieces that are rare in the texts.
+    """Make a tokenizer without the pieces that are rare in some texts.
 
     Pieces of one character, bytes and special tokens are always kept; so is the piece with the lowest score, on which
     the score of an unknown character depends. The kept pieces stay in their order.
 
     Args:
-        tokenizer: with a unigram vocabulary.
-        texts: never those of a test set.
-        least_count: times that a piece must occur in the segmentations of the texts.
-        name: of the tokenizer, for messages.
+        tokenizer: tokenizer with a unigram vocabulary.
+        texts: texts in which pieces are counted; never those of a test set.
+        least_count: smallest number of times that a kept piece occurs in the segmentations of the texts.
+        name: name of the tokenizer, for messages.
 
     Raises:
-        BadInput: a tokenizer of another kind, or a part of it that refers to pieces in a way not known here.
+        BadInput: the tokenizer is of another kind, or a part of it refers to pieces in an unknown way.
     """
     values: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     kind = values["model"].get("type")
@@ -60,7 +60,7 @@ def trim(
 
 
 def count_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> NDArray[np.int64]:
-    """How often every piece occurs in the segmentations of the texts, by id."""
+    """Count how often every piece occurs in the segmentations of the texts, by id."""
     counts = np.zeros(tokenizer.get_vocab_size(), np.int64)
     rest = iter(texts)
     while batch := list(islice(rest, BATCH)):
@@ -75,7 +75,7 @@ def is_kept(piece: str, special: set[str]) -> bool:
 
 
 def _renumber(values: dict[str, Any], kept: NDArray[np.bool_], name: str) -> None:
-    """Take pieces out of a tokenizer's JSON, and give the others their new ids wherever these stand."""
+    """Remove pieces from a tokenizer's JSON, and give the others their new ids everywhere."""
     model = values["model"]
     # Added tokens that are no pieces follow the vocabulary in their old order.
     last = max((token["id"] for token in values["added_tokens"]), default=0)

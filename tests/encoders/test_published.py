@@ -133,7 +133,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 def _msm(*words: str) -> None:
     result = subprocess.run([sys.executable, "-m", "msm", "run", *words], capture_output=True, text=True, check=False)
-    if "not to be had from the package index" in result.stderr:
+    if "cannot be downloaded from the package index" in result.stderr:
         pytest.skip(result.stderr.strip())
     assert result.returncode == 0, result.stderr
 

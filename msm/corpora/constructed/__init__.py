@@ -1,1 +1,1 @@
-"""A small invented world and the languages that tell it."""
+"""Constructed languages: a small invented world, and languages whose documents tell it."""

@@ -1,4 +1,4 @@
-"""Facts: drawn from the scripts with a seed; meanings only, no words of any language."""
+"""Draws the facts of the invented world: meanings only, without words of any language."""
 
 import random
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from msm.corpora.constructed.scripts import CONCEPTS, HERO, NAMES, SCRIPTS, SIZE
 
 ROLES = ("subject", "object", "place", "company", "time")
 LOYALTY = 0.8
-"""Share of the facts that are what an earlier fact makes them; the others are drawn afresh."""
+"""Share of the facts that follow from an earlier fact; the others are drawn freely."""
 FULL_NAME = 0.5
-"""Share of the later sentences that call the hero by both names; the others use one of the two."""
+"""Share of the sentences after the first that use both names of the hero; the others use one of the two."""
 
 
 class Phrase(NamedTuple):
@@ -28,7 +28,7 @@ class Clause(NamedTuple):
     phrases: dict[str, Phrase]
     """Phrase of each role in `ROLES` that the sentence has."""
     asks: tuple[str, ...]
-    """What a question may ask for: roles, or `number` for that of the object."""
+    """Parts that a question may ask for: roles, or `number` for the number of the object."""
 
 
 class Story(NamedTuple):
@@ -41,16 +41,16 @@ class Story(NamedTuple):
 
 
 def families(stories: int) -> int:
-    """Family names needed for so many heroes, at most half of all pairs of names being used."""
+    """Return the number of family names that so many heroes need, if half of all pairs of names are used at most."""
     return max(SIZES["family"], -(-2 * stories // SIZES["given"]))
 
 
 def stories(sizes: dict[str, int], seed: int) -> dict[str, list[Story]]:
-    """Stories of several worlds that share no hero.
+    """Draw the stories of several worlds, which share no hero.
 
     Args:
-        sizes: name of each world and its number of stories.
-        seed: of all that is drawn.
+        sizes: number of stories of each world, by name.
+        seed: seed of all draws.
     """
     total = sum(sizes.values())
     heroes = _heroes(total, random.Random(f"{seed} heroes"))
@@ -68,7 +68,7 @@ def _heroes(count: int, rng: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def _customs(rng: random.Random) -> dict[tuple[str, str], dict[str, str]]:
-    """For every pair of a deciding fact's kind and a decided one's: what usually follows from what."""
+    """What usually follows from what, for every kind of a deciding fact and of the fact that it decides."""
     customs: dict[tuple[str, str], dict[str, str]] = {}
     for script in SCRIPTS:
         kinds = {fact.name: fact.kind for fact in script.facts}
@@ -102,7 +102,7 @@ def _settle(
     known: dict[str, str] = {}
     for fact in script.facts:
         value = hero[0]
-        while value == hero[0]:  # nobody else has the hero's given name
+        while value == hero[0]:  # the hero's given name belongs to nobody else
             value = f"{fact.kind}:{_value(fact, known, customs, rng)}"
         known[fact.name] = value
     return known
@@ -114,7 +114,7 @@ def _value(
     cause = known.get(fact.after, "")
     if fact.kind == "year":
         year = int(cause.split(":")[1]) + rng.randint(*fact.gap) if cause else rng.randrange(SIZES["year"] // 3)
-        # The longest of lives would end one year too late for words.
+        # The longest life would end one year after the last year that has a word.
         return str(min(year, SIZES["year"] - 1))
     if fact.kind in NAMES:
         return str(rng.randrange(SIZES[fact.kind]))

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - letters of many scripts are what this file is about
-"""Languages: invented words from a script range of their own, and an order of words."""
+"""Makes languages: invented words in an alphabet of their own, and an order of words."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msm.corpora.constructed.scripts import CONCEPTS, FUNCTION_WORDS, NAMES, SCRIPTS, SIZES
 
 CODES = tuple(f"q{first}{second}" for first in "abc" for second in ascii_lowercase)
-"""Language codes, from the range that ISO 639 leaves to private use."""
+"""Codes of the languages, from the range that ISO 639 leaves to private use."""
 
 ALPHABETS = (
     ("b d f g k l m n p r s t v z", "a e i o u"),
@@ -25,29 +25,29 @@ ALPHABETS = (
     ("ก ข ค ง จ ช ด ต ท น บ ป พ ม ร ล ส", "\u0e32 \u0e34 \u0e35 \u0e38 \u0e39"),
     ("ક ખ ગ ચ જ ટ ડ ત દ ન પ બ મ લ સ", "\u0abe \u0abf \u0ac0 \u0ac1 \u0ac7"),
 )
-"""Consonants and vowels of each language, one script range each; all stable under NFKC. From the thirteenth on
-languages share the scripts of the first twelve, and now and then a word that means something else."""
+"""Consonants and vowels of each language, in twelve scripts; NFKC leaves all of them as they are. The thirteenth
+language and later ones share these scripts, and sometimes a word with another meaning."""
 
 ORDERS = ("SVO", "SOV", "VSO", "VOS", "OVS", "OSV")
-"""Orders of subject, verb and object, dealt to the languages in turn."""
+"""Orders of subject, verb and object, which the languages take in turn."""
 
 FIRST_YEAR = 1836
 FIRST_NUMBER = 2
 
 
 class Grammar(NamedTuple):
-    """Where the words of a sentence stand."""
+    """The order of the words of a sentence."""
 
     order: tuple[str, ...]
     """Roles and `verb`, from first to last."""
     markers_first: bool
-    """Words such as `in` stand before their phrase, else behind it."""
+    """Whether words such as `in` come before their phrase, or after it."""
     owner_first: bool
-    """An owner stands before what is owned, else behind it."""
+    """Whether an owner comes before the thing that is owned, or after it."""
     number_first: bool
-    """A number stands before what is counted, else behind it."""
+    """Whether a number comes before the thing that is counted, or after it."""
     question_first: bool
-    """A question word opens the sentence, else it stands where the answer would."""
+    """Whether a question word opens the sentence, or takes the position of the answer."""
 
 
 class Language(NamedTuple):
@@ -56,40 +56,40 @@ class Language(NamedTuple):
     code: str
     grammar: Grammar
     words: dict[str, tuple[str, ...]]
-    """Meaning to the words for it; verbs have several, anything else one."""
+    """Words for each meaning: several for a verb, one for anything else."""
     ending: str
-    """What any word but the common ones may end in, without a meaning of its own, such as the Finnish `-kin`."""
+    """Ending without a meaning that any word but the common ones may take, such as the Finnish `-kin`."""
 
 
 def languages(count: int, *, families: int, common_share: float, synonyms: int, seed: int) -> list[Language]:
-    """The languages of a world.
+    """Make the languages of a world.
 
     Args:
-        count: at most as many as `CODES`.
-        families: family names in use.
+        count: number of languages, at most that of `CODES`.
+        families: number of family names in use.
         common_share: share of the names and numbers, of each kind, that all languages write alike.
-        synonyms: words for each verb.
-        seed: of words and grammars.
+        synonyms: number of words for each verb.
+        seed: seed of words and grammars.
     """
     common = common_words(families, common_share, seed)
-    own = [meaning for meaning in _names(families) if meaning not in common]
-    return [_language(index, common, own, synonyms, seed) for index in range(count)]
+    own_names = [meaning for meaning in _names(families) if meaning not in common]
+    return [_language(index, common, own_names, synonyms, seed) for index in range(count)]
 
 
 def common_words(families: int, share: float, seed: int) -> dict[str, str]:
-    """What all languages write alike: capitalised names, and numbers in digits.
+    """Make the words that all languages write alike: capitalised names, and numbers in digits.
 
     Args:
-        families: family names in use.
-        share: of each kind of name or number.
-        seed: of the choice and the spelling.
+        families: number of family names in use.
+        share: share of the names or numbers of each kind.
+        seed: seed of the choice and the spelling.
     """
     rng = random.Random(f"{seed} common")
-    chosen: list[str] = []
+    meanings: list[str] = []
     for kind, size in _sizes(families).items():
-        chosen += [f"{kind}:{index}" for index in sorted(rng.sample(range(size), round(share * size)))]
-    names = iter(_invent(len(chosen), ALPHABETS[0], (2, 3), (), rng))
-    return {meaning: _common(meaning, names) for meaning in chosen}
+        meanings += [f"{kind}:{index}" for index in sorted(rng.sample(range(size), round(share * size)))]
+    names = iter(_invent(len(meanings), ALPHABETS[0], (2, 3), (), rng))
+    return {meaning: _common(meaning, names) for meaning in meanings}
 
 
 def _common(meaning: str, names: Iterable[str]) -> str:
@@ -127,7 +127,7 @@ def _language(index: int, common: dict[str, str], own_names: list[str], synonyms
 def _grammar(order: str, rng: random.Random) -> Grammar:
     core = [{"S": "subject", "V": "verb", "O": "object"}[letter] for letter in order]
     verb_first = order.index("V") < order.index("O")
-    # As in most languages, a verb before its object goes with markers before their phrase, and an owner behind.
+    # In most languages, a verb before its object goes with markers before their phrase, and an owner after the thing.
     at = len(core) if verb_first else core.index("verb")
     roles = [*core[:at], "company", "place", *core[at:]]
     roles = ["time", *roles] if rng.random() < 0.5 else [*roles, "time"]
@@ -143,7 +143,7 @@ def _grammar(order: str, rng: random.Random) -> Grammar:
 def _invent(
     count: int, alphabet: tuple[str, str], syllables: Sequence[int], taken: Sequence[str], rng: random.Random
 ) -> list[str]:
-    """So many new words, no two alike and none that ends in one of `taken`."""
+    """Invent a number of different words, none of which ends in one of `taken`."""
     onsets, nuclei = (part.split() for part in alphabet)
     words: dict[str, None] = {}
     while len(words) < count:

@@ -1,4 +1,4 @@
-"""What happens in the world: kinds of documents, the usual order of their events, and what depends on what.
+"""Scripts of the invented world: kinds of documents, the usual order of their events, and the facts behind them.
 
 English words name concepts only; no language of the world uses them.
 """
@@ -6,10 +6,10 @@ English words name concepts only; no language of the world uses them.
 from typing import NamedTuple
 
 NAMES = ("given", "family", "place", "year", "number")
-"""Kinds of words that may be written alike in every language."""
+"""Kinds of words that all languages may write alike."""
 
 SIZES = {"given": 60, "family": 100, "place": 40, "year": 64, "number": 10}
-"""Names and numbers of each kind; families grow with the number of documents."""
+"""Number of names or numbers of each kind; the number of family names grows with that of documents."""
 
 CONCEPTS: dict[str, tuple[str, ...]] = {
     "landscape": ("coast", "mountain", "forest", "plain", "island", "valley"),
@@ -38,26 +38,26 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
 
 
 class Fact(NamedTuple):
-    """Something that is settled before a document is told."""
+    """A fact that is drawn before a document is told."""
 
     name: str
     kind: str
     """A kind of `CONCEPTS` or `NAMES`."""
     after: str = ""
-    """An earlier fact that usually decides this one; for a year, the one it follows."""
+    """Name of an earlier fact that usually decides this one; for a year, of the year before it."""
     gap: tuple[int, int] = (0, 0)
-    """For a year: fewest and most years after."""
+    """Smallest and largest number of years after the fact `after`, for a year."""
 
 
 class Part(NamedTuple):
-    """A phrase of a sentence: what it names, how many, and whose it is."""
+    """A phrase of a sentence: the thing it names, a number of it, and its owner."""
 
     fact: str
     """Name of a fact, `hero`, or a concept itself as `=concept`."""
     number: str = ""
     """Name of a number fact."""
     owner: str = ""
-    """`hero` where the phrase says whose it is."""
+    """`hero` where the phrase names the owner, else empty."""
 
 
 class Step(NamedTuple):
@@ -70,9 +70,9 @@ class Step(NamedTuple):
     company: Part | None = None
     time: Part | None = None
     told: float = 1.0
-    """Share of the documents that tell it."""
+    """Share of the documents that tell this event."""
     asks: tuple[str, ...] = ()
-    """Phrases a question may ask for, from the names of the fields above; `number` for that of the object."""
+    """Phrases that a question may ask for: names of the fields above, or `number` for the number of the object."""
 
 
 class Script(NamedTuple):
@@ -179,4 +179,4 @@ VOYAGE = Script(
 SCRIPTS = (LIFE, VOYAGE)
 
 FUNCTION_WORDS = ("in", "with", "at", "of", "what", "who", "where", "when", "how_many")
-"""Words of grammar: before or after a place, a companion or means, a time, an owner; and the question words."""
+"""Words of grammar: markers of a place, a companion or means, a time and an owner, and the question words."""

@@ -1,1 +1,1 @@
-"""From Common Crawl to training shards, on datatrove; see docs/corpus.md."""
+"""Makes training shards of Common Crawl and other crawled files, on datatrove; see docs/corpus.md."""

@@ -1,4 +1,4 @@
-"""What kinds of characters a text is made of, by a table with one byte a character."""
+"""Counts the kinds of characters of a text, by a table with one byte a character."""
 
 import functools
 import unicodedata
@@ -18,19 +18,19 @@ LAST = 0x3FFFF
 
 
 class Profile(NamedTuple):
-    """Shares of a text's characters; blanks are not counted."""
+    """Shares of a text's characters, blanks aside."""
 
     characters: int
     digits: float
     others: float
-    """Neither letter, mark nor digit."""
+    """Share of the characters that are neither letters, marks nor digits."""
     script: float
-    """Of the letters: those of the scripts asked for."""
+    """Share of the letters that belong to the wanted scripts."""
 
 
 @functools.cache
 def script_names() -> list[str]:
-    """Scripts of the languages of the table."""
+    """Return the scripts of the languages of the table."""
     return sorted({script for code in languages() for script in scripts(code)})
 
 
@@ -52,11 +52,11 @@ def _classes() -> NDArray[np.uint8]:
 
 
 def profile(text: str, wanted: Collection[str]) -> Profile:
-    """The shares of a text.
+    """Count the shares of a text.
 
     Args:
-        text: any; not empty.
-        wanted: scripts that its letters should be of; with none, all letters count.
+        text: any text that is not empty.
+        wanted: scripts that its letters should belong to; without any, all letters count.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     counts = np.bincount(_classes()[np.minimum(codes, LAST + 1)], minlength=LETTER + 1 + len(script_names()))

@@ -1,4 +1,4 @@
-"""The steps from files to clean documents; each function does one unit of work and returns what it counted."""
+"""The steps from files to clean documents. Each function does one unit of work and returns its counts."""
 
 import json
 from collections import Counter
@@ -22,11 +22,11 @@ from msm.files import new_file
 from msm.settings import listed
 
 FEWEST_SENTENCES = 2
-"""Of a document: with fewer there is no neighbour to predict a sentence from."""
+"""Smallest number of sentences of a document; with fewer a sentence has no neighbour to be predicted from."""
 
 
 def read(state: State, part: int) -> dict[str, Any]:
-    """Files to documents of paragraphs, and the hashes of these."""
+    """Read files into documents of paragraphs, and write the hashes of the paragraphs."""
     drops, counts = Drops(), Counter[str]()
     hashes: list[np.ndarray] = []
 
@@ -62,14 +62,14 @@ def _documents(state: State, part: int, drops: Drops, counts: Counter[str]) -> I
 
 
 def duplicates(state: State, bucket: int) -> dict[str, Any]:
-    """Paragraphs of a range of hashes that another one stands before."""
+    """Find the paragraphs with hashes in a range that an equal paragraph precedes."""
     paths = [_hashes(state, part) for part in range(len(state.parts))]
     found = write_duplicates(state.work / "duplicates", paths, bucket, state.recipe.corpus.hash_buckets)
     return {"paragraphs": found}
 
 
 def clean(state: State, part: int) -> dict[str, Any]:
-    """Documents without duplicate paragraphs, in a language and of a quality that are wanted; their signatures."""
+    """Keep documents of wanted languages and quality, without duplicate paragraphs, and write their signatures."""
     settings, drops = state.recipe.corpus, Drops()
     flags = _flags(state, part)
     kept: list[dict[str, Any]] = []
@@ -101,7 +101,7 @@ def _flags(state: State, part: int) -> np.ndarray:
 
 
 def _judge(state: State, row: dict[str, Any]) -> tuple[str, str]:
-    """Language of a document, and why it has to go; empty if it stays."""
+    """Language of a document, and the reason to drop it; an empty reason keeps it."""
     settings, paragraphs = state.recipe.corpus, row["paragraphs"]
     if not paragraphs:
         return row["language"], "duplicate"
@@ -117,20 +117,20 @@ def _judge(state: State, row: dict[str, Any]) -> tuple[str, str]:
 
 
 def match(state: State, band: int) -> dict[str, Any]:
-    """Pairs of documents that agree in a band of MinHash."""
+    """Find the pairs of documents that agree in a band of MinHash."""
     match_band(state.work / "signatures", state.work / "matches", state.recipe.corpus, band)
     return {}
 
 
 def choose(state: State, _: int) -> dict[str, Any]:
-    """Which of the documents that are nearly the same stay."""
+    """Choose which of the documents that are nearly the same to keep."""
     if state.recipe.corpus.near_duplicates == "drop":
         group(state.work / "matches", state.work / "groups", state.recipe.corpus)
     return {}
 
 
 def sentences(state: State, part: int) -> dict[str, Any]:
-    """Documents of sentences: one file, the languages one after the other."""
+    """Split documents into sentences, and write them to one file, language after language."""
     drops = Drops()
     remove = removed(state.work / "groups", part) if state.recipe.corpus.near_duplicates == "drop" else set()
     lines: dict[str, list[bytes]] = {}
@@ -155,7 +155,7 @@ def sentences(state: State, part: int) -> dict[str, Any]:
 
 
 def part_documents(state: State, part: int) -> Path:
-    """The documents that `sentences` writes."""
+    """Return the path of the documents that `sentences` writes."""
     return state.work / "sentences" / f"{part:06d}.jsonl"
 
 

@@ -1,4 +1,4 @@
-"""A corpus on one machine, on Slurm, on Ray, or as a Kubernetes Indexed Job: datatrove's executors, step by step."""
+"""Runs the steps of a corpus on one machine, on Slurm, on Ray, or as a Kubernetes Indexed Job."""
 
 import importlib.util
 import itertools
@@ -20,39 +20,39 @@ EXECUTORS = ("local", "slurm", "ray")
 
 @dataclass(frozen=True)
 class Placing:
-    """Where tasks run; never what comes out."""
+    """Where and how tasks run; it changes no result."""
 
     executor: str
     tasks: int
-    """Tasks of every step, over all machines."""
+    """Number of tasks of every step, over all machines."""
     workers: int
-    """Tasks at once; on this machine, or in all on Slurm and Ray."""
+    """Number of tasks at one time: on this machine, or over all machines of Slurm and Ray."""
     local_tasks: int
-    """Tasks that this pod does; -1 for all."""
+    """Number of tasks that this pod does; -1 for all."""
     pod: int
-    """Number of this pod, from 0: an Indexed Job's completion index."""
+    """Number of this pod, from 0: the completion index of an Indexed Job."""
     step: str
-    """The one step to do, without waiting for other pods; empty for all of them."""
+    """Name of the one step to do, without waiting for other pods; empty for all steps."""
     poll_seconds: float
-    """Between two looks at what other machines have done."""
+    """Seconds between two checks of what other machines have done."""
     partition: str
-    """Of Slurm."""
+    """Partition of Slurm."""
     time_limit: str
-    """Of a Slurm task, `HH:MM:SS`."""
+    """Time limit of a Slurm task, as `HH:MM:SS`."""
     environment: str
-    """Command before a Slurm task, such as `source .venv/bin/activate`."""
+    """Shell command before a Slurm task, such as `source .venv/bin/activate`."""
 
 
 class Unfinished(CommandError):
-    """Machines were lost, or tasks failed more often than the engine tries; what is done is kept."""
+    """Machines were lost, or tasks failed too often. Finished units are kept."""
 
 
 def run(state: State, placing: Placing) -> None:
     """Do every step.
 
     Raises:
-        BadInput: an executor that is not there, or tasks that do not add up.
-        Unfinished: tasks were lost; the same command goes on.
+        BadInput: the executor is not installed, or the numbers of tasks do not fit together.
+        Unfinished: tasks were lost; the same command resumes.
     """
     _check(placing)
     if placing.step:
@@ -68,10 +68,10 @@ def run(state: State, placing: Placing) -> None:
 
 
 def _one_step(state: State, placing: Placing) -> None:
-    """This pod's share of one step; whoever started it sees to the order of steps.
+    """Do this pod's share of one step. The caller keeps the order of steps.
 
     Raises:
-        BadInput: there is no such step, or a step before it is not done.
+        BadInput: there is no such step, or a step before it is not finished.
     """
     if placing.step not in [step.name for step in STEPS]:
         raise BadInput(f"--step {placing.step}: there is none; here are: {', '.join(step.name for step in STEPS)}")
@@ -102,9 +102,9 @@ def _executor(state: State, step: Step, placing: Placing) -> Any:
     common = {
         "pipeline": [Share(state, step.name)],
         "tasks": placing.tasks,
-        # Of this dealing and this packing; marks of another number of tasks say nothing about these tasks.
+        # One folder for each number of tasks and packing: marks of another number say nothing about these tasks.
         "logging_dir": str(state.work / "logs" / state.packing / f"{step.name}-{placing.tasks}"),
-        # What is done is known unit by unit; a task's own marker could outlive a unit that was taken away.
+        # Units have marks of their own; a task's marker could remain after a unit was removed.
         "skip_completed": False,
     }
     if placing.executor == "ray":
@@ -118,10 +118,10 @@ def _executor(state: State, step: Step, placing: Placing) -> Any:
 
 
 def _wait(state: State, step: Step, placing: Placing) -> None:
-    """Until the other machines have done their share of the step.
+    """Wait until the other machines have done their share of the step.
 
     Raises:
-        Unfinished: there are no others, and something is left.
+        Unfinished: there are no other machines, and units are left.
     """
     while left := undone(state, step):
         if placing.local_tasks == -1:
@@ -130,7 +130,7 @@ def _wait(state: State, step: Step, placing: Placing) -> None:
 
 
 def _slurm(state: State, placing: Placing) -> None:
-    """Hand in one array job a step, each after the one before; nothing where everything is done."""
+    """Submit one array job a step, each after the one before, unless everything is done."""
     before = None
     for step in _left(state):
         before = SlurmPipelineExecutor(
@@ -144,15 +144,15 @@ def _slurm(state: State, placing: Placing) -> None:
             logging_dir=str(state.work / "logs" / state.packing / f"{step.name}-{placing.tasks}"),
             skip_completed=False,
             depends=before,
-            # Else the steps after one that failed would stand in the queue for ever.
+            # Without this the steps after a failed one would stay in the queue for ever.
             sbatch_args={"kill-on-invalid-dep": "yes"},
             qos="",
         )
     if before is not None:
         before.run()
-        say("handed in: `squeue` shows the jobs; when they are gone, the same command goes on with what is not done")
+        say("submitted: `squeue` shows the jobs; when they have ended, the same command resumes what is not done")
 
 
 def _left(state: State) -> list[Step]:
-    """The first step with something to do and all after it: how many units these have is not known before."""
+    """The first step with units to do, and all steps after it, whose numbers of units are not known yet."""
     return list(itertools.dropwhile(lambda step: not undone(state, step), steps_of(state)))

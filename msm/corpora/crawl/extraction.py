@@ -1,4 +1,4 @@
-"""The text of web pages: trafilatura, through datatrove's sandbox."""
+"""Extracts the text of web pages with trafilatura, in datatrove's sandbox."""
 
 import logging
 import re
@@ -15,14 +15,14 @@ _CHUNK = re.compile(rb"\s*([0-9a-fA-F]+)[^\r\n]*\r?\n")
 
 
 def extract(pages: Iterable[Document], seconds: float, problems: Counter[str]) -> Iterator[Document]:
-    """The pages with their text in place of their HTTP response, in order.
+    """Yield pages with their text in place of their HTTP response, in order.
 
     Args:
-        pages: `text` is an HTTP response, in bytes.
-        seconds: most time for a page.
-        problems: counts pages without text (`no_text`) and those that broke the extractor.
+        pages: documents whose `text` is an HTTP response, in bytes.
+        seconds: largest number of seconds for a page.
+        problems: counter of pages without text (`no_text`) and of pages that broke the extractor.
     """
-    # Its own removal of duplicates goes by what the process has seen before, so by how pages are dealt to tasks.
+    # Its own removal of duplicates depends on what the process has seen before, so on how pages are divided.
     extractor = Trafilatura(timeout=seconds, deduplicate=False)
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # pages without text are counted
     trafilatura.extract("<p></p>")  # loads its tables once, before the sandbox's processes are forked
@@ -35,7 +35,7 @@ def extract(pages: Iterable[Document], seconds: float, problems: Counter[str]) -
             except EOFError:
                 problems["extraction_died"] += 1
             except Exception:
-                # Whatever a page's markup makes of the parser: this page only.
+                # Markup that breaks the parser costs this page only.
                 problems["extraction_error"] += 1
             else:
                 if text:
@@ -46,7 +46,7 @@ def extract(pages: Iterable[Document], seconds: float, problems: Counter[str]) -
 
 
 def html_of(response: bytes) -> str | bytes:
-    """The page of an HTTP response: text, or bytes where neither UTF-8 nor the charset it names fits."""
+    """Return the page of an HTTP response: text, or bytes where neither UTF-8 nor the named charset fits."""
     head, _, body = response.partition(b"\r\n\r\n")
     if re.search(rb"^transfer-encoding:\s*chunked", head, re.I | re.M):
         body = _joined(body)
@@ -60,7 +60,7 @@ def html_of(response: bytes) -> str | bytes:
 
 
 def _joined(body: bytes) -> bytes:
-    """A chunked body joined; as it is where it is not chunked after all, as in Common Crawl."""
+    """Join a chunked body. A body that is not chunked, as in Common Crawl, stays as it is."""
     found, place = [], 0
     while size := _CHUNK.match(body, place):
         if not int(size[1], 16):

@@ -1,4 +1,4 @@
-"""Which language a text is in: a library that ships its model, or fastText's where its file is given."""
+"""Identifies the language of a text, by py3langid or by a fastText model."""
 
 import functools
 import importlib
@@ -15,11 +15,11 @@ from msm.files import sha256_of
 
 SHIPPED = "py3langid"
 ALIKE = ({"bs", "hr", "sr", "sh"}, {"no", "nn", "da"}, {"id", "ms"}, {"ar", "arz"}, {"zh", "wuu"}, {"de", "als", "bar"})
-"""Languages that identifiers take for each other; a text said to be in one of them may look like another."""
+"""Languages that identifiers confuse. A text declared to be in one of them may be identified as another."""
 
 
 class Guess(NamedTuple):
-    """A language and its probability."""
+    """An identified language and its probability."""
 
     language: str
     score: float
@@ -30,13 +30,13 @@ Identifier = Callable[[str], Guess]
 
 @functools.cache
 def identifier(name: str) -> Identifier:
-    """The function that tells the language of a text.
+    """Return the function that identifies the language of a text.
 
     Args:
         name: `py3langid`, or the path of a fastText model.
 
     Raises:
-        BadInput: no such model, or fastText is not installed.
+        BadInput: the model does not exist, or fastText is not installed.
     """
     if name == SHIPPED:
         model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
@@ -57,20 +57,20 @@ def identifier(name: str) -> Identifier:
 
 
 def facts(name: str) -> dict[str, str]:
-    """What the choice of identifier was, for the manifest."""
+    """Return the identifier and its version, for the manifest."""
     if name == SHIPPED:
         return {"identifier": SHIPPED, "version": version(SHIPPED)}
     return {"identifier": Path(name).name, "sha256": sha256_of(Path(name))}
 
 
 def verdict(declared: str, guess: Guess, score: float, shipped: bool) -> tuple[str, str]:
-    """The language of a document, and why it has to go (empty if it stays).
+    """Return the language of a document, and the reason to drop it; an empty reason keeps it.
 
     Args:
-        declared: what the input says; empty if nothing.
-        guess: of the identifier.
-        score: least probability.
-        shipped: whether the identifier is the one that the table of languages speaks of.
+        declared: language that the input gives; empty if it gives none.
+        guess: result of the identifier.
+        score: smallest probability.
+        shipped: whether the identifier is py3langid, whose languages the table lists.
     """
     if not declared:
         return guess.language, "" if guess.score >= score else "language_unsure"

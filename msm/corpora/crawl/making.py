@@ -1,4 +1,4 @@
-"""Makes a corpus: recipe, work folder, steps."""
+"""Makes a corpus from a recipe, in a work folder, step by step."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from msm.corpora.crawl.steps import make_work
 
 
 def make(recipe: Path, work: Path, out: str, tokenizer: str, placing: Placing) -> State:
-    """Do what is left to do of a corpus.
+    """Do the steps of a corpus that are not done yet.
 
     Args:
-        recipe: its file.
-        work: folder for what is between; all tasks see it.
+        recipe: path of the recipe.
+        work: folder for intermediate files, which all tasks can read and write.
         out: address of the shards or documents.
-        tokenizer: folder; empty to write documents.
-        placing: where tasks run.
+        tokenizer: folder of the tokenizer; empty to write documents.
+        placing: where and how tasks run.
 
     Raises:
-        BadInput: a recipe, an input, a model or an executor that is not right.
+        BadInput: the recipe, an input, a model or the executor cannot be used.
     """
     values = read_recipe(recipe)
     identifier(values.corpus.identifier)

@@ -1,6 +1,6 @@
-"""MinHash of datatrove, with shingles and signatures that need no word splitter of the language.
+"""Finds near duplicates by the MinHash of datatrove, with signatures that need no word splitter of the language.
 
-Its four steps: signatures of every part, matches within every band, groups of documents (one task), removal.
+There are four steps: signatures of every part, matches within every band, groups of documents (one task), and removal.
 """
 
 import struct
@@ -29,7 +29,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def config(settings: Corpus) -> MinhashConfig:
-    """What datatrove calls our settings."""
+    """Return the settings in the form of datatrove."""
     return MinhashConfig(
         n_grams=settings.shingle_words,
         num_buckets=settings.minhash_bands,
@@ -39,7 +39,7 @@ def config(settings: Corpus) -> MinhashConfig:
 
 
 class Signatures(MinhashDedupSignature):
-    """Signatures of documents: a fiftieth of the time of datatrove's own, which also needs a word splitter."""
+    """Signatures of documents, in a fiftieth of the time of datatrove's own, which needs a word splitter."""
 
     def __init__(self, folder: Path, settings: Corpus) -> None:
         """Write signatures below a folder."""
@@ -53,7 +53,7 @@ class Signatures(MinhashDedupSignature):
         self._offsets = generator.integers(0, 1 << 63, self.num_hashes, np.uint64)
 
     def get_shingles(self, text: str) -> NDArray[np.uint64]:
-        """Hashes of the different runs of `shingle_words` words, [N, 1]; a shorter text is one shingle."""
+        """Return hashes of the different sequences of `shingle_words` words, [N, 1]; a shorter text is one shingle."""
         words = _WORDS.findall(text.lower())
         length = max(1, min(self.config.n_grams, len(words)))
         hashes = np.fromiter((xxhash.xxh3_64_intdigest(word.encode()) for word in words), np.uint64, len(words))
@@ -66,9 +66,9 @@ class Signatures(MinhashDedupSignature):
         return np.unique(runs).reshape(-1, 1)
 
     def get_signature(self, shingles: NDArray[np.uint64]) -> list[list[int]]:
-        """Least value of every hash function over the shingles, by band."""
+        """Return the smallest value of every hash function over the shingles, by band."""
         flat = shingles.ravel()
-        # High bits of a product modulo 2^64 are a fair hash, and cost no division.
+        # The high bits of a product modulo 2^64 are a good hash, and need no division.
         least = [int((flat * factor + offset).min()) >> 3
                  for factor, offset in zip(self._factors, self._offsets, strict=True)]  # fmt: skip
         rows = self.config.hashes_per_bucket
@@ -76,18 +76,18 @@ class Signatures(MinhashDedupSignature):
 
 
 def match_band(signatures: Path, out: Path, settings: Corpus, band: int) -> None:
-    """Pairs of documents that agree in one band."""
+    """Write the pairs of documents that agree in one band."""
     step = MinhashDedupBuckets(str(signatures), str(out), config=config(settings))
     step.run(None, band, settings.minhash_bands)
 
 
 def group(matches: Path, out: Path, settings: Corpus) -> None:
-    """Documents to remove: all but one of every group that matches connect."""
+    """Write the documents to remove: all but one of every group that matches connect."""
     MinhashDedupCluster(str(matches), str(out), config=config(settings)).run(None, 0, 1)
 
 
 def removed(folder: Path, part: int) -> set[int]:
-    """Numbers of the documents of a part that are to be removed."""
+    """Return the numbers of the documents of a part that are to be removed."""
     path = folder / f"{part:06d}.remove"
     data = path.read_bytes() if path.is_file() else b""
     return {number for (number,) in struct.iter_unpack("<I", data)}

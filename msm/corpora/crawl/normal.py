@@ -1,4 +1,4 @@
-"""Text as it is kept, and as it is compared."""
+"""Normalises text: one form that is kept, and one by which paragraphs are compared."""
 
 import unicodedata
 
@@ -14,7 +14,7 @@ _MARKS = regex.compile(r"[\p{P}\p{S}\p{Z}\p{C}]+")
 
 
 def paragraphs_of(text: str) -> list[str]:
-    """The paragraphs of a text, one a line: NFC, no control characters, single blanks, none of them empty."""
+    """Return the paragraphs of a text, one a line, in NFC, without control characters and repeated blanks."""
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     found = (_paragraph(line) for line in text.splitlines())
@@ -31,11 +31,11 @@ def _paragraph(line: str) -> str:
 
 
 def compared(paragraph: str) -> str:
-    """The paragraph as it is compared: lower case, every digit 0, without punctuation, symbols and blanks."""
+    """Return a paragraph in the form for comparison: lower case, digits as 0, no punctuation, symbols or blanks."""
     return _MARKS.sub("", _DIGITS.sub("0", paragraph.lower()))
 
 
 def paragraph_hashes(paragraphs: list[str]) -> NDArray[np.uint64]:
-    """64 bits of each paragraph as it is compared; of what punctuation is all there is, of that."""
+    """Return a hash of 64 bits of each paragraph in the form for comparison; punctuation alone is hashed as it is."""
     texts = (compared(paragraph) or paragraph for paragraph in paragraphs)
     return np.fromiter((xxhash.xxh3_64_intdigest(text.encode()) for text in texts), np.uint64, len(paragraphs))

@@ -1,7 +1,7 @@
-"""Clean documents to what training reads: shards of tokens, or the document files of the main job.
+"""Packs clean documents to what training reads: shards of tokens, or files of documents.
 
 A shard is a folder of token shards with one language (`msm.corpora.shards`) below `ADDRESS/LANGUAGE/NUMBER`. All
-shards of a language hold about the same amount of text; which documents are in which follows from their order alone.
+shards of a language hold about the same amount of text. Which documents a shard holds follows from their order alone.
 """
 
 import dataclasses
@@ -30,11 +30,11 @@ from msm.files import new_file, read_json, sha256_of, write_json
 
 SAMPLED_PARTS = 8
 DOCUMENTS = "documents.json"
-"""What `shards.json` is where documents are written."""
+"""Name of the manifest where documents are written instead of shards."""
 
 
 class Range(NamedTuple):
-    """Whole lines of a part's documents."""
+    """Whole lines of a part's documents, as offsets in bytes."""
 
     part: int
     start: int
@@ -42,7 +42,7 @@ class Range(NamedTuple):
 
 
 def plan(state: State, _: int) -> dict[str, Any]:
-    """What there is to write: for every shard its language, number and first and last byte of the language's text."""
+    """Plan the shards: the language of each, its number, and the first and last byte of its text in the language."""
     sizes: dict[str, int] = {}
     for fact in state.facts("sentences"):
         for language, block in fact["languages"].items():
@@ -64,7 +64,7 @@ def _plan_path(state: State) -> Path:
 
 
 def _sample(state: State) -> list[str]:
-    """Sentences of every language of the first parts, on which the tokenizer's engines have to agree."""
+    """Sentences of every language from the first parts, on which the tokenizer's engines must agree."""
     found: dict[str, list[str]] = {}
     for part in range(min(SAMPLED_PARTS, len(state.parts))):
         for document in read_documents(part_documents(state, part)):
@@ -76,17 +76,17 @@ def _sample(state: State) -> list[str]:
 
 @lru_cache(maxsize=1)
 def pieces(path: Path) -> list[tuple[str, int, int, int]]:
-    """The pieces of a plan."""
+    """Read the pieces of a plan."""
     return [tuple(piece) for piece in read_json(path)["pieces"]]
 
 
 def pieces_of(state: State) -> list[tuple[str, int, int, int]]:
-    """Language, number, first and last byte of what there is to write."""
+    """Return language, number, first and last byte of everything that is to be written."""
     return pieces(_plan_path(state))
 
 
 def ranges(state: State, language: str, start: int, stop: int) -> Iterator[Range]:
-    """The lines of a language that begin within some bytes of its text, all parts one after the other."""
+    """Yield the lines of a language that begin within a range of bytes of its text, part after part."""
     before = 0
     for part, fact in enumerate(_indexes(state)):
         block = fact.get(language)
@@ -106,7 +106,7 @@ def _indexes(state: State) -> list[dict[str, Any]]:
 
 
 def _line_start(path: Path, first: int, place: int) -> int:
-    """Where the first line begins that does not begin before a place."""
+    """Offset of the first line that begins at a given offset or after it."""
     if place == first:
         return place
     with path.open("rb") as file:
@@ -116,7 +116,7 @@ def _line_start(path: Path, first: int, place: int) -> int:
 
 
 def write(state: State, number: int) -> dict[str, Any]:
-    """One shard, or the documents of one language."""
+    """Write one shard, or the documents of one language."""
     language, piece, start, stop = pieces_of(state)[number]
     found = list(ranges(state, language, start, stop))
     if not state.tokenizer:
@@ -181,14 +181,14 @@ def _shard_facts(folder: Path, language: str, address: str, block_tokens: int) -
         files=files,
         size=size,
         **dataclasses.asdict(shard.index.languages[language]),
-        span_tokens=shard.span_tokens(),
+        run_tokens=shard.span_tokens(),
         blocks=len(blocks),
         block_tokens=blocks.token_count(),
     )
 
 
 def _deliver(folder: Path, address: str, target: str) -> None:
-    """Copy a shard's folder to its address; its index comes last."""
+    """Copy the folder of a shard to its address, the index last."""
     system, root = fsspec.core.url_to_fs(address)
     system.makedirs(f"{root}/{target}", exist_ok=True)
     for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
@@ -196,12 +196,12 @@ def _deliver(folder: Path, address: str, target: str) -> None:
 
 
 def manifest_path(state: State) -> Path:
-    """The manifest in the work folder."""
+    """Return the path of the manifest in the work folder."""
     return state.work / state.packing / (MANIFEST if state.tokenizer else DOCUMENTS)
 
 
 def manifest(state: State, _: int) -> dict[str, Any]:
-    """The manifest of shards (or of document files): all that DVC needs to know, written beside them."""
+    """Write the manifest of the shards, or of the files of documents, beside them."""
     written = state.facts(f"{state.packing}/write")
     cleaned = [fact for step in ("read", "clean", "sentences") for fact in state.facts(step)]
     corpus = state.recipe.corpus
@@ -214,7 +214,7 @@ def manifest(state: State, _: int) -> dict[str, Any]:
         "documents_read": sum(fact.get("documents", 0) for fact in state.facts("read")),
         "input_bytes": sum(fact.get("input_bytes", 0) for fact in state.facts("read")),
     }
-    # How long it took is no part of what came out.
+    # The time that it took is no part of the result.
     written = [
         {name: value for name, value in fact.items() if name not in ("seconds", "cpu_seconds")} for fact in written
     ]

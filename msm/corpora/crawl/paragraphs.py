@@ -1,7 +1,7 @@
-"""Exact duplicates among all paragraphs, by hash: of equal ones the first stays, in the order of parts.
+"""Finds exact duplicates among all paragraphs by their hashes. The first of equal paragraphs is kept.
 
-Every part writes its hashes in ascending order; a bucket is a range of hashes, so of each file a slice. What is dropped
-does not depend on tasks or buckets: the first is by part, then by place within the part.
+Every part writes its hashes in ascending order, so a bucket, which is a range of hashes, is a slice of each file. The
+result does not depend on tasks or buckets: paragraphs are ordered by part, and by position within the part.
 """
 
 from pathlib import Path
@@ -15,27 +15,27 @@ Flags = NDArray[np.bool_]
 
 
 def write_hashes(path: Path, hashes: NDArray[np.uint64]) -> None:
-    """Write the hashes of a part's paragraphs, [P], sorted, and the place of each, [2, P]."""
+    """Write the hashes of a part's paragraphs, [P], sorted, and the position of each, as one array [2, P]."""
     order = np.argsort(hashes, kind="stable")
     with new_file(path, "wb") as file:
         np.save(file, np.stack([hashes[order], order.astype(np.uint64)]))
 
 
 def bounds(bucket: int, buckets: int) -> tuple[int, int]:
-    """The first hash of a bucket, and the one after its last."""
+    """Return the first hash of a bucket, and the one after its last."""
     return (bucket << 64) // buckets, ((bucket + 1) << 64) // buckets
 
 
 def find_duplicates(parts: list[Path], bucket: int, buckets: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The paragraphs of one bucket that another one stands before.
+    """Find the paragraphs of one bucket that an equal paragraph precedes.
 
     Args:
         parts: hash files of all parts, in order.
         bucket: number of the bucket.
-        buckets: how many there are.
+        buckets: number of all buckets.
 
     Returns:
-        Places of the duplicates, part after part; and where each part starts among them, [parts + 1].
+        Positions of the duplicates, part after part, and the index of the first one of each part, [parts + 1].
     """
     low, high = bounds(bucket, buckets)
     hashes, places, sizes = [], [], []
@@ -46,7 +46,7 @@ def find_duplicates(parts: list[Path], bucket: int, buckets: int) -> tuple[NDArr
         hashes.append(both[0, start:stop])
         places.append(both[1, start:stop].astype(np.uint32))
         sizes.append(int(stop - start))
-    # Stable: among equals the order is that of the parts, and within a part that of the places.
+    # A stable order keeps equal hashes in the order of the parts, and of the positions within a part.
     joined = np.concatenate(hashes)
     order = np.argsort(joined, kind="stable")
     again = np.zeros(len(joined), bool)
@@ -58,7 +58,7 @@ def find_duplicates(parts: list[Path], bucket: int, buckets: int) -> tuple[NDArr
 
 
 def write_duplicates(folder: Path, parts: list[Path], bucket: int, buckets: int) -> int:
-    """Find the duplicates of a bucket and write them; returns their number."""
+    """Find the duplicates of a bucket, write them, and return their number."""
     places, starts = find_duplicates(parts, bucket, buckets)
     for name, values in (("places", places), ("starts", starts)):
         with new_file(folder / f"{bucket:05d}.{name}.npy", "wb") as file:
@@ -67,7 +67,7 @@ def write_duplicates(folder: Path, parts: list[Path], bucket: int, buckets: int)
 
 
 def read_duplicates(folder: Path, part: int, buckets: int, paragraphs: int) -> Flags:
-    """Which paragraphs of a part are duplicates, [paragraphs]."""
+    """Return a flag for each paragraph of a part, True for duplicates, [paragraphs]."""
     flags = np.zeros(paragraphs, bool)
     for bucket in range(buckets):
         starts = np.load(folder / f"{bucket:05d}.starts.npy", mmap_mode="r")

@@ -1,4 +1,4 @@
-"""Perplexity of a document under its language's KenLM model, as CCNet has it; optional."""
+"""Perplexity of a document under the KenLM model of its language, as in CCNet; an optional filter."""
 
 import functools
 import importlib
@@ -12,7 +12,7 @@ from msm.errors import BadInput
 
 
 def check_folder(folder: str) -> None:
-    """See that the filter can work.
+    """Check that the filter can work.
 
     Raises:
         BadInput: KenLM is not installed, or the folder holds no model.
@@ -26,7 +26,7 @@ def check_folder(folder: str) -> None:
 
 
 def perplexity(paragraphs: list[str], folder: str, language: str) -> float | None:
-    """Perplexity a piece, or None where the language has no model."""
+    """Return the perplexity of a document by piece, or None where its language has no model."""
     model = _model(folder, language)
     if model is None:
         return None

@@ -1,4 +1,4 @@
-"""Limits that a document has to keep."""
+"""Checks the limits that a document must keep."""
 
 from msm.corpora.crawl.characters import profile
 from msm.corpora.crawl.perplexity import perplexity
@@ -7,12 +7,12 @@ from msm.corpora.languages import scripts
 
 
 def problem(paragraphs: list[str], language: str, limits: Quality, models: str) -> str:
-    """Why a document has to go: the name of the first limit it breaks, without `min_` or `max_`; empty if it stays.
+    """Return the first limit that a document breaks, without `min_` or `max_`; empty if it keeps all.
 
     Args:
-        paragraphs: of the document, at least one.
-        language: its code.
-        limits: of the language.
+        paragraphs: paragraphs of the document, one or more.
+        language: code of its language.
+        limits: limits of the language.
         models: folder of perplexity models, or empty.
     """
     text = "\n".join(paragraphs)

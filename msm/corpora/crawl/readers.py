@@ -1,4 +1,4 @@
-"""Files of every kind to documents, through datatrove; what cannot be read is counted, never raised."""
+"""Reads files of every kind as documents, through datatrove. Records that cannot be read are counted, not raised."""
 
 import json
 import re
@@ -21,7 +21,7 @@ PAGES = ("text/html", "application/xhtml+xml")
 
 
 class Reader(BaseDiskReader):
-    """One input's files; `read_file` gives the documents of one of them.
+    """Reader of the files of one input; `read_file` yields the documents of one file.
 
     The text of a `warc` page is its HTTP response, in bytes; `msm.corpora.crawl.extraction` makes text of it. Elsewhere
     it is paragraphs, one a line. `metadata["language"]` is what the input says, or empty.
@@ -33,20 +33,20 @@ class Reader(BaseDiskReader):
         """Read an input.
 
         Args:
-            given: where and what it is.
-            longest: record that is not passed over, in bytes.
-            number: of the input, in the ids of its documents.
+            given: address and format of the input.
+            longest: largest number of bytes of a record; longer records are skipped.
+            number: number of the input, in the ids of its documents.
         """
         super().__init__(given.address, glob_pattern=given.files, add_file_path=False)
         self.given, self.longest, self.number = given, longest, number
         self.problems: Counter[str] = Counter()
-        """Records lost since the reader was made, by reason."""
+        """Number of records that were lost so far, by reason."""
 
     def names(self) -> list[str]:
-        """All files of the input, sorted.
+        """Return the names of all files of the input, sorted.
 
         Raises:
-            BadInput: there is none.
+            BadInput: there are no files.
         """
         if self.given.files.startswith("@"):
             with self.data_folder.open(self.given.files[1:], "rt", compression="infer") as file:
@@ -58,7 +58,7 @@ class Reader(BaseDiskReader):
         return sorted(names)
 
     def read_file(self, filepath: str) -> Iterator[Document]:
-        """The documents of a file, in order."""
+        """Yield the documents of a file, in order."""
         compressed = filepath.endswith(".gz")
         with self.data_folder.open(filepath, "rb", compression=None if compressed else "infer") as file:
             for place, (text, language) in enumerate(_FORMATS[self.given.format](self, file, filepath, compressed)):
@@ -68,7 +68,7 @@ class Reader(BaseDiskReader):
                 yield Document(text=text, id=f"{self.number}/{filepath}#{place}", metadata={"language": code})
 
     def _lines(self, file: Any, compressed: bool) -> Iterator[str | None]:
-        """Lines of text; None for some that are lost."""
+        """Lines of text; None stands for lost lines."""
         for line in lines(file, compressed):
             if isinstance(line, Mark):
                 self.problems["broken_member"] += 1
@@ -91,7 +91,7 @@ class Reader(BaseDiskReader):
 
 
 Rows = Iterator[tuple[Any, str]]
-"""Text (bytes for a web page; None for a record that is lost) and the language that its place says."""
+"""Texts (bytes of a web page; None for a lost record) with the language that the file or record names."""
 
 
 def _warc(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
@@ -114,7 +114,7 @@ def _wet(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
 
 
 def _text(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
-    """A paragraph a line, a blank line between documents; the file's name starts with the language."""
+    """Files with a paragraph a line and a blank line between documents, whose names begin with the language."""
     language = re.split(r"[._]", PurePosixPath(path).name)[0]
     paragraphs: list[str] = []
     whole = True
@@ -131,7 +131,7 @@ def _text(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
 
 
 def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
-    """Objects with `text`, or with `paragraphs` or `sentences`; `language` or `lang` where they say it."""
+    """Objects with `text`, `paragraphs` or `sentences`, and `language` or `lang` where they give it."""
     for line in reader._lines(file, compressed):
         if line is None or not line.strip():
             continue
@@ -145,7 +145,7 @@ def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
 
 
 def _wiki(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
-    """What wikiextractor writes, as JSON Lines or as `<doc id=...>`, title, text, `</doc>`."""
+    """Files of wikiextractor: JSON Lines, or `<doc id=...>`, title, text, `</doc>`."""
     paragraphs: list[str] | None = None
     for line in reader._lines(file, compressed):
         if line is None:
@@ -169,7 +169,7 @@ def _jsonl_line(reader: Reader, line: str) -> Rows:
 
 
 def _folder(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
-    """`LANGUAGE/DOCUMENT.txt`: blank lines part paragraphs, other line breaks count as blanks."""
+    """Files `LANGUAGE/DOCUMENT.txt`: blank lines separate paragraphs, other line breaks count as blanks."""
     found = list(reader._lines(file, compressed))
     language = PurePosixPath(path).parent.name
     if None in found:

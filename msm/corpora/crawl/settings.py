@@ -1,4 +1,4 @@
-"""What a corpus is made of and how it is cleaned: the blocks of a corpus recipe."""
+"""Settings of a corpus recipe: its inputs, how documents are cleaned and packed, and limits of quality."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,77 +20,85 @@ class Input(Settings):
     address: str
     """Folder that the files are in, as fsspec writes it: a path, `s3://...`, `https://...`."""
     files: str
-    """Pattern of their names, such as `**/*.warc.gz`; or `@FILE`, a file below the address with one name a line."""
+    """Pattern of the file names, such as `**/*.warc.gz`; or `@FILE`, a file below the address with one name a line."""
     format: Literal["warc", "wet", "text", "jsonl", "wiki", "folder"]
-    """`text`: a paragraph a line and a blank line between documents; `folder`: `LANGUAGE/DOCUMENT.txt`."""
+    """Format of the files. `text` has a paragraph a line and a blank line between documents, `folder` files
+    `LANGUAGE/DOCUMENT.txt`."""
     language: str
-    """Language of all of it; empty where the records or the names of the files say it, or nothing does."""
+    """Code of the language of all files; empty where records or file names give it, or where it is not known."""
 
 
 @dataclass(frozen=True)
 class Corpus(Settings):
-    """How documents are read, cleaned and packed."""
+    """Settings of reading, cleaning and packing documents."""
 
     languages: str
-    """Codes to keep, with commas; `all` for those of the table of languages."""
+    """Codes of the languages to keep, separated by commas; `all` for those of the table of languages."""
     part_files: Positive
-    """Input files that are one part: what a task does at once and does again after a kill, and holds in memory."""
+    """Number of input files in a part. A task holds one part in memory, and repeats it after a kill."""
     longest_record: Positive
-    """In bytes; a record above it is passed over and counted."""
+    """Largest number of bytes of a record; longer records are skipped and counted."""
     extract_seconds: Rate
-    """Most time for the text of one page; generous, for on a slow machine it decides what is kept."""
+    """Largest number of seconds for the text of one page. It should be generous, because on a slow machine it decides
+    which pages are kept."""
     paragraph_duplicates: Literal["drop", "keep"]
-    """`drop`: of paragraphs that are equal but for case, digits and punctuation only the first stays."""
+    """Whether duplicate paragraphs are kept. `drop` keeps only the first of paragraphs that are equal but for case,
+    digits and punctuation."""
     hash_buckets: Positive
-    """Pieces that the paragraph hashes are compared in; memory is all hashes over these."""
+    """Number of parts in which paragraph hashes are compared. A task holds the hashes of one part in memory."""
     identifier: str
-    """`py3langid`, which ships its model, or the path of a fastText model (`lid.176.bin`)."""
+    """Language identifier: `py3langid`, which ships its model, or the path of a fastText model (`lid.176.bin`)."""
     identify_characters: Positive
-    """Characters of a document that its language is told from, from its beginning."""
+    """Number of characters at the beginning of a document from which its language is identified."""
     identify_score: Share
-    """Least probability of the language."""
+    """Smallest probability of the identified language, from 0 to 1."""
     near_duplicates: Literal["drop", "keep"]
-    """`drop`: of documents that MinHash takes for the same only one stays."""
+    """Whether near duplicates are kept. `drop` keeps only one of the documents that MinHash takes for the same."""
     shingle_words: Positive
-    """Words (characters, in scripts without blanks) that are hashed together."""
+    """Number of words (characters, in scripts without blanks) that are hashed together."""
     minhash_bands: Positive
+    """Number of bands of MinHash."""
     minhash_rows: Positive
-    """Documents of Jaccard similarity s are taken for the same with probability 1 - (1 - s^rows)^bands."""
+    """Number of hash values in a band of MinHash. Documents of Jaccard similarity s are taken for the same with
+    probability 1 - (1 - s^rows)^bands."""
     perplexity_models: str
-    """Folder of KenLM models, `LANG.arpa.bin` and `LANG.sp.model`; empty for no such filter."""
+    """Folder of KenLM models, `LANG.arpa.bin` and `LANG.sp.model`; empty for no filter by perplexity."""
     unit_tokens: Annotated[int, Between(4)]
+    """Largest number of tokens of a unit, its first special token included."""
     document_units: Annotated[int, Between(2)]
+    """Largest number of consecutive units that the document encoder reads at once."""
     min_units: Annotated[int, Between(2)]
+    """Smallest number of consecutive units that are kept for the document encoder."""
     shard_bytes: Positive
-    """Text of a shard; its shards of a language are of equal size, and near this one."""
+    """Number of bytes of text in a shard, approximately; all shards of a language have equal sizes."""
     block_tokens: Annotated[int, Between(4)]
-    """Blocks of masked language modelling are counted in the manifest for this size."""
+    """Number of tokens in a block for masked language modelling, for which the manifest counts blocks."""
     seed: Count
-    """Of MinHash."""
+    """Seed of the hash functions of MinHash."""
 
 
 @dataclass(frozen=True)
 class Quality(Settings):
-    """What a document must be like to stay; one set of limits for all languages, and what differs for some."""
+    """Limits that a document must keep: one set for all languages, and differences for some."""
 
     min_characters: Count
-    """Blanks not counted."""
+    """Smallest number of characters of a document, blanks aside."""
     min_paragraph_characters: Rate
-    """On average over its paragraphs."""
+    """Smallest mean number of characters of its paragraphs."""
     max_digit_share: Share
-    """Of the characters that are not blanks."""
+    """Largest share of digits among the characters, blanks aside."""
     max_other_share: Share
-    """Share of what is neither letter, mark, digit nor blank."""
+    """Largest share of characters that are neither letters, marks, digits nor blanks."""
     min_script_share: Share
-    """Share of the letters that are of the language's script."""
+    """Smallest share of letters that belong to the script of the language."""
     max_repeated_share: Share
-    """Share of the text in paragraphs that the document had before."""
+    """Largest share of the text in paragraphs that repeat an earlier one of the document."""
     max_perplexity: Rate
-    """Under the language's model; 0 for no limit."""
+    """Largest perplexity under the model of the language; 0 for no limit."""
 
 
 PACKING = ("unit_tokens", "document_units", "min_units", "shard_bytes", "block_tokens")
-"""Settings of what is done with clean documents."""
+"""Names of the settings that decide what is done with clean documents."""
 
 
 @dataclass(frozen=True)
@@ -100,23 +108,23 @@ class Recipe:
     inputs: tuple[Input, ...]
     corpus: Corpus
     quality: dict[str, Quality]
-    """By language; `default` for the others."""
+    """Limits by language; `default` for all others."""
 
     def limits(self, language: str) -> Quality:
-        """The limits of a language."""
+        """Return the limits of a language."""
         return self.quality.get(language, self.quality["default"])
 
     def fingerprint(self) -> str:
-        """Identity of everything that decides what documents come out; how they are packed is not part of it."""
+        """Return a checksum of everything that decides which documents are kept; packing is no part of it."""
         values = dataclasses.asdict(self)
         return checksum({**values, "corpus": {k: v for k, v in values["corpus"].items() if k not in PACKING}})
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a file.
+    """Read the recipe in a file.
 
     Raises:
-        BadInput: not a recipe, or a value out of its limits.
+        BadInput: the file is not a recipe, or a value is outside its limits.
     """
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
@@ -128,10 +136,10 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def to_recipe(values: Any, where: str) -> Recipe:
-    """A recipe from its blocks `inputs`, `corpus` and `quality`.
+    """Make a recipe from its blocks `inputs`, `corpus` and `quality`.
 
     Raises:
-        BadInput: a block or a setting is missing or unknown, or a value is out of its limits.
+        BadInput: a block or a setting is missing or unknown, or a value is outside its limits.
     """
     if not isinstance(values, Mapping) or values.keys() != {"inputs", "corpus", "quality"}:
         raise BadInput(f"{where}: needs the blocks inputs, corpus and quality, and no others")

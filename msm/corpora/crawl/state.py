@@ -1,8 +1,8 @@
-"""The work folder of a corpus: which parts there are, what has been done, and what each piece of work counted.
+"""The work folder of a corpus: its parts, the marks of finished work, and the counts of each piece of work.
 
-Work is dealt in units that do not depend on tasks: parts of the input, buckets of hashes, bands of MinHash, shards. A
-unit writes its files under temporary names, and its mark last; so a killed task does again only the units without a
-mark, and any number of tasks gives the same bytes.
+Work is divided into units of work that do not depend on tasks: parts of the input, buckets of hashes, bands of MinHash,
+shards. A unit of work writes its files under temporary names, and its mark last. So a killed task repeats only the
+units without a mark, and any number of tasks gives the same bytes.
 """
 
 import gzip
@@ -24,11 +24,11 @@ Rows = Iterable[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class State:
-    """What every task knows; travels to them."""
+    """The recipe and folders that every task knows; tasks get a copy of it."""
 
     recipe: Recipe
     work: Path
-    """Folder that all tasks see."""
+    """Work folder, which all tasks can read and write."""
     out: str
     """Address that shards or documents are written to."""
     tokenizer: str
@@ -36,13 +36,13 @@ class State:
 
     @cached_property
     def packing(self) -> str:
-        """Name of the folder of what is done with clean documents; another tokenizer or address is another one."""
+        """Name of the folder of everything after cleaning. Each tokenizer and address has a folder of its own."""
         tokenizer = payload_checksum(Path(self.tokenizer)) if self.tokenizer else ""
         settings = {name: getattr(self.recipe.corpus, name) for name in PACKING}
         return f"packing-{checksum({'out': self.out, 'tokenizer': tokenizer, 'settings': settings})[:12]}"
 
     def mark(self, step: str, number: int) -> Path:
-        """The file that says that a unit of work is done."""
+        """Return the path of the mark of a unit of work, which exists when the unit is done."""
         return self.work / step / f"{number:06d}.json"
 
     def is_done(self, step: str, number: int) -> bool:
@@ -50,20 +50,20 @@ class State:
         return self.mark(step, number).is_file()
 
     def facts(self, step: str) -> list[dict[str, Any]]:
-        """What the units of a step counted, in their order."""
+        """Return the counts of the units of a step, in their order."""
         return [read_json(path) for path in sorted((self.work / step).glob("[0-9]*.json"))]
 
     @cached_property
     def parts(self) -> list[list[tuple[int, str]]]:
-        """Number of the input and name of the file, of every file of every part."""
+        """Return the number of the input and the name of every file, for every part."""
         return [[(int(number), name) for number, name in part] for part in read_json(self.work / "parts.json")]
 
     def reader(self, number: int) -> Reader:
-        """The reader of an input."""
+        """Return the reader of an input."""
         return Reader(self.recipe.inputs[number], self.recipe.corpus.longest_record, number)
 
     def find_parts(self) -> None:
-        """List the input files once; a later run goes by this list, so that parts stay what they were."""
+        """List the input files once. Later calls use this list, so that the parts stay the same."""
         path = self.work / "parts.json"
         if path.is_file():
             return
@@ -72,13 +72,13 @@ class State:
         write_json(path, [files[start : start + size] for start in range(0, len(files), size)])
 
     def rows(self, step: str, part: int) -> Iterator[dict[str, Any]]:
-        """The documents that a step has written for a part."""
+        """Yield the documents that a step has written for a part."""
         with gzip.open(self._rows(step, part), "rt", encoding="utf-8") as file:
             for line in file:
                 yield json.loads(line)
 
     def write_rows(self, step: str, part: int, rows: Rows) -> None:
-        """Write the documents of a part: quickly compressed, they are read once."""
+        """Write the documents of a part, with quick compression, because they are read once."""
         with new_file(self._rows(step, part), "wb") as raw:
             with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as file:
                 for row in rows:

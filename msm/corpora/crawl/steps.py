@@ -1,4 +1,4 @@
-"""The steps of a corpus in order, and the piece of a datatrove pipeline that does a task's share of one."""
+"""The steps of a corpus in order, and the part of a datatrove pipeline that does a task's share of a step."""
 
 import logging
 import time
@@ -14,11 +14,11 @@ from msm.files import write_json
 
 
 class Step(NamedTuple):
-    """One kind of work."""
+    """One kind of work, done in units."""
 
     name: str
     units: Callable[[State], int]
-    """How many units of it there are; known when the steps before are done."""
+    """Function that counts its units of work; the steps before must be done."""
     job: Job
 
 
@@ -42,11 +42,11 @@ STEPS = (
     Step("manifest", _one, packing.manifest),
 )
 PACKED = {"plan", "write", "manifest"}
-"""Steps that depend on tokenizer and address; their marks lie apart."""
+"""Names of the steps that depend on tokenizer and address; their marks have a folder of their own."""
 
 
 def steps_of(state: State) -> list[Step]:
-    """The steps that the recipe asks for."""
+    """Return the steps that a recipe needs."""
     corpus = state.recipe.corpus
     idle = ({"duplicates"} if corpus.paragraph_duplicates == "keep" else set()) | (
         {"match"} if corpus.near_duplicates == "keep" else set()
@@ -55,28 +55,28 @@ def steps_of(state: State) -> list[Step]:
 
 
 def folder(state: State, name: str) -> str:
-    """Where a step's marks are, below the work folder."""
+    """Return the name of the folder of a step's marks, below the work folder."""
     return f"{state.packing}/{name}" if name in PACKED else name
 
 
 def undone(state: State, step: Step) -> list[int]:
-    """Units of a step without a mark."""
+    """Return the numbers of the units of a step without a mark."""
     return [number for number in range(step.units(state)) if not state.is_done(folder(state, step.name), number)]
 
 
 class Share(PipelineStep):
-    """A task's share of a step: every so manieth unit, those that are done left out."""
+    """A task's share of a step: every n-th unit for n tasks, without those that are done."""
 
     type = "corpus"
     name = "share"
 
     def __init__(self, state: State, step: str) -> None:
-        """Do a step's units; which step is told by name, so that this travels easily."""
+        """Do the units of a step. The step is given by name, so that the object can be sent to other processes."""
         super().__init__()
         self.state, self.step = state, step
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Do what is left of a task's units."""
+        """Do the remaining units of a task."""
         step = next(step for step in STEPS if step.name == self.step)
         where = folder(self.state, step.name)
         for number in range(rank, step.units(self.state), world_size):
@@ -86,7 +86,7 @@ class Share(PipelineStep):
 
 
 def do(state: State, step: Step, where: str, number: int) -> None:
-    """Do one unit and leave its mark, which is the last thing to be written."""
+    """Do one unit of work, and write its mark last."""
     start, used = time.perf_counter(), time.process_time()
     facts = step.job(state, number)
     seconds = {"seconds": round(time.perf_counter() - start, 3), "cpu_seconds": round(time.process_time() - used, 3)}
@@ -94,12 +94,12 @@ def do(state: State, step: Step, where: str, number: int) -> None:
 
 
 def say(message: str, *values: object) -> None:
-    """Progress, for whoever started the command."""
+    """Print progress of the command."""
     logging.getLogger("msm.corpus").info(message, *values)
 
 
 def make_work(root: Path, state_of: Callable[[Path], State], fingerprint: str) -> State:
-    """The state in the work folder of a recipe, its parts listed."""
+    """Make the state in the work folder of a recipe, and list its parts."""
     work = root / fingerprint[:16]
     work.mkdir(parents=True, exist_ok=True)
     state = state_of(work)

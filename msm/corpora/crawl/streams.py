@@ -1,7 +1,7 @@
-"""Bytes of a compressed file in pieces; what is broken costs what stands in it, and is said, never raised.
+"""Reads a compressed file in pieces. A broken piece is skipped and marked; the pieces around it are still read.
 
-Common Crawl writes every record as a gzip member of its own. After a member that cannot be read the next one is looked
-for by its first bytes, so damage costs the records of the members that it hit.
+Common Crawl writes every record as a gzip member of its own. After a broken member the reader searches the next one by
+its first bytes, so that damage costs only the records of the members that it hit.
 """
 
 import zlib
@@ -11,11 +11,11 @@ from typing import IO
 
 CHUNK = 1 << 18
 MEMBER = b"\x1f\x8b\x08"
-"""How a gzip member starts."""
+"""The first bytes of a gzip member."""
 
 
 class Mark(Enum):
-    """What stands between two pieces."""
+    """A mark between two pieces."""
 
     END = "end of a member"
     BROKEN = "something could not be read here"
@@ -25,11 +25,11 @@ Piece = bytes | Mark
 
 
 def pieces(file: IO[bytes], compressed: bool) -> Iterator[Piece]:
-    """The content of a file, in order.
+    """Yield the content of a file, in order.
 
     Args:
-        file: opened without decompression for gzip, with it for everything else.
-        compressed: whether it is gzip.
+        file: open file; without decompression for gzip, with it for everything else.
+        compressed: whether the file is gzip.
     """
     yield from _gzip(file) if compressed else _plain(file)
 
@@ -75,7 +75,7 @@ def _gzip(file: IO[bytes]) -> Iterator[Piece]:
 
 
 def _next_member(file: IO[bytes], data: bytes) -> bytes:
-    """What follows from the next place that looks like the start of a member."""
+    """The bytes from the next position that looks like the start of a member."""
     while (place := data.find(MEMBER)) < 0:
         following = file.read(CHUNK)
         if not following:
@@ -85,7 +85,7 @@ def _next_member(file: IO[bytes], data: bytes) -> bytes:
 
 
 def lines(file: IO[bytes], compressed: bool) -> Iterator[bytes | Mark]:
-    """The lines of a file without their ends; `BROKEN` stands for lines that were lost, the cut ones included."""
+    """Yield the lines of a file without their ends; `BROKEN` stands for lost lines, those cut in half included."""
     rest, lost = b"", False
     for piece in pieces(file, compressed):
         if piece is Mark.END:

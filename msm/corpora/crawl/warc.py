@@ -1,4 +1,4 @@
-"""Records of WARC and WET files, one after the other; a broken one costs itself and is counted."""
+"""Reads the records of WARC and WET files. A broken record is skipped and counted; all others are read."""
 
 import re
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ LONGEST_HEADER = 1 << 16
 
 @dataclass(frozen=True)
 class Record:
-    """A record whose length is what its header says."""
+    """A complete record, whose length is that of its header."""
 
     headers: dict[str, str]
-    """Names in lower case."""
+    """Values of the header by name, in lower case."""
     content: bytes
 
     @property
     def kind(self) -> str:
-        """`response`, `conversion`, `request`, ..."""
+        """Type of the record, such as `response`, `conversion` or `request`."""
         return self.headers.get("warc-type", "")
 
 
@@ -31,7 +31,7 @@ class Broken:
 
 
 class TooLong:
-    """A record above the limit."""
+    """A record that is longer than the limit."""
 
 
 Found = Record | Broken | TooLong
@@ -45,13 +45,13 @@ class _Parser:
     buffer: bytearray = field(default_factory=bytearray)
     head: bytearray = field(default_factory=bytearray)
     skip: int = 0
-    """Bytes of an overlong record that are still to come."""
+    """Number of bytes of an overlong record that are still to come."""
     lost: bool = False
-    """Whether the start of the next record has to be looked for."""
+    """Whether the parser searches the start of the next record."""
     between: bool = False
-    """Whether a gzip member has just ended; the next one starts a record, or goes on with one."""
+    """Whether a gzip member has just ended. The next one starts a record, or continues one."""
     pending: Record | None = None
-    """Complete, but its member's checksum is not known yet."""
+    """A complete record whose gzip member is not verified yet."""
 
     def feed(self, data: bytes) -> Iterator[Found]:
         if self.between:
@@ -81,13 +81,13 @@ class _Parser:
             self.pending = None
 
     def broken(self) -> Iterator[Broken]:
-        """What was being read is lost, and the next bytes start a record."""
+        """Give up the present record; the next bytes start a record."""
         if not (self.skip or self.lost):
             yield Broken()
         self._reset()
 
     def close(self) -> Iterator[Record | Broken]:
-        """Nothing follows what has been read: the rest is part of a record."""
+        """End the file; the rest is part of a record."""
         yield from self.release()
         if bytes(self.buffer).strip() and not (self.skip or self.lost):
             yield Broken()
@@ -142,12 +142,12 @@ class _Parser:
 
 
 def records(file: IO[bytes], compressed: bool, longest: int) -> Iterator[Found]:
-    """The records of a file.
+    """Yield the records of a file.
 
     Args:
-        file: opened without decompression.
-        compressed: whether it is gzip; a record may be a member of its own or not.
-        longest: content above so many bytes is passed over.
+        file: file opened without decompression.
+        compressed: whether the file is gzip, with or without a member for each record.
+        longest: largest number of bytes of a record; longer records are skipped.
     """
     parser = _Parser(longest)
     for piece in pieces(file, compressed):
