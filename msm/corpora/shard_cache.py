@@ -88,7 +88,7 @@ class ShardCache:
         self._touched.setdefault(facts.address, now)
 
     def _close(self, needed: str) -> None:
-        """Close the shards that were used longest ago, and those that another process removed: they still fill the disk.
+        """Close the shards that were used longest ago, and those that another process removed, which fill the disk.
 
         The shard that is `needed` now stays open, even where another process has removed its folder already.
         """

@@ -159,7 +159,7 @@ ENGINES: dict[str, type[HuggingFace] | type[SentencePiece]] = {
 
 
 def fastest_engine(folder: Path, sample: Sequence[str]) -> str:
-    """Return the name of the fastest engine that agrees with the Hugging Face tokenizer on all sentences of a sample."""
+    """Return the name of the fastest engine that agrees with the Hugging Face tokenizer on all sample sentences."""
     if not (folder / SENTENCEPIECE_MODEL).is_file():
         return "tokenizers"
     right, fast = HuggingFace(folder).encode(sample), SentencePiece(folder).encode(sample)

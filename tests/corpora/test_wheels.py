@@ -84,7 +84,7 @@ def test_wheel_is_downloaded_once(index: Path, tmp_path: Path) -> None:
 
 def test_wheel_that_is_not_there_is_one_clear_line(index: Path, tmp_path: Path) -> None:
     package = write_wheel(index, {})._replace(version="1.3")
-    with pytest.raises(BadInput, match=r"^notes==1.3: cannot be downloaded from the package index: [^\n]*notes==1.3[^\n]*$"):
+    with pytest.raises(BadInput, match=r"^notes==1.3: cannot be downloaded from the package index: .*notes==1.3.*$"):
         fetch_wheel(package, tmp_path / "wheels")
 
 
