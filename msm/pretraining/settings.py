@@ -179,6 +179,9 @@ class Mexma(PairBatches):
     """Number of attention heads of that transformer; 0 for as many as the sentence encoder has. The paper takes 8."""
     dropout: Share = 0.1
     """Dropout rate of that transformer, outside of its attention."""
+    token_gradient: Literal["kept", "cut"] = "kept"
+    """Whether the loss of the hidden tokens trains the sentence encoder through the token states of the masked sentence
+    too (`kept`, as the paper proposes), or through the vector of the translation only (`cut`, the paper's ablation)."""
 
 
 @dataclass(frozen=True, kw_only=True)

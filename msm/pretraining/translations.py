@@ -83,6 +83,8 @@ class Mexma(Objective[PairBatches]):
             hidden: the masked sentences and the ids of their hidden tokens.
         """
         packed = hidden.packed.to(self.device)
+        if present(self.settings.mexma).token_gradient == "cut":
+            states = states.detach()
         crossed = states.index_copy(0, packed.starts, vectors.to(states.dtype))
         rows = torch.from_numpy(hidden.rows).to(self.device)
         guesses = run_layers(cast(nn.ModuleList, self.model.unmask), crossed, packed)[rows]
