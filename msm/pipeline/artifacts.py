@@ -5,16 +5,17 @@ stage trained something. Downstream stages read the payload only, so a rerun tha
 disturbs nobody.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from msm.errors import BadInput
-from msm.files import read_json, sha256_of
+from msm.files import read_json, sha256_of, write_json
 from msm.pipeline.manifests import upgrade
 
 MANIFEST = "manifest.json"
@@ -35,12 +36,38 @@ FOLDERS = (
     "report",
 )
 """Folders of a recipe; each holds one folder for every row."""
+SETTLED_SECONDS = 2.0
+"""Age from which a file is taken to be written to the end."""
 
 
 def checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below `folder`, by relative path, in sorted order."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+
+
+def remembered_checksums(folder: Path, memory: Path) -> dict[str, str]:
+    """As `checksums`, but what has the size, time and inode that it had before is not read again.
+
+    Args:
+        folder: of many or large files.
+        memory: JSON file that keeps the checksums of files anywhere; without it, everything is read.
+    """
+    known: dict[str, list[Any]] = read_json(memory) if memory.is_file() else {}
+    told, settled = {}, {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name, stat = str(path.absolute()), path.stat()
+        sign = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        row = known.get(name, [])
+        row = row if row[:-1] == sign else [*sign, sha256_of(path)]
+        told[path.relative_to(folder).as_posix()] = row[-1]
+        # A younger file could be written to once more within the same tick of the file system's clock.
+        if time.time() - stat.st_mtime > SETTLED_SECONDS:
+            settled[name] = row
+    if any(known.get(name) != row for name, row in settled.items()):
+        with contextlib.suppress(OSError):  # where nothing may be written, everything is read each time
+            write_json(memory, known | settled)
+    return told
 
 
 def checksum(parts: Mapping[str, Any]) -> str:
@@ -88,7 +115,7 @@ def payload_checksum(folder: Path) -> str:
     return checksum(checksums(payload(folder)))
 
 
-@contextmanager
+@contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A folder to fill; it takes the name `target` only when the block ends without an error.
 

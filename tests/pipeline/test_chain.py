@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,23 @@ def test_an_edited_document_is_another_source(tmp_path: Path) -> None:
     assert identity(settings) == before
     (tmp_path / "texts" / "a.txt").write_text("One. Three.")
     assert identity(settings) != before
+
+
+def test_an_old_file_is_read_once(tmp_path: Path) -> None:
+    text, memory = tmp_path / "texts" / "a.txt", tmp_path / "work" / "checksums.json"
+    text.parent.mkdir()
+
+    def told(content: str, seconds: int) -> dict[str, str]:
+        text.write_text(content)
+        os.utime(text, (seconds, seconds))
+        return artifacts.remembered_checksums(text.parent, memory)
+
+    first = told("One.", 1)
+    assert first == artifacts.checksums(text.parent)
+    assert told("Two.", 1) == first, "same size, time and inode"
+    assert told("Two.", 2) == artifacts.checksums(text.parent) != first
+    now = int(time.time())
+    assert told("One.", now) != told("Two.", now), "too young to be trusted"
 
 
 def test_comments_and_docstrings_are_no_code() -> None:
