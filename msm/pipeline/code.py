@@ -60,8 +60,13 @@ def _file(name: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-@cache
 def _module(path: Path) -> Module:
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _parsed(path: Path, written: int) -> Module:
+    del written
     text = path.read_text(encoding="utf-8")
     nodes = list(ast.walk(ast.parse(text)))
     code = hashlib.sha256(_code(text, nodes).encode()).hexdigest()

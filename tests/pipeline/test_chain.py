@@ -1,11 +1,14 @@
 """What is run of a recipe: rows and what they need, finished work never again, changed documents and code."""
 
 import ast
+import importlib.resources
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,54 @@ def test_an_old_file_is_read_once(tmp_path: Path) -> None:
     assert told("Two.", 2) == artifacts.checksums(text.parent) != first
     now = int(time.time())
     assert told("One.", now) != told("Two.", now), "too young to be trusted"
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the program that a test may edit: its code and its data are what fingerprints are told from."""
+    copy = tmp_path / "msm"
+    ignored = shutil.ignore_patterns("__pycache__", "components", "dashboards", "bench", "cli")
+    shutil.copytree(code.ROOT, copy, ignore=ignored)
+    monkeypatch.setattr(code, "ROOT", copy)
+    monkeypatch.setattr(importlib.resources, "files", lambda name: copy.joinpath(*name.split(".")[1:]))
+    code._file.cache_clear()
+    yield copy
+    code._file.cache_clear()
+    code.code_checksum.cache_clear()
+
+
+def changed_by(path: Path, text: str, other: str, recipe: str) -> set[str]:
+    """Tasks of a recipe whose fingerprints change with a text in a file of the program."""
+    made = tasks(recipes.load(ROOT / "recipes" / f"{recipe}.yaml"), recipe)
+    content = path.read_text()
+    assert text in content
+    prints = []
+    for edited in (content, content.replace(text, other, 1)):
+        path.write_text(edited)
+        code.code_checksum.cache_clear()
+        prints.append(fingerprints(made))
+    path.write_text(content)
+    return {task.name for task in made if prints[0][task.out] != prints[1][task.out]}
+
+
+def test_an_edit_reaches_the_tasks_that_run_it_and_no_others(package: Path) -> None:
+    losses = package / "losses.py"
+    rows = [f"constructed-{name}-1" for name in ("untrained", "mlm", "msm")]
+    trained = {f"{stage}/{row}" for stage in ("finetune", "retrieve", "score") for row in rows}
+    line = next(line for line in losses.read_text().splitlines() if line.startswith("    return "))
+    after_losses = {"pretrain/mlm-1", "pretrain/msm-1", "report/all", *trained}
+    assert changed_by(losses, line, line.replace("return ", "return +"), "tiny") == after_losses
+    assert changed_by(losses, line, f"    # Why.\n{line}", "tiny") == set()
+    assert changed_by(package / "retrieval" / "fusion.py", "\n\n\n", "\n\n\n# Why.\n", "tiny") == set()
+
+
+def test_an_entry_of_the_sources_reaches_the_recipes_that_name_it(package: Path) -> None:
+    table = package / "corpora" / "sources.json"
+    entries = json.loads(table.read_text())
+    asked, other = (entries[name]["files"][0]["sha256"] for name in ("xquad-r", "tatoeba"))
+    made = {task.name for task in tasks(recipes.load(ROOT / "recipes" / "mini.yaml"), "mini")}
+    assert changed_by(table, asked, "0" * 64, "mini") == made, "every task reads what it stands on"
+    assert changed_by(table, other, "0" * 64, "mini") == set()
 
 
 def test_comments_and_docstrings_are_no_code() -> None:
