@@ -1,6 +1,8 @@
 """Bitext mining against loops over floats."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import copytree
@@ -17,13 +19,18 @@ from msm.cli.main import main
 from msm.collections.formats import BITEXT_FORMATS
 from msm.collections.readers import bitext
 from msm.collections.registry import BITEXTS, find_benchmark, find_bitext
-from msm.collections.runs import Floats, ranked_run, read_run
+from msm.collections.run_folder import pair_file
+from msm.collections.runs import Floats, ranked_run, read_run, write_run
+from msm.corpora.codes import canonical
 from msm.encoders.building import Form
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
+from msm.evaluation import stage
 from msm.evaluation.bitext_values import pair_rows
+from msm.evaluation.settings import Score
+from msm.execution import Execution
 from msm.retrieval.bitext_runs import write_pairs
 from msm.retrieval.margins import by_cosine, by_margin
 
@@ -209,6 +216,59 @@ def test_tatoeba_is_read_whole(mirror: Path, tmp_path: Path) -> None:
     assert german.sources == next(pair for pair in pairs if pair.target_language == "deu").sources
     with pytest.raises(BadInput, match="0 languages instead of 112"):
         list(bitext.read_tatoeba(tmp_path, "all-eng"))
+
+
+TATOEBA = ("tatoeba", "tatoeba_xtreme_r")
+XTREME = (
+    "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te th tl tr ur vi zh"
+).split()  # fmt: skip
+"""The languages of XTREME that Tatoeba has, without English."""
+
+
+def test_the_printed_means_are_of_the_languages_of_xtreme_and_xtreme_r() -> None:
+    codes = [{pair.removesuffix("-eng") for pair in BITEXTS[name].pairs.split(",")} for name in TATOEBA]
+    found, wider = ({canonical("tl" if code == "tgl" else code) for code in each} for each in codes)
+    assert found == set(XTREME) and len(XTREME) == 36
+    assert wider == {*XTREME, "az", "lt", "pl", "uk", "ro"} and len(wider) == 41
+
+
+def hashed(texts: list[str]) -> NDArray[np.float32]:
+    """Counts of character trigrams in 512 buckets."""
+    vectors = np.zeros((len(texts), 512), np.float32)
+    for row, text in enumerate(texts):
+        for place in range(len(text)):
+            vectors[row, zlib.crc32(text[place : place + 3].encode()) % 512] += 1
+    return vectors
+
+
+def test_english_searches_the_other_language_of_tatoeba(mirror: Path, tmp_path: Path) -> None:
+    folder, rights = mirror / "parallel" / "tatoeba", {}
+    for name in ("run", "out"):
+        (tmp_path / name).mkdir()
+    pairs = list(BITEXTS["tatoeba"].read(folder, "deu-eng,por-eng"))
+    for pair in pairs:
+        code = pair.target_language
+        sides = [
+            gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            for path in (next(folder.glob(f"tatoeba.{code}-eng.{side}*")) for side in (code, "eng"))
+        ]
+        foreign, english = (hashed(side.decode().splitlines()) for side in sides)
+        unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (foreign, english)]
+        # XTREME: an index of the foreign sentences, and the nearest of them for each English one.
+        cosines = unit[1].astype(np.float64) @ unit[0].T.astype(np.float64)
+        rights[code] = float(np.mean(cosines.argmax(axis=1) == np.arange(len(cosines))))
+        other_way = float(np.mean(cosines.argmax(axis=0) == np.arange(len(cosines))))
+        assert abs(rights[code] - other_way) > 0.005
+        chosen = by_cosine(hashed(pair.sources), hashed(pair.targets))
+        run = ranked_run(pair.source_ids, pair.target_ids, chosen.targets, chosen.scores)
+        write_run(pair_file(tmp_path / "run", pair, "accuracy"), run, "t")
+    asked = Score(benchmark="tatoeba@deu-eng,por-eng", questions="tatoeba", split="test", model="m", seed=0)
+    stage.run(asked, sources=folder.parent, run=tmp_path / "run", out=tmp_path / "out", execution=Execution(tmp_path))
+    rows = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
+    cells = {(row["query_language"], row["candidate_language"]): row["value"] for row in rows}
+    for code, right in rights.items():
+        assert cells["eng", code] == pytest.approx(right, abs=0.0021)
+    assert cells["mean", "other"] == pytest.approx((cells["eng", "deu"] + cells["eng", "por"]) / 2)
 
 
 class Breaking(Encoder):

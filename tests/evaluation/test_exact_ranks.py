@@ -9,6 +9,7 @@ import pytest
 
 from msm.collections.exact_ranks import ExactRanks, read_exact_ranks, write_exact_ranks
 from msm.collections.measure_names import parse_measure
+from msm.collections.registry import BENCHMARKS
 from msm.collections.runs import Qrels, Run, ranked_run
 from msm.errors import BadInput
 from msm.evaluation.measures import Values, evaluate
@@ -56,7 +57,7 @@ class Sample:
         return evaluate(self.qrels, ranking, measures, ties=ties, pool=self.scores.shape[1]).measures
 
 
-@pytest.mark.parametrize("ties", ["trec", "list", "optimistic", "pessimistic"])
+@pytest.mark.parametrize("ties", ["trec", "list", "reversed", "optimistic", "pessimistic"])
 @pytest.mark.parametrize("values", [1, 4, 60, 10**6])
 def test_exact_ranks_beside_a_shallow_run_give_what_the_whole_run_gives(ties: Ties, values: int) -> None:
     sample = Sample(150, values, seed=1)
@@ -64,6 +65,31 @@ def test_exact_ranks_beside_a_shallow_run_give_what_the_whole_run_gives(ties: Ti
         np.testing.assert_allclose(exact.values, whole.values, atol=1e-12, err_msg=str(whole.measure))
         np.testing.assert_array_equal(exact.tied, whole.tied)
         assert not exact.blank and not whole.blank
+
+
+def average_precision(relevant: np.ndarray, ranking: np.ndarray, cutoff: int) -> float:
+    """As XTREME-R's scorer of LAReQA has it: divided by the relevant ones that can stand above the cutoff."""
+    hits, total = 0, 0.0
+    for rank, place in enumerate(ranking[:cutoff], start=1):
+        hits += int(relevant[place])
+        total += hits / rank * relevant[place]
+    return total / min(int(relevant.sum()), cutoff)
+
+
+def test_equal_scores_of_lareqa_stand_as_argsort_from_its_end_leaves_them() -> None:
+    assert BENCHMARKS["lareqa"].ties == "reversed" and BENCHMARKS["lareqa"].measures == ("map@20",)
+    sample = Sample(150, 5, seed=7)
+    relevant = np.zeros(sample.scores.shape, bool)
+    kept = sample.qrels.labels >= 1
+    relevant[sample.qrels.queries[kept], sample.qrels.passages[kept]] = True
+    expected = [
+        average_precision(row, np.argsort(scores, kind="stable")[::-1], 20) if row.any() else 0.0
+        for row, scores in zip(relevant, sample.scores, strict=True)
+    ]
+    place = NAMES.index("map@20")
+    for ranking in (None, sample.exact_ranks()):
+        np.testing.assert_allclose(sample.values(150, ranking, "reversed")[place].values, expected, atol=1e-12)
+    assert np.abs(sample.values(150, None, "list")[place].values - expected).max() > 0.01
 
 
 def test_ranks_are_read_back_as_they_were_written(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from msm.errors import BadInput
 from msm.evaluation.settings import Score
 from msm.evaluation.stage import run as score
 from msm.execution import Execution
+from msm.files import write_json_lines
 from msm.finetuning.dev import make_dev_set, ranks
 from msm.finetuning.selection import Best
 from msm.finetuning.settings import Finetune
@@ -92,6 +93,37 @@ def test_training_stops_early_and_keeps_the_best(sources: Path, encoder: Path, t
     again = finetune(form, sources, encoder, tmp_path)
     assert again["resumed_from"] == again["steps"] == facts["steps"]
     np.testing.assert_array_equal(vectors(tmp_path / "kept"), vectors(tmp_path / "model"))
+
+
+def test_equal_texts_under_other_ids_are_no_negatives_of_each_other(encoder: Path, tmp_path: Path) -> None:
+    """Two questions share a text; it is a hard negative of a third, whose own text is one of the second's."""
+    texts = [("ra fudi", "moro"), ("ra fudi", "vipa soka"), ("vipa soka", "ra fudi"), ("tane", "gori")]
+
+    def candidates(name: str, texts: list[tuple[str, str]]) -> set[float]:
+        records = [
+            {
+                "query_id": str(number),
+                "query": f"deti {number}",
+                "positive_passages": [{"docid": f"d{number}", "text": positive}],
+                "negative_passages": [{"docid": f"n{number}", "text": negative}],
+            }
+            for number, (positive, negative) in enumerate(texts)
+        ]
+        write_json_lines(tmp_path / "sources" / f"{name}.jsonl", records)
+        form = settings(
+            examples=f"{name}.jsonl",
+            dev_examples=f"{name}.jsonl",
+            batch_queries=4,
+            shard_queries=4,
+            steps=2,
+            dev_steps=1,
+        )
+        finetune(form, tmp_path / "sources", encoder, tmp_path / name)
+        return {row["softmax_candidates"] for row in read_log(tmp_path / name / "work" / "log.jsonl")}
+
+    # Of 8 passages each question has its own and those of other texts: 6, 6, 7 and 8.
+    assert candidates("equal", texts) == {(6 + 6 + 7 + 8) / 4}
+    assert candidates("different", [(f"{a} {n}", f"{b} {n} lumi") for n, (a, b) in enumerate(texts)]) == {8}
 
 
 def test_looks_that_a_resumed_training_repeats_count_once(tmp_path: Path) -> None:

@@ -9,20 +9,22 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from msm.collections.registry import find_benchmark
+from msm.collections.collection import Rules
+from msm.collections.registry import BENCHMARKS, find_benchmark
 from msm.collections.run_folder import ranks_file
 from msm.collections.runs import read_run
 from msm.encoders.building import Form
 from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
-from msm.encoders.usage import Side
+from msm.encoders.usage import Side, Usage
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
 from msm.execution import Execution, Part
 from msm.pipeline import runner
 from msm.retrieval import stage, stream
 from msm.retrieval.settings import Retrieve
+from msm.retrieval.stage import follow
 
 SETTINGS = Retrieve(
     benchmark="lareqa:own", questions="questions/test", depth=30, pool_depth=20, batch_tokens=4096, precision="fp32"
@@ -61,6 +63,27 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
         assert set(places) <= set(candidates)
     made = json.loads((tmp_path / "run" / "protocol.json").read_text())
     assert made["pooling"] == "mean" and made["passage_context"] == "paragraph" and "scale" not in made
+
+
+@pytest.mark.parametrize("name", ["lareqa", "mr_tydi", "belebele"])
+def test_a_model_reads_a_collection_as_its_official_run_does(name: str, encoder: Path) -> None:
+    benchmark, cpu = BENCHMARKS[name], torch.device("cpu")
+    rules = Rules(benchmark.passage_context, benchmark.own_ids, benchmark.instruction)
+    bare = open_encoder(encoder, Usage(pooling="mean", similarity="cosine"), device=cpu, precision="fp32")
+    follow(bare, rules)
+    assert bare.choices["passage_context"] == (benchmark.passage_context, "benchmark")
+    asking = Usage("mean", "cosine", query_prompt="Task: {instruction}\n", passage_context="none")
+    told = open_encoder(encoder, asking, device=cpu, precision="fp32")
+    if not rules.instruction:
+        with pytest.raises(BadInput, match="asks for an instruction, and the benchmark has none"):
+            follow(told, rules)
+        return
+    follow(told, rules)
+    assert told.choices["passage_context"] == ("none", "flag")
+    assert told.choices["query_prompt"] == (f"Task: {rules.instruction}\n", "benchmark")
+    prompted = Usage("mean", "cosine", query_prompt=f"Task: {rules.instruction}\n")
+    expected = open_encoder(encoder, prompted, device=cpu, precision="fp32").encode_queries(["fudi moro"])
+    np.testing.assert_array_equal(told.encode_queries(["fudi moro"]), expected)
 
 
 def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path) -> None:
