@@ -1,4 +1,4 @@
-"""Where pipeline tasks run: the shape of a cluster's nodes and the names of what `manifests/` makes there."""
+"""Clusters that pipeline tasks run in: the shape of their nodes, and the names of the objects of `manifests/`."""
 
 import json
 import re
@@ -13,15 +13,15 @@ from msm.pipeline.stages import STAGES, Stage
 from msm.settings import Settings
 
 WORK = "/work"
-"""Where the shared volume is mounted: scratch folders that outlive a pod."""
+"""Path of the shared volume in every pod, for scratch folders that outlive a pod."""
 LAUNCHERS = ("pod", "trainjob")
 GPU = "nvidia.com/gpu"
 FILES = Path(__file__).parent / "cluster_files"
 PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 PART_OF = {"app.kubernetes.io/part-of": "msm"}
-"""Label of every pod of ours; the network policies of `manifests/base` select by it."""
+"""Label of every pod of this project, by which the network policies of `manifests/base` select pods."""
 NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
-"""Label that keeps Istio out of a pod: its proxy never ends, so a finished task would run for ever."""
+"""Label that keeps Istio's proxy out of a pod. The proxy never ends, so a finished task would run for ever."""
 QUEUE = "kueue.x-k8s.io/queue-name"
 PRIORITY = "kueue.x-k8s.io/priority-class"
 TOPOLOGY = "kueue.x-k8s.io/podset-required-topology"
@@ -30,14 +30,14 @@ TRAINING, BATCH = "msm-training", "msm-batch"
 
 
 class Cluster(NamedTuple):
-    """Limits of one pod and names; one file a cluster (`components/cluster_files`), one for every overlay."""
+    """Limits of a pod, and names of objects, in one cluster; `components/cluster_files` has one for every overlay."""
 
     cpus: int
-    """Most CPUs that one pod may ask for: those of a node, less what kubelet and DaemonSets hold."""
+    """Largest number of CPUs of a pod: those of a node without those of kubelet and DaemonSets."""
     memory_gib: int
-    """Most memory that one pod may ask for, in GiB, by the same rule."""
+    """Largest memory of a pod in GiB, by the same rule."""
     gpus: int
-    """GPUs of a node; 0 runs everything on CPU."""
+    """Number of GPUs of a node; 0 runs all stages on CPUs."""
     node_selector: dict[str, str]
     """Labels of the nodes with GPUs."""
     toleration: str
@@ -49,17 +49,17 @@ class Cluster(NamedTuple):
     """Minutes that a TrainJob which Kueue has admitted may take to start on all of its nodes; then it is deleted, so
     that others get its quota. Longer than your cluster takes to add a node."""
     queue: str
-    """Kueue's LocalQueue."""
+    """Name of the LocalQueue of Kueue."""
     volume: str
-    """PersistentVolumeClaim for scratch folders, shared by all pods."""
+    """Name of the PersistentVolumeClaim for scratch folders, which all pods share."""
     secret: str
-    """Secret with the S3 keys, by name only."""
+    """Name of the Secret with the S3 keys."""
     run_as_user: int | None
-    """User of the image; null leaves the choice to the cluster (OpenShift)."""
+    """Id of the image's user; null leaves the choice to the cluster (OpenShift)."""
 
 
 def read_cluster(path: Path) -> Cluster:
-    """A cluster from its YAML file.
+    """Read a cluster from its YAML file.
 
     Raises:
         BadInput: the file cannot be read, or a field is missing, unknown or of the wrong type.
@@ -90,22 +90,22 @@ A100 = CLUSTERS["a100"]
 
 
 class Request(NamedTuple):
-    """What one task asks for."""
+    """Resources that one task requests."""
 
     cpus: int
     memory_gib: int
     gpus: int
     shm_gib: int
-    """Size of /dev/shm, for NCCL and data loading; part of the memory."""
+    """Size of /dev/shm in GiB, for NCCL and data loading; it is part of the memory."""
     hours: int
     retries: int
 
 
 def find_cluster(name: str) -> Cluster:
-    """A cluster by the name of its overlay, or by the path of a YAML file of one's own.
+    """Return a cluster by the name of its overlay, or by the path of your own YAML file.
 
     Raises:
-        BadInput: there is none of this name, or the file is none.
+        BadInput: no overlay has this name, or the file does not describe a cluster.
     """
     if name.endswith((".yaml", ".yml")):
         return read_cluster(Path(name))
@@ -115,10 +115,10 @@ def find_cluster(name: str) -> Cluster:
 
 
 def check_pinned(image: str) -> str:
-    """The image, if it names a digest: a tag may name another image tomorrow, and results would be mixed.
+    """Return an image that is named by its digest. A tag may name another image later, and results would be mixed.
 
     Raises:
-        BadInput: it names none.
+        BadInput: the name of the image has no digest.
     """
     if not PINNED.fullmatch(image):
         raise BadInput(f"--image must name a digest (NAME@sha256: and 64 hexadecimal digits), got {image!r}")
@@ -126,7 +126,7 @@ def check_pinned(image: str) -> str:
 
 
 def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> Request:
-    """Resources of a stage: the row of the table, cut to what a node of the cluster has and the settings can share."""
+    """Return the resources of a stage: those of the table, within a node's limits and what the settings can share."""
     row: Stage = STAGES[stage]
     memory = min(row.memory_gib, cluster.memory_gib)
     gpus = processes(settings, min(row.gpus, cluster.gpus))
@@ -141,7 +141,7 @@ def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> R
 
 
 class TrainJobPlace(NamedTuple):
-    """Where a job runs; none of it decides a result."""
+    """Nodes and resources of a TrainJob. None of them decides a result."""
 
     namespace: str
     image: str
@@ -154,7 +154,7 @@ class TrainJobPlace(NamedTuple):
 
     @classmethod
     def of(cls, cluster: Cluster, namespace: str, nodes: int, image: str) -> "TrainJobPlace":
-        """Whole nodes of a cluster."""
+        """Return whole nodes of a cluster."""
         return cls(
             namespace,
             image,
@@ -167,5 +167,5 @@ class TrainJobPlace(NamedTuple):
         )
 
     def as_json(self) -> str:
-        """One string, as a pipeline carries it."""
+        """Return the place as one string, which a pipeline can pass on."""
         return json.dumps(self._asdict(), sort_keys=True)

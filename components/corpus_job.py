@@ -1,8 +1,8 @@
-"""`msm corpus` in a cluster: a Kubernetes Indexed Job, or a Kubeflow pipeline; both run the same words.
+"""Runs `msm corpus` in a cluster, as a Kubernetes Indexed Job or as a Kubeflow pipeline.
 
-The pods of the Job do their share of every step and wait for each other, so all of them have to run at the same time:
-Kueue admits the Job as a whole. The pipeline has a task for every step and pod, and waits between steps; none of its
-pods waits for another one.
+The pods of the Job do their shares of every step and wait for each other, so all of them must run at the same time, and
+Kueue admits the Job as a whole. The pipeline has a task for every step and pod, and waits between steps; no pod waits
+for another one.
 """
 
 from pathlib import Path
@@ -16,44 +16,44 @@ from msm.components.kubeflow_pipeline import place
 from msm.corpora.crawl.settings import read_recipe
 
 LIKE = "units"
-"""Stage whose resources a pod gets."""
+"""Name of the stage whose resources a pod gets."""
 MOUNTED = "/recipe"
 STEPS = ("read", "duplicates", "clean", "match", "choose", "sentences", "plan", "write", "manifest")
 LAST = STEPS[-1]
 ALONE = ("choose", "plan", LAST)
-"""Steps of one unit: one pod does them."""
+"""Names of the steps that one pod does alone."""
 
 
 class CorpusPlan(NamedTuple):
-    """What a cluster is to make; where it runs changes none of it."""
+    """The corpus that a cluster makes, and the cluster."""
 
     recipe: Path
     out: str
     """Address of the shards."""
     tokenizer: str
-    """Folder on the shared volume."""
+    """Folder of the tokenizer on the shared volume."""
     pods: int
     cluster: Cluster
     image: str
 
     @property
     def name(self) -> str:
-        """Of the Job, the pipeline and, behind it, of the recipe's ConfigMap."""
+        """Name of the Job and the pipeline, and the beginning of that of the recipe's ConfigMap."""
         return f"msm-corpus-{self.recipe.stem.replace('_', '-')}"
 
     @property
     def needs(self) -> Request:
-        """Of every pod."""
+        """Resources of every pod."""
         return request(LIKE, self.cluster)
 
 
 def words(plan: CorpusPlan, pod: str, step: str = "") -> list[str]:
-    """The command of a pod: as many tasks as it has CPUs.
+    """Return the command of a pod, which does as many tasks as it has CPUs.
 
     Args:
-        plan: what is to be made.
-        pod: its number, or where a Job finds it.
-        step: the only one that is done; empty for all of them.
+        plan: corpus and cluster.
+        pod: number of the pod, or the variable that holds it in a Job.
+        step: name of the only step to do; empty for all steps.
     """
     tasks = plan.needs.cpus
     return [
@@ -70,10 +70,10 @@ def words(plan: CorpusPlan, pod: str, step: str = "") -> list[str]:
 
 
 def config_map(plan: CorpusPlan) -> dict[str, Any]:
-    """The recipe, as pods read it.
+    """Return the ConfigMap of the recipe, which pods read.
 
     Raises:
-        BadInput: it is none.
+        BadInput: the file is not a corpus recipe.
     """
     read_recipe(plan.recipe)
     text = plan.recipe.read_text(encoding="utf-8")
@@ -86,7 +86,7 @@ def config_map(plan: CorpusPlan) -> dict[str, Any]:
 
 
 def indexed_job(plan: CorpusPlan) -> dict[str, Any]:
-    """One pod an index, all at once; what is done is done once, however often a pod is started again."""
+    """Return the Job: one pod an index, all at the same time. Finished work is not repeated when a pod restarts."""
     bad = {"action": "FailJob", "onExitCodes": {"containerName": "corpus", "operator": "In", "values": [2]}}
     limits = {
         "completionMode": "Indexed",
@@ -101,19 +101,19 @@ def indexed_job(plan: CorpusPlan) -> dict[str, Any]:
 
 
 def job_text(plan: CorpusPlan) -> str:
-    """The recipe and the Job, as `kubectl apply -f` takes them."""
+    """Return the ConfigMap and the Job as text for `kubectl apply -f`."""
     return as_yaml(config_map(plan), indexed_job(plan))
 
 
 def steps(plan: CorpusPlan) -> list[str]:
-    """The steps that the recipe asks for, in order."""
+    """Return the names of the steps that the recipe needs, in order."""
     corpus = read_recipe(plan.recipe).corpus
     idle = {"duplicates": corpus.paragraph_duplicates, "match": corpus.near_duplicates}
     return [step for step in STEPS if idle.get(step) != "keep"]
 
 
 def pipeline(plan: CorpusPlan) -> Any:
-    """The Kubeflow pipeline; its output is the manifest of shards."""
+    """Return the Kubeflow pipeline, whose output is the manifest of shards."""
 
     @dsl.pipeline(name=plan.name, description=f"crawled files to token shards; recipe {plan.recipe.name}")
     def corpus() -> dsl.Dataset:
@@ -140,7 +140,7 @@ def _task(plan: CorpusPlan, step: str, pod: int, before: list[Any]) -> Any:
     task.__name__ = f"{step}_{pod}"
     started: Any = dsl.container_component(task)()
     started.set_display_name(f"{step} {pod + 1} of {plan.pods}").after(*before)
-    # What is done is known by the marks on the volume; Kubeflow does not see when somebody removes them.
+    # Marks on the volume show finished work. Kubeflow's cache would not notice that somebody removed them.
     started.set_caching_options(False)
     place(started, plan.needs, plan.cluster)
     kubernetes.use_config_map_as_volume(started, f"{plan.name}-recipe", MOUNTED)

@@ -1,4 +1,4 @@
-"""A recipe's tasks as `dvc.yaml`: one stage a task, literal, with the keys of the recipe that it reads."""
+"""Renders the tasks of a recipe as `dvc.yaml`: one stage a task, with the keys of the recipe that it reads."""
 
 import json
 import re
@@ -17,21 +17,21 @@ from msm.pipeline.tasks import Task
 
 Layers = Sequence[tuple[Path, Values]]
 TEMPLATE = "cells"
-"""Of the plots, in `.dvc/plots`: a bar for every cell, its whole name beside it."""
+"""Name of the template of plots in `.dvc/plots`: a bar for every cell, with its whole name."""
 HEADER = "# The tasks of {recipe} for DVC, rendered by {command}; never edited.\n"
 CODE = "code.json"
-"""Checksums of code, and of files of the user's that a recipe names: what DVC cannot know of."""
+"""File name of the checksums of code and of the user's files that a recipe names, which DVC does not track."""
 
 
 def render(path: Path, made: Sequence[Task], *, wdir: str = "", mirror: str = "", command: str = "") -> str:
-    """The text of a `dvc.yaml`.
+    """Return the text of a `dvc.yaml`.
 
     Args:
-        path: of the recipe.
-        made: its tasks.
-        wdir: the project's root, from where the file will stand; empty if it stands there.
-        mirror: local copy of the public files.
-        command: that renders it again.
+        path: path of the recipe.
+        made: tasks of the recipe.
+        wdir: path from the folder of the file to the project's root; empty where both are the same.
+        mirror: folder with a copy of the public files; empty for none.
+        command: command that renders the file again.
     """
     root = "/".join(made[0].out.split("/")[:2])
     stages = {"code": _code_stage(path, root)}
@@ -49,7 +49,7 @@ def render(path: Path, made: Sequence[Task], *, wdir: str = "", mirror: str = ""
 
 
 def stage_name(task: Task) -> str:
-    """What DVC calls a task; its own name as far as DVC allows."""
+    """Return the name of a task in DVC: its own name, as far as DVC allows it."""
     return re.sub(r"[^\w-]", "_", task.name.replace("/", "-"))
 
 
@@ -63,19 +63,19 @@ def _stage(task: Task, files: Layers, root: str, mirror: str) -> dict[str, Any]:
     words = ["exec", "msm", "run", task.name, "--recipe", str(files[0][0]), "--stop_with_parent"]
     if mirror and not task.reads:
         words += ["--mirror", mirror]
-    # The payload only: a rerun upstream that gives the same bytes disturbs nobody.
+    # Only the payload is an input, so that a repeated stage with the same bytes makes nothing stale.
     deps = [f"{folder}/{PAYLOADS[read]}".rstrip("/") for read, folder in task.reads.items()]
     return {
         "cmd": " ".join(words),
         **({"deps": deps} if deps else {}),
         "params": [*_keys(task, files), {f"{root}/{CODE}": [task.stage]}],
-        # DVC leaves the folder where it is, so that a task finds what is finished already and does nothing.
+        # DVC keeps the folder, so that a task finds its finished result and does nothing.
         "outs": [{task.out: {"persist": True}}],
     }
 
 
 def _keys(task: Task, files: Layers) -> list[dict[str, list[str]]]:
-    """Recipe file to the keys of it that a task reads; a section that is read whole is one key."""
+    """The keys that a task reads, by recipe file; a section that is read whole is one key."""
     by_file: dict[Path, list[str]] = {}
     for key in task.keys:
         for file, name in holders(files, key):
@@ -102,7 +102,7 @@ def _value(recipe: Mapping[str, Any], key: str) -> Any:
 
 
 def code_json(made: Sequence[Task]) -> str:
-    """Stage to one checksum of its code and of the user's files that its tasks name, as a JSON object."""
+    """Return, as a JSON object, one checksum a stage: of its code and of the user's files that its tasks name."""
     found: dict[str, Any] = {}
     for task in made:
         stage = STAGES[task.stage]

@@ -1,4 +1,4 @@
-"""Where a tracked folder stands in DVC: its path, checksum and size, as `dvc.lock` holds them. Needs no DVC."""
+"""Reads the pointers of tracked folders, their paths, checksums and sizes, from `dvc.lock`. It needs no DVC."""
 
 import configparser
 import json
@@ -12,29 +12,29 @@ from msm.errors import BadInput
 
 
 class Pointer(NamedTuple):
-    """A folder that DVC tracks."""
+    """Pointer of a folder that DVC tracks."""
 
     path: str
-    """In the project: `artifacts/RECIPE/STAGE/ROW`."""
+    """Path of the folder in the project: `artifacts/RECIPE/STAGE/ROW`."""
     md5: str
-    """Of the list of its files; ends in `.dir`."""
+    """Checksum of the list of its files, which ends in `.dir`."""
     size: int
     files: int
 
     def as_json(self) -> str:
-        """One string, as a pipeline carries it."""
+        """Return the pointer as one string, which a pipeline can pass on."""
         return json.dumps(self._asdict(), sort_keys=True)
 
 
 def find_pointer(path: str, root: Path) -> Pointer:
-    """The pointer of a tracked output, from `dvc.lock`, from that of `pipelines/RECIPE`, or from `PATH.dvc`.
+    """Find the pointer of a tracked output in `dvc.lock`, in that of `pipelines/RECIPE`, or in `PATH.dvc`.
 
     Args:
-        path: in the project, `artifacts/RECIPE/STAGE/ROW`.
-        root: of the project.
+        path: path of the output in the project, `artifacts/RECIPE/STAGE/ROW`.
+        root: root folder of the project.
 
     Raises:
-        BadInput: DVC does not track it.
+        BadInput: DVC does not track the output.
     """
     recipe = Path(path).parts[1]
     places = (root / "dvc.lock", root / "pipelines" / recipe / "dvc.lock", root / f"{path}.dvc")
@@ -53,7 +53,7 @@ def _outs(lock: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def default_remote(root: Path) -> str:
-    """Address of the project's own remote; the local folder `.dvc/storage` until another one is configured."""
+    """Return the address of the project's remote: the local folder `.dvc/storage`, unless another one is configured."""
     config = configparser.ConfigParser()
     config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"])
     name = config.get("core", "remote", fallback="")

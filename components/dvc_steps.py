@@ -1,6 +1,6 @@
-"""Tracked folders to and from a DVC remote, without a checkout: what pipelines' `dvc_get` and `dvc_put` do.
+"""Transfers tracked folders to and from a DVC remote without a checkout, for the components `dvc_get` and `dvc_put`.
 
-Keys and the address of an S3 service come from AWS's own environment variables, as everywhere.
+Keys and the address of an S3 service come from the environment variables of AWS.
 """
 
 import json
@@ -21,19 +21,19 @@ from msm.components.kubeflow_task import metadata
 from msm.errors import CommandError
 
 TRACKED = "tracked"
-"""Name of the folder inside the passing repository."""
+"""Name of the folder inside the temporary repository."""
 
 
 def get(pointer: Pointer, remote: str, target: Path) -> None:
     """Fetch a tracked folder.
 
     Args:
-        pointer: what to fetch.
+        pointer: pointer of the folder.
         remote: address of the remote, such as `s3://bucket/folder` or a path.
-        target: becomes the folder.
+        target: path that the folder gets.
 
     Raises:
-        CommandError: the remote does not hold it, or cannot be reached.
+        CommandError: the remote does not hold the folder, or cannot be reached.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _passing(remote, target.parent) as repo, _told(f"{pointer.path} from {remote}"):
@@ -45,15 +45,15 @@ def get(pointer: Pointer, remote: str, target: Path) -> None:
 
 
 def put(folder: Path, path: str, remote: str) -> Pointer:
-    """Push a folder, without copying it on the way.
+    """Push a folder, without a copy on the way.
 
     Args:
-        folder: what to push.
-        path: that the pointer gets, `artifacts/RECIPE/STAGE/ROW`.
+        folder: folder to push.
+        path: path of the pointer, `artifacts/RECIPE/STAGE/ROW`.
         remote: address of the remote.
 
     Returns:
-        What finds it again.
+        Pointer of the folder.
 
     Raises:
         CommandError: the remote cannot be reached or written.
@@ -66,12 +66,12 @@ def put(folder: Path, path: str, remote: str) -> Pointer:
 
 
 def unpushed(pointer: Pointer, remote: str, cache: Path) -> list[str]:
-    """Files of a tracked folder that the remote does not hold.
+    """Return the files of a tracked folder that the remote does not hold.
 
     Args:
-        pointer: the folder.
+        pointer: pointer of the folder.
         remote: address of the remote.
-        cache: DVC's own, `.dvc/cache`; it knows what files the folder has.
+        cache: DVC's cache, `.dvc/cache`, which knows the files of the folder.
     """
     with tempfile.TemporaryDirectory() as scratch, _passing(remote, Path(scratch), cache) as repo:
         file = Path(repo.root_dir) / f"{TRACKED}.dvc"
@@ -84,10 +84,10 @@ def unpushed(pointer: Pointer, remote: str, cache: Path) -> list[str]:
 
 
 def fetch(name: str, pointer: str, remote: str, out: Any) -> None:
-    """Body of the components `dvc_get_*`: a tracked stage folder becomes an artifact.
+    """Fetch a tracked stage folder as an artifact; the components `dvc_get_*` call this.
 
     Args:
-        name: FAMILY/ROW, for lineage.
+        name: name of the task for the lineage, FAMILY/ROW.
         pointer: a `Pointer` as JSON.
         remote: address of the remote.
         out: artifact to write.
@@ -98,25 +98,25 @@ def fetch(name: str, pointer: str, remote: str, out: Any) -> None:
 
 
 def store(path: str, remote: str, folder: Any) -> str:
-    """Body of the components `dvc_put_*`: push an artifact, give back its `Pointer` as JSON.
+    """Push an artifact, and return its `Pointer` as JSON; the components `dvc_put_*` call this.
 
     Args:
-        path: that the pointer gets, `artifacts/RECIPE/STAGE/ROW`.
+        path: path of the pointer, `artifacts/RECIPE/STAGE/ROW`.
         remote: address of the remote.
-        folder: the artifact.
+        folder: artifact to push.
     """
     return put(Path(folder.path), path, remote).as_json()
 
 
 def _entry(pointer: Pointer) -> str:
-    """Text of a `.dvc` file in the passing repository."""
+    """Text of a `.dvc` file in the temporary repository."""
     out = {"md5": pointer.md5, "size": pointer.size, "nfiles": pointer.files, "hash": "md5", "path": TRACKED}
     return yaml.safe_dump({"outs": [out]})
 
 
 @contextmanager
 def _passing(remote: str, parent: Path, cache: Path | None = None) -> Iterator[Any]:
-    """A repository without git that lives for one transfer, on the file system of what it brings."""
+    """Make a temporary repository without git for one transfer, on the file system of the target."""
     logging.getLogger("dvc").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(dir=parent, prefix=".dvc-") as folder:
         repo: Any = Repo.init(folder, no_scm=True)

@@ -1,6 +1,6 @@
-"""Kubernetes Jobs that are rendered when somebody wants one.
+"""Makes Kubernetes Jobs on demand.
 
-None stands among the objects that are always applied: the pods of a Job cannot be changed, so that applying the next
+Jobs are no part of the objects that are always applied, because the pods of a Job cannot be changed: applying a new
 image would be refused.
 """
 
@@ -13,29 +13,29 @@ from msm.components.clusters import BATCH, NO_SIDECAR, PART_OF, PRIORITY, QUEUE,
 
 INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 EVICTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-"""A pod that was evicted or preempted counts against no limit."""
+"""Policy of pod failures: an evicted or preempted pod does not count against the limit of retries."""
 
 
 class Work(NamedTuple):
-    """What the pods of a Job do; names and places come from the cluster."""
+    """The work of a Job's pods: image, command and resources."""
 
     name: str
-    """Of the container."""
+    """Name of the container."""
     image: str
     words: list[str]
-    """The command; `$(INDEX)` stands for the number of the pod."""
+    """Words of the command; `$(INDEX)` stands for the number of the pod."""
     needs: Request
     config_map: str = ""
-    """Mounted at /recipe; empty for none."""
+    """Name of the ConfigMap that is mounted at /recipe; empty for none."""
 
 
 def job(name: str, cluster: Cluster, work: Work, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A Job of the queue: Kueue starts it when there is room.
+    """Return a Job, which Kueue starts when its queue has room.
 
     Args:
-        name: of the Job.
-        cluster: where it runs.
-        work: what each pod does.
+        name: name of the Job.
+        cluster: cluster that runs the Job.
+        work: work of each pod.
         spec: completions, parallelism and limits.
     """
     labels = PART_OF | NO_SIDECAR
@@ -53,7 +53,7 @@ def job(name: str, cluster: Cluster, work: Work, spec: Mapping[str, Any]) -> dic
 
 
 def as_yaml(*objects: Mapping[str, Any]) -> str:
-    """Objects as `kubectl apply -f` takes them."""
+    """Return objects as text for `kubectl apply -f`."""
     return yaml.safe_dump_all(objects, sort_keys=False, width=120, allow_unicode=True)
 
 

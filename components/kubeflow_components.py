@@ -1,6 +1,6 @@
-"""The component of a task: one of the functions in `kubeflow_data`, `kubeflow_models` and `kubeflow_dvc`.
+"""Finds the component of a task, one of the functions in `kubeflow_data`, `kubeflow_models` and `kubeflow_dvc`.
 
-They are lightweight components, the only kind that runs both in a cluster and in `kfp.local`. The report alone is
+They are lightweight components, the only kind that runs both in a cluster and in `kfp.local`. Only the report is
 written here, because it has an input for every score folder of the recipe.
 """
 
@@ -15,7 +15,7 @@ from kfp import dsl
 from msm.components import kubeflow_data, kubeflow_dvc, kubeflow_models
 
 MODELS = ("model", "tokenizer")
-"""Payloads that are a Model in the Kubeflow UI; everything else is a Dataset."""
+"""Names of the payloads that Kubeflow shows as a Model; all others are a Dataset."""
 REPORT = '''\
 def report({signature}) -> None:
     """Tables, pictures and lineage of all scores.
@@ -38,18 +38,18 @@ def report({signature}) -> None:
 
 
 def inputs(read: str, stage: str, count: int) -> list[str]:
-    """Names of the inputs behind one read: the report alone reads many folders."""
+    """Return the names of the inputs of one read; only the report reads several folders."""
     return [f"{read}_{number}" for number in range(count)] if stage == "report" else [read]
 
 
 def component(stage: str, name: str, count: int, image: str) -> Any:
-    """The component of a stage.
+    """Return the component of a stage.
 
     Args:
-        stage: name in the table.
-        name: of the task, FAMILY/ROW.
-        count: how many score folders a report reads; any number for other stages.
-        image: the project's image.
+        stage: name of the stage in the table of stages.
+        name: name of the task, FAMILY/ROW.
+        count: number of score folders that a report reads; any number for other stages.
+        image: image of the project.
     """
     if stage == "report":
         return _named(_report(count), name, image)
@@ -57,30 +57,30 @@ def component(stage: str, name: str, count: int, image: str) -> Any:
 
 
 def part_component(stage: str, name: str, part: str, image: str) -> Any:
-    """The component of a part, I/N, of a task FAMILY/ROW."""
+    """Return the component of a part, I/N, of a task FAMILY/ROW."""
     return _named(getattr(kubeflow_models, f"{stage}_part"), f"{name} part {part}", image)
 
 
 def getter(kind: str, name: str, image: str) -> Any:
-    """The component that fetches a tracked Model or Dataset, FAMILY/ROW."""
+    """Return the component that fetches a tracked Model or Dataset, FAMILY/ROW."""
     return _named(getattr(kubeflow_dvc, f"dvc_get_{kind.lower()}"), f"dvc_get {name}", image)
 
 
 def putter(kind: str, name: str, image: str) -> Any:
-    """The component that pushes a Model or Dataset, FAMILY/ROW."""
+    """Return the component that pushes a Model or Dataset, FAMILY/ROW."""
     return _named(getattr(kubeflow_dvc, f"dvc_put_{kind.lower()}"), f"dvc_put {name}", image)
 
 
 def kind_of(payload: str) -> str:
-    """Kubeflow's type of a payload."""
+    """Return Kubeflow's type of a payload."""
     return "Model" if payload in MODELS else "Dataset"
 
 
 def _named(made: Any, name: str, image: str) -> Any:
-    """A copy of a component under the name of its row.
+    """Copy a component under the name of its row.
 
-    Kubeflow would number the tasks of one function, and its local cache goes by their names: a row named for itself is
-    found again by another pipeline.
+    Kubeflow would number the tasks of one function, and its local cache uses their names. A task with the name of its
+    row is found in the cache by another pipeline too.
     """
     own = copy.deepcopy(made)
     own.component_spec.name = re.sub("[^a-z0-9]+", "-", name.lower())
@@ -100,7 +100,7 @@ def _report(count: int) -> Any:
 
 
 def _function(name: str, source: str) -> Callable[..., Any]:
-    """A function whose source can be looked up, which is what Kubeflow ships to the pod."""
+    """Make a function whose source can be read, because Kubeflow sends the source to the pod."""
     file = f"<component {name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     scope: dict[str, Any] = {kind: getattr(dsl, kind) for kind in ("Input", "Output", "Dataset", "Markdown")}

@@ -1,4 +1,4 @@
-"""Run a pipeline on this machine: every task a process of its own, no cluster, no container."""
+"""Runs a pipeline on this machine: each task is a process, without a cluster and without containers."""
 
 import contextlib
 import sys
@@ -15,29 +15,29 @@ from msm.pipeline.artifacts import checksum, checksums
 
 
 def image() -> str:
-    """Name of the "image": no container is used, but a change of the code makes another one, so that caches miss."""
+    """Return a name for the code in place of an image, so that a change of the code misses Kubeflow's cache."""
     folders = {package.__name__: Path(package.__path__[0]) for package in (msm, msm.components)}
     files = {f"{name}/{file}": text for name, folder in folders.items() for file, text in checksums(folder).items()}
     return f"python:{checksum({file: text for file, text in files.items() if file.endswith('.py')})[:16]}"
 
 
 def run(pipeline: Callable[..., Any], root: Path) -> Path:
-    """Run it; tasks that ran before with the same settings and inputs are not run again.
+    """Run a pipeline. Tasks that ran before with the same settings and inputs are not run again.
 
     Args:
-        pipeline: as `kubeflow_pipeline.build` gives it.
-        root: folder for the artifacts of every task.
+        pipeline: pipeline from `kubeflow_pipeline.build`.
+        root: folder for the artifacts of all tasks.
 
     Returns:
-        The report's stage folder.
+        The stage folder of the report.
 
     Raises:
-        CommandError: a task failed; its output stands above.
+        CommandError: a task failed; its output was printed before.
     """
     warnings.filterwarnings("ignore", message=".*have no effect in the current local runner.*")
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), enable_caching=True)
     try:
-        # Kubeflow tells everything on stdout, which is kept for the answer.
+        # Kubeflow prints its messages on stdout, which is for the result.
         with contextlib.redirect_stdout(sys.stderr):
             finished = pipeline()
     except RuntimeError as error:

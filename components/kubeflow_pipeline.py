@@ -1,4 +1,4 @@
-"""Recipes as Kubeflow pipelines: one component a stage, one task a row; the loops are plain Python."""
+"""Renders recipes as Kubeflow pipelines: one component a stage, one task a row, and loops in plain Python."""
 
 import json
 import tempfile
@@ -38,44 +38,44 @@ PIPELINES = {
     "ablations": "every pre-training row, with the controls that the report compares with",
 }
 PUSHED = ("finetune", "score")
-"""Stages whose outputs `push` sends to the DVC remote."""
+"""Names of the stages whose outputs `push` sends to the DVC remote."""
 S3_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
 
 
 class Options(NamedTuple):
-    """How a pipeline runs; none of it decides a result."""
+    """Options of the way in which a pipeline runs. None of them decides a result."""
 
     image: str
     work: str = WORK
     published: str = ""
-    """Folder of finished stages for the dashboard, on the volume; empty for none."""
+    """Folder on the volume that gets finished stages for the dashboard; empty for none."""
     mirror: str = ""
     launcher: str = ""
-    """Empty for the task's own pod, else a `TrainJobPlace` as JSON, for the stages with several GPUs."""
+    """A `TrainJobPlace` as JSON for stages with several GPUs; empty to run them in the pod of the task."""
     tracked: Mapping[str, Pointer] = MappingProxyType({})
-    """Outputs that come from the DVC remote instead of being made."""
+    """Outputs that are fetched from the DVC remote instead of being made."""
     remote: str = ""
     """Address of the DVC remote."""
     push: bool = False
-    """Push the fine-tuned models and the score files there."""
+    """Whether fine-tuned models and score files are pushed to the remote."""
     parts: int = 1
-    """Pods that share the passages of every retrieval that can be split."""
+    """Number of pods that share the passages of every retrieval that can be split."""
     cluster: Cluster | None = None
-    """None leaves out everything that only a cluster knows."""
+    """Cluster that the pipeline is for; None leaves out all properties of a cluster."""
 
 
 def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collection[str] = ()) -> list[Task]:
-    """The tasks of a recipe that a pipeline runs, in their order.
+    """Select the tasks of a recipe that a pipeline runs, in their order.
 
     Args:
-        name: of the pipeline, see `PIPELINES`.
-        tasks: of the whole recipe.
-        model: for `benchmark`; empty takes the one that the recipe studies: trained, and no control of its report.
-        tracked: outputs that DVC holds; nothing that only they need is run.
+        name: name of the pipeline, see `PIPELINES`.
+        tasks: all tasks of the recipe.
+        model: name of the model, for `benchmark`; empty for the only trained model that is no control of the report.
+        tracked: outputs that DVC holds; tasks that only they need are not run.
 
     Raises:
-        BadInput: no such pipeline, model or output, a model for a pipeline that runs several, or none where the recipe
-            studies more than one.
+        BadInput: a pipeline, model or output does not exist, a model is given for a pipeline that runs several, or none
+            is given where the recipe has more than one.
     """
     if model and name != "benchmark":
         raise BadInput(f"a model is chosen for the pipeline benchmark only, got {model!r} for {name}")
@@ -123,13 +123,13 @@ def _stages_behind(task: Task, tasks: Sequence[Task]) -> set[str]:
 
 
 def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Callable[..., Any]:
-    """The pipeline; its output is the report.
+    """Build a pipeline, whose output is the report.
 
     Args:
-        name: of the pipeline.
+        name: name of the pipeline.
         recipe: name of the recipe.
-        tasks: as `select` gives them.
-        options: how it runs.
+        tasks: tasks from `select`.
+        options: options of the way in which it runs.
     """
 
     @dsl.pipeline(name=f"msm-{name}-{recipe}", description=f"{PIPELINES[name]}; recipe {recipe}")
@@ -164,7 +164,7 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
 
 
 def _parts(task: Task, given: Mapping[str, Any], options: Options) -> list[Any]:
-    """Tasks that do the parts of a task before it joins them; none where it is not split."""
+    """Make the tasks that do the parts of a task before it joins them; none where it is not split."""
     if options.parts == 1 or refusal(task.settings):
         return []
     names = ("name", "settings", "work", *STAGES[task.stage].reads)
@@ -198,13 +198,13 @@ def _place(started: Any, shown: str, stage: str, options: Options, settings: Set
     if options.cluster is not None:
         needs = request(stage, options.cluster, settings)
         if options.launcher and STAGES[stage].gpus > 1:
-            # The TrainJob has the GPUs; this pod waits for it.
+            # The TrainJob gets the GPUs, while this pod waits for it.
             needs = needs._replace(cpus=1, memory_gib=min(4, needs.memory_gib), gpus=0, shm_gib=0)
         place(started, needs, options.cluster, TRAINING if STAGES[stage].gpus > 1 else BATCH)
 
 
 def as_json(task: Task) -> str:
-    """Settings as one string: Kubeflow's own number type would turn every integer into a float."""
+    """Return settings as one string, because Kubeflow's number type would turn every integer into a float."""
     return json.dumps(as_values(task.settings), sort_keys=True)
 
 
@@ -213,10 +213,10 @@ def _within(out: str, path: str) -> bool:
 
 
 def place(task: Any, needs: Request, cluster: Cluster, priority: str = BATCH) -> None:
-    """Everything a task's pod needs in a cluster: resources, limits, retries, volumes, scheduling, keys.
+    """Set everything that a task's pod needs in a cluster: resources, limits, retries, volumes, scheduling, keys.
 
-    Of the rules of the `restricted` Pod Security Standard these are all that kfp can set for a task; Kubeflow's own
-    compiler sets the rest of its main container, and its helper containers keep to `baseline`.
+    These are all rules of the `restricted` Pod Security Standard that kfp can set for a task. Kubeflow's compiler sets
+    the others for the main container; its helper containers keep the rules of `baseline`.
     """
     task.set_cpu_request(str(needs.cpus)).set_cpu_limit(str(needs.cpus))
     task.set_memory_request(f"{needs.memory_gib}Gi").set_memory_limit(f"{needs.memory_gib}Gi")
@@ -245,7 +245,7 @@ def _place_on_gpus(task: Any, gpus: int, cluster: Cluster) -> None:
 
 
 def compile_to(pipeline: Any, path: Path) -> None:
-    """Write the pipeline for Kubeflow; the same recipe and options give the same bytes."""
+    """Write a pipeline for Kubeflow. The same recipe and options give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(pipeline, str(compiled))

@@ -1,4 +1,4 @@
-"""Upload a compiled pipeline to Kubeflow, start it, follow it."""
+"""Uploads a compiled pipeline to Kubeflow, starts a run of it, and waits for its end."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from msm.errors import BadInput, CommandError
 
 FINISHED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 TIMEOUT = 60.0
-"""Seconds that one request may take."""
+"""Largest number of seconds of one request."""
 HINTS = {
     401: "the token is missing or has expired; give a fresh one with --token-file",
     403: "this account may not do that in the namespace; see manifests/base/rbac.yaml",
@@ -25,26 +25,26 @@ HINTS = {
 
 
 class RunFailed(CommandError):
-    """A run ended otherwise than well, or could not be started or followed."""
+    """A run of a pipeline failed, or could not be started or watched."""
 
     exit_code = 1
 
 
 class Server(NamedTuple):
-    """Where Kubeflow Pipelines listens."""
+    """Address and account of a server of Kubeflow Pipelines."""
 
     host: str
-    """Address of its UI or API, such as `https://kubeflow.example.org/pipeline`."""
+    """Address of its user interface or API, such as `https://kubeflow.example.org/pipeline`."""
     namespace: str = ""
-    """Empty for a single-user installation."""
+    """Namespace of the runs; empty for an installation with a single user."""
     token_file: Path | None = None
-    """Read anew for every request: projected tokens are renewed on disk."""
+    """File of the bearer token. It is read for every request, because projected tokens are renewed on disk."""
 
     def client(self) -> api.ApiClient:
-        """A client with a fresh token.
+        """Return a client with a fresh token.
 
         Raises:
-            BadInput: no such token, or an address that is none.
+            BadInput: the file of the token does not exist, or the address is malformed.
         """
         if not self.host.startswith(("http://", "https://")):
             raise BadInput(f"--host must begin with https:// (or http://), got {self.host!r}")
@@ -63,13 +63,13 @@ def submit(server: Server, package: Path, *, experiment: str, service_account: s
     """Upload a version of a pipeline, unless it is there already, and start a run of it.
 
     Args:
-        server: where.
-        package: compiled pipeline; its bytes name the version, so the same ones are uploaded once.
-        experiment: name of the group of runs; made when there is none.
-        service_account: of the run's pods.
+        server: server of Kubeflow Pipelines.
+        package: compiled pipeline. Its bytes give the version its name, so the same bytes are uploaded once.
+        experiment: name of the experiment, which groups runs; it is made when it does not exist.
+        service_account: service account of the pods.
 
     Returns:
-        The id of the run.
+        Id of the run.
 
     Raises:
         RunFailed: the server refuses or cannot be reached.
@@ -90,18 +90,18 @@ def submit(server: Server, package: Path, *, experiment: str, service_account: s
 
 
 def address(server: Server, run_id: str) -> str:
-    """Page of a run in the Kubeflow UI."""
+    """Return the address of a run's page in the user interface of Kubeflow."""
     return f"{server.host.rstrip('/')}/#/runs/details/{run_id}"
 
 
 def follow(server: Server, run_id: str, *, every: float = 15.0, patience: float = 900.0) -> None:
-    """Wait for a run, one line on stderr for every change of a task.
+    """Wait for the end of a run, and print one line on stderr for every change of a task.
 
     Args:
-        server: where.
-        run_id: as `submit` gives it.
-        every: seconds between two looks.
-        patience: seconds that the server may be unreachable before this gives up; the run itself goes on.
+        server: server of Kubeflow Pipelines.
+        run_id: id of the run, from `submit`.
+        every: seconds between two requests.
+        patience: seconds that the server may be unreachable before waiting ends; the run itself continues.
 
     Raises:
         RunFailed: the run did not succeed, or the server stayed unreachable.
@@ -130,7 +130,7 @@ def follow(server: Server, run_id: str, *, every: float = 15.0, patience: float 
 
 
 class Unreachable(RunFailed):
-    """The network failed, or the server for the moment; asking again may help."""
+    """The network or the server failed for the moment; a later request may succeed."""
 
 
 def _tell(run: Any, seen: dict[str, str]) -> None:
@@ -202,7 +202,7 @@ def _named(name: str) -> str:
 
 
 def _call(server: Server, ask: Callable[[], Any]) -> Any:
-    """One request, its failures told in one line."""
+    """Make one request; failures become errors of one line."""
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     try:
         return ask()

@@ -1,4 +1,4 @@
-"""What a pipeline task does inside its pod: the one place where Kubeflow's artifacts meet a stage."""
+"""Runs a stage inside the pod of a pipeline task; this is the only place where Kubeflow's artifacts meet a stage."""
 
 import importlib
 import json
@@ -21,9 +21,9 @@ from msm.settings import Settings, make
 
 MEANS = "mean"
 SHOWN = ("scores", "report")
-"""Payloads that the dashboard reads."""
+"""Names of the payloads that the dashboard reads."""
 VERDICT = "verdict.json"
-"""Beside the scratch folders of a task."""
+"""File name of a verdict, beside the scratch folders of a task."""
 Artifact = Any
 """A `kfp.dsl` artifact: `path`, `metadata`, and for metrics `log_metric`."""
 
@@ -45,23 +45,23 @@ def run(
     """Run a stage on the artifacts of a task and describe what it wrote.
 
     Args:
-        stage: name in the stage table.
-        name: FAMILY/ROW, kept as metadata, from which lineage is told.
-        settings: of the stage, as a JSON object.
-        reads: input name to artifact; a list of artifacts is read as one folder of rows.
-        out: artifact to write; its path becomes the stage folder.
-        work: folder for scratch that outlives this pod.
+        stage: name of the stage in the table of stages.
+        name: name of the task, FAMILY/ROW; it is kept as metadata for the lineage.
+        settings: settings of the stage, as a JSON object.
+        reads: artifacts of the inputs, by name; a list of artifacts is read as one folder of rows.
+        out: artifact to write, whose path becomes the stage folder.
+        work: folder for scratch files that outlives this pod.
         published: folder that gets a copy for the dashboard; empty for none.
-        mirror: local copy of the public files.
-        launcher: empty for this pod, else a `TrainJobPlace` as JSON.
-        metrics: gets the means and the values of every language.
-        summary: gets the report's text.
+        mirror: folder with a copy of the public files; empty for the network.
+        launcher: a `TrainJobPlace` as JSON; empty to run in this pod.
+        metrics: artifact for the means and the values of every language.
+        summary: artifact for the text of the report.
 
     Raises:
-        BadInput: wrong settings or inputs.
+        BadInput: settings or inputs are wrong.
     """
     if verdicts.run_id():
-        # Kubeflow's launcher passes no request to stop on: it dies, and that is the sign.
+        # Kubeflow's launcher does not pass on a request to stop. It dies instead, so its death is the sign.
         stop_with_parent()
     given = make(STAGES[stage].settings, json.loads(settings), name)
     target = Path(out.path)
@@ -79,18 +79,18 @@ def run(
 
 
 def run_part(stage: str, name: str, settings: str, reads: Mapping[str, Artifact], part: str, *, work: str) -> None:
-    """Do a part of a stage; what it has done lies in the scratch folder, where the task that joins the parts finds it.
+    """Do a part of a stage. Its results stay in the scratch folder, where the task that joins the parts reads them.
 
     Args:
-        stage: name in the stage table.
-        name: FAMILY/ROW of the task that joins the parts.
-        settings: of the stage, as a JSON object.
-        reads: input name to artifact.
-        part: I/N.
-        work: folder for scratch that outlives this pod, one for all parts.
+        stage: name of the stage in the table of stages.
+        name: name of the task that joins the parts, FAMILY/ROW.
+        settings: settings of the stage, as a JSON object.
+        reads: artifacts of the inputs, by name.
+        part: number of the part, from 1, and number of parts, as I/N.
+        work: folder for scratch files that outlives this pod, the same for all parts.
 
     Raises:
-        BadInput: wrong settings or inputs, or a stage without parts.
+        BadInput: settings or inputs are wrong, or the stage has no parts.
     """
     if verdicts.run_id():
         stop_with_parent()
@@ -119,7 +119,7 @@ def _run(
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Copy what the dashboard shows of a stage: manifest and log, and of scores and reports everything."""
+    """Copy the files that the dashboard shows: manifest and log, and all files of scores and reports."""
     whole = STAGES[artifacts.read_manifest(folder)["stage"]].payload in SHOWN
     names = sorted(path.name for path in folder.iterdir()) if whole else [artifacts.MANIFEST, artifacts.LOG]
     with artifacts.new_folder(target) as partial:
@@ -131,7 +131,7 @@ def publish(folder: Path, target: Path) -> None:
 
 
 def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:
-    """An artifact under its own name, FAMILY/ROW: manifests tell lineage by the last two parts of a path."""
+    """Path of an artifact that ends in its name, FAMILY/ROW, which manifests read as its lineage."""
     if isinstance(value, list):
         return [_folder(artifact, gathered) for artifact in value].pop().parent
     link = gathered / value.metadata["name"]
@@ -141,14 +141,14 @@ def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:
 
 
 def metadata(folder: Path, name: str) -> dict[str, Any]:
-    """What the Kubeflow UI shows beside an artifact: its manifest, with one checksum for the payload."""
+    """Return the metadata of an artifact for Kubeflow: its manifest, with one checksum of the payload."""
     manifest = artifacts.read_manifest(folder)
     kept = ("stage", "settings", "facts", "inputs", "commit", "versions", "device", "seconds", "command")
     return {"name": name, "checksum": artifacts.payload_checksum(folder), **{field: manifest[field] for field in kept}}
 
 
 def log_scores(folder: Path, metrics: Artifact) -> None:
-    """Means and per-language values as scalar metrics: `map@20`, `map@20 same`, `map@20 de`."""
+    """Log means and values of languages as scalar metrics, such as `map@20`, `map@20 same` and `map@20 de`."""
     for _, cell in files.read_json_lines(artifacts.payload(folder) / "scores.jsonl"):
         pool, language = cell["candidate_language"], cell["query_language"]
         if cell["value"] is not None and (language == MEANS or pool is None):

@@ -1,4 +1,4 @@
-"""Any stage once, as a Kubernetes Job on the shared volume: for what is made before the first pipeline runs."""
+"""Makes a Kubernetes Job that runs a stage once, for folders that are needed before the first pipeline runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,15 @@ from msm.pipeline.stages import STAGES
 
 
 def stage_job(words: Sequence[str], cluster: Cluster, image: str) -> dict[str, Any]:
-    """The Job of one stage that needs no GPU.
+    """Return the Job of one stage that needs no GPU.
 
     Args:
-        words: what follows `msm run`: the stage, its inputs, settings and `--out`, all on the volume.
-        cluster: where it runs.
-        image: the project's image, by digest.
+        words: words that follow `msm run`: the stage, its inputs, settings and `--out`, with paths on the volume.
+        cluster: cluster that runs the Job.
+        image: image of the project, by digest.
 
     Raises:
-        BadInput: no such stage, or one that needs GPUs.
+        BadInput: the stage does not exist, or needs GPUs.
     """
     stage = words[0] if words else ""
     if stage not in STAGES or STAGES[stage].gpus:

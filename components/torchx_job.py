@@ -1,4 +1,4 @@
-"""A task of a recipe, or any stage, as a TorchX job.
+"""Makes a TorchX job of a task of a recipe, or of any stage.
 
 `torchx run -s SCHEDULER components/torchx_job.py:task --name pretrain/msm-1 --recipe demo`, or
 `torchx run -s SCHEDULER components/torchx_job.py:stage --name STAGE -- WORDS`. TorchX reads this file by path, so it
@@ -32,21 +32,21 @@ from msm.settings import suggestion
 
 
 def task(*words: str, name: str, recipe: str, j: str = "1x1", image: str = "", cluster: str = "a100") -> specs.AppDef:
-    """Run one task of a recipe, on inputs that are there.
+    """Run one task of a recipe, whose inputs must exist.
 
     Args:
         words: further options of `msm run TASK`.
-        name: of the task, such as `pretrain/msm-1`.
-        recipe: name of the recipe, or its file, as it is found here and where the job runs.
+        name: name of the task, such as `pretrain/msm-1`.
+        recipe: name or file of the recipe, which must exist both here and where the job runs.
         j: nodes x processes of each node; a process that can use a GPU has one.
-        image: the project's image; not used by local schedulers.
+        image: image of the project; local schedulers do not use it.
         cluster: overlay of manifests/ that is installed: a100, kind or openshift.
 
     Returns:
-        The job, with the resources of the stage table.
+        The job, with the resources of the table of stages.
 
     Raises:
-        BadInput: no such recipe or task.
+        BadInput: the recipe or the task does not exist.
     """
     path = recipes.find(recipe)
     found = find_task(name, tasks(recipes.load(path), str(path)), str(path))
@@ -59,17 +59,17 @@ def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str 
     """Run one stage by hand.
 
     Args:
-        words: what follows `msm run STAGE`: inputs, settings, `--out DIR`.
-        name: stage, as in `msm run --help`.
+        words: words that follow `msm run STAGE`: inputs, settings, `--out DIR`.
+        name: name of the stage, as `msm run --help` lists it.
         j: nodes x processes of each node; a process that can use a GPU has one.
-        image: the project's image; not used by local schedulers.
+        image: image of the project; local schedulers do not use it.
         cluster: overlay of manifests/ that is installed (a100, kind, openshift), or a FILE.yaml of one's own.
 
     Returns:
-        The job, with the resources of the stage table.
+        The job, with the resources of the table of stages.
 
     Raises:
-        BadInput: no such stage.
+        BadInput: the stage does not exist.
     """
     if name not in STAGES:
         raise BadInput(f"unknown stage {name!r}; here are: {', '.join(STAGES)}{suggestion(name, STAGES)}")
@@ -96,7 +96,7 @@ def _job(words: list[str], name: str, needs: Request, place: Cluster, j: str, im
 
 
 def _pod_overlay(cluster: Cluster, needs: Request) -> dict[str, Any]:
-    """What TorchX lays over the pods of its `kubernetes` scheduler: where they run, in whose queue, as which user."""
+    """Changes to the pods of the scheduler `kubernetes`: their nodes, queue and user."""
     user = cluster.run_as_user
     ids = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
     security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **ids}

@@ -1,6 +1,7 @@
-"""The stage `units` over a corpus in parts, as a Kubernetes Indexed Job: index N packs the documents of part N.
+"""Makes a Kubernetes Indexed Job that runs the stage `units` over the parts of a corpus: index N packs part N.
 
-An index whose folder is finished is not done again; no pod waits for another one, so the Job may be preempted freely.
+An index whose folder is finished is not repeated. No pod waits for another one, so the Job may be preempted at any
+time.
 """
 
 from pathlib import Path
@@ -18,14 +19,14 @@ STAGE = "units"
 
 
 class UnitsPlan(NamedTuple):
-    """What is to be packed; where it runs changes none of it."""
+    """The corpus that is packed, and the cluster that packs it."""
 
     settings: Settings
-    """Of the stage."""
+    """Settings of the stage `units`."""
     documents: str
     """Folder on the shared volume that holds the folders 0, 1, ... of the parts."""
     tokenizer: str
-    """Folder on the shared volume."""
+    """Folder of the tokenizer on the shared volume."""
     out: str
     """Folder on the shared volume that gets a folder of units for every part."""
     parts: int
@@ -34,15 +35,15 @@ class UnitsPlan(NamedTuple):
 
     @property
     def needs(self) -> Request:
-        """Of every pod."""
+        """Resources of every pod."""
         return request(STAGE, self.cluster)
 
 
 def settings_of(path: Path) -> Settings:
-    """Settings of the stage `units` in a recipe.
+    """Read the settings of the stage `units` from a recipe.
 
     Raises:
-        BadInput: it has no such stage.
+        BadInput: the recipe has no such stage.
     """
     for task in tasks(recipes.load(path), str(path)):
         if task.stage == STAGE:
@@ -51,7 +52,7 @@ def settings_of(path: Path) -> Settings:
 
 
 def indexed_job(plan: UnitsPlan) -> dict[str, Any]:
-    """One index a part, as many at once as Kueue's quota of CPUs is likely to hold."""
+    """Return the Job: one index a part, as many at one time as Kueue's quota of CPUs is likely to hold."""
     reads = {"documents": Path(plan.documents, "$(INDEX)"), "tokenizer": Path(plan.tokenizer)}
     words = command(STAGE, plan.settings, reads, Path(plan.out, "$(INDEX)"))
     words += ["--work", f"{WORK}/scratch/units-job/$(INDEX)", "--processes", str(plan.needs.cpus)]

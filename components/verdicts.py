@@ -1,9 +1,8 @@
-"""A failure that no retry can mend, kept for the attempts that come after it.
+"""Keeps verdicts, which are failures that no retry can mend, for the next attempts of a task.
 
-Kubeflow Pipelines starts a failed task again whatever its exit code was. The first attempt that ends with a verdict
-(an input that cannot be used, a loss that is no number) leaves it on the shared volume, and the attempts after it end
-with the same words before they read anything. It counts within one run of the pipeline only: what is submitted again
-is tried again.
+Kubeflow Pipelines starts a failed task again whatever its exit code was. The first attempt that ends with a verdict (an
+input that cannot be used, a loss that is not finite) writes it to the shared volume, and later attempts end with the
+same message before they read anything. A verdict counts within one run of the pipeline; a new run tries again.
 """
 
 import os
@@ -18,7 +17,7 @@ CODES = (BadInput.exit_code, Diverged.exit_code)
 
 
 class Repeated(CommandError):
-    """An earlier attempt has found that this cannot work."""
+    """An earlier attempt of the same task ended with a verdict."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -26,19 +25,19 @@ class Repeated(CommandError):
 
 
 def run_id() -> str:
-    """The run of the pipeline that this pod belongs to; empty outside of Kubeflow.
+    """Return the id of the pipeline's run that this pod belongs to; empty outside of Kubeflow.
 
-    A pod's name is that of its run and of its template with a hash behind it, which differs between attempts.
+    The name of a pod consists of the names of its run and its template and of a hash, which differs between attempts.
     """
     return os.environ.get("KFP_RUN_ID", "") or os.environ.get("KFP_POD_NAME", "").rpartition("-")[0]
 
 
 @contextmanager
 def kept(path: Path) -> Iterator[None]:
-    """Within the block a verdict is written to `path`; one of an earlier attempt of this run ends it at once.
+    """Write a verdict that ends the block to `path`; a verdict of an earlier attempt ends the block at once.
 
     Raises:
-        Repeated: there is one.
+        Repeated: an earlier attempt left a verdict.
     """
     run = run_id()
     if run and path.is_file() and (says := read_json(path))["run"] == run:

@@ -1,7 +1,7 @@
-"""The fresh shared volume handed to the user of the image, as a Kubernetes Job.
+"""Makes a Kubernetes Job that gives a fresh shared volume to the user of the image.
 
-Pipeline tasks run as that user and cannot change an owner; Kubeflow Pipelines sets no `fsGroup`. This is the one pod
-of ours that is root: with `CHOWN` alone, for a moment, on nothing but the volume.
+Pipeline tasks run as that user and cannot change an owner, and Kubeflow Pipelines sets no `fsGroup`. The pod of this
+Job is the only one that runs as root: for one command, with the capability `CHOWN` only, on the volume only.
 """
 
 from typing import Any
@@ -14,10 +14,10 @@ NEEDS = Request(cpus=1, memory_gib=1, gpus=0, shm_gib=0, hours=1, retries=1)
 
 
 def volume_job(cluster: Cluster, image: str) -> dict[str, Any]:
-    """The Job; root for one command.
+    """Return the Job.
 
     Raises:
-        BadInput: the cluster picks user ids itself, and gives volumes to them by itself.
+        BadInput: the cluster chooses user ids itself, and gives volumes to them by itself.
     """
     if (user := cluster.run_as_user) is None:
         raise BadInput("run_as_user is null: such a cluster (OpenShift) gives volumes to its users by itself")

@@ -1,4 +1,4 @@
-"""Training states on disk: written whole, verified when read, the newest good one found again."""
+"""Checkpoints of training on disk: written whole, verified when read; the newest good one is used."""
 
 import logging
 import re
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state after `step` updates and drop all but the newest two.
+    """Write the state after `step` updates, and remove all but the newest two checkpoints.
 
     Raises:
-        BadInput: the disk is full or not writable; older checkpoints are untouched.
+        BadInput: the disk is full or cannot be written; older checkpoints are kept.
     """
     path = folder / f"step-{step:09d}.pt"
     try:
@@ -38,19 +38,19 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """The newest good state, or None; one whose bytes do not match its checksum is passed over with a warning."""
+    """Return the newest good state, or None. A checkpoint that differs from its checksum is skipped with a warning."""
     path = newest(folder)
     return None if path is None else torch.load(path, map_location="cpu", weights_only=True)
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what a process that was killed while it saved has left: as large as a checkpoint, and of no use."""
+    """Remove the incomplete checkpoints of processes that were killed while they wrote."""
     for path in folder.glob(".step-*.partial"):
         path.unlink(missing_ok=True)
 
 
 def newest(folder: Path) -> Path | None:
-    """The newest checkpoint whose bytes match its checksum."""
+    """Return the path of the newest checkpoint that matches its checksum, or None."""
     for path in reversed(_paths(folder)):
         expected = _sum_file(path)
         if expected.is_file() and expected.read_text(encoding="utf-8") == files.sha256_of(path):

@@ -1,4 +1,4 @@
-"""Processes that train together under torchrun; with one process every function does nothing."""
+"""Communication of processes that train together under torchrun. With one process the functions do nothing."""
 
 import itertools
 import os
@@ -13,18 +13,18 @@ BUCKET_ELEMENTS = 1 << 25
 
 
 def start(device: torch.device) -> None:
-    """Join the group that torchrun describes, if it started this process."""
+    """Join the group of processes, if torchrun started this process."""
     if "TORCHELASTIC_RUN_ID" in os.environ and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
 
 def rank() -> int:
-    """Number of this process, from 0."""
+    """Return the number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world_size() -> int:
-    """Number of processes."""
+    """Return the number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -37,8 +37,8 @@ def barrier() -> None:
 def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     """Add up the gradients of all processes, in buckets.
 
-    A parameter that some process has no gradient of counts as zero there; one that none has keeps none, so that the
-    optimiser passes it over as it does with one process.
+    A parameter without gradient in one process counts as zero there. A parameter without gradient in all processes
+    keeps none, so that the optimiser skips it as it does with one process.
     """
     if world_size() == 1:
         return
@@ -65,13 +65,13 @@ def _sum(parts: list[Tensor]) -> None:
 
 
 def sum_tensor(values: Tensor) -> None:
-    """Add up a tensor of all processes, in place."""
+    """Add up a tensor over all processes, in place."""
     if world_size() > 1:
         dist.all_reduce(values)
 
 
 def sum_values(values: dict[str, float]) -> dict[str, float]:
-    """Add up numbers of all processes, key by key."""
+    """Add up numbers over all processes, key by key."""
     if world_size() == 1:
         return values
     summed = torch.tensor(list(values.values()), dtype=torch.float64)
@@ -82,17 +82,17 @@ def sum_values(values: dict[str, float]) -> dict[str, float]:
 
 
 def local_rank() -> int:
-    """Number of this process on its machine, from 0."""
+    """Return the number of this process on its machine, from 0."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def gather(values: Tensor) -> Tensor:
-    """Rows of all processes, in their order; the gradient of every process's use of them comes back, [sum M, ...]."""
+    """Return the rows of all processes in their order, [sum M, ...]; gradients flow back to the process of a row."""
     return values if world_size() == 1 else _Gather.apply(values)
 
 
 def gather_detached(values: Tensor) -> Tensor:
-    """Rows of all processes, in their order; those of the others stand still, [sum M, ...]."""
+    """Return the rows of all processes in their order, [sum M, ...]; rows of other processes have no gradient."""
     if world_size() == 1:
         return values
     parts = _parts(values.detach())
@@ -101,12 +101,12 @@ def gather_detached(values: Tensor) -> Tensor:
 
 
 def count_before(count: int) -> int:
-    """Sum of a number over the processes before this one."""
+    """Return the sum of a number over the processes before this one."""
     return sum(gather_objects([count])[: rank()])
 
 
 def gather_objects(values: list[Any]) -> list[Any]:
-    """The entries of all processes' lists, in their order; our own processes only, so nothing foreign is unpickled."""
+    """Return the entries of the lists of all processes. Only our own processes are asked, so unpickling is safe."""
     if world_size() == 1:
         return values
     lists: list[Any] = [None] * world_size()
@@ -129,7 +129,7 @@ class _Gather(torch.autograd.Function):
 
 
 def _parts(values: Tensor) -> list[Tensor]:
-    """The rows of each process; they need not be equally many."""
+    """The rows of each process, whose numbers may differ."""
     sizes = gather_objects([len(values)])
     padded = values.new_zeros(max(sizes), *values.shape[1:])
     padded[: len(values)] = values

@@ -1,4 +1,4 @@
-"""Where and how a stage runs; never what it computes."""
+"""Execution options: where and how a stage runs. They never change the meaning of a result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,23 +7,24 @@ from pathlib import Path
 from msm.errors import BadInput
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-"""`auto` takes the GPU of this process where there is one."""
+"""Names of devices; `auto` takes the GPU of this process where there is one."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A share of the passages."""
+    """One part of the passages that are divided over several processes or pods."""
 
     number: int
-    """From 0."""
+    """Number of the part, from 0."""
     parts: int
+    """Number of all parts."""
 
 
 def read_part(text: str) -> Part | None:
-    """`2/8` as the second of eight parts; None where the text is empty.
+    """Read a part from text such as `2/8`, the second of eight parts; None where the text is empty.
 
     Raises:
-        BadInput: another form, or no such part.
+        BadInput: the text has another form, or there is no such part.
     """
     if not text:
         return None
@@ -39,24 +40,24 @@ def _unseen(row: Mapping[str, float]) -> None:
 
 @dataclass(frozen=True)
 class Execution:
-    """Execution options: they may change speed and rounding, never the result's meaning."""
+    """Execution options. They may change speed and rounding, never the meaning of a result."""
 
     work: Path
-    """Scratch folder that survives a kill; keyed by settings and inputs."""
+    """Scratch folder that survives a kill. Its name depends on settings and inputs."""
     processes: int = 0
-    """Worker processes; 0 for one a core."""
+    """Number of worker processes; 0 for one a core."""
     device: str = "auto"
-    """One of `DEVICES`."""
+    """Name of the device that computes, one of `DEVICES`."""
     mirror: str = ""
-    """Folder with the files of the sources table; used instead of the network."""
+    """Folder with a copy of the public files, which replaces the network; empty for none."""
     cache_gib: int = 64
-    """Most of streamed shards that is kept in the scratch folder."""
+    """Largest size of the streamed shards in the scratch folder, in GiB."""
     part: str = ""
-    """`I/N`: encode and search the I-th of N parts of the passages only, counted from 1; what a part found is kept in
-    the scratch folder, and the run without a part joins them all."""
+    """`I/N` encodes and searches part I of N of the passages only, counted from 1. Results of a part are kept in the
+    scratch folder, and the same command without a part joins all parts; empty for all passages."""
     checkpoint_seconds: float = 180.0
-    """Seconds of training after which a checkpoint is written at the latest, whatever `checkpoint_steps` says: what a
-    machine that is taken away without a word can cost. Resuming gives the same bits from any checkpoint."""
+    """Largest number of seconds between two checkpoints of a training, whatever `checkpoint_steps` says: the time that
+    is lost when a machine stops without warning. Resuming from any checkpoint gives the same bits."""
     vectors: Path | None = None
     """Folder in which the vectors of encoded texts are kept, for other runs of the same model over the same texts: one
     file a model, of at most `cache_gib`."""

@@ -1,4 +1,4 @@
-"""Files: text and JSON read with errors that name file and line, and written whole or not at all."""
+"""Reads and writes files: errors name file and line, and a file is written whole or not at all."""
 
 import bz2
 import gzip
@@ -20,34 +20,34 @@ from msm.errors import BadInput, bad_line
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of one file's bytes."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def within(folder: Path, name: str) -> Path:
-    """A file or folder below an input; what lies elsewhere would not be in the lineage.
+    """Return the path of a file or folder below an input. Files elsewhere would be missing in the lineage.
 
     Args:
-        folder: the input; `Path()` where there is none and any path will do.
-        name: path of the file from there.
+        folder: folder of the input; `Path()` where there is none and any path is allowed.
+        name: path of the file below the folder.
 
     Raises:
         BadInput: the name leads out of the folder.
     """
     if folder != Path() and (Path(name).is_absolute() or ".." in Path(name).parts):
-        raise BadInput(f"{name}: not below {folder}, so nothing would say what was read")
+        raise BadInput(f"{name}: not below {folder}, so the lineage would not name it")
     return folder / name
 
 
 @contextmanager
 def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """A file to write; it takes the name `target` only when the block ends without an error. `.gz` is compressed.
+    """Open a file for writing, which gets its name only when the block ends without an error. `.gz` is compressed.
 
-    Several processes may write one file at the same time, pods of other machines too: the last one stays.
+    Several processes, of other machines too, may write the same file at the same time; the last one is kept.
 
     Raises:
-        BadInput: no file can be written there.
+        BadInput: the file cannot be written.
     """
     if target.is_dir():
         raise BadInput(f"{target}: cannot be written: a folder")
@@ -72,7 +72,8 @@ def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO
         with path.open(mode, encoding=encoding) as file:
             yield file
         return
-    # No time and no name: the same text gives the same bytes. Of a run, level 6 takes 2.5 times as long for 8 % less.
+    # Without time and name in the header the same text gives the same bytes. Level 6 would take 2.5 times as long to
+    # make a run 8 % smaller.
     with (
         path.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0) as binary,
@@ -85,7 +86,7 @@ def _open_for_writing(path: Path, mode: str, *, compressed: bool) -> Iterator[IO
 
 
 class _Zstandard(io.RawIOBase):
-    """The content of a `.zst` file, of any number of frames; a frame that is cut off is an error."""
+    """Stream of the content of a `.zst` file with any number of frames. An incomplete frame is an error."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
@@ -93,7 +94,7 @@ class _Zstandard(io.RawIOBase):
         self._content, self._rest = memoryview(b""), b""
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True: the stream can be read."""
         return True
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class _Zstandard(io.RawIOBase):
         super().close()
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, and say how many bytes of it."""
+        """Fill a buffer, and return the number of bytes written to it."""
         while not self._content:
             data = self._rest or self._file.read(1 << 16)
             if not data:
@@ -127,15 +128,15 @@ OPENERS: dict[str, Callable[[Path], Any]] = {
     ".xz": lzma.open,
     ".zst": _open_zstandard,
 }
-"""How files that are decompressed while they are read are opened, by their ending."""
+"""Function that opens a compressed file for reading, by the ending of its name."""
 NO_TEXT = (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError)
-"""What reading a file of `open_text` raises where its bytes are no text, or not whole."""
+"""Errors that reading a file raises where its bytes are no text, or incomplete."""
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape that stands for half of a character; JSON writes a rare character as two of them."""
 
 
 def plain_name(path: Path) -> str:
-    """The name of a file without the ending that says how it is compressed."""
+    """Return the name of a file without the ending of its compression."""
     return path.name.removesuffix(path.suffix) if path.suffix in OPENERS else path.name
 
 
@@ -152,7 +153,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def open_text(path: Path) -> IO[str]:
-    """Open a UTF-8 text file for reading. Compressed files are decompressed and a byte order mark is passed over.
+    """Open a UTF-8 text file for reading. Compressed files are decompressed and a byte order mark is skipped.
 
     A line ends with a line feed and nothing else: a carriage return within it is part of the text.
 
@@ -163,7 +164,7 @@ def open_text(path: Path) -> IO[str]:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file, which may be compressed.
+    """Read the value of a JSON file, which may be compressed.
 
     Raises:
         BadInput: the file is missing, truncated or not JSON, or holds half a character; the message names the line.
@@ -191,8 +192,8 @@ def holds_half_character(value: Any, text: str) -> bool:
     """Whether a JSON value holds a text that is not valid Unicode.
 
     Args:
-        value: as decoded.
-        text: what it was decoded from; most texts show at a glance that they hold none.
+        value: decoded JSON value.
+        text: text of the value, which usually shows that there is none.
     """
     if not _HALF.search(text):
         return False
@@ -209,10 +210,10 @@ def _has_lone_half(line: str) -> bool:
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line number (from 1) and object of every line of a JSON Lines file; blank lines are passed over.
+    """Yield line number (from 1) and object of every line of a JSON Lines file; blank lines are skipped.
 
     Raises:
-        BadInput: a line that is not a JSON object, or holds half a character; the message names the line.
+        BadInput: a line is not a JSON object, or holds half a character; the message names the line.
     """
     with open_text(path) as file:
         number = 0
@@ -237,14 +238,14 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, atomically and readable."""
+    """Write an indented JSON file, whole or not at all."""
     with new_file(path) as file:
         json.dump(value, file, indent=2, ensure_ascii=False, sort_keys=True)
         file.write("\n")
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a JSON Lines file, atomically."""
+    """Write a JSON Lines file, whole or not at all."""
     with new_file(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

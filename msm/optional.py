@@ -7,7 +7,7 @@ from msm.errors import BadInput
 
 
 def optional_package(name: str) -> ModuleType | None:
-    """A package if it is installed and can be loaded, else None."""
+    """Return a package if it is installed and can be loaded, else None."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -15,14 +15,14 @@ def optional_package(name: str) -> ModuleType | None:
 
 
 def needed_package(name: str, extra: str) -> ModuleType:
-    """A package without which what was asked for cannot be done.
+    """Return a package that the command cannot do without.
 
     Args:
-        name: of the package.
-        extra: of the extra that installs it.
+        name: name of the package.
+        extra: name of the extra that installs it.
 
     Raises:
-        BadInput: it is not installed.
+        BadInput: the package is not installed.
     """
     package = optional_package(name)
     if package is None:

@@ -1,4 +1,4 @@
-"""How far a long job is: a bar on a terminal, a line now and then where the output is a file."""
+"""Shows the progress of a long job: a bar on a terminal, a line at intervals where the output is a file."""
 
 import sys
 import time
@@ -9,26 +9,26 @@ from typing import Protocol
 from tqdm import tqdm
 
 SECONDS = 30.0
-"""Between two lines."""
+"""Seconds between two lines."""
 
 
 class Progress(Protocol):
-    """Counts what is done."""
+    """Counter of the work that is done."""
 
     def update(self, n: float | None = 1) -> object:
-        """Count some more."""
+        """Add to the count."""
         ...
 
 
 @contextmanager
 def progress(total: int | None, what: str, unit: str, *, shown: bool = True) -> Iterator[Progress]:
-    """Show the rate, and the time that is left where the total is known.
+    """Show the rate of a job, and the remaining time where the total is known.
 
     Args:
-        total: of all that is to be done; None where nobody knows.
-        what: the job, such as `encode and search`.
-        unit: what is counted, such as `passages`.
-        shown: whether anything is shown at all; one of several processes is enough.
+        total: number of units of the whole job; None where it is not known.
+        what: name of the job, such as `encode and search`.
+        unit: plural name of the units that are counted, such as `passages`.
+        shown: whether progress is shown; one of several processes is enough.
     """
     if shown and not sys.stderr.isatty():
         lines = _Lines(total, what, unit)
@@ -51,7 +51,7 @@ class _Lines:
             self.say()
 
     def say(self) -> None:
-        """One line: count, rate, time left."""
+        """Print one line with count, rate and remaining time."""
         self.said = time.monotonic()
         rate = self.count / max(self.said - self.started, 1e-9)
         whole = "" if self.total is None else f" of {self.total:,}"

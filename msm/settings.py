@@ -1,8 +1,9 @@
-"""What every settings class shares: types, limits, checks, and how values become settings.
+"""The base of all settings classes: types, limits and checks of values, and the way from a recipe to settings.
 
-A settings class stands beside its user, such as `msm.pretraining.settings.Pretrain`. Its fields are `int`, `float`,
-`str`, or a nested settings class; a list is a string with commas. A field has a default if every recipe shares it or if
-it cannot change a result. The string below a field is its help text on the command line, in Kubeflow and in the docs.
+Each settings class is defined in the room that uses it, such as `msm.pretraining.settings.Pretrain`. Its fields are
+`int`, `float`, `str`, or a nested settings class; a list is a text with commas. A field has a default if all recipes
+share its value or if it cannot change a result. The string below a field is its help text on the command line, in
+Kubeflow and in the documentation.
 """
 
 import ast
@@ -20,7 +21,7 @@ from msm.errors import BadInput
 
 
 class Between(NamedTuple):
-    """Limits of a number, both included."""
+    """Smallest and largest allowed value of a number."""
 
     low: float
     high: float = float("inf")
@@ -41,13 +42,13 @@ Temperature = Annotated[float, Between(1e-6)]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Base of every settings class; checks each value against its type and limits when made."""
+    """Base of every settings class. A new object checks each value against its type and limits."""
 
     def __post_init__(self) -> None:
         """Check every field.
 
         Raises:
-            BadInput: a value outside its type or limits.
+            BadInput: a value has the wrong type or is outside its limits.
         """
         for name, hint in hints(type(self)).items():
             if section(hint) is None:
@@ -55,7 +56,7 @@ class Settings:
 
     @classmethod
     def sections(cls, values: Mapping[str, Any]) -> list[str]:
-        """Names of the nested settings that these values have a use for; all of them unless a class says otherwise."""
+        """Return the names of the nested settings that these values use: all, unless a class overrides this."""
         del values
         return [name for name, hint in hints(cls).items() if section(hint)]
 
@@ -64,30 +65,30 @@ S = TypeVar("S", bound=Settings)
 
 
 def hints(kind: type[Settings]) -> dict[str, Any]:
-    """Field name to annotated type."""
+    """Return the annotated type of each field, by name."""
     return get_type_hints(kind, include_extras=True)
 
 
 def section(hint: Any) -> type[Settings] | None:
-    """The nested settings class of a field, also where the field may be None; else None."""
+    """Return the nested settings class of a field, also where the field may be None; None for other fields."""
     classes = [part for part in (hint, *get_args(hint)) if inspect.isclass(part)]
     return next((part for part in classes if issubclass(part, Settings)), None)
 
 
 def base_type(hint: Any) -> type:
-    """`int`, `float` or `str` behind an annotated type."""
+    """Return the type behind an annotated type: `int`, `float` or `str`."""
     if get_origin(hint) is Literal:
         return str
     return base_type(get_args(hint)[0]) if get_origin(hint) is Annotated else hint
 
 
 def limits(hint: Any) -> Between | None:
-    """The limits of a number, if it has any."""
+    """Return the limits of a number, or None if it has none."""
     return next((part for part in get_args(hint)[1:] if isinstance(part, Between)), None)
 
 
 def choices(hint: Any) -> tuple[str, ...]:
-    """The values a choice allows; empty for anything else."""
+    """Return the allowed values of a choice; empty for any other type."""
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
@@ -112,15 +113,15 @@ def _check(name: str, value: object, hint: Any) -> None:
 
 
 def make(kind: type[S], values: Mapping[str, Any], where: str) -> S:
-    """Settings from a recipe's values.
+    """Make settings from the values of a recipe.
 
     Args:
-        kind: the settings class.
-        values: a value for every field that has no default; nested settings are mappings.
-        where: named in the message, such as `recipes/demo.yaml: pretrain msm-1`.
+        kind: settings class.
+        values: value of each field; fields with a default may be left out, and nested settings are mappings.
+        where: place of the values for the message, such as `recipes/demo.yaml: pretrain msm-1`.
 
     Raises:
-        BadInput: an unknown or missing setting, or a value out of range.
+        BadInput: a setting is unknown or missing, or a value is outside its limits.
     """
     try:
         return _make(kind, values, "")
@@ -158,32 +159,32 @@ def _section(kind: type[Settings], values: Any, name: str, is_used: bool) -> Set
 
 
 def present(part: S | None) -> S:
-    """A section that may be absent but is not here, because the other settings ask for it."""
+    """Return a section that other settings may leave out, in a context where they do not."""
     assert part is not None
     return part
 
 
 def suggestion(name: object, names: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest of the names that exist, or nothing."""
+    """Return the end of a message about an unknown name: the nearest existing name, or nothing."""
     nearest = difflib.get_close_matches(str(name), list(names), 1)
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 class Setting(NamedTuple):
-    """One value of a settings class, or of a class nested in it."""
+    """Description of one value of a settings class, or of a class nested in it."""
 
     name: str
-    """Dotted where it is nested: `msm.mu`."""
+    """Name of the setting, with a dot where it is nested: `msm.mu`."""
     hint: Any
-    """Annotated type."""
+    """Annotated type of the value."""
     meaning: str
-    """Help text."""
+    """Help text, from the string below the field."""
     default: Any
-    """None if there is none."""
+    """Default value; None for a setting that must be given."""
 
     @property
     def allowed(self) -> str:
-        """Its choices, or its limits; empty if it has neither."""
+        """Allowed values in words: choices or limits; empty if there are none."""
         bounds = limits(self.hint)
         if bounds and bounds.high == float("inf"):
             return f"from {bounds.low:g}"
@@ -191,7 +192,7 @@ class Setting(NamedTuple):
 
 
 def flat(kind: type[Settings]) -> Iterator[Setting]:
-    """Every single setting of a class, those of nested classes included."""
+    """Yield every setting of a class, with those of nested classes."""
     texts = meanings(kind)
     for field in dataclasses.fields(kind):
         hint = hints(kind)[field.name]
@@ -203,7 +204,7 @@ def flat(kind: type[Settings]) -> Iterator[Setting]:
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted names to nested mappings: `{"msm.mu": 0.5}` to `{"msm": {"mu": 0.5}}`."""
+    """Turn dotted names into nested mappings: `{"msm.mu": 0.5}` becomes `{"msm": {"mu": 0.5}}`."""
     result: dict[str, Any] = {}
     for name, value in values.items():
         *path, last = name.split(".")
@@ -215,7 +216,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_values(settings: Settings) -> dict[str, Any]:
-    """The nested values of settings, as a recipe has them; sections that are not read are left out."""
+    """Return the values of settings as a recipe holds them, without the sections that are not used."""
     values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     return {
         name: as_values(value) if isinstance(value, Settings) else value
@@ -225,7 +226,7 @@ def as_values(settings: Settings) -> dict[str, Any]:
 
 
 def flattened(settings: Settings) -> dict[str, Any]:
-    """Dotted name to value of every single setting; sections that are not read are left out."""
+    """Return the value of every setting by its dotted name, without the sections that are not used."""
     result: dict[str, Any] = {}
     for name, value in as_values(settings).items():
         inner = getattr(settings, name)
@@ -237,7 +238,7 @@ def flattened(settings: Settings) -> dict[str, Any]:
 
 
 def meanings(kind: type[Settings]) -> dict[str, str]:
-    """The string below each field of a settings class, and of a class that it extends."""
+    """Return the string below each field of a settings class and of the class that it extends."""
     body = ast.parse(inspect.getsource(kind)).body[0]
     assert isinstance(body, ast.ClassDef)
     base = kind.__bases__[0]
@@ -250,5 +251,5 @@ def meanings(kind: type[Settings]) -> dict[str, str]:
 
 
 def listed(text: str) -> list[str]:
-    """The items of a setting that is a list with commas; blanks around them are dropped."""
+    """Split a setting that is a list with commas into its items, without the blanks around them."""
     return [item.strip() for item in text.split(",") if item.strip()]

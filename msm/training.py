@@ -29,55 +29,56 @@ COSINE_START = 0.1
 
 
 class Task(Protocol):
-    """What is trained; the loop knows no more of it."""
+    """The task of a training, as the loop sees it: a module and its losses."""
 
     @property
     def module(self) -> nn.Module:
-        """Everything with weights."""
+        """Module that holds all weights."""
         ...
 
     def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
-        """Losses of this process's share of a step, each already divided by their number over all processes.
+        """Yield the losses of this process in a step, each divided by the number of losses over all processes.
 
-        With each come the numbers to log; a key is averaged the same way, but `tokens` and other counts add up.
+        Each loss comes with numbers to log, which are divided in the same way; `tokens` and other counts are not.
         """
         ...
 
     def describe(self, step: int) -> str:
-        """What the step's batch is made of, for the message when it diverges."""
+        """Describe the batch of a step, for the message when training diverges."""
         ...
 
     def after(self, step: int) -> dict[str, float]:
-        """Called after an update (on process 0, weights in place); what it returns is logged too.
+        """Return further numbers to log; process 0 calls it after each update.
 
-        A value of `stop` above 0 ends training after this step.
+        A number `stop` above 0 ends training after this step.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the weights move."""
+    """The course of a training: number of updates, learning rates, and settings of AdamW."""
 
     steps: int
     learning_rate: float
     warmup_steps: int
     schedule: str
-    """`linear` or `cosine`."""
+    """Shape of the learning rate over time: `linear` or `cosine`."""
     schedule_steps: int
-    """Where the decay reaches 0; 0 means at `steps`."""
+    """Number of the update at which the learning rate reaches 0; 0 for the last one."""
     betas: tuple[float, float]
     epsilon: float
     weight_decay: float
     clip: float
-    """Largest gradient norm; 0 for none."""
+    """Largest norm of the gradient; 0 for no limit."""
     checkpoint_steps: int
     head_steps: int = 0
-    """Updates before the warm-up, with a rate of their own."""
+    """Number of updates before the warm-up that have a learning rate of their own."""
     head_learning_rate: float = 0.0
+    """Learning rate of these updates."""
 
     def rate(self, step: int) -> float:
-        """Learning rate of the update number `step`, from 0: that of the heads, linear warm-up, then decay to 0."""
+        """Return the learning rate of an update, counted from 0: that of the heads, the warm-up, then the decay."""
         if step < self.head_steps:
             return self.head_learning_rate
         return self._scheduled(step - self.head_steps)
@@ -93,7 +94,7 @@ class Plan:
 
 
 def pick_device(name: str) -> torch.device:
-    """A device by its name; `auto` takes the GPU of this process where there is one.
+    """Return a device by its name; `auto` takes the GPU of this process where there is one.
 
     Raises:
         BadInput: this machine, or its build of torch, has no such device.
@@ -110,23 +111,23 @@ def pick_device(name: str) -> torch.device:
 
 
 def seed_torch(*parts: int) -> None:
-    """Make dropout a function of its place in training: the same after resuming, and on any number of processes."""
+    """Seed the draws of dropout by their position in training, so that they do not depend on resuming or processes."""
     torch.manual_seed(int(np.random.SeedSequence(parts).generate_state(1)[0]))
 
 
 def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
-    """Run the updates that are still missing.
+    """Do the updates that are not done yet.
 
     Args:
-        task: what is trained.
-        plan: how.
-        execution: its scratch folder gets the checkpoints and `log.jsonl`, one line a step.
+        task: task that computes the losses.
+        plan: number of updates, learning rates, and settings of AdamW.
+        execution: options, whose scratch folder gets the checkpoints and `log.jsonl`, one line a step.
 
     Returns:
-        Facts: steps, tokens, seconds of this process and the step it resumed from.
+        Facts for the manifest: steps, tokens, seconds of this process, and the step from which it resumed.
 
     Raises:
-        Diverged: a loss or gradient is not finite.
+        Diverged: a loss or a gradient is not finite.
         Preempted: SIGTERM came; a checkpoint was written.
     """
     work = execution.work
@@ -203,7 +204,7 @@ def _state(module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> di
 
 
 def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> tuple[int, bool]:
-    """Steps done, and whether training has ended with them."""
+    """Number of steps that are done, and whether training has ended with them."""
     state = checkpoints.load(work)
     if state is None:
         return 0, False
@@ -257,12 +258,12 @@ def _short(value: float) -> float:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Rows of a training log; an unfinished last line, as a kill leaves it, is passed over."""
+    """Read the rows of a training log. An incomplete last line, which a kill leaves, is skipped with a warning."""
     rows = []
     with path.open(encoding="utf-8") as file:
         for line in file:
             if not line.endswith("\n"):
-                sys.stderr.write(f"{path}: the last line is unfinished and passed over\n")
+                sys.stderr.write(f"{path}: the last line is incomplete and skipped\n")
                 break
             rows.append(json.loads(line))
     return rows

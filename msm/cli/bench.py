@@ -1,4 +1,4 @@
-"""`msm bench NAME`: one JSON line a comparison."""
+"""`msm bench NAME`: times this project against the usual way, and prints one JSON line a comparison."""
 
 import argparse
 import importlib
@@ -12,19 +12,23 @@ RACES = {
     "encode": "msm.bench.encode",
     "finetune": "msm.bench.finetune",
 }
-"""Name to module; each has `run(quick)`, which yields one dictionary a comparison; `encode` has options beside."""
+"""Module of each benchmark. Its function `run(quick)` yields one dictionary a comparison; `encode` has more options."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
-    parser.add_argument("name", nargs="?", choices=RACES, help="all of them when not given")
-    parser.add_argument("--quick", action="store_true", help="smaller shapes, under a minute each")
-    parser.add_argument("--peers", action="store_true", help="encode: install other engines in a folder, and race them")
-    parser.add_argument("--mirror", default="", metavar="DIR", help="encode: local copy of the public files")
+    """Declare the options of `msm bench`."""
+    parser.add_argument("name", nargs="?", choices=RACES, help="Name of the comparison; all by default.")
+    parser.add_argument("--quick", action="store_true", help="Take smaller shapes, under a minute each.")
+    parser.add_argument(
+        "--peers", action="store_true", help="For encode, install other engines in a folder, and time them too."
+    )
+    parser.add_argument(
+        "--mirror", default="", metavar="DIR", help="For encode, folder with a copy of the public files."
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print the comparisons as they come."""
+    """Print each comparison when it is done."""
     for name in [arguments.name] if arguments.name else RACES:
         options = {"mirror": arguments.mirror, "peers": arguments.peers} if name == "encode" else {}
         for row in importlib.import_module(RACES[name]).run(arguments.quick, **options):

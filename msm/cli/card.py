@@ -1,4 +1,4 @@
-"""`msm card`: model cards of checkpoints."""
+"""`msm card`: writes model cards of checkpoints."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,17 +14,21 @@ CARD = "README.md"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm card`."""
+    parser.add_argument("folder", type=Path, help="Folder of a stage pretrain or finetune, or of a recipe's artifacts.")
     parser.add_argument(
-        "folder", type=Path, help="of a pretrain or finetune stage, or of a recipe's artifacts: all of its"
+        "--scores",
+        type=Path,
+        nargs="*",
+        metavar="DIR",
+        help="Score folders to print in the card; by default those of the same recipe.",
     )
-    parser.add_argument("--scores", type=Path, nargs="*", metavar="DIR", help="those beside the model when not given")
 
 
 def main(arguments: Namespace) -> None:
-    """Write `README.md` beside the manifest of every checkpoint; the payload stays as it is.
+    """Write `README.md` beside the manifest of every checkpoint, without a change to the model folder.
 
     Raises:
-        BadInput: no checkpoint there, or a `README.md` that is not its card.
+        BadInput: there is no checkpoint, or a `README.md` that is not its card.
     """
     folder: Path = arguments.folder
     found = [folder] if (folder / MANIFEST).is_file() else []

@@ -1,4 +1,4 @@
-"""`msm corpus RECIPE`: from crawled files to documents or shards of tokens; also checks of the splitter."""
+"""`msm corpus RECIPE`: makes documents or token shards of crawled files; also checks the sentence splitter."""
 
 import argparse
 import collections
@@ -16,31 +16,55 @@ from msm.pipeline.artifacts import payload
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
-    parser.add_argument("recipe", nargs="?", type=Path, help="inputs, settings and limits (recipes/corpus/*.yaml)")
-    parser.add_argument("--out", default="", metavar="ADDRESS", help="folder or s3://... for shards or documents")
-    parser.add_argument("--tokenizer", default="", metavar="DIR", help="write token shards with it, not documents")
-    parser.add_argument("--work", type=Path, default=Path("work/corpus"), help="scratch folder that all tasks see")
+    """Declare the options of `msm corpus`."""
+    parser.add_argument("recipe", nargs="?", type=Path, help="Corpus recipe, such as recipes/corpus/common_crawl.yaml.")
+    parser.add_argument(
+        "--out", default="", metavar="ADDRESS", help="Folder or address (s3://...) for shards or documents."
+    )
+    parser.add_argument(
+        "--tokenizer", default="", metavar="DIR", help="Tokenizer of token shards; without it, documents are written."
+    )
+    parser.add_argument("--work", type=Path, default=Path("work/corpus"), help="Scratch folder that all tasks share.")
     parser.add_argument("--executor", choices=("local", "slurm", "ray"), default="local")
-    parser.add_argument("--tasks", type=int, default=1, metavar="N", help="tasks of every step, over all machines")
-    parser.add_argument("--workers", type=int, default=-1, metavar="N", help="tasks at once; all when not given")
-    parser.add_argument("--manifest", type=Path, metavar="FILE", help="gets a copy of the manifest: what DVC tracks")
+    parser.add_argument(
+        "--tasks", type=int, default=1, metavar="N", help="Number of tasks of every step, over all machines."
+    )
+    parser.add_argument(
+        "--workers", type=int, default=-1, metavar="N", help="Number of tasks at one time; all by default."
+    )
+    parser.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="File for a copy of the manifest, which DVC tracks."
+    )
     pod = parser.add_argument_group("Kubernetes: each pod does some of the tasks, and waits for the rest")
-    pod.add_argument("--local_tasks", type=int, default=-1, metavar="K", help="tasks of this pod")
-    pod.add_argument("--pod", type=int, default=0, metavar="N", help="number of this pod: JOB_COMPLETION_INDEX")
-    pod.add_argument("--step", default="", help="do this step only, and wait for nobody: a pipeline's task")
+    pod.add_argument(
+        "--local_tasks", type=int, default=-1, metavar="K", help="Number of tasks of this pod; -1 takes all."
+    )
+    pod.add_argument("--pod", type=int, default=0, metavar="N", help="Number of this pod: $JOB_COMPLETION_INDEX.")
+    pod.add_argument("--step", default="", help="Do this step only, without waiting for other pods.")
     pod.add_argument("--poll_seconds", type=float, default=10.0, metavar="S")
     slurm = parser.add_argument_group("Slurm")
     slurm.add_argument("--partition", default="cpu")
     slurm.add_argument("--time_limit", default="24:00:00", metavar="HH:MM:SS")
-    slurm.add_argument("--environment", default="", metavar="COMMAND", help="such as `source .venv/bin/activate`")
+    slurm.add_argument(
+        "--environment",
+        default="",
+        metavar="COMMAND",
+        help="Command before a task, such as `source .venv/bin/activate`.",
+    )
     other = parser.add_argument_group("instead of a recipe")
-    other.add_argument("--check_sentences", type=Path, metavar="FILE", help="JSON Lines of documents split already")
-    other.add_argument("--verify", type=Path, metavar="DIR", help="checksums of the shards of a manifest")
+    other.add_argument(
+        "--check_sentences",
+        type=Path,
+        metavar="FILE",
+        help="Check the splitter on documents that are split already (JSON Lines).",
+    )
+    other.add_argument(
+        "--verify", type=Path, metavar="DIR", help="Check the shards of a manifest against their checksums."
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Run the command."""
+    """Make a corpus, or do one of the checks."""
     if arguments.check_sentences:
         sys.stdout.write(sentence_table(arguments.check_sentences))
         return
@@ -54,7 +78,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def make(arguments: argparse.Namespace) -> None:
-    """Make the corpus; datatrove is imported here, for it is heavy and an extra.
+    """Make the corpus. datatrove is imported here, because it is heavy and belongs to an extra.
 
     Raises:
         BadInput: the extra `corpus` is not installed.
@@ -80,7 +104,7 @@ def make(arguments: argparse.Namespace) -> None:
 
 
 def summary(manifest: dict) -> str:
-    """What was read, dropped and written, in a few lines."""
+    """Return the counts of documents that were read, dropped and written, in a few lines."""
     pieces = manifest.get("shards") or manifest["files"]
     kept: collections.Counter[str] = collections.Counter()
     for piece in pieces:
@@ -94,7 +118,7 @@ def summary(manifest: dict) -> str:
 
 
 def sentence_table(path: Path) -> str:
-    """Boundaries found, of every language of the table that a file of split documents has."""
+    """Return a table of how well the splitter finds the sentences of a file, by language."""
     documents: dict[str, list[list[str]]] = {}
     for _, row in read_json_lines(path):
         if row.get("language") in languages() and "sentences" in row:

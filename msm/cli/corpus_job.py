@@ -1,4 +1,4 @@
-"""`msm corpus-job RECIPE`: a corpus in a cluster, as a Kubernetes Indexed Job or a Kubeflow pipeline."""
+"""`msm corpus-job RECIPE`: writes a Kubernetes Indexed Job or a Kubeflow pipeline that makes a corpus."""
 
 import argparse
 from pathlib import Path
@@ -14,21 +14,29 @@ TOKENIZER = "/work/corpus/tokenizer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
-    parser.add_argument("recipe", type=Path, help="inputs, settings and limits (recipes/corpus/*.yaml)")
-    parser.add_argument("--out", required=True, metavar="ADDRESS", help="of the shards, such as s3://bucket/corpus")
-    parser.add_argument("--tokenizer", default=TOKENIZER, metavar="DIR", help=f"on the shared volume ({TOKENIZER})")
-    parser.add_argument("--pods", type=int, required=True, metavar="N", help="each does as many tasks as it has CPUs")
+    """Declare the options of `msm corpus-job`."""
+    parser.add_argument("recipe", type=Path, help="Corpus recipe, such as recipes/corpus/common_crawl.yaml.")
+    parser.add_argument(
+        "--out", required=True, metavar="ADDRESS", help="Address of the shards, such as s3://bucket/corpus."
+    )
+    parser.add_argument(
+        "--tokenizer", default=TOKENIZER, metavar="DIR", help=f"Tokenizer on the shared volume ({TOKENIZER})."
+    )
+    parser.add_argument(
+        "--pods", type=int, required=True, metavar="N", help="Number of pods; each does as many tasks as it has CPUs."
+    )
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, metavar="FILE", help="gets the recipe's ConfigMap and the Indexed Job")
-    parser.add_argument("--pipeline", type=Path, metavar="FILE", help="gets the compiled pipeline, which needs the map")
+    parser.add_argument("--job", type=Path, metavar="FILE", help="File for the recipe's ConfigMap and the Indexed Job.")
+    parser.add_argument(
+        "--pipeline", type=Path, metavar="FILE", help="File for the compiled pipeline, which reads that ConfigMap."
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the files.
+    """Write the files of the Job and the pipeline.
 
     Raises:
-        BadInput: a wrong recipe, image or cluster, no pod, or nothing to write.
+        BadInput: the recipe, image or cluster is wrong, there is no pod, or there is nothing to write.
     """
     if arguments.pods < 1:
         raise BadInput(f"--pods must be at least 1, got {arguments.pods}")

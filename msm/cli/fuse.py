@@ -1,4 +1,4 @@
-"""`msm fuse`: a dense and a sparse run as one."""
+"""`msm fuse`: adds the scores of a dense and a sparse run."""
 
 import json
 import math
@@ -15,23 +15,31 @@ from msm.retrieval.fusion import best_alpha, fuse
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm fuse`."""
-    parser.add_argument("--dense", type=Path, required=True, metavar="RUN", help="may be .gz")
+    parser.add_argument("--dense", type=Path, required=True, metavar="RUN", help="Dense run; may be compressed.")
     parser.add_argument("--sparse", type=Path, required=True, metavar="RUN")
-    parser.add_argument("--alpha", type=float, help="weight of the dense scores; or chosen on dev questions:")
-    parser.add_argument("--dev", type=Path, nargs=3, metavar=("DENSE", "SPARSE", "QRELS"), help="of one language")
-    parser.add_argument("--measure", default="mrr@100", help="that is the highest on the dev questions")
-    parser.add_argument("--depth", type=int, default=100, help="passages kept for a query")
+    parser.add_argument("--alpha", type=float, help="Weight of the dense scores; without it, --dev chooses one.")
+    parser.add_argument(
+        "--dev",
+        type=Path,
+        nargs=3,
+        metavar=("DENSE", "SPARSE", "QRELS"),
+        help="Two runs and judgements of one language.",
+    )
+    parser.add_argument(
+        "--measure", default="mrr@100", help="Measure that the weight maximises on the questions of --dev."
+    )
+    parser.add_argument("--depth", type=int, default=100, help="Number of passages kept for a query.")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN")
 
 
 def main(arguments: Namespace) -> None:
-    """Write the run; print the weight, and its value on the dev questions where it was chosen on them.
+    """Write the fused run; print the weight, and the measure on the development questions where these chose it.
 
     Raises:
-        BadInput: neither a weight nor dev questions, or both; or a file that is no run.
+        BadInput: both a weight and development questions are given, or neither, or a file is no run.
     """
     if (arguments.alpha is None) == (arguments.dev is None):
-        raise BadInput("say either --alpha or --dev DENSE SPARSE QRELS")
+        raise BadInput("give either --alpha or --dev DENSE SPARSE QRELS")
     alpha = arguments.alpha
     if alpha is not None and not math.isfinite(alpha):
         raise BadInput(f"--alpha must be a finite number, got {alpha}")

@@ -11,29 +11,30 @@ from msm.errors import CommandError
 from msm.pipeline import torchrun
 
 VERBS = {
-    "recipe": ("msm.cli.recipe", "check a recipe, print it whole, or render its DVC pipeline"),
+    "recipe": ("msm.cli.recipe", "check a recipe, print it with all values, or render its DVC pipeline"),
     "evaluate": ("msm.cli.evaluate", "encode, search and score a benchmark with any encoder"),
-    "rerank": ("msm.cli.rerank", "a cross-encoder ranks the best passages of a run anew"),
-    "reproduce": ("msm.cli.reproduce", "a public checkpoint against its published scores"),
-    "export": ("msm.cli.export", "results and collections in the formats of others"),
-    "fuse": ("msm.cli.fuse", "a dense and a sparse run as one"),
+    "rerank": ("msm.cli.rerank", "rank the best passages of a run anew with a cross-encoder"),
+    "reproduce": ("msm.cli.reproduce", "compare a public checkpoint with its published scores"),
+    "export": ("msm.cli.export", "write results and collections in the formats of others"),
+    "fuse": ("msm.cli.fuse", "add the scores of a dense and a sparse run"),
     "score": ("msm.cli.score", "measures of a TREC run"),
-    "score-answers": ("msm.cli.score_answers", "answers within retrieved passages"),
-    "compare": ("msm.cli.compare", "paired differences between models"),
-    "mine": ("msm.cli.mine", "hard negatives from a run or a model"),
+    "score-answers": ("msm.cli.score_answers", "score retrieved passages by the answers that they hold"),
+    "compare": ("msm.cli.compare", "compare models by paired differences"),
+    "mine": ("msm.cli.mine", "mine hard negatives from a run or a model"),
     "card": ("msm.cli.card", "model cards of checkpoints"),
-    "table": ("msm.cli.table", "score folders as tables: terminal, Markdown, LaTeX, CSV, HTML"),
-    "report": ("msm.cli.report", "print a recipe's tables, export its results"),
-    "corpus": ("msm.cli.corpus", "crawled files to clean documents or token shards, on any cluster"),
-    "corpus-job": ("msm.cli.corpus_job", "that as a Kubernetes Indexed Job or a Kubeflow pipeline"),
-    "units-job": ("msm.cli.units_job", "the stage units over a corpus in parts as a Kubernetes Indexed Job"),
-    "stage-job": ("msm.cli.stage_job", "one stage as a Kubernetes Job on the shared volume"),
-    "volume-job": ("msm.cli.volume_job", "a fresh volume handed to the image's user, as a Kubernetes Job"),
-    "bench": ("msm.cli.bench", "speed against the usual way, equal outputs checked"),
-    "pipeline": ("msm.cli.pipeline", "Kubeflow: compile, run here, submit"),
-    "plan": ("msm.cli.plan", "what a recipe costs: GPU hours and bytes, by arithmetic"),
+    "table": ("msm.cli.table", "print score folders as tables: terminal, Markdown, LaTeX, CSV, HTML"),
+    "report": ("msm.cli.report", "print the tables of a recipe, and export its results"),
+    "corpus": ("msm.cli.corpus", "make clean documents or token shards of crawled files"),
+    "corpus-job": ("msm.cli.corpus_job", "write a Kubernetes Indexed Job or a Kubeflow pipeline of msm corpus"),
+    "units-job": ("msm.cli.units_job", "write a Kubernetes Indexed Job that packs a corpus in parts"),
+    "stage-job": ("msm.cli.stage_job", "write a Kubernetes Job that runs one stage"),
+    "volume-job": ("msm.cli.volume_job", "write a Kubernetes Job that prepares a fresh volume"),
+    "bench": ("msm.cli.bench", "time this project against the usual way, with equal results"),
+    "pipeline": ("msm.cli.pipeline", "compile a recipe as a Kubeflow pipeline, run or submit it"),
+    "plan": ("msm.cli.plan", "estimate the cost of a recipe in GPU hours and bytes"),
 }
-"""Verb to module; each has `add_arguments(parser)` and `main(arguments)`, imported when asked for."""
+"""Module of each verb, and what it does. A module has `add_arguments(parser)` and `main(arguments)`, and is imported
+when its verb is called."""
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`msm mine`: hard negatives from a run or a model, into a file that fine-tuning reads."""
+"""`msm mine`: mines hard negatives from a run or a model, into a file that fine-tuning reads."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ from msm.training import pick_device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
+    """Declare the options of `msm mine`."""
     ranked = parser.add_mutually_exclusive_group(required=True)
     ranked.add_argument("--model", type=Path, metavar="DIR", help="Fine-tuned model that ranks the passages.")
     ranked.add_argument("--run", type=Path, metavar="FILE", help="TREC run of the training questions.")
@@ -57,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Mine and say what the filters took.
+    """Mine hard negatives, and print how many passages each filter dropped.
 
     Raises:
-        BadInput: malformed files or options.
+        BadInput: a file or an option is malformed.
     """
     settings = _settings(arguments)
     if not arguments.out.name.endswith((".jsonl", ".jsonl.gz")):
@@ -72,7 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
     taken = ", ".join(f"{name} {getattr(counts, name)}" for name in ("positive", "answer", "document", "score"))
     sys.stderr.write(
         f"{arguments.out}: {len(examples)} examples, {counts.kept} negatives, {counts.without} without; "
-        f"of {counts.candidates} candidates fell: {taken}\n"
+        f"of {counts.candidates} passages were dropped: {taken}\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""`msm pipeline compile | run | submit NAME --recipe R`."""
+"""`msm pipeline compile | run | submit NAME --recipe R`: renders a recipe as a Kubeflow pipeline, and runs it."""
 
 import argparse
 import importlib
@@ -22,7 +22,7 @@ from msm.pipeline.tasks import Task, tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
+    """Declare the options of `msm pipeline`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="compile | run | submit")
     for action, purpose in (
         ("compile", "write the pipeline for Kubeflow; the same recipe gives the same bytes"),
@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         own = verbs.add_parser(action, help=purpose, description=purpose)
         _add_selection(own)
         if action == "run":
-            own.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
-            own.add_argument("--root", type=Path, metavar="DIR", help="where artifacts go (work/RECIPE/pipeline)")
+            own.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
+            own.add_argument("--root", type=Path, metavar="DIR", help="Folder for artifacts (work/RECIPE/pipeline).")
             continue
         _add_cluster(own)
         if action == "compile":
@@ -46,47 +46,59 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", choices=PIPELINES, help="; ".join(f"{name}: {text}" for name, text in PIPELINES.items())
     )
-    parser.add_argument("--recipe", required=True, help="a file in recipes/, without .yaml; or a path")
-    parser.add_argument(
-        "--model", default="", help="for `benchmark` only: the model; needed when the recipe studies more than one"
-    )
+    parser.add_argument("--recipe", required=True, help="Name of a recipe, such as demo, or path of its file.")
+    parser.add_argument("--model", default="", help="Model, for `benchmark`; needed when the recipe has several.")
     parser.add_argument(
         "--tracked",
         action="append",
         default=[],
         metavar="STAGE/ROW",
-        help="take this finished output from the DVC remote instead of making it; may be given several times",
+        help="Output to take from the DVC remote instead of making it; may be repeated.",
     )
-    parser.add_argument("--remote", default="", metavar="URL", help="DVC remote, if not the project's default")
+    parser.add_argument("--remote", default="", metavar="URL", help="DVC remote; the project's default otherwise.")
     parser.add_argument(
-        "--parts", type=int, default=1, metavar="N", help="pods that share the passages of each retrieval (1)"
+        "--parts",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Number of pods that share the passages of each retrieval (1).",
     )
-    parser.add_argument("--push", action="store_true", help="push fine-tuned models and score files to the remote")
+    parser.add_argument("--push", action="store_true", help="Push fine-tuned models and score files to the remote.")
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
     placement.add_arguments(parser)
-    parser.add_argument("--queue", default="", help="Kueue LocalQueue, if not the overlay's")
-    parser.add_argument("--launcher", choices=LAUNCHERS, default="pod", help="who runs the stages with several GPUs")
-    parser.add_argument("--nodes", type=int, default=1, help="nodes of a TrainJob")
-    parser.add_argument("--namespace", default="msm", help="where the pipeline's pods run")
+    parser.add_argument("--queue", default="", help="Name of the LocalQueue of Kueue; that of the overlay otherwise.")
+    parser.add_argument(
+        "--launcher", choices=LAUNCHERS, default="pod", help="Kind of job that runs stages with several GPUs."
+    )
+    parser.add_argument("--nodes", type=int, default=1, help="Number of nodes of a TrainJob.")
+    parser.add_argument("--namespace", default="msm", help="Namespace of the pipeline's pods.")
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", required=True, metavar="URL", help="of Kubeflow Pipelines")
-    parser.add_argument("--experiment", default="msm", help="group of runs in the UI")
-    parser.add_argument("--service-account", default="msm-pipeline", help="of the run's pods")
-    parser.add_argument("--single-user", action="store_true", help="Kubeflow without profiles: send no namespace")
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="bearer token, read anew for each request")
-    parser.add_argument("--wait", action="store_true", help="follow the run and end by its outcome")
-    parser.add_argument("--every", type=float, default=15.0, metavar="SECONDS", help="between two looks at the run")
+    parser.add_argument("--host", required=True, metavar="URL", help="Address of Kubeflow Pipelines.")
+    parser.add_argument("--experiment", default="msm", help="Experiment, which groups runs in the user interface.")
+    parser.add_argument("--service-account", default="msm-pipeline", help="Service account of the pods.")
+    parser.add_argument("--single-user", action="store_true", help="Send no namespace, for Kubeflow without profiles.")
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="File of the bearer token, read for each request."
+    )
+    parser.add_argument("--wait", action="store_true", help="Wait for the end of the run, and exit by its outcome.")
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="Seconds between two requests for the state of the run.",
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Compile, run or submit.
+    """Compile, run or submit the pipeline of a recipe.
 
     Raises:
-        BadInput: a wrong recipe, name or image, or a tracked output that is not in the remote.
+        BadInput: the recipe, name or image is wrong, or a tracked output is not in the remote.
         CommandError: a task or the server failed.
     """
     if arguments.parts < 1:
@@ -139,7 +151,7 @@ def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) 
 
 
 def _check_shared(tasks: Sequence[Task], gpus: int) -> None:
-    """See that a TrainJob, which takes whole nodes, can share every update of training."""
+    """Check that the processes of a TrainJob, which takes whole nodes, can share every update of training."""
     for task in tasks:
         if STAGES[task.stage].gpus > 1 and processes(task.settings, gpus) != gpus:
             raise BadInput(

@@ -1,4 +1,4 @@
-"""`msm plan --recipe R`: what a recipe costs, by arithmetic from its settings; nothing is run."""
+"""`msm plan --recipe R`: estimates the cost of a recipe from its settings; nothing is run."""
 
 import argparse
 import sys
@@ -26,70 +26,78 @@ LARGE = {"width": 1024, "layers": 24, "feed_forward": 4096, "positions": 514}
 TEXT = 2.5e12
 """Bytes of the paper's clean text."""
 KEPT = 2
-"""Training states on disk at once: the last and the one being written."""
+"""Number of training states on disk at one time: the last one, and the one that is being written."""
 
 
 class Sizes(NamedTuple):
-    """What the arithmetic needs of a recipe's encoder and units."""
+    """Sizes of a recipe's encoder and units that the estimate needs."""
 
     body: int
-    """Parameters of the transformer layers."""
+    """Number of parameters of the transformer layers."""
     width: int
     pieces: int
     positions: int
     unit_tokens: int
     document_units: int
     sentence_tokens: int
-    """Of parallel sentences."""
+    """Largest number of tokens of a parallel sentence."""
 
     @property
     def parameters(self) -> int:
-        """Of the encoder: layers, embeddings of pieces, positions and the one type, their norm."""
+        """Number of parameters of the encoder: layers, embeddings of pieces, positions and one type, and their norm."""
         return self.body + self.width * (self.pieces + self.positions + 3)
 
     @property
     def token_bytes(self) -> int:
-        """Bytes of a token in a shard."""
+        """Number of bytes of a token in a shard."""
         return 2 if self.pieces <= 1 << 16 else 4
 
 
 class Cost(NamedTuple):
-    """Of all rows of one stage."""
+    """Cost of all rows of one stage."""
 
     stage: str
     rows: int
     gpus: int
-    """That one row runs on."""
+    """Number of GPUs that one row runs on."""
     operations: float
-    """Floating-point operations of all rows."""
+    """Number of floating-point operations of all rows."""
     hours: float
-    """Of all rows, one after another; 0 for stages whose time no setting fixes."""
+    """Hours of all rows, one after another; 0 for stages whose time does not follow from settings."""
     read: float
-    """Bytes of packed tokens that training reads."""
+    """Number of bytes of packed tokens that training reads."""
     kept: float
-    """Bytes of the finished weights."""
+    """Number of bytes of the finished weights."""
     scratch: float
-    """Bytes of training states while one row runs."""
+    """Number of bytes of training states while one row runs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
-    parser.add_argument("--recipe", required=True, help="a file in recipes/, without .yaml; or a path")
-    parser.add_argument("--mfu", type=float, default=0.35, help="share of the GPUs' peak that training reaches (0.35)")
-    parser.add_argument("--examples", type=int, default=0, help="fine-tuning examples, for recipes that count epochs")
-    parser.add_argument("--gpus", type=int, default=0, help="GPUs of a training row, if not the stage table's")
+    """Declare the options of `msm plan`."""
+    parser.add_argument("--recipe", required=True, help="Name of a recipe, such as demo, or path of its file.")
+    parser.add_argument(
+        "--mfu", type=float, default=0.35, help="Share of the GPUs' peak speed that training reaches (0.35)."
+    )
+    parser.add_argument(
+        "--examples", type=int, default=0, help="Number of fine-tuning examples, for recipes with epochs."
+    )
+    parser.add_argument(
+        "--gpus", type=int, default=0, help="Number of GPUs of a training row; 0 takes the table of stages."
+    )
     corpus = parser.add_argument_group("the corpus: core hours and bytes of `msm corpus`, from a measured speed")
-    corpus.add_argument("--corpus_bench", type=Path, metavar="FILE", help="output of `msm bench corpus`")
-    corpus.add_argument("--corpus_files", choices=("warc", "wet"), default="wet", help="what is read (wet)")
-    corpus.add_argument("--corpus_bytes", type=float, metavar="N", help="of clean text (2.5e12)")
-    corpus.add_argument("--kept_share", type=float, default=1.0, metavar="S", help="of the text that is read (1)")
+    corpus.add_argument("--corpus_bench", type=Path, metavar="FILE", help="Output of `msm bench corpus`.")
+    corpus.add_argument("--corpus_files", choices=("warc", "wet"), default="wet", help="Kind of crawled files (wet).")
+    corpus.add_argument("--corpus_bytes", type=float, metavar="N", help="Bytes of clean text (2.5e12).")
+    corpus.add_argument(
+        "--kept_share", type=float, default=1.0, metavar="S", help="Share of the text that is kept (1)."
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Print the plan.
 
     Raises:
-        BadInput: the recipe is missing or wrong, or a number makes no sense.
+        BadInput: the recipe is missing or malformed, or a number is outside its limits.
     """
     if not 0 < arguments.mfu <= 1:
         raise BadInput(f"--mfu must be above 0 and at most 1, got {arguments.mfu}")
@@ -118,13 +126,13 @@ def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
 
 
 def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0) -> list[Cost]:
-    """Cost of every stage of a recipe.
+    """Estimate the cost of every stage of a recipe.
 
     Args:
-        tasks: of the recipe.
-        mfu: share of the peak that training reaches.
-        gpus: of a training row; 0 takes the stage table's.
-        examples: of fine-tuning, for recipes that count epochs.
+        tasks: tasks of the recipe.
+        mfu: share of the GPUs' peak speed that training reaches, from 0 to 1.
+        gpus: number of GPUs of a training row; 0 takes the table of stages.
+        examples: number of fine-tuning examples, for recipes with epochs.
     """
     sizes = read_sizes(tasks)
     costs = []
@@ -152,7 +160,7 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
 
 
 def read_sizes(tasks: Sequence[Task]) -> Sizes:
-    """Sizes of the encoder and of units: the recipe's, and those of XLM-R where it starts from a checkpoint."""
+    """Read the sizes of encoder and units from a recipe; a recipe with a checkpoint gets the sizes of XLM-R."""
     by_stage = {task.stage: vars(task.settings) for task in reversed(tasks)}
     encoder, units = by_stage["encoder"], by_stage["units"]
     public = LARGE if "large" in encoder["checkpoint"] else BASE
@@ -169,7 +177,7 @@ def read_sizes(tasks: Sequence[Task]) -> Sizes:
 
 
 def block(width: int, inner: int) -> int:
-    """Parameters of one transformer layer: four projections, two of the feed-forward net, their biases, two norms."""
+    """Return the number of parameters of a transformer layer: projections, feed-forward net, biases and norms."""
     return 4 * width * width + 2 * width * inner + 9 * width + inner
 
 
@@ -205,9 +213,9 @@ def training(row: Settings, sizes: Sizes, examples: int) -> tuple[float, float]:
 
 
 def texts(row: Pretrain, sizes: Sizes) -> tuple[int, int]:
-    """Tokens of an update at full length: of texts that are read as they are, and of texts with masked tokens.
+    """Return the numbers of tokens of an update at full length: of texts as they are, and of masked texts.
 
-    The control reads as much as the others, all of it masked.
+    The control reads as many tokens as the other objectives, all of them in masked texts.
     """
     documents, mlm = present(row.batches).batch_documents, present(row.mlm)
     units = documents * sizes.document_units * sizes.unit_tokens
@@ -219,12 +227,12 @@ def texts(row: Pretrain, sizes: Sizes) -> tuple[int, int]:
 
 
 def _shown(value: float) -> str:
-    """A number of four digits or so; a dash for what is not counted."""
+    """A number of about four digits; a dash for a cost that is not counted."""
     return "-" if not value else f"{value:,.3f}" if value < 10 else f"{value:,.0f}"
 
 
 def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
-    """The plan as text."""
+    """Return the plan as text."""
     lines = [f"Plan of `{recipe}`: A100s at {mfu:.0%} of their peak (bf16 312, fp32 19.5 TFLOP/s)", ""]
     names = ("rows", "GPUs", "PFLOP", "hours", "GPU hours", "GiB read", "GiB kept")
     lines.append(f"{'stage':<10}" + "".join(f"{name:>11}" for name in names))

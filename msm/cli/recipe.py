@@ -1,4 +1,4 @@
-"""`msm recipe NAME`: check a recipe, print it whole, or render its DVC pipeline."""
+"""`msm recipe NAME`: checks a recipe, prints it with all values, or renders its DVC pipeline."""
 
 import argparse
 import sys
@@ -14,19 +14,28 @@ from msm.pipeline.tasks import tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
-    parser.add_argument("name", help="a file in recipes/, without .yaml; or a path")
-    parser.add_argument("--resolved", action="store_true", help="print it whole: with its base and all defaults")
-    parser.add_argument("--dvc", action="store_true", help="write pipelines/NAME/dvc.yaml, for `dvc repro`")
-    parser.add_argument("--code", type=Path, metavar="FILE", help="write checksums of code and own files, for DVC")
-    parser.add_argument("--mirror", default="", metavar="DIR", help="with --dvc: local copy of the public files")
+    """Declare the options of `msm recipe`."""
+    parser.add_argument("name", help="Name of a recipe, such as demo, or path of its file.")
+    parser.add_argument(
+        "--resolved", action="store_true", help="Print the recipe with the values of its base and all defaults."
+    )
+    parser.add_argument("--dvc", action="store_true", help="Write pipelines/NAME/dvc.yaml for `dvc repro`.")
+    parser.add_argument(
+        "--code",
+        type=Path,
+        metavar="FILE",
+        help="File for the checksums of code and of your own files, which DVC reads.",
+    )
+    parser.add_argument(
+        "--mirror", default="", metavar="DIR", help="For --dvc, folder with a copy of the public files."
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Check the recipe whole; then print or render it.
+    """Check a recipe, then print or render it.
 
     Raises:
-        BadInput: the recipe is missing or wrong.
+        BadInput: the recipe is missing or malformed.
     """
     path = recipes.find(arguments.name)
     recipe = recipes.load(path)

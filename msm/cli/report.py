@@ -1,4 +1,4 @@
-"""`msm report`: print the tables of a recipe, and export its results for version control."""
+"""`msm report`: prints the tables of a recipe, and exports its results for version control."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Print the table of a recipe and the place of its report; export them if asked.
+    """Print the tables of a recipe and the path of its report, and export them where `--export` is given.
 
     Raises:
         BadInput: there is no report of that recipe, or its artifacts no longer match their manifests.
@@ -58,18 +58,18 @@ def _export(recipe: str, artifacts_root: Path, results_root: Path) -> None:
 
 
 def report_folder(folder: Path) -> Path:
-    """Where the report of a recipe's folder lies."""
+    """Return the folder of a recipe's report."""
     return folder / "report" / "all" / "report"
 
 
 def terminal_table(folder: Path) -> str:
-    """The tables of a recipe as plain text, at most 110 columns wide.
+    """Return the tables of a recipe as plain text, at most 110 columns wide.
 
     Args:
-        folder: the recipe's, such as `artifacts/mini`, or its export.
+        folder: folder of the recipe, such as `artifacts/mini`, or of its export.
 
     Raises:
-        BadInput: no report there.
+        BadInput: the folder has no report.
     """
     path = report_folder(folder) / TABLE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""`msm reproduce NAME`: a public checkpoint against its published scores."""
+"""`msm reproduce NAME`: compares a public checkpoint with its published scores."""
 
 import json
 import sys
@@ -11,20 +11,22 @@ from msm.verbs.reproduce import ANCHORS, reproduce
 
 
 class NotReproduced(CommandError):
-    """A score further from the published one than the tolerance."""
+    """A score differs from the published one by more than the tolerance."""
 
     exit_code = 4
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm reproduce`."""
-    parser.add_argument("name", help="in the file of anchors")
-    parser.add_argument("--anchors", type=Path, default=ANCHORS, metavar="FILE", help=f"{ANCHORS}")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the benchmark's files, where they cannot be fetched")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="artifacts/anchors/NAME")
+    parser.add_argument("name", help="Name of the checkpoint in the file of anchors.")
+    parser.add_argument("--anchors", type=Path, default=ANCHORS, metavar="FILE", help=f"File of anchors ({ANCHORS}).")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files, where they cannot be downloaded."
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="Output folder; by default artifacts/anchors/NAME.")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--mirror", default="", metavar="DIR", help="local copy of the public files")
+    parser.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
 
 
 def main(arguments: Namespace) -> None:

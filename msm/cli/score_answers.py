@@ -1,7 +1,8 @@
-"""`msm score-answers`: measures of retrieved passages by the answers they hold, one JSON object a line.
+"""`msm score-answers`: scores retrieved passages by the answers that they hold, and prints one JSON object a line.
 
-XOR-Retrieve counts the questions of the prediction file that have an answer other than yes and no; those it leaves
-out do not count, as in the official scorer, so their number is said. Natural Questions counts every question.
+For XOR-Retrieve the questions of the prediction file count that have an answer other than yes and no. As in the
+official scorer, questions that the file leaves out do not count; their number is printed. For Natural Questions all
+questions count.
 """
 
 import json
@@ -37,7 +38,7 @@ from msm.files import write_json_lines
 
 
 class Hit(NamedTuple):
-    """Whether a question's passages hold an answer."""
+    """Whether the passages of a question hold an answer, by one measure."""
 
     measure: str
     language: str
@@ -47,22 +48,32 @@ class Hit(NamedTuple):
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm score-answers`."""
     parser.add_argument("--benchmark", required=True, choices=("xor_retrieve", "nq"))
-    parser.add_argument("--gold", type=Path, metavar="FILE", help="questions with answers, JSON Lines, may be .gz")
-    parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="JSON list, may be .gz")
+    parser.add_argument(
+        "--gold", type=Path, metavar="FILE", help="Questions with answers, JSON Lines, which may be compressed."
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="Predictions, a JSON list, which may be compressed.",
+    )
     parser.add_argument(
         "--tokenizer",
         choices=get_args(TokenizerName),
-        help="xor_retrieve: nltk (the default), or treebank, which needs no model",
+        help="Tokenizer of xor_retrieve: nltk (the default), or treebank, which needs no model.",
     )
-    parser.add_argument("--lenient", action="store_true", help="xor_retrieve: add a measure that forgives punctuation")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the lines to this file too")
+    parser.add_argument(
+        "--lenient", action="store_true", help="For xor_retrieve, add a measure that ignores punctuation."
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="File that gets the printed lines too.")
 
 
 def main(arguments: Namespace) -> None:
     """Print every measure by language, and the mean over the languages.
 
     Raises:
-        BadInput: a malformed file, no question in common, or a missing tokenizer model.
+        BadInput: a file is malformed, the files share no question, or the model of the tokenizer is missing.
     """
     if arguments.benchmark == "nq" and (arguments.tokenizer or arguments.lenient):
         raise BadInput("--tokenizer and --lenient are for xor_retrieve; nq has one way to match answers")
@@ -77,7 +88,7 @@ def main(arguments: Namespace) -> None:
 
 
 def averaged(hits: list[Hit]) -> Iterator[dict[str, Any]]:
-    """Shares by measure and language, and their unweighted mean over the languages."""
+    """Yield the share of hits by measure and language, and the unweighted mean over the languages."""
     for measure in dict.fromkeys(hit.measure for hit in hits):
         by_language: dict[str, list[bool]] = {}
         for hit in hits:
@@ -91,13 +102,13 @@ def averaged(hits: list[Hit]) -> Iterator[dict[str, Any]]:
 
 
 def xor_hits(prediction: Prediction, answers: list[str], tokenizer: Tokenizer, *, lenient: bool) -> Iterator[Hit]:
-    """What one question of XOR-Retrieve gives.
+    """Yield the hits of one question of XOR-Retrieve.
 
     Args:
-        prediction: the passages' texts, without titles.
-        answers: other than yes and no.
-        tokenizer: of the passages.
-        lenient: whether the lenient measures are wanted too.
+        prediction: texts of the passages, without titles.
+        answers: answers other than yes and no.
+        tokenizer: tokenizer of the passages.
+        lenient: whether to add the lenient measures.
     """
     tokens = first_tokens(prediction.passages, tokenizer, max(XOR_TOKENS.values()))
     for measure, count in XOR_TOKENS.items():

@@ -1,4 +1,4 @@
-"""`msm stage-job --job FILE --image IMAGE -- STAGE WORDS`: one stage as a Kubernetes Job on the shared volume."""
+"""`msm stage-job --job FILE --image IMAGE -- STAGE WORDS`: writes a Kubernetes Job that runs one stage."""
 
 import argparse
 from pathlib import Path
@@ -11,17 +11,19 @@ from msm.files import new_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
-    parser.add_argument("words", nargs="+", metavar="-- STAGE WORD", help="what follows `msm run`, on the volume /work")
+    """Declare the options of `msm stage-job`."""
+    parser.add_argument(
+        "words", nargs="+", metavar="-- STAGE WORD", help="Words that follow `msm run`, with paths on the volume /work."
+    )
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="gets the Job")
+    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="File for the Job.")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the file.
+    """Write the file of the Job.
 
     Raises:
-        BadInput: a wrong stage, image or cluster.
+        BadInput: the stage, image or cluster is wrong.
     """
     made = stage_job(arguments.words, find_cluster(arguments.cluster), check_pinned(arguments.image))
     with new_file(arguments.job) as file:

@@ -1,4 +1,4 @@
-"""`msm units-job RECIPE`: the stage `units` over a corpus in parts, as a Kubernetes Indexed Job."""
+"""`msm units-job RECIPE`: writes a Kubernetes Indexed Job that runs the stage `units` over the parts of a corpus."""
 
 import argparse
 from pathlib import Path
@@ -15,23 +15,25 @@ CORPUS = "/work/corpus"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
-    parser.add_argument("recipe", help="name of a file in recipes/, or a path; its settings of `units` count")
-    parser.add_argument("--parts", type=int, required=True, metavar="N", help="folders of documents, named 0 to N-1")
+    """Declare the options of `msm units-job`."""
+    parser.add_argument("recipe", help="Name or path of a recipe, whose settings of `units` are used.")
+    parser.add_argument(
+        "--parts", type=int, required=True, metavar="N", help="Number of folders of documents, named 0 to N-1."
+    )
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="gets the Job")
+    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="File for the Job.")
     for name, purpose in (("documents", "of the parts"), ("tokenizer", "of the tokenizer"), ("units", "for the units")):
         place = f"{CORPUS}/{name}"
         parser.add_argument(
-            f"--{name}", default=place, metavar="DIR", help=f"on the shared volume, {purpose} ({place})"
+            f"--{name}", default=place, metavar="DIR", help=f"Folder on the shared volume, {purpose} ({place})."
         )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the file.
+    """Write the file of the Job.
 
     Raises:
-        BadInput: a wrong recipe, image or number of parts.
+        BadInput: the recipe, image or number of parts is wrong.
     """
     if arguments.parts < 1:
         raise BadInput(f"--parts must be at least 1, got {arguments.parts}")

@@ -1,4 +1,4 @@
-"""`msm volume-job`: the fresh shared volume handed to the user of the image, as a Kubernetes Job."""
+"""`msm volume-job`: writes a Kubernetes Job that makes the image's user the owner of a fresh shared volume."""
 
 import argparse
 from pathlib import Path
@@ -11,16 +11,16 @@ from msm.files import new_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
+    """Declare the options of `msm volume-job`."""
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="gets the Job")
+    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="File for the Job.")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the file.
+    """Write the file of the Job.
 
     Raises:
-        BadInput: a wrong image, or a cluster that needs no such Job.
+        BadInput: the image is wrong, or the cluster needs no such Job.
     """
     made = volume_job(find_cluster(arguments.cluster), check_pinned(arguments.image))
     with new_file(arguments.job) as file:

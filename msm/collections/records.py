@@ -1,4 +1,4 @@
-"""What the parts of the platform hand to each other."""
+"""The records that the rooms of the package exchange: documents, queries, passages, judgements and examples."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Document(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A question to be answered by passages."""
+    """A question that passages answer."""
 
     query_id: str
     language: str
@@ -20,7 +20,7 @@ class Query(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A candidate answer; `context` is the text around it (LAReQA: its paragraph), `title` that of its article."""
+    """A text that is searched. `context` is the text around it (LAReQA: its paragraph), `title` that of its article."""
 
     passage_id: str
     language: str
@@ -30,7 +30,7 @@ class Passage(NamedTuple):
 
 
 class Qrel(NamedTuple):
-    """A judgement: `label` 1 or more means relevant."""
+    """A judgement of a passage for a query: a label of 1 or more means relevant."""
 
     query_id: str
     passage_id: str
@@ -38,12 +38,12 @@ class Qrel(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A training pair: a question, the passage that answers it, and passages that look like it but do not."""
+    """A training example: a question, a passage that answers it, and hard negatives, which do not."""
 
     query: Query
     positive: Passage
     negatives: list[Passage]
     others: tuple[str, ...] = ()
-    """Ids of more passages that are right: never a negative of this question."""
+    """Ids of further right passages, which are never negatives of this question."""
     answers: tuple[str, ...] = ()
-    """Answer strings, where the data have them."""
+    """Answer strings, where the data give them."""
