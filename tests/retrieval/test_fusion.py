@@ -79,4 +79,4 @@ def test_the_weight_is_chosen_on_dev_questions(tmp_path: Path, capsys: pytest.Ca
     assert len(read_run(Path(out)).query_ids) == 22
     with pytest.raises(SystemExit):
         main(["fuse", "--dense", files[0], "--sparse", files[1], "--out", out])
-    assert "say either --alpha or --dev" in capsys.readouterr().err
+    assert "give either --alpha or --dev" in capsys.readouterr().err
