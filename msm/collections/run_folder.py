@@ -15,6 +15,8 @@ from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, 
 from msm.files import read_json, write_json
 
 _PROTOCOL = "protocol.json"
+FUSION = "fusion"
+"""In the protocol: how two runs became one; no rank below the end of its lists is known."""
 POOLS = "pools"
 """In the protocol: names of the pools that have a run, where the benchmark has others too."""
 

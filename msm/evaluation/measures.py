@@ -60,6 +60,7 @@ def evaluate(
     *,
     ties: Ties,
     pool: int | None = None,
+    is_fused: bool = False,
 ) -> Evaluation:
     """Per-query values of a ranking.
 
@@ -71,13 +72,15 @@ def evaluate(
         ties: how equal scores are ordered.
         pool: passages of the pool, where the measures of a run are to be those of the whole ranking. Without it they
             are those of the run as it is, as trec_eval computes them.
+        is_fused: whether every list ends where the lists that it was fused from were cut, so that a shorter one does
+            not mean that a search found no more.
     """
     if isinstance(run, ExactRanks):
         rankings = rank_exactly(qrels, run, ties)
-        reach = _Reach(rankings[ties], run, pool, np.empty(0, np.int64))
+        reach = _Reach(rankings[ties], run, pool, np.empty(0, np.int64), is_fused)
     else:
         rankings = rank_relevant(qrels, run, ties)
-        reach = _Reach(rankings[ties], None, pool, run_depths(qrels, run))
+        reach = _Reach(rankings[ties], None, pool, run_depths(qrels, run), is_fused)
     results = []
     for measure in measures:
         cutoff = measure.cutoff or np.iinfo(np.int64).max
@@ -97,6 +100,8 @@ class _Reach(NamedTuple):
     pool: int | None
     depths: Integers
     """Entries of the run for each judged query, [Q]; empty with exact ranks."""
+    is_fused: bool
+    """As in `evaluate`."""
 
     def blank(self, measure: Measure) -> str:
         """Why a measure cannot be known; empty where it can."""
@@ -108,13 +113,16 @@ class _Reach(NamedTuple):
             return ""
         looks = min(measure.cutoff or self.pool, self.pool)
         cut = self._cut_at()
-        unknown = np.count_nonzero(missing & (self.depths == cut))
+        is_cut = self.depths < looks if self.is_fused else self.depths == cut
+        unknown = np.count_nonzero(missing & is_cut)
         if cut >= looks or not unknown:
             return ""
         return f"the run is cut at {cut} of {self.pool} passages, and {unknown} questions have relevant ones below that"
 
     def _cut_at(self) -> int:
         """Entries at which most queries of the run are cut; a run of a search that just found no more is not."""
+        if self.is_fused:
+            return int(self.depths.min(initial=np.iinfo(np.int64).max))
         deepest = int(self.depths.max(initial=0))
         at_end = np.count_nonzero(self.depths == deepest)
         # A run without an entry found nothing at all.

@@ -15,7 +15,7 @@ from msm.collections.collection import Collection, Pool
 from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split
-from msm.collections.run_folder import POOLS, pair_file, ranks_file, read_protocol, run_file
+from msm.collections.run_folder import FUSION, POOLS, pair_file, ranks_file, read_protocol, run_file
 from msm.collections.runs import Floats, Integers, Run, read_run, without_own_ids
 from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
@@ -101,7 +101,7 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     ties = benchmark.ties if settings.ties == "benchmark" else settings.ties
     collection = benchmark.read(folder)
     tables, fair, languages = [], [], {}
-    pools = _scored_pools(collection, run)
+    pools, is_fused = _scored_pools(collection, run), FUSION in read_protocol(run)
     for pool in pools:
         found = _read_pool(collection, pool, run_file(run, pool))
         if collection.spare:
@@ -115,7 +115,7 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
         if benchmark.answers:
             tables += _answer_rows(collection, pool, found, benchmark.answers)
         else:
-            tables += _judged_rows(collection, pool, exact or found, benchmark.parsed_measures(pool), ties)
+            tables += _judged_rows(collection, pool, exact or found, benchmark.parsed_measures(pool), ties, is_fused)
     return Scored(
         pa.concat_tables([*tables, *fair]),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in pools},
@@ -177,11 +177,17 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
 
 
 def _judged_rows(
-    collection: Collection, pool: Pool, ranking: Run | ExactRanks, measures: list[Measure], ties: Ties
+    collection: Collection,
+    pool: Pool,
+    ranking: Run | ExactRanks,
+    measures: list[Measure],
+    ties: Ties,
+    is_fused: bool,
 ) -> Iterator[pa.Table]:
     """Per-query values of one pool by its judgements, in the form of `SCHEMA`, for the queries that have one."""
     passages = len(collection.pool_passages(pool))
-    evaluation = evaluate(collection.pool_qrels(pool), ranking, measures, ties=ties, pool=passages)
+    qrels = collection.pool_qrels(pool)
+    evaluation = evaluate(qrels, ranking, measures, ties=ties, pool=passages, is_fused=is_fused)
     for result in evaluation.measures:
         if result.blank:
             sys.stderr.write(f"{pool.name}: {result.measure} is left blank: {result.blank}\n")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from msm.collections.run_folder import read_protocol, write_protocol
+from msm.collections.run_folder import FUSION, read_protocol, write_protocol
 from msm.collections.runs import Floats, Integers, Run, read_run, sorted_run, write_run
 from msm.errors import BadInput
 from msm.execution import Execution
@@ -143,4 +143,4 @@ def fuse_folders(dense: Path, sparse: Path, alpha: float, depth: int, out: Path)
         first, second = (read_run(folder / name, may_be_empty=True) for folder in (dense, sparse))
         write_run(out / name, fuse(first, second, alpha, depth), "fusion")
     parts = read_protocol(dense) | {f"sparse {name}": value for name, value in read_protocol(sparse).items()}
-    write_protocol(out, parts | {"fusion": "centred min-max", "alpha": alpha})
+    write_protocol(out, parts | {FUSION: "centred min-max", "alpha": alpha})

@@ -127,6 +127,21 @@ def test_a_search_that_found_no_more_is_not_a_cut_run() -> None:
     assert found[-1].blank
 
 
+def test_a_fused_run_gives_blanks_below_the_lists_that_it_was_made_of() -> None:
+    sample = Sample(150, 10**6, seed=4)
+    run = sample.run(150)
+    # Two lists of 20 make one of 20 to 40.
+    ends = 20 + np.random.default_rng(1).integers(0, 21, len(run.query_ids))
+    kept = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < ends[run.queries]
+    fused = run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+    measures = [parse_measure(name) for name in NAMES]
+    found = evaluate(sample.qrels, fused, measures, ties="trec", pool=150, is_fused=True).measures
+    assert {str(one.measure) for one in found if one.blank} == {"mrr", "recall@100", "ndcg", "map", "rank_distance"}
+    for ours, whole in zip(found, sample.values(150), strict=True):
+        if not ours.blank:
+            np.testing.assert_array_equal(ours.values, whole.values)
+
+
 def test_rank_distance_needs_two_relevant_passages_with_ranks() -> None:
     sample = Sample(150, 10**6, seed=5)
     relevant = np.bincount(sample.qrels.queries[sample.qrels.labels >= 1], minlength=30)
