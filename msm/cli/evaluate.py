@@ -139,6 +139,12 @@ def _add_vector_arguments(parser: ArgumentParser) -> None:
         "--language_sentences", type=int, default=200, metavar="N", help="Sentences read of each language; 0 reads all."
     )
     vectors.add_argument("--language_pivot", default="en", metavar="CODE", help="Language that shift leaves as it is.")
+    vectors.add_argument(
+        "--language_labels",
+        default="given",
+        metavar="NAME",
+        help="Languages of texts: given by the collection, or guessed by py3langid or the fastText model at a path.",
+    )
 
 
 def main(arguments: Namespace) -> None:

@@ -23,6 +23,7 @@ from msm.encoders.encoder import Encoder
 from msm.errors import BadInput
 from msm.files import within
 from msm.retrieval import stream
+from msm.retrieval.language_labels import GIVEN, Labels, given_labels, labels_by
 from msm.retrieval.language_vectors import (
     NO_LANGUAGE_VECTORS,
     LanguageVectors,
@@ -61,16 +62,19 @@ def estimate(
     if kind == "own":
         if missing := query_languages - passage_languages:
             raise BadInput(f"language_vectors own: no passage in {_listed(missing)}, which has questions")
-        sample = sampled(collection.passages, settings.language_sentences)
-        means = means_of(sample, encoder.encode_passages, work, "own")
-        return LanguageVectors(means, means, cosine)
+        sample = _own_sample(settings, collection)
+        labels = labels_by(settings.language_labels, passage_languages)
+        means = means_of(sample, encoder.encode_passages, work, "own", labels)
+        # A language that no passage of the sample is taken for has no vector, and is no guess from here on.
+        return LanguageVectors(means, means, cosine, labels_by(settings.language_labels, means))
     pivot = canonical(settings.language_pivot)
     wanted = passage_languages | ({pivot} if kind == "shift" else query_languages)
     texts = parallel_sentences(within(sources, settings.language_texts), wanted, settings.language_sentences)
     means = means_of(texts, encoder.encode_passages, work, "passages")
+    labels = labels_by(settings.language_labels, passage_languages | query_languages)
     if kind == "shift":
-        return LanguageVectors(relative(means, pivot), {}, cosine)
-    return LanguageVectors(means, means_of(texts, _as_queries(encoder), work, "questions"), cosine)
+        return LanguageVectors(relative(means, pivot), {}, cosine, labels)
+    return LanguageVectors(means, means_of(texts, _as_queries(encoder), work, "questions"), cosine, labels)
 
 
 def described(settings: Retrieve) -> dict[str, str]:
@@ -78,10 +82,12 @@ def described(settings: Retrieve) -> dict[str, str]:
     kind, count = settings.language_vectors, settings.language_sentences or "all"
     if kind == "none":
         return {}
+    labels = Path(settings.language_labels).name
+    guessed = "" if labels == GIVEN else f", languages guessed by {labels}"
     if kind == "own":
-        return {"language_vectors": f"own (transductive, {count} passages a language)"}
+        return {"language_vectors": f"own (transductive, {count} passages a language{guessed})"}
     pivot = f" from {canonical(settings.language_pivot)}" if kind == "shift" else ""
-    return {"language_vectors": f"{kind}{pivot} ({count} sentences of {Path(settings.language_texts).name})"}
+    return {"language_vectors": f"{kind}{pivot} ({count} sentences of {Path(settings.language_texts).name}{guessed})"}
 
 
 def parallel_sentences(path: Path, languages: Iterable[str], count: int) -> list[Passage]:
@@ -116,6 +122,15 @@ def parallel_sentences(path: Path, languages: Iterable[str], count: int) -> list
     ]
 
 
+def _own_sample(settings: Retrieve, collection: Collection) -> Iterable[Passage]:
+    """The passages that the means of `own` are taken of: of every language, or as many of all where it is guessed."""
+    count = settings.language_sentences
+    if settings.language_labels == GIVEN:
+        return sampled(collection.passages, count)
+    unlabelled = (passage._replace(language="") for passage in collection.passages)
+    return sampled(unlabelled, count * len(collection.passages.counts))
+
+
 def sampled(passages: Iterable[Passage], count: int) -> Iterable[Passage]:
     """Passages of every language, those whose ids have the least SHA-256; memory holds no more than these.
 
@@ -138,7 +153,7 @@ def sampled(passages: Iterable[Passage], count: int) -> Iterable[Passage]:
     return [passage for language in sorted(heaps) for *_, passage in sorted(heaps[language], reverse=True)]
 
 
-def means_of(texts: Iterable[Passage], encode: Encode, work: Path, name: str) -> Means:
+def means_of(texts: Iterable[Passage], encode: Encode, work: Path, name: str, labels: Labels = given_labels) -> Means:
     """The mean vector of each language, in bounded memory.
 
     Args:
@@ -146,6 +161,7 @@ def means_of(texts: Iterable[Passage], encode: Encode, work: Path, name: str) ->
         encode: texts to vectors, [S, H].
         work: folder of records.
         name: of the records.
+        labels: which language a text counts as.
 
     Raises:
         BadInput: a vector that is not finite.
@@ -157,7 +173,7 @@ def means_of(texts: Iterable[Passage], encode: Encode, work: Path, name: str) ->
         if number % distributed.world_size() == distributed.rank() and recorded_digest(path) != digest(part):
             vectors = encode(part)
             stream.check_finite(vectors, [text.passage_id for text in part])
-            languages, sums, counts = language_sums(vectors, [text.language for text in part])
+            languages, sums, counts = language_sums(vectors, labels(part))
             write_record(path, digest(part), {"languages": np.array(languages), "sums": sums, "counts": counts})
     distributed.barrier()
     return _added([_record_path(work, name, number) for number in range(parts)])

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from msm.collections.runs import Floats
+from msm.retrieval.language_labels import Labels, given_labels
 
 Means = dict[str, Floats]
 """Language to a vector, float64, [H]."""
@@ -27,6 +28,8 @@ class LanguageVectors(NamedTuple):
     """The same of questions."""
     cosine: bool
     """Whether vectors have length 1, and are given it again."""
+    labels: Labels = given_labels
+    """Which language a text counts as."""
 
 
 NO_LANGUAGE_VECTORS = LanguageVectors({}, {}, False)

@@ -38,6 +38,9 @@ class Retrieve(Settings):
     `own` are encoded twice."""
     language_pivot: str = "en"
     """The language that `shift` leaves where it is."""
+    language_labels: str = "given"
+    """Which language a text counts as when a language vector is taken off it: `given` by the collection, or guessed
+    from the text among the collection's languages, by `py3langid` or by the fastText model at a path."""
 
     def __post_init__(self) -> None:
         """Check every field, and that parallel texts are named where they are read.
@@ -49,6 +52,8 @@ class Retrieve(Settings):
         if (self.language_vectors in ("shift", "both_sides")) != bool(self.language_texts):
             need = "has no use for" if self.language_texts else "needs"
             raise BadInput(f"language_vectors {self.language_vectors} {need} language_texts")
+        if self.language_vectors == "none" and self.language_labels != "given":
+            raise BadInput("language_labels: no language vectors are taken off")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Stage `retrieve`: encode questions and candidates, search every pool exactly, write the runs."""
 
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from msm.execution import Execution, Part, read_part
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
 from msm.retrieval.language_estimates import described, estimate
+from msm.retrieval.language_labels import GIVEN
 from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors
 from msm.retrieval.parts import refusal
 from msm.retrieval.relevant import relevant_pairs
@@ -70,7 +72,16 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
         return {}
     write_runs(out, collection, encoder, depths, execution.work, language_vectors)
     write_protocol(out, _usage(encoder) | described(settings))
-    return {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
+    facts = {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
+    return facts | _guessed_right(settings, collection, language_vectors)
+
+
+def _guessed_right(settings: Retrieve, collection: Collection, taken: LanguageVectors) -> dict[str, float]:
+    """Share of the questions whose guessed language is the one that the collection gives."""
+    if settings.language_labels == GIVEN:
+        return {}
+    pairs = zip(taken.labels(collection.queries), collection.queries, strict=True)
+    return {"languages_guessed_right": fmean(guess == query.language for guess, query in pairs)}
 
 
 def _opened(settings: Retrieve, model: Path, device: torch.device, execution: Execution) -> Encoder:

@@ -44,11 +44,11 @@ class Shard(NamedTuple):
     language: str
     """Of all of them, where a pool is of one language."""
     ids: list[str]
-    languages: list[str]
-    """Of its passages."""
     digest: str
+    others: list[Passage]
+    """The passages that are not relevant to any query."""
     texts: Prepared | None
-    """The passages that are not relevant to any query, ready to encode; None where the shard was done before."""
+    """They, ready to encode; None where the shard was done before."""
 
 
 def search(
@@ -83,9 +83,9 @@ def search(
     with progress(len(queries), "encode questions", "questions", shown=not distributed.rank()) as bar:
         vectors = encode_questions(encoder, [query.text for query in queries], bar)
     check_finite(vectors, [query.query_id for query in queries])
-    vectors = take_off(
-        vectors, [query.language for query in queries], language_vectors.queries, language_vectors.cosine
-    )
+    if language_vectors.queries:
+        languages = language_vectors.labels(queries)
+        vectors = take_off(vectors, languages, language_vectors.queries, language_vectors.cosine)
     by_language = any(pool.candidate_language for pool in depths)
     stream = _Stream(encoder, work, relevant, by_language, part, language_vectors)
     ranking = Ranking(queries, vectors, depths, relevant, stream.relevant_vectors, own_ids)
@@ -130,8 +130,7 @@ class _Stream:
         self.own = part.number * distributed.world_size() + distributed.rank()
         """Number of this process among all processes of all parts."""
         self.processes = part.parts * distributed.world_size()
-        languages = [passage.language for passage in relevant.passages]
-        self.relevant_vectors = self._without_languages(self._encode_relevant(relevant.passages), languages)
+        self.relevant_vectors = self._without_languages(self._encode_relevant(relevant.passages), relevant.passages)
         """[T, H]."""
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
 
@@ -147,8 +146,8 @@ class _Stream:
                 done = recorded_digest(self.record_path(number)) == made_of
                 others = [text for text in texts if text.passage_id not in self._texts]
                 ready = None if done else self.encoder.prepare_passages(others) if others else []
-                ids, languages = [text.passage_id for text in texts], [text.language for text in texts]
-                yield Shard(number, first, texts[0].language, ids, languages, made_of, ready)
+                ids = [text.passage_id for text in texts]
+                yield Shard(number, first, texts[0].language, ids, made_of, others, ready)
 
     def vectors(self, shard: Shard, bar: Progress) -> Floats:
         """The vectors of its passages: those of the relevant ones stand ready."""
@@ -156,14 +155,14 @@ class _Stream:
         pieces = Pieces(self.work, f"shard-{shard.number:06d}", shard.digest)
         encoded = encode_in_pieces(self.encoder, shard.texts or [], pieces, bar)
         vectors = np.empty((len(texts), encoded.shape[1]), np.float32)
-        languages = [shard.languages[place] for place in np.flatnonzero(texts < 0)]
-        vectors[texts < 0] = self._without_languages(encoded, languages)
+        vectors[texts < 0] = self._without_languages(encoded, shard.others)
         vectors[texts >= 0] = self.relevant_vectors[texts[texts >= 0]]
         check_finite(vectors, shard.ids)
         return vectors
 
-    def _without_languages(self, vectors: Floats, languages: list[str]) -> Floats:
-        return take_off(vectors, languages, self.language_vectors.passages, self.language_vectors.cosine)
+    def _without_languages(self, vectors: Floats, passages: list[Passage]) -> Floats:
+        taken = self.language_vectors
+        return take_off(vectors, taken.labels(passages), taken.passages, taken.cosine) if taken.passages else vectors
 
     def _encode_relevant(self, passages: list[Passage]) -> Floats:
         """Vectors of the relevant passages; the processes split the parts, and each reads all."""

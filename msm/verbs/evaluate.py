@@ -117,6 +117,8 @@ class Evaluation:
     """Sentences of each language that its vector is estimated from; 0 for all."""
     language_pivot: str = "en"
     """Language that `shift` leaves as it is."""
+    language_labels: str = "given"
+    """`given`, or what guesses the languages of texts; see `msm.retrieval.settings.Retrieve`."""
     precision: str = "auto"
     """`fp32`, `bf16`, or `auto`: bf16 where the hardware has units for it."""
     batch_tokens: int = 16384
@@ -333,6 +335,7 @@ def _retrieve(evaluation: Evaluation) -> Retrieve:
         language_texts=f"{TEXTS}/{evaluation.language_texts.name}" if evaluation.language_texts else "",
         language_sentences=evaluation.language_sentences,
         language_pivot=evaluation.language_pivot,
+        language_labels=evaluation.language_labels,
     )
 
 
@@ -366,7 +369,8 @@ def _score(evaluation: Evaluation) -> Score:
 def _treatment(evaluation: Evaluation) -> str:
     """What stands behind the model's name where its own scores are changed."""
     kind = evaluation.language_vectors
-    shifted = "" if kind == "none" else f" (language vectors: {kind})"
+    guessed = "" if evaluation.language_labels == "given" else ", languages guessed"
+    shifted = "" if kind == "none" else f" (language vectors: {kind}{guessed})"
     return shifted + (" + bm25" if evaluation.fuse is not None else "")
 
 

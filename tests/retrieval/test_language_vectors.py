@@ -216,7 +216,7 @@ class Mortal(Encoder):
 def test_parts_write_the_run_of_one_also_after_a_kill(
     kind: str, world: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "SHARD_PASSAGES", 24)
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 8)
     settings = replace(SETTINGS, **KINDS[kind] | {"language_sentences": 5})  # type: ignore[arg-type]
     for name in ("whole", "joined"):
         (tmp_path / name).mkdir()

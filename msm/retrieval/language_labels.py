@@ -1,0 +1,82 @@
+"""The language of each text whose language vector is taken off: as the collection gives it, or guessed from the text.
+
+A guess chooses among the languages of the collection: these are known even where nothing says which text is in which.
+"""
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from msm.corpora.codes import canonical
+from msm.errors import BadInput
+from msm.optional import needed_package
+
+GIVEN, SHIPPED = "given", "py3langid"
+
+
+class Text(Protocol):
+    """A question or a passage."""
+
+    @property
+    def language(self) -> str:
+        """As the collection gives it."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What is read."""
+        ...
+
+
+Labels = Callable[[Sequence[Text]], list[str]]
+"""Texts to their languages."""
+Ranking = Callable[[str], list[str]]
+"""A text to the identifier's labels, the likeliest first."""
+
+
+def given_labels(texts: Sequence[Text]) -> list[str]:
+    """The languages that the collection gives."""
+    return [text.language for text in texts]
+
+
+def labels_by(identifier: str, languages: Collection[str]) -> Labels:
+    """The function that labels texts.
+
+    Args:
+        identifier: `given`, `py3langid` (extra `corpus`), or the path of a fastText model.
+        languages: to choose among, as the collection spells them.
+
+    Raises:
+        BadInput: the identifier is not here, or it cannot name a language or tell two apart.
+    """
+    if identifier == GIVEN:
+        return given_labels
+    rank, labels = _loaded(identifier)
+    bases = {label: _base(label.removeprefix("__label__")) for label in labels}
+    spelled: dict[str, str] = {}
+    for language in sorted(languages):
+        base = _base(language)
+        if base in spelled:
+            raise BadInput(f"language_labels {identifier}: it cannot tell {spelled[base]} from {language}")
+        if base not in bases.values():
+            raise BadInput(f"language_labels {identifier}: it cannot name {language or 'a text without a language'}")
+        spelled[base] = language
+    names = {label: spelled[base] for label, base in bases.items() if base in spelled}
+    return lambda texts: [next(names[label] for label in rank(text.text) if label in names) for text in texts]
+
+
+def _base(language: str) -> str:
+    return canonical(language).partition("-")[0]
+
+
+@functools.cache
+def _loaded(identifier: str) -> tuple[Ranking, list[str]]:
+    if identifier == SHIPPED:
+        langid = needed_package("py3langid.langid", "corpus")
+        model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+        return lambda text: [label for label, _ in model.rank(text)], list(model.labels)
+    if not Path(identifier).is_file():
+        raise BadInput(f"language_labels: {identifier}: no such fastText model; {SHIPPED} needs none")
+    fasttext = needed_package("fasttext", "corpus").load_model(identifier)
+    return lambda text: list(fasttext.predict(text.replace("\n", " "), k=-1)[0]), fasttext.get_labels()
