@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from msm import checkpoints, distributed, files
+from msm import checkpoints, distributed, earlier_states, files
 from msm.errors import BadInput, Diverged, Preempted
 from msm.execution import Execution
 from msm.pipeline import artifacts
@@ -200,14 +200,21 @@ def _update(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int,
 
 
 def _state(module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Any]:
-    return {"step": step, "module": module.state_dict(), "optimizer": optimizer.state_dict()}
+    return {
+        "format": earlier_states.FORMAT,
+        "step": step,
+        "module": module.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
 
 
 def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> tuple[int, bool]:
     """Number of steps that are done, and whether training has ended with them."""
     state = checkpoints.load(work)
     if state is None:
+        earlier_states.refuse_unclaimed(work)
         return 0, False
+    state = earlier_states.upgraded(state, module, work)
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"], state["ended"]

@@ -10,7 +10,7 @@ FILES = sorted(path for name in ("msm", "components", "dashboards") for path in 
 LAYERS = [
     {"msm", "msm.errors", "msm.settings", "msm.progress", "msm.execution", "msm.files", "msm.optional"},
     {"msm.pipeline.artifacts", "msm.pipeline.manifests", "msm.collections.records", "msm.losses", "msm.distributed"},
-    {"msm.checkpoints", "msm.training", "msm.tracking"},
+    {"msm.checkpoints", "msm.earlier_states", "msm.training", "msm.tracking"},
     {"msm.corpora"},
     {"msm.encoders", "msm.collections"},
     {"msm.retrieval", "msm.evaluation"},

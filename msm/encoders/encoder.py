@@ -119,7 +119,8 @@ class Encoder(nn.Module):
 
     def prepare_passages(self, passages: Sequence[Passage]) -> Prepared:
         """Passages ready to encode."""
-        return self.prepare(passage_texts(passages, str(self.choices["passage_context"].value)), "passage")
+        prompt = str(self.choices["text_prompt"].value) if "text_prompt" in self.choices else ""
+        return self.prepare(passage_texts(passages, str(self.choices["passage_context"].value), prompt), "passage")
 
     def prepare(self, texts: Sequence[Text], side: Side) -> Prepared:
         """What of encoding needs no accelerator; may run in a thread while other texts are encoded."""

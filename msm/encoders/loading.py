@@ -161,9 +161,19 @@ def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str
     }
     for name, least in (("passage_context", "none"), ("question_mark", "kept")):
         choices[name] = _first(getattr(flags, name), own.get(name), f"file {OWN}", least)
+    if FIELDS_0_1_0 <= own.keys():
+        choices |= _text_prompt(choices)
     if "scale" in own:
         choices["scale"] = Choice(own["scale"], f"file {OWN}")
     return choices
+
+
+def _text_prompt(choices: dict[str, Choice]) -> dict[str, Choice]:
+    """The prompt of passages in its place: of a pair, version 0.1.0 put it before the text and not before the title."""
+    prompt = choices["passage_prompt"]
+    if choices["passage_context"].value != "title" or prompt.source == "flag":
+        return {}
+    return {"passage_prompt": Choice("", "default"), "text_prompt": prompt}
 
 
 def _first(flag: Any, said: Any, file: str, least: Any) -> Choice:

@@ -67,8 +67,16 @@ def query_texts(texts: Sequence[str], question_mark: str) -> list[Text]:
     return [text.removesuffix("?") if question_mark == "stripped" else text for text in texts]
 
 
-def passage_texts(passages: Sequence[Passage], context: str) -> list[Text]:
-    """Passages with the context that the model was trained with."""
+def passage_texts(passages: Sequence[Passage], context: str, text_prompt: str = "") -> list[Text]:
+    """Passages with the context that the model was trained with.
+
+    Args:
+        passages: with title and context.
+        context: see `Usage`.
+        text_prompt: put before the text of a pair, behind the title, as version 0.1.0 put it.
+    """
+    if text_prompt:
+        passages = [passage._replace(text=text_prompt + passage.text) for passage in passages]
     return [_passage_text(passage, context) for passage in passages]
 
 

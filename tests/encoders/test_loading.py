@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -207,9 +205,21 @@ def test_folders_of_version_0_1_0_give_their_vectors(name: str) -> None:
     np.testing.assert_allclose(encoder.encode_passages(passages), expected["passages"], atol=1e-5)
 
 
-def test_importing_the_package_loads_no_torch() -> None:
-    program = "import sys, msm; assert 'load_encoder' in dir(msm); print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"
+def test_version_0_1_0_put_the_prompt_of_a_pair_before_the_text(tmp_path: Path) -> None:
+    """The vectors are those of texts that have the prompt in them already, behind the title."""
+    folder = tmp_path / "model"
+    shutil.copytree(ROOT / "two", folder)
+    for place in (folder, folder / "passage"):
+        edit(place / SETTINGS, prompts={"document": "ra: ", "query": ""})
+    edit(folder / "encoder.json", passage_prefix="ra: ")
+    passages = [Passage(**passage) for passage in json.loads((ROOT / "texts.json").read_text())["passages"]]
+    written = [passage._replace(text=f"ra: {passage.text}") for passage in passages]
+    encoder = load(folder)
+    vectors = encoder.encode_passages(passages)
+    np.testing.assert_allclose(vectors, load(ROOT / "two").encode_passages(written), atol=1e-6)
+    assert encoder.protocol()["text_prompt"] == "ra: " and "passage_prompt" not in encoder.protocol()
+    flagged = load(folder, Usage(passage_prompt="ra: ")).encode_passages(passages)
+    assert np.abs(flagged - vectors).max() > 1e-3  # a flag is sentence-transformers' prompt, before the title
 
 
 def broken(folder: Path, name: str, data: bytes) -> None:
