@@ -100,6 +100,15 @@ def gather_detached(values: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def counted_for_all(values: Tensor) -> Tensor:
+    """Return the same values, whose gradient counts once for every process.
+
+    Where every process computes the same loss, divided by the number of processes, from its own rows with a gradient
+    and those of others without, the sum of their gradients is that of one process with all rows.
+    """
+    return values.detach() + (values - values.detach()) * world_size()
+
+
 def count_before(count: int) -> int:
     """Return the sum of a number over the processes before this one."""
     return sum(gather_objects([count])[: rank()])

@@ -4,7 +4,7 @@ Shapes: M sentence vectors of one batch, H width, P scored positions, V vocabula
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -198,7 +198,6 @@ def in_batch_loss(
     *,
     scale: Tensor | float,
     allowed: Tensor | None = None,
-    near: Tensor | None = None,
 ) -> Tensor:
     """Mean cross entropy in nats of picking each query's passage out of the passages of the batch, in fp32.
 
@@ -209,21 +208,21 @@ def in_batch_loss(
         scale: number that multiplies the inner products, the inverse of a temperature.
         allowed: True where a passage is a candidate of a query, [B, P]; every query's positive must be one. None makes
             all passages candidates.
-        near: True where the loss of a query has a gradient for a passage, [B, P]. DPR gives none to passages that were
-            gathered from other devices. None stands for True everywhere.
     """
-    queries, passages = queries.float(), passages.float()
-    scores = queries @ passages.T
-    if near is not None:
-        scores = torch.where(near, scores, queries @ passages.detach().T)
-    logits = scale * scores
+    logits = scale * (queries.float() @ passages.float().T)
     if allowed is not None:
         logits = logits.masked_fill(~allowed, float("-inf"))
     return F.cross_entropy(logits, torch.arange(len(queries), device=queries.device))
 
 
 def matryoshka_loss(
-    queries: Tensor, passages: Tensor, widths: Sequence[int], *, normalise: bool, scale: Tensor | float, **masks: Any
+    queries: Tensor,
+    passages: Tensor,
+    widths: Sequence[int],
+    *,
+    normalise: bool,
+    scale: Tensor | float,
+    allowed: Tensor | None = None,
 ) -> Tensor:
     """Mean of the in-batch loss over vectors that are cut to their leading dimensions.
 
@@ -233,12 +232,12 @@ def matryoshka_loss(
         widths: numbers of leading dimensions to which the vectors are cut, each from 1 to H.
         normalise: True gives the cut vectors the length 1, as cosine similarity needs.
         scale: number that multiplies the inner products, the inverse of a temperature.
-        masks: the arguments `allowed` and `near` of `in_batch_loss`.
+        allowed: candidates, as `in_batch_loss` takes them.
 
     Source: arXiv 2205.13147, equation 1, with equal weights.
     """
     losses = [
-        in_batch_loss(*(_cut(side, width, normalise) for side in (queries, passages)), scale=scale, **masks)
+        in_batch_loss(*(_cut(side, width, normalise) for side in (queries, passages)), scale=scale, allowed=allowed)
         for width in widths
     ]
     return torch.stack(losses).mean()

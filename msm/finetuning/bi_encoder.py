@@ -156,9 +156,7 @@ class BatchLoss:
     ) -> tuple[Tensor, dict[str, float], Tensor, Tensor | None]:
         """Compute the loss, numbers to log, and the gradients of the loss to the vectors and to the scale."""
         count = len(examples)
-        masks = find_candidates(examples, self.settings)
-        allowed = torch.from_numpy(masks.allowed).to(self.device)
-        near = None if masks.near is None else torch.from_numpy(masks.near).to(self.device)
+        allowed = torch.from_numpy(find_candidates(examples, self.settings)).to(self.device)
         scale = self.model.scale
         loss = matryoshka_loss(
             vectors[:count],
@@ -167,7 +165,6 @@ class BatchLoss:
             normalise=self.settings.encoding.similarity == "cosine",
             scale=scale,
             allowed=allowed,
-            near=near,
         )
         leaves = [vectors, scale] if scale.requires_grad else [vectors]
         gradients = torch.autograd.grad(loss, leaves)
@@ -177,7 +174,7 @@ class BatchLoss:
         numbers = {
             "accuracy": hits.item(),
             "scale": scale.item(),
-            "softmax_candidates": float(masks.allowed.sum(1).mean()),
+            "softmax_candidates": allowed.sum(1).float().mean().item(),
             "same_language": float(np.mean([one.query.language == one.positive.language for one in examples])),
         }
         return loss.detach(), numbers, gradients[0], gradients[1] if scale.requires_grad else None

@@ -4,22 +4,12 @@ Shapes: B questions, P passages: the B positives in the order of the questions, 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msm.collections.records import Example, Passage
 from msm.finetuning.settings import Finetune
-
-
-class Candidates(NamedTuple):
-    """Masks of a batch, as `msm.losses.in_batch_loss` takes them."""
-
-    allowed: NDArray[np.bool_]
-    """True where a passage is a candidate of a question, [B, P]."""
-    near: NDArray[np.bool_] | None
-    """True where the loss of a question has a gradient for a passage, [B, P]; None for everywhere."""
 
 
 def batch_passages(examples: Sequence[Example]) -> list[Passage]:
@@ -29,8 +19,10 @@ def batch_passages(examples: Sequence[Example]) -> list[Passage]:
     ]
 
 
-def find_candidates(examples: Sequence[Example], settings: Finetune) -> Candidates:
-    """Find the candidates under the settings `loss.gather`, `batches.shard_queries` and `loss.candidates`.
+def find_candidates(examples: Sequence[Example], settings: Finetune) -> NDArray[np.bool_]:
+    """Return True where a passage is a candidate of a question, [B, P], as `msm.losses.in_batch_loss` takes it.
+
+    The settings `loss.gather`, `batches.shard_queries` and `loss.candidates` decide.
 
     A passage that is known to be right for a question is never its negative: neither a second copy of its positive, nor
     another passage that the data list as right. DPR's code counts such passages as wrong.
@@ -43,7 +35,7 @@ def find_candidates(examples: Sequence[Example], settings: Finetune) -> Candidat
         allowed = allowed & (np.arange(len(owners)) >= len(examples))
     allowed = allowed & ~_right(examples)
     allowed[rows, rows] = True
-    return Candidates(allowed, same_shard if settings.loss.gather == "no_grad" else None)
+    return allowed
 
 
 def _right(examples: Sequence[Example]) -> NDArray[np.bool_]:

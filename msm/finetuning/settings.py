@@ -39,10 +39,10 @@ class Batches(Settings):
 class Loss(Settings):
     """Choice of the passages that compete for a question, and the scale of their similarity."""
 
-    gather: Literal["none", "no_grad", "grad"]
-    """Candidates of a question: the passages of its shard (`none`), or those of the whole batch with a gradient to the
-    passages of its own shard (`no_grad`, as DPR does) or to all (`grad`). The result does not depend on the number of
-    processes."""
+    gather: Literal["none", "grad"]
+    """Candidates of a question: the passages of its shard (`none`), or those of the whole batch, with a gradient to all
+    of them (`grad`). DPR's code comes to the gradient of `grad`, divided by its number of devices before it is clipped.
+    The result does not depend on the number of processes."""
     candidates: Literal["all", "hard"] = "all"
     """Which of these passages compete: `all`, or only the hard negatives (`hard`), as arXiv 2408.10536 prints the
     loss."""

@@ -71,7 +71,7 @@ class MaskedSentences(Objective[Batches]):
         """Queries, keys and matches of all processes, where one softmax spans them; otherwise those of this process."""
         if self.msm.gather == "none" or distributed.world_size() == 1:
             return queries, keys, matches
-        gather = distributed.gather if self.msm.gather == "grad" else distributed.gather_detached
+        gather = distributed.gather if self.msm.gather == "grad" else _gather_without_gradient
         # Numbers of documents and keys go on from those of the processes before, so that they stay unique.
         first_key = distributed.count_before(len(keys))
         first_document = distributed.count_before(int(matches.key_documents.max()) + 1)
@@ -81,6 +81,10 @@ class MaskedSentences(Objective[Batches]):
             distributed.gather_detached(matches.key_documents + first_document),
         )
         return gather(queries), gather(keys), all_matches
+
+
+def _gather_without_gradient(values: Tensor) -> Tensor:
+    return distributed.gather_detached(distributed.counted_for_all(values))
 
 
 def hidden_share(documents: NDArray[np.int64], share: float, random: np.random.Generator) -> NDArray[np.bool_]:

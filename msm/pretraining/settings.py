@@ -98,8 +98,9 @@ class Msm(Settings):
     negatives: Literal["all", "cross-document"] = "all"
     """Candidates of the softmax: `all` its sentences, or only those of other documents (`cross-document`, table 5)."""
     gather: Literal["none", "no_grad", "grad"] = "none"
-    """Whether one softmax spans all processes: `none` keeps every softmax on one process (the paper); `no_grad` spans
-    all, but the vectors of other processes have no gradient; `grad` spans all with gradient."""
+    """Whether one softmax spans all processes: `none` keeps every softmax on one process (the paper); `grad` and
+    `no_grad` span all and come to the same gradient. With `grad` the gradients of vectors are sent back to the process
+    that they come from; with `no_grad` each process takes those of its own vectors only, as DPR does."""
     masking: Annotated[str, Form("each|share:0?[.][0-9]+")] = "each"
     """Which sentences are hidden: `each` in turn while all others are seen (the paper), or a random share of a document
     at once, such as `share:0.3`."""

@@ -214,7 +214,7 @@ def test_steps_and_epochs_exclude_each_other(sources: Path, encoder: Path, tmp_p
 @pytest.mark.slow
 def test_two_processes_train_as_one(sources: Path, encoder: Path, tmp_path: Path) -> None:
     """By the command under torchrun; looks and files are the main process's alone."""
-    form = settings(**DPR, gather="no_grad", shard_queries=4, keep="dev_mean_rank", patience=1)
+    form = settings(**DPR, gather="grad", shard_queries=4, keep="dev_mean_rank", patience=1)
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     for name, launcher in (("one", []), ("two", torchrun)):
         words = [sys.executable, "-m", *launcher, "msm", "run", "finetune", "--device", "cpu"]
