@@ -193,7 +193,7 @@ def training(row: Settings, sizes: Sizes, examples: int) -> tuple[float, float]:
         once = 2 * row.parallel.batch_pairs * sizes.sentence_tokens
         each: float = sizes.body
         if row.mexma:
-            fresh = row.mexma.layers * block(sizes.width, 4 * sizes.width)
+            fresh = row.mexma.layers * block(sizes.width, row.mexma.inner_width or 4 * sizes.width)
             each = 2 * sizes.body + fresh + row.mexma.mask_share * sizes.width * sizes.pieces
         return row.steps * 6.0 * each * once, float(row.steps * once)
     if isinstance(row, Pretrain):

@@ -178,6 +178,9 @@ class Mexma(PairBatches):
     """Number of layers of the transformer that guesses the hidden tokens in training. The paper takes 6."""
     heads: Count = 8
     """Number of attention heads of that transformer; 0 for as many as the sentence encoder has. The paper takes 8."""
+    inner_width: Count = 0
+    """Width between the two linear layers of a feed-forward block of that transformer; 0 for the encoder's own. The
+    released code takes 3072."""
     dropout: Share = 0.1
     """Dropout rate of that transformer, outside of its attention."""
     token_gradient: Literal["kept", "cut"] = "kept"

@@ -4,6 +4,7 @@ Shapes: B pairs, S = 2B sentences (those of the pivot language first), T tokens 
 H width.
 """
 
+import math
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -19,14 +20,13 @@ from msm.encoders.pooling import pool
 from msm.errors import BadInput
 from msm.losses import koleo_loss, token_loss
 from msm.pretraining.batches import HiddenTokens, Texts
-from msm.pretraining.document_encoder import initialise
 from msm.pretraining.objective import Loss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches
 from msm.pretraining.settings import Mexma as MexmaSettings
 from msm.settings import present
 
-LAYER_NORM_EPS = 1e-5
-"""Epsilon of the layer norms where the encoder's configuration names none."""
+LAYER_NORM_EPS = 1e-12
+"""Epsilon of the layer norms of the transformer that guesses hidden tokens, as in the released code."""
 
 
 class MexmaInputs(NamedTuple):
@@ -50,9 +50,11 @@ class Mexma(Objective[PairBatches]):
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        self.model.unmask = unmasking_layers(
-            self.model.masked.config, present(self.settings.mexma), self.settings.seed
-        ).to(self.device)
+        config = self.model.masked.config
+        self.model.unmask = unmasking_layers(config, present(self.settings.mexma), self.settings.seed).to(self.device)
+        bound = 1 / math.sqrt(config.hidden_size)
+        bias = torch.empty(config.vocab_size, device=self.device).uniform_(-bound, bound)
+        self.model.unmask_bias = nn.Parameter(bias)
 
     def read(self, step: int, micro: int) -> MexmaInputs:
         """Read the pairs of a micro-batch, and copies of their sentences with hidden tokens."""
@@ -94,15 +96,16 @@ class Mexma(Objective[PairBatches]):
         weights = 1 / counts[second] / (counts > 0).sum()
         targets = torch.from_numpy(hidden.targets).to(self.device)
         pieces = cast(nn.Embedding, self.model.masked.get_input_embeddings()).weight
-        return token_loss(lambda states: F.linear(states, pieces), guesses, targets, weights)
+        bias = cast(nn.Parameter, self.model.unmask_bias)
+        return token_loss(lambda states: F.linear(states, pieces, bias), guesses, targets, weights)
 
 
 def unmasking_layers(encoder: PreTrainedConfig, settings: MexmaSettings, seed: int) -> nn.ModuleList:
-    """Make the transformer that guesses hidden tokens: BERT layers of the encoder's width, drawn from N(0, 0.02).
+    """Make the transformer that guesses hidden tokens: BERT layers of the encoder's width, drawn as torch does.
 
     Args:
         encoder: configuration of the encoder.
-        settings: section `mexma`, which gives the numbers of layers and heads and the dropout.
+        settings: section `mexma`, which gives the numbers of layers and heads, the inner width and the dropout.
         seed: seed of the weights.
 
     Raises:
@@ -114,14 +117,14 @@ def unmasking_layers(encoder: PreTrainedConfig, settings: MexmaSettings, seed: i
     config = BertConfig(
         hidden_size=encoder.hidden_size,
         num_attention_heads=heads,
-        intermediate_size=inner_width(encoder),
-        layer_norm_eps=getattr(encoder, "layer_norm_eps", LAYER_NORM_EPS),
+        intermediate_size=settings.inner_width or inner_width(encoder),
+        layer_norm_eps=LAYER_NORM_EPS,
         hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=0.0,
     )
     config._attn_implementation = NAME
     torch.manual_seed(seed)
-    return nn.ModuleList(BertLayer(config) for _ in range(settings.layers)).apply(initialise)
+    return nn.ModuleList(BertLayer(config) for _ in range(settings.layers))
 
 
 class DistillationInputs(NamedTuple):

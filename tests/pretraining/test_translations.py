@@ -101,7 +101,8 @@ def slow_mexma(ours: Objective[Any], step: int, micro: int) -> dict[str, torch.T
             scores = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
             mixed = layer.attention.output((scores @ value).transpose(0, 1).reshape(len(found), -1), found)
             found = layer.output(layer.intermediate(mixed), mixed)
-        logits = (found @ model.embeddings.word_embeddings.weight.T).log_softmax(-1)
+        logits = found @ model.embeddings.word_embeddings.weight.T + ours.model.unmask_bias
+        logits = logits.log_softmax(-1)
         for row, target in zip(hidden.rows, hidden.targets, strict=True):
             if row in where:
                 entropies[number >= count].append(-logits[where.tolist().index(int(row)), int(target)])
