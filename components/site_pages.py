@@ -15,6 +15,7 @@ from mkdocs.structure.files import File, Files
 
 from msm.collections import formats, registry
 from msm.collections.benchmark import Benchmark, BitextBenchmark, Counts
+from msm.collections.described import files_of
 from msm.reporting.wording import measure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,6 +125,8 @@ def _benchmarks_overview() -> str:
             "benchmark above are a format too.\n",
             "| `--format` | layout | measures |\n|---|---|---|",
             *own,
+            "| `hf` | `--benchmark OWNER/NAME`: a data set of the Hugging Face hub | |",
+            "| `ir_datasets` | `--benchmark ID`: a data set of ir_datasets' catalogue | |",
             "",
         ]
     )
@@ -148,7 +151,9 @@ def _benchmark_page(benchmark: Benchmark, module: ModuleType) -> str:
         "Passages in all": f"{benchmark.passages:,}" if benchmark.passages else "",
         "Sources": ", ".join(_source(source) for source in benchmark.sources),
     }
-    return _page(benchmark.title, module, facts) + _sizes(benchmark.counts) + _command(benchmark.name)
+    return (
+        _page(benchmark.title, module, facts) + _sizes(benchmark.counts) + _files(benchmark) + _command(benchmark.name)
+    )
 
 
 def _bitext_page(benchmark: BitextBenchmark, module: ModuleType) -> str:
@@ -159,7 +164,7 @@ def _bitext_page(benchmark: BitextBenchmark, module: ModuleType) -> str:
         "Measures": _named(benchmark.measures),
         "Pairs of the printed mean": f"`{benchmark.pairs}`",
     }
-    return _page(benchmark.title, module, facts) + _command(benchmark.name)
+    return _page(benchmark.title, module, facts) + _files(benchmark) + _command(benchmark.name)
 
 
 def _page(title: str, module: ModuleType, facts: dict[str, str]) -> str:
@@ -182,6 +187,10 @@ def _sizes(counts: object) -> str:
 
 def _number(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
+
+
+def _files(benchmark: Benchmark | BitextBenchmark) -> str:
+    return f"\n## Files\n\n{files_of(benchmark)}\n"
 
 
 def _command(name: str) -> str:

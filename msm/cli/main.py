@@ -12,6 +12,7 @@ from msm.pipeline import torchrun
 
 VERBS = {
     "recipe": ("msm.cli.recipe", "check a recipe, print it with all values, or render its DVC pipeline"),
+    "benchmarks": ("msm.cli.benchmarks", "list the benchmarks, or print files, rules and sizes of one"),
     "evaluate": ("msm.cli.evaluate", "encode, search and score a benchmark with any encoder"),
     "rerank": ("msm.cli.rerank", "rank the best passages of a run anew with a cross-encoder"),
     "reproduce": ("msm.cli.reproduce", "compare a public checkpoint with its published scores"),

@@ -1,0 +1,33 @@
+"""`msm benchmarks`: which benchmarks there are, and what is known of each."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from msm.collections.described import Row, description, overview
+from msm.collections.formats import BITEXT_FORMATS, FORMATS, LIBRARIES
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm benchmarks`."""
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="Benchmark whose files, rules, sizes and sources are printed; without it, all in a table.",
+    )
+
+
+def main(arguments: Namespace) -> None:
+    """Print the table of all benchmarks, or what is known of one.
+
+    Raises:
+        BadInput: nobody knows the name.
+    """
+    sys.stdout.write(f"{description(arguments.name)}\n" if arguments.name else "".join(_table()))
+
+
+def _table() -> list[str]:
+    rows = [Row(*(name for name in Row._fields)), *overview()]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(Row._fields) - 1)]
+    lines = ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]) + "\n" for row in rows]
+    formats = ", ".join(sorted([*FORMATS, *BITEXT_FORMATS, *LIBRARIES]))
+    return [*lines, f"\nFormats of your own data (--format), beside those of every benchmark: {formats}\n"]
