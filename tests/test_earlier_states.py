@@ -49,13 +49,16 @@ class Shrink:
         self.module = module
 
     def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
+        """Sum of squares."""
         squares = [(weight**2).sum() for weight in self.module.parameters() if weight.requires_grad]
         yield torch.stack(squares).sum() * (step + 1), {"tokens": 1.0}
 
     def describe(self, step: int) -> str:
+        """Number of the step."""
         return str(step)
 
     def after(self, step: int) -> dict[str, float]:
+        """Nothing."""
         return {}
 
 
@@ -113,7 +116,7 @@ def test_a_state_of_version_0_1_0_goes_on(kind: str, encoder: Path, tmp_path: Pa
 def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
     train(Shrink(documents()), PLAN, Execution(tmp_path, device="cpu"))
     as_0_1_0(tmp_path, unused={})
-    with pytest.raises(BadInput, match="a training state of another model, which differs in 0.bias; remove it"):
+    with pytest.raises(BadInput, match=r"a training state of another model, which differs in 0\.bias; remove it"):
         train(Shrink(nn.Sequential(nn.Linear(2, 2))), PLAN, Execution(tmp_path, device="cpu"))
 
 
