@@ -8,11 +8,14 @@ import copy
 import linecache
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from kfp import dsl
 
 from msm.components import kubeflow_data, kubeflow_dvc, kubeflow_models
+from msm.pipeline.stages import STAGES
+from msm.settings import flat
 
 MODELS = ("model", "tokenizer")
 """Names of the payloads that Kubeflow shows as a Model; all others are a Dataset."""
@@ -51,9 +54,22 @@ def component(stage: str, name: str, count: int, image: str) -> Any:
         count: number of score folders that a report reads; any number for other stages.
         image: image of the project.
     """
-    if stage == "report":
-        return _named(_report(count), name, image)
-    return _named(getattr(kubeflow_data, stage, None) or getattr(kubeflow_models, stage), name, image)
+    made = (
+        _report(count) if stage == "report" else getattr(kubeflow_data, stage, None) or getattr(kubeflow_models, stage)
+    )
+    own = _named(made, name, image)
+    own.component_spec.inputs["settings"].description = settings_text(stage)
+    return own
+
+
+@cache
+def settings_text(stage: str) -> str:
+    """What the Kubeflow UI shows of a stage's settings: the first sentence of each."""
+    lines = ["Settings of the stage, as a JSON object."]
+    for setting in flat(STAGES[stage].settings):
+        meaning = " ".join(setting.meaning.split()).partition(". ")[0].rstrip(".")
+        lines.append(f"{setting.name}: {meaning}.")
+    return "\n".join(lines)
 
 
 def part_component(stage: str, name: str, part: str, image: str) -> Any:

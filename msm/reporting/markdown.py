@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import yaml
+
 from msm.pipeline import artifacts
 from msm.reporting import wording
 from msm.reporting.comparisons import Difference
@@ -55,7 +57,7 @@ def document(
         parts += _section(section, picture)
     parts += ["## Where the numbers come from", _lineage(sections, chains)]
     summary = "<details><summary>Every command, in an order in which they can be run again</summary>"
-    parts += [summary, _commands(chains), "</details>"]
+    parts += [summary, _commands(chains), "</details>", *_recipes(chains)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -237,6 +239,19 @@ def _origin(run: Scored, steps: Sequence[Step]) -> list[str]:
 def _commands(chains: dict[str, list[Step]]) -> str:
     commands = {step.name: step.manifest["command"] for steps in chains.values() for step in steps if step.manifest}
     return "\n".join(["```sh", *commands.values(), "```"])
+
+
+def _recipes(chains: dict[str, list[Step]]) -> Iterator[str]:
+    """The recipe with every value; each of them, where rows were run with different ones."""
+    rows: dict[str, list[str]] = {}
+    for name, steps in chains.items():
+        if recipe := steps[-1].manifest.get("recipe"):
+            rows.setdefault(yaml.safe_dump(recipe, width=118, allow_unicode=True), []).append(name)
+    for text, names in rows.items():
+        of_rows = f" when {', '.join(names)} ran" if len(rows) > 1 else ""
+        yield f"<details><summary>The recipe, with every value{of_rows}</summary>"
+        yield f"```yaml\n{text}```"
+        yield "</details>"
 
 
 def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -22,6 +22,7 @@ from msm.pipeline.artifacts import read_manifest
 from msm.pipeline.stages import PAYLOADS, STAGES
 from msm.pipeline.tasks import Task
 from msm.pipeline.tasks import tasks as tasks_of
+from msm.settings import flat
 from tests.pipeline.made import RECIPES
 from tests.pretraining.made import settings
 
@@ -234,6 +235,8 @@ def test_components_agree_with_the_table(stage: str, monkeypatch: pytest.MonkeyP
     assert spec.outputs["out"].type.split("@")[0] == f"system.{kind_of(row.payload)}"
     shown = [spec.description, *(each.description for each in [*spec.inputs.values(), *spec.outputs.values()])]
     assert all(text and text[0].isupper() and text.rstrip()[-1] in ".;" for text in shown), shown
+    texts = spec.inputs["settings"].description.splitlines()[1:]
+    assert [text.partition(":")[0] for text in texts] == [setting.name for setting in flat(row.settings)]
     given: dict[str, Any] = {}
 
     def run(name: str, row_name: str, settings: str, reads: dict[str, str], out: str, **options: str) -> None:

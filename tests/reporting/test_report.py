@@ -1,12 +1,15 @@
 """The stage `report`, the command and the export, on folders as the stages leave them."""
 
+import re
 import shutil
 from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from msm import files
 from msm.cli import report as report_command
 from msm.cli.main import main
 from msm.errors import BadInput
@@ -46,6 +49,18 @@ def test_same_scores_give_the_same_bytes(root: Path) -> None:
     first = run_report(root)["outputs"]
     shutil.rmtree(root / "report/all")
     assert run_report(root)["outputs"] == first
+
+
+def test_the_recipe_is_in_the_report(root: Path) -> None:
+    """One where all rows were run with the same, several where they were not."""
+    for number, path in enumerate(sorted(root.glob("score/*/manifest.json"))):
+        recipe = {"recipe": "demo", "pretrain": {"steps": 7 if number else 5}}
+        files.write_json(path, files.read_json(path) | {"recipe": recipe})
+    run_report(root)
+    text = (root / "report/all/report/report.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall("```yaml\n(.+?)```", text, flags=re.DOTALL)]
+    assert [block["pretrain"]["steps"] for block in blocks] == [5, 7]
+    assert "with every value when score/lareqa-bm25-words ran" in text
 
 
 def test_broken_scores_are_reported_not_raised(root: Path) -> None:
