@@ -141,6 +141,8 @@ def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) 
         raise BadInput(f"--nodes must be 1, or more with --launcher trainjob, got {arguments.nodes}")
     cluster = find_cluster(arguments.cluster)
     cluster = cluster._replace(queue=arguments.queue or cluster.queue)
+    if not cluster.gpus:
+        check(tasks, recipe, cluster.memory_gib << 30)
     launcher = ""
     if arguments.launcher == "trainjob":
         _check_shared(tasks, max(1, arguments.nodes * cluster.gpus))

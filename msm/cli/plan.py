@@ -10,6 +10,7 @@ from msm.cli.plan_corpus import corpus_cost, describe, measurement
 from msm.errors import BadInput
 from msm.finetuning.settings import Finetune
 from msm.pipeline import recipes
+from msm.pipeline.checks import block
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, tasks
 from msm.pretraining.settings import Pretrain
@@ -174,11 +175,6 @@ def read_sizes(tasks: Sequence[Task]) -> Sizes:
         document_units=units["document_units"],
         sentence_tokens=by_stage.get("pairs", by_stage.get("teach", {})).get("sentence_tokens", 0),
     )
-
-
-def block(width: int, inner: int) -> int:
-    """Return the number of parameters of a transformer layer: projections, feed-forward net, biases and norms."""
-    return 4 * width * width + 2 * width * inner + 9 * width + inner
 
 
 def training(row: Settings, sizes: Sizes, examples: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
 from msm.pipeline.chain import summary
 from msm.pipeline.fingerprints import fingerprints
+from msm.pipeline.places import check_processes
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import behind, find_task, tasks
 from msm.settings import Setting, base_type, flat, make, nested
@@ -88,6 +89,7 @@ def _task(name: str, words: Sequence[str]) -> None:
     recipe = recipes.load(path)
     made = tasks(recipe, str(path))
     task = find_task(name, made, str(path))
+    check_processes(task.settings, arguments["gpus"])
     begin(arguments, ["msm", "run", name, *words])
     notes = {
         "task": task.name,
@@ -106,6 +108,7 @@ def _stage(name: str, words: Sequence[str]) -> None:
     values = {setting.name: arguments[setting.name] for setting in flat(stage.settings)}
     given = {setting: value for setting, value in values.items() if value is not None}
     settings = make(stage.settings, nested(given), f"run {name}")
+    check_processes(settings, arguments["gpus"])
     begin(arguments, ["msm", "run", name, *words])
     out: Path = arguments["out"]
     reads = {read: arguments[read] for read in stage.reads}

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from msm.collections.registry import find_benchmark, find_bitext
 from msm.corpora.fetch import ADDRESSES, choose
-from msm.corpora.settings import Documents, Download, Parallel, World
+from msm.corpora.settings import Documents, Download, Parallel, Tokenizer, World
+from msm.encoders.settings import Encoder
 from msm.errors import BadInput
 from msm.finetuning.settings import Finetune, Mine
-from msm.pipeline.tasks import Task
+from msm.pipeline.tasks import Task, behind
 from msm.pretraining.settings import Pretrain
 from msm.retrieval.settings import Lexical, Retrieve
 from msm.settings import listed, present, suggestion
@@ -17,12 +18,17 @@ WORLD_FILES = ("documents/constructed.jsonl.gz", "questions/train", "questions/d
 """What the stage `world` writes."""
 
 
-def check(made: Sequence[Task], where: str) -> None:
+TRAINING_BYTES = 16
+"""Bytes of a parameter that is trained: weight, gradient and the two moments of AdamW, all fp32."""
+
+
+def check(made: Sequence[Task], where: str, memory: int = 0) -> None:
     """Look for what would fail later.
 
     Args:
         made: the tasks of a recipe.
         where: its file, named in messages.
+        memory: bytes for one training; 0 where that is not known, as on GPUs.
 
     Raises:
         BadInput: with the task, the setting and the nearest name that would do.
@@ -34,6 +40,8 @@ def check(made: Sequence[Task], where: str) -> None:
             _check_sizes(task)
             if isinstance(task.settings, Retrieve | Lexical):
                 _check_benchmark(task.settings.benchmark)
+            if memory:
+                _check_memory(task, made, memory)
             if files is not None and task.reads.get("sources") in sources:
                 _check_files(task, files)
         except BadInput as error:
@@ -96,6 +104,30 @@ def _check_sizes(task: Task) -> None:
             raise BadInput("loss.candidates=hard leaves only hard negatives, and batches.hard_negatives is 0")
         if settings.steps and settings.epochs:
             raise BadInput(f"either steps or epochs must be 0, got {settings.steps} and {settings.epochs}")
+
+
+def _check_memory(task: Task, made: Sequence[Task], memory: int) -> None:
+    """See that a model of the recipe's own sizes could be trained at all; batches need more, which is not counted."""
+    is_whole = isinstance(task.settings, Pretrain) or (
+        isinstance(task.settings, Finetune) and not task.settings.lora.rank
+    )
+    encoder = next((other.settings for other in behind(task, made) if isinstance(other.settings, Encoder)), None)
+    tokenizer = next((other.settings for other in behind(task, made) if isinstance(other.settings, Tokenizer)), None)
+    if not is_whole or encoder is None or encoder.checkpoint or tokenizer is None:
+        return
+    parameters = encoder.layers * block(encoder.width, encoder.feed_forward)
+    parameters += encoder.width * (tokenizer.pieces + encoder.positions)
+    if (needed := parameters * TRAINING_BYTES) > memory:
+        raise BadInput(
+            f"encoder.layers={encoder.layers}, encoder.width={encoder.width} and tokenizer.pieces={tokenizer.pieces} "
+            f"are {parameters:,} parameters; training them takes more than {needed / 2**30:.1f} GiB, and there are "
+            f"{memory / 2**30:.1f} GiB"
+        )
+
+
+def block(width: int, inner: int) -> int:
+    """Return the number of parameters of a transformer layer: projections, feed-forward net, biases and norms."""
+    return 4 * width * width + 2 * width * inner + 9 * width + inner
 
 
 def _divides(name: str, part: int, whole: int) -> None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from msm.errors import BadInput
 from msm.finetuning.settings import Finetune
 from msm.pretraining.settings import Pretrain
 from msm.settings import Settings
@@ -20,12 +21,24 @@ def visible_gpus() -> int:
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
+def total_memory() -> int:
+    """Bytes of memory of this machine, or of the container's limit, whichever is less."""
+    total, limit = _memory("MemTotal"), _number(CGROUP / "memory.max")
+    return min(total, limit) if limit else total
+
+
 def free_memory() -> int:
     """Bytes of memory that are free, of this machine or of the container's limit, whichever is less."""
-    rows = Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if Path("/proc/meminfo").is_file() else []
-    free = next((int(row.split()[1]) * 1024 for row in rows if row.startswith("MemAvailable")), 1 << 50)
+    free = _memory("MemAvailable")
     limit, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
     return min(free, limit - used) if limit and used else free
+
+
+def _memory(name: str) -> int:
+    """Bytes that the kernel tells under a name; a lot where it tells nothing."""
+    path = Path("/proc/meminfo")
+    rows = path.read_text(encoding="ascii").splitlines() if path.is_file() else []
+    return next((int(row.split()[1]) * 1024 for row in rows if row.startswith(name)), 1 << 50)
 
 
 def _number(path: Path) -> int:
@@ -37,3 +50,14 @@ def processes(settings: Settings | None, most: int) -> int:
     """The largest number of processes, up to `most`, that can share an update of training; else `most` itself."""
     shares = settings.shares if isinstance(settings, Pretrain | Finetune) else 0
     return max((number for number in range(1, most + 1) if shares % number == 0), default=most)
+
+
+def check_processes(settings: Settings | None, gpus: int) -> None:
+    """See that so many processes can share an update of training.
+
+    Raises:
+        BadInput: they cannot; with the number that can.
+    """
+    best = processes(settings, gpus)
+    if gpus and best != gpus:
+        raise BadInput(f"--gpus {gpus}: so many processes cannot share the softmaxes of an update; {best} can")

@@ -7,6 +7,8 @@ from msm import tracking
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.chain import Chain, Options, Outcome, rows_of
+from msm.pipeline.checks import check
+from msm.pipeline.places import total_memory, visible_gpus
 from msm.pipeline.tasks import tasks
 
 
@@ -51,6 +53,8 @@ def run(
         raise BadInput(f"--side_by_side must be at least 0, got {side_by_side}")
     tracking.check(log)
     path = recipes.find(str(recipe))
-    made = rows_of(tasks(recipes.load(path), str(path)), rows)
+    whole = tasks(recipes.load(path), str(path))
+    check(whole, str(path), 0 if visible_gpus() else total_memory())
+    made = rows_of(whole, rows)
     words = (f"--mirror={mirror}", "--device", device, f"--log={log}")
     return Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, words)).run()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from msm.errors import BadInput
-from msm.pipeline import recipes
+from msm.pipeline import places, recipes
 from msm.pipeline.checks import check
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, tasks
@@ -171,6 +171,10 @@ Recipe = dict[str, Any]
             "two rows write artifacts/demo/finetune/constructed-MSM-1 (artifacts/demo/finetune/constructed-msm-1)",
         ),
         (
+            lambda recipe: recipe["models"].extend({"name": f"a{sign}b", "start": "pretrain/msm"} for sign in ".:"),
+            "two rows write artifacts/demo/finetune/constructed-a:b-1 (artifacts/demo/finetune/constructed-a.b-1)",
+        ),
+        (
             lambda recipe: recipe["finetune"].update(dev_examples="questions/dve"),
             "dev_examples: the sources have no questions/dve; did you mean questions/dev?",
         ),
@@ -208,6 +212,26 @@ def test_a_wrong_recipe_is_refused(change: Callable[[Recipe], Any], message: str
     assert message in str(error.value)
     assert str(error.value).startswith("demo.yaml: ")
     assert "\n" not in str(error.value)
+
+
+def test_a_model_that_cannot_be_trained_here_is_refused() -> None:
+    recipe = recipes.load(DEMO)
+    recipe["encoder"].update(layers=24, width=1024, feed_forward=4096, positions=512)
+    recipe["tokenizer"]["pieces"] = 250000
+    made = tasks(recipe, "demo.yaml")
+    check(made, "demo.yaml", 16 << 30)
+    with pytest.raises(
+        BadInput, match=r"demo.yaml: pretrain/mlm-1: encoder.layers=24, .* more than 8.3 GiB, and there"
+    ):
+        check(made, "demo.yaml", 8 << 30)
+
+
+def test_processes_that_cannot_share_an_update_are_refused() -> None:
+    made = {task.name: task.settings for task in tasks(recipes.load(DEMO), "demo.yaml")}
+    places.check_processes(made["pretrain/msm-1"], 0)
+    shares = made["pretrain/msm-1"].shares  # type: ignore[attr-defined]
+    with pytest.raises(BadInput, match=f"--gpus {shares + 1}: so many processes cannot share"):
+        places.check_processes(made["pretrain/msm-1"], shares + 1)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from msm.pretraining.objective import Objective
 from msm.pretraining.pair_batches import PairBatches
 from msm.pretraining.settings import Teach
 from msm.pretraining.train import OBJECTIVES
+from msm.settings import present
 from tests.pretraining.made import SECTIONS, settings
 from tests.test_training import finish, same, start, wait_for_step, weights
 
@@ -89,7 +90,7 @@ def slow_mexma(ours: Objective[Any], step: int, micro: int) -> dict[str, torch.T
         where = torch.nonzero(hidden.packed.owners == number)[:, 0]
         tokens = hidden.packed.tokens[where]
         found = states(model, tokens.numpy()).clone()
-        if ours.settings.mexma.token_gradient == "cut":
+        if present(ours.settings.mexma).token_gradient == "cut":
             found = found.data
         found[0] = vectors[(number + count) % (2 * count)]
         for layer in ours.model.unmask:  # type: ignore[union-attr]

@@ -7,8 +7,13 @@ import pytest
 
 from msm import files
 from msm.errors import BadInput
+from msm.evaluation import exported
 from msm.pipeline import artifacts
-from msm.reporting import lineage
+from msm.pipeline.stages import STAGES
+from msm.reporting import lineage, results
+from msm.settings import make
+
+ROOT = Path(__file__).parents[2]
 
 EVERYTHING = 10**9
 
@@ -127,3 +132,16 @@ def test_a_bad_manifest_says_what_is_wrong(tmp_path: Path, content: str, words: 
 def test_a_bad_manifest_in_the_chain_is_shown_as_changed(root: Path) -> None:
     (root / "sources/all/manifest.json").write_text(json.dumps({"format": 9}))
     assert states(root)["sources/all"] == "changed"
+
+
+@pytest.mark.parametrize("name", ["demo", "mini", "mini_finetune"])
+def test_results_of_earlier_versions_load(name: str) -> None:
+    """Their settings are those of today's classes, their rows have a lineage, their commands stay as they were run."""
+    root = ROOT / "results" / name
+    written = {line["name"]: line["manifest"] for _, line in files.read_json_lines(root / exported.MANIFESTS)}
+    assert {manifest["format"] for manifest in written.values()} == {1}
+    for step, manifest in exported.manifests(root).items():
+        make(STAGES[manifest["stage"]].settings, manifest["settings"], step)
+        assert manifest["command"] == written[step]["command"]
+        assert step.startswith("report/") or not any(one.problems for one in lineage.chain(step, root, largest=0))
+    assert not results.read(root / "score").problems
