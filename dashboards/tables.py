@@ -50,8 +50,8 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
                 "rank": wording.rank(row.ranks),
                 **{language: _times_100(row, language) for language in languages},
                 "seeds": wording.seeds(row.seeds, row.seed_deviation),
-                HEAD: row.training.sets,
                 "lineage": links.get(row.label, ""),
+                HEAD: row.training.sets,
             }
             for row in rows
         ]

@@ -189,7 +189,7 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
         "95 % interval": st.column_config.TextColumn(width=104),
         "rank": st.column_config.TextColumn(width=56),
         "seeds": st.column_config.TextColumn(width=84),
-        HEAD: st.column_config.TextColumn(width=130, help="Training sets of this benchmark that the model has seen."),
+        HEAD: st.column_config.TextColumn(width=124, help="Training sets of this benchmark that the model has seen."),
         **{name: st.column_config.NumberColumn(width=56) for name in ("mean", *languages)},
     }
     style = tables.heat_map(frame, languages, mean_digits)

@@ -79,7 +79,8 @@ def _section(section: Section, picture: str) -> Iterator[str]:
     yield f"![Heat map]({picture.format(benchmark.name)})"
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
-        yield f"{table.subtitle}; columns are the languages of the {table.side}.{_ceiling(section, column)}"
+        columns = "; columns are the languages of the questions" * (table.side == "questions")
+        yield f"{table.subtitle}{columns}.{_ceiling(section, column)}"
         yield _table(table)
         if sources := _training_sources(table):
             yield sources

@@ -88,7 +88,9 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
     ]
     return Table(
         f"{wording.benchmark(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
-        f"{_extent(shape)}, {benchmark.setting}; values times 100" + ", less is better" * less,
+        f"{_extent(shape)}, {benchmark.setting}; values times 100"
+        + ", less is better" * less
+        + "; columns are the languages of the candidates" * (shape.side == "candidates"),
         shape.languages,
         rows,
         less,

@@ -75,4 +75,5 @@ def test_a_column_a_language_and_the_mean_over_them(folder: Path, pairs: str) ->
     if not pairs:
         # The mean that stands in the scores is the one that is printed.
         assert benchmark.first.means[COLUMN] == pytest.approx(single["other"])
+    assert "columns are the languages of the candidates" in table(benchmark, COLUMN, made.SETTINGS).subtitle
     assert "| model | ara | deu | swh | mean |" in table_text(table(benchmark, COLUMN, made.SETTINGS)) or pairs
