@@ -1,7 +1,10 @@
 """The scores of one run as plain text: a row for each measure and pool, a column for each language."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from msm.reporting.results import RANKS
 
 MEAN = "mean"
 WIDTH, CELL = 110, 7
@@ -31,12 +34,15 @@ def overview_lines(models: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterato
 
 
 def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Values by measure and pool, and by language."""
+    """Values by measure and pool, and by language; shares times 100, ranks as they are."""
     cells: dict[str, dict[str, float]] = {}
     for row in rows:
+        scale = 1 if row["measure"] in RANKS else 100
         own = row["candidate_language"] == row["query_language"]
         pool = POOLS.get(row["candidate_language"], POOLS["same"] if own else str(row["candidate_language"]))
-        cells.setdefault(f"{row['measure']}, {pool}", {})[row["query_language"]] = row["value"]
+        cells.setdefault(f"{row['measure']}, {pool}", {})[row["query_language"]] = (
+            math.nan if row["value"] is None else scale * row["value"]
+        )
     return cells
 
 
@@ -44,17 +50,15 @@ def _table(cells: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     languages = {language for values in cells.values() for language in values}
     names = sorted(languages - {MEAN}) + [MEAN] * (MEAN in languages)
     label = max(map(len, cells), default=0) + 2
-    fitting = max((WIDTH - label) // CELL, 1)
+    width = max([CELL, *(len(name) + 1 for name in names)])
+    fitting = max((WIDTH - label) // width, 1)
     for start in range(0, len(names), fitting):
         block = names[start : start + fitting]
-        yield "".ljust(label) + "".join(f"{name:>{CELL}}" for name in block)
+        yield "".ljust(label) + "".join(f"{name:>{width}}" for name in block)
         for name, values in cells.items():
             if any(language in values for language in block):
-                yield name.ljust(label) + "".join(f"{_cell(values.get(language)):>{CELL}}" for language in block)
+                yield name.ljust(label) + "".join(f"{_cell(values.get(language)):>{width}}" for language in block)
 
 
 def _cell(value: float | None) -> str:
-    """Shares times 100; ranks and other large values as they are."""
-    if value is None:
-        return ""
-    return f"{100 * value:.1f}" if 0 <= value <= 1 else f"{value:.1f}"
+    return "" if value is None or math.isnan(value) else f"{value:.1f}"

@@ -135,7 +135,7 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
     measure, kind = column
     base, _, chosen = benchmark.name.partition("-")
     described = describe(benchmark.name)
-    languages = chosen.replace(",", "-").split("-") if described and chosen else []
+    languages = chosen.split("," if "," in chosen else "-") if described and chosen else []
     if benchmark.first.choice != EVERYTHING:
         languages = benchmark.first.values[column].languages
     base = (described.printed_as or described.name) if described else benchmark.name

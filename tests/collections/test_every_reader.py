@@ -272,6 +272,25 @@ def test_only_a_line_feed_ends_a_line(name: str, tmp_path: Path) -> None:
     assert PASSAGE in texts("passages")
 
 
+STREAMED = (
+    "beir trec hugging_face mr_tydi miracl mewsli_x xor_retrieve nq mkqa ms_marco mmarco ciral neuclir_2022 "
+    "neuclir_2023_mlir"
+).split()
+"""Formats of corpora that do not fit in memory."""
+
+
+@pytest.mark.parametrize("name", [*STREAMED, "tevatron 2"])
+def test_passages_of_large_corpora_are_read_one_at_a_time(name: str, tmp_path: Path) -> None:
+    """What stands behind the first passages is not looked at before it is asked for."""
+    files = {file: text + "\nbroken\n" if PASSAGE in text else text for file, text in FOLDERS[name].items()}
+    benchmark = find_benchmark(f"{name.partition(' ')[0]}:own")
+    draft = benchmark.reader(put(tmp_path, files), ())
+    passages = iter(next(iter(draft.passages.values()))())
+    assert next(passages).text == PASSAGE
+    with pytest.raises(BadInput, match=r":\d+: "):
+        list(passages)
+
+
 @every
 def test_files_of_macos_are_passed_over(name: str, tmp_path: Path) -> None:
     put(tmp_path / "odd", FOLDERS[name])
