@@ -1,4 +1,4 @@
-"""What a benchmark is: where its files are read, by which rules it is scored, and what it must contain."""
+"""Benchmarks: the reader of their files, the rules by which they are scored, and their published sizes."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from msm.errors import BadInput
 from msm.files import read_json
 
 RULES = "rules.json"
-"""What data of one's own say of themselves, beside their files."""
+"""Name of the file in which your own data may say how they are searched and scored."""
 Ties = Literal["trec", "list", "reversed"]
-"""Orders of equal scores that official scorers have; see `msm.evaluation.ranks`."""
+"""Rules for the order of equal scores in official scorers; see `msm.evaluation.ranks`."""
 Mean = Literal["macro", "micro"]
-"""Mean over the languages of their means, or over all questions."""
+"""Kind of mean: of the languages' means (`macro`), or of all questions (`micro`)."""
 
 
 class Counts(NamedTuple):
-    """Published sizes of one language; None where they are not known to us."""
+    """Published sizes of one language; None where a size is not known."""
 
     questions: int | None = None
     passages: int | None = None
@@ -29,62 +29,62 @@ class Counts(NamedTuple):
 
 
 Reader = Callable[[Path, Sequence[str]], Draft]
-"""From the folder of the files and the languages that are wanted (none: all that are there) to what it holds."""
+"""Function from the folder of the files, and the languages to read (empty for all), to their content."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark, or data of one's own that is read and scored in the same way."""
+    """A benchmark, or your own data that are read and scored in the same way."""
 
     name: str
-    """One word; of data of one's own, the name that its owner gives it."""
+    """Name of the benchmark, one word; for your own data, a name of your choice."""
     title: str
-    """As people write it."""
+    """Name of the benchmark as papers write it."""
     protocol: str
-    """Whose rules decide what is relevant."""
+    """Name of the protocol, whose rules decide which passages are relevant."""
     reader: Reader
-    """Reads the files."""
+    """Function that reads the files."""
     measures: tuple[str, ...]
-    """The official ones."""
+    """Names of the official measures."""
     language_measures: tuple[str, ...] = ()
-    """The official ones on the candidates of one language, where they differ."""
+    """Names of the official measures in pools of one language, where they differ."""
     sources: tuple[str, ...] = ()
-    """Where the data and the rules are described: papers and data sets."""
+    """Papers and data sets that describe the data and the rules."""
     split: str | None = None
-    """That of the published questions; None for data of one's own."""
+    """Split of the published questions, such as `test`; None for your own data."""
     counts: Mapping[str, Counts] = field(default_factory=dict)
-    """Published sizes by language. Empty for data of one's own, which is not checked."""
+    """Published sizes by language; empty for your own data, which are not checked."""
     passages: int | None = None
     """Published number of all passages together."""
     least_passages: int = 0
-    """Fewer than so many passages cannot be the published corpus, where its exact size is not known."""
+    """Smallest possible number of passages, where the exact size of the published corpus is not known."""
     by_language: bool = False
     """Whether every language has a pool of its own, so that some may be left out."""
     asked_in: str = ""
     """Language of all questions, where `counts` are by the language of the passages; empty where both agree."""
     languages: tuple[str, ...] = ()
-    """Those that are wanted; empty for all."""
+    """Codes of the languages to read; empty for all."""
     answers: AnswerRule | None = None
-    """How passages are matched with answers, where they are not judged; the measures follow from it."""
+    """Rule by which passages are matched with answers, where they are not judged; it decides the measures."""
     least_depth: int = 1
-    """Passages that the measures look at, where they do not say so themselves."""
+    """Smallest number of passages that a run must keep, beside the cutoffs of the measures."""
     passage_context: PassageContext = "none"
-    """As in `Rules`; data of one's own may say otherwise."""
+    """As in `Rules`; your own data may differ."""
     own_ids: OwnIds = "kept"
-    """As in `Rules`; data of one's own may say otherwise."""
+    """As in `Rules`; your own data may differ."""
     ties: Ties = "trec"
     """The official order of equal scores."""
     mean: Mean = "macro"
     """The official mean over all languages."""
     instruction: str = ""
-    """As in `Rules`; data of one's own may say otherwise."""
+    """As in `Rules`; your own data may differ."""
     printed_as: str = ""
-    """Name of the benchmark whose printed numbers may stand beside ours; empty for its own."""
+    """Name of the benchmark whose published numbers are comparable; empty for the benchmark itself."""
     fetch: Callable[[Path], None] | None = None
     """Downloads what the folder lacks, before anybody takes its checksum; None where a reader downloads nothing."""
 
     def measured_by(self, names: Sequence[str]) -> "Benchmark":
-        """The same with other measures; itself where none is named.
+        """Return the benchmark with other measures, or unchanged where none is named.
 
         Raises:
             BadInput: an unknown measure, or passages that are matched with answers, whose measures follow from that.
@@ -101,11 +101,11 @@ class Benchmark:
         return [parse_measure(name) for name in names]
 
     def protocol_of(self, collection: Collection) -> str:
-        """Every choice that decides a score of the collection and does not depend on the model."""
+        """Return all choices, apart from the model, that decide a score of the collection."""
         return f"{self.protocol}; own ids {collection.rules.own_ids}; printed mean {self.mean}"
 
     def read(self, folder: Path) -> Collection:
-        """The collection in a folder; of a published one, the sizes are checked.
+        """Read the collection in a folder, and check the sizes of a published one.
 
         The questions are checked first: a wrong file is found before millions of passages are read. Data of one's own
         may hold a file `rules.json` that says what the files do not: `passage_context`, `own_ids`, `instruction`.
@@ -131,7 +131,7 @@ class Benchmark:
         return rules if self.split or not path.is_file() else _said_rules(path, rules)
 
     def owned(self, name: str) -> "Benchmark":
-        """The same for data of one's own, whose sizes nobody has published."""
+        """Return the benchmark for your own data, which have no published sizes."""
         return replace(
             self, name=name, title=name, split=None, counts={}, passages=None, least_passages=0, by_language=False
         )
@@ -201,26 +201,26 @@ def _said_rules(path: Path, rules: Rules) -> Rules:
 
 @dataclass(frozen=True)
 class BitextBenchmark:
-    """A benchmark that is mined rather than searched, or aligned sentences of one's own."""
+    """A benchmark of aligned sentences, in which translations are mined, or your own aligned sentences."""
 
     name: str
-    """One word; of data of one's own, the name that its owner gives it."""
+    """Name of the benchmark, one word; for your own data, a name of your choice."""
     title: str
-    """As people write it."""
+    """Name of the benchmark as papers write it."""
     protocol: str
-    """Whose rules decide what is right."""
+    """Name of the protocol, whose rules decide which targets are right."""
     reader: Callable[[Path, str], Iterator[Bitext]]
-    """Reads the wanted pairs of languages in a folder."""
+    """Function that reads pairs of languages in a folder."""
     pairs: str
-    """Those that are wanted where none are named: the ones whose mean is printed."""
+    """Pairs that are read where none are named: those whose mean is published."""
     measures: tuple[str, ...]
     """The official ones."""
     split: str | None = None
-    """That of the published files; None for data of one's own."""
+    """Split of the published files, such as `test`; None for your own data."""
     equal_texts_are_right: bool = False
-    """Whether another target with the text of the aligned one is right too."""
+    """Whether another target with the same text as the aligned one is right too."""
     printed_as: str = ""
-    """Name of the benchmark whose printed numbers may stand beside ours; empty for its own."""
+    """Name of the benchmark whose published numbers are comparable; empty for the benchmark itself."""
 
     def read(self, folder: Path, pairs: str) -> Iterator[Bitext]:
         """The wanted pairs of languages.

@@ -1,4 +1,4 @@
-"""What a benchmark consists of: questions, candidates, judgements, and which are ranked against which.
+"""Collections: questions, passages, judgements, and the pools in which passages are ranked.
 
 Shapes: Q queries, J judgements.
 """
@@ -20,37 +20,37 @@ from msm.errors import BadInput
 
 
 class Pool(NamedTuple):
-    """Candidates that are ranked together, and the questions asked of them."""
+    """A set of passages that are ranked together, and the questions that are asked of them."""
 
     name: str
-    """Of its run: the file is `NAME.trec.gz`."""
+    """Name of the pool and of its run, `NAME.trec.gz`."""
     query_language: str | None
-    """Of its questions; None for all."""
+    """Language of its questions; None for all languages."""
     candidate_language: str | None
-    """Of its candidates; None for all."""
+    """Language of its passages; None for all languages."""
 
 
 PassageContext = Literal["none", "paragraph", "title_text"]
 """What is searched of a passage: its text, its text and the paragraph around it, or its title and its text."""
 OwnIds = Literal["kept", "dropped"]
-"""Whether a passage that bears the id of the question may be among its answers."""
+"""Whether passages with the id of the question are kept among its answers, or dropped."""
 MULTILINGUAL = Pool("multilingual", None, None)
-"""All questions on all candidates."""
+"""Pool of all questions and all passages."""
 
 
 class Rules(NamedTuple):
-    """What the scorer of a collection decides beside the measures."""
+    """Rules of a collection beside its measures."""
 
     passage_context: PassageContext = "none"
-    """What the official run searches of a passage; a model that was trained with another form keeps its own."""
+    """Text of a passage that the official run searches. A model that was trained with another text keeps its own."""
     own_ids: OwnIds = "kept"
-    """Whether a passage that bears the id of the question may be found for it."""
+    """Whether passages with the id of the question are kept or dropped."""
     instruction: str = ""
-    """The published instruction that stands before a question, for models that ask for one."""
+    """Published instruction for models whose prompt asks for one; empty for none."""
 
 
 class Draft(NamedTuple):
-    """What a reader of a format gives: questions and judgements. No passage has been read yet."""
+    """Result of a reader: questions and judgements. Passages are not read yet."""
 
     queries: list[Query]
     qrels: list[Qrel]
@@ -66,7 +66,7 @@ class Draft(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """A benchmark: questions and judgements in memory, candidates wherever they are."""
+    """The data of a benchmark: questions and judgements in memory, passages in their files."""
 
     queries: list[Query]
     questions: list[str]

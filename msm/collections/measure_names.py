@@ -1,4 +1,4 @@
-"""How measures are called, in recipes, files and tables alike; `msm.evaluation.measures` computes them."""
+"""Names of measures in recipes, files and tables; `msm.evaluation.measures` computes the measures."""
 
 import re
 from typing import Literal, NamedTuple
@@ -17,13 +17,13 @@ ABBREVIATIONS = {
     "hit": "success",
     "accuracy": "success",
 }
-"""Other names of the measures."""
+"""Other names of the measures, and the names that they stand for."""
 LESS_IS_BETTER = frozenset({"rank_distance", "xsim", "xsim++"})
-"""Measures of what goes wrong."""
+"""Measures of which lower values are better."""
 
 
 SPLIT = ("best_right_own", "best_right_other", "best_wrong_own", "best_wrong_other")
-"""What the best answer is."""
+"""Measures of the best answer: relevant or not, in the question's language or not."""
 FAIRNESS = ("peer@20", "mrc@20", "other_languages_recall@20", "own_first@100", *SPLIT)
 """Measures of how alike languages are treated, in the order in which they are shown; see `msm.evaluation.fairness`."""
 FIRST_FAIRNESS = ("peer@20", "own_first@100")
@@ -31,7 +31,7 @@ FIRST_FAIRNESS = ("peer@20", "own_first@100")
 
 
 AnswerRule = Literal["xor-nltk", "xor-treebank", "dpr"]
-"""How passages are matched with answers, where they are not judged."""
+"""Rules by which passages are matched with answers, where they are not judged."""
 ANSWER_DEPTH = 100
 """Passages of 100 words that hold 5,000 tokens for certain, and the greatest cutoff of measures by answers."""
 
@@ -41,14 +41,14 @@ class Measure(NamedTuple):
 
     name: str
     cutoff: int | None
-    """Ranks that are looked at; None for the whole ranking."""
+    """Number of ranks that the measure looks at; None for the whole ranking."""
 
     def __str__(self) -> str:
         return self.name if self.cutoff is None else f"{self.name}@{self.cutoff}"
 
 
 def parse_measure(text: str) -> Measure:
-    """The measure behind its spelling: a name, and for a cutoff `@` and a rank, such as `map` or `ndcg@10`.
+    """Read a measure: a name, and where it has a cutoff `@` and a rank, such as `map` or `ndcg@10`.
 
     Names are read in any case and by their usual abbreviations: `nDCG@10`, `R@100`, `P@5`, `RR`, `AP`.
 

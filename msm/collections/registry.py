@@ -80,13 +80,13 @@ BENCHMARKS: dict[str, Benchmark] = {
 BITEXTS: dict[str, BitextBenchmark] = {
     benchmark.name: benchmark for benchmark in (tatoeba.BENCHMARK, tatoeba.WIDER, xsim.BENCHMARK, xsim.PLUS_PLUS)
 }
-"""Those that are mined rather than searched."""
+"""Benchmarks of aligned sentences, in which translations are mined, by name."""
 _LANGUAGE = "[a-z]{2,3}(-[A-Z][A-Za-z]+)*"
 _OWN_LANGUAGES = re.compile(f"(?P<name>.+?)-(?P<languages>{_LANGUAGE}(,{_LANGUAGE})*,?)")
 
 
 def reference(benchmark: str, format: str = "", languages: Sequence[str] = (), pairs: str = "") -> str:
-    """The one text that says which data are meant.
+    """Make the reference of some data: one text that names a benchmark or format, languages and pairs.
 
     Args:
         benchmark: name of a benchmark, or of data of one's own; a reference of its own where nothing else is given.
@@ -110,7 +110,7 @@ def reference(benchmark: str, format: str = "", languages: Sequence[str] = (), p
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of a reference.
+    """Return the benchmark of a reference.
 
     Raises:
         BadInput: nobody knows the name, or data of one's own bear that of a published benchmark.
@@ -133,7 +133,7 @@ def find_benchmark(name: str) -> Benchmark:
 
 
 def find_bitext(name: str) -> tuple[BitextBenchmark, str] | None:
-    """The bitext benchmark of a reference and its pairs; None where the name is none's.
+    """Return the bitext benchmark of a reference and its pairs; None where the reference names no bitext.
 
     Raises:
         BadInput: data of one's own under the name of a published benchmark.
@@ -151,13 +151,13 @@ def find_bitext(name: str) -> tuple[BitextBenchmark, str] | None:
 
 
 def find_split(name: str) -> str | None:
-    """The split that a benchmark's published questions are; None for data of one's own."""
+    """Return the split of a benchmark's published questions; None for your own data."""
     bitext = find_bitext(name)
     return bitext[0].split if bitext else find_benchmark(name).split
 
 
 def describe(name: str) -> Benchmark | BitextBenchmark | None:
-    """The benchmark that a score calls by this name; None for data of one's own."""
+    """Return the benchmark of a name in scores; None for your own data."""
     base = re.split("[-@]", name, maxsplit=1)[0]
     return BENCHMARKS.get(base) or BITEXTS.get(base)
 
@@ -192,7 +192,7 @@ def _refuse_official(name: str) -> None:
 
 
 def _nearest(name: str) -> str:
-    """What was perhaps meant, or everything that there is."""
+    """End of a message about an unknown name: the nearest name, or all names."""
     known = [*BENCHMARKS, *BITEXTS, *FORMATS, *BITEXT_FORMATS, *LIBRARIES]
     close = difflib.get_close_matches(name.partition("-")[0].lower(), known, n=1, cutoff=0.6)
     return f"the nearest is {close[0]}" if close else f"known are {', '.join(sorted(known))}"

@@ -1,4 +1,4 @@
-"""TREC runs and qrels: text in files, integer arrays inside.
+"""Reads and writes TREC runs and qrels, which are arrays of integers in memory.
 
 A run is lines of `query Q0 passage rank score tag`, qrels are lines of `query iteration passage label`;
 columns are separated by blanks or tabs, lines that begin with `#` are comments as in trec_eval 10, and compressed files
@@ -42,7 +42,7 @@ _BLANKS = bytes.maketrans(b"\t\r\v\f", b"    ")
 
 
 class Run(NamedTuple):
-    """Passages found for queries: one entry each, by query, best first."""
+    """A run: the passages found for each query, one entry each, by query and best first."""
 
     query_ids: pa.Array
     """Text, [Q]."""
@@ -68,13 +68,13 @@ class Qrels(NamedTuple):
     passages: Integers
     """Place in `passage_ids`, [J]."""
     labels: Integers
-    """[J]; 1 and above means relevant."""
+    """Label of each judgement, [J]; 1 or more means relevant."""
 
 
 def sorted_run(
     query_ids: Any, passage_ids: Any, queries: Integers, passages: Integers, scores: Floats, *, double: bool = False
 ) -> Run:
-    """A run from entries in any order; equal scores of one query keep theirs.
+    """Make a run of entries in any order; entries with equal scores keep their order.
 
     Args:
         query_ids: text, [Q].
@@ -94,7 +94,7 @@ def sorted_run(
 
 
 def ranked_run(query_ids: Any, passage_ids: Any, passages: Integers, scores: Floats) -> Run:
-    """A run from one ranking a query.
+    """Make a run of one ranking for each query.
 
     Args:
         query_ids: text, [Q].
@@ -148,7 +148,7 @@ def _ids(ids: pa.Array, places: Integers, path: Path) -> pa.Array:
 
 
 def _escaped(ids: pa.Array, path: Path) -> pa.Array:
-    """Ids without blanks."""
+    """Return ids with signs in place of blanks."""
     refuse_ids(ids, path)
     if not _any_match(ids, _BLANK):
         return ids
@@ -167,7 +167,7 @@ def refuse_ids(ids: pa.Array, where: Path | str) -> None:
 
 
 def _unescaped(ids: pa.Array) -> pa.Array:
-    """Ids with the blanks that they had."""
+    """Return ids with blanks in place of their signs."""
     if not _any_match(ids, _PICTURE):
         return ids
     return pa.array([text.translate(_BACK) for text in ids.to_pylist()], pa.string())
@@ -187,7 +187,7 @@ def _write(path: Path, columns: list[Any]) -> None:
 
 
 def read_run(path: Path, *, may_be_empty: bool = False, double: bool = False) -> Run:
-    """A TREC run.
+    """Read a TREC run.
 
     Args:
         path: of the file.
@@ -216,7 +216,7 @@ def read_run(path: Path, *, may_be_empty: bool = False, double: bool = False) ->
 
 
 def read_qrels(path: Path) -> Qrels:
-    """TREC judgements; a line that only says the same again is passed over.
+    """Read TREC judgements. A line that repeats an earlier one is skipped.
 
     Raises:
         BadInput: no such file, no line, a line that has not four columns, a label that is not an integer,

@@ -28,7 +28,6 @@ from msm.corpora.sentences import is_visible, split
 from msm.corpora.settings import Documents
 from msm.corpora.shard_manifest import MANIFEST, choose_shards
 from msm.errors import BadInput, bad_line
-from msm.execution import Execution
 from msm.files import NO_TEXT, open_text, plain_name, read_json_lines, within
 from msm.settings import listed
 
@@ -49,7 +48,7 @@ class Source(NamedTuple):
     """Whether the texts are sentences; else they are paragraphs."""
 
 
-def run(settings: Documents, *, sources: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Documents, *, sources: Path, out: Path) -> dict[str, Any]:
     """Write `LANGUAGE.jsonl` for every language, with lines of `document_id`, `language` and `sentences`.
 
     Args:
@@ -57,7 +56,6 @@ def run(settings: Documents, *, sources: Path, out: Path, execution: Execution) 
             `all`, the first in the alphabet.
         sources: folder that holds the collections.
         out: empty folder to fill.
-        execution: not needed; reading is a small part of making units.
 
     Returns:
         Numbers of documents, sentences and reordered documents of every language.

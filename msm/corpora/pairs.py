@@ -18,7 +18,6 @@ from msm.corpora.pair_shards import PairIndex, write_pair_index, write_pairs, wr
 from msm.corpora.settings import Parallel
 from msm.corpora.subwords import ENGINES, fastest_engine, read_layout, read_tokenizer
 from msm.errors import BadInput
-from msm.execution import Execution
 from msm.files import within
 from msm.settings import listed
 
@@ -26,7 +25,7 @@ SAMPLE = 2000
 """Number of sentences on which two tokenizer engines must agree."""
 
 
-def run(settings: Parallel, *, sources: Path, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Parallel, *, sources: Path, tokenizer: Path, out: Path) -> dict[str, Any]:
     """Write the pairs of every language with the pivot language.
 
     Args:
@@ -34,7 +33,6 @@ def run(settings: Parallel, *, sources: Path, tokenizer: Path, out: Path, execut
         sources: folder that holds the collections.
         tokenizer: folder of a Hugging Face fast tokenizer.
         out: empty folder to fill, see `msm.corpora.pair_shards`.
-        execution: not needed.
 
     Returns:
         Numbers of pairs and of different sentences of every language.
@@ -42,7 +40,6 @@ def run(settings: Parallel, *, sources: Path, tokenizer: Path, out: Path, execut
     Raises:
         BadInput: a collection is missing, malformed or without the pivot language, or none holds a language.
     """
-    del execution
     return write(settings, sources, tokenizer, out)[0]
 
 

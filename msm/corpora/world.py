@@ -15,7 +15,6 @@ from msm.corpora.constructed.facts import Story, families, stories
 from msm.corpora.constructed.languages import Language, common_words, languages
 from msm.corpora.constructed.telling import Sentence, ask, tell, verb_words
 from msm.corpora.settings import World
-from msm.execution import Execution
 from msm.files import write_json, write_json_lines
 
 DOCUMENTS = "documents/constructed.jsonl.gz"
@@ -23,13 +22,12 @@ QUESTIONS = "questions"
 SPLITS = ("train", "dev", "test")
 
 
-def run(settings: World, *, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: World, *, out: Path) -> dict[str, Any]:
     """Write the documents and the questions of a world.
 
     Args:
         settings: settings of the stage.
         out: empty folder to fill.
-        execution: not needed; a world takes seconds.
     """
     sizes = {"told": settings.train_documents, "train": settings.question_documents}
     worlds = stories(sizes | dict.fromkeys(("dev", "test"), settings.test_documents), settings.seed)

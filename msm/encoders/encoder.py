@@ -1,4 +1,4 @@
-"""An encoder at work: texts in, vectors out.
+"""The encoder: turns texts into vectors.
 
 Shapes: S texts, H width.
 """
@@ -23,10 +23,10 @@ CPU_BATCH_TOKENS = 4096
 """Most tokens at once on a CPU: with 16,384 the states of a layer leave its cache, and encoding takes 1.25 times as
 long (4 layers x 256, one core)."""
 BATCH_TEXTS = 64
-"""Texts at once where sentence-transformers runs the model itself."""
+"""Number of texts in a batch where sentence-transformers runs the model itself."""
 Vectors = NDArray[np.float32]
 Prepared = Tokens | list[Text]
-"""Texts ready to encode: token ids, or the texts themselves where sentence-transformers runs the model."""
+"""Prepared texts: token ids, or the texts themselves where sentence-transformers runs the model."""
 
 
 class Encoder(nn.Module):
@@ -35,10 +35,10 @@ class Encoder(nn.Module):
     Inner products of its vectors are the scores: with cosine they have length 1.
 
     Args:
-        model: the modules.
-        choices: name to value and source; see `msm.encoders.loading`.
-        device: where it runs.
-        batch_tokens: tokens encoded at once; on a CPU at most `CPU_BATCH_TOKENS`.
+        model: modules of the model.
+        choices: value and source of each choice, by name; see `msm.encoders.loading`.
+        device: device of the model.
+        batch_tokens: number of tokens that are encoded at once; on a CPU at most `CPU_BATCH_TOKENS`.
     """
 
     def __init__(
@@ -52,23 +52,23 @@ class Encoder(nn.Module):
         super().__init__()
         self.model, self.choices, self.batch_tokens = model, dict(choices), batch_tokens
         self.store: VectorStore | None = None
-        """Where vectors of texts that were encoded before are taken from, and new ones kept."""
+        """Store of vectors of texts that were encoded before, which also keeps new ones; None for no store."""
         self.chains: dict[Side, Chain | None] = {side: find_chain(model, task) for side, task in TASKS.items()}
         self.to(device).eval()
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """Device of the model."""
         return self.model.device
 
     @property
     def similarity(self) -> str:
-        """`cosine` or `dot`."""
+        """Similarity of two vectors, `cosine` or `dot`."""
         return str(self.choices["similarity"].value)
 
     @property
     def precision(self) -> str:
-        """`fp32` or `bf16`."""
+        """Number format of the matrix products, `fp32` or `bf16`."""
         return str(self.choices["precision"].value)
 
     @property
@@ -79,11 +79,11 @@ class Encoder(nn.Module):
 
     @property
     def width(self) -> int:
-        """H."""
+        """Number of dimensions of a vector, H."""
         return int(str(self.choices["dimensions"].value))
 
     def describe(self) -> dict[str, Choice]:
-        """Every choice that decides the vectors, and where each came from: a file, a flag or a default."""
+        """Return every choice that decides the vectors, and its source: a file, a flag or a default."""
         ways = {side: "sentence-transformers" if chain is None else chain.way for side, chain in self.chains.items()}
         attention = " / ".join(dict.fromkeys(ways.values()))
         return self.choices | {"attention": Choice(attention, "default"), "device": Choice(str(self.device), "default")}
@@ -94,36 +94,36 @@ class Encoder(nn.Module):
         return {name: value for name, value in values.items() if value not in ("", None)}
 
     def encode(self, texts: Sequence[Text], side: Side = "query") -> Vectors:
-        """Vectors of texts or pairs of texts, in their order.
+        """Encode texts or pairs of texts.
 
         Args:
-            texts: as they are; the side's prompt is put before them, and nothing else is changed.
-            side: `query` or `passage`.
+            texts: texts without prompt. The prompt of the side is put before them; nothing else is changed.
+            side: `query` or `passage`, which may have different prompts and modules.
 
         Returns:
-            float32, [S, H]; of length 1 where the similarity is cosine.
+            Vectors in the order of the texts, float32, [S, H]; of length 1 where the similarity is cosine.
         """
         return self.encode_prepared(self.prepare(texts, side), side)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of questions, without their question mark where the model was trained so, [S, H]."""
+        """Encode questions, without their question marks where the model was trained so; returns [S, H]."""
         return self.encode_prepared(self.prepare_queries(texts), "query")
 
     def encode_passages(self, passages: Sequence[Passage]) -> Vectors:
-        """Vectors of passages with the context that the model was trained with, [S, H]."""
+        """Encode passages with the context that the model was trained with; returns [S, H]."""
         return self.encode_prepared(self.prepare_passages(passages), "passage")
 
     def prepare_queries(self, texts: Sequence[str]) -> Prepared:
-        """Questions ready to encode."""
+        """Prepare questions for encoding."""
         return self.prepare(query_texts(texts, str(self.choices["question_mark"].value)), "query")
 
     def prepare_passages(self, passages: Sequence[Passage]) -> Prepared:
-        """Passages ready to encode."""
+        """Prepare passages for encoding."""
         prompt = str(self.choices["text_prompt"].value) if "text_prompt" in self.choices else ""
         return self.prepare(passage_texts(passages, str(self.choices["passage_context"].value), prompt), "passage")
 
     def prepare(self, texts: Sequence[Text], side: Side) -> Prepared:
-        """What of encoding needs no accelerator; may run in a thread while other texts are encoded."""
+        """Do the part of encoding that needs no accelerator, such as tokenising; it may run in another thread."""
         chain = self.chains[side]
         return list(texts) if chain is None else chain.tokenise(texts, self._prompt(side))
 
@@ -147,7 +147,7 @@ class Encoder(nn.Module):
         return self._finished(self._chain(side).vectors(tokens, range(len(tokens)), self.device))
 
     def _encode_tokens(self, tokens: Tokens, side: Side) -> Vectors:
-        """Longest first, so that a batch that does not fit fails at once."""
+        """Encode the longest texts first, so that a batch that does not fit in memory fails at once."""
         vectors = np.empty((len(tokens), self.width), np.float32)
         order = np.argsort([-len(ids) for ids in tokens.ids], kind="stable")
         budget = min(self.batch_tokens, CPU_BATCH_TOKENS) if self.device.type == "cpu" else self.batch_tokens
@@ -172,7 +172,7 @@ class Encoder(nn.Module):
         return F.normalize(vectors, dim=1) if self.similarity == "cosine" else vectors
 
     def _kept(self, vectors: Tensor, side: Side) -> Tensor:
-        """What an index would keep of passages; questions are never stored."""
+        """Vectors as an index would store them, for passages; those of questions are unchanged."""
         return vectors if side == "query" else stored(vectors, str(self.choices["vectors"].value))
 
     def _chain(self, side: Side) -> Chain:

@@ -1,4 +1,4 @@
-"""Paired comparisons of score folders, measure by measure, after it is certain that they answer the same questions.
+"""Compares score folders pair by pair, measure by measure, after a check that they answer the same questions.
 
 Shapes: C questions, L languages.
 """
@@ -28,7 +28,7 @@ from msm.evaluation.statistics import (
 )
 
 Seeds = Sequence[ScoreFolder]
-"""Folders of one model, one a seed."""
+"""Score folders of one model, one a seed."""
 
 
 class Model(NamedTuple):
@@ -36,42 +36,42 @@ class Model(NamedTuple):
 
     name: str
     values: Floats
-    """[C, L]."""
+    """Value of each question in each language, [C, L]."""
     seed_means: Floats
-    """Means of each seed: of the languages, and their mean, [seeds, L + 1]."""
+    """Means of each seed: that of each language, and the mean of these, [seeds, L + 1]."""
 
 
 class Compared(NamedTuple):
-    """Models against a baseline, by one measure on one kind of pool."""
+    """Comparison of models with a baseline, by one measure on one kind of pool."""
 
     measure: str
     kind: PoolKind
     languages: list[str]
-    """Of the questions."""
+    """Languages of the questions."""
     clusters: int
-    """Groups of questions that were drawn together."""
+    """Number of groups of questions that are drawn together."""
     models: list[Model]
-    """The baseline first."""
+    """Models, the baseline first."""
     comparisons: list[Comparison]
-    """Of every further model."""
+    """Comparison of every further model with the baseline."""
     p_values: list[Floats]
-    """Holm-corrected over all models and languages, one array a comparison, [L + 1]."""
+    """P values, corrected by Holm's method over all models and languages, one array a comparison, [L + 1]."""
     ranks: list[RankInterval]
-    """Of every model by its mean, with 95 % confidence for all pairs at once."""
+    """Interval of the rank of every model by its mean, with 95 % confidence for all pairs together."""
 
 
 def check_comparable(folders: Seeds, *, any_protocol: bool = False) -> list[str]:
-    """Make sure that folders answer the same questions over the same candidates and judgements by the same rules.
+    """Check that folders answer the same questions over the same candidates and judgements by the same rules.
 
     Args:
-        folders: of all models; the first is what the others are held against.
+        folders: score folders of all models; the others are compared with the first one.
         any_protocol: compare although the rules of scoring differ.
 
     Returns:
-        What cannot be made sure of, or differs as it may, as sentences.
+        Sentences about what cannot be checked, and about allowed differences.
 
     Raises:
-        BadInput: they do not.
+        BadInput: the folders cannot be compared.
     """
     first, notes = folders[0], []
     for folder in folders[1:]:
@@ -99,10 +99,10 @@ def check_comparable(folders: Seeds, *, any_protocol: bool = False) -> list[str]
 
 
 def check_seeds(seeds: Seeds) -> None:
-    """Make sure that folders are of one model, each with another seed.
+    """Check that folders hold scores of one model with different seeds.
 
     Raises:
-        BadInput: they are not.
+        BadInput: the models differ, or a seed comes twice.
     """
     seen: dict[int, Path] = {}
     for folder in seeds:
@@ -120,9 +120,9 @@ def compare_folders(
     """Compare models with a baseline by every measure on every kind of pool that all of them have.
 
     Args:
-        groups: the baseline's folders, then those of each further model.
-        resamples: of intervals and tests.
-        seed: of the resampling.
+        groups: folders of the baseline, then those of each further model.
+        resamples: number of resamples of intervals and tests.
+        seed: seed of the resampling.
         all_fairness: whether all measures of language fairness are compared, or `FIRST_FAIRNESS` alone.
 
     Raises:

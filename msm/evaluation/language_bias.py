@@ -1,4 +1,4 @@
-"""`languages.jsonl`: which language the best answers come from, for each language of the question.
+"""Writes `languages.jsonl`: the languages of the best answers, for each language of the questions.
 
 A ranker without a bias puts an answer where its content belongs, whatever its language. Two yardsticks stand beside
 the shares: those of the candidates (a random ranking) and those of the relevant ones (a perfect one).
@@ -23,7 +23,7 @@ from msm.evaluation.exported import score_lines
 
 FILE = "languages.jsonl"
 DEPTHS = (1, 5, 10, 20, 100)
-"""Best answers that are counted."""
+"""Numbers of best answers that are counted."""
 
 
 class Bias(NamedTuple):
@@ -34,11 +34,11 @@ class Bias(NamedTuple):
     answered: list[str]
     """Languages of the candidates, sorted, [L]."""
     shares: Floats
-    """Of the best answers to the questions of a language; each row sums to 1, [Q, L]; NaN without any answer."""
+    """Share of the best answers in each language, [Q, L]; each row sums to 1, or is NaN without any answer."""
     relevant: Floats
-    """Of the relevant candidates, the same, [Q, L]."""
+    """Share of the relevant candidates in each language, [Q, L]."""
     candidates: Floats
-    """Of all candidates, [L]."""
+    """Share of all candidates in each language, [L]."""
 
     @property
     def own(self) -> float:
@@ -50,7 +50,7 @@ class Bias(NamedTuple):
 
 
 def retrieved_languages(collection: Collection, run: Run) -> dict[str, str]:
-    """Language of every passage of a run that the collection has; the corpus is read once for it."""
+    """Return the language of every passage of a run that the collection holds. It reads the corpus once."""
     wanted = set(run.passage_ids.to_pylist())
     return {text.passage_id: text.language for text in collection.passages if text.passage_id in wanted}
 
@@ -58,13 +58,13 @@ def retrieved_languages(collection: Collection, run: Run) -> dict[str, str]:
 def bias(
     collection: Collection, run: Run, depths: Sequence[int], languages: Mapping[str, str] | None = None
 ) -> dict[int, Bias]:
-    """Shares of the languages among the best answers of a run, by the number of answers that are counted.
+    """Count the languages of the best answers of a run, for several numbers of answers.
 
     Args:
         collection: languages of queries and passages.
-        run: on the pool of all languages.
-        depths: answers of each question that are counted.
-        languages: of the run's passages, where they are known already.
+        run: run on the pool of all languages.
+        depths: numbers of answers of each question that are counted.
+        languages: language of each passage of the run, where it is known already.
 
     Raises:
         BadInput: the run has a query or passage that the collection has not.
@@ -99,7 +99,7 @@ def bias(
 
 
 def bias_rows(found: Mapping[int, Bias]) -> Iterator[dict[str, Any]]:
-    """Lines of `languages.jsonl`."""
+    """Yield the lines of `languages.jsonl`."""
     for depth, one in found.items():
         for (row, asked), (column, answered) in product(enumerate(one.asked), enumerate(one.answered)):
             values = one.shares[row, column], one.relevant[row, column], one.candidates[column]

@@ -1,4 +1,4 @@
-"""Measures of a run, as trec_eval computes them with `-c`.
+"""Computes the measures of a run, as trec_eval does with `-c`.
 
 Every one of them follows from the ranks of the relevant passages alone. Queries without judgements are left
 out; judged queries that are missing in the run, or have no relevant passage, count 0. A label of 1 and above
@@ -22,34 +22,34 @@ from msm.collections.runs import Floats, Integers, Qrels, Run
 from msm.evaluation.ranks import Hits, Rankings, Ties, rank_exactly, rank_relevant, run_depths
 
 _SAME = 1e-12
-"""Two sums of the same terms in another order differ by less."""
+"""Largest difference of two sums of the same terms in different orders."""
 
 
 class Values(NamedTuple):
-    """One measure of a run."""
+    """The values of one measure of a run."""
 
     measure: Measure
     values: Floats
-    """Of each judged query, [Q]; NaN where it is not defined."""
+    """Value of each judged query, [Q]; NaN where the measure is not defined."""
     tied: NDArray[np.bool_]
-    """Whether the value hangs on the order of equal scores, [Q]."""
+    """Whether the value depends on the order of equal scores, [Q]."""
     blank: str = ""
-    """Why the measure cannot be known from this run; all values are NaN then."""
+    """Reason why this run does not give the measure, in which case all values are NaN; empty where it does."""
 
     @property
     def mean(self) -> float:
-        """Over the queries for which it is defined; NaN where there is none."""
+        """Mean over the queries for which the measure is defined; NaN where there are none."""
         defined = self.values[~np.isnan(self.values)]
         return float(defined.mean()) if len(defined) else float("nan")
 
 
 class Evaluation(NamedTuple):
-    """All measures of a run."""
+    """The values of all measures of a run."""
 
     queries: Integers
-    """The judged queries: places in `query_ids` of the qrels, ascending, [Q]."""
+    """Indices of the judged queries in `query_ids` of the qrels, ascending, [Q]."""
     relevant: Integers
-    """Relevant passages of each, [Q]."""
+    """Number of relevant passages of each query, [Q]."""
     measures: list[Values]
 
 
@@ -62,18 +62,18 @@ def evaluate(
     pool: int | None = None,
     is_fused: bool = False,
 ) -> Evaluation:
-    """Per-query values of a ranking.
+    """Compute the values of each query of a ranking.
 
     Args:
         qrels: judgements.
-        run: the best passages of each query, or where the relevant ones stand in the whole pool; its ids are matched
+        run: best passages of each query, or exact ranks of the relevant passages in the whole pool. Its ids are matched
             with those of the qrels.
-        measures: what to compute.
-        ties: how equal scores are ordered.
-        pool: passages of the pool, where the measures of a run are to be those of the whole ranking. Without it they
-            are those of the run as it is, as trec_eval computes them.
-        is_fused: whether every list ends where the lists that it was fused from were cut, so that a shorter one does
-            not mean that a search found no more.
+        measures: measures to compute.
+        ties: rule by which equal scores are ordered.
+        pool: number of passages of the pool, which makes the measures those of the whole ranking. Without it they are
+            those of the run alone, as trec_eval computes them.
+        is_fused: whether the run is a fusion, whose lists end where the fused lists were cut, so that a shorter list
+            does not mean that a search found fewer passages.
     """
     if isinstance(run, ExactRanks):
         rankings = rank_exactly(qrels, run, ties)
@@ -93,18 +93,18 @@ def evaluate(
 
 
 class _Reach(NamedTuple):
-    """How far down the ranking of a pool is known."""
+    """The ranks down to which the ranking of a pool is known."""
 
     rankings: Rankings
     exact: ExactRanks | None
     pool: int | None
     depths: Integers
-    """Entries of the run for each judged query, [Q]; empty with exact ranks."""
+    """Number of entries of the run for each judged query, [Q]; empty with exact ranks."""
     is_fused: bool
-    """As in `evaluate`."""
+    """Whether the run is a fusion, as in `evaluate`."""
 
     def blank(self, measure: Measure) -> str:
-        """Why a measure cannot be known; empty where it can."""
+        """Return the reason why the ranking does not give a measure; empty where it does."""
         missing = self.rankings.missing > 0
         if measure.name == "rank_distance" and not (self.exact and self.exact.whole):
             unknown = np.count_nonzero(missing & (self.rankings.relevant > 1))
@@ -120,7 +120,7 @@ class _Reach(NamedTuple):
         return f"the run is cut at {cut} of {self.pool} passages, and {unknown} questions have relevant ones below that"
 
     def _cut_at(self) -> int:
-        """Entries at which most queries of the run are cut; a run of a search that just found no more is not."""
+        """Number of entries at which most queries of the run are cut. A search that found fewer passages is not cut."""
         if self.is_fused:
             return int(self.depths.min(initial=np.iinfo(np.int64).max))
         deepest = int(self.depths.max(initial=0))
@@ -130,34 +130,34 @@ class _Reach(NamedTuple):
 
 
 def mrr(rankings: Rankings, cutoff: int) -> Floats:
-    """1 / rank of the first relevant passage, [Q]."""
+    """Reciprocal rank: 1 / rank of the first relevant passage, [Q]."""
     return _sums(rankings, rankings.hits, (rankings.hits.places == 1) / rankings.hits.ranks, cutoff)
 
 
 def success(rankings: Rankings, cutoff: int) -> Floats:
-    """1 if a relevant passage is found, else 0; averaged, the accuracy of the top k, [Q]."""
+    """Success: 1 if a relevant passage is within the cutoff, else 0; its mean is the accuracy of the top k, [Q]."""
     return _sums(rankings, rankings.hits, (rankings.hits.places == 1) * 1.0, cutoff)
 
 
 def recall(rankings: Rankings, cutoff: int) -> Floats:
-    """Share of the relevant passages that are found, [Q]."""
+    """Recall: share of the relevant passages within the cutoff, [Q]."""
     found = _sums(rankings, rankings.hits, np.ones(len(rankings.hits.ranks)), cutoff)
     return found / np.maximum(rankings.relevant, 1)
 
 
 def precision(rankings: Rankings, cutoff: int) -> Floats:
-    """Share of relevant passages among the first `cutoff`; a run that is shorter is filled up with others, [Q]."""
+    """Precision: number of relevant passages within the cutoff, divided by the cutoff, [Q]."""
     return _sums(rankings, rankings.hits, np.ones(len(rankings.hits.ranks)), cutoff) / cutoff
 
 
 def average_precision(rankings: Rankings, cutoff: int) -> Floats:
-    """Mean over all relevant passages of the precision at their ranks, 0 for those not found (map_cut), [Q]."""
+    """Average precision: mean over all relevant passages of the precision at their ranks, 0 beyond the cutoff, [Q]."""
     precisions = _sums(rankings, rankings.hits, rankings.hits.places / rankings.hits.ranks, cutoff)
     return precisions / np.maximum(rankings.relevant, 1)
 
 
 def ndcg(rankings: Rankings, cutoff: int) -> Floats:
-    """Sum of gain / log2(rank + 1), as a share of that of a perfect ranking, [Q]."""
+    """nDCG: sum of gain / log2(rank + 1), divided by that of a perfect ranking, [Q]."""
     reached, greatest = (
         _sums(rankings, hits, hits.gains / np.log2(hits.ranks + 1), cutoff) for hits in (rankings.hits, rankings.best)
     )
@@ -165,10 +165,11 @@ def ndcg(rankings: Rankings, cutoff: int) -> Floats:
 
 
 def rank_distance(rankings: Rankings, cutoff: int) -> Floats:
-    """Worst less best rank of the relevant passages, [Q]; NaN without two, or where one has no rank.
+    """Rank distance: worst rank minus best rank of the relevant passages, [Q].
 
-    Less is better: from the number of relevant passages less 1. Of equal scores, `optimistic` and `pessimistic` order
-    the relevant passages first and last, as for all measures.
+    It is NaN with fewer than two relevant passages, or where one has no rank. Less is better; the smallest value is the
+    number of relevant passages minus 1. The rules `optimistic` and `pessimistic` order relevant passages first and last
+    among equal scores, as for all measures.
 
     Source: arXiv:2408.10536.
     """
@@ -192,6 +193,6 @@ MEASURES: dict[str, Callable[[Rankings, int], Floats]] = {
 
 
 def _sums(rankings: Rankings, hits: Hits, terms: Floats, cutoff: int) -> Floats:
-    """Sum of the terms of the hits within the cutoff, for each query."""
+    """Sum over the hits of each query within the cutoff."""
     inside = np.where(hits.ranks <= cutoff, terms, 0)
     return np.bincount(hits.queries, inside, minlength=len(rankings.relevant)).astype(np.float64, copy=False)

@@ -1,4 +1,4 @@
-"""`per_query.parquet`: the value of every measure for every query, the ground of all averages, intervals and tests.
+"""Reads and writes `per_query.parquet`: the value of every measure for every query, from which all else is computed.
 
 One row for each query, pool and measure. `candidate_language` says which candidates were ranked: null for the pool
 of all languages, else the language of the pool. `question_id` is the same for the translations of a question.
@@ -39,17 +39,17 @@ SCHEMA = pa.schema(
 )
 
 _LATER = ("cluster_id",)
-"""Columns that files of earlier versions lack; read as null."""
+"""Columns that files of earlier versions lack; they are read as null."""
 _TEXTS = [field.name for field in SCHEMA if field.type == pa.string()]
 _ENCODED = pa.schema(
     [field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in _TEXTS else field for field in SCHEMA]
 )
 
 VALUES = ("question_id", "cluster_id", "query_language", "candidate_language", "measure", "value")
-"""The columns that `by_question` looks at."""
+"""The columns that `by_question` reads."""
 
 PoolKind = Literal["multilingual", "same", "other"]
-"""Candidates of all languages; of the question's language; of each other language, averaged."""
+"""Kinds of pools: candidates of all languages, of the question's language, or of each other language, averaged."""
 Side = Literal["questions", "candidates"]
 """Whose languages stand side by side."""
 
@@ -58,13 +58,13 @@ class ByQuestion(NamedTuple):
     """Values of one measure on one kind of pool."""
 
     questions: list[str]
-    """[C], sorted."""
+    """Ids of the questions, sorted, [C]."""
     clusters: Integers
     """Number of the cluster of every question, from 0, [C]."""
     languages: list[str]
-    """[L], sorted."""
+    """Codes of the languages, sorted, [L]."""
     cells: Integers
-    """Places of the values in the flattened [C, L], ascending, [N]."""
+    """Index of each value in the flattened [C, L], ascending, [N]."""
     known: Floats
     """The values, [N]."""
     side: Side = "questions"
@@ -72,17 +72,17 @@ class ByQuestion(NamedTuple):
 
     @property
     def values(self) -> Floats:
-        """[C, L]; NaN where a question does not exist in a language."""
+        """Value of each question in each language, [C, L]; NaN where a question does not exist in a language."""
         return self.spread(self.known)
 
     @property
     def means(self) -> Floats:
-        """Of every language over its questions, [L]."""
+        """Mean of every language over its questions, [L]."""
         columns = self.cells % len(self.languages)
         return np.bincount(columns, self.known) / np.bincount(columns)
 
     def spread(self, known: Floats) -> Floats:
-        """Values of the same questions as a grid, [N] to [C, L]."""
+        """Lay values of the same questions out as a grid, [N] to [C, L]."""
         flat = np.full(len(self.questions) * len(self.languages), np.nan)
         flat[self.cells] = known
         return flat.reshape(len(self.questions), len(self.languages))
@@ -94,7 +94,7 @@ class ByQuestion(NamedTuple):
 
 
 def write_per_query(path: Path, rows: pa.Table) -> None:
-    """Write rows of `SCHEMA`, atomically."""
+    """Write rows of `SCHEMA`, whole or not at all."""
     with new_file(path, "wb") as file:
         pq.write_table(rows.cast(SCHEMA), file, compression="zstd")
 

@@ -1,4 +1,4 @@
-"""Where relevant passages stand, under a rule for equal scores; integer arrays in and out.
+"""Computes the ranks of relevant passages under a rule for equal scores, on arrays of integers.
 
 Their ranks come from a run, as far as it reaches, or from the exact ranks of a whole pool. The rules, for passages of
 one query with equal scores (float32):
@@ -26,28 +26,28 @@ class Hits(NamedTuple):
     """Relevant passages of rankings, by query and rank."""
 
     queries: Integers
-    """Ascending, [H]."""
+    """Query of each hit, ascending, [H]."""
     ranks: Integers
-    """From 1, ascending within a query, [H]."""
+    """Rank of each hit from 1, ascending within a query, [H]."""
     gains: Integers
-    """[H]."""
+    """Gain of each hit, [H]."""
     places: Integers
-    """Place among the hits of the query, from 1, [H]."""
+    """Number of each hit among those of its query, from 1, [H]."""
 
 
 class Rankings(NamedTuple):
-    """What the measures look at."""
+    """The ranks from which all measures are computed."""
 
     relevant: Integers
-    """Relevant passages of each query, found or not, [Q]."""
+    """Number of relevant passages of each query, found or not, [Q]."""
     hits: Hits
-    """Where the run puts them."""
+    """The relevant passages as the run ranks them."""
     best: Hits
-    """Where a perfect run puts them, [R] each."""
+    """The relevant passages as a perfect run ranks them, each array [R]."""
 
     @property
     def missing(self) -> Integers:
-        """Relevant passages of each query that have no rank, [Q]."""
+        """Number of relevant passages of each query that have no rank, [Q]."""
         return self.relevant - np.bincount(self.hits.queries, minlength=len(self.relevant))
 
 

@@ -1,4 +1,4 @@
-"""`scores.jsonl`: averages of the per-query values, one object a line.
+"""Writes `scores.jsonl`: averages of the values of queries, one object a line.
 
 Fields: benchmark, split, setting, model, seed, query_language, candidate_language, measure, value (0-1), queries,
 tied, protocol, run_sha256. `query_language` and `candidate_language` say what was averaged:
@@ -31,11 +31,11 @@ import pyarrow as pa
 from msm.pipeline.artifacts import checksum
 
 ALL = "all"
-"""Query language of a mean over the questions of all languages."""
+"""Name in place of a query language, for the mean over the questions of all languages."""
 
 
 class Cell(NamedTuple):
-    """One average."""
+    """One average, of a measure over the questions of a language."""
 
     query_language: str
     candidate_language: str | None
@@ -92,7 +92,7 @@ def _mean(cells: list[Cell], query_language: str, candidate_language: str | None
 
 
 def _over_questions(cells: list[Cell], candidate_language: str | None) -> Cell:
-    """The mean over all questions (micro), under the language `all`."""
+    """Mean over all questions (micro), under the language `all`."""
     queries = [cell.queries for cell in cells]
     total = sum(queries)
 
@@ -115,7 +115,7 @@ def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | 
     """Lines of `scores.jsonl`.
 
     Args:
-        cells: the averages.
+        cells: averages to write.
         facts: benchmark, split, setting, model, seed and protocol.
         runs: SHA-256 of the run file by candidate language; None for the pool of all languages. Of bitext, by
             the name of the file.

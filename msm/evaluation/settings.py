@@ -11,7 +11,7 @@ TieRule = Literal["benchmark", "trec", "list", "reversed", "pessimistic", "optim
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Settings):
-    """Runs and judgements to `scores.jsonl`."""
+    """Scores runs by the judgements of a benchmark."""
 
     benchmark: str
     """Reference of the benchmark, such as `mr_tydi`, `mr_tydi-sw,bn`, `tatoeba@deu-eng` or `beir:NAME`."""
@@ -25,14 +25,16 @@ class Score(Settings):
     model: str
     """Name of the row in tables."""
     ties: TieRule = "benchmark"
-    """How equal scores are ordered: as the benchmark's official scorer does, by passage id as trec_eval does, as they
-    stand in the run or the other way round, or against or in favour of the model."""
+    """Order of equal scores: that of the benchmark's official scorer (`benchmark`), by passage id as in trec_eval
+    (`trec`), the order of the run or its reverse (`list`, `reversed`), or against or in favour of the model
+    (`pessimistic`, `optimistic`)."""
     measures: str = ""
-    """What is measured, with commas; empty for the official measures of the benchmark."""
+    """Names of measures, separated by commas, such as `ndcg@10, recall@100`; empty for the official measures of the
+    benchmark."""
     seed: Count
     """Seed of the training behind the run; 0 where nothing was trained."""
 
     @property
     def name(self) -> str:
-        """What scores call the benchmark: `mr_tydi:NAME` is NAME. Pairs of bitext stay part of it: a mean is theirs."""
+        """Name of the benchmark in scores: NAME for `mr_tydi:NAME`. Pairs of bitext stay part of the name."""
         return self.benchmark.rpartition(":")[2]

@@ -30,7 +30,6 @@ from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.ranks import Ties
 from msm.evaluation.scores import averages, chance_rows, score_rows
 from msm.evaluation.settings import Score
-from msm.execution import Execution
 from msm.files import sha256_of, within, write_json, write_json_lines
 from msm.settings import listed
 
@@ -52,7 +51,7 @@ class Scored(NamedTuple):
     """Languages of the best answers, by depth, where several languages are ranked together."""
 
 
-def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Score, *, sources: Path, run: Path, out: Path) -> dict[str, Any]:
     """Score every pool of a benchmark, or every pair of bitext.
 
     Args:
@@ -60,7 +59,6 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path, execution: Exec
         sources: holds the folder of questions.
         run: TREC runs, one a pool.
         out: empty folder to fill.
-        execution: not used.
 
     Returns:
         Counts, and the means over languages, for the manifest.

@@ -179,7 +179,7 @@ def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: i
 
 
 def holm(p_values: Floats) -> Floats:
-    """P values corrected for their number by Holm's method, in the given order.
+    """Correct p values for their number by Holm's method; returns them in the order of the input.
 
     Source: Holm 1979, a simple sequentially rejective multiple test procedure.
     """

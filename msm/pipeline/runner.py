@@ -5,6 +5,7 @@ import dataclasses
 import fcntl
 import importlib
 import importlib.metadata
+import inspect
 import os
 import platform
 import shlex
@@ -82,7 +83,7 @@ def run_stage(
         # Another process of torchrun, or a part: it helps with the work; process 0 of the whole writes the folder.
         work.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as unused:
-            run(settings, **payloads, out=Path(unused), execution=execution)
+            run(settings, **payloads, out=Path(unused), **_options(run, execution))
         return {"seconds": 0.0}
     watched = _watched(name, told["identity"], work.parent, notes or {})
     with locked(out), _scratch(work), tracked(execution.log, watched) as tracker:
@@ -92,7 +93,7 @@ def run_stage(
         with artifacts.new_folder(out) as partial:
             target = partial / stage.payload
             target.mkdir()
-            facts = run(settings, **payloads, out=target, execution=execution)
+            facts = run(settings, **payloads, out=target, **_options(run, execution))
             if (work / artifacts.LOG).is_file():
                 shutil.copy(work / artifacts.LOG, partial / artifacts.LOG)
             manifest = {
@@ -160,6 +161,11 @@ def entry(name: str) -> Callable[..., Any]:
     """The function behind `module:function`."""
     module, function = name.split(":")
     return getattr(importlib.import_module(module), function)
+
+
+def _options(run: Callable[..., Any], execution: Execution) -> dict[str, Execution]:
+    """The execution options, for a stage whose function takes them."""
+    return {"execution": execution} if "execution" in inspect.signature(run).parameters else {}
 
 
 def _check_out(out: Path, reads: Mapping[str, Path]) -> None:

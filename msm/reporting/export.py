@@ -7,7 +7,6 @@ from typing import Any
 
 from msm.errors import BadInput
 from msm.evaluation import exported
-from msm.execution import Execution
 from msm.pipeline import artifacts
 from msm.reporting import lineage, stage
 from msm.reporting.plain import METRICS, VALUES
@@ -85,6 +84,6 @@ def _report_manifest(root: Path) -> dict[str, dict[str, Any]]:
 def _write_report(settings: Report, root: Path, out: Path) -> None:
     """Report on what an export holds, without the plain files, which repeat the scores."""
     out.mkdir()
-    stage.run(settings, scores=root / "score", out=out, execution=Execution(work=root))
+    stage.run(settings, scores=root / "score", out=out)
     for name in (METRICS, VALUES):
         (out / name).unlink()

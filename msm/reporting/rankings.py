@@ -86,7 +86,7 @@ def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: s
         depth: most answers to a question.
 
     Raises:
-        BadInput: it is not here, malformed, or of another benchmark; or the kind has several runs.
+        BadInput: the run is missing, malformed, or of another benchmark, or the kind of pool has several runs.
     """
     if kind not in RUNS or (kind == "same" and not lineage.NAME.fullmatch(language)):
         raise BadInput("Rankings are shown of the pool of all languages and of the question's own only.")
@@ -123,7 +123,7 @@ def model(root: Path, scored: Scored) -> Path:
     """Folder of the fine-tuned model behind a score.
 
     Raises:
-        BadInput: it is not here, or no stage made it.
+        BadInput: the folder of the model is missing, or no stage made the model.
     """
     run = lineage.read_manifest(_step(root, scored.manifest, "run"))
     return _payload_of(_step(root, run, "model"))
@@ -140,12 +140,15 @@ def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
     name = lineage.step_name(path)
     folder = lineage.folder(root, name) if lineage.is_step(name) else None
     if folder is None or not (folder / artifacts.MANIFEST).is_file():
-        raise BadInput(f"The {read} ({path or 'none'}) is not here, so this cannot be shown.")
+        raise BadInput(
+            f"The input {read} ({path or 'none'}) is missing on this machine, so its rankings cannot be shown."
+        )
     return folder
 
 
 def _payload_of(folder: Path) -> Path:
     payload = folder / Path(lineage.read_manifest(folder)["payload"]).name
     if not payload.is_dir():
-        raise BadInput(f"The content of {folder.parent.name}/{folder.name} is not here, so this cannot be shown.")
+        name = f"{folder.parent.name}/{folder.name}"
+        raise BadInput(f"The content of {name} is missing on this machine, so its rankings cannot be shown.")
     return payload

@@ -8,13 +8,14 @@ from msm.settings import Between, Count, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Settings):
-    """Score files of a recipe to tables."""
+    """Makes the tables and the report of a recipe from its scores."""
 
     recipe: str
     """Name of the recipe."""
     controls: str
-    """Models that every other one is compared with, with commas; the floor first, such as `untrained, mlm`."""
+    """Names of the models that all others are compared with, separated by commas; the weakest first, such as
+    `untrained, mlm`."""
     bootstrap: Annotated[int, Between(100)] = 1000
-    """Resamples of the questions behind every interval."""
+    """Number of resamples of the questions for every interval."""
     seed: Count = 1
     """Seed of the resamples."""

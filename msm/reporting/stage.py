@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from msm.errors import BadInput
-from msm.execution import Execution
 from msm.reporting import lineage, markdown
 from msm.reporting.heatmap import heatmap
 from msm.reporting.plain import write_plain
@@ -16,14 +15,13 @@ from msm.reporting.terminal import section_text
 DOCUMENT, TABLE, PICTURE = "report.md", "table.txt", "heatmap-{}.svg"
 
 
-def run(settings: Report, *, scores: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Report, *, scores: Path, out: Path) -> dict[str, Any]:
     """Write the report.
 
     Args:
         settings: of the stage.
         scores: score folders, one a row, such as `artifacts/mini/score`; what lies behind them stands beside.
         out: empty folder to fill.
-        execution: not used.
 
     Returns:
         Counts, for the manifest.

@@ -1,4 +1,4 @@
-"""One question at a time: a model and the vectors of a collection, kept in memory.
+"""Answers single questions with a model and the vectors of a collection, which are kept in memory.
 
 Shapes: N passages, H width.
 """
@@ -24,24 +24,24 @@ class Found(NamedTuple):
 
 
 class Searcher:
-    """Answers questions from a collection.
+    """Searches the passages of a collection for answers.
 
     Args:
-        model: fine-tuned model folder.
-        collection: gives the passages; all are encoded.
+        model: folder of a fine-tuned model.
+        collection: collection whose passages are encoded and searched.
 
     Raises:
-        BadInput: no usable model.
+        BadInput: the folder holds no usable model.
     """
 
     def __init__(self, model: Path, collection: Collection) -> None:
         self.passages = list(collection.passages)
         self.encoder: Encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
         self.vectors: Floats = self.encoder.encode_passages(self.passages)
-        """[N, H]."""
+        """Vectors of all passages, [N, H]."""
 
     def ask(self, question: str, depth: int) -> list[Found]:
-        """The best answers, best first; equal scores in the order of the passages."""
+        """Return the best passages, best first; equal scores keep the order of the passages."""
         scores = self.vectors @ self.encoder.encode_queries([question])[0]
         best = np.argsort(-scores, kind="stable")[:depth]
         return [Found(self.passages[place], float(scores[place])) for place in best]

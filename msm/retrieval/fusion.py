@@ -1,7 +1,8 @@
-"""Dense and sparse runs as one, as the README of Mr. TyDi does it.
+"""Stage `fuse`: adds the scores of a dense and a sparse run, as the README of Mr. TyDi does.
 
-The scores of each list are scaled to a length of 1 and centred, query by query; a passage that one list lacks has its
-least score there; the sum is `alpha * dense + sparse`. The weight is chosen per language on dev questions.
+The scores of each list are scaled to a range of 1 and centred, query by query. A passage that one list lacks gets the
+smallest score of that list. The sum is `alpha * dense + sparse`; the weight is chosen for each language on development
+questions.
 
 Shapes: E entries of both runs, Q queries.
 """
@@ -16,24 +17,22 @@ import pyarrow as pa
 from msm.collections.run_folder import FUSION, read_protocol, write_protocol
 from msm.collections.runs import Floats, Integers, Run, read_run, sorted_run, write_run
 from msm.errors import BadInput
-from msm.execution import Execution
 from msm.retrieval.settings import Fuse
 
 ALPHAS = tuple(step / 10 for step in range(1, 21))
-"""Weights that are tried."""
+"""Weights that are tried on development questions."""
 _LEAST = -0.5
-"""Least score of a scaled list."""
+"""Smallest score of a scaled list."""
 
 
-def run(settings: Fuse, *, dense: Path, sparse: Path, out: Path, execution: Execution) -> dict[str, Any]:
-    """Write the fused run of every pool; the stage `fuse`.
+def run(settings: Fuse, *, dense: Path, sparse: Path, out: Path) -> dict[str, Any]:
+    """Write the fused run of every pool.
 
     Args:
         settings: of the stage.
         dense: folder of runs.
         sparse: folder of runs of the same pools.
         out: empty folder to fill.
-        execution: not used.
 
     Returns:
         Counts for the manifest.
@@ -46,7 +45,7 @@ def run(settings: Fuse, *, dense: Path, sparse: Path, out: Path, execution: Exec
 
 
 def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:
-    """The best passages of both lists together.
+    """Fuse two runs, and keep the best passages of each query.
 
     Args:
         dense: a run.

@@ -1,4 +1,4 @@
-"""Language vectors: what the vectors of one language have in common, taken off between encoding and search.
+"""Language vectors: the part that all vectors of a language share, which is subtracted between encoding and search.
 
 A multilingual encoder puts texts of one language near each other, so a question finds answers in its own language
 first. Taking the mean vector of each language off lessens that without any training. SHIFT (arXiv 2606.18801) does it
@@ -16,20 +16,20 @@ from msm.collections.runs import Floats
 from msm.retrieval.language_labels import Labels, given_labels
 
 Means = dict[str, Floats]
-"""Language to a vector, float64, [H]."""
+"""Vector of each language, float64, [H]."""
 
 
 class LanguageVectors(NamedTuple):
-    """What is taken off the vectors of each language. Where a side has none, its vectors stay as they are."""
+    """The vectors that are subtracted from those of each language. A side without any stays unchanged."""
 
     passages: Mapping[str, Floats]
-    """Language to a vector, [H]."""
+    """Vector of each language for passages, [H]."""
     queries: Mapping[str, Floats]
-    """The same of questions."""
+    """Vector of each language for questions, [H]."""
     cosine: bool
-    """Whether vectors have length 1, and are given it again."""
+    """Whether vectors have length 1, to which they are scaled again."""
     labels: Labels = given_labels
-    """Which language a text counts as."""
+    """Function that gives the language of each text."""
 
 
 NO_LANGUAGE_VECTORS = LanguageVectors({}, {}, False)

@@ -21,7 +21,6 @@ from msm.collections.records import Passage
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import pool_depth, ranks_file, write_pool, write_protocol
 from msm.collections.runs import Floats, Integers
-from msm.execution import Execution
 from msm.files import within
 from msm.retrieval.analyzers import ANALYZERS
 from msm.retrieval.relevant import RelevantPairs, relevant_pairs
@@ -54,14 +53,13 @@ class Vocabulary:
         return self._texts[text]
 
 
-def run(settings: Lexical, *, sources: Path, out: Path, execution: Execution) -> dict[str, Any]:
+def run(settings: Lexical, *, sources: Path, out: Path) -> dict[str, Any]:
     """Write a run for every pool of a benchmark.
 
     Args:
         settings: of the stage.
         sources: holds the folder of questions.
         out: empty folder to fill.
-        execution: not used.
 
     Returns:
         Counts for the manifest.

@@ -1,4 +1,4 @@
-"""What a search finds: the best passages of every pool, and where the relevant ones stand in it.
+"""Collects the results of a search: the best passages of every pool, and the ranks of the relevant ones.
 
 Shapes: Q queries, H width, N passages of a shard, K depth, T relevant passages, R relevant pairs.
 """
@@ -19,21 +19,21 @@ from msm.retrieval.relevant import RankedPairs, RelevantPairs, relevant_pairs
 from msm.retrieval.search import BestPassages, Entries, search_shard
 
 SHARD_PASSAGES = 16384
-"""Passages that are encoded and searched at once; bounds the memory."""
+"""Number of passages that are encoded and searched at once, which bounds the memory."""
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class Ranking:
-    """The best passages of every pool with their ids, and what was counted for the relevant ones.
+    """The best passages of every pool with their ids, and counts from which the ranks of relevant passages follow.
 
     Args:
-        queries: of all pools.
-        vectors: of the queries, [Q, H].
-        depths: K of each pool.
-        relevant: queries with their relevant passages.
-        relevant_vectors: of those passages, [T, H].
-        own_ids: whether a passage may be found for a query that bears its id.
+        queries: queries of all pools.
+        vectors: vectors of the queries, [Q, H].
+        depths: number of passages to keep, K, for each pool.
+        relevant: pairs of a query and a relevant passage.
+        relevant_vectors: vectors of the relevant passages, [T, H].
+        own_ids: whether passages with the id of the query are kept or dropped.
     """
 
     def __init__(
@@ -50,24 +50,24 @@ class Ranking:
         self._dropped = {query.query_id: place for place, query in enumerate(dropped)}
         self.relevant = RankedPairs(relevant, queries, vectors, relevant_vectors)
         self.rows = {pool: _rows(queries, pool.query_language) for pool in depths}
-        """Places of the queries of each pool among all, ascending."""
+        """Indices of the queries of each pool among all queries, ascending."""
         self.best = {pool: BestPassages(len(self.rows[pool]), depth) for pool, depth in depths.items()}
         self.ids: dict[int, str] = {}
-        """Of the places that are among the best."""
+        """Id of each passage that is among the best, by its position in the corpus."""
         self.pairs = {pool: self.relevant.of(pool) for pool in depths}
         self.counts = {pool: np.zeros((len(pairs), len(COUNTS)), np.int64) for pool, pairs in self.pairs.items()}
-        """Of the pairs of each pool, [R, 4]."""
+        """Counts of the relevant pairs of each pool, [R, 4]."""
         self.passages = dict.fromkeys(depths, 0)
-        """Passages of each pool that were searched."""
+        """Number of passages of each pool that were searched."""
 
     def search(self, first: int, language: str, ids: list[str], vectors: Floats) -> Arrays:
-        """What a shard adds to the best so far and counts for the relevant passages, to be given to `add`.
+        """Search a shard; returns a record for `add`, with its best passages and counts for the relevant ones.
 
         Args:
-            first: place of its first passage in the corpus.
-            language: of its passages, where a pool is of one language.
-            ids: of its passages.
-            vectors: of its passages, [N, H].
+            first: position of the first passage of the shard in the corpus.
+            language: language of its passages, where a pool has one language.
+            ids: ids of its passages.
+            vectors: vectors of its passages, [N, H].
         """
         arrays: Arrays = {"passages": np.array(len(vectors))}
         pools = [pool for pool in self.best if pool.candidate_language in (None, language)]
@@ -87,7 +87,7 @@ class Ranking:
     def _search_pools(
         self, first: int, ids: list[str], vectors: Floats, pools: list[Pool]
     ) -> dict[Pool, tuple[Entries, Integers]]:
-        """Entries and counts of pools with the same queries: one product serves all of them."""
+        """Search pools with the same queries; one matrix product serves all of them."""
         rows = self.rows[pools[0]]
         pairs = np.unique(np.concatenate([self.pairs[pool] for pool in pools]))
         leasts = {pool: self.best[pool].least() for pool in pools}
@@ -113,7 +113,7 @@ class Ranking:
         return np.searchsorted(rows, queries[inside]), columns[inside]
 
     def add(self, record: Arrays) -> None:
-        """Merge what a shard found."""
+        """Merge the record of a shard."""
         for pool in self.best:
             if f"{pool.name}/queries" in record:
                 queries, places, scores = (record[f"{pool.name}/{name}"] for name in Entries._fields)
@@ -125,7 +125,7 @@ class Ranking:
         self.ids = {place: known[place] for place in places[places >= 0].tolist()}
 
     def run(self, pool: Pool) -> Run:
-        """The run of a pool."""
+        """Return the run of a pool."""
         best = self.best[pool]
         queries, columns = np.nonzero(best.passages >= 0)
         places, passages = np.unique(best.passages[queries, columns], return_inverse=True)
@@ -133,7 +133,7 @@ class Ranking:
         return sorted_run(self._query_ids(pool), ids, queries, passages, best.scores[queries, columns])
 
     def exact_ranks(self, pool: Pool) -> ExactRanks:
-        """Where the relevant passages stand in the ranking of a whole pool."""
+        """Return the ranks of the relevant passages in the whole pool."""
         chosen, pairs = self.pairs[pool], self.relevant.pairs
         return ExactRanks(
             pa.array(self._query_ids(pool), pa.string()),
@@ -174,12 +174,12 @@ def search_vectors(collection: Collection, queries: Floats, passages: Vectors, d
 
 
 def cut_by_language(passages: Iterable[Passage], size: int, by_language: bool) -> Iterator[tuple[int, list[Passage]]]:
-    """Blocks of passages in the given order: the place of the first passage, and up to `size` passages.
+    """Yield blocks of passages in pool order: the index of the first passage, and up to `size` passages.
 
     Args:
-        passages: from the first to the last.
-        size: most passages of a block.
-        by_language: whether all passages of a block are of one language.
+        passages: passages in pool order.
+        size: largest number of passages of a block.
+        by_language: whether all passages of a block are in one language.
     """
     first = 0
     for _, same in itertools.groupby(passages, key=lambda passage: by_language and passage.language):

@@ -1,4 +1,4 @@
-"""Paired comparisons of score folders, as they lie on disk."""
+"""Compares score folders on disk by paired differences."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ class Comparisons(NamedTuple):
     models: list[Seeds]
     """The folders of the baseline, then those of each further model."""
     notes: list[str]
-    """What cannot be made sure of, as sentences."""
+    """Sentences about what could not be checked."""
 
 
 def compare(
@@ -49,8 +49,8 @@ def compare(
         others: score folders of one or more models.
         any_protocol: compare although the rules of scoring differ.
         fairness: compare by every measure of language fairness; by the first two else.
-        resamples: of intervals and tests.
-        seed: of the resampling.
+        resamples: number of resamples of intervals and tests.
+        seed: seed of the resampling.
 
     Raises:
         BadInput: a folder is no score folder, or was scored on other questions, candidates or judgements, by other

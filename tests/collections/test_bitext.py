@@ -30,7 +30,6 @@ from msm.errors import BadInput
 from msm.evaluation import stage
 from msm.evaluation.bitext_values import pair_rows
 from msm.evaluation.settings import Score
-from msm.execution import Execution
 from msm.retrieval.bitext_runs import write_pairs
 from msm.retrieval.margins import by_cosine, by_margin
 
@@ -263,7 +262,7 @@ def test_english_searches_the_other_language_of_tatoeba(mirror: Path, tmp_path: 
         run = ranked_run(pair.source_ids, pair.target_ids, chosen.targets, chosen.scores)
         write_run(pair_file(tmp_path / "run", pair, "accuracy"), run, "t")
     asked = Score(benchmark="tatoeba@deu-eng,por-eng", questions="tatoeba", split="test", model="m", seed=0)
-    stage.run(asked, sources=folder.parent, run=tmp_path / "run", out=tmp_path / "out", execution=Execution(tmp_path))
+    stage.run(asked, sources=folder.parent, run=tmp_path / "run", out=tmp_path / "out")
     rows = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
     cells = {(row["query_language"], row["candidate_language"]): row["value"] for row in rows}
     for code, right in rights.items():

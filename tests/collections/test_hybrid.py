@@ -19,7 +19,6 @@ from msm.errors import BadInput
 from msm.evaluation import stage
 from msm.evaluation.measures import evaluate
 from msm.evaluation.settings import Score
-from msm.execution import Execution
 
 DISTINCT = {
     "ar": 1187, "de": 1182, "el": 1184, "en": 1187, "es": 1185, "hi": 1183, "ru": 1186, "th": 1183, "tr": 1184,
@@ -85,7 +84,7 @@ def test_every_setting_equals_loops_over_the_full_ranking(mirror: Path, tmp_path
     settings = Score(
         benchmark="xquad_r:small", questions="q", split="test", setting="zero-shot", model="m", ties="trec", seed=1
     )
-    stage.run(settings, sources=tmp_path, run=tmp_path / "run", out=tmp_path / "out", execution=Execution(tmp_path))
+    stage.run(settings, sources=tmp_path, run=tmp_path / "run", out=tmp_path / "out")
     cells = {}
     for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines():
         row = json.loads(line)

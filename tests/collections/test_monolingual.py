@@ -17,7 +17,6 @@ from msm.collections.run_folder import write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
 from msm.evaluation.settings import Score
-from msm.execution import Execution
 
 TOPICS = "topics-qrels-sw"
 SETTINGS = Score(
@@ -74,7 +73,7 @@ def test_a_real_swahili_pool_is_scored_as_by_trec_eval(mirror: Path, tmp_path: P
     (tmp_path / "out").mkdir()
     kept = np.take_along_axis(scores, places, axis=1)
     write_pool(tmp_path / "run", collection, collection.pools[0], places, kept, "t")
-    stage.run(SETTINGS, sources=tmp_path, run=tmp_path / "run", out=tmp_path / "out", execution=Execution(tmp_path))
+    stage.run(SETTINGS, sources=tmp_path, run=tmp_path / "run", out=tmp_path / "out")
 
     run = {query: {} for query in answers}
     for line in gzip.decompress((tmp_path / "run" / "pool.sw.trec.gz").read_bytes()).decode().splitlines():
@@ -125,7 +124,7 @@ def test_the_official_mr_tydi_has_the_published_counts(mirror: Path, tmp_path: P
 def test_scores_of_published_questions_bear_their_split(name: str, split: str, tmp_path: Path) -> None:
     wrong = replace(SETTINGS, benchmark=name, split={"dev": "test", "test": "dev"}[split])
     with pytest.raises(BadInput, match=f"split must be {split}: that is what {name} reads"):
-        stage.run(wrong, sources=tmp_path, run=tmp_path, out=tmp_path, execution=Execution(tmp_path))
+        stage.run(wrong, sources=tmp_path, run=tmp_path, out=tmp_path)
     assert find_split(name) == split and find_split("miracl:mine") is None
 
 

@@ -15,7 +15,6 @@ from msm.collections.registry import BENCHMARKS, find_benchmark
 from msm.errors import BadInput
 from msm.evaluation import stage
 from msm.evaluation.settings import Score
-from msm.execution import Execution
 
 Rankings = Mapping[str, Mapping[str, Sequence[str]]]
 """Pool to query to passages, best first."""
@@ -43,7 +42,7 @@ def scores(name: str, folder: Path, rankings: Rankings) -> dict[tuple[str, str |
         ]
         (run / f"{pool}.trec.gz").write_bytes(gzip.compress("".join(lines).encode()))
     settings = Score(benchmark=f"{name}:own", questions="data", split="test", model="m", seed=0)
-    stage.run(settings, sources=folder, run=run, out=out, execution=Execution(folder))
+    stage.run(settings, sources=folder, run=run, out=out)
     rows = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
     return {(row["query_language"], row["candidate_language"], row["measure"]): row["value"] for row in rows}
 

@@ -17,7 +17,6 @@ from msm.collections.run_folder import pool_depth, write_pool
 from msm.errors import BadInput
 from msm.evaluation import stage
 from msm.evaluation.settings import Score
-from msm.execution import Execution
 
 WORDS = 'the U.S. city of Oslo , "north" of 1,000 km John\'s house yes no Bergen 1999'.split()
 
@@ -43,7 +42,7 @@ def score(folder: Path, benchmark: str, collection: Collection) -> tuple[dict[tu
     settings = Score(
         benchmark=benchmark, questions="q", split="dev", setting="zero-shot", model="m", ties="trec", seed=1
     )
-    stage.run(settings, sources=folder, run=folder / "run", out=folder / "out", execution=Execution(folder))
+    stage.run(settings, sources=folder, run=folder / "run", out=folder / "out")
     rows = [json.loads(line) for line in (folder / "out" / "scores.jsonl").read_text().splitlines()]
     assert {row["benchmark"] for row in rows} == {"mine"}
     kept = [row for row in rows if row["candidate_language"] == ("other" if row["query_language"] == "mean" else "en")]

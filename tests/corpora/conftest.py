@@ -92,7 +92,7 @@ def public(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         reorder=0.0,
         seed=1,
     )
-    documents.run(settings, sources=mirror, out=folder, execution=Execution(work=folder))
+    documents.run(settings, sources=mirror, out=folder)
     return folder
 
 

@@ -8,7 +8,6 @@ import pytest
 from msm.corpora import documents
 from msm.corpora.settings import Documents
 from msm.errors import BadInput
-from msm.execution import Execution
 
 
 def record(document_id: str, language: str, **texts: Any) -> dict[str, Any]:
@@ -25,9 +24,7 @@ def run(sources: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, list[d
     out = sources.parent / f"out{len(list(sources.parent.glob('out*')))}"
     out.mkdir()
     values = {"collections": "c.jsonl", "languages": "all", "document_overlap": "all", "reorder": 0.0, "seed": 1}
-    facts = documents.run(
-        Documents(**{**values, **changes}), sources=sources, out=out, execution=Execution(work=out / "work")
-    )
+    facts = documents.run(Documents(**{**values, **changes}), sources=sources, out=out)
     return facts, {path.stem: [json.loads(line) for line in path.open()] for path in sorted(out.glob("*.jsonl"))}
 
 

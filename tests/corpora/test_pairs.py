@@ -14,7 +14,6 @@ from msm.corpora.documents import read
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.settings import Parallel
 from msm.errors import BadInput
-from msm.execution import Execution
 
 DOCUMENTS = [
     {"document_id": "a", "language": "de", "sentences": ["eins", "zwei"]},
@@ -83,7 +82,7 @@ def test_malformed_lines_are_named(tmp_path: Path) -> None:
 def folder(sources: Path, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pairs")
     settings = Parallel(collections="documents/constructed.jsonl.gz", pivot="qaa", languages="all", sentence_tokens=12)
-    pairs.run(settings, sources=sources, tokenizer=encoder, out=out, execution=Execution(out))
+    pairs.run(settings, sources=sources, tokenizer=encoder, out=out)
     return out
 
 
@@ -126,7 +125,6 @@ def test_what_is_not_there(sources: Path, encoder: Path, tmp_path: Path, change:
             sources=sources,
             tokenizer=encoder,
             out=tmp_path,
-            execution=Execution(tmp_path),
         )
 
 
@@ -137,7 +135,6 @@ def test_real_questions_and_documents(mirror: Path, encoder: Path, tmp_path: Pat
         sources=mirror,
         tokenizer=encoder,
         out=tmp_path,
-        execution=Execution(tmp_path),
     )
     with gzip.open(mirror / "parallel" / "xor_questions.jsonl.gz", "rt") as file:
         rows = [json.loads(line) for line in file]

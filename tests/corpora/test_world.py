@@ -16,7 +16,6 @@ from msm.corpora.constructed.languages import ALPHABETS, Language, languages
 from msm.corpora.constructed.scripts import FUNCTION_WORDS, NAMES
 from msm.corpora.constructed.telling import ask, tell
 from msm.corpora.settings import World
-from msm.execution import Execution
 from msm.pipeline.artifacts import checksums
 
 SETTINGS = World(
@@ -34,7 +33,7 @@ SPLITS = ("train", "dev", "test")
 
 def build(settings: World, out: Path) -> dict[str, Any]:
     out.mkdir()
-    return world.run(settings, out=out, execution=Execution(work=out))
+    return world.run(settings, out=out)
 
 
 @pytest.fixture(scope="module")

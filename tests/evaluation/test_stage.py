@@ -21,7 +21,6 @@ from msm.evaluation.identity import checksums
 from msm.evaluation.per_query import by_question, read_per_query
 from msm.evaluation.scores import FIELDS
 from msm.evaluation.settings import Score
-from msm.execution import Execution
 from msm.files import sha256_of
 
 LANGUAGES = ("de", "ru", "zh")
@@ -120,7 +119,7 @@ def scored(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for language in LANGUAGES:
         copy(mirror / "xquad-r" / f"{language}.json.gz", root / "questions")
     write_random_runs(find_benchmark("lareqa:three").read(root / "questions"), root / "run")
-    stage.run(SETTINGS, sources=root, run=root / "run", out=root / "scores", execution=Execution(work=root / "work"))
+    stage.run(SETTINGS, sources=root, run=root / "run", out=root / "scores")
     return root
 
 
@@ -211,9 +210,8 @@ def test_a_run_of_another_pool_is_refused(scored: Path, tmp_path: Path) -> None:
     for path in (scored / "run").iterdir():
         copy(path, tmp_path)
     copy(scored / "run" / "pool.de.trec.gz", tmp_path / "pool.ru.trec.gz")
-    execution = Execution(work=tmp_path / "work")
     with pytest.raises(BadInput, match=r"pool\.ru\.trec\.gz: de-\d+-\d+ is no query or passage of this pool"):
-        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path, execution=execution)
+        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path)
     (tmp_path / "pool.ru.trec.gz").unlink()
     with pytest.raises(BadInput, match=r"pool\.ru\.trec\.gz: no such file"):
-        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path, execution=execution)
+        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path)

@@ -12,7 +12,6 @@ from msm.collections.registry import find_benchmark
 from msm.collections.runs import read_run
 from msm.evaluation.measures import evaluate
 from msm.evaluation.ranks import Ties
-from msm.execution import Execution
 from msm.retrieval import lexical
 from msm.retrieval.analyzers import words
 from msm.retrieval.lexical import Vocabulary, search
@@ -65,7 +64,7 @@ def test_measures_need_no_deep_run(sources: Path, tmp_path: Path) -> None:
     for name, depth in (("shallow", 2), ("deep", len(collection.passages))):
         settings = Lexical(**SETTINGS | {"depth": depth, "pool_depth": depth})
         (tmp_path / name).mkdir()
-        lexical.run(settings, sources=sources, out=tmp_path / name, execution=Execution(work=tmp_path / "work"))
+        lexical.run(settings, sources=sources, out=tmp_path / name)
     for pool in collection.pools:
         qrels = collection.pool_qrels(pool)
         deep = read_run(tmp_path / "deep" / f"{pool.name}.trec.gz")
@@ -82,7 +81,7 @@ def test_measures_need_no_deep_run(sources: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("context", ["none", "paragraph"])
 def test_the_stage_writes_a_run_for_every_pool(sources: Path, tmp_path: Path, context: str) -> None:
     settings = Lexical(**SETTINGS | {"passage_context": context})
-    facts = lexical.run(settings, sources=sources, out=tmp_path, execution=Execution(work=tmp_path / "work"))
+    facts = lexical.run(settings, sources=sources, out=tmp_path)
     collection = find_benchmark("lareqa:own").read(sources / "questions/test")
     assert (facts["queries"], facts["passages"]) == (len(collection.queries), len(collection.passages))
     texts = {p.passage_id: p.text + " " + p.context * (context == "paragraph") for p in collection.passages}

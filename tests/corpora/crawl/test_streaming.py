@@ -186,9 +186,7 @@ def test_documents_of_a_manifest_cannot_be_changed(
 ) -> None:
     manifest_only(whole, str(whole), tmp_path / "corpus")
     with pytest.raises(BadInput, match=message):
-        documents.run(
-            dataclasses.replace(TAKEN, **changes), sources=tmp_path, out=tmp_path, execution=execution(tmp_path)
-        )
+        documents.run(dataclasses.replace(TAKEN, **changes), sources=tmp_path, out=tmp_path)
 
 
 def test_some_languages_of_a_manifest(whole: Path, tmp_path: Path) -> None:
@@ -196,7 +194,7 @@ def test_some_languages_of_a_manifest(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     facts = documents.run(
         dataclasses.replace(TAKEN, languages="zh, de"),
-        sources=tmp_path, out=tmp_path / "out", execution=execution(tmp_path),
+        sources=tmp_path, out=tmp_path / "out",
     )  # fmt: skip
     assert list(facts["documents"]) == ["de", "zh"]
     assert open_units(tmp_path / "out", tmp_path, 1).languages == ["de", "zh"]
