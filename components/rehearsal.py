@@ -1,4 +1,4 @@
-"""`make rehearse KUBECONFIG=FILE`: what `manifests/` and the commands write, tried on an API server.
+"""Tries what `manifests/` and the commands write on an API server, for `make rehearse KUBECONFIG=FILE`.
 
 Every object of every overlay and of the Jobs is sent as a server-side dry run into a scratch namespace, so that the
 server's own validation, defaults and webhooks (Kueue's, Trainer's) judge it; the roles alone are really made there, and
@@ -46,7 +46,7 @@ class Refused(CommandError):
 
 
 class Kubectl:
-    """kubectl with one kubeconfig."""
+    """Calls kubectl with one kubeconfig."""
 
     def __init__(self, config: Path) -> None:
         self.environment = os.environ | {"KUBECONFIG": str(config)}
@@ -163,7 +163,7 @@ def rights(kubectl: Kubectl, objects: list[dict[str, Any]], namespace: str) -> I
 
 
 def _answer(kubectl: Kubectl, namespace: str, account: str, wanted: dict[str, str], *, granted: bool) -> str:
-    """Empty if the server says of an account what it should; else the problem."""
+    """Problem with the rights of an account; empty if there is none."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

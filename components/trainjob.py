@@ -52,9 +52,9 @@ class State(NamedTuple):
     """What is to be said of a job."""
 
     phase: str
-    """created, queued, admitted, unschedulable, starting, running, complete or failed."""
+    """Phase: created, queued, admitted, unschedulable, starting, running, complete or failed."""
     words: str = ""
-    """In the words of Kueue, the scheduler or the kubelet; where it runs."""
+    """Explanation by Kueue, the scheduler or the kubelet, or the nodes of the job."""
 
     def __str__(self) -> str:
         return f"{self.phase}: {self.words}" if self.words else self.phase

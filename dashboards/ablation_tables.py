@@ -9,7 +9,7 @@ from msm.reporting.ablations import REFERENCE, REFERENCES, Ablated, Shuffled
 
 
 def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
-    """Ours and the printed change of every row, in points; the reference is at 0."""
+    """Return our change and the printed change of every row, in points; the reference is at 0."""
     found = []
     for row in rows:
         low, high = row.interval or (None, None)
@@ -24,7 +24,7 @@ def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
 
 
 def ablations_text(rows: Sequence[Ablated]) -> pd.DataFrame:
-    """The same as text."""
+    """Return these changes as text."""
     return pd.DataFrame(
         {
             "table": row.table,

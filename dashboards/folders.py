@@ -15,7 +15,7 @@ class Folders(NamedTuple):
 
 
 def folders() -> Folders:
-    """From `streamlit run dashboards/app.py -- --artifacts DIR --results DIR --work DIR`."""
+    """Read the folders from `streamlit run dashboards/app.py -- --artifacts DIR --results DIR --work DIR`."""
     parser = argparse.ArgumentParser(prog="dashboards/app.py")
     for name in Folders._fields:
         parser.add_argument(f"--{name}", type=Path, default=Path(name))

@@ -30,14 +30,14 @@ class Recipe(NamedTuple):
     settings: Report
     """How its own report is made, so that the pages show the same numbers."""
     state: str
-    """Of its score folders."""
+    """State of its score folders."""
 
 
 class Shown(NamedTuple):
     """All that the results page shows of one measure and kind of pool, but the differences."""
 
     table: Table | None
-    """None if no score folder has usable values."""
+    """Its scores; None if no score folder has usable values."""
     published: list[Row]
     problems: list[Problem]
 

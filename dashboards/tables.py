@@ -120,7 +120,7 @@ def heat_map(frame: pd.DataFrame, languages: Sequence[str], mean_digits: int = 1
 
 
 def limits(frame: pd.DataFrame, languages: Sequence[str]) -> tuple[float, float]:
-    """Between which values the colours run; NaN without any."""
+    """Limits between which the colours run; NaN without any value."""
     values = frame[list(languages)]
     return float(values.min().min()), float(values.max().max())
 

@@ -54,7 +54,7 @@ class Run(NamedTuple):
     """STAGE/ROW."""
     log: Path
     state: State
-    """`stopped`: not finished, and silent for a while."""
+    """State of the training; `stopped` is not finished, and silent for some time."""
 
     @property
     def label(self) -> str:

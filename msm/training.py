@@ -236,7 +236,7 @@ def _stop_flag() -> _StopFlag:
 
 
 class _Log:
-    """`log.jsonl`: one line a step; lines after the checkpoint that training resumes from are dropped."""
+    """The file `log.jsonl`: one line a step. Lines after the checkpoint that training resumes from are dropped."""
 
     def __init__(self, path: Path, first: int) -> None:
         self.file = None

@@ -141,9 +141,9 @@ class Made(NamedTuple):
 
     state: State
     seconds: float
-    """Of the clock."""
+    """Seconds by the clock."""
     core_seconds: dict[str, float]
-    """By step; those of the extractor's own processes included."""
+    """Seconds of the processors by step, with those of the extractor's own processes."""
 
 
 def make(root: Path, pages: list[Page], kind: str, parts: int, pieces: Path) -> Made:

@@ -104,7 +104,7 @@ def _texts(shape: Shape) -> Texts:
 
 
 def _packed(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
-    """Ours: one packed forward."""
+    """Our way: one packed forward pass."""
     packed = pack(texts.queries + texts.passages).to(model.device)
     vectors = pool(token_states(model, packed), packed, "cls")
     return vectors[: len(texts.queries)], vectors[len(texts.queries) :]

@@ -174,7 +174,7 @@ def _batch(shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArra
 
 
 def _flop(shape: Shape, batch: Batch) -> float:
-    """Of one step, forward and backward: layers on the real tokens of both texts, head on the hidden ones.
+    """Floating-point operations of one step, forward and backward: layers on real tokens, head on hidden ones.
 
     The document encoder and the reading and writing of the weights are left out, so that the share is the encoder's.
     """
@@ -213,7 +213,7 @@ def _check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
 
 
 def _packed_losses(contender: Contender, batch: Batch) -> Tensor:
-    """Ours: everything in one packed forward, the head on masked positions only."""
+    """Our way: all texts in one packed forward pass, the head on masked positions only."""
     clean, hidden = pack(batch.units), pack(batch.masked)
     states = token_states(body(contender.masked), join(clean, hidden).to(batch.device))
     labels = torch.from_numpy(np.concatenate(batch.labels)).to(batch.device)
@@ -263,7 +263,7 @@ def _contrast(contender: Contender, vectors: Tensor, documents: Tensor, encoder:
 
 
 class PaddedDocumentEncoder(nn.Module):
-    """The same document encoder as the released code runs it: one whole sequence for each hidden sentence.
+    """The document encoder as the released code runs it: one whole sequence for each hidden sentence.
 
     Args:
         shared: holds the weights.
@@ -274,7 +274,7 @@ class PaddedDocumentEncoder(nn.Module):
         self.shared = shared
 
     def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
-        """[D, N, H] to [D, N, H]."""
+        """Guess every sentence, [D, N, H] to [D, N, H]."""
         documents, positions, width = sentences.shape
         hidden = torch.eye(positions, dtype=torch.bool, device=sentences.device)
         rows = torch.where(hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)

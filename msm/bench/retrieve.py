@@ -43,7 +43,7 @@ from msm.retrieval.search import Relevant, nearest, search_shard
 from msm.retrieval.stream import search
 
 MEASURES = {"mrr": "recip_rank", "recall@100": "recall.100", "ndcg@10": "ndcg_cut.10", "map@20": "map_cut.20"}
-"""Ours to trec_eval's."""
+"""Names of measures, and the names of the same measures in trec_eval."""
 TOKENS = {"sentences": (3.2, 0.5), "passages": (4.7, 0.45)}
 """Logarithm of the words of a text: mean and deviation. About 27 and 130 tokens, as LAReQA and Mr. TyDi have."""
 
@@ -253,7 +253,7 @@ def _flat(index: faiss.IndexFlatIP, queries: NDArray[np.float32]) -> tuple[NDArr
 def _check_same(
     places: NDArray[Any], scores: NDArray[Any], expected: NDArray[Any], expected_scores: NDArray[Any]
 ) -> None:
-    """The same passages in the same order but for equal scores."""
+    """Check that two results hold the same passages in the same order, equal scores aside."""
     if not np.allclose(scores, expected_scores, rtol=1e-5):
         raise RuntimeError("the two searches give different scores")
     gap = 1e-4 * np.abs(scores).max()

@@ -1,4 +1,4 @@
-"""`msm benchmarks`: which benchmarks there are, and what is known of each."""
+"""`msm benchmarks`: lists the benchmarks and what is known about each."""
 
 import sys
 from argparse import ArgumentParser, Namespace

@@ -1,4 +1,4 @@
-"""`msm compare`: paired differences between models, per language and on average.
+"""`msm compare`: compares models by paired differences, by language and on average.
 
 Every folder is one of stage `score`, or of `msm evaluate`. Folders of one model with different seeds are its seeds:
 their values are averaged question by question before anything is compared, and the spread of their means is printed

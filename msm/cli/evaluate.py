@@ -1,4 +1,4 @@
-"""`msm evaluate`: encode, search and score benchmarks with any encoders, or BM25; see `msm.verbs.evaluate`.
+"""`msm evaluate`: encodes, searches and scores benchmarks with any encoders, or BM25; see `msm.verbs.evaluate`.
 
 Several processes (`torchrun -m msm evaluate ...`) split the work.
 """

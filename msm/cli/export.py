@@ -1,4 +1,4 @@
-"""`msm export`: results and collections in the formats of others."""
+"""`msm export`: writes results and collections in the formats of others."""
 
 import sys
 from argparse import ArgumentParser, Namespace

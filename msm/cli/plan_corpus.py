@@ -14,7 +14,7 @@ MEASURED = ("mb_per_second_core", "input_bytes", "work_bytes", "tokens", "megaby
 
 @dataclass(frozen=True)
 class CorpusCost:
-    """Of making shards of a corpus."""
+    """Cost of making the shards of a corpus."""
 
     core_hours: float
     read: float

@@ -1,4 +1,4 @@
-"""`msm rerank`: a cross-encoder ranks the best passages of any evaluation anew."""
+"""`msm rerank`: ranks the best passages of any evaluation anew with a cross-encoder."""
 
 import sys
 from argparse import ArgumentParser, Namespace

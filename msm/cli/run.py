@@ -1,4 +1,4 @@
-"""`msm run`: all that is missing of a recipe, one task of it, or one stage by hand."""
+"""`msm run`: runs what is missing of a recipe, one task of it, or one stage by hand."""
 
 import sys
 from collections.abc import Mapping, Sequence

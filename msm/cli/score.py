@@ -1,4 +1,4 @@
-"""`msm score`: a run of any system, scored; see `msm.verbs.score`.
+"""`msm score`: scores a run of any system; see `msm.verbs.score`.
 
 With `--benchmark` (or `--format`), it gets a score folder. With `--qrels`, the measures are printed as trec_eval
 computes them, one JSON object a line; `--benchmark` beside it names whose measures and order of equal scores these are.

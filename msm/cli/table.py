@@ -1,4 +1,4 @@
-"""`msm table`: any set of score folders as tables, in the terminal or for papers, sheets and pages."""
+"""`msm table`: prints any score folders as tables, in the terminal or for papers, sheets and pages."""
 
 import csv
 import io

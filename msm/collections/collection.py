@@ -55,14 +55,14 @@ class Draft(NamedTuple):
     queries: list[Query]
     qrels: list[Qrel]
     passages: Mapping[str | None, Read]
-    """As `Passages` takes them."""
+    """Files of the passages, as `Passages` reads them."""
     pools: list[Pool]
     questions: list[str] | None = None
     """What each query asks, where queries are translations of each other; None where none is."""
     answers: Mapping[str, list[str]] = MappingProxyType({})
     """Answer strings of each query id, where passages are matched with them."""
     clusters: Sequence[str] = ()
-    """As in `Collection`."""
+    """Text that each query is about, as in `Collection`."""
 
 
 class Collection(NamedTuple):
@@ -73,10 +73,10 @@ class Collection(NamedTuple):
     """What each query asks: the same id in every language, [Q]."""
     passages: Passages
     qrels: Qrels
-    """Over all queries, in their order, and the judged passages; relevant ones that the corpus lacks among them."""
+    """Judgements over all queries in their order, with relevant passages that the corpus lacks."""
     pools: list[Pool]
     answers: Mapping[str, list[str]] = MappingProxyType({})
-    """Of each query id, where passages are not judged but matched with answer strings."""
+    """Answer strings of each query id, where passages are not judged but matched with answers."""
     clusters: Sequence[str] = ()
     """The text that each query is about (paragraph, story, document), [Q]; empty where each question stands alone."""
     rules: Rules = Rules()

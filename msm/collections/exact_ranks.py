@@ -1,4 +1,4 @@
-"""`POOL.ranks.parquet`: where the relevant passages stand in the ranking of a whole pool.
+"""Reads and writes `POOL.ranks.parquet`: the ranks of the relevant passages in a whole pool.
 
 A row is a relevant passage of a query. Its rank under any rule for equal scores follows from four numbers, however deep
 it stands, so measures of the whole ranking need no run of the whole pool. The file also says how many passages the pool
@@ -44,7 +44,7 @@ class ExactRanks(NamedTuple):
     passages: Integers
     """Place in `passage_ids`, [R]."""
     scores: Floats
-    """float32, [R]."""
+    """Score of each relevant passage, float32, [R]."""
     counts: Integers
     """`COUNTS` of each, [R, 4]."""
     pool: int

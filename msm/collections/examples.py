@@ -54,7 +54,7 @@ def read_examples(sources: Path, names: Sequence[str], language: str, unit: str 
 
 
 def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[list[Example]]:
-    """The same by data set; names that differ only in their `LANG=` are one, in several languages."""
+    """Read the examples by data set; names that differ only in their `LANG=` are one data set."""
     found: dict[str, list[Example]] = {}
     for name in names:
         named = NAMED.fullmatch(name)

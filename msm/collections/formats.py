@@ -79,7 +79,7 @@ BITEXT_FORMATS: dict[str, BitextBenchmark] = {
         equal_texts_are_right=True,
     ),
 }
-"""Those that are mined rather than searched."""
+"""Formats of aligned sentences, in which translations are mined."""
 
 
 def _of_the_hub(name: str) -> Benchmark:

@@ -27,7 +27,7 @@ SPLIT = ("best_right_own", "best_right_other", "best_wrong_own", "best_wrong_oth
 FAIRNESS = ("peer@20", "mrc@20", "other_languages_recall@20", "own_first@100", *SPLIT)
 """Measures of how alike languages are treated, in the order in which they are shown; see `msm.evaluation.fairness`."""
 FIRST_FAIRNESS = ("peer@20", "own_first@100")
-"""Those of them that say the most: whether languages have one rank, and whether the question's own comes first."""
+"""Measures that say the most: whether languages have equal ranks, and whether the question's own comes first."""
 
 
 AnswerRule = Literal["xor-nltk", "xor-treebank", "dpr"]

@@ -37,7 +37,7 @@ class Passages:
         self.counts: Counter[str] = Counter()
         """Passages of each language."""
         self.languages: dict[str, str] = {}
-        """Of each judged passage that is there."""
+        """Language of each judged passage that exists."""
         self.judged: dict[str, tuple[int, Passage]] = {}
         """Place and text of each judged passage that is there."""
         wanted, hashes, digest = set(judged), array("q"), hashlib.sha256()
@@ -60,7 +60,7 @@ class Passages:
         return chain.from_iterable(read() for read in self._parts.values())
 
     def of(self, language: str | None) -> Iterator[Passage]:
-        """Those of one language, or all."""
+        """Iterate over the passages of one language, or over all."""
         return iter(self if language is None else self._parts[language]())
 
     def texts(self, ids: Iterable[str]) -> dict[str, Passage]:

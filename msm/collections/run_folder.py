@@ -16,9 +16,9 @@ from msm.files import read_json, write_json
 
 _PROTOCOL = "protocol.json"
 FUSION = "fusion"
-"""In the protocol: how two runs became one; no rank below the end of its lists is known."""
+"""Key of the protocol for how two runs were fused; no rank below the end of its lists is known."""
 POOLS = "pools"
-"""In the protocol: names of the pools that have a run, where the benchmark has others too."""
+"""Key of the protocol for the names of the pools that have a run, where the benchmark has others too."""
 
 
 def run_file(folder: Path, pool: Pool) -> Path:

@@ -53,7 +53,7 @@ class Run(NamedTuple):
     passages: Integers
     """Place in `passage_ids`, int32, [E]."""
     scores: Floats
-    """float32 or float64, [E]; finite, and descending within a query."""
+    """Score of each entry, [E], float32 or float64; finite, and descending within a query."""
 
 
 class Qrels(NamedTuple):
@@ -301,7 +301,7 @@ def _places(column: pa.Array) -> tuple[pa.Array, Integers]:
 
 
 def _firsts(queries: Integers, passages: Integers, passage_count: int) -> Integers:
-    """For every entry the first one with the same query and passage, [E]."""
+    """Index of the first entry with the same query and passage, for every entry, [E]."""
     pairs = queries * np.int64(passage_count) + passages
     if np.all(np.diff(np.sort(pairs))):
         return np.arange(len(pairs))

@@ -17,7 +17,7 @@ from msm.errors import BadInput
 POOLER = "pooler"
 POOLINGS = (POOLER, *Pooling.POOLING_MODES)
 TEXT: Any = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
-"""Of all that a checkpoint can do, only its last states of text are used."""
+"""Options that read only the last states of text from a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Form:
     passage_prompt: str = ""
     question_mark: str = "kept"
     towers: Literal["one", "two"] = "one"
-    """`two`: an encoder for questions and another one for passages."""
+    """Number of encoders: `two` are one for questions and another one for passages."""
     scale: float = 1.0
     """What the similarity is multiplied by in training; does not change a ranking."""
 

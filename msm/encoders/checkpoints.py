@@ -128,7 +128,7 @@ def _bare_kind(name: str | Path, config: PreTrainedConfig) -> Any:
 
 
 def _check_complete(name: str | Path, missing: list[str]) -> None:
-    """Of what a checkpoint lacks only the pooler may be missing."""
+    """Refuse a checkpoint that lacks other weights than those of its pooler."""
     missing = [weight for weight in missing if not _is_pooler(weight)]
     if missing:
         raise BadInput(f"{name}: lacks {len(missing)} weights of the encoder, such as {missing[0]}")

@@ -40,7 +40,7 @@ def inner_width(config: PreTrainedConfig) -> int:
 
 
 class _Given(nn.Module):
-    """Stands for a body, and gives back the states that it is given.
+    """Takes the place of a body, and returns the states that it is given.
 
     Args:
         model: the body; heads may read its embeddings.

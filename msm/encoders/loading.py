@@ -135,7 +135,7 @@ def read_modules(folder: Path, flags: Usage) -> SentenceTransformer:
 
 
 def _pooled_otherwise(folder: Path, model: SentenceTransformer, flags: Usage) -> SentenceTransformer:
-    """The same transformer under another pooling."""
+    """Make a model of the same transformer with another pooling."""
     names = [type(module).__name__ for module in model.children()]
     if names not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise BadInput(f"{folder}: --pooling would drop what the model's files say ({', '.join(names)})")

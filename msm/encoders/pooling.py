@@ -1,4 +1,4 @@
-"""From the states of packed tokens to one vector a sequence.
+"""Pools the states of packed tokens to one vector for each sequence.
 
 Shapes: T packed tokens, S sequences, H width.
 """

@@ -15,7 +15,7 @@ Pooling = Literal[StatePooling, "pooler"]
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder(Settings):
-    """The start weights of a sentence encoder."""
+    """Makes the start weights of a sentence encoder."""
 
     checkpoint: str = ""
     """Folder or hub name of a Hugging Face encoder; `e5_small` or `e5_small_q4` for multilingual-e5-small as published
@@ -25,12 +25,12 @@ class Encoder(Settings):
     width: Count = 0
     """Size of a token state and of a vector; a multiple of `heads`. A checkpoint says it: 0, as for all other sizes."""
     heads: Count = 0
-    """Attention heads of a layer."""
+    """Number of attention heads of a layer."""
     feed_forward: Count = 0
     """Inner size of the feed-forward network of a layer."""
     positions: Count = 0
-    """Longest input in tokens."""
+    """Largest number of tokens of an input."""
     dropout: Share = 0.0
     """Dropout of a fresh encoder, in attention and elsewhere; a checkpoint keeps its own."""
     seed: Count
-    """Seed of the fresh weights."""
+    """Seed of fresh weights."""

@@ -1,4 +1,4 @@
-"""How a model turns records into vectors, and where each choice comes from."""
+"""The way in which a model turns records into vectors, and the source of each choice."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,34 +12,34 @@ Text = str | list[str]
 """One text, or a pair such as title and text."""
 
 TASKS: dict[Side, str] = {"query": "query", "passage": "document"}
-"""What sentence-transformers calls the two sides."""
+"""Names of the two sides in sentence-transformers."""
 
 
 class Choice(NamedTuple):
-    """A value that decides the vectors, and who chose it."""
+    """A value that decides the vectors, and its source."""
 
     value: object
     source: str
-    """`flag`, `default`, or the file that says it, such as `file 1_Pooling/config.json`."""
+    """Source of the value: `flag`, `default`, or a file such as `file 1_Pooling/config.json`."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a caller says about the use of a model. None leaves a choice to the model's files."""
+    """Choices of a caller for the use of a model. None leaves a choice to the model's files."""
 
     pooling: str | None = None
     """`cls`, `mean`, `max`, `weightedmean`, `lasttoken`, `mean_sqrt_len_tokens`, or `pooler`: the first token's state
     through the checkpoint's own dense layer and tanh."""
     similarity: str | None = None
-    """`cosine` or `dot`."""
+    """Similarity of two vectors, `cosine` or `dot`."""
     query_prompt: str | None = None
-    """Put before every question."""
+    """Text that is put before every question."""
     passage_prompt: str | None = None
-    """Put before every passage."""
+    """Text that is put before every passage."""
     query_tokens: int | None = None
-    """Most tokens of a question, special tokens included."""
+    """Largest number of tokens of a question, special tokens included."""
     passage_tokens: int | None = None
-    """The same of a passage."""
+    """Largest number of tokens of a passage, special tokens included."""
     dimensions: int | None = None
     """Number of leading dimensions of a vector that are kept."""
     vectors: str | None = None
@@ -48,7 +48,7 @@ class Usage:
     """What is encoded with a passage's text: `none`, `paragraph` (sentence and paragraph as one text), `title` (a pair
     of title and text), or `title_text` (title and text as one text with a blank between, as in BEIR)."""
     question_mark: str | None = None
-    """`kept`, or `stripped`: one ASCII `?` at the end of a question is taken off, no other mark (DPR)."""
+    """Whether a question keeps its mark (`kept`), or loses one ASCII `?` at its end (`stripped`, DPR)."""
     trust_remote_code: bool | None = None
     """Whether code that comes with the model may run."""
 

@@ -39,7 +39,7 @@ class Answers(NamedTuple):
     ids: list[str]
     """Best answers, best first, [K]."""
     languages: list[str]
-    """Of the answers, [K]."""
+    """Language of each answer, [K]."""
 
 
 def fairness(collection: Collection, run: Run, languages: Mapping[str, str]) -> dict[str, Floats]:

@@ -34,7 +34,7 @@ def checksums(collection: Collection) -> dict[str, str]:
 
 
 def bitext_checksums(pairs: Iterable[Bitext]) -> dict[str, str]:
-    """The same of bitext: sources, targets with distractors, and the pairs of languages that are aligned by line."""
+    """Return the checksums of bitext: sources, targets with distractors, and the pairs that are aligned by line."""
     sources, targets, names = [], [], []
     for bitext in pairs:
         sources.append((bitext.name, *bitext.sources))

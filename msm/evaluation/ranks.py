@@ -66,7 +66,7 @@ def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
 
 
 def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rankings]:
-    """The same from the exact ranks of a whole pool.
+    """Rank the judged queries by exact ranks in a whole pool.
 
     Args:
         qrels: judgements of the pool.
@@ -93,9 +93,9 @@ class _Wanted(NamedTuple):
     """The relevant judgements, each array [R]."""
 
     places: Integers
-    """Among all judgements."""
+    """Index of each relevant judgement among all judgements, [R]."""
     queries: Integers
-    """Of those with judgements."""
+    """Query of each relevant judgement, numbered among the queries with judgements, [R]."""
     gains: Integers
     counts: Integers
     """Relevant passages of each query, [Q]."""

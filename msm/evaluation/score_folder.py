@@ -19,7 +19,8 @@ class ScoreFolder(NamedTuple):
     facts: dict[str, Any]
     """Benchmark, split, setting, model, seed and protocol."""
     checksums: dict[str, str]
-    """Of questions, candidates and judgements, and the rules of scoring; empty where an earlier version wrote it."""
+    """Checksums of questions, candidates and judgements, and the rules of scoring; empty in folders of early
+    versions."""
     rows: pa.Table
     """Per-query values, the columns `msm.evaluation.per_query.VALUES`."""
 

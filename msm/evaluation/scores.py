@@ -41,7 +41,7 @@ class Cell(NamedTuple):
     candidate_language: str | None
     measure: str
     value: float | None
-    """None where a run is too shallow for the measure."""
+    """The average; None where a run is too shallow for the measure."""
     chance: float | None
     queries: int
     tied: int

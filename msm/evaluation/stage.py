@@ -42,11 +42,11 @@ class Scored(NamedTuple):
     runs: dict[str | None, str]
     """Checksum of each run, by the language of its candidates; of a run of bitext, by its name."""
     rules: str
-    """Of the benchmark, and for equal scores."""
+    """Rules of the benchmark, and for equal scores."""
     facts: dict[str, int]
-    """For the manifest."""
+    """Counts for the manifest."""
     checksums: dict[str, str]
-    """Of questions, candidates and judgements; see `msm.evaluation.identity`."""
+    """Checksums of questions, candidates and judgements; see `msm.evaluation.identity`."""
     bias: dict[int, Bias]
     """Languages of the best answers, by depth, where several languages are ranked together."""
 

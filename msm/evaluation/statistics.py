@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from msm.collections.runs import Floats, Integers
 
 FEW_CLUSTERS = 50
-"""With fewer clusters, intervals and tests are rough and said to be."""
+"""Number of clusters below which intervals and tests are rough, which tables say."""
 TAIL = 0.025
 """Share of either side that 95 % intervals leave out."""
 _STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
@@ -196,9 +196,9 @@ class Comparison(NamedTuple):
     differences: Floats
     """Model less baseline, [L + 1]."""
     intervals: list[Interval]
-    """Of the differences, [L + 1]."""
+    """95 % intervals of the differences, [L + 1]."""
     p_values: Floats
-    """Not corrected, [L + 1]."""
+    """P values, not corrected, [L + 1]."""
     wins: NDArray[np.integer]
     """Questions where the model is better, [L + 1]; the last counts all languages."""
     ties: NDArray[np.integer]

@@ -47,7 +47,7 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def remembered_checksums(folder: Path, memory: Path) -> dict[str, str]:
-    """As `checksums`, but what has the size, time and inode that it had before is not read again.
+    """Return `checksums`, without reading files again whose size, time and inode have not changed.
 
     Args:
         folder: of many or large files.

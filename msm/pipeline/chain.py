@@ -228,7 +228,7 @@ class Chain:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _gpus(self, task: Task) -> int:
-        """Those of the stage table; a stage that splits its work takes its share of all that are free."""
+        """Number of GPUs of a task: those of the stage table, or a share of all free ones where the work splits."""
         if not refusal(task.settings):
             others = [other for other in self._ready() if other is not task and STAGES[other.stage].gpus]
             return min(visible_gpus(), max(1, len(self.free_gpus) // (len(others) + 1)))

@@ -24,7 +24,7 @@ class Module(NamedTuple):
     """One file of the package."""
 
     checksum: str
-    """Of its code."""
+    """Checksum of its code."""
     imports: tuple[str, ...]
     """Names of modules of `msm`, and of things in them."""
     data: tuple[Path, ...]

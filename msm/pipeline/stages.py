@@ -16,24 +16,24 @@ class Stage(NamedTuple):
     """One program of the chain."""
 
     settings: type[Settings]
-    """What decides its result."""
+    """Settings that decide its result."""
     run: str
-    """`module:function`."""
+    """Function of the stage, as `module:function`."""
     reads: tuple[str, ...]
-    """Names of the folders it reads."""
+    """Names of the folders that it reads."""
     payload: str
-    """Folder inside its output that others read."""
+    """Name of the folder inside its output that others read."""
     purpose: str
     data: str = ""
     """`module:function` that tells, from the settings, the checksum of files that are no input: the user's own."""
     cpus: int = 4
     memory_gib: int = 16
     gpus: int = 0
-    """On a cluster; fewer change the speed only."""
+    """Number of GPUs on a cluster; fewer change the speed only."""
     hours: int = 6
-    """A cluster ends a run that takes longer."""
+    """Hours after which a cluster ends the stage."""
     retries: int = 3
-    """Times that a cluster starts it again after a preemption or a failure."""
+    """Number of times that a cluster starts it again after a preemption or a failure."""
     splits: bool = False
     """Whether its work can be split over pods (`--part I/N`), and over all GPUs that are free."""
 

@@ -71,18 +71,18 @@ class Ablated(NamedTuple):
 
     table: str
     label: str
-    """As printed."""
+    """Name of the row as printed."""
     model: str
-    """Ours; it need not have been trained."""
+    """Name of our model, which need not have been trained."""
     value: float | None
-    """Ours, mean over languages; None where it was not trained."""
+    """Our value, the mean over languages; None where the model was not trained."""
     change: float | None
-    """Less the reference, on the same questions."""
+    """Change from our reference, on the same questions."""
     interval: Interval | None
-    """95 %, of the change."""
+    """95 % interval of the change."""
     printed: float | None
     printed_change: float | None
-    """Less the printed reference."""
+    """Change from the printed reference."""
 
 
 class Shuffled(NamedTuple):

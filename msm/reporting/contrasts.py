@@ -27,12 +27,12 @@ class Contrast(NamedTuple):
     model: str
     baseline: str
     language: str
-    """Or `mean`."""
+    """Code of the language, or `mean`."""
     means: tuple[float, float]
-    """Of the model and of the baseline."""
+    """Values of the model and of the baseline."""
     difference: float
     interval: Interval
-    """95 %, over the questions."""
+    """95 % interval over the questions."""
     p: float
     """Corrected for all languages and models that are compared together."""
     wins: int
@@ -54,7 +54,7 @@ class Pair(NamedTuple):
     """A question in one language, and what two models make of it."""
 
     question: str
-    """The same in every language."""
+    """Id of the question, which is the same in every language."""
     language: str
     model: float
     baseline: float

@@ -31,7 +31,7 @@ class FairnessRow(NamedTuple):
 
     model: str
     cells: dict[str, Cell]
-    """By measure; a measure that was not taken has none."""
+    """Value of each measure that was taken, by measure."""
 
 
 def head(measure: str) -> str:

@@ -24,7 +24,7 @@ class Step(NamedTuple):
     name: str
     """STAGE/ROW below the recipe's folder; a path as given for an input that no stage made."""
     manifest: dict[str, Any]
-    """Empty where it is not here."""
+    """Manifest of the step; empty where it is not on this machine."""
     state: State
     """`unchecked`: larger than was allowed to be read; `not here`: exported without it; `given`: the user's own."""
     problems: list[str]

@@ -39,6 +39,6 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
 
 
 def _measure(line: dict[str, Any]) -> str:
-    """`map@20`, `map@20 same`, `map@20 other`, and of one language `map@20 de`."""
+    """Name of a value, such as `map@20`, `map@20 same`, `map@20 other`, or `map@20 de` for one language."""
     language = "" if line["query_language"] == MEAN else line["query_language"]
     return " ".join(word for word in (line["measure"], line["candidate_language"], language) if word)

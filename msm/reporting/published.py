@@ -23,9 +23,9 @@ class Published(NamedTuple):
     table: str
     benchmark: str
     split: str
-    """`train`, `dev`, `test`; empty where the source does not say."""
+    """Split of the questions, `train`, `dev` or `test`; empty where the source does not say."""
     pool: str
-    """`multilingual`, `monolingual`, `cross-lingual` or `english` candidates."""
+    """Kind of candidates: `multilingual`, `monolingual`, `cross-lingual` or `english`."""
     measure: str
     setting: str
     """`zero-shot` or `multilingual` fine-tuning, `untrained`, `english`, `bitext`."""
@@ -58,7 +58,7 @@ class Average(NamedTuple):
     cell: Published
     mean: float
     differs: bool
-    """By more than rounding explains."""
+    """Whether the two differ by more than rounding explains."""
 
 
 @functools.cache

@@ -35,14 +35,14 @@ class Ranked(NamedTuple):
 
     run: Run
     passages: dict[str, Passage]
-    """By id."""
+    """Passages by id."""
 
 
 class Answer(NamedTuple):
     """A place of a ranking."""
 
     rank: int
-    """From 1."""
+    """Rank, from 1."""
     score: float
     passage: Passage
     is_relevant: bool

@@ -56,7 +56,7 @@ class Scored(NamedTuple):
     """Expected value of a random ranking by language, and `mean`. Where all questions of the pools of other languages
     are in one language, by that of the candidates."""
     values: dict[Column, ByQuestion]
-    """Of the columns that were loaded."""
+    """Per-query values of the columns that were loaded."""
     is_trained: bool = True
     """Whether something was trained behind it; nothing was for BM25, nor for a run that no stage made."""
     choice: Choice = EVERYTHING
@@ -83,7 +83,7 @@ class Model(NamedTuple):
 
     name: str
     runs: list[Scored]
-    """By seed."""
+    """Score folders by seed."""
 
     @property
     def is_trained(self) -> bool:
@@ -95,7 +95,7 @@ class Model(NamedTuple):
         return self.runs[0].values[column].spread(self.known(column))
 
     def known(self, column: Column) -> Floats:
-        """The same without those that do not exist, in the order of `ByQuestion.cells`, [N]."""
+        """Values that exist, in the order of `ByQuestion.cells`, [N]."""
         return np.mean([run.values[column].known for run in self.runs], axis=0)
 
     def seed_means(self, column: Column) -> Floats:
@@ -113,7 +113,7 @@ class Benchmark(NamedTuple):
 
     @property
     def first(self) -> Scored:
-        """Any score folder of it: questions, columns and chance are the same in all."""
+        """One of its score folders: questions, columns and chance are the same in all."""
         return self.models[0].runs[0]
 
     @property

@@ -18,7 +18,7 @@ class Section(NamedTuple):
     """Printed rows of the same column; none for most."""
     differences: dict[Column, list[Difference]]
     fairness: list[FairnessRow]
-    """None where several languages are not ranked together."""
+    """Language fairness; None where several languages are not ranked together."""
 
 
 def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:

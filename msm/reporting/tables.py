@@ -34,7 +34,7 @@ class Row(NamedTuple):
     label: str
     kind: Literal["chance", "model", "published"]
     cells: dict[str, Cell]
-    """By language, and `mean`."""
+    """Cells by language, and `mean`."""
     about: str = ""
     """Protocol of the number, and where it is printed."""
     seeds: int = 0

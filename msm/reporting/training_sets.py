@@ -16,7 +16,7 @@ from msm.reporting import lineage
 from msm.settings import listed
 
 OWN = "its own"
-"""Of a benchmark whose questions are made by the recipe itself."""
+"""Training set of a benchmark whose questions the recipe makes itself."""
 NONE = "none"
 """Everything that the model was fine-tuned on is known."""
 _MODELS = ("encoder", "pretrain", "finetune", "mine", "retrieve")
@@ -34,7 +34,7 @@ class Training(NamedTuple):
 
 UNKNOWN = Training("")
 HEAD = "training sets seen"
-"""Of the column."""
+"""Title of the column."""
 
 
 def training_of(benchmark: str, model: str, manifest: Mapping[str, Any], root: Path) -> Training:

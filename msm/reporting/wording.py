@@ -53,7 +53,7 @@ def times_100(value: float | None, digits: int = 1) -> str:
 
 
 def interval(limits: Interval | None) -> str:
-    """`[3.4, 3.8]`; empty without limits."""
+    """Return an interval, such as `[3.4, 3.8]`; empty without limits."""
     return "" if limits is None else f"[{times_100(limits.low)}, {times_100(limits.high)}]"
 
 
@@ -97,7 +97,7 @@ def rank_groups(names: Sequence[str], ranks: Sequence[RankInterval]) -> list[str
 
 
 def rank(span: RankInterval | None) -> str:
-    """`1`, or `2 to 3` where a rank cannot be told; empty without one."""
+    """Return ranks, such as `1`, or `2 to 3` where a rank is open; empty without one."""
     if span is None:
         return ""
     return str(span.first) if span.first == span.last else f"{span.first} to {span.last}"
@@ -109,7 +109,7 @@ def few_clusters(clusters: int) -> str:
 
 
 def p_value(value: float) -> str:
-    """`.032`; `< .001` below that, and a fourth digit where three would print a p below .05 as .050."""
+    """Return a p value, such as `.032` or `< .001`; a fourth digit where three would print a p below .05 as .050."""
     if value < 0.001:
         return "< .001"
     digits = 4 if 0.0495 <= value < 0.05 else 3

@@ -27,7 +27,7 @@ _UNSPACED = re.compile(
 
 
 class _WordCharacters(dict[int, str]):
-    """For `str.translate`: what is not part of a word becomes a blank; decided once a character."""
+    """Table for `str.translate`: characters outside of words become blanks, decided once for each character."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)

@@ -20,7 +20,7 @@ DENSE_SHARE = 1 / 20
 _PAIRS = 256
 """Pairs that are summed at once; more leave the cache."""
 _COMPENSATED_PAIRS = 2048
-"""The same where each step is a call; fewer are mostly calls."""
+"""Number of pairs that are summed at once where each step is a call."""
 _SPARE = 8
 """Roundings beside those of the sum, and those of the norms."""
 
@@ -37,7 +37,7 @@ class Products:
     def __init__(self, queries: Floats, passages: Floats, longest: float) -> None:
         self.queries, self.passages = queries, passages
         self.approximate: Floats = queries @ passages.T
-        """float32, [B, N]."""
+        """Approximate products, float32, [B, N]."""
         size = (queries.shape[1] + _SPARE) * longest * lengths(queries)
         self.errors: Floats = 2.0**-24 * size + queries.shape[1] * float(np.finfo(np.float32).tiny)
         """Most that `approximate` is away from the scores, for each query, float64, [B]."""

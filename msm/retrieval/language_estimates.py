@@ -91,7 +91,7 @@ def described(settings: Retrieve) -> dict[str, str]:
 
 
 def parallel_sentences(path: Path, languages: Iterable[str], count: int) -> list[Passage]:
-    """The same sentences in several languages, as passages.
+    """Return the same sentences in several languages, as passages.
 
     Only documents that all the languages have, with as many sentences in each, are parallel.
 

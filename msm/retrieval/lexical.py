@@ -139,7 +139,7 @@ class PoolPairs:
             self._counts[pair] = [np.count_nonzero(which) for which in counts]
 
     def exact_ranks(self) -> ExactRanks:
-        """Those that share a term: the others have no rank."""
+        """Return the ranks of the relevant passages that share a term with their query; the others have none."""
         ranked = self._scores > 0
         used, passages = np.unique(self._places[ranked], return_inverse=True)
         return ExactRanks(

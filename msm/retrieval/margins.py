@@ -26,7 +26,7 @@ class Mined(NamedTuple):
     targets: Integers
     """Their places, best first; of equal scores the nearer target, or the one of an earlier place, first, [S, k]."""
     scores: Floats
-    """[S, k]."""
+    """Score of each target, [S, k]."""
 
 
 def unit_length(vectors: Floats) -> Floats:

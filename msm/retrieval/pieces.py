@@ -25,9 +25,9 @@ class Pieces(NamedTuple):
 
     folder: Path
     name: str
-    """Of the shard."""
+    """Name of the shard."""
     digest: str
-    """Of its passages; pieces of others are not taken."""
+    """Checksum of its passages; pieces of other passages are not read."""
 
     def path(self, first: int) -> Path:
         """The piece that begins with a text."""

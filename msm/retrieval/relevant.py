@@ -32,7 +32,7 @@ class RelevantPairs(NamedTuple):
 
 
 def relevant_pairs(collection: Collection) -> RelevantPairs:
-    """Those of a collection; judged passages that the corpus lacks, or that are dropped, are left out."""
+    """Return the pairs of a collection, without passages that the corpus lacks or that are dropped."""
     qrels, judged = collection.qrels, collection.passages.judged
     ids = qrels.passage_ids.to_pylist()
     there = np.array([text in judged for text in ids], bool)
@@ -65,7 +65,7 @@ class RankedPairs:
     ) -> None:
         self.pairs = pairs
         self.scores: Floats = pair_scores(query_vectors, passage_vectors, pairs.queries, pairs.texts)
-        """Of the pairs, float32, [R]."""
+        """Score of each pair, float32, [R]."""
         self._query_languages = np.array([queries[query].language for query in pairs.queries], object)
         self._passage_languages = np.array([pairs.passages[text].language for text in pairs.texts], object)
 

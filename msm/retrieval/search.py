@@ -32,12 +32,12 @@ class Entries(NamedTuple):
     queries: Integers
     """Rows, ascending, [E]."""
     places: Integers
-    """Of the passages: in the shard, or in the corpus, [E]."""
+    """Position of each passage in the shard, or in the corpus, [E]."""
     scores: Floats
-    """float32, [E]."""
+    """Score of each entry, float32, [E]."""
 
     def part(self, which: NDArray[Any]) -> "Entries":
-        """Those of a mask, or at some places."""
+        """Return the entries of a mask, or at some positions."""
         return Entries(self.queries[which], self.places[which], self.scores[which])
 
 
@@ -47,7 +47,7 @@ class Relevant(NamedTuple):
     queries: Integers
     """Row of the query, ascending, [R]."""
     scores: Floats
-    """Of the passages, float32, [R]."""
+    """Score of each relevant passage, float32, [R]."""
     own: Integers
     """Place of the passage in the shard; -1 where it stands in another one, [R]."""
     earlier: Integers
@@ -55,7 +55,7 @@ class Relevant(NamedTuple):
     lesser_ids: Integers
     """Passages of the shard whose id is not greater than its own, [R]."""
     id_ranks: Integers
-    """Of each passage of the shard: how many of the shard have a lesser id, [N]."""
+    """Number of passages of the shard with a smaller id, for each of them, [N]."""
 
     def part(self, first: int, last: int) -> "Relevant":
         """Those of the queries from `first` to before `last`, which get the rows from 0."""
@@ -83,7 +83,7 @@ class BestPassages:
         self.passages: Integers = np.empty((queries, 0), np.int64)
         """Best first, [Q, K]; -1 where the shards had fewer."""
         self.scores: Floats = np.empty((queries, 0), np.float32)
-        """[Q, K]; minus infinity where there is no passage."""
+        """Scores, [Q, K]; minus infinity where there is no passage."""
 
     def add(self, passages: Integers, scores: Floats) -> None:
         """Merge the best of one more shard, in any order of shards.

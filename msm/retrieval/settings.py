@@ -11,7 +11,7 @@ LanguageVectorsKind = Literal["none", "shift", "both_sides", "own"]
 
 @dataclass(frozen=True, kw_only=True)
 class Retrieve(Settings):
-    """Encode a benchmark's questions and candidates, search exactly, write TREC runs."""
+    """Encodes the questions and passages of a benchmark, searches exactly, and writes TREC runs."""
 
     benchmark: str
     """Reference of the benchmark, such as `mr_tydi`, `mr_tydi-sw,bn`, `tatoeba@deu-eng` or `beir:NAME`."""
@@ -23,9 +23,9 @@ class Retrieve(Settings):
     pool_depth: Positive = 20
     """Passages that are kept of each question in the pool of one language."""
     batch_tokens: Positive = 16384
-    """Tokens that are encoded at once. More tokens need more memory; the vectors stay the same."""
+    """Number of tokens that are encoded at once. More tokens need more memory and give the same vectors."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the forward pass."""
+    """Number format in which the model computes."""
     language_vectors: LanguageVectorsKind = "none"
     """What is taken off the vectors of each language between encoding and search: `shift` as published (off passages,
     relative to the pivot language, estimated from parallel texts), `both_sides` (the mean of parallel texts off
@@ -37,7 +37,7 @@ class Retrieve(Settings):
     """Sentences of each language that its vector is estimated from, with `own` passages; 0 for all. All passages of
     `own` are encoded twice."""
     language_pivot: str = "en"
-    """The language that `shift` leaves where it is."""
+    """Code of the language whose vectors `shift` leaves unchanged."""
     language_labels: str = "given"
     """Which language a text counts as when a language vector is taken off it: `given` by the collection, or guessed
     from the text among the collection's languages, by `py3langid` or by the fastText model at a path."""
@@ -58,14 +58,14 @@ class Retrieve(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Lexical(Settings):
-    """BM25 over the same questions and candidates."""
+    """Searches the questions and passages of a benchmark with BM25."""
 
     benchmark: str
     """Reference of the benchmark, such as `mr_tydi`, `mr_tydi-sw,bn`, `tatoeba@deu-eng` or `beir:NAME`."""
     questions: str
     """Folder of the benchmark's files, below the sources."""
     analyzer: Literal["words", "characters"] = "words"
-    """What a term is: a word, or a character n-gram of 2 to 4 within words."""
+    """Kind of terms: words, or n-grams of 2 to 4 characters within words."""
     k1: Rate = 0.9
     """Saturation of a term's frequency; Pyserini takes 0.9."""
     b: Share = 0.4
@@ -81,10 +81,10 @@ class Lexical(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Fuse(Settings):
-    """A dense and a BM25 run of the same questions as one, as Mr. TyDi's README does it."""
+    """Adds the scores of a dense and a BM25 run of the same questions, as the README of Mr. TyDi does."""
 
     alpha: Rate = 1.0
     """Weight of the dense scores, after the scores of either run are scaled to the same range question by question.
     BM25 has a weight of 1."""
     depth: Positive = 100
-    """Passages that are kept of each question, in every pool."""
+    """Number of passages that are kept of each question, in every pool."""

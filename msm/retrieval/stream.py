@@ -42,7 +42,7 @@ class Shard(NamedTuple):
     first: int
     """Place of its first passage in the corpus."""
     language: str
-    """Of all of them, where a pool is of one language."""
+    """Language of all passages, where a pool has one language."""
     ids: list[str]
     digest: str
     others: list[Passage]
@@ -131,7 +131,7 @@ class _Stream:
         """Number of this process among all processes of all parts."""
         self.processes = part.parts * distributed.world_size()
         self.relevant_vectors = self._without_languages(self._encode_relevant(relevant.passages), relevant.passages)
-        """[T, H]."""
+        """Vectors of the relevant passages, [T, H]."""
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
 
     def record_path(self, number: int) -> Path:
@@ -207,7 +207,7 @@ def read_whole(path: Path) -> Arrays:
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same; the next one is made in a thread while one is used."""
+    """Yield the same items; the next one is made in a thread while one is used."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -84,7 +84,7 @@ class Evaluation:
     out: Path
     """Folder to write."""
     usage: Usage = field(default_factory=Usage)
-    """How the model is used where that is not as its files say."""
+    """Choices for the use of the model where they differ from its files."""
     revision: str | None = None
     """Branch, tag or commit of a model in the hub."""
     format: str = ""
@@ -110,7 +110,7 @@ class Evaluation:
     fuse: float | None = None
     """Weight of the model's scores when BM25's are added, both scaled; None searches without BM25."""
     language_vectors: LanguageVectorsKind = "none"
-    """What is taken off the vectors of each language; see `msm.retrieval.settings.Retrieve`."""
+    """Kind of language vectors that are subtracted; see `msm.retrieval.settings.Retrieve`."""
     language_texts: Path | None = None
     """Parallel documents, for `shift` and `both_sides`."""
     language_sentences: int = 200
@@ -120,11 +120,11 @@ class Evaluation:
     language_labels: str = "given"
     """`given`, or what guesses the languages of texts; see `msm.retrieval.settings.Retrieve`."""
     precision: str = "auto"
-    """`fp32`, `bf16`, or `auto`: bf16 where the hardware has units for it."""
+    """Number format: `fp32`, `bf16`, or `auto`: bf16 where the hardware has units for it."""
     batch_tokens: int = 16384
-    """Tokens that are encoded at once."""
+    """Number of tokens that are encoded at once."""
     device: str = "auto"
-    """`auto`, `cpu`, `cuda` or `mps`."""
+    """Device: `auto`, `cpu`, `cuda` or `mps`."""
     part: str = ""
     """`I/N` encodes and searches part I of N of the passages only; an evaluation without it joins the parts."""
 

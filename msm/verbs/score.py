@@ -41,7 +41,7 @@ class Result(NamedTuple):
     """One measure of a run, averaged over the judged queries."""
 
     value: float | None
-    """None where it cannot be known from the run."""
+    """Value; None where the run does not give it."""
     queries: int
     """Queries that it is defined for."""
     judged: int
@@ -149,7 +149,7 @@ class VectorFiles:
     passage_ids: Path | None = None
     """File of the ids of the passages' vectors."""
     similarity: str = "dot"
-    """`cosine`, or `dot` for the vectors as they are."""
+    """Similarity of two vectors: `cosine`, or `dot` for the vectors as they are."""
     depth: int = 100
     """Passages that are kept of each question."""
 

@@ -13,7 +13,6 @@ from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import ranks_file
 from msm.collections.runs import read_run
 from msm.evaluation.measures import evaluate
-from msm.execution import Execution
 from msm.retrieval import lexical
 from msm.retrieval.ranking import search_vectors
 from msm.retrieval.settings import Lexical
@@ -81,7 +80,7 @@ def test_of_bm25_they_give_what_the_whole_run_gives(folder: Path, tmp_path: Path
         out = tmp_path / str(depth)
         out.mkdir()
         settings = Lexical(benchmark="beir:own", questions="data", analyzer="characters", depth=depth, pool_depth=depth)
-        lexical.run(settings, sources=folder.parent, out=out, execution=Execution(work=tmp_path / "work"))
+        lexical.run(settings, sources=folder.parent, out=out)
         run = read_run(out / f"{pool.name}.trec.gz")
         found[depth] = (run, read_exact_ranks(ranks_file(out, pool)))
     qrels = collection.pool_qrels(pool)

@@ -49,7 +49,7 @@ MLQA_R = replace(
 
 
 def _merged(benchmark: Benchmark) -> Benchmark:
-    """The same with equal questions merged. How many are left is not published."""
+    """Return a benchmark with equal questions merged. How many are left is not published."""
     return replace(
         benchmark,
         name=f"{benchmark.name}_dedup",

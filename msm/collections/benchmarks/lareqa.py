@@ -9,7 +9,7 @@ from msm.collections.benchmark import Benchmark, Counts
 from msm.collections.readers.lareqa import read_sentences
 
 QUESTIONS = 1190
-"""In each language."""
+"""Number of questions in each language."""
 XQUAD_R = {
     "ar": Counts(QUESTIONS, 1222),
     "de": Counts(QUESTIONS, 1276),

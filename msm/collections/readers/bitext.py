@@ -18,7 +18,7 @@ from msm.errors import BadInput, bad_line
 from msm.files import plain_name
 
 LINES = {"devtest": 1012, "dev": 997}
-"""Of FLORES-200."""
+"""Number of lines of each language in the splits of FLORES-200."""
 TATOEBA_LANGUAGES, TATOEBA_LINES = 112, 1000
 _NAME = re.compile(r"(?P<language>.+?)\.(?P<kind>txt|devtest|dev)")
 
@@ -38,7 +38,7 @@ class Bitext(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its runs."""
+        """Name of the pair and of its runs."""
         return f"{self.source_language}-{self.target_language}"
 
     @property
@@ -48,7 +48,7 @@ class Bitext(NamedTuple):
 
     @property
     def target_ids(self) -> list[str]:
-        """The same of the targets, then of the distractors."""
+        """Ids of the targets, then of the distractors."""
         hard = [f"{self.target_language}-hard-{number}" for number in range(1, len(self.distractors) + 1)]
         return [f"{self.target_language}-{number}" for number in range(1, len(self.targets) + 1)] + hard
 
@@ -126,7 +126,7 @@ def read_tatoeba(folder: Path, pairs: str) -> Iterator[Bitext]:
 
 
 def _tatoeba_files(folder: Path) -> list[Path]:
-    """Those of the other language, by language."""
+    """Files of the languages other than English, sorted."""
     files = find_files(folder, "tatoeba.*-eng.*")
     return sorted(path for path in files if not plain_name(path).endswith(".eng"))
 

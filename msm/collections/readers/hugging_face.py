@@ -66,7 +66,7 @@ def _shards(folder: Path, *kinds: str) -> list[Path]:
 
 
 def _split(shards: list[Path], split: str) -> list[Path]:
-    """Those that have a split in their name, as a word of it; all where none has."""
+    """Files with a split in their names, as a word of them; all files where none has."""
     named = [path for path in shards if split in plain_name(path).replace("-", ".").replace("_", ".").split(".")]
     return named or shards
 

@@ -30,7 +30,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_merged(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """The same with equal questions of a language merged."""
+    """Read a collection, and merge equal questions of a language."""
     return merge_equal_questions(read(folder, languages), written_questions(folder, languages))
 
 

@@ -24,7 +24,7 @@ class Side(NamedTuple):
 
     questions: list[Asked]
     passages: dict[str, Passage]
-    """By id."""
+    """Passages by id."""
 
 
 def own_pools(sides: Mapping[str, Side]) -> list[Pool]:

@@ -11,7 +11,7 @@ from msm.files import read_json_lines
 
 IDS = ("docid", "_id", "id", "passage_id", "pid")
 UNKNOWN_LANGUAGE = "und"
-"""Of a text whose language nothing says (BCP 47)."""
+"""Code of a language that is not known (BCP 47)."""
 
 
 def read_passage_records(path: Path, language: str = UNKNOWN_LANGUAGE) -> Iterator[Passage]:

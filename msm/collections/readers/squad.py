@@ -38,7 +38,7 @@ class Paragraph(NamedTuple):
     """A paragraph, its sentences and its questions."""
 
     paragraph_id: str
-    """Of its text; the same paragraph has the same in every file."""
+    """Id that follows from the paragraph's text, so that the same paragraph has it in every file."""
     title: str
     context: str
     """The whole text."""
