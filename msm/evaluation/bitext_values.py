@@ -65,6 +65,6 @@ def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: boo
 
 
 def _lines(bitext: Bitext) -> Iterator[str]:
-    """Cluster of each source sentence: its line number, which is that of its translations where languages share lines."""
+    """Cluster of each source sentence: its line number, which its translations share where languages share lines."""
     for number in range(1, len(bitext.sources) + 1):
         yield str(number) if bitext.shared_lines else f"{bitext.name}-{number}"
