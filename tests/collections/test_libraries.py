@@ -104,8 +104,12 @@ def test_broken_files_and_names_are_refused_in_one_line(repository: Path) -> Non
     assert "\n" not in str(refused.value)
     with pytest.raises(BadInput, match="expected hf:OWNER/NAME"):
         find_benchmark("hf:tiny")
-    with pytest.raises(BadInput, match="own/other: not in"):
-        find_benchmark("hf:own/other").read(repository / "own" / "tiny" / "nothing")
+    with pytest.raises(BadInput, match=r"own/other: not in .*data; `msm evaluate` in one process downloads it"):
+        find_benchmark("hf:own/other").read(repository)
+
+
+def test_the_folder_of_the_data_may_be_the_repository(repository: Path) -> None:
+    assert judged(find_benchmark("hf:own/tiny/sw").read(repository / "own" / "tiny")) == [("1", "a b", 2)]
 
 
 @pytest.mark.parametrize(("name", "package"), [("hf:own/tiny/sw", "datasets"), ("ir_datasets:x/y", "ir_datasets")])

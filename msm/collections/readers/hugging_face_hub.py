@@ -119,7 +119,8 @@ def _place(source: Source, folder: Path) -> Path | None:
     for place in (folder / source.repository, folder / source.repository.partition("/")[2]):
         if place.is_dir():
             return place
-    return folder if find_files(folder, *(f"*{ending}" for ending in ENDINGS), deep=True) else None
+    has_files = find_files(folder, *_LAYOUT, *(f"*{ending}" for ending in ENDINGS))
+    return folder if has_files or (folder / "README.md").is_file() else None
 
 
 def _configurations(library: ModuleType, place: Path) -> list[str]:
