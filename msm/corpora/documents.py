@@ -69,7 +69,9 @@ def run(settings: Documents, *, sources: Path, out: Path) -> dict[str, Any]:
         return choose_shards(settings, packed[0], out)
     ids = survey(source for path in paths for source in read(path))
     languages = chosen_languages(settings.languages, ids)
-    kept = {language: ids[language] for language in languages}
+    kept = {language: _shared(ids[language], settings) for language in languages}
+    if empty := [language for language in languages if not kept[language]]:
+        raise BadInput(f"share: {settings.share} leaves no document to {', '.join(empty)}")
     if settings.document_overlap == "disjoint":
         kept = disjoint(kept, settings.seed)
     counts = {name: Counter(dict.fromkeys(languages, 0)) for name in ("documents", "sentences", "reordered")}
@@ -138,6 +140,13 @@ def disjoint(ids: Mapping[str, set[str]], seed: int) -> dict[str, set[str]]:
     if empty := [language for language in kept if not kept[language]]:
         raise BadInput(f"document_overlap: disjoint leaves no document to {', '.join(empty)}: too few documents")
     return kept
+
+
+def _shared(ids: set[str], settings: Documents) -> set[str]:
+    """Return the documents that the setting `share` keeps."""
+    if settings.share == 1.0:
+        return ids
+    return {name for name in ids if random.Random(f"share {settings.seed} {name}").random() < settings.share}
 
 
 def is_reordered(document_id: str, settings: Documents) -> bool:

@@ -49,10 +49,13 @@ class Documents(Settings):
     """Codes of the languages to keep, separated by commas; `all` keeps every language."""
     document_overlap: Literal["all", "disjoint"] = "all"
     """Whether every language keeps every document (`all`), or each document stays in one language only (`disjoint`)."""
+    share: Share = 1.0
+    """Share of the documents that are kept, the same ones in every language, from 0 to 1. A smaller share is part of a
+    larger one."""
     reorder: Share = 0.0
     """Share of the documents whose sentences are shuffled, in all languages but the first listed one, from 0 to 1."""
     seed: Count = 1
-    """Seed of the random choices of `disjoint` and `reorder`."""
+    """Seed of the random choices of `share`, `disjoint` and `reorder`."""
 
 
 @dataclass(frozen=True, kw_only=True)

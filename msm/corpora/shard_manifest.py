@@ -105,8 +105,8 @@ def choose_shards(settings: Documents, path: Path, out: Path) -> dict[str, Any]:
     """
     if listed(settings.collections) != [settings.collections.strip()]:
         raise BadInput(f"collections: {MANIFEST} goes with no other collection, got {settings.collections}")
-    if settings.document_overlap != "all" or settings.reorder:
-        raise BadInput(f"{path}: these shards are packed already: document_overlap must be all, and reorder 0")
+    if settings.document_overlap != "all" or settings.reorder or settings.share != 1.0:
+        raise BadInput(f"{path}: these shards are packed already: document_overlap must be all, share 1, and reorder 0")
     values = read_json(path)
     known = to_manifest(values, str(path)).index.languages
     wanted = sorted(known) if settings.languages == "all" else listed(settings.languages)

@@ -110,6 +110,19 @@ def test_reorder_shuffles_the_same_documents_in_all_languages_but_the_first(para
     assert found == run(parallel, reorder=0.5)[1]
 
 
+def test_a_share_keeps_the_same_documents_in_all_languages_and_is_part_of_a_larger_one(parallel: Path) -> None:
+    kept = []
+    for share in (0.2, 0.5, 1.0):
+        _, found = run(parallel, share=share)
+        ids = [[document["document_id"] for document in documents] for documents in found.values()]
+        assert all(others == ids[0] for others in ids)
+        kept.append(set(ids[0]))
+    assert kept[0] < kept[1] < kept[2]
+    assert 2 <= len(kept[0]) <= 16 and 12 <= len(kept[1]) <= 28 and len(kept[2]) == 40
+    with pytest.raises(BadInput, match="share: 0.0 leaves no document to aa, bb, cc"):
+        run(parallel, share=0.0)
+
+
 def test_reorder_of_all_spares_the_first_listed_language(parallel: Path) -> None:
     facts, _ = run(parallel, reorder=1.0, languages="bb, aa, cc")
     assert facts["reordered"] == {"bb": 0, "aa": 40, "cc": 40}
