@@ -119,7 +119,7 @@ def test_a_share_keeps_the_same_documents_in_all_languages_and_is_part_of_a_larg
         kept.append(set(ids[0]))
     assert kept[0] < kept[1] < kept[2]
     assert 2 <= len(kept[0]) <= 16 and 12 <= len(kept[1]) <= 28 and len(kept[2]) == 40
-    with pytest.raises(BadInput, match="share: 0.0 leaves no document to aa, bb, cc"):
+    with pytest.raises(BadInput, match=r"share: 0\.0 leaves no document to aa, bb, cc"):
         run(parallel, share=0.0)
 
 
