@@ -22,31 +22,31 @@ class Group(NamedTuple):
     """Sequences of like length that are computed as one padded batch."""
 
     sequences: int
-    """n."""
+    """Number of sequences, n."""
     length: int
-    """L."""
+    """Number of slots of each sequence, L."""
     mask: Tensor | None
     """True where there is a token, [n, L]; None when all have the same length."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How packed rows are spread over the slots of padded groups, and back."""
+    """Which packed token fills which slot of the padded groups, and where each token is found again."""
 
     slots: Tensor
-    """For every slot of the groups, one group behind the other, the packed row that fills it, [P]. Slots of padding
-    hold the first row of their sequence."""
+    """Index of the packed token that fills each slot of all groups, [P = sum of n * L]. Padding slots hold the index of
+    the first token of their sequence."""
     kept: Tensor
-    """For every token the slot that it stands in, [T]."""
+    """Slot of each packed token, [T]."""
     groups: list[Group]
 
     @property
     def sizes(self) -> list[int]:
-        """Slots of each group; their sum is P."""
+        """Number of slots of each group; their sum is P."""
         return [group.sequences * group.length for group in self.groups]
 
     def to(self, device: torch.device) -> "Layout":
-        """The same on a device."""
+        """Return a copy on a device."""
         masks = [None if group.mask is None else _move(group.mask, device) for group in self.groups]
         groups = [group._replace(mask=mask) for group, mask in zip(self.groups, masks, strict=True)]
         return Layout(_move(self.slots, device), _move(self.kept, device), groups)
@@ -57,7 +57,7 @@ class Packed:
     """Token sequences laid end to end, and the layout in which attention reads them."""
 
     tokens: Tensor
-    """[T]"""
+    """Token ids, [T]."""
     types: Tensor | None
     """Token types as the tokenizer gives them for text pairs, [T]; None for all of type 0."""
     positions: Tensor
@@ -87,7 +87,7 @@ class Packed:
         return int(self.lengths.max())
 
     def to(self, device: torch.device) -> "Packed":
-        """The same on a device."""
+        """Return a copy on a device."""
         types = None if self.types is None else _move(self.types, device)
         tokens, positions, owners, bounds = (
             _move(part, device) for part in (self.tokens, self.positions, self.owners, self.bounds)

@@ -21,9 +21,11 @@ class Encoder(Settings):
     """Folder or hub name of a Hugging Face encoder; `e5_small` or `e5_small_q4` for multilingual-e5-small as published
     or from blocks of four bits; empty for fresh weights of the sizes below."""
     layers: Count = 0
-    """Transformer layers of a fresh encoder; of a checkpoint, the first layers that are kept, or 0 to keep all."""
+    """Number of transformer layers of a fresh encoder, or of the first layers of a checkpoint that are kept; 0 keeps
+    all layers of a checkpoint."""
     width: Count = 0
-    """Size of a token state and of a vector; a multiple of `heads`. A checkpoint says it: 0, as for all other sizes."""
+    """Number of dimensions of token states and vectors, a multiple of `heads`. With a checkpoint it must be 0, as must
+    the other sizes."""
     heads: Count = 0
     """Number of attention heads of a layer."""
     feed_forward: Count = 0
@@ -31,6 +33,6 @@ class Encoder(Settings):
     positions: Count = 0
     """Largest number of tokens of an input."""
     dropout: Share = 0.0
-    """Dropout of a fresh encoder, in attention and elsewhere; a checkpoint keeps its own."""
+    """Dropout rate of a fresh encoder, in attention and elsewhere; a checkpoint keeps its own."""
     seed: Count
     """Seed of fresh weights."""

@@ -18,29 +18,29 @@ class Retrieve(Settings):
     questions: str
     """Folder of the benchmark's files, below the sources."""
     depth: Positive = 100
-    """Passages that are kept of each question in the multilingual pool; more where a measure of the benchmark looks
-    deeper."""
+    """Number of passages that are kept of each question in the pool of all languages; more are kept where a measure of
+    the benchmark looks deeper."""
     pool_depth: Positive = 20
-    """Passages that are kept of each question in the pool of one language."""
+    """Number of passages that are kept of each question in the pool of one language."""
     batch_tokens: Positive = 16384
     """Number of tokens that are encoded at once. More tokens need more memory and give the same vectors."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format in which the model computes."""
     language_vectors: LanguageVectorsKind = "none"
-    """What is taken off the vectors of each language between encoding and search: `shift` as published (off passages,
-    relative to the pivot language, estimated from parallel texts), `both_sides` (the mean of parallel texts off
-    passages and questions, each encoded as that side is), or `own` (the mean of the searched passages off both:
-    transductive)."""
+    """Vectors of each language that are subtracted between encoding and search: `none`; `shift` (arXiv 2606.18801)
+    subtracts from passages the mean difference to the pivot language over parallel texts; `both_sides` subtracts the
+    mean of parallel texts from passages and from questions, each encoded as its side is; `own` subtracts the mean of
+    the searched passages from both, which is transductive."""
     language_texts: str = ""
-    """Parallel texts of `shift` and `both_sides`, below the sources: documents that are split into sentences."""
+    """Name of a file or folder of parallel documents in sentences, below the sources, for `shift` and `both_sides`."""
     language_sentences: Count = 200
-    """Sentences of each language that its vector is estimated from, with `own` passages; 0 for all. All passages of
-    `own` are encoded twice."""
+    """Number of sentences of each language (of passages, with `own`) from which its vector is estimated; 0 for all.
+    With `own` and 0 all passages are encoded twice."""
     language_pivot: str = "en"
     """Code of the language whose vectors `shift` leaves unchanged."""
     language_labels: str = "given"
-    """Which language a text counts as when a language vector is taken off it: `given` by the collection, or guessed
-    from the text among the collection's languages, by `py3langid` or by the fastText model at a path."""
+    """Source of the language of each text for language vectors: `given` by the collection, or identified among the
+    collection's languages by `py3langid` or by the fastText model at a path."""
 
     def __post_init__(self) -> None:
         """Check every field, and that parallel texts are named where they are read.
@@ -71,9 +71,9 @@ class Lexical(Settings):
     b: Share = 0.4
     """Share of the normalisation by length; Pyserini takes 0.4."""
     depth: Positive = 100
-    """Passages that are kept of each question in the multilingual pool."""
+    """Number of passages that are kept of each question in the pool of all languages."""
     pool_depth: Positive = 20
-    """Passages that are kept of each question in the pool of one language."""
+    """Number of passages that are kept of each question in the pool of one language."""
     passage_context: Literal["benchmark", "none", "paragraph", "title_text"] = "benchmark"
     """What is searched of a passage: its text alone, or with its paragraph or its title; `benchmark` for what the
     official run of the benchmark searches."""
