@@ -8,10 +8,12 @@ from texts to vectors, in single precision; their vectors must agree before the 
 """
 
 import itertools
+import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +39,8 @@ BATCHES = (8, 16, 64, 128)
 """Batches of sentence-transformers that are tried beside its default."""
 DEFAULT_BATCH = 32
 LEAST_COSINE = 0.9999
+UNITS = {"avx2", "avx512f", "avx512_vnni", *CPU_FLAGS}
+"""Flags of a CPU that say which units multiply matrices there."""
 REAL = "e5_small_q4"
 Vectors = NDArray[np.float32]
 
@@ -74,6 +78,24 @@ def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[
             share = LARGE_SHARE if shape != "multilingual-e5-small" else 1
             chosen = {kind: some[::share] for kind, some in texts.items()}
             yield from _races(shape, model, chosen, size.rounds, folder / "peers" if peers else None)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Lines of Markdown: how the comparisons were made, then one row for each."""
+    first = rows[0]
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "sentence-transformers"))
+    yield (
+        f"{platform.processor() or platform.machine()}, device {first['device']}, units {first['units']}, "
+        f"{first['threads']} threads, {first['precision']}, {first['rounds']} rounds, {packages}:"
+    )
+    yield ""
+    yield "| shape | texts | tokens | against | times as fast | spread | ours, texts a second | least cosine |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        speed = row["texts"] / max(row["seconds"], 1e-3)
+        cells = (row["shape"], f"{row['texts']} {row['kind']}", row["mean_tokens"], row["against"])
+        numbers = (f"{row['ratio']:.2f}", f"{row['spread']:.2f}", f"{speed:.0f}", f"{row['least_cosine']:.6f}")
+        yield f"| {' | '.join(map(str, (*cells, *numbers)))} |"
 
 
 def read_texts(size: Size, folder: Path, mirror: str) -> dict[str, list[str]]:
@@ -164,7 +186,7 @@ def _race(
         "precision": "fp32",
         "way": str(ours.describe()["attention"].value),
         "threads": torch.get_num_threads(),
-        "units": " ".join(sorted(CPU_FLAGS & cpu_flags())) or "none for bf16",
+        "units": " ".join(sorted(UNITS & cpu_flags())) or "none named",
     }
     for row in turns("encode", lambda: ours.encode(texts, side), sides, rounds):
         yield row | facts | {"least_cosine": round(least[row["against"]], 6)}

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from msm.errors import BadInput
 
-PACKAGES = ("onnx==1.23.2", "onnxscript==0.7.2", "onnxruntime==1.32.0", "openvino==2026.4.1")
-ENGINES = ("onnxruntime", "openvino")
+EXPORT = ("onnx==1.23.2", "onnxscript==0.7.2")
+ENGINES = {"onnxruntime": "onnxruntime==1.32.0", "openvino": "openvino==2026.4.1"}
+"""Engine to its package; one that does not install or import here is left out, and said."""
 PROGRAM = Path(__file__).with_name("peer_process.py")
 
 
@@ -69,14 +70,27 @@ def start_peers(folder: Path, site: Path) -> list[Peer]:
         BadInput: a package cannot be had, or the model cannot be exported.
     """
     if not site.is_dir():
-        words = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), *PACKAGES]
-        _checked(words, None, "the packages of the peers cannot be installed")
+        _checked(_install(site, *EXPORT), None, "the packages that export a graph cannot be installed")
+        for package in ENGINES.values():
+            subprocess.run(_install(site, package), capture_output=True, check=False)
     _checked(
         [sys.executable, str(PROGRAM), "export", str(folder), str(site / "model.onnx"), "", "1"],
         _environment(site),
         f"{folder.name} cannot be exported",
     )
-    return [Peer(name, folder, site) for name in ENGINES]
+    return [Peer(name, folder, site) for name in ENGINES if _imports(name, site)]
+
+
+def _install(site: Path, *packages: str) -> list[str]:
+    return [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), *packages]
+
+
+def _imports(name: str, site: Path) -> bool:
+    words = [sys.executable, "-c", f"import {name}"]
+    result = subprocess.run(words, capture_output=True, text=True, check=False, env=_environment(site))
+    if result.returncode:
+        sys.stderr.write(f"{name}: left out: {(result.stderr.strip().splitlines() or ['no message'])[-1]}\n")
+    return not result.returncode
 
 
 def _checked(words: list[str], environment: Any, problem: str) -> None:

@@ -1,4 +1,7 @@
-"""`msm bench NAME`: times this project against the usual way, and prints one JSON line a comparison."""
+"""`msm bench NAME`: times this project against the usual way, and prints one JSON line a comparison.
+
+`msm bench encode` ends with its lines as a table.
+"""
 
 import argparse
 import importlib
@@ -31,6 +34,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Print each comparison when it is done."""
     for name in [arguments.name] if arguments.name else RACES:
         options = {"mirror": arguments.mirror, "peers": arguments.peers} if name == "encode" else {}
-        for row in importlib.import_module(RACES[name]).run(arguments.quick, **options):
+        module, rows = importlib.import_module(RACES[name]), []
+        for row in module.run(arguments.quick, **options):
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()
+            rows.append(row)
+        if rows and hasattr(module, "table"):
+            sys.stdout.writelines(f"{line}\n" for line in ["", *module.table(rows)])

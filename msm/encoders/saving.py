@@ -14,9 +14,9 @@ from sentence_transformers.base.modules import Transformer
 from msm.encoders.building import Form, new_transformer, shape_model
 from msm.encoders.chain import find_chain
 from msm.encoders.encoder import Encoder
-from msm.encoders.limits import positions
 from msm.encoders.loading import USE, quietly_checked, read_modules
 from msm.encoders.model_files import MODULES, OWN, check_model
+from msm.encoders.positions import positions
 from msm.encoders.usage import TASKS, Choice, Usage
 from msm.errors import BadInput
 from msm.files import write_json

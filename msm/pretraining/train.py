@@ -18,8 +18,8 @@ from msm import distributed
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.streaming import open_units
 from msm.encoders.heads import body, has_language_head
-from msm.encoders.limits import positions
 from msm.encoders.packed import checkpoint_layers
+from msm.encoders.positions import positions
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts

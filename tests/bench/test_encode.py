@@ -6,7 +6,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from msm.bench import peer_process
-from msm.bench.encode import QUICK, read_texts
+from msm.bench.encode import QUICK, read_texts, table
 from msm.bench.race import turns
 
 
@@ -33,6 +33,15 @@ def test_every_side_takes_its_turn() -> None:
     assert calls[:3] == ["ours", "one", "two"]
     assert [calls[3 + 3 * number] for number in range(4)] == ["ours", "one", "two", "ours"]
     assert all(sorted(calls[3 + 3 * number :][:3]) == ["one", "ours", "two"] for number in range(4))
+
+
+def test_the_table_says_how_and_how_much_faster() -> None:
+    row = {"shape": "e5", "kind": "questions", "texts": 550, "mean_tokens": 13.6, "against": "openvino", "ratio": 1.234}
+    row |= {"spread": 0.051, "seconds": 2.2, "least_cosine": 0.9999991, "device": "cpu", "units": "avx2", "threads": 2}
+    head, _, _, line, cells = table([row | {"precision": "fp32", "rounds": 7}])
+    assert "device cpu, units avx2, 2 threads, fp32, 7 rounds, torch " in head
+    assert line.count("|") == cells.count("|") == 9
+    assert cells == "| e5 | 550 questions | 13.6 | openvino | 1.23 | 0.05 | 250 | 0.999999 |"
 
 
 def test_a_peer_pads_and_pools_as_one_text_alone(encoder: Path) -> None:
