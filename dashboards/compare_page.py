@@ -50,8 +50,13 @@ def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model],
 def show_contrasts(found: list[Contrast]) -> None:
     """A model against the baseline by language: numbers, and the differences drawn."""
     st.subheader(f"{plain(found[0].model)} against {plain(found[0].baseline)}", anchor=False)
-    left, right = st.columns([8, 5])
-    columns = {"language": st.column_config.TextColumn(pinned=True)}
+    left, right = st.columns([9, 4])
+    columns = {
+        "language": st.column_config.TextColumn(pinned=True, width=76),
+        "": st.column_config.TextColumn(width=32),
+    }
+    columns |= {name: st.column_config.NumberColumn(width=60) for name in ("wins", "ties", "losses")}
+    columns["p, corrected"] = st.column_config.TextColumn("p", width=60, help="Corrected for languages and models.")
     frame = tables.contrasts_frame(found)
     left.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
     right.altair_chart(charts.contrasts(tables.intervals_frame(found)), width="stretch")

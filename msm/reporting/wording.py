@@ -49,7 +49,7 @@ def decimals(apart: Iterable[tuple[float, float]]) -> int:
 
 def times_100(value: float | None, digits: int = 1) -> str:
     """A share times 100; a dash where there is none."""
-    return BLANK if value is None else f"{100 * value:.{digits}f}"
+    return BLANK if value is None else f"{100 * value:.{digits}f}".replace("-", MINUS)
 
 
 def interval(limits: Interval | None) -> str:
