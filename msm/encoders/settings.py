@@ -24,8 +24,8 @@ class Encoder(Settings):
     """Number of transformer layers of a fresh encoder, or of the first layers of a checkpoint that are kept; 0 keeps
     all layers of a checkpoint."""
     width: Count = 0
-    """Number of dimensions of token states and vectors, a multiple of `heads`. With a checkpoint it must be 0, as must
-    the other sizes."""
+    """Number of dimensions of token states and vectors of a fresh encoder, a multiple of `heads`. A checkpoint has its
+    own sizes, so this and all other sizes are left at 0 with it."""
     heads: Count = 0
     """Number of attention heads of a layer."""
     feed_forward: Count = 0
