@@ -38,7 +38,7 @@ from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.evaluation.measures import Evaluation, evaluate
-from msm.retrieval.inner_products import pair_scores
+from msm.retrieval.inner_products import DenseVectors, pair_scores
 from msm.retrieval.search import Relevant, nearest, search_shard
 from msm.retrieval.stream import search
 
@@ -214,14 +214,14 @@ def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
     scores = pair_scores(queries, passages, rows, places)
     pairs = Relevant(rows, scores, places, places, places + 1, order)
     least = np.full(size.searched, -np.inf)
-    entries, counts = search_shard(queries, passages, least, DEPTH, pairs)
+    entries, counts = search_shard(DenseVectors(queries), DenseVectors(passages), least, DEPTH, pairs)
     expected_scores, expected = _flat(index, queries)
     shape = (size.searched, DEPTH)
     _check_same(entries.places.reshape(shape), entries.scores.reshape(shape), expected, expected_scores)
     _check_counts(queries, passages, pairs, counts)
     return race(
         f"exact_ranks_of_{relevant}_vs_faiss_alone",
-        lambda: search_shard(queries, passages, least, DEPTH, pairs),
+        lambda: search_shard(DenseVectors(queries), DenseVectors(passages), least, DEPTH, pairs),
         lambda: _flat(index, queries),
         size.pairs,
         passages=size.ranked,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
-from msm.collections.records import Passage
 from msm.encoders.chain import Chain, Tokens, find_chain
-from msm.encoders.usage import TASKS, Choice, Side, Text, passage_texts, query_texts
+from msm.encoders.text_encoder import TextEncoder
+from msm.encoders.usage import TASKS, Choice, Side, Text
 from msm.encoders.vector_store import VectorStore
 from msm.encoders.vectors import stored
 
@@ -29,10 +29,10 @@ Prepared = Tokens | list[Text]
 """Prepared texts: token ids, or the texts themselves where sentence-transformers runs the model."""
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
     """A sentence-transformers model, and every choice that decides its vectors.
 
-    Inner products of its vectors are the scores: with cosine they have length 1.
+    Its vectors are float32, [S, H]. Their inner products are the scores: with cosine they have length 1.
 
     Args:
         model: modules of the model.
@@ -62,65 +62,16 @@ class Encoder(nn.Module):
         return self.model.device
 
     @property
-    def similarity(self) -> str:
-        """Similarity of two vectors, `cosine` or `dot`."""
-        return str(self.choices["similarity"].value)
-
-    @property
-    def precision(self) -> str:
-        """Number format of the matrix products, `fp32` or `bf16`."""
-        return str(self.choices["precision"].value)
-
-    @property
     def shared(self) -> bool:
         """Whether questions and passages go through the same modules, prompts and all, and can share a batch."""
         first, second = (None if chain is None else [chain.transformer, *chain.rest] for chain in self.chains.values())
         return first is not None and first == second and getattr(first[1], "include_prompt", True)
-
-    @property
-    def width(self) -> int:
-        """Number of dimensions of a vector, H."""
-        return int(str(self.choices["dimensions"].value))
 
     def describe(self) -> dict[str, Choice]:
         """Return every choice that decides the vectors, and its source: a file, a flag or a default."""
         ways = {side: "sentence-transformers" if chain is None else chain.way for side, chain in self.chains.items()}
         attention = " / ".join(dict.fromkeys(ways.values()))
         return self.choices | {"attention": Choice(attention, "default"), "device": Choice(str(self.device), "default")}
-
-    def protocol(self) -> dict[str, object]:
-        """The choices that two runs must share to be made the same way; empty ones are left out."""
-        values = {name: choice.value for name, choice in self.choices.items()}
-        return {name: value for name, value in values.items() if value not in ("", None)}
-
-    def encode(self, texts: Sequence[Text], side: Side = "query") -> Vectors:
-        """Encode texts or pairs of texts.
-
-        Args:
-            texts: texts without prompt. The prompt of the side is put before them; nothing else is changed.
-            side: `query` or `passage`, which may have different prompts and modules.
-
-        Returns:
-            Vectors in the order of the texts, float32, [S, H]; of length 1 where the similarity is cosine.
-        """
-        return self.encode_prepared(self.prepare(texts, side), side)
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Encode questions, without their question marks where the model was trained so; returns [S, H]."""
-        return self.encode_prepared(self.prepare_queries(texts), "query")
-
-    def encode_passages(self, passages: Sequence[Passage]) -> Vectors:
-        """Encode passages with the context that the model was trained with; returns [S, H]."""
-        return self.encode_prepared(self.prepare_passages(passages), "passage")
-
-    def prepare_queries(self, texts: Sequence[str]) -> Prepared:
-        """Prepare questions for encoding."""
-        return self.prepare(query_texts(texts, str(self.choices["question_mark"].value)), "query")
-
-    def prepare_passages(self, passages: Sequence[Passage]) -> Prepared:
-        """Prepare passages for encoding."""
-        prompt = str(self.choices["text_prompt"].value) if "text_prompt" in self.choices else ""
-        return self.prepare(passage_texts(passages, str(self.choices["passage_context"].value), prompt), "passage")
 
     def prepare(self, texts: Sequence[Text], side: Side) -> Prepared:
         """Do the part of encoding that needs no accelerator, such as tokenising; it may run in another thread."""
@@ -151,7 +102,7 @@ class Encoder(nn.Module):
         vectors = np.empty((len(tokens), self.width), np.float32)
         order = np.argsort([-len(ids) for ids in tokens.ids], kind="stable")
         budget = min(self.batch_tokens, CPU_BATCH_TOKENS) if self.device.type == "cpu" else self.batch_tokens
-        for rows in _batches(order, [len(ids) for ids in tokens.ids], budget):
+        for rows in batches_of(order, [len(ids) for ids in tokens.ids], budget):
             found = self._finished(self._chain(side).vectors(tokens, rows, self.device))
             vectors[rows] = self._kept(found, side).cpu().numpy()
         return vectors
@@ -181,9 +132,6 @@ class Encoder(nn.Module):
             raise ValueError("this model is run by sentence-transformers, and gives no gradient here")
         return chain
 
-    def _prompt(self, side: Side) -> str:
-        return str(self.choices[f"{side}_prompt"].value)
-
 
 def part_of(prepared: Prepared, first: int, last: int) -> Prepared:
     """The texts from one on and before another."""
@@ -198,7 +146,7 @@ def _names(prepared: Prepared) -> list[bytes]:
     return prepared.names() if isinstance(prepared, Tokens) else [repr(text).encode() for text in prepared]
 
 
-def _batches(order: NDArray[np.int64], lengths: Sequence[int], budget: int) -> Iterator[NDArray[np.int64]]:
+def batches_of(order: NDArray[np.int64], lengths: Sequence[int], budget: int) -> Iterator[NDArray[np.int64]]:
     """Cut an order of texts where the tokens of a batch would pass the budget."""
     tokens, start = 0, 0
     for end, index in enumerate(order):

@@ -10,9 +10,10 @@ from unittest import mock
 import torch
 import transformers
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base import BaseModel
 from transformers import modeling_utils
 
-from msm.encoders.building import build_modules, new_transformer
+from msm.encoders.building import POOLER, build_modules, new_transformer
 from msm.encoders.chain import find_chain
 from msm.encoders.encoder import BATCH_TOKENS, Encoder
 from msm.encoders.limits import set_lengths
@@ -27,6 +28,8 @@ USE = "use.json"
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
 """Names under which sentence-transformers looks for the prompt of passages, in this order."""
 SIMILARITIES = ("cosine", "dot")
+UNUSED = frozenset({"lm_head", "cls", "pooler"})
+"""Parts of a checkpoint without which its token states are what they are."""
 FIELDS_0_1_0 = {"query_tokens", "passage_tokens", "passage_context", "question_mark", "pooling", "similarity"}
 
 
@@ -104,7 +107,7 @@ def open_encoder(
     check_model(folder, trust_remote_code=bool(flags.trust_remote_code))
     if (kind := model_kind(folder)) in KINDS:
         raise BadInput(f"{folder}: {KINDS[kind]} ({kind}), not a model of one vector for each text")
-    with quietly_checked(folder, flags):
+    with quietly_checked(folder, unused=frozenset() if flags.pooling == POOLER else UNUSED):
         model = read_modules(folder, flags)
     choices = _choices(folder, model, flags)
     choices["precision"] = Choice(resolve_precision(precision, device), "default" if precision == "auto" else "flag")
@@ -151,16 +154,16 @@ def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str
     own = read_object(folder / OWN)
     chains = [find_chain(model, task) for task in TASKS.values()]
     choices = {
-        "modules": Choice(_names(model), f"file {MODULES}" if (folder / MODULES).is_file() else "flag"),
+        "modules": Choice(module_names(model), f"file {MODULES}" if (folder / MODULES).is_file() else "flag"),
         "pooling": _pooling(flags, chains),
         "similarity": _similarity(folder, flags),
-        **_prompts(model, flags),
+        **prompt_choices(model, flags),
         **set_lengths(folder, model, chains, flags, own if FIELDS_0_1_0 <= own.keys() else {}),
         "dimensions": _dimensions(folder, model, flags),
-        "vectors": _first(flags.vectors, None, "", "fp32"),
+        "vectors": first_said(flags.vectors, None, "", "fp32"),
     }
     for name, least in (("passage_context", "none"), ("question_mark", "kept")):
-        choices[name] = _first(getattr(flags, name), own.get(name), f"file {OWN}", least)
+        choices[name] = first_said(getattr(flags, name), own.get(name), f"file {OWN}", least)
     if FIELDS_0_1_0 <= own.keys():
         choices |= _text_prompt(choices)
     if "scale" in own:
@@ -176,14 +179,15 @@ def _text_prompt(choices: dict[str, Choice]) -> dict[str, Choice]:
     return {"passage_prompt": Choice("", "default"), "text_prompt": prompt}
 
 
-def _first(flag: Any, said: Any, file: str, least: Any) -> Choice:
+def first_said(flag: Any, said: Any, file: str, least: Any) -> Choice:
     """What a flag says, else a file, else the default."""
     if flag is not None:
         return Choice(flag, "flag")
     return Choice(least, "default") if said is None else Choice(said, file)
 
 
-def _names(model: SentenceTransformer) -> str:
+def module_names(model: BaseModel) -> str:
+    """The classes of a model's modules, in order."""
     return " > ".join(type(module).__name__ for module in model.children())
 
 
@@ -196,19 +200,19 @@ def _pooling(flags: Usage, chains: list[Any]) -> Choice:
 
 def _similarity(folder: Path, flags: Usage) -> Choice:
     said = read_object(folder / SETTINGS).get("similarity_fn_name")
-    choice = _first(flags.similarity, said, f"file {SETTINGS}", "cosine")
+    choice = first_said(flags.similarity, said, f"file {SETTINGS}", "cosine")
     if choice.value not in SIMILARITIES:
         where = "--similarity" if choice.source == "flag" else f"{folder / SETTINGS}: similarity_fn_name"
         raise BadInput(f"{where} {choice.value} cannot be searched here; it can be {' or '.join(SIMILARITIES)}")
     return choice
 
 
-def _prompts(model: SentenceTransformer, flags: Usage) -> dict[str, Choice]:
+def prompt_choices(model: BaseModel, flags: Usage) -> dict[str, Choice]:
     """Prompts of `encode_query` and `encode_document`; both have one, if empty, so a default prompt is for others."""
     passage = next((name for name in PASSAGE_PROMPTS if model.prompts.get(name)), "document")
     said = {"query": model.prompts.get("query"), "passage": model.prompts.get(passage)}
     return {
-        f"{side}_prompt": _first(getattr(flags, f"{side}_prompt"), prompt or None, f"file {SETTINGS}", "")
+        f"{side}_prompt": first_said(getattr(flags, f"{side}_prompt"), prompt or None, f"file {SETTINGS}", "")
         for side, prompt in said.items()
     }
 
@@ -216,28 +220,26 @@ def _prompts(model: SentenceTransformer, flags: Usage) -> dict[str, Choice]:
 def _dimensions(folder: Path, model: SentenceTransformer, flags: Usage) -> Choice:
     said, model.truncate_dim = model.truncate_dim, None
     whole = model.get_embedding_dimension()
-    choice = _first(flags.dimensions, said, f"file {SETTINGS}", whole)
+    choice = first_said(flags.dimensions, said, f"file {SETTINGS}", whole)
     if not isinstance(choice.value, int) or choice.value < 1 or (whole is not None and choice.value > whole):
         raise BadInput(f"{folder}: dimensions must be from 1 to {whole}, got {choice.value}")
     return choice
 
 
 @contextmanager
-def quietly_checked(folder: Path, flags: Usage, *, new_parts: frozenset[str] = frozenset()) -> Iterator[None]:
+def quietly_checked(folder: Path, *, unused: frozenset[str] = UNUSED) -> Iterator[None]:
     """Load without bars and reports; what is missing or damaged ends in one line.
 
     Args:
         folder: named in the message.
-        flags: a pooling of `pooler` needs the pooler's weights.
-        new_parts: parts of a model that may lack their weights, since training starts them anew.
+        unused: parts of a model that may lack their weights.
 
     Raises:
         BadInput: weights are missing, or the folder cannot be loaded.
     """
-    free = {"lm_head", "cls", "pooler"} if flags.pooling != "pooler" else set()
 
     def check(*, model: Any, loading_info: Any, **_: Any) -> None:
-        missing = sorted(name for name in loading_info.missing_keys if not (free | new_parts) & set(name.split(".")))
+        missing = sorted(name for name in loading_info.missing_keys if not unused & set(name.split(".")))
         if missing:
             raise BadInput(f"{folder}: lacks {len(missing)} weights of {type(model).__name__}, such as {missing[0]}")
         if loading_info.mismatched_keys:

@@ -15,11 +15,14 @@ OWN = "encoder.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 UNUSED = ["*.h5", "*.msgpack", "*.ot", "onnx/*", "openvino/*", *(f"*{ending}" for ending in PICKLES)]
 """Files of a hub name that are not fetched."""
+SPARSE, MULTI_VECTOR = "SparseEncoder", "MultiVectorEncoder"
 KINDS = {
-    "SparseEncoder": "a learned sparse model",
-    "MultiVectorEncoder": "a multi-vector model",
+    SPARSE: "a learned sparse model",
+    MULTI_VECTOR: "a multi-vector model",
     "CrossEncoder": "a cross-encoder",
 }
+OTHER_KINDS = {SPARSE: "sparse", MULTI_VECTOR: "multi-vector"}
+"""Those that can be evaluated, and what they are called in runs."""
 
 
 def find_model(name: str | Path, revision: str | None = None) -> Path:
@@ -71,8 +74,10 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def model_kind(folder: Path) -> str:
-    """Class of sentence-transformers that saved a model; `SentenceTransformer` where nothing says so."""
-    return str(read_object(folder / SETTINGS).get("model_type", "SentenceTransformer"))
+    """Class of sentence-transformers that saved a model or can load it; `SentenceTransformer` where nothing says so."""
+    kind = str(read_object(folder / SETTINGS).get("model_type", "SentenceTransformer"))
+    stanford = "HF_ColBERT" in (read_object(folder / CONFIG).get("architectures") or [])
+    return MULTI_VECTOR if kind == "ColBERT" or stanford else kind
 
 
 def _refuse_pickles(folder: Path) -> None:
@@ -84,5 +89,6 @@ def _refuse_pickles(folder: Path) -> None:
 
 def _refuse_code(path: Path, config: dict[str, Any]) -> None:
     activation = config.get("activation_function")
-    if isinstance(activation, str) and not activation.startswith("torch."):
+    # Splade's pooling knows its activations by their names, and refuses others itself.
+    if isinstance(activation, str) and not activation.startswith("torch.") and "pooling_strategy" not in config:
         raise BadInput(f"{path}: activation_function {activation} is code of others; say --trust_remote_code")

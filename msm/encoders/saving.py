@@ -35,7 +35,7 @@ def new_encoder(folder: Path, form: Form, *, device: torch.device | None = None,
         BadInput: not a loadable checkpoint, two towers where one is wanted, or lengths that it has no positions for.
     """
     check_model(folder, trust_remote_code=False)
-    with quietly_checked(folder, Usage(), new_parts=frozenset({"pooler"})):
+    with quietly_checked(folder):
         transformers = _transformers(folder)
     if form.towers == "one" and len(transformers) > 1:
         raise BadInput(f"{folder}: a model with two towers, but one is wanted")

@@ -9,11 +9,15 @@ with. Most of those get it from float64, where a second bound proves that more d
 Shapes: B queries, N passages, H width, E pairs.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from msm.collections.runs import Floats, Integers
+from msm.retrieval.text_vectors import Arrays, TextVectors
 
 DENSE_SHARE = 1 / 20
 """Share of all pairs from which on a whole float64 product costs less than one pair after the other."""
@@ -112,3 +116,51 @@ def _compensated(queries: Floats, passages: Floats) -> Floats:
         lost += (total - (following - added)) + (term - added)
         total = following
     return (total + lost).astype(np.float32)
+
+
+class DenseVectors(TextVectors):
+    """One vector of each text; a score is an inner product.
+
+    Args:
+        values: float32, [S, H].
+    """
+
+    def __init__(self, values: Floats) -> None:
+        self.values: Floats = np.ascontiguousarray(values, np.float32)
+
+    @property
+    def width(self) -> int:
+        """H."""
+        return self.values.shape[1]
+
+    def __len__(self) -> int:
+        """S."""
+        return len(self.values)
+
+    def __getitem__(self, rows: slice | Integers) -> Self:
+        """Those of some texts."""
+        return type(self)(self.values[rows])
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """These and then others."""
+        return type(self)(np.concatenate([self.values, *(other.values for other in others)]))
+
+    def arrays(self) -> Arrays:
+        """To be written down."""
+        return {"vectors": self.values}
+
+    def finite(self) -> NDArray[np.bool_]:
+        """Which texts have numbers only, [S]."""
+        return np.asarray(np.isfinite(self.values).all(axis=1))
+
+    def longest(self) -> float:
+        """Length of the longest vector."""
+        return float(lengths(self.values).max(initial=0))
+
+    def tile_scores(self, passages: Self, longest: float) -> Products:
+        """Inner products of these as queries."""
+        return Products(self.values, passages.values, longest)
+
+    def pair_scores(self, passages: Self, rows: Integers, columns: Integers) -> Floats:
+        """Scores of some pairs, float32, [E]."""
+        return pair_scores(self.values, passages.values, rows, columns)

@@ -23,6 +23,7 @@ from msm.encoders.encoder import Encoder
 from msm.errors import BadInput
 from msm.files import within
 from msm.retrieval import stream
+from msm.retrieval.inner_products import DenseVectors
 from msm.retrieval.language_labels import GIVEN, Labels, given_labels, labels_by
 from msm.retrieval.language_vectors import (
     NO_LANGUAGE_VECTORS,
@@ -34,6 +35,7 @@ from msm.retrieval.language_vectors import (
 from msm.retrieval.ranking import cut_by_language
 from msm.retrieval.settings import Retrieve
 from msm.retrieval.shard_records import digest, recorded_digest, write_record
+from msm.retrieval.text_vectors import check_finite
 
 Encode = Callable[[list[Passage]], Floats]
 
@@ -172,7 +174,7 @@ def means_of(texts: Iterable[Passage], encode: Encode, work: Path, name: str, la
         path = _record_path(work, name, number)
         if number % distributed.world_size() == distributed.rank() and recorded_digest(path) != digest(part):
             vectors = encode(part)
-            stream.check_finite(vectors, [text.passage_id for text in part])
+            check_finite(DenseVectors(vectors), [text.passage_id for text in part])
             languages, sums, counts = language_sums(vectors, labels(part))
             write_record(path, digest(part), {"languages": np.array(languages), "sums": sums, "counts": counts})
     distributed.barrier()

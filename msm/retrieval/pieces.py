@@ -1,18 +1,15 @@
-"""The vectors of a shard, kept on disk while it is encoded: a stop costs half a minute of work, not a shard.
-
-Shapes: S texts, H width.
-"""
+"""The vectors of a shard, kept on disk while it is encoded: a stop costs half a minute of work, not a shard."""
 
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from msm.collections.runs import Floats
-from msm.encoders.encoder import Encoder, Prepared, part_of
+from msm.encoders.encoder import Encoder, part_of
+from msm.encoders.other_kinds import OtherEncoder
 from msm.progress import Progress
 from msm.retrieval.shard_records import read_record, write_record
+from msm.retrieval.text_vectors import TextVectors
+from msm.retrieval.vector_kinds import encode, restored
 
 PIECE_TEXTS = 512
 """Texts encoded between two looks at the clock."""
@@ -38,57 +35,63 @@ class Pieces(NamedTuple):
         return sorted(self.folder.glob(f"{self.name}.from-*.npz"))
 
 
-def encode_in_pieces(encoder: Encoder, texts: Prepared, pieces: Pieces, bar: Progress) -> Floats:
-    """Vectors of passages, [S, H]; those of earlier pieces of the same texts are read.
+def encode_in_pieces(encoder: Encoder | OtherEncoder, texts: Any, pieces: Pieces, bar: Progress) -> TextVectors:
+    """Vectors of passages; those of earlier pieces of the same texts are read.
 
     Args:
         encoder: texts to vectors.
-        texts: ready to encode.
+        texts: ready to encode, at least one.
         pieces: where they are kept; removed at the end.
         bar: counts the texts.
     """
-    vectors = np.empty((len(texts), encoder.width), np.float32)
-    written = done = _read_pieces(pieces, vectors)
+    written = _read_pieces(pieces, encoder.width, len(texts))
+    done = sum(len(piece) for piece in written)
     bar.update(done)
+    parts: list[TextVectors] = []
     at = time.monotonic()
     while done < len(texts):
-        end = min(done + PIECE_TEXTS, len(texts))
-        vectors[done:end] = encoder.encode_prepared(part_of(texts, done, end), "passage")
-        bar.update(end - done)
-        done = end
+        parts.append(encode(encoder, part_of(texts, done, min(done + PIECE_TEXTS, len(texts))), "passage"))
+        done += len(parts[-1])
+        bar.update(len(parts[-1]))
         if time.monotonic() - at >= SECONDS and done < len(texts):
-            write_record(pieces.path(written), pieces.digest, {"vectors": vectors[written:done]})
-            written, at = done, time.monotonic()
+            piece = _joined(parts)
+            write_record(pieces.path(done - len(piece)), pieces.digest, piece.arrays())
+            written, parts, at = [*written, piece], [], time.monotonic()
     for path in pieces.paths():
         path.unlink(missing_ok=True)  # another part encodes the same relevant passages
-    return vectors
+    return _joined([*written, *parts])
 
 
-def encode_questions(encoder: Encoder, texts: list[str], bar: Progress) -> Floats:
-    """Vectors of questions, [S, H].
+def encode_questions(encoder: Encoder | OtherEncoder, texts: list[str], bar: Progress) -> TextVectors:
+    """Vectors of questions.
 
     Args:
         encoder: texts to vectors.
         texts: as they are asked.
         bar: counts the texts.
     """
-    vectors = np.empty((len(texts), encoder.width), np.float32)
-    for first in range(0, len(texts), PIECE_TEXTS):
-        piece = texts[first : first + PIECE_TEXTS]
-        vectors[first : first + len(piece)] = encoder.encode_queries(piece)
-        bar.update(len(piece))
-    return vectors
+    parts: list[TextVectors] = []
+    for first in range(0, len(texts) or 1, PIECE_TEXTS):
+        prepared = encoder.prepare_queries(texts[first : first + PIECE_TEXTS])
+        parts.append(encode(encoder, prepared, "query"))
+        bar.update(len(parts[-1]))
+    return _joined(parts)
 
 
-def _read_pieces(pieces: Pieces, vectors: Floats) -> int:
-    """Fill in the vectors of earlier pieces; returns how many there are from the first on."""
+def _joined(parts: list[TextVectors]) -> TextVectors:
+    return parts[0].joined(parts[1:])
+
+
+def _read_pieces(pieces: Pieces, width: int, texts: int) -> list[TextVectors]:
+    """Vectors of earlier pieces, from the first text on."""
+    found: list[TextVectors] = []
     done = 0
     while (record := read_record(pieces.path(done))) is not None:
-        found = record["vectors"]
-        if str(record["digest"]) != pieces.digest or found.shape[1] != vectors.shape[1] or not len(found):
+        vectors = restored(record)
+        if str(record["digest"]) != pieces.digest or vectors.width != width or not len(vectors):
             break
-        if done + len(found) > len(vectors):
+        if done + len(vectors) > texts:
             break
-        vectors[done : done + len(found)] = found
-        done += len(found)
-    return done
+        found.append(vectors)
+        done += len(vectors)
+    return found

@@ -1,27 +1,25 @@
 """Collects the results of a search: the best passages of every pool, and the ranks of the relevant ones.
 
-Shapes: Q queries, H width, N passages of a shard, K depth, T relevant passages, R relevant pairs.
+Shapes: Q queries, N passages of a shard, K depth, T relevant passages, R relevant pairs.
 """
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from msm.collections.collection import Collection, OwnIds, Pool
 from msm.collections.exact_ranks import COUNTS, ExactRanks
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Floats, Integers, Run, sorted_run
+from msm.retrieval.inner_products import DenseVectors
 from msm.retrieval.relevant import RankedPairs, RelevantPairs, relevant_pairs
 from msm.retrieval.search import BestPassages, Entries, search_shard
+from msm.retrieval.text_vectors import Arrays, TextVectors
 
 SHARD_PASSAGES = 16384
 """Number of passages that are encoded and searched at once, which bounds the memory."""
-
-Arrays = dict[str, NDArray[Any]]
 
 
 class Ranking:
@@ -29,20 +27,20 @@ class Ranking:
 
     Args:
         queries: queries of all pools.
-        vectors: vectors of the queries, [Q, H].
+        vectors: vectors of the queries, Q of them.
         depths: number of passages to keep, K, for each pool.
         relevant: pairs of a query and a relevant passage.
-        relevant_vectors: vectors of the relevant passages, [T, H].
+        relevant_vectors: vectors of the relevant passages, T of them.
         own_ids: whether passages with the id of the query are kept or dropped.
     """
 
     def __init__(
         self,
         queries: list[Query],
-        vectors: Floats,
+        vectors: TextVectors,
         depths: dict[Pool, int],
         relevant: RelevantPairs,
-        relevant_vectors: Floats,
+        relevant_vectors: TextVectors,
         own_ids: OwnIds = "kept",
     ) -> None:
         self.queries, self.vectors = queries, vectors
@@ -60,14 +58,14 @@ class Ranking:
         self.passages = dict.fromkeys(depths, 0)
         """Number of passages of each pool that were searched."""
 
-    def search(self, first: int, language: str, ids: list[str], vectors: Floats) -> Arrays:
+    def search(self, first: int, language: str, ids: list[str], vectors: TextVectors) -> Arrays:
         """Search a shard; returns a record for `add`, with its best passages and counts for the relevant ones.
 
         Args:
             first: position of the first passage of the shard in the corpus.
             language: language of its passages, where a pool has one language.
             ids: ids of its passages.
-            vectors: vectors of its passages, [N, H].
+            vectors: vectors of its passages, N of them.
         """
         arrays: Arrays = {"passages": np.array(len(vectors))}
         pools = [pool for pool in self.best if pool.candidate_language in (None, language)]
@@ -85,7 +83,7 @@ class Ranking:
         return arrays
 
     def _search_pools(
-        self, first: int, ids: list[str], vectors: Floats, pools: list[Pool]
+        self, first: int, ids: list[str], vectors: TextVectors, pools: list[Pool]
     ) -> dict[Pool, tuple[Entries, Integers]]:
         """Search pools with the same queries; one matrix product serves all of them."""
         rows = self.rows[pools[0]]
@@ -165,10 +163,11 @@ def search_vectors(collection: Collection, queries: Floats, passages: Vectors, d
     """
     pairs = relevant_pairs(collection)
     own_ids = collection.rules.own_ids
-    ranking = Ranking(collection.queries, queries, depths, pairs, passages(pairs.places), own_ids)
+    relevant = DenseVectors(passages(pairs.places))
+    ranking = Ranking(collection.queries, DenseVectors(queries), depths, pairs, relevant, own_ids)
     by_language = any(pool.candidate_language for pool in depths)
     for first, texts in cut_by_language(collection.passages, SHARD_PASSAGES, by_language):
-        vectors = passages(slice(first, first + len(texts)))
+        vectors = DenseVectors(passages(slice(first, first + len(texts))))
         ranking.add(ranking.search(first, texts[0].language, [text.passage_id for text in texts], vectors))
     return ranking
 

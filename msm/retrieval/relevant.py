@@ -3,7 +3,7 @@
 They are encoded before all others, and their vectors stand in for them when their shard is searched: a relevant passage
 has one score, whichever shard it is compared with, and no text is encoded twice.
 
-Shapes: Q queries, T texts, R relevant pairs, H width, N passages of a shard.
+Shapes: Q queries, T texts, R relevant pairs, N passages of a shard.
 """
 
 from bisect import bisect_right
@@ -14,8 +14,8 @@ import numpy as np
 from msm.collections.collection import Collection, Pool
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Floats, Integers
-from msm.retrieval.inner_products import pair_scores
 from msm.retrieval.search import Relevant
+from msm.retrieval.text_vectors import TextVectors
 
 
 class RelevantPairs(NamedTuple):
@@ -56,15 +56,15 @@ class RankedPairs:
     Args:
         pairs: of all queries.
         queries: all queries.
-        query_vectors: of all queries, [Q, H].
-        passage_vectors: of the relevant passages, [T, H].
+        query_vectors: of all queries, Q.
+        passage_vectors: of the relevant passages, T.
     """
 
     def __init__(
-        self, pairs: RelevantPairs, queries: list[Query], query_vectors: Floats, passage_vectors: Floats
+        self, pairs: RelevantPairs, queries: list[Query], query_vectors: TextVectors, passage_vectors: TextVectors
     ) -> None:
         self.pairs = pairs
-        self.scores: Floats = pair_scores(query_vectors, passage_vectors, pairs.queries, pairs.texts)
+        self.scores: Floats = query_vectors.pair_scores(passage_vectors, pairs.queries, pairs.texts)
         """Score of each pair, float32, [R]."""
         self._query_languages = np.array([queries[query].language for query in pairs.queries], object)
         self._passage_languages = np.array([pairs.passages[text].language for text in pairs.texts], object)

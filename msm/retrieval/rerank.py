@@ -19,7 +19,7 @@ from msm.collections.run_folder import read_protocol, write_protocol
 from msm.collections.runs import Floats, Run, read_run, sorted_run, write_run
 from msm.encoders.loading import quietly_checked
 from msm.encoders.model_files import check_model
-from msm.encoders.usage import Usage, passage_texts
+from msm.encoders.usage import passage_texts
 from msm.errors import BadInput
 from msm.progress import progress
 
@@ -37,7 +37,7 @@ def open_cross_encoder(folder: Path, device: torch.device, *, trust_remote_code:
         BadInput: no model that can be loaded, or one with several scores for a pair.
     """
     check_model(folder, trust_remote_code=trust_remote_code)
-    with quietly_checked(folder, Usage()):
+    with quietly_checked(folder):
         model = CrossEncoder(
             str(folder),
             device=str(device),

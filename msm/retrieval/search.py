@@ -1,13 +1,14 @@
-"""Exact inner-product search, shard by shard: memory holds one shard and the best so far.
+"""Exact search, shard by shard: memory holds one shard and the best so far.
 
 Beside the best passages of each query, a shard is asked where the relevant ones stand: how many of its passages score
-more than a relevant passage, and how many the same. Scores are those of `inner_products`, so shards of any size, in
-any order, give the same passages and the same counts, to the last tie. Equal scores stand in the order of the passages.
+more than a relevant passage, and how many the same. Scores of a kind of vectors do not depend on what they are computed
+with (see `inner_products`, `sparse_vectors`, `token_vectors`), so shards of any size, in any order, give the same
+passages and the same counts, to the last tie. Equal scores stand in the order of the passages.
 
-Cost: a float32 matrix product, which any search has; two comparisons of it for each relevant passage of a query; and
+Cost: fast scores of all pairs, which any search has; two comparisons of them for each relevant passage of a query; and
 the exact score of the few pairs that are too close to call.
 
-Shapes: Q queries, B queries of a tile, H width, N passages of a shard, K depth, R relevant pairs, E entries.
+Shapes: Q queries, B queries of a tile, N passages of a shard, K depth, R relevant pairs, E entries.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from msm.collections.exact_ranks import COUNTS
 from msm.collections.runs import Floats, Integers
-from msm.retrieval.inner_products import Products, lengths
+from msm.retrieval.inner_products import DenseVectors
+from msm.retrieval.text_vectors import TextVectors, TileScores
 
 NONE: Integers = np.empty(0, np.int64)
 TILE_QUERIES = 256
@@ -119,13 +121,14 @@ def nearest(queries: Floats, passages: Floats, depth: int) -> tuple[Integers, Fl
     Returns:
         Places in the shard and scores, best first, equal ones in order of place, both [Q, min(depth, N)].
     """
-    entries, _ = search_shard(queries, passages, np.full(len(queries), -np.inf), depth)
+    least = np.full(len(queries), -np.inf)
+    entries, _ = search_shard(DenseVectors(queries), DenseVectors(passages), least, depth)
     return _grid(entries, len(queries))
 
 
 def search_shard(
-    queries: Floats,
-    passages: Floats,
+    queries: TextVectors,
+    passages: TextVectors,
     least: Floats,
     depth: int,
     relevant: Relevant | None = None,
@@ -134,8 +137,8 @@ def search_shard(
     """What a shard adds to the best passages, and where it leaves the relevant ones.
 
     Args:
-        queries: float32, [Q, H].
-        passages: float32, [N, H].
+        queries: Q of them.
+        passages: N of them, of the same kind.
         least: score that a passage needs to be among the best, [Q].
         depth: most passages for each query.
         relevant: relevant passages of the queries, of this shard and others.
@@ -145,8 +148,7 @@ def search_shard(
         The best passages that have the least score, at most `depth` for each query; and the `COUNTS` of the shard for
         each relevant pair, [R, 4].
     """
-    queries, passages = (np.ascontiguousarray(vectors, np.float32) for vectors in (queries, passages))
-    longest = float(lengths(passages).max(initial=0))
+    longest = passages.longest()
     found: list[Entries] = []
     counts: list[Integers] = [np.zeros((0, len(COUNTS)), np.int64)]
     for first in range(0, len(queries), TILE_QUERIES):
@@ -160,8 +162,8 @@ def search_shard(
 
 
 def _search_tile(
-    queries: Floats,
-    passages: Floats,
+    queries: TextVectors,
+    passages: TextVectors,
     longest: float,
     least: Floats,
     depth: int,
@@ -172,7 +174,7 @@ def _search_tile(
     found = []
     counts = np.zeros((len(relevant.queries) if relevant else 0, len(COUNTS)), np.int64)
     for first in range(0, len(passages), TILE_PASSAGES):
-        products = Products(queries, passages[first : first + TILE_PASSAGES], longest)
+        products = queries.tile_scores(passages[first : first + TILE_PASSAGES], longest)
         _drop(products.approximate, dropped[0], dropped[1] - first)
         rows, columns = floors.candidates(products)
         found.append(Entries(rows, columns + first, products.scores(rows, columns)))
@@ -202,7 +204,7 @@ class _Floors:
         """[B]."""
         self._top = np.full((len(least), depth), -np.inf, np.float32)
 
-    def candidates(self, products: Products) -> tuple[Integers, Integers]:
+    def candidates(self, products: TileScores) -> tuple[Integers, Integers]:
         """Rows and columns of the pairs that may be among the best; raises the floors."""
         approximate, depth = products.approximate, self._top.shape[1]
         columns = approximate.shape[1]
@@ -215,7 +217,7 @@ class _Floors:
             self._raise(_grid(entries, len(approximate))[1], products.errors)
         return kept // columns, kept % columns
 
-    def _reaching(self, products: Products) -> Integers:
+    def _reaching(self, products: TileScores) -> Integers:
         least = np.maximum(_below(self.values - products.errors), np.finfo(np.float32).min)
         return _places(products.approximate >= least[:, None])
 
@@ -226,7 +228,7 @@ class _Floors:
         np.maximum(self.values, self._top.min(axis=1) - errors, out=self.values)
 
 
-def _count(products: Products, first: int, relevant: Relevant, counts: Integers) -> None:
+def _count(products: TileScores, first: int, relevant: Relevant, counts: Integers) -> None:
     """Add what the passages of a tile count for each relevant pair, to [R, 4]."""
     close: list[tuple[Integers, Integers]] = []
     for pairs in _slots(relevant.queries):
@@ -247,7 +249,7 @@ def _count(products: Products, first: int, relevant: Relevant, counts: Integers)
 
 
 def _count_close(
-    products: Products, first: int, close: list[tuple[Integers, Integers]], relevant: Relevant, counts: Integers
+    products: TileScores, first: int, close: list[tuple[Integers, Integers]], relevant: Relevant, counts: Integers
 ) -> None:
     """Add the passages that were too close to call: of each the relevant pair, and its column in the tile."""
     pairs, columns = (np.concatenate(parts) for parts in zip(*close, strict=True))

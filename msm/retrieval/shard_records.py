@@ -13,7 +13,7 @@ import numpy as np
 
 from msm.collections.records import Passage
 from msm.files import new_file
-from msm.retrieval.ranking import Arrays
+from msm.retrieval.text_vectors import Arrays
 
 
 def digest(passages: Iterable[Passage]) -> str:

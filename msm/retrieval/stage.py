@@ -13,8 +13,9 @@ from msm.collections.registry import find_benchmark, find_bitext
 from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
 from msm.collections.runs import write_run
 from msm.encoders.encoder import Encoder
-from msm.encoders.loading import open_encoder
-from msm.encoders.usage import Choice
+from msm.encoders.model_files import KINDS, OTHER_KINDS, model_kind
+from msm.encoders.other_kinds import OtherEncoder, open_any
+from msm.encoders.usage import Choice, Usage
 from msm.encoders.vector_store import VectorStore
 from msm.errors import BadInput
 from msm.execution import Execution, Part, read_part
@@ -46,8 +47,9 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
         Counts for the manifest.
 
     Raises:
-        BadInput: malformed questions, or a model that gives no numbers.
+        BadInput: malformed questions, a model that gives no numbers, or settings that are not for its kind.
     """
+    check_kind(model, settings.benchmark, settings.language_vectors)
     part = read_part(execution.part)
     if part and (problem := refusal(settings)):
         raise BadInput(f"--part {execution.part}: {problem}")
@@ -58,6 +60,7 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
             raise BadInput(f"language_vectors: none are taken off bitext, and {settings.benchmark} is bitext")
         pairs = list(bitext[0].read(within(sources, settings.questions), bitext[1]))
         encoder = _opened(settings, model, device, execution)
+        assert isinstance(encoder, Encoder)
         facts = write_pairs(out, pairs, bitext[0], encoder, execution.work)
         write_protocol(out, _usage(encoder))
         return facts
@@ -66,7 +69,9 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     depths = {pool: pool_depth(benchmark, pool, settings.depth, settings.pool_depth) for pool in collection.pools}
     encoder = _opened(settings, model, device, execution)
     follow(encoder, collection.rules)
-    language_vectors = estimate(settings, sources, collection, encoder, execution.work)
+    language_vectors = NO_LANGUAGE_VECTORS
+    if isinstance(encoder, Encoder):
+        language_vectors = estimate(settings, sources, collection, encoder, execution.work)
     if part:
         search_part(collection, encoder, depths, execution.work, part, language_vectors)
         return {}
@@ -84,14 +89,33 @@ def _guessed_right(settings: Retrieve, collection: Collection, taken: LanguageVe
     return {"languages_guessed_right": fmean(guess == query.language for guess, query in pairs)}
 
 
-def _opened(settings: Retrieve, model: Path, device: torch.device, execution: Execution) -> Encoder:
-    encoder = open_encoder(model, device=device, precision=settings.precision, batch_tokens=settings.batch_tokens)
-    if execution.vectors:
+def check_kind(model: Path, benchmark: str, language_vectors: str) -> None:
+    """Refuse what only models of one vector a text can do.
+
+    Args:
+        model: folder of the model.
+        benchmark: its reference.
+        language_vectors: see `msm.retrieval.settings.Retrieve`.
+
+    Raises:
+        BadInput: the model is of another kind.
+    """
+    kind = model_kind(model)
+    if kind in OTHER_KINDS and find_bitext(benchmark):
+        raise BadInput(f"{model}: {KINDS[kind]}; {benchmark} is mined by one vector a text")
+    if kind in OTHER_KINDS and language_vectors != "none":
+        raise BadInput(f"{model}: {KINDS[kind]}; --language_vectors are taken off one vector a text")
+
+
+def _opened(settings: Retrieve, model: Path, device: torch.device, execution: Execution) -> Encoder | OtherEncoder:
+    options = {"device": device, "precision": settings.precision, "batch_tokens": settings.batch_tokens}
+    encoder = open_any(model, Usage(), **options)
+    if execution.vectors and isinstance(encoder, Encoder):
         encoder.store = VectorStore(execution.vectors, encoder.protocol(), execution.cache_gib << 30)
     return encoder
 
 
-def follow(encoder: Encoder, rules: Rules) -> None:
+def follow(encoder: Encoder | OtherEncoder, rules: Rules) -> None:
     """Have a model read a collection as the official run does, where nothing says otherwise.
 
     What a flag or the model's own files say of the context of a passage wins. A prompt with `{instruction}` in it asks
@@ -111,7 +135,7 @@ def follow(encoder: Encoder, rules: Rules) -> None:
 
 def search_part(
     collection: Collection,
-    encoder: Encoder,
+    encoder: Encoder | OtherEncoder,
     depths: dict[Pool, int],
     work: Path,
     part: Part,
@@ -143,7 +167,7 @@ def search_part(
 def write_runs(
     out: Path,
     collection: Collection,
-    encoder: Encoder,
+    encoder: Encoder | OtherEncoder,
     depths: dict[Pool, int],
     work: Path,
     language_vectors: LanguageVectors = NO_LANGUAGE_VECTORS,
@@ -172,11 +196,11 @@ def write_runs(
         language_vectors=language_vectors,
     )
     for pool in depths:
-        write_run(run_file(out, pool), ranking.run(pool), "dense")
+        write_run(run_file(out, pool), ranking.run(pool), encoder.kind)
         if not collection.answers:
             write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
 
 
-def _usage(encoder: Encoder) -> dict[str, object]:
+def _usage(encoder: Encoder | OtherEncoder) -> dict[str, object]:
     # The scale of training multiplies every score alike.
     return {name: value for name, value in encoder.protocol().items() if name != "scale"}

@@ -1,18 +1,18 @@
-"""Encode and search in one stream: memory holds two shards of passages and the best found, whatever the corpus.
+"""Encode and search in one stream: memory holds two shards of passages, those that are relevant, and the best found.
 
 While one shard is encoded and searched, the next one is read and tokenised. What a shard adds to the best passages, and
 counts for the relevant ones, is written down when it is done, so a killed run goes on with the first unfinished shard,
 and several processes split the shards: each takes those of its number, and the records of all are merged. The relevant
 passages themselves are encoded first, in parts of the same size.
 
-Shapes: Q queries, H width, K depth, E entries, T relevant passages, R relevant pairs.
+Shapes: Q queries, K depth, E entries, T relevant passages, R relevant pairs.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -20,15 +20,19 @@ from msm import distributed
 from msm.collections.collection import OwnIds, Pool
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Floats
-from msm.encoders.encoder import Encoder, Prepared
+from msm.encoders.encoder import Encoder
+from msm.encoders.other_kinds import OtherEncoder
 from msm.errors import BadInput
 from msm.execution import Part
 from msm.progress import Progress, progress
+from msm.retrieval.inner_products import DenseVectors
 from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors, take_off
 from msm.retrieval.pieces import Pieces, encode_in_pieces, encode_questions
-from msm.retrieval.ranking import SHARD_PASSAGES, Arrays, Ranking, cut_by_language
+from msm.retrieval.ranking import SHARD_PASSAGES, Ranking, cut_by_language
 from msm.retrieval.relevant import NO_PAIRS, RelevantPairs
 from msm.retrieval.shard_records import digest, read_record, recorded_digest, write_record
+from msm.retrieval.text_vectors import Arrays, TextVectors, check_finite
+from msm.retrieval.vector_kinds import restored
 
 WHOLE = Part(0, 1)
 
@@ -47,14 +51,14 @@ class Shard(NamedTuple):
     digest: str
     others: list[Passage]
     """The passages that are not relevant to any query."""
-    texts: Prepared | None
+    texts: Any
     """They, ready to encode; None where the shard was done before."""
 
 
 def search(
     queries: list[Query],
     passages: Iterable[Passage],
-    encoder: Encoder,
+    encoder: Encoder | OtherEncoder,
     depths: dict[Pool, int],
     work: Path,
     relevant: RelevantPairs = NO_PAIRS,
@@ -83,11 +87,9 @@ def search(
     with progress(len(queries), "encode questions", "questions", shown=not distributed.rank()) as bar:
         vectors = encode_questions(encoder, [query.text for query in queries], bar)
     check_finite(vectors, [query.query_id for query in queries])
-    if language_vectors.queries:
-        languages = language_vectors.labels(queries)
-        vectors = take_off(vectors, languages, language_vectors.queries, language_vectors.cosine)
+    vectors = _without(vectors, queries, language_vectors.queries, language_vectors)
     by_language = any(pool.candidate_language for pool in depths)
-    stream = _Stream(encoder, work, relevant, by_language, part, language_vectors)
+    stream = _Stream(encoder, vectors, work, relevant, by_language, part, language_vectors)
     ranking = Ranking(queries, vectors, depths, relevant, stream.relevant_vectors, own_ids)
     done: set[int] = set()
     total = len(passages) if isinstance(passages, Sized) else None
@@ -109,6 +111,7 @@ class _Stream:
 
     Args:
         encoder: texts to vectors.
+        queries: vectors of the same kind.
         work: folder of the records.
         relevant: queries with their relevant passages; these are encoded here.
         by_language: whether a shard is of one language.
@@ -118,7 +121,8 @@ class _Stream:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Encoder | OtherEncoder,
+        queries: TextVectors,
         work: Path,
         relevant: RelevantPairs,
         by_language: bool,
@@ -126,12 +130,14 @@ class _Stream:
         language_vectors: LanguageVectors,
     ) -> None:
         self.encoder, self.work, self.by_language = encoder, work, by_language
+        self.shard_passages = max(SHARD_PASSAGES // encoder.bulk, 1)
         self.language_vectors = language_vectors
         self.own = part.number * distributed.world_size() + distributed.rank()
         """Number of this process among all processes of all parts."""
         self.processes = part.parts * distributed.world_size()
-        self.relevant_vectors = self._without_languages(self._encode_relevant(relevant.passages), relevant.passages)
-        """Vectors of the relevant passages, [T, H]."""
+        encoded = queries[:0].joined(self._encode_relevant(relevant.passages))
+        self.relevant_vectors = self._without_languages(encoded, relevant.passages)
+        """Vectors of the relevant passages, T of them."""
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
 
     def record_path(self, number: int) -> Path:
@@ -140,7 +146,7 @@ class _Stream:
 
     def shards(self, passages: Iterable[Passage]) -> Iterator[Shard]:
         """The shards of this process, ready to encode."""
-        for number, (first, texts) in enumerate(cut_by_language(passages, SHARD_PASSAGES, self.by_language)):
+        for number, (first, texts) in enumerate(cut_by_language(passages, self.shard_passages, self.by_language)):
             if number % self.processes == self.own:
                 made_of = digest(texts)
                 done = recorded_digest(self.record_path(number)) == made_of
@@ -149,24 +155,29 @@ class _Stream:
                 ids = [text.passage_id for text in texts]
                 yield Shard(number, first, texts[0].language, ids, made_of, others, ready)
 
-    def vectors(self, shard: Shard, bar: Progress) -> Floats:
+    def vectors(self, shard: Shard, bar: Progress) -> TextVectors:
         """The vectors of its passages: those of the relevant ones stand ready."""
         texts = np.array([self._texts.get(passage_id, -1) for passage_id in shard.ids], np.int64)
         pieces = Pieces(self.work, f"shard-{shard.number:06d}", shard.digest)
-        encoded = encode_in_pieces(self.encoder, shard.texts or [], pieces, bar)
-        vectors = np.empty((len(texts), encoded.shape[1]), np.float32)
-        vectors[texts < 0] = self._without_languages(encoded, shard.others)
-        vectors[texts >= 0] = self.relevant_vectors[texts[texts >= 0]]
+        if shard.texts:
+            encoded = encode_in_pieces(self.encoder, shard.texts, pieces, bar)
+        else:
+            encoded = self.relevant_vectors[:0]
+        others, ready = np.flatnonzero(texts < 0), np.flatnonzero(texts >= 0)
+        vectors = self._without_languages(encoded, shard.others)
+        if len(ready):
+            back = np.argsort(np.concatenate([others, ready]))
+            vectors = vectors.joined([self.relevant_vectors[texts[ready]]])[back]
         check_finite(vectors, shard.ids)
         return vectors
 
-    def _without_languages(self, vectors: Floats, passages: list[Passage]) -> Floats:
-        taken = self.language_vectors
-        return take_off(vectors, taken.labels(passages), taken.passages, taken.cosine) if taken.passages else vectors
+    def _without_languages(self, vectors: TextVectors, passages: list[Passage]) -> TextVectors:
+        return _without(vectors, passages, self.language_vectors.passages, self.language_vectors)
 
-    def _encode_relevant(self, passages: list[Passage]) -> Floats:
+    def _encode_relevant(self, passages: list[Passage]) -> list[TextVectors]:
         """Vectors of the relevant passages; the processes split the parts, and each reads all."""
-        parts = [passages[first : first + SHARD_PASSAGES] for first in range(0, len(passages), SHARD_PASSAGES)]
+        size = self.shard_passages
+        parts = [passages[first : first + size] for first in range(0, len(passages), size)]
         paths = [self.work / f"relevant-{number:06d}.npz" for number in range(len(parts))]
         mine = slice(distributed.rank(), None, distributed.world_size())
         for path, part in list(zip(paths, parts, strict=True))[mine]:
@@ -175,10 +186,18 @@ class _Stream:
                 with progress(len(part), "encode relevant passages", "passages", shown=not distributed.rank()) as bar:
                     vectors = encode_in_pieces(self.encoder, texts, Pieces(self.work, path.stem, made_of), bar)
                 check_finite(vectors, [passage.passage_id for passage in part])
-                write_record(path, made_of, {"vectors": vectors})
+                write_record(path, made_of, vectors.arrays())
         distributed.barrier()
-        empty = np.empty((0, self.encoder.width), np.float32)
-        return np.concatenate([empty, *(read_whole(path)["vectors"] for path in paths)])
+        return [restored(read_whole(path)) for path in paths]
+
+
+def _without(
+    vectors: TextVectors, texts: Sequence[Query | Passage], means: Mapping[str, Floats], taken: LanguageVectors
+) -> TextVectors:
+    """Vectors without those of their languages, which only one vector a text can have."""
+    if not means:
+        return vectors
+    return DenseVectors(take_off(cast(DenseVectors, vectors).values, taken.labels(texts), means, taken.cosine))
 
 
 def _merge_others(ranking: Ranking, done: set[int], stream: _Stream) -> None:
@@ -213,18 +232,3 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
         while (item := coming.result()) is not None:
             coming = thread.submit(next, items, None)
             yield item
-
-
-def check_finite(vectors: Floats, ids: list[str]) -> None:
-    """See that all vectors are numbers.
-
-    Args:
-        vectors: [S, H].
-        ids: of the texts, [S].
-
-    Raises:
-        BadInput: one is not.
-    """
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        raise BadInput(f"the model's vector of {ids[int(np.argmin(finite))]} is not finite; its training diverged")

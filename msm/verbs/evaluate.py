@@ -27,6 +27,7 @@ from msm.collections.registry import find_benchmark, find_bitext, find_split, re
 from msm.encoders.building import POOLINGS
 from msm.encoders.loading import SIMILARITIES
 from msm.encoders.model_files import find_model
+from msm.encoders.other_kinds import check_usage
 from msm.encoders.precision import resolve_precision
 from msm.encoders.saving import link_model
 from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, Usage
@@ -40,6 +41,7 @@ from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.fusion import fuse_folders
 from msm.retrieval.margins import NEIGHBOURS
 from msm.retrieval.settings import LanguageVectorsKind, Lexical, Retrieve
+from msm.retrieval.stage import check_kind
 from msm.settings import listed
 from msm.training import pick_device
 from msm.verbs.scores import Scores, copy_scores
@@ -133,6 +135,8 @@ class Evaluation:
         if not self.benchmark and not self.format:
             raise BadInput("--benchmark NAME or, for data of your own, --format FORMAT is needed")
         _check_usage(self.usage)
+        if Path(self.model).is_dir():
+            _check_kind(self, Path(self.model))
         if self.bitext is None:
             _check_searched(self)
         else:
@@ -247,6 +251,11 @@ def _check_usage(usage: Usage) -> None:
             raise BadInput(f"--{name} must be one of {', '.join(allowed)}, got {value!r}")
 
 
+def _check_kind(evaluation: Evaluation, folder: Path) -> None:
+    check_usage(folder, evaluation.usage)
+    check_kind(folder, evaluation.reference, evaluation.language_vectors)
+
+
 def _check_searched(evaluation: Evaluation) -> None:
     find_benchmark(evaluation.reference).measured_by(listed(evaluation.measures))
     if evaluation.model == BM25 and evaluation.language_vectors != "none":
@@ -297,6 +306,7 @@ def _depth(benchmark: Benchmark) -> int:
 def _model(evaluation: Evaluation) -> Path:
     """The model's folder; where it is to be used otherwise than it says, one of links to its files."""
     folder = find_model(evaluation.model, evaluation.revision)
+    _check_kind(evaluation, folder)
     if evaluation.usage == Usage():
         return folder
     place = evaluation.out / "work" / f"model-{_rank()}"

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
 
 from msm.cli.main import main
 from msm.collections.runs import read_run
@@ -13,6 +14,7 @@ from msm.encoders.building import Form
 from msm.encoders.model_files import OWN
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.retrieval import stream
+from tests.encoders.tiny_kinds import late_interaction, masked_checkpoint, splade
 
 FLAGS = "--pooling mean --similarity cosine --query_tokens 24 --passage_tokens 48".split()
 
@@ -103,6 +105,42 @@ def test_fusion_adds_bm25(encoder: Path, beir: Path, tmp_path: Path) -> None:
     assert "fusion centred min-max" in (tmp_path / "out" / "scores.jsonl").read_text()
     fused = read_run(tmp_path / "out" / "run.trec.gz")
     assert np.bincount(fused.queries).tolist() == [40] * 6
+
+
+def test_sparse_models_and_one_vector_a_token_side_by_side(
+    beir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SHARD_PASSAGES", 24)  # three a shard of the latter
+    start, out = masked_checkpoint(tmp_path / "start"), tmp_path / "out"
+    kinds = {"splade": SparseEncoder, "late": MultiVectorEncoder}
+    models = [splade(tmp_path / "splade", start), late_interaction(tmp_path / "late", start)]
+    evaluate("--benchmark", "toy", "--format", "beir", "--data", beir, "--out", out, "--model", *models)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-2:]] == list(kinds)
+    corpus = [json.loads(line)["text"] for line in (beir / "corpus.jsonl").read_text().splitlines()]
+    queries = [json.loads(line)["text"] for line in (beir / "queries.jsonl").read_text().splitlines()]
+    for name, kind in kinds.items():
+        model: Any = kind(str(tmp_path / name), device="cpu")
+        expected = model.similarity(model.encode_query(queries), model.encode_document(corpus)).numpy()
+        run = read_run(out / "toy" / name / "run.trec.gz")
+        places = np.array([int(text[1:]) for text in run.passage_ids.take(run.passages.tolist()).to_pylist()])
+        assert len(places) == 6 * 40
+        np.testing.assert_allclose(run.scores, expected[run.queries, places], rtol=1e-5)
+        order = np.lexsort((places, -run.scores, run.queries))
+        np.testing.assert_array_equal(order, np.arange(len(places)))
+        right = expected[np.arange(6), 5 * np.arange(6), None]
+        ranks = 1 + np.count_nonzero(expected > right + 1e-5, axis=1)
+        assert scores(out / "toy" / name)["mrr@100"] == pytest.approx(np.mean(1 / ranks))
+    assert "kind multi-vector" in (out / "toy" / "late" / "scores.jsonl").read_text()
+    main(["compare", "--baseline", *(str(out / "toy" / name) for name in kinds), "--resamples", "20"])
+    refused = [
+        (["--dimensions", 8], "--dimensions is for models of one vector a text"),
+        (["--language_vectors", "own"], "--language_vectors are taken off one vector a text"),
+    ]
+    for words, message in refused:
+        with pytest.raises(SystemExit) as end:
+            evaluate("--benchmark", "beir", "--model", *models, "--data", beir, "--out", tmp_path / "no", *words)
+        assert end.value.code == 2 and not (tmp_path / "no").exists()
+        assert message in capsys.readouterr().err
 
 
 def test_a_model_that_is_nowhere_is_one_line(beir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

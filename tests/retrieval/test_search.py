@@ -1,10 +1,16 @@
+import math
+
 import numpy as np
 import pytest
 
 from msm.collections.records import Passage
 from msm.retrieval import search
+from msm.retrieval.inner_products import DenseVectors
 from msm.retrieval.ranking import cut_by_language as shards
 from msm.retrieval.search import BestPassages, nearest
+from msm.retrieval.sparse_vectors import SparseVectors
+from msm.retrieval.text_vectors import TextVectors
+from msm.retrieval.token_vectors import NOTHING, TokenVectors
 
 
 def whole_numbers(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -62,14 +68,14 @@ def test_a_shard_has_one_language_and_a_bounded_size() -> None:
     assert all(len({passage.language for passage in shard}) == 1 for _, shard in cut)
 
 
-@pytest.mark.parametrize("kind", ["plain", "repeated", "one vector", "whole numbers", "nearly one vector"])
-@pytest.mark.parametrize("tile", [(1, 5), (4, 37), (256, 4096)])
-def test_counts_of_relevant_passages_equal_a_full_ranking(
-    kind: str, tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(search, "TILE_QUERIES", tile[0])
-    monkeypatch.setattr(search, "TILE_PASSAGES", tile[1])
+KINDS = ["plain", "repeated", "one vector", "whole numbers", "nearly one vector", "sparse", "tokens", "mean of tokens"]
+
+
+def made(kind: str) -> tuple[TextVectors, TextVectors, np.ndarray]:
+    """9 queries, 200 passages, and all scores: exact sums, rounded once to float32."""
     rng = np.random.default_rng(5)
+    if "tokens" in kind:
+        return made_of_tokens(rng, kind.startswith("mean"))
     queries, passages = (rng.standard_normal((count, 24)).astype(np.float32) for count in (9, 200))
     if kind == "repeated":
         passages[50:150] = passages[rng.integers(0, 20, 100)]
@@ -79,8 +85,45 @@ def test_counts_of_relevant_passages_equal_a_full_ranking(
         queries, passages = (rng.integers(-2, 3, each.shape).astype(np.float32) for each in (queries, passages))
     if kind == "nearly one vector":
         passages = passages * np.float32(1e-6) + 1
+    if kind == "sparse":
+        queries, passages = (np.where(rng.random(each.shape) < 0.1, each, 0) for each in (queries, passages))
+        passages[50:150] = passages[rng.integers(0, 20, 100)]
     # Products of float32 are exact in longdouble, and so are sums of 24 of them but for the last of 64 digits.
     scores = (queries.astype(np.longdouble) @ passages.T.astype(np.longdouble)).astype(np.float32)
+    vectors = SparseVectors if kind == "sparse" else DenseVectors
+    return vectors(queries), vectors(passages), scores
+
+
+def made_of_tokens(rng: np.random.Generator, mean: bool) -> tuple[TokenVectors, TokenVectors, np.ndarray]:
+    """Some passages have the tokens of another one, some have none, as has one query; others have whole numbers."""
+    texts = [[rng.standard_normal((rng.integers(1, 7), 8)).astype(np.float32) for _ in range(n)] for n in (9, 200)]
+    texts[0][4] = texts[1][7] = texts[1][160] = np.empty((0, 8), np.float32)
+    texts[1][50:150] = [texts[1][place] for place in rng.integers(0, 20, 100)]
+    texts[1][170:] = [np.round(tokens) for tokens in texts[1][170:]]
+    scores = np.full((9, 200), NOTHING, np.float32)
+    for row, query in enumerate(texts[0]):
+        for column, passage in enumerate(texts[1]):
+            if len(passage):
+                best = [
+                    max(math.fsum(left * right) for right in passage.astype(np.float64)) for left in query.astype(float)
+                ]
+                scores[row, column] = math.fsum(best) / (max(len(query), 1) if mean else 1)
+    counts = [np.array([len(tokens) for tokens in each], np.int64) for each in texts]
+    queries, passages = (
+        TokenVectors(np.concatenate(each), sizes, mean=mean) for each, sizes in zip(texts, counts, strict=True)
+    )
+    return queries, passages, scores
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tile", [(1, 5), (4, 37), (256, 4096)])
+def test_counts_of_relevant_passages_equal_a_full_ranking(
+    kind: str, tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "TILE_QUERIES", tile[0])
+    monkeypatch.setattr(search, "TILE_PASSAGES", tile[1])
+    queries, passages, scores = made(kind)
+    rng = np.random.default_rng(6)
     rows, ids = np.sort(rng.integers(0, 9, 30)), rng.permutation(200)
     own = rng.integers(0, 200, 30)
     counts = np.zeros((30, 4), np.int64)
@@ -99,5 +142,8 @@ def test_counts_of_relevant_passages_equal_a_full_ranking(
         above = np.count_nonzero(scores[row] > scores[row, place])
         by_id, in_order = np.count_nonzero(tied & (ids > ids[place])), np.count_nonzero(tied[:place])
         assert counted.tolist() == [above, np.count_nonzero(tied), by_id, in_order]
-    places, _ = nearest(queries, passages, 50)
-    np.testing.assert_array_equal(places, np.argsort(-scores, axis=1, kind="stable")[:, :50])
+    np.testing.assert_array_equal(queries.pair_scores(passages, rows, own), scores[rows, own])
+    entries, _ = search.search_shard(queries, passages, np.full(9, -np.inf), 50)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :50]
+    np.testing.assert_array_equal(entries.places.reshape(9, 50), best)
+    np.testing.assert_array_equal(entries.scores.reshape(9, 50), np.take_along_axis(scores, best, axis=1))

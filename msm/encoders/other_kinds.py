@@ -1,0 +1,197 @@
+"""Models that do not make one vector of a text: learned sparse ones, and those with one vector a token.
+
+sentence-transformers runs them (`SparseEncoder`, `MultiVectorEncoder`); PyLate's and Stanford's ColBERT folders are of
+the second kind. They are evaluated here, not trained.
+
+Shapes: S texts, V terms, L tokens of a text, H width.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+from sentence_transformers import MultiVectorEncoder, SparseEncoder
+from torch import Tensor
+
+from msm.encoders.encoder import BATCH_TOKENS, CPU_BATCH_TOKENS, Encoder, batches_of
+from msm.encoders.loading import (
+    SIMILARITIES,
+    USE,
+    first_said,
+    module_names,
+    open_encoder,
+    prompt_choices,
+    quietly_checked,
+)
+from msm.encoders.model_files import (
+    CONFIG,
+    KINDS,
+    MULTI_VECTOR,
+    OTHER_KINDS,
+    OWN,
+    SETTINGS,
+    SPARSE,
+    check_model,
+    model_kind,
+    read_object,
+)
+from msm.encoders.precision import resolve_precision
+from msm.encoders.text_encoder import TextEncoder
+from msm.encoders.usage import Choice, Side, Text, Usage
+from msm.errors import BadInput
+
+Rows = csr_array | list[NDArray[np.float32]]
+"""Of a sparse model [S, V]; of one with a vector a token, [L, H] for each text."""
+CLASSES: dict[str, type[SparseEncoder] | type[MultiVectorEncoder]] = {
+    SPARSE: SparseEncoder,
+    MULTI_VECTOR: MultiVectorEncoder,
+}
+LOGITS = 2**28
+"""Most weights of terms that a batch has before they are pooled, one for each token and term: 1 GiB in float32."""
+EXPANSION = 64
+"""Tokens that a prompt, special tokens and expansion add to a text, as a rule."""
+ONE_VECTOR = ("pooling", "dimensions", "vectors", "query_tokens", "passage_tokens")
+"""Flags for models of one vector a text."""
+
+
+class OtherEncoder(TextEncoder[list[Text], Rows]):
+    """A model that sentence-transformers runs, and every choice that decides its vectors.
+
+    Args:
+        model: its modules.
+        choices: name to value and source; see `msm.encoders.loading`.
+        device: where it runs.
+        batch_tokens: tokens encoded at once, about.
+    """
+
+    def __init__(
+        self,
+        model: SparseEncoder | MultiVectorEncoder,
+        choices: Mapping[str, Choice],
+        *,
+        device: torch.device,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> None:
+        self.model, self.choices = model.to(device).eval(), dict(choices)
+        self.sparse = isinstance(model, SparseEncoder)
+        self.kind, self.bulk = str(self.choices["kind"].value), 1 if self.sparse else 8
+        tokens = min(batch_tokens, CPU_BATCH_TOKENS) if device.type == "cpu" else batch_tokens
+        self.batch_tokens = min(tokens, max(LOGITS // self.width, 1)) if self.sparse else tokens
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.model.device
+
+    def describe(self) -> dict[str, Choice]:
+        """Every choice that decides the vectors, and where each came from: a file, a flag or a default."""
+        attention = Choice("sentence-transformers", "default")
+        return self.choices | {"attention": attention, "device": Choice(str(self.device), "default")}
+
+    def prepare(self, texts: Sequence[Text], side: Side) -> list[Text]:
+        """The texts: sentence-transformers tokenises them with each batch."""
+        del side
+        return list(texts)
+
+    def encode_prepared(self, prepared: list[Text], side: Side) -> Rows:
+        """Vectors of texts, in their order."""
+        sizes = [self._most_tokens(text, side) for text in prepared]
+        order = np.argsort([-size for size in sizes], kind="stable")
+        batches = [[prepared[row] for row in rows] for rows in batches_of(order, sizes, self.batch_tokens) if len(rows)]
+        back = np.argsort(order, kind="stable")
+        parts = [self._encode(batch, side) for batch in batches]
+        if self.sparse:
+            empty = csr_array((0, self.width), dtype=np.float32)
+            weights = [csr_array(self._finished(part).cpu().numpy()) for part in parts]
+            stacked: Any = vstack([empty, *weights], format="csr")
+            return csr_array(stacked[back])
+        tokens = [text.float().cpu().numpy() for part in parts for text in part]
+        return [tokens[place] for place in back]
+
+    def _most_tokens(self, text: Text, side: Side) -> int:
+        """A text has no more tokens than this, since a token has a byte or more."""
+        size = len("".join(text).encode(errors="replace")) + EXPANSION
+        most: Any = self.choices[f"{side}_tokens"].value
+        return size if most is None else min(size, most)
+
+    def _encode(self, texts: list[Text], side: Side) -> Any:
+        """What sentence-transformers gives for one batch: weights of terms, [S, V], or [L, H] for each text."""
+        encode: Any = self.model.encode_query if side == "query" else self.model.encode_document
+        options: dict[str, Any] = {"prompt": self._prompt(side), "batch_size": len(texts), "show_progress_bar": False}
+        if self.sparse:
+            options["convert_to_sparse_tensor"] = False
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
+            return encode(texts, **options)
+
+    def _finished(self, weights: Tensor) -> Tensor:
+        """Of length 1 where that is wanted; fp32, [S, V]."""
+        weights = weights.float()
+        return F.normalize(weights, dim=1) if self.similarity == "cosine" else weights
+
+
+def open_any(
+    folder: Path, usage: Usage, *, device: torch.device, precision: str, batch_tokens: int = BATCH_TOKENS
+) -> Encoder | OtherEncoder:
+    """An encoder of any kind; see `msm.encoders.loading.open_encoder`.
+
+    Raises:
+        BadInput: no model, a damaged one, or a flag that is not for its kind.
+    """
+    if (kind := model_kind(folder)) not in OTHER_KINDS:
+        return open_encoder(folder, usage, device=device, precision=precision, batch_tokens=batch_tokens)
+    flags = Usage(**read_object(folder / USE)).updated(usage)
+    check_usage(folder, flags)
+    trusted = bool(flags.trust_remote_code)
+    check_model(folder, trust_remote_code=trusted)
+    # A sparse model needs the head that masked tokens are guessed with.
+    with quietly_checked(folder, unused=frozenset({"pooler"})):
+        model = CLASSES[kind](
+            str(folder),
+            device="cpu",
+            local_files_only=True,
+            trust_remote_code=trusted,
+            model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+        )
+        # A sparse model's modules may not know, before they have encoded a text, how many terms there are.
+        width = model.encode(["a"], show_progress_bar=False)[0].shape[-1]
+    choices = _choices(folder, model, flags) | {"dimensions": Choice(width, "file of the model")}
+    choices["precision"] = Choice(resolve_precision(precision, device), "default" if precision == "auto" else "flag")
+    return OtherEncoder(model, choices, device=device, batch_tokens=batch_tokens)
+
+
+def check_usage(folder: Path, usage: Usage) -> None:
+    """Refuse flags that are not for the kind of a model.
+
+    Raises:
+        BadInput: one that is for models of one vector a text.
+    """
+    if (kind := model_kind(folder)) not in OTHER_KINDS:
+        return
+    names = [*ONE_VECTOR, *(["similarity"] if kind == MULTI_VECTOR else [])]
+    if given := [name for name in names if getattr(usage, name) is not None]:
+        raise BadInput(f"{folder}: {KINDS[kind]}; --{given[0]} is for models of one vector a text")
+
+
+def _choices(folder: Path, model: SparseEncoder | MultiVectorEncoder, flags: Usage) -> dict[str, Choice]:
+    """Every choice that decides the vectors but for their size."""
+    own, first = read_object(folder / OWN), model[0]
+    file = f"file {SETTINGS}"
+    choices = {
+        "kind": Choice(OTHER_KINDS[model_kind(folder)], file if (folder / SETTINGS).is_file() else f"file {CONFIG}"),
+        "modules": Choice(module_names(model), "file of the model"),
+        "similarity": first_said(flags.similarity, model.similarity_fn_name, file, "dot"),
+        **prompt_choices(model, flags),
+        "query_tokens": Choice(getattr(first, "query_length", None) or model.max_seq_length, "file of the model"),
+        "passage_tokens": Choice(getattr(first, "document_length", None) or model.max_seq_length, "file of the model"),
+    }
+    if isinstance(model, SparseEncoder) and choices["similarity"].value not in SIMILARITIES:
+        value = choices["similarity"].value
+        raise BadInput(f"{folder}: similarity {value} cannot be searched here; it can be {' or '.join(SIMILARITIES)}")
+    for name, least in (("passage_context", "none"), ("question_mark", "kept")):
+        choices[name] = first_said(getattr(flags, name), own.get(name), f"file {OWN}", least)
+    return choices

@@ -1,0 +1,93 @@
+"""What encoders of all kinds have in common: texts are made of records, and every choice is said."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import torch
+
+from msm.collections.records import Passage
+from msm.encoders.usage import Choice, Side, Text, passage_texts, query_texts
+
+Prepared = TypeVar("Prepared")
+Rows = TypeVar("Rows")
+
+
+class TextEncoder(Generic[Prepared, Rows]):
+    """Texts in, vectors of some kind out."""
+
+    choices: dict[str, Choice]
+    """Name to value and source; see `msm.encoders.loading`."""
+    kind = "dense"
+    """What the vectors are called in runs."""
+    bulk = 1
+    """How many times the memory of one vector a text its vectors take, roughly."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where it runs."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Choice]:
+        """Every choice that decides the vectors, and where each came from: a file, a flag or a default."""
+
+    @abstractmethod
+    def prepare(self, texts: Sequence[Text], side: Side) -> Prepared:
+        """What of encoding needs no accelerator; may run in a thread while other texts are encoded."""
+
+    @abstractmethod
+    def encode_prepared(self, prepared: Prepared, side: Side) -> Rows:
+        """Vectors of what `prepare` gave for this side; a text alone gives the same vector."""
+
+    @property
+    def similarity(self) -> str:
+        """How two vectors are compared."""
+        return str(self.choices["similarity"].value)
+
+    @property
+    def precision(self) -> str:
+        """`fp32` or `bf16`."""
+        return str(self.choices["precision"].value)
+
+    @property
+    def width(self) -> int:
+        """Dimensions of a vector."""
+        return int(str(self.choices["dimensions"].value))
+
+    def protocol(self) -> dict[str, object]:
+        """The choices that two runs must share to be made the same way; empty ones are left out."""
+        values = {name: choice.value for name, choice in self.choices.items()}
+        return {name: value for name, value in values.items() if value not in ("", None)}
+
+    def encode(self, texts: Sequence[Text], side: Side = "query") -> Rows:
+        """Encode texts or pairs of texts.
+
+        Args:
+            texts: texts without prompt. The prompt of the side is put before them; nothing else is changed.
+            side: `query` or `passage`, which may have different prompts and modules.
+
+        Returns:
+            Vectors in the order of the texts.
+        """
+        return self.encode_prepared(self.prepare(texts, side), side)
+
+    def encode_queries(self, texts: Sequence[str]) -> Rows:
+        """Encode questions, without their question marks where the model was trained so."""
+        return self.encode_prepared(self.prepare_queries(texts), "query")
+
+    def encode_passages(self, passages: Sequence[Passage]) -> Rows:
+        """Encode passages with the context that the model was trained with."""
+        return self.encode_prepared(self.prepare_passages(passages), "passage")
+
+    def prepare_queries(self, texts: Sequence[str]) -> Prepared:
+        """Prepare questions for encoding."""
+        return self.prepare(query_texts(texts, str(self.choices["question_mark"].value)), "query")
+
+    def prepare_passages(self, passages: Sequence[Passage]) -> Prepared:
+        """Prepare passages for encoding."""
+        prompt = str(self.choices["text_prompt"].value) if "text_prompt" in self.choices else ""
+        return self.prepare(passage_texts(passages, str(self.choices["passage_context"].value), prompt), "passage")
+
+    def _prompt(self, side: Side) -> str:
+        return str(self.choices[f"{side}_prompt"].value)

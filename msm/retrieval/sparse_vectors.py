@@ -1,0 +1,103 @@
+"""Weights of terms, most of them 0 (learned sparse retrieval): a score is an inner product over the terms in common.
+
+Products of two float32 are exact in float64. They are added there in the order of the terms and rounded once, so a
+score does not depend on the passages around it. A passage without a term in common scores 0 and stands in the ranking.
+
+Shapes: S texts, V terms, B queries, N passages, E pairs.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+
+from msm.collections.runs import Floats, Integers
+from msm.retrieval.text_vectors import Arrays, TextVectors
+
+_PAIRS = 2048
+"""Pairs that are multiplied at once."""
+
+
+class SparseProducts:
+    """Inner products of queries and passages; they have no error.
+
+    Args:
+        queries: float64, [B, V], terms in order.
+        passages: float64, [N, V].
+    """
+
+    def __init__(self, queries: csr_array, passages: csr_array) -> None:
+        # Of each query, the products are added in the order of its terms.
+        sums: Any = queries @ passages.T
+        self.approximate: Floats = sums.toarray().astype(np.float32)
+        """float32, [B, N]."""
+        self.errors: Floats = np.zeros(len(self.approximate))
+        """0 for each query, [B]."""
+
+    def scores(self, rows: Integers, columns: Integers) -> Floats:
+        """Scores of some pairs, float32, [E]."""
+        return self.approximate[rows, columns]
+
+
+class SparseVectors(TextVectors):
+    """Weights of the terms of each text.
+
+    Args:
+        values: a sparse matrix, [S, V].
+    """
+
+    def __init__(self, values: Any) -> None:
+        self.values: Any = csr_array(values, dtype=np.float32)
+        self.values.sum_duplicates()  # puts the terms in order as well
+
+    @property
+    def width(self) -> int:
+        """V."""
+        return int(self.values.shape[1])
+
+    def __len__(self) -> int:
+        """S."""
+        return int(self.values.shape[0])
+
+    def __getitem__(self, rows: slice | Integers) -> Self:
+        """Those of some texts."""
+        return type(self)(self.values[rows])
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """These and then others."""
+        return type(self)(vstack([self.values, *(other.values for other in others)], format="csr"))
+
+    def arrays(self) -> Arrays:
+        """To be written down."""
+        values = self.values
+        shape = np.array(values.shape)
+        return {"weights": values.data, "terms": values.indices, "bounds": values.indptr, "shape": shape}
+
+    def finite(self) -> NDArray[np.bool_]:
+        """Which texts have numbers only, [S]."""
+        wrong = np.repeat(np.arange(len(self)), np.diff(self.values.indptr))[~np.isfinite(self.values.data)]
+        return ~np.isin(np.arange(len(self)), wrong)
+
+    def longest(self) -> float:
+        """0: the scores have no errors."""
+        return 0.0
+
+    def tile_scores(self, passages: Self, longest: float) -> SparseProducts:
+        """Inner products of these as queries."""
+        del longest
+        return SparseProducts(self.values.astype(np.float64), passages.values.astype(np.float64))
+
+    def pair_scores(self, passages: Self, rows: Integers, columns: Integers) -> Floats:
+        """Scores of some pairs, float32, [E]."""
+        sums = np.zeros(len(rows))
+        for first in range(0, len(rows), _PAIRS):
+            part = slice(first, first + _PAIRS)
+            left, right = self.values[rows[part]], passages.values[columns[part]]
+            products = csr_array(left.astype(np.float64).multiply(right.astype(np.float64)))
+            products.sort_indices()
+            pairs = np.repeat(np.arange(len(rows[part])), np.diff(products.indptr))
+            # Added one after the other, in the order of the terms, as in a tile.
+            sums[part] = np.bincount(pairs, products.data, len(rows[part]))
+        return sums.astype(np.float32)
