@@ -19,7 +19,7 @@ from msm.encoders.vectors import KINDS
 from msm.errors import BadInput
 from msm.evaluation.settings import Setting, TieRule
 from msm.execution import DEVICES
-from msm.reporting.score_lines import overview_lines
+from msm.reporting.score_lines import loss_lines, overview_lines
 from msm.retrieval.settings import LanguageVectorsKind
 from msm.verbs.evaluate import BM25, Evaluation, file_name
 from msm.verbs.scores import Scores
@@ -201,5 +201,22 @@ def _print_overview(evaluations: list[Evaluation], scored: list[Scores]) -> None
     """All models side by side: a table for each benchmark, of its first measure in its first pool."""
     pairs = zip(evaluations, scored, strict=True)
     for benchmark, group in itertools.groupby(pairs, key=lambda pair: pair[0].reference):
-        lines = list(overview_lines({evaluation.label: scores.rows for evaluation, scores in group}))
+        runs = {evaluation.label: (evaluation, scores) for evaluation, scores in group}
+        rows = {name: scores.rows for name, (_, scores) in runs.items()}
+        sizes = {name: size for name, (_, scores) in runs.items() if (size := scores.passage_bytes) is not None}
+        lines = list(overview_lines(rows, sizes))
+        whole = _whole({name: evaluation for name, (evaluation, _) in runs.items()}, sizes)
+        if whole:
+            lines += ["", "difference to the whole vectors", *loss_lines(rows, sizes, whole)]
         sys.stdout.writelines(f"{line}\n" for line in ["", f"{benchmark}: {lines[0]}", *lines[1:]])
+
+
+def _whole(runs: dict[str, Evaluation], sizes: dict[str, float]) -> dict[str, str]:
+    """Name of each run with smaller vectors to that of the same model with the largest ones."""
+    whole = {}
+    for name in sizes:
+        same = [other for other in sizes if runs[other].model == runs[name].model]
+        largest = max(same, key=sizes.__getitem__)
+        if sizes[name] < sizes[largest]:
+            whole[name] = largest
+    return whole

@@ -6,7 +6,7 @@ from typing import Any
 
 from msm.reporting.results import RANKS
 
-MEAN = "mean"
+MEAN, BYTES = "mean", "bytes"
 WIDTH, CELL = 110, 7
 POOLS = {None: "all languages", "same": "own language", "other": "other languages"}
 """Names of what is searched, by `candidate_language`."""
@@ -21,16 +21,45 @@ def score_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     return _table(_cells(rows))
 
 
-def overview_lines(models: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[str]:
+def overview_lines(models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Mapping[str, float]) -> Iterator[str]:
     """The first measure in the first pool, as a title; then a row for each model.
 
     Args:
         models: name to rows of `scores.jsonl`, all of one benchmark.
+        sizes: bytes that an index keeps of a passage, the last column; of some models, or none.
     """
+    first, cells = _first_cells(models)
+    yield first
+    yield from _table({name: values | _size(sizes.get(name)) for name, values in cells.items()})
+
+
+def loss_lines(
+    models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Mapping[str, float], whole: Mapping[str, str]
+) -> Iterator[str]:
+    """What smaller vectors add to the first measure in the first pool, or take from it.
+
+    Args:
+        models: name to rows of `scores.jsonl`, all of one benchmark.
+        sizes: bytes that an index keeps of a passage.
+        whole: name of each model of smaller vectors to that of the same model with its whole vectors.
+    """
+    _, cells = _first_cells(models)
+    losses = {}
+    for name, other in whole.items():
+        values = {key: value - cells[other][key] for key, value in cells[name].items() if key in cells[other]}
+        losses[name] = values | _size(sizes.get(name))
+    yield from _table(losses, "+.1f")
+
+
+def _first_cells(models: Mapping[str, Iterable[Mapping[str, Any]]]) -> tuple[str, dict[str, dict[str, float]]]:
+    """The first measure in the first pool, and its values by model and language."""
     cells = {model: _cells(rows) for model, rows in models.items()}
     first = next(iter(next(iter(cells.values()))))
-    yield first
-    yield from _table({model: values.get(first, {}) for model, values in cells.items()})
+    return first, {model: values.get(first, {}) for model, values in cells.items()}
+
+
+def _size(size: float | None) -> dict[str, float]:
+    return {} if size is None else {BYTES: size}
 
 
 def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -46,9 +75,10 @@ def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     return cells
 
 
-def _table(cells: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
-    languages = {language for values in cells.values() for language in values}
-    names = sorted(languages - {MEAN}) + [MEAN] * (MEAN in languages)
+def _table(cells: Mapping[str, Mapping[str, float]], form: str = ".1f") -> Iterator[str]:
+    columns = {column for values in cells.values() for column in values}
+    last = [name for name in (MEAN, BYTES) if name in columns]
+    names = sorted(columns - {*last}) + last
     label = max(map(len, cells), default=0) + 2
     width = max([CELL, *(len(name) + 1 for name in names)])
     fitting = max((WIDTH - label) // width, 1)
@@ -56,9 +86,12 @@ def _table(cells: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
         block = names[start : start + fitting]
         yield "".ljust(label) + "".join(f"{name:>{width}}" for name in block)
         for name, values in cells.items():
-            if any(language in values for language in block):
-                yield name.ljust(label) + "".join(f"{_cell(values.get(language)):>{width}}" for language in block)
+            if any(column in values for column in block):
+                texts = [_cell(column, values.get(column), form) for column in block]
+                yield name.ljust(label) + "".join(f"{text:>{width}}" for text in texts)
 
 
-def _cell(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:.1f}"
+def _cell(column: str, value: float | None, form: str) -> str:
+    if value is None or math.isnan(value):
+        return ""
+    return f"{value:.0f}" if column == BYTES else f"{value:{form}}"

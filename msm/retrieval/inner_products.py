@@ -153,6 +153,10 @@ class DenseVectors(TextVectors):
         """Which texts have numbers only, [S]."""
         return np.asarray(np.isfinite(self.values).all(axis=1))
 
+    def stored_bytes(self) -> int:
+        """Bytes in fp32; an index of smaller vectors keeps less (see `msm.encoders.vectors`)."""
+        return self.values.nbytes
+
     def longest(self) -> float:
         """Length of the longest vector."""
         return float(lengths(self.values).max(initial=0))

@@ -57,6 +57,8 @@ class Ranking:
         """Counts of the relevant pairs of each pool, [R, 4]."""
         self.passages = dict.fromkeys(depths, 0)
         """Number of passages of each pool that were searched."""
+        self.stored_bytes = 0
+        """Number of bytes that an index of all passages would keep in fp32."""
 
     def search(self, first: int, language: str, ids: list[str], vectors: TextVectors) -> Arrays:
         """Search a shard; returns a record for `add`, with its best passages and counts for the relevant ones.
@@ -67,7 +69,7 @@ class Ranking:
             ids: ids of its passages.
             vectors: vectors of its passages, N of them.
         """
-        arrays: Arrays = {"passages": np.array(len(vectors))}
+        arrays: Arrays = {"passages": np.array(len(vectors)), "bytes": np.array(vectors.stored_bytes())}
         pools = [pool for pool in self.best if pool.candidate_language in (None, language)]
         kept: list[Integers] = [np.empty(0, np.int64)]
         for asked in dict.fromkeys(pool.query_language for pool in pools):
@@ -118,6 +120,7 @@ class Ranking:
                 self.best[pool].add_entries(Entries(queries, places, scores))
                 self.counts[pool] += record[f"{pool.name}/counts"]
                 self.passages[pool] += int(record["passages"])
+        self.stored_bytes += int(record.get("bytes", 0))
         known = self.ids | dict(zip(record["places"].tolist(), record["ids"].tolist(), strict=True))
         places = np.unique(np.concatenate([best.passages.ravel() for best in self.best.values()]))
         self.ids = {place: known[place] for place in places[places >= 0].tolist()}

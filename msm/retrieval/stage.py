@@ -17,6 +17,7 @@ from msm.encoders.model_files import KINDS, OTHER_KINDS, model_kind
 from msm.encoders.other_kinds import OtherEncoder, open_any
 from msm.encoders.usage import Choice, Usage
 from msm.encoders.vector_store import VectorStore
+from msm.encoders.vectors import stored_bytes
 from msm.errors import BadInput
 from msm.execution import Execution, Part, read_part
 from msm.files import within
@@ -25,6 +26,7 @@ from msm.retrieval.language_estimates import described, estimate
 from msm.retrieval.language_labels import GIVEN
 from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors
 from msm.retrieval.parts import refusal
+from msm.retrieval.ranking import Ranking
 from msm.retrieval.relevant import relevant_pairs
 from msm.retrieval.settings import Retrieve
 from msm.retrieval.stream import search
@@ -75,10 +77,18 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     if part:
         search_part(collection, encoder, depths, execution.work, part, language_vectors)
         return {}
-    write_runs(out, collection, encoder, depths, execution.work, language_vectors)
+    ranking = write_runs(out, collection, encoder, depths, execution.work, language_vectors)
     write_protocol(out, _usage(encoder) | described(settings))
     facts = {"queries": len(collection.queries), "passages": len(collection.passages), "pools": len(collection.pools)}
-    return facts | _guessed_right(settings, collection, language_vectors)
+    size = _passage_bytes(encoder, ranking, len(collection.passages))
+    return facts | {"passage_bytes": size} | _guessed_right(settings, collection, language_vectors)
+
+
+def _passage_bytes(encoder: Encoder | OtherEncoder, ranking: Ranking, passages: int) -> float:
+    """What an index keeps of a passage, in bytes; of vectors of various sizes the mean."""
+    if isinstance(encoder, Encoder):
+        return stored_bytes(encoder.width, str(encoder.choices["vectors"].value))
+    return ranking.stored_bytes / max(passages, 1)
 
 
 def _guessed_right(settings: Retrieve, collection: Collection, taken: LanguageVectors) -> dict[str, float]:
@@ -171,7 +181,7 @@ def write_runs(
     depths: dict[Pool, int],
     work: Path,
     language_vectors: LanguageVectors = NO_LANGUAGE_VECTORS,
-) -> None:
+) -> Ranking:
     """Write the run of every pool and the exact ranks of its relevant passages.
 
     Args:
@@ -181,6 +191,9 @@ def write_runs(
         depths: passages to keep for each query, by pool.
         work: folder of the records of finished shards.
         language_vectors: taken off before the search.
+
+    Returns:
+        What was found.
 
     Raises:
         BadInput: a vector that is not finite.
@@ -199,6 +212,7 @@ def write_runs(
         write_run(run_file(out, pool), ranking.run(pool), encoder.kind)
         if not collection.answers:
             write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
+    return ranking
 
 
 def _usage(encoder: Encoder | OtherEncoder) -> dict[str, object]:

@@ -63,6 +63,10 @@ class TextVectors(ABC):
         """Which texts have numbers only, [S]."""
 
     @abstractmethod
+    def stored_bytes(self) -> int:
+        """What an index would keep of them, in bytes."""
+
+    @abstractmethod
     def longest(self) -> float:
         """Length of the longest vector, or more; 0 where scores have no errors that depend on it."""
 

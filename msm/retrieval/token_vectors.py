@@ -81,6 +81,10 @@ class TokenVectors(TextVectors):
         wrong = np.repeat(np.arange(len(self)), self.counts)[~np.isfinite(self.values).all(axis=1)]
         return ~np.isin(np.arange(len(self)), wrong)
 
+    def stored_bytes(self) -> int:
+        """Bytes of all tokens in fp32."""
+        return self.values.nbytes
+
     def lengths(self) -> Floats:
         """Lengths of all tokens' vectors, float64, [T]."""
         return np.sqrt(np.einsum("ij,ij->i", self.values, self.values, dtype=np.float64))

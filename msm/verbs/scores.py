@@ -7,6 +7,7 @@ from typing import Any
 
 from msm.errors import BadInput
 from msm.files import new_file, read_json_lines
+from msm.pipeline.artifacts import MANIFEST, read_manifest
 from msm.reporting.score_lines import score_lines
 
 
@@ -29,6 +30,14 @@ class Scores:
     def mean(self) -> float | None:
         """The first measure as a mean over the languages, in the widest pool."""
         return self.by_language().get("mean")
+
+    @property
+    def passage_bytes(self) -> float | None:
+        """Bytes that an index keeps of a passage, or their mean; None for BM25, bitext, and runs of other systems."""
+        folder = self.folder / "retrieve"
+        if not (folder / MANIFEST).is_file():
+            return None
+        return read_manifest(folder)["facts"].get("passage_bytes")
 
     def by_language(self, measure: str = "", candidates: str | None = None) -> Mapping[str, float | None]:
         """Values of a measure by language of the questions; `mean` is their unweighted mean.

@@ -115,7 +115,8 @@ def test_sparse_models_and_one_vector_a_token_side_by_side(
     kinds = {"splade": SparseEncoder, "late": MultiVectorEncoder}
     models = [splade(tmp_path / "splade", start), late_interaction(tmp_path / "late", start)]
     evaluate("--benchmark", "toy", "--format", "beir", "--data", beir, "--out", out, "--model", *models)
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-2:]] == list(kinds)
+    overview = [line.split() for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert [row[0] for row in overview] == list(kinds)
     corpus = [json.loads(line)["text"] for line in (beir / "corpus.jsonl").read_text().splitlines()]
     queries = [json.loads(line)["text"] for line in (beir / "queries.jsonl").read_text().splitlines()]
     for name, kind in kinds.items():
@@ -130,6 +131,9 @@ def test_sparse_models_and_one_vector_a_token_side_by_side(
         right = expected[np.arange(6), 5 * np.arange(6), None]
         ranks = 1 + np.count_nonzero(expected > right + 1e-5, axis=1)
         assert scores(out / "toy" / name)["mrr@100"] == pytest.approx(np.mean(1 / ranks))
+        passages = model.encode_document(corpus)
+        kept = 8 * passages.to_dense().count_nonzero() if name == "splade" else 32 * sum(map(len, passages))
+        assert int(overview[list(kinds).index(name)][-1]) == round(float(kept) / 40)
     assert "kind multi-vector" in (out / "toy" / "late" / "scores.jsonl").read_text()
     main(["compare", "--baseline", *(str(out / "toy" / name) for name in kinds), "--resamples", "20"])
     refused = [
@@ -158,8 +162,15 @@ def test_several_models_and_vectors_side_by_side(
     printed = capsys.readouterr().out
     folders = [f"model-{dimensions}-{kind}" for dimensions in (32, 8) for kind in ("fp32", "binary")]
     assert sorted(path.name for path in (out / "beir-toy").iterdir()) == sorted(folders)
-    overview = printed.split("beir:toy: ")[-1].splitlines()
-    assert [line.split()[0:3] for line in overview[2:]] == [["model", *name.split("-")[1:]] for name in folders]
+    overview, losses = printed.split("beir:toy: ")[-1].split("difference to the whole vectors")
+    table = [line.split() for line in overview.splitlines()[2:] if line]
+    assert [row[:3] for row in table] == [["model", *name.split("-")[1:]] for name in folders]
+    assert [row[-1] for row in table] == ["128", "4", "32", "1"]
+    smaller = [line.split() for line in losses.splitlines()[2:]]
+    assert [row[:3] + row[-1:] for row in smaller] == [row[:3] + row[-1:] for row in table[1:]]
+    for row, shown in zip(table[1:], smaller, strict=True):
+        assert float(shown[3]) == pytest.approx(float(row[3]) - float(table[0][3]), abs=0.11)
+        assert shown[3][0] in "+-"
     protocol = (out / "beir-toy" / "model-8-binary" / "scores.jsonl").read_text()
     assert "dimensions 8" in protocol and "vectors binary" in protocol
     evaluate(*words, "--vectors", "fp32", "binary", "--dimensions", 32, 8)
