@@ -38,6 +38,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--ties", choices=get_args(Ties), help="Order of equal scores; the benchmark's rule, or trec, by default."
     )
+    parser.add_argument(
+        "--measures",
+        default="",
+        metavar="NAMES",
+        help="Measures, such as mrr@100,map. By default those of the benchmark; of judgements alone, "
+        f"{', '.join(MEASURES)}.",
+    )
+    _add_benchmark_arguments(parser)
+    plain = parser.add_argument_group("on judgements alone, as trec_eval")
+    plain.add_argument("--qrels", type=Path, metavar="FILE", help="TREC judgements; the file may be compressed.")
+    plain.add_argument(
+        "--float32", action="store_true", help="Round scores to 32 bits, as trec_eval did before version 10."
+    )
+
+
+def _add_benchmark_arguments(parser: ArgumentParser) -> None:
     own = parser.add_argument_group("on a benchmark")
     own.add_argument(
         "--benchmark",
@@ -77,18 +93,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     own.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
     own.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the system's training.")
-    parser.add_argument(
-        "--measures",
-        default="",
-        metavar="NAMES",
-        help="Measures, such as mrr@100,map. By default those of the benchmark; of judgements alone, "
-        f"{', '.join(MEASURES)}.",
-    )
-    plain = parser.add_argument_group("on judgements alone, as trec_eval")
-    plain.add_argument("--qrels", type=Path, metavar="FILE", help="TREC judgements; the file may be compressed.")
-    plain.add_argument(
-        "--float32", action="store_true", help="Round scores to 32 bits, as trec_eval did before version 10."
-    )
 
 
 def main(arguments: Namespace) -> None:
