@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base import BaseModel
 from transformers import modeling_utils
 
+from msm.encoders.adapters import base_of, merge_adapters
 from msm.encoders.building import POOLER, build_modules, new_transformer
 from msm.encoders.chain import find_chain
 from msm.encoders.encoder import BATCH_TOKENS, Encoder
@@ -94,7 +95,7 @@ def open_encoder(
     """An encoder of a model folder, used as its files say and as flags say that win over them.
 
     Args:
-        folder: a sentence-transformers model, a bare checkpoint, or a model of version 0.1.0.
+        folder: a sentence-transformers model, a bare checkpoint, a model of version 0.1.0, or adapters of one of these.
         usage: the flags; those of a folder that `link_model` made are in it.
         device: where it runs.
         precision: `auto`, `fp32` or `bf16`.
@@ -104,12 +105,15 @@ def open_encoder(
         BadInput: see `load_encoder`.
     """
     flags = Usage(**read_object(folder / USE)).updated(usage or Usage())
-    check_model(folder, trust_remote_code=bool(flags.trust_remote_code))
-    if (kind := model_kind(folder)) in KINDS:
+    base = base_of(folder)
+    check_model(base, trust_remote_code=bool(flags.trust_remote_code))
+    if (kind := model_kind(base)) in KINDS:
         raise BadInput(f"{folder}: {KINDS[kind]} ({kind}), not a model of one vector for each text")
     with quietly_checked(folder, unused=frozenset() if flags.pooling == POOLER else UNUSED):
-        model = read_modules(folder, flags)
-    choices = _choices(folder, model, flags)
+        model = read_modules(base, flags)
+        if base != folder:
+            merge_adapters(model, folder)
+    choices = _choices(base, model, flags)
     choices["precision"] = Choice(resolve_precision(precision, device), "default" if precision == "auto" else "flag")
     return Encoder(model, choices, device=device, batch_tokens=batch_tokens)
 

@@ -10,6 +10,7 @@ from msm.errors import BadInput
 from msm.files import read_json
 
 MODULES, CONFIG, SETTINGS = "modules.json", "config.json", "config_sentence_transformers.json"
+ADAPTER = "adapter_config.json"
 OWN = "encoder.json"
 """What sentence-transformers has no file for: the context of a passage, the question mark, the scale of training."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -50,9 +51,11 @@ def check_model(folder: Path, *, trust_remote_code: bool) -> None:
         BadInput: no model, weights that are pickles only, code that comes with the model and is not trusted, or a
             part that sentence-transformers would drop without an error.
     """
+    if is_adapter(folder):
+        raise BadInput(f"{folder}: adapters only; a whole model is needed here")
     if not (folder / MODULES).is_file() and not (folder / CONFIG).is_file():
         raise BadInput(f"{folder}: no model; neither {MODULES} nor {CONFIG} is there")
-    _refuse_pickles(folder)
+    refuse_pickles(folder)
     for path in sorted(folder.rglob(CONFIG)):
         config = read_object(path)
         if not trust_remote_code:
@@ -80,7 +83,17 @@ def model_kind(folder: Path) -> str:
     return MULTI_VECTOR if kind == "ColBERT" or stanford else kind
 
 
-def _refuse_pickles(folder: Path) -> None:
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds adapters, and not the model that they belong to."""
+    return (folder / ADAPTER).is_file() and not (folder / MODULES).is_file() and not (folder / CONFIG).is_file()
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Refuse weights that would have to be unpickled.
+
+    Raises:
+        BadInput: a folder has pickles, and no safetensors beside them.
+    """
     pickles = [path for path in sorted(folder.rglob("*")) if path.suffix in PICKLES and path.is_file()]
     for path in pickles:
         if not any(path.parent.glob("*.safetensors")):

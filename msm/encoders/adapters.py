@@ -1,0 +1,61 @@
+"""Folders that hold adapters only, as the package `peft` saves them: they are merged into their base."""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+
+from msm.encoders.model_files import ADAPTER, is_adapter, read_object, refuse_pickles
+from msm.errors import BadInput
+from msm.optional import needed_package
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def base_of(folder: Path) -> Path:
+    """The folder of the base that adapters belong to, or the folder itself where it is a model.
+
+    Raises:
+        BadInput: adapters without weights, in a pickle, or whose base is no local folder.
+    """
+    if not is_adapter(folder):
+        return folder
+    refuse_pickles(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise BadInput(f"{folder}: adapters without weights; there is no {WEIGHTS}")
+    base = read_object(folder / ADAPTER).get("base_model_name_or_path")
+    if not isinstance(base, str) or not Path(base).is_dir():
+        raise BadInput(f"{folder / ADAPTER}: base_model_name_or_path {base!r} is no folder; the base must lie there")
+    return Path(base)
+
+
+def merge_adapters(model: SentenceTransformer, folder: Path) -> None:
+    """Merge adapters into the transformer of their base; the model is an ordinary one afterwards.
+
+    Args:
+        model: the base.
+        folder: of the adapters.
+
+    Raises:
+        BadInput: peft is not installed, the adapters are of another base, or of a kind that cannot be merged.
+    """
+    peft: Any = needed_package("peft", "train")
+    towers = [module for module in model.modules() if isinstance(module, Transformer)]
+    if len(towers) != 1:
+        raise BadInput(f"{folder}: the base has {len(towers)} transformers; adapters are merged into one")
+    adapted = peft.get_peft_model(towers[0].model, peft.PeftConfig.from_pretrained(str(folder)))
+    if not hasattr(adapted.base_model, "merge_and_unload"):
+        raise BadInput(f"{folder / ADAPTER}: adapters of type {adapted.peft_type} cannot be merged into their base")
+    weights = load_file(folder / WEIGHTS)
+    needed = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    if names := sorted(weights.keys() ^ needed.keys()):
+        place = "the base has no layer for" if names[0] in weights else "there is none for"
+        raise BadInput(f"{folder}: adapters of another base: {place} {names[0]}")
+    for name, weight in sorted(needed.items()):
+        if weight.shape != weights[name].shape:
+            shapes = f"{list(weights[name].shape)}, not {list(weight.shape)}"
+            raise BadInput(f"{folder}: adapters of another base: {name} has shape {shapes}")
+    peft.set_peft_model_state_dict(adapted, weights)
+    adapted.merge_and_unload()
