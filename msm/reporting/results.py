@@ -303,13 +303,19 @@ def _with_mean(pools: dict[tuple[str, str | None], float]) -> dict[str, float]:
 
 
 def _is_trained(root: Path, source: str) -> bool:
-    """Whether a run is that of a model which was trained; where its folder is not here, unless it is BM25's."""
-    if not lineage.is_step(source) or source.startswith("lexical/"):
+    """Whether something behind a run was trained here; where its folder is not here, unless it is BM25's."""
+    if not lineage.is_step(source):
         return False
     if not lineage.has_manifest(root, source):
+        return not source.startswith("lexical/")
+    manifest = lineage.read_manifest(lineage.folder(root, source))
+    settings = manifest.get("settings", {})
+    updates = settings.get("steps", 1) or settings.get("epochs", 0)
+    if source.startswith(("finetune/", "pretrain/")) and updates:
         return True
-    model = lineage.read_manifest(lineage.folder(root, source))["inputs"].get("model", {}).get("path", "")
-    return lineage.step_name(model).partition("/")[0] in ("finetune", "pretrain")
+    inputs = manifest.get("inputs", {})
+    above = [lineage.step_name(inputs[read]["path"]) for read in ("model", "weights", "dense") if read in inputs]
+    return any(_is_trained(root, name) for name in above)
 
 
 def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:

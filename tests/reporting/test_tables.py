@@ -1,5 +1,6 @@
 """Tables and differences: order, intervals, corrections, and verdicts that never overstate."""
 
+import json
 import math
 from pathlib import Path
 
@@ -187,7 +188,16 @@ def test_only_what_was_trained_has_a_training(benchmark: Benchmark, tmp_path: Pa
     encoder = made.write_step(root, "encoder/public", {}, {"model.safetensors": "x"})
     run = made.write_step(root, "retrieve/lareqa-public", {"model": encoder}, {"run.gz": "x"})
     made.write_scores(root, "lareqa-public", {"run": run}, "lareqa", "public", 0, 0.4, made.LANGUAGES)
-    assert {model.name: model.is_trained for model in loaded(root).models} == {"msm": True, "public": False}
+    tuned = made.write_step(root, "finetune/lareqa-as-it-is-1", {"weights": encoder}, {"model.safetensors": "x"})
+    manifest = json.loads((tuned / "manifest.json").read_text())
+    (tuned / "manifest.json").write_text(json.dumps(manifest | {"settings": {"steps": 0, "epochs": 0}}))
+    run = made.write_step(root, "retrieve/lareqa-as-it-is-1", {"model": tuned}, {"run.gz": "x"})
+    made.write_scores(root, "lareqa-as-it-is-1", {"run": run}, "lareqa", "as-it-is", 1, 0.4, made.LANGUAGES)
+    dense = root / "retrieve/lareqa-msm-1"
+    run = made.write_step(root, "fuse/lareqa-both-1", {"dense": dense, "sparse": run}, {"run.gz": "x"})
+    made.write_scores(root, "lareqa-both-1", {"run": run}, "lareqa", "both", 1, 0.4, made.LANGUAGES)
+    trained = {"msm": True, "both": True, "public": False, "as-it-is": False}
+    assert {model.name: model.is_trained for model in loaded(root).models} == trained
 
 
 def test_rounding_never_contradicts_a_verdict() -> None:
