@@ -246,7 +246,7 @@ def _recipes(chains: dict[str, list[Step]]) -> Iterator[str]:
     """The recipe with every value; each of them, where rows were run with different ones."""
     rows: dict[str, list[str]] = {}
     for name, steps in chains.items():
-        if recipe := steps[-1].manifest.get("recipe"):
+        if steps and (recipe := steps[-1].manifest.get("recipe")):
             rows.setdefault(yaml.safe_dump(recipe, width=118, allow_unicode=True), []).append(name)
     for text, names in rows.items():
         of_rows = f" when {', '.join(names)} ran" if len(rows) > 1 else ""

@@ -25,4 +25,4 @@ def test_long_codes_of_languages_stand_apart() -> None:
     head, values = list(score_lines(rows))
     assert head.split() == ["ar-Latn", "de", "zh-Hant"]
     assert values.split()[-3:] == ["25.0", "10.0", "100.0"]
-    assert list(overview_lines({"m": rows}))[1].split() == head.split()
+    assert list(overview_lines({"m": rows}, {}))[1].split() == head.split()
