@@ -81,6 +81,7 @@ def test_killed_and_run_again_gives_the_same_bits(units: Path, encoder: Path, st
     assert rows == [[row[column] for column in columns] for row in read_log(straight / "log.jsonl")]
 
 
+@pytest.mark.slow
 def test_checkpoints_by_the_clock_lose_little_and_change_nothing(
     units: Path, encoder: Path, straight: Path, tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_checkpoints_by_the_clock_lose_little_and_change_nothing(
     assert same(straight, out)
 
 
+@pytest.mark.slow
 def test_sigterm_checkpoints_and_exits_with_its_own_code(
     units: Path, encoder: Path, straight: Path, tmp_path: Path
 ) -> None:

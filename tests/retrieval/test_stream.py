@@ -226,6 +226,7 @@ def result(process: subprocess.Popen[str]) -> dict[str, Any]:
     return json.loads(output.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus_and_processes_split_it(model: Path, tmp_path: Path) -> None:
     small = result(start(model, tmp_path / "small", 5_000))
     large = result(start(model, tmp_path / "large", 20_000))
