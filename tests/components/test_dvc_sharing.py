@@ -43,7 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(finished: Path, tmp_path: Path) -> Path:
     """A copy that a test may change."""
-    return shutil.copytree(finished, tmp_path / "project")
+    return shutil.copytree(finished, tmp_path / "project", symlinks=True)
 
 
 def test_a_fresh_clone_pulls_one_model_and_evaluates_it(project: Path, bucket: str, tmp_path: Path) -> None:
