@@ -304,11 +304,14 @@ class Chain:
                 one.process.wait()
 
 
-def _rows_first(waiting: Sequence[Task]) -> list[Task]:
-    """The tasks with the longest way behind them first, so that a row is scored before the next one is begun."""
+def _rows_first(waiting: Sequence[Task], left: Sequence[Task]) -> list[Task]:
+    """The tasks with the longest way behind them first, so that a row is scored before the next one is begun.
+
+    The way is counted over all tasks, made or not: a chain that goes on keeps the order that it began with.
+    """
     levels: dict[str, int] = {}
-    for task in waiting:
-        levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, waiting)), default=0)
+    for task in left:
+        levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, left)), default=0)
     return sorted(waiting, key=lambda task: -levels[task.out])
 
 
