@@ -121,7 +121,7 @@ def _missing(made: Sequence[Task], done: set[str]) -> list[Task]:
         if task.stage == "report" or (task.out not in done and (task.out in wanted or task.out not in read)):
             wanted.add(task.out)
             wanted |= {other.out for other in inputs(task, made) if other.out not in done}
-    return _rows_first([task for task in made if task.out in wanted])
+    return _rows_first([task for task in made if task.out in wanted], made)
 
 
 class Chain:
