@@ -9,7 +9,7 @@ from msm.reporting.published import MEAN
 from msm.reporting.tables import Cell, Row, Table
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2
-MEAN_WIDTH = 118
+MEAN_WIDTH = 162
 LABEL_WIDTH, TOP, MARGIN = 150, 104, 24
 LETTER, TITLE_LETTER = 7.2, 9.2
 """Widths of an average letter."""
