@@ -23,7 +23,7 @@ mini: setup ## real texts, evaluated on all of XQuAD-R; MIRROR=DIR takes the pub
 	@msm report mini
 
 real: setup ## a real encoder and BM25 on all of XQuAD-R; MIRROR=DIR takes the public files from a folder
-	@msm run real $(if $(MIRROR),--mirror=$(MIRROR))
+	@msm run real --side_by_side 1 $(if $(MIRROR),--mirror=$(MIRROR))
 	@msm report real
 
 order: setup ## does the masked sentence model need the order of sentences? three worlds, three seeds
