@@ -11,7 +11,7 @@ from msm.evaluation.language_bias import Bias
 from msm.reporting import wording
 from msm.reporting.fairness import NOTE
 from msm.reporting.results import Benchmark, Scored
-from msm.reporting.tables import ordered
+from msm.reporting.tables import first_pair, ordered
 
 NARROW = 8
 """Most languages whose matrices fit side by side."""
@@ -87,7 +87,7 @@ def page() -> None:
     with places[3]:
         depth = views.choose("Best answers", DEPTHS, "depth")
     models = ordered(benchmark, recipe.settings)
-    first = [model.runs[0].path.name for model in models[-2:]]
+    first = [model.runs[0].path.name for model in first_pair(models, recipe.settings)]
     runs = {run.path.name: run for model in models for run in model.runs}
     words = {name: tables.run_label(run) for name, run in runs.items()}
     names = views.choose_several("Models", list(runs), "runs", first, 4, words)

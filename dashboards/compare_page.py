@@ -12,7 +12,7 @@ from msm.errors import BadInput
 from msm.reporting import wording
 from msm.reporting.contrasts import Contrast, Pair
 from msm.reporting.results import Column, Model
-from msm.reporting.tables import ordered
+from msm.reporting.tables import first_pair, ordered
 
 ALL, MOST, DEPTH = "all languages", 50, 10
 
@@ -85,7 +85,8 @@ def page() -> None:
         return
     recipe, benchmark, column = chosen
     models = {model.name: model for model in ordered(benchmark, recipe.settings)}
-    names = views.choose_several("Models, the first is the baseline", list(models), "models", list(models)[-2:], 6)
+    first = [model.name for model in first_pair(list(models.values()), recipe.settings)]
+    names = views.choose_several("Models, the first is the baseline", list(models), "models", first, 6)
     if len(names) < 2:
         st.info("Choose two models or more.")
         return

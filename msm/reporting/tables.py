@@ -116,15 +116,29 @@ def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:
 
 
 def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
-    """The models: the floor first, then what was not trained, the other controls, the rest by name."""
+    """The models: the first control, then BM25, the other controls, the rest by name."""
     controls = listed(settings.controls)
 
     def place(model: Model) -> tuple[int, int, str]:
         if model.name in controls:
             return (2 if controls.index(model.name) else 0, controls.index(model.name), model.name)
-        return (3 if model.is_trained else 1, 0, model.name)
+        return (1 if model.runs[0].source.startswith("lexical/") else 3, 0, model.name)
 
     return sorted(benchmark.models, key=place)
+
+
+def first_pair(models: Sequence[Model], settings: Report) -> list[Model]:
+    """A control and a candidate to be looked at first: the last of each in the order of tables.
+
+    Args:
+        models: as `ordered` gives them.
+        settings: the names of the controls.
+    """
+    controls = listed(settings.controls)
+    beside = [model for model in models if model.name in controls]
+    others = [model for model in models if model.name not in controls]
+    pair = [*beside[-1:], *others[-1:]]
+    return pair if len(pair) == 2 else list(models[-2:])
 
 
 def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from msm.reporting.comparisons import Difference, differences, training_noise, v
 from msm.reporting.results import Benchmark, Column
 from msm.reporting.sections import sections
 from msm.reporting.settings import Report
-from msm.reporting.tables import notes, published_rows, table
+from msm.reporting.tables import first_pair, notes, ordered, published_rows, table
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")
@@ -198,6 +199,16 @@ def test_only_what_was_trained_has_a_training(benchmark: Benchmark, tmp_path: Pa
     made.write_scores(root, "lareqa-both-1", {"run": run}, "lareqa", "both", 1, 0.4, made.LANGUAGES)
     trained = {"msm": True, "both": True, "public": False, "as-it-is": False}
     assert {model.name: model.is_trained for model in loaded(root).models} == trained
+
+
+def test_a_control_and_a_candidate_are_looked_at_first(benchmark: Benchmark) -> None:
+    def names(controls: str) -> list[str]:
+        settings = replace(made.SETTINGS, controls=controls)
+        return [model.name for model in first_pair(ordered(benchmark, settings), settings)]
+
+    assert names("untrained, mlm") == ["mlm", "msm"]
+    assert names("untrained, msm") == ["msm", "mlm"]
+    assert names("") == ["msm", "untrained"]
 
 
 def test_rounding_never_contradicts_a_verdict() -> None:
