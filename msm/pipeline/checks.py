@@ -1,6 +1,6 @@
 """What can be known to fail before anything runs: names of benchmarks and files, sizes that do not divide."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msm.collections.registry import find_benchmark, find_bitext
@@ -38,6 +38,8 @@ def check(made: Sequence[Task], where: str, memory: int = 0) -> None:
     for task in made:
         try:
             _check_sizes(task)
+            if task.stage == "pretrain":
+                _check_tokenizers(task, made)
             if isinstance(task.settings, Retrieve | Lexical):
                 _check_benchmark(task.settings.benchmark)
             if memory:
@@ -46,6 +48,24 @@ def check(made: Sequence[Task], where: str, memory: int = 0) -> None:
                 _check_files(task, files)
         except BadInput as error:
             raise BadInput(f"{where}: {task.name}: {error}") from error
+
+
+def _check_tokenizers(task: Task, made: Sequence[Task]) -> None:
+    """Check that the start weights know the pieces of the units: ids of another vocabulary mean nothing."""
+    by_out = {other.out: other for other in made}
+    units, weights = (_tokenizer(by_out[task.reads[read]], by_out) for read in ("units", "weights"))
+    if units and weights and (units.settings, units.reads) != (weights.settings, weights.reads):
+        raise BadInput(f"its units are cut by {units.name}, and its start weights know {weights.name}")
+
+
+def _tokenizer(task: Task, by_out: Mapping[str, Task]) -> Task | None:
+    """The tokenizer behind a task; None where it is none of the recipe's."""
+    while task.stage != "tokenizer":
+        above = next((task.reads[read] for read in ("tokenizer", "weights") if read in task.reads), None)
+        if above is None or above not in by_out:
+            return None
+        task = by_out[above]
+    return task
 
 
 def _source_files(made: Sequence[Task], where: str) -> set[str] | None:

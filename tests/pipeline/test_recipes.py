@@ -135,6 +135,13 @@ Recipe = dict[str, Any]
             "unknown setting: msm.temprature; did you mean temperature?",
         ),
         (lambda recipe: recipe["finetune"]["encoding"].update(pooling="median"), "encoding.pooling must be one of cls"),
+        (
+            lambda recipe: (
+                recipe["corpora"].append({"name": "half", "documents": {"share": 0.5}}),
+                recipe["pretraining"][1].update(corpus="half"),
+            ),
+            "pretrain/msm-1: its units are cut by tokenizer/half, and its start weights know tokenizer/ordered",
+        ),
         (lambda recipe: recipe.pop("seeds"), "missing seeds"),
         (lambda recipe: recipe.update(seeds=3), "seeds must be a list, got 3"),
         (lambda recipe: recipe["source"].update(stage="dream"), "unknown stage 'dream'"),
