@@ -58,7 +58,7 @@ class Execution:
     checkpoint_seconds: float = 180.0
     """Largest number of seconds between two checkpoints of a training, whatever `checkpoint_steps` says: the time that
     is lost when a machine stops without warning. Resuming from any checkpoint gives the same bits."""
-    vectors: Path | None = None
+    vector_store: Path | None = None
     """Folder in which the vectors of encoded texts are kept, for other runs of the same model over the same texts: one
     file a model, of at most `cache_gib`."""
     log: str = ""

@@ -45,7 +45,7 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         help="Longest time between two checkpoints of a training, in seconds.",
     )
     options.add_argument(
-        "--vectors",
+        "--vector_store",
         type=Path,
         metavar="DIR",
         help="Folder that keeps vectors of encoded texts for other runs of the same model; up to --cache_gib a model.",
@@ -100,7 +100,7 @@ def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
         mirror=arguments["mirror"],
         cache_gib=arguments["cache_gib"],
         checkpoint_seconds=arguments["checkpoint_seconds"],
-        vectors=arguments["vectors"],
+        vector_store=arguments["vector_store"],
         part=arguments["part"],
         log=arguments["log"],
     )

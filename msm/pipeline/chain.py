@@ -144,7 +144,7 @@ class Chain:
         exported_tasks = [task for task in made if task.out not in done and self._is_exported(task, prints[task.out])]
         self.waiting = _missing(made, done | {task.out for task in exported_tasks})
         self.total = len(self.waiting)
-        self.shared_models = _shared_models(self.waiting)
+        self.shared_models = _shared_models(made)
         self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks])
         self.failed: dict[str, str] = {}
         self.running: list[_Running] = []
@@ -169,9 +169,9 @@ class Chain:
                 self._collect()
                 if not self._start_next():
                     time.sleep(PAUSE)
-        self._drop_vectors()
         if self.failed:
             raise TasksFailed("; ".join(f"{name}: {reason}" for name, reason in self.failed.items()))
+        self._drop_stores()
         return self.outcome
 
     def _ready(self) -> list[Task]:
@@ -220,11 +220,11 @@ class Chain:
         model = task.reads.get("model")
         return task.stage == other.stage == "retrieve" and model == other.reads["model"]
 
-    def _vectors(self, task: Task) -> Path:
+    def _store(self, task: Task) -> Path:
         return Path("work", Path(task.out).parts[1], "vectors")
 
-    def _drop_vectors(self) -> None:
-        for folder in {self._vectors(task) for task in self.tasks if task.stage == "retrieve"}:
+    def _drop_stores(self) -> None:
+        for folder in {self._store(task) for task in self.tasks if task.stage == "retrieve"}:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _gpus(self, task: Task) -> int:
@@ -243,7 +243,7 @@ class Chain:
         if count > 1:
             words += ["--gpus", str(count)]
         if task.stage == "retrieve" and task.reads["model"] in self.shared_models:
-            words += ["--vectors", str(self._vectors(task))]
+            words += ["--vector_store", str(self._store(task))]
         environment = {"OMP_NUM_THREADS": str(max(1, cores() // self.most)), **os.environ}
         if visible_gpus():
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
@@ -304,14 +304,14 @@ class Chain:
                 one.process.wait()
 
 
-def _rows_first(waiting: Sequence[Task], left: Sequence[Task]) -> list[Task]:
+def _rows_first(waiting: Sequence[Task], made: Sequence[Task]) -> list[Task]:
     """The tasks with the longest way behind them first, so that a row is scored before the next one is begun.
 
     The way is counted over all tasks, made or not: a chain that goes on keeps the order that it began with.
     """
     levels: dict[str, int] = {}
-    for task in left:
-        levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, left)), default=0)
+    for task in made:
+        levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, made)), default=0)
     return sorted(waiting, key=lambda task: -levels[task.out])
 
 

@@ -78,7 +78,7 @@ def run_stage(
     work = execution.work / told["identity"][:16]
     run = entry(stage.run)
     payloads = {read: artifacts.payload(path) for read, path in reads.items()}
-    execution = dataclasses.replace(execution, work=work, vectors=_vectors_file(execution.vectors, told))
+    execution = dataclasses.replace(execution, work=work, vector_store=_store_file(execution.vector_store, told))
     if int(os.environ.get("RANK", "0")) or execution.part:
         # Another process of torchrun, or a part: it helps with the work; process 0 of the whole writes the folder.
         work.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def run_stage(
     return manifest
 
 
-def _vectors_file(folder: Path | None, told: Mapping[str, Any]) -> Path | None:
+def _store_file(folder: Path | None, told: Mapping[str, Any]) -> Path | None:
     """The file of the model that a stage reads, in the folder of vectors."""
     model = told["inputs"].get("model")
     return folder / f"{model['checksum'][:16]}.sqlite" if folder and model else None

@@ -29,7 +29,7 @@ from msm.retrieval.parts import refusal
 from msm.retrieval.ranking import Ranking
 from msm.retrieval.relevant import relevant_pairs
 from msm.retrieval.settings import Retrieve
-from msm.retrieval.stream import search
+from msm.retrieval.stream import WHOLE, search
 from msm.training import pick_device
 
 INSTRUCTION = "{instruction}"
@@ -120,8 +120,8 @@ def check_kind(model: Path, benchmark: str, language_vectors: str) -> None:
 def _opened(settings: Retrieve, model: Path, device: torch.device, execution: Execution) -> Encoder | OtherEncoder:
     options = {"device": device, "precision": settings.precision, "batch_tokens": settings.batch_tokens}
     encoder = open_any(model, Usage(), **options)
-    if execution.vectors and isinstance(encoder, Encoder):
-        encoder.store = VectorStore(execution.vectors, encoder.protocol(), execution.cache_gib << 30)
+    if execution.vector_store and isinstance(encoder, Encoder):
+        encoder.store = VectorStore(execution.vector_store, encoder.protocol(), execution.cache_gib << 30)
     return encoder
 
 
@@ -150,8 +150,8 @@ def search_part(
     work: Path,
     part: Part,
     language_vectors: LanguageVectors = NO_LANGUAGE_VECTORS,
-) -> None:
-    """Encode and search a part of the passages; the records in the folder of work are all that is kept.
+) -> Ranking:
+    """Encode and search a part of the passages, and keep a record of each shard in the folder of work.
 
     Args:
         collection: queries, passages and pools.
@@ -160,8 +160,14 @@ def search_part(
         work: folder of the records, one for all parts.
         part: which one.
         language_vectors: taken off before the search.
+
+    Returns:
+        What was found among these passages.
+
+    Raises:
+        BadInput: a vector that is not finite.
     """
-    search(
+    return search(
         collection.queries,
         collection.passages,
         encoder,
@@ -198,16 +204,7 @@ def write_runs(
     Raises:
         BadInput: a vector that is not finite.
     """
-    ranking = search(
-        collection.queries,
-        collection.passages,
-        encoder,
-        depths,
-        work,
-        relevant_pairs(collection),
-        collection.rules.own_ids,
-        language_vectors=language_vectors,
-    )
+    ranking = search_part(collection, encoder, depths, work, WHOLE, language_vectors)
     for pool in depths:
         write_run(run_file(out, pool), ranking.run(pool), encoder.kind)
         if not collection.answers:

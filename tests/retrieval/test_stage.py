@@ -100,7 +100,7 @@ def test_stored_vectors_give_the_same_run(
     def run(name: str, vectors: Path | None) -> dict[str, bytes]:
         out = tmp_path / name
         out.mkdir()
-        execution = Execution(work=tmp_path / f"{name}.work", device="cpu", vectors=vectors)
+        execution = Execution(work=tmp_path / f"{name}.work", device="cpu", vector_store=vectors)
         stage.run(SETTINGS, sources=sources, model=model, out=out, execution=execution)
         return {path.name: path.read_bytes() for path in out.iterdir()}
 
