@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from msm.cli.parser import add_labels
 from msm.encoders.building import POOLINGS
 from msm.encoders.loading import SIMILARITIES
 from msm.encoders.precision import PRECISIONS
 from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, Usage
 from msm.encoders.vectors import KINDS
 from msm.errors import BadInput
-from msm.evaluation.settings import Setting, TieRule
+from msm.evaluation.settings import TieRule
 from msm.execution import DEVICES
 from msm.reporting.score_lines import loss_lines, overview_lines
 from msm.retrieval.settings import LanguageVectorsKind
@@ -91,15 +92,8 @@ def _add_search_arguments(parser: ArgumentParser) -> None:
 
 def _add_label_arguments(parser: ArgumentParser) -> None:
     labels = parser.add_argument_group("labels of the scores, beside the benchmark and the model")
-    labels.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
-    labels.add_argument(
-        "--setting",
-        choices=get_args(Setting),
-        default="zero-shot",
-        help="Where training data came from.",
-    )
     labels.add_argument("--name", help="Name of the model in tables; its folder's name by default.")
-    labels.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the model's training.")
+    add_labels(labels, "model")
 
 
 def _add_usage_arguments(parser: ArgumentParser) -> None:

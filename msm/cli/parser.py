@@ -4,10 +4,11 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from msm import tracking
 from msm.errors import BadInput
+from msm.evaluation.settings import Setting
 from msm.execution import DEVICES, Execution
 from msm.pipeline import runner, torchrun
 
@@ -18,6 +19,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line and exit."""
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+def add_labels(parser: argparse._ArgumentGroup, what: str) -> None:
+    """Declare the labels of scores that decide no value.
+
+    Args:
+        parser: group that the options stand in.
+        what: the word for what was trained, `model` or `system`.
+    """
+    parser.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
+    parser.add_argument(
+        "--setting", choices=get_args(Setting), default="zero-shot", help="Where training data came from."
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"Seed of the {what}'s training.")
 
 
 def add_execution(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import get_args
 
+from msm.cli.parser import add_labels
 from msm.collections.formats import MEASURES
 from msm.collections.registry import reference
 from msm.errors import BadInput
 from msm.evaluation.ranks import Ties
-from msm.evaluation.settings import Setting
 from msm.files import write_json_lines
 from msm.settings import listed
 from msm.verbs.score import VectorFiles, score, score_on_benchmark
@@ -85,14 +85,7 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
     )
     own.add_argument("--depth", type=int, default=100, help="Passages kept for each query where vectors are searched.")
     own.add_argument("--name", help="Name of the system in tables; the first file's by default.")
-    own.add_argument(
-        "--setting",
-        choices=get_args(Setting),
-        default="zero-shot",
-        help="Where training data came from.",
-    )
-    own.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
-    own.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the system's training.")
+    add_labels(own, "system")
 
 
 def main(arguments: Namespace) -> None:
