@@ -1,6 +1,21 @@
 """Errors that end a command with one line and an exit code. Any other error is a bug and shows its trace."""
 
+import re
 from pathlib import Path
+
+LIBRARY_ERRORS = {
+    "torch.OutOfMemoryError",
+    "concurrent.futures.process.BrokenProcessPool",
+    "sqlite3.OperationalError",
+    "http.client.HTTPException",
+    "urllib3.exceptions.HTTPError",
+    "httpx.HTTPError",
+}
+"""Errors of disk, memory or network that are no `OSError`, by their full name, so that nothing is imported for them."""
+LIBRARY_MESSAGES = re.compile(r"\(os error \d+\)|PytorchStreamWriter failed|file write failed|can't allocate memory")
+"""What the messages of native code hold where disk or memory fail it."""
+LONGEST_MESSAGE = 500
+"""Characters of a library's message that are shown."""
 
 
 class CommandError(Exception):
@@ -21,6 +36,12 @@ class Diverged(CommandError):
     exit_code = 3
 
 
+class Differs(CommandError):
+    """What was made or measured is not what was expected."""
+
+    exit_code = 4
+
+
 class Preempted(CommandError):
     """Training stopped at SIGTERM after a checkpoint; the same command resumes. The exit code 75 is EX_TEMPFAIL."""
 
@@ -30,3 +51,33 @@ class Preempted(CommandError):
 def bad_line(path: Path | str, line: int, problem: str) -> BadInput:
     """Make a `BadInput` that names the file and the line, counted from 1."""
     return BadInput(f"{path}:{line}: {problem}")
+
+
+def from_surroundings(error: BaseException) -> BadInput | None:
+    """Return what a command ends with where disk, permissions, memory or network fail it; None for a bug.
+
+    Libraries raise errors of their own in place of the system's, so the cause of an error counts as well.
+
+    Args:
+        error: any error.
+    """
+    passed: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in passed:
+        if message := _surrounding(cause):
+            return BadInput(" ".join(message.split())[:LONGEST_MESSAGE])
+        passed.append(cause)
+        # An error within an `except` block is another error, but native code reports that of a callback so.
+        cause = cause.__cause__ or (cause.__context__ if isinstance(cause, RuntimeError) else None)
+    return None
+
+
+def _surrounding(error: BaseException) -> str:
+    """The message of an error of disk, permissions, memory or network; empty for any other."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror or text
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {text}"
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    return text if names & LIBRARY_ERRORS or LIBRARY_MESSAGES.search(text) else ""

@@ -61,6 +61,8 @@ class Execution:
     vector_store: Path | None = None
     """Folder in which the vectors of encoded texts are kept, for other runs of the same model over the same texts: one
     file a model, of at most `cache_gib`."""
+    verify: bool = False
+    """Whether all bytes of the inputs are compared with their manifests, not only files whose size or time differ."""
     log: str = ""
     """Tool that shows losses and scores beside `log.jsonl`; see `msm.tracking`. Empty for none."""
     on_row: Callable[[Mapping[str, float]], None] = _unseen

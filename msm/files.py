@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import re
+import shutil
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,6 +49,7 @@ def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
     Raises:
         BadInput: the file cannot be written.
+        OSError: the disk fills up, or fails, on the way; the error names the file.
     """
     if target.is_dir():
         raise BadInput(f"{target}: cannot be written: a folder")
@@ -61,8 +63,27 @@ def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with _open_for_writing(partial, mode, compressed=target.suffix == ".gz") as file:
             yield file
         partial.rename(target)
+    except OSError as error:
+        error.filename = error.filename if error.filename and error.filename != str(partial) else str(target)
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_room(folder: Path, needed: int, what: str) -> None:
+    """See that a disk has room before hours are spent on what has to be written there.
+
+    Args:
+        folder: one to write to, which need not exist yet.
+        needed: bytes.
+        what: what is to be written, for the message.
+
+    Raises:
+        BadInput: it has not.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    if needed > (free := shutil.disk_usage(there).free):
+        raise BadInput(f"{folder}: {what} need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
 
 
 @contextmanager

@@ -137,6 +137,7 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
     main = distributed.rank() == 0
     if main:
         checkpoints.remove_partial(work)
+        files.check_room(work, _checkpoint_bytes(task.module) * (checkpoints.KEPT + 1), "checkpoints")
     first, ended = _resume(task.module, optimizer, work)
     last = first if ended else plan.steps
     log = _Log(work / artifacts.LOG, first)
@@ -206,6 +207,12 @@ def _state(module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> di
         "module": module.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
+
+
+def _checkpoint_bytes(module: nn.Module) -> int:
+    """Bytes of a state: all weights, and two moments of each one that is trained."""
+    sizes = [(3 if weight.requires_grad else 1, weight.nbytes) for weight in module.parameters()]
+    return sum(copies * size for copies, size in sizes)
 
 
 def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> tuple[int, bool]:

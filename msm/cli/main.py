@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msm.cli import run
 from msm.cli.parser import Parser
-from msm.errors import CommandError
+from msm.errors import CommandError, from_surroundings
 from msm.pipeline import torchrun
 
 VERBS = {
@@ -32,6 +32,7 @@ VERBS = {
     "volume-job": ("msm.cli.volume_job", "write a Kubernetes Job that prepares a fresh volume"),
     "bench": ("msm.cli.bench", "time this project against the usual way, with equal results"),
     "pipeline": ("msm.cli.pipeline", "compile a recipe as a Kubeflow pipeline, run or submit it"),
+    "verify": ("msm.cli.verify", "compare all files of a recipe with their manifests"),
     "plan": ("msm.cli.plan", "estimate the cost of a recipe in GPU hours and bytes"),
 }
 """Module of each verb, and what it does. A module has `add_arguments(parser)` and `main(arguments)`, and is imported
@@ -39,7 +40,10 @@ when its verb is called."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run one command; bad input ends it with exit code 2 and one line."""
+    """Run one command. Bad input, and a disk, a permission or a network that fails it, end it with 2 and one line.
+
+    Any other error is a bug and shows its trace; `python -X dev -m msm` shows the trace of all of them.
+    """
     words = list(sys.argv[1:] if words is None else words)
     # Threads of OpenMP spin for milliseconds while they wait, and starve each other once anything else runs; threads
     # that sleep at once cost a third of a step on an idle machine. A short spin costs neither. Read when torch loads.
@@ -49,17 +53,30 @@ def main(words: Sequence[str] | None = None) -> None:
             run.main(words[1:])
         else:
             _verb(words)
-    except CommandError as error:
-        torchrun.record(error)
-        print(f"msm: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(141)
     except KeyboardInterrupt:
         print("msm: stopped; run the same command to go on", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        expected = error if isinstance(error, CommandError) else from_surroundings(error)
+        if expected is None or sys.flags.dev_mode:
+            raise
+        torchrun.record(expected)
+        print(f"msm: {expected}", file=sys.stderr)
+        _drop_output()
+        sys.exit(expected.exit_code)
+
+
+def _drop_output() -> None:
+    """Forget what could not be printed, which would be tried, and fail, once more at the end of the process."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _verb(words: list[str]) -> None:

@@ -71,8 +71,18 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         metavar="I/N",
         help="Of the stage retrieve: encode and search part I of N of the passages; a run without it joins the parts.",
     )
+    add_verify(options)
     add_log(options)
     options.add_argument("--stop_with_parent", action="store_true", help="Save and end when the starting process dies.")
+
+
+def add_verify(options: argparse._ActionsContainer) -> None:
+    """Declare the option that has all bytes of inputs compared with their manifests."""
+    options.add_argument(
+        "--verify",
+        action="store_true",
+        help="Compare all bytes of the inputs with their manifests, not only of files whose size or time differ.",
+    )
 
 
 def add_log(options: argparse._ActionsContainer) -> None:
@@ -117,6 +127,7 @@ def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
         checkpoint_seconds=arguments["checkpoint_seconds"],
         vector_store=arguments["vector_store"],
         part=arguments["part"],
+        verify=arguments["verify"],
         log=arguments["log"],
     )
 

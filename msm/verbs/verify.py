@@ -1,0 +1,52 @@
+"""Compares the stage folders of a recipe with what their manifests say."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from msm.pipeline import artifacts, recipes
+from msm.pipeline.artifacts import MANIFEST
+from msm.pipeline.tasks import tasks
+
+
+class Verdict(NamedTuple):
+    """What became of the folder of one task."""
+
+    task: str
+    is_made: bool
+    problems: list[str]
+    """Files that were changed, are missing or new, and inputs that are not those that the task read."""
+
+
+def verify(recipe: str | Path, *, quick: bool = False) -> list[Verdict]:
+    """Compare all files of a recipe's tasks with their manifests, and the inputs that they name with what is there.
+
+    Args:
+        recipe: its name, such as `demo`, or its file.
+        quick: take a file whose size and time are those of its manifest as unchanged; else all bytes are read.
+
+    Returns:
+        A verdict for every task, in the order of the recipe.
+
+    Raises:
+        BadInput: no such recipe, or a manifest that is no manifest.
+    """
+    path = recipes.find(str(recipe))
+    return [_verdict(task.name, Path(task.out), quick=quick) for task in tasks(recipes.load(path), str(path))]
+
+
+def _verdict(name: str, folder: Path, *, quick: bool) -> Verdict:
+    if not (folder / MANIFEST).is_file():
+        return Verdict(name, is_made=False, problems=[])
+    problems = [f"{file}: not what its {MANIFEST} says" for file in artifacts.altered(folder, whole=not quick)]
+    return Verdict(name, is_made=True, problems=problems + _other_inputs(folder))
+
+
+def _other_inputs(folder: Path) -> list[str]:
+    """Inputs that are there, but have been made anew since they were read."""
+    inputs = artifacts.read_manifest(folder).get("inputs", {})
+    there = {read: value for read, value in inputs.items() if Path(value["path"]).exists()}
+    return [
+        f"{read}: {value['path']} is not what was read"
+        for read, value in there.items()
+        if artifacts.payload_checksum(Path(value["path"])) != value["checksum"]
+    ]

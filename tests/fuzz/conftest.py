@@ -1,0 +1,20 @@
+"""A whole chain of the tiny recipe, made once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.forked import run
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which every task of the tiny recipe has been run; tests change copies of it."""
+    folder = tmp_path_factory.mktemp("chain")
+    shutil.copytree(ROOT / "recipes", folder / "recipes")
+    ended = run(["run", "tiny", "--results", "", "--side_by_side", "1"], folder)
+    assert ended.code == 0, ended.stderr
+    return folder

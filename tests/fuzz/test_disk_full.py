@@ -1,0 +1,36 @@
+"""A disk that is full in the middle of any stage: one line, exit 2, and what was there stays."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from msm.pipeline import recipes
+from msm.pipeline.artifacts import checksums
+from msm.pipeline.tasks import Task, tasks
+from tests.fuzz.conftest import ROOT
+from tests.fuzz.forked import run
+
+FIRST = {task.stage: task for task in reversed(tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny"))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", FIRST.values(), ids=FIRST)
+def test_a_full_disk(task: Task, chain: Path, tmp_path: Path) -> None:
+    shutil.copytree(chain, tmp_path, dirs_exist_ok=True)
+    out = tmp_path / task.out
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(manifest | {"identity": "made of something else"}))
+    before = checksums(out.parent)
+    sizes = sorted(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    for file_bytes in {100, sizes[-1] // 2, sizes[-1] - 1}:
+        ended = run(["run", task.name, "--recipe", "tiny"], tmp_path, file_bytes=file_bytes)
+        assert ended.code == 2, ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert ended.stderr.splitlines()[-1].startswith("msm: ")
+        assert checksums(out.parent) == before
+        assert not list(out.parent.glob(".*"))
+    ended = run(["run", task.name, "--recipe", "tiny"], tmp_path)
+    assert ended.code == 0, ended.stderr
+    assert json.loads((out / "manifest.json").read_text())["outputs"] == manifest["outputs"]
