@@ -4,8 +4,11 @@ import importlib
 from typing import Any
 
 LAZY = {
+    "__version__": "msm.version",
     "load_encoder": "msm.encoders.loading",
     "evaluate": "msm.verbs.evaluate",
+    "Evaluation": "msm.verbs.evaluate",
+    "mine": "msm.verbs.mine",
     "rerank": "msm.verbs.rerank",
     "score": "msm.verbs.score",
     "score_on_benchmark": "msm.verbs.score",

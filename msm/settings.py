@@ -166,8 +166,12 @@ def present(part: S | None) -> S:
 
 def suggestion(name: object, names: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the nearest existing name, or nothing."""
-    nearest = difflib.get_close_matches(str(name), list(names), 1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
+    lower = {one.lower(): one for one in names}
+    given = str(name).lower()
+    # difflib finds little in common between short words of which two letters changed places.
+    swapped = [one for one in lower if sorted(one) == sorted(given)]
+    nearest = swapped or difflib.get_close_matches(given, list(lower), 1)
+    return f"; did you mean {lower[nearest[0]]}?" if nearest else ""
 
 
 class Setting(NamedTuple):

@@ -12,12 +12,13 @@ from msm.corpora.sentence_check import check, table
 from msm.corpora.shard_manifest import verify
 from msm.errors import BadInput
 from msm.files import read_json, read_json_lines, write_json
+from msm.pipeline import recipes
 from msm.pipeline.artifacts import payload
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm corpus`."""
-    parser.add_argument("recipe", nargs="?", type=Path, help="Corpus recipe, such as recipes/corpus/common_crawl.yaml.")
+    parser.add_argument("recipe", nargs="?", help="Corpus recipe: corpus/common_crawl, or the path of a file.")
     parser.add_argument(
         "--out", default="", metavar="ADDRESS", help="Folder or address (s3://...) for shards or documents."
     )
@@ -95,7 +96,7 @@ def make(arguments: argparse.Namespace) -> None:
     names = executors.Placing.__dataclass_fields__
     placing = executors.Placing(**{name: getattr(arguments, name) for name in names})
     tokenizer = str(payload(Path(arguments.tokenizer)).resolve()) if arguments.tokenizer else ""
-    state = making.make(arguments.recipe, arguments.work, arguments.out, tokenizer, placing)
+    state = making.make(recipes.find(arguments.recipe), arguments.work, arguments.out, tokenizer, placing)
     manifest = packing.manifest_path(state)
     if manifest.is_file():
         sys.stdout.write(summary(read_json(manifest)))

@@ -9,13 +9,14 @@ from msm.components.corpus_job import CorpusPlan, job_text, pipeline
 from msm.components.kubeflow_pipeline import compile_to
 from msm.errors import BadInput
 from msm.files import new_file
+from msm.pipeline import recipes
 
 TOKENIZER = "/work/corpus/tokenizer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm corpus-job`."""
-    parser.add_argument("recipe", type=Path, help="Corpus recipe, such as recipes/corpus/common_crawl.yaml.")
+    parser.add_argument("recipe", help="Corpus recipe: corpus/common_crawl, or the path of a file.")
     parser.add_argument(
         "--out", required=True, metavar="ADDRESS", help="Address of the shards, such as s3://bucket/corpus."
     )
@@ -44,7 +45,9 @@ def main(arguments: argparse.Namespace) -> None:
         raise BadInput("msm corpus-job: needs --job or --pipeline")
     cluster = find_cluster(arguments.cluster)
     image = check_pinned(arguments.image)
-    plan = CorpusPlan(arguments.recipe, arguments.out, arguments.tokenizer, arguments.pods, cluster, image)
+    plan = CorpusPlan(
+        recipes.find(arguments.recipe), arguments.out, arguments.tokenizer, arguments.pods, cluster, image
+    )
     if arguments.job:
         with new_file(arguments.job) as file:
             file.write(job_text(plan))

@@ -11,18 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from msm.cli.parser import add_labels
-from msm.encoders.building import POOLINGS
-from msm.encoders.loading import SIMILARITIES
-from msm.encoders.precision import PRECISIONS
-from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, Usage
-from msm.encoders.vectors import KINDS
+import msm
+from msm.cli.options import add_labels
+from msm.encoders.settings import Pooling
+from msm.encoders.usage import CONTEXTS, PRECISIONS, QUESTION_MARKS, SIMILARITIES, VECTOR_KINDS, Usage
 from msm.errors import BadInput
 from msm.evaluation.settings import TieRule
 from msm.execution import DEVICES
 from msm.reporting.score_lines import loss_lines, overview_lines
-from msm.retrieval.settings import LanguageVectorsKind
-from msm.verbs.evaluate import BM25, Evaluation, file_name
+from msm.retrieval.settings import BM25, LanguageVectorsKind
 from msm.verbs.scores import Scores
 
 
@@ -98,7 +95,7 @@ def _add_label_arguments(parser: ArgumentParser) -> None:
 
 def _add_usage_arguments(parser: ArgumentParser) -> None:
     usage = parser.add_argument_group("how the model is used; without a flag, as its files say")
-    usage.add_argument("--pooling", choices=POOLINGS, help="How token states become one vector.")
+    usage.add_argument("--pooling", choices=get_args(Pooling), help="How token states become one vector.")
     usage.add_argument("--similarity", choices=SIMILARITIES, help="Similarity of a question and a passage.")
     usage.add_argument("--query_prompt", metavar="TEXT", help="Text that is put before every question.")
     usage.add_argument("--passage_prompt", metavar="TEXT", help="Text that is put before every passage.")
@@ -111,7 +108,7 @@ def _add_usage_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         help="Numbers of leading dimensions of a vector that are kept.",
     )
-    usage.add_argument("--vectors", choices=KINDS, nargs="+", help="Number format of stored passages; fp32 by default.")
+    usage.add_argument("--vectors", choices=VECTOR_KINDS, nargs="+", help="Number formats of stored passages (fp32).")
     usage.add_argument("--passage_context", choices=CONTEXTS, help="What is encoded with a passage.")
     usage.add_argument("--question_mark", choices=QUESTION_MARKS, help="Whether a question keeps its mark.")
     usage.add_argument("--revision", help="Branch, tag or commit of a model in the hub.")
@@ -156,7 +153,7 @@ def main(arguments: Namespace) -> None:
         _print_overview(evaluations, scored)
 
 
-def _evaluations(arguments: Namespace) -> Iterator[Evaluation]:
+def _evaluations(arguments: Namespace) -> Iterator["msm.Evaluation"]:
     """Every benchmark with every model and every size of vectors.
 
     Raises:
@@ -172,9 +169,9 @@ def _evaluations(arguments: Namespace) -> Iterator[Evaluation]:
         for model, dimensions, vectors in variants:
             one = {"benchmark": benchmark, "data": folder, "model": model}
             usage = _fields(Usage, arguments) | {"dimensions": dimensions, "vectors": vectors}
-            evaluation = Evaluation(**_fields(Evaluation, arguments) | one, usage=Usage(**usage))
-            name = file_name(benchmark or evaluation.format), file_name(evaluation.label)
-            yield dataclasses.replace(evaluation, out=arguments.out.joinpath(*name)) if several else evaluation
+            evaluation = msm.Evaluation(**_fields(msm.Evaluation, arguments) | one, usage=Usage(**usage))
+            out = arguments.out / evaluation.folder_name if several else arguments.out
+            yield dataclasses.replace(evaluation, out=out)
 
 
 def _fields(kind: type[Any], arguments: Namespace) -> dict[str, Any]:
@@ -183,7 +180,7 @@ def _fields(kind: type[Any], arguments: Namespace) -> dict[str, Any]:
     return {field.name: given[field.name] for field in dataclasses.fields(kind) if field.name in given}
 
 
-def print_scores(evaluation: Evaluation, scores: Scores) -> None:
+def print_scores(evaluation: "msm.Evaluation", scores: Scores) -> None:
     """Print the scores by language; nothing where another process does."""
     if scores.rows:
         first = scores.rows[0]
@@ -191,7 +188,7 @@ def print_scores(evaluation: Evaluation, scores: Scores) -> None:
         sys.stdout.write(f"{title}\n{scores}\n")
 
 
-def _print_overview(evaluations: list[Evaluation], scored: list[Scores]) -> None:
+def _print_overview(evaluations: list["msm.Evaluation"], scored: list[Scores]) -> None:
     """All models side by side: a table for each benchmark, of its first measure in its first pool."""
     pairs = zip(evaluations, scored, strict=True)
     for benchmark, group in itertools.groupby(pairs, key=lambda pair: pair[0].reference):
@@ -205,7 +202,7 @@ def _print_overview(evaluations: list[Evaluation], scored: list[Scores]) -> None
         sys.stdout.writelines(f"{line}\n" for line in ["", f"{benchmark}: {lines[0]}", *lines[1:]])
 
 
-def _whole(runs: dict[str, Evaluation], sizes: dict[str, float]) -> dict[str, str]:
+def _whole(runs: dict[str, "msm.Evaluation"], sizes: dict[str, float]) -> dict[str, str]:
     """Name of each run with smaller vectors to that of the same model with the largest ones."""
     whole = {}
     for name in sizes:

@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from msm.cli import run
 from msm.cli.parser import Parser
 from msm.errors import CommandError, from_surroundings
 from msm.pipeline import torchrun
+from msm.version import __version__
 
 VERBS = {
+    "run": ("msm.cli.run", "run what is missing of a recipe, one task of it, or one stage by hand"),
     "recipe": ("msm.cli.recipe", "check a recipe, print it with all values, or render its DVC pipeline"),
     "benchmarks": ("msm.cli.benchmarks", "list the benchmarks, or print files, rules and sizes of one"),
     "evaluate": ("msm.cli.evaluate", "encode, search and score a benchmark with any encoder"),
@@ -34,9 +35,10 @@ VERBS = {
     "pipeline": ("msm.cli.pipeline", "compile a recipe as a Kubeflow pipeline, run or submit it"),
     "verify": ("msm.cli.verify", "compare all files of a recipe with their manifests"),
     "plan": ("msm.cli.plan", "estimate the cost of a recipe in GPU hours and bytes"),
+    "completion": ("msm.cli.completion", "print a script that completes commands and flags in bash or zsh"),
 }
 """Module of each verb, and what it does. A module has `add_arguments(parser)` and `main(arguments)`, and is imported
-when its verb is called."""
+when its verb is called. `run` chooses between three parsers by its first word, so that its `main` takes the words."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -49,10 +51,7 @@ def main(words: Sequence[str] | None = None) -> None:
     # that sleep at once cost a third of a step on an idle machine. A short spin costs neither. Read when torch loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
-        if words[:1] == ["run"]:
-            run.main(words[1:])
-        else:
-            _verb(words)
+        _verb(words)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does.
@@ -80,13 +79,25 @@ def _drop_output() -> None:
 
 
 def _verb(words: list[str]) -> None:
-    parser = Parser(prog="msm", description="Benchmark platform for cross-lingual dense retrieval.", add_help=True)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("run", help="run what is missing of a recipe, one task of it, or one stage by hand")
+    parser = Parser(prog="msm", description="Benchmark platform for cross-lingual dense retrieval.")
+    parser.add_argument("--version", action="version", version=f"msm-bench {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", title="commands")
     for verb, (_, purpose) in VERBS.items():
         verbs.add_parser(verb, help=purpose, add_help=False)
+    if not words:
+        parser.print_help()
+        return
     verb = parser.parse_args(words[:1]).verb
     module = importlib.import_module(VERBS[verb][0])
-    own = Parser(prog=f"msm {verb}", description=VERBS[verb][1])
-    module.add_arguments(own)
-    module.main(own.parse_args(words[1:]))
+    if verb == "run":
+        module.main(words[1:])
+    else:
+        module.main(parser_of(verb).parse_args(words[1:]))
+
+
+def parser_of(verb: str) -> Parser:
+    """Return the parser of a command's own options."""
+    module_name, purpose = VERBS[verb]
+    parser = Parser(prog=f"msm {verb}", description=f"{purpose[0].upper()}{purpose[1:]}.")
+    importlib.import_module(module_name).add_arguments(parser)
+    return parser

@@ -4,17 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from msm.collections.examples import read_examples
-from msm.collections.readers.records_json import mined_row
-from msm.collections.records import Example
-from msm.encoders.loading import open_encoder
+import msm
 from msm.errors import BadInput
 from msm.execution import DEVICES
-from msm.files import write_json_lines
-from msm.finetuning.mine import Counts, Ranking, mine, rank_by_model, rank_by_run, read_passages
 from msm.finetuning.settings import Mine
-from msm.settings import listed
-from msm.training import pick_device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,16 +55,12 @@ def main(arguments: argparse.Namespace) -> None:
     Raises:
         BadInput: a file or an option is malformed.
     """
-    settings = _settings(arguments)
-    if not arguments.out.name.endswith((".jsonl", ".jsonl.gz")):
-        raise BadInput(f"--out must end in .jsonl or .jsonl.gz, to be read as training data, got {arguments.out}")
-    examples = read_examples(Path(), listed(settings.examples), settings.language, settings.passage_unit)
-    counts = Counts()
-    mined = mine(examples, _ranking(arguments, settings, examples), settings, counts)
-    write_json_lines(arguments.out, map(mined_row, mined))
+    counts = msm.mine(
+        _settings(arguments), arguments.out, run=arguments.run, model=arguments.model, device=arguments.device
+    )
     taken = ", ".join(f"{name} {getattr(counts, name)}" for name in ("positive", "answer", "document", "score"))
     sys.stderr.write(
-        f"{arguments.out}: {len(examples)} examples, {counts.kept} negatives, {counts.without} without; "
+        f"{arguments.out}: {counts.examples} examples, {counts.kept} negatives, {counts.without} without; "
         f"of {counts.candidates} passages were dropped: {taken}\n"
     )
 
@@ -96,16 +85,3 @@ def _settings(arguments: argparse.Namespace) -> Mine:
         batch_tokens=arguments.batch_tokens,
         seed=arguments.seed,
     )
-
-
-def _ranking(arguments: argparse.Namespace, settings: Mine, examples: list[Example]) -> Ranking:
-    passages = read_passages(Path(), settings.corpus, examples)
-    if arguments.run:
-        return rank_by_run(arguments.run, examples, passages)
-    encoder = open_encoder(
-        arguments.model,
-        device=pick_device(arguments.device),
-        precision=settings.precision,
-        batch_tokens=settings.batch_tokens,
-    )
-    return rank_by_model(examples, passages, encoder, settings.depth_to)

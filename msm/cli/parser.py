@@ -1,138 +1,45 @@
-"""The command line's parser, and the options that every way to run a stage has."""
+"""The command line's parser: one line for every error, the nearest name for a misspelt one, `-` and `_` alike."""
 
 import argparse
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NoReturn, get_args
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
-from msm import tracking
-from msm.errors import BadInput
-from msm.evaluation.settings import Setting
-from msm.execution import DEVICES, Execution
-from msm.pipeline import runner, torchrun
+from msm.settings import suggestion
 
 
 class Parser(argparse.ArgumentParser):
-    """Ends with exit code 2 and one line, as every bad input does."""
+    """Parser that ends with exit code 2 and one line, as every bad input does.
+
+    A word of a flag may be joined by `-` or `_`: `--batch-tokens` is `--batch_tokens`.
+    """
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit."""
         self.exit(2, f"{self.prog}: {message}\n")
 
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:  # pyright: ignore
+        """Parse words; a flag that does not exist is refused with the nearest one."""
+        arguments, others = self.parse_known_args(args, namespace)
+        if others:
+            nearest = suggestion(others[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(others)}{nearest}")
+        return arguments
 
-def add_labels(parser: argparse._ArgumentGroup, what: str) -> None:
-    """Declare the labels of scores that decide no value.
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:  # pyright: ignore
+        """Parse the words that are known, whichever way their flags are spelt."""
+        return super().parse_known_args(None if args is None else [self._spelt(word) for word in args], namespace)
 
-    Args:
-        parser: group that the options stand in.
-        what: the word for what was trained, `model` or `system`.
-    """
-    parser.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
-    parser.add_argument(
-        "--setting", choices=get_args(Setting), default="zero-shot", help="Where training data came from."
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"Seed of the {what}'s training.")
+    def _spelt(self, word: str) -> str:
+        """A flag as it was declared; any other word unchanged."""
+        flag, equals, value = word.partition("=")
+        if not flag.startswith("--") or flag in self._option_string_actions:
+            return word
+        spellings = ("--" + flag[2:].replace(*change) for change in (("-", "_"), ("_", "-")))
+        return next((name + equals + value for name in spellings if name in self._option_string_actions), word)
 
-
-def add_execution(parser: argparse.ArgumentParser) -> None:
-    """Declare the execution options: they may change the speed, never the result."""
-    options = parser.add_argument_group("execution: may change the speed, never the result")
-    options.add_argument("--work", type=Path, metavar="DIR", help="Scratch folder that survives a kill.")
-    options.add_argument("--processes", type=int, default=0, metavar="N", help="Worker processes; 0 takes one a core.")
-    options.add_argument(
-        "--gpus",
-        type=int,
-        default=0,
-        metavar="N",
-        help="Run N processes by torchrun, one a GPU; 0 runs in this process.",
-    )
-    options.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
-    options.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
-    options.add_argument(
-        "--cache_gib", type=int, default=64, metavar="N", help="Streamed shards kept in the scratch folder, in GiB."
-    )
-    options.add_argument(
-        "--checkpoint_seconds",
-        type=float,
-        default=Execution.checkpoint_seconds,
-        metavar="S",
-        help="Longest time between two checkpoints of a training, in seconds.",
-    )
-    options.add_argument(
-        "--vector_store",
-        type=Path,
-        metavar="DIR",
-        help="Folder that keeps vectors of encoded texts for other runs of the same model; up to --cache_gib a model.",
-    )
-    options.add_argument(
-        "--part",
-        default="",
-        metavar="I/N",
-        help="Of the stage retrieve: encode and search part I of N of the passages; a run without it joins the parts.",
-    )
-    add_verify(options)
-    add_log(options)
-    options.add_argument("--stop_with_parent", action="store_true", help="Save and end when the starting process dies.")
-
-
-def add_verify(options: argparse._ActionsContainer) -> None:
-    """Declare the option that has all bytes of inputs compared with their manifests."""
-    options.add_argument(
-        "--verify",
-        action="store_true",
-        help="Compare all bytes of the inputs with their manifests, not only of files whose size or time differ.",
-    )
-
-
-def add_log(options: argparse._ActionsContainer) -> None:
-    """Declare the option that names a tool to watch trainings and scores."""
-    options.add_argument(
-        "--log",
-        choices=("", *tracking.BACKENDS),
-        default="",
-        metavar="TOOL",
-        help="Show losses, scores by language and reports in tensorboard, mlflow or wandb too, beside log.jsonl.",
-    )
-
-
-def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
-    """What is done before a stage or task: watch the parent, and hand the work to torchrun where it is asked for.
-
-    Args:
-        arguments: of `add_execution`.
-        words: of this whole command, `msm` included.
-
-    Raises:
-        BadInput: a negative number, or a tool that is not installed.
-    """
-    for option in ("processes", "gpus", "cache_gib", "checkpoint_seconds"):
-        if arguments[option] < 0:
-            raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
-    tracking.check(arguments["log"])
-    if arguments["stop_with_parent"]:
-        runner.stop_with_parent()
-    if arguments["gpus"] and not torchrun.is_worker():
-        sys.exit(torchrun.run(words, arguments["gpus"]))
-
-
-def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
-    """The execution options as given."""
-    return Execution(
-        work=arguments["work"] or _work_folder(out),
-        processes=arguments["processes"],
-        device=arguments["device"],
-        mirror=arguments["mirror"],
-        cache_gib=arguments["cache_gib"],
-        checkpoint_seconds=arguments["checkpoint_seconds"],
-        vector_store=arguments["vector_store"],
-        part=arguments["part"],
-        verify=arguments["verify"],
-        log=arguments["log"],
-    )
-
-
-def _work_folder(out: Path) -> Path:
-    """`work/...` for `artifacts/...`; DVC deletes outputs before it runs their stage, never this."""
-    parts = out.parts
-    return Path("work", *parts[1:]) if parts[0] == "artifacts" else out.with_name(f".{out.name}.work")
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is no choice, with the nearest that is."""
+        if action.choices is not None and value not in action.choices:
+            names = [str(choice) for choice in action.choices]
+            hint = suggestion(value, names)
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r} (choose from {', '.join(names)}){hint}")

@@ -5,15 +5,15 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import msm
 from msm.errors import Differs
 from msm.execution import DEVICES
-from msm.verbs.reproduce import ANCHORS, reproduce
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm reproduce`."""
     parser.add_argument("name", help="Name of the checkpoint in the file of anchors.")
-    parser.add_argument("--anchors", type=Path, default=ANCHORS, metavar="FILE", help=f"File of anchors ({ANCHORS}).")
+    parser.add_argument("--anchors", type=Path, metavar="FILE", help="File of anchors; that of the package by default.")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files, where they cannot be downloaded."
     )
@@ -30,7 +30,7 @@ def main(arguments: Namespace) -> None:
         BadInput: no such anchor, one of another form, or data that must be given.
         Differs: a score is outside the tolerance.
     """
-    rows = reproduce(
+    rows = msm.reproduce(
         arguments.name,
         anchors=arguments.anchors,
         data=arguments.data,

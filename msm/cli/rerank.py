@@ -4,8 +4,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import msm
 from msm.execution import DEVICES
-from msm.verbs.rerank import rerank
 
 CONTEXTS = ("none", "paragraph", "title_text")
 
@@ -36,7 +36,7 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: no such runs, data or model.
     """
-    scores = rerank(
+    scores = msm.rerank(
         arguments.run,
         arguments.model,
         arguments.benchmark,

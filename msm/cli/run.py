@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msm.cli.parser import Parser, add_execution, add_log, add_verify, begin, execution
+from msm.cli.options import add_execution, add_log, add_verify, begin, execution
+from msm.cli.parser import Parser
 from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
 from msm.pipeline.chain import summary
@@ -41,7 +42,8 @@ def main(words: Sequence[str]) -> None:
         _recipe(what, words[1:])
 
 
-def _recipe(name: str, words: Sequence[str]) -> None:
+def recipe_parser() -> Parser:
+    """Return the parser of the options beside a recipe."""
     parser = Parser(prog="msm run RECIPE", usage="msm run RECIPE [options]", description="Run what is missing.")
     parser.add_argument(
         "--rows",
@@ -67,7 +69,11 @@ def _recipe(name: str, words: Sequence[str]) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
     add_verify(parser)
     add_log(parser)
-    arguments = parser.parse_args(words)
+    return parser
+
+
+def _recipe(name: str, words: Sequence[str]) -> None:
+    arguments = recipe_parser().parse_args(words)
     outcome = verb.run(
         name,
         rows=arguments.rows,
@@ -84,7 +90,7 @@ def _recipe(name: str, words: Sequence[str]) -> None:
 
 def _task(name: str, words: Sequence[str]) -> None:
     parser = Parser(prog="msm run TASK", usage="msm run TASK --recipe RECIPE [options]")
-    parser.add_argument("--recipe", required=True, help="name of a recipe, or its file")
+    parser.add_argument("--recipe", required=True, help="Name of a recipe, such as demo, or path of its file.")
     add_execution(parser)
     arguments = vars(parser.parse_args(words))
     path = recipes.find(arguments["recipe"])

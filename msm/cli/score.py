@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import get_args
 
-from msm.cli.parser import add_labels
+from msm.cli.options import add_labels
 from msm.collections.formats import MEASURES
 from msm.collections.registry import reference
 from msm.errors import BadInput

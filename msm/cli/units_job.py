@@ -37,11 +37,8 @@ def main(arguments: argparse.Namespace) -> None:
     """
     if arguments.parts < 1:
         raise BadInput(f"--parts must be at least 1, got {arguments.parts}")
-    path = Path(arguments.recipe)
-    if path.suffix != ".yaml":
-        path = recipes.RECIPES / f"{arguments.recipe}.yaml"
     plan = UnitsPlan(
-        settings_of(path),
+        settings_of(recipes.find(arguments.recipe)),
         arguments.documents,
         arguments.tokenizer,
         arguments.units,

@@ -20,7 +20,7 @@ from msm.encoders.encoder import BATCH_TOKENS, Encoder
 from msm.encoders.limits import set_lengths
 from msm.encoders.model_files import KINDS, MODULES, OWN, SETTINGS, check_model, find_model, model_kind, read_object
 from msm.encoders.precision import resolve_precision
-from msm.encoders.usage import TASKS, Choice, Usage
+from msm.encoders.usage import SIMILARITIES, TASKS, Choice, Usage
 from msm.errors import BadInput
 from msm.training import pick_device
 
@@ -28,7 +28,6 @@ USE = "use.json"
 """Flags that stand beside links to a model's files; see `msm.encoders.saving.link_model`."""
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
 """Names under which sentence-transformers looks for the prompt of passages, in this order."""
-SIMILARITIES = ("cosine", "dot")
 UNUSED = frozenset({"lm_head", "cls", "pooler"})
 """Parts of a checkpoint without which its token states are what they are."""
 FIELDS_0_1_0 = {"query_tokens", "passage_tokens", "passage_context", "question_mark", "pooling", "similarity"}

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from msm.encoders.encoder import BATCH_TOKENS, CPU_BATCH_TOKENS, Encoder, batches_of
 from msm.encoders.loading import (
-    SIMILARITIES,
     USE,
     first_said,
     module_names,
@@ -42,7 +41,7 @@ from msm.encoders.model_files import (
 )
 from msm.encoders.precision import resolve_precision
 from msm.encoders.text_encoder import TextEncoder
-from msm.encoders.usage import Choice, Side, Text, Usage
+from msm.encoders.usage import SIMILARITIES, Choice, Side, Text, Usage
 from msm.errors import BadInput
 
 Rows = csr_array | list[NDArray[np.float32]]

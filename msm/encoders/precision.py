@@ -7,12 +7,12 @@ from typing import Literal, cast
 
 import torch
 
+from msm.encoders.usage import PRECISIONS
 from msm.errors import BadInput
 
 CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Flags of processors with units for bf16; the last one is ARM's. Without such units bf16 is several times slower."""
 Precision = Literal["fp32", "bf16"]
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def resolve_precision(precision: str, device: torch.device) -> Precision:

@@ -60,6 +60,10 @@ class Usage:
 
 CONTEXTS = ("none", "paragraph", "title", "title_text")
 QUESTION_MARKS = ("kept", "stripped")
+SIMILARITIES = ("cosine", "dot")
+PRECISIONS = ("auto", "fp32", "bf16")
+VECTOR_KINDS = ("fp32", "fp16", "int8", "binary")
+"""Kinds of stored vectors. `int8` are whole numbers from -127 to 127 times one scale a vector; `binary` are signs."""
 
 
 def query_texts(texts: Sequence[str], question_mark: str) -> list[Text]:

@@ -6,8 +6,6 @@ Shapes: S passages, H width.
 import torch
 from torch import Tensor
 
-KINDS = ("fp32", "fp16", "int8", "binary")
-"""Kinds of stored vectors. `int8` are whole numbers from -127 to 127 times one scale a vector; `binary` are signs."""
 _BITS = {"fp32": 32, "fp16": 16, "int8": 8, "binary": 1}
 _SCALE_BYTES = 4
 

@@ -75,8 +75,10 @@ def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Exe
 
 @dataclasses.dataclass
 class Counts:
-    """Numbers of passages within the range of ranks: all, those that each filter dropped, and those that were kept."""
+    """Numbers of a mining: examples, passages within the range of ranks, and what each filter dropped."""
 
+    examples: int = 0
+    """Number of examples."""
     candidates: int = 0
     """Number of passages within the range of ranks."""
     positive: int = 0
@@ -184,6 +186,7 @@ def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: 
         window = ranked[settings.depth_from - 1 : settings.depth_to]
         limit = positive_score - settings.margin
         left = [one.passage for one in window if not _falls(one, example, limit, filters, counts)]
+        counts.examples += 1
         counts.candidates += len(window)
         negatives = _choose(left, settings, index)
         counts.kept += len(negatives)

@@ -18,6 +18,8 @@ from msm.retrieval.settings import Fuse, Lexical, Retrieve
 from msm.settings import Settings, hints, section, suggestion
 
 RECIPES = Path("recipes")
+"""Folder of a project's own recipes, in the working directory; a recipe of the package gives way to one of its name."""
+PACKAGED = Path(__file__).parents[1] / "recipes"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Ten times as fast where PyYAML was built with its C library."""
 Values = dict[str, Any]
@@ -58,9 +60,19 @@ SOURCE = ("name", "stage", "settings")
 
 
 def find(name: str) -> Path:
-    """The file of a recipe that is given by name or by path."""
-    path = Path(name)
-    return path if path.suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
+    """The file of a recipe that is given by name or by path.
+
+    Raises:
+        BadInput: no recipe has the name.
+    """
+    if Path(name).suffix in (".yaml", ".yml"):
+        return Path(name)
+    for folder in (RECIPES, PACKAGED):
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    names = sorted({file.stem for folder in (RECIPES, PACKAGED) for file in folder.glob("*.yaml")})
+    nearest = suggestion(name, [*names, *STAGES])
+    raise BadInput(f"{name}: no such recipe or stage; recipes are: {', '.join(names)}{nearest}")
 
 
 def load(path: Path) -> Values:
@@ -95,7 +107,8 @@ def layers(path: Path) -> list[tuple[Path, Values]]:
         found.append((path, own))
         if "base" not in own:
             return found
-        path = path.parent / f"{own['base']}.yaml"
+        beside = path.parent / f"{own['base']}.yaml"
+        path = beside if beside.is_file() else find(own["base"])
 
 
 def read(path: Path) -> Values:

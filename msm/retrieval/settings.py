@@ -6,6 +6,8 @@ from typing import Literal
 from msm.errors import BadInput
 from msm.settings import Count, Positive, Rate, Settings, Share
 
+BM25 = "bm25"
+"""Name under which `msm evaluate` takes BM25 for a model."""
 LanguageVectorsKind = Literal["none", "shift", "both_sides", "own"]
 
 

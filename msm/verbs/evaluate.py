@@ -25,13 +25,11 @@ from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.measure_names import parse_measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split, reference
 from msm.encoders.building import POOLINGS
-from msm.encoders.loading import SIMILARITIES
 from msm.encoders.model_files import find_model
 from msm.encoders.other_kinds import check_usage
 from msm.encoders.precision import resolve_precision
 from msm.encoders.saving import link_model
-from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, Usage
-from msm.encoders.vectors import KINDS
+from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, SIMILARITIES, VECTOR_KINDS, Usage
 from msm.errors import BadInput
 from msm.evaluation.settings import Score, Setting, TieRule
 from msm.execution import Execution
@@ -40,13 +38,12 @@ from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.fusion import fuse_folders
 from msm.retrieval.margins import NEIGHBOURS
-from msm.retrieval.settings import LanguageVectorsKind, Lexical, Retrieve
+from msm.retrieval.settings import BM25, LanguageVectorsKind, Lexical, Retrieve
 from msm.retrieval.stage import check_kind
 from msm.settings import listed
 from msm.training import pick_device
 from msm.verbs.scores import Scores, copy_scores, score_folder
 
-BM25 = "bm25"
 LEAST_DEPTH = 100
 HERE = "."
 QUESTIONS, TEXTS = "questions", "texts"
@@ -54,7 +51,7 @@ QUESTIONS, TEXTS = "questions", "texts"
 USAGES = {
     "pooling": POOLINGS,
     "similarity": SIMILARITIES,
-    "vectors": KINDS,
+    "vectors": VECTOR_KINDS,
     "passage_context": CONTEXTS,
     "question_mark": QUESTION_MARKS,
 }
@@ -163,6 +160,11 @@ class Evaluation:
     def asked_split(self) -> str:
         """The split that scores name."""
         return self.split or find_split(self.reference) or "test"
+
+    @property
+    def folder_name(self) -> Path:
+        """Name of its folder among several evaluations: benchmark or format, then model."""
+        return Path(file_name(self.benchmark or self.format), file_name(self.label))
 
     @property
     def label(self) -> str:

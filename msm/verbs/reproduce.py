@@ -14,7 +14,7 @@ from msm.pipeline.artifacts import payload
 from msm.verbs.evaluate import Evaluation
 from msm.verbs.scores import Scores
 
-ANCHORS = recipes.RECIPES / "anchors.yaml"
+ANCHORS = Path(__file__).with_name("anchors.yaml")
 NEEDED = {"model", "benchmark", "split", "setting", "expected", "tolerance", "published"}
 KNOWN = NEEDED | {"usage", "sources", "folder", "data", "depth"}
 
@@ -22,7 +22,7 @@ KNOWN = NEEDED | {"usage", "sources", "folder", "data", "depth"}
 def reproduce(
     name: str,
     *,
-    anchors: str | Path = ANCHORS,
+    anchors: str | Path | None = None,
     data: str | Path | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -33,7 +33,7 @@ def reproduce(
 
     Args:
         name: of the anchor.
-        anchors: the file of anchors.
+        anchors: the file of anchors; that of the package when not given.
         data: the benchmark's files, where they cannot be fetched.
         out: folder to write; `artifacts/anchors/NAME` when not given.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -46,7 +46,8 @@ def reproduce(
     Raises:
         BadInput: no such anchor, one of another form, or data that must be given.
     """
-    anchor = read_anchor(Path(anchors), name)
+    path = ANCHORS if anchors is None else Path(anchors)
+    anchor = read_anchor(path, name)
     folder = Path("artifacts", "anchors", name) if out is None else Path(out)
     files = Path(data) if data else _fetch(anchor, name, folder / "sources", mirror)
     said = {field: anchor[field] for field in ("benchmark", "model", "split", "setting", "depth") if field in anchor}
@@ -60,7 +61,7 @@ def reproduce(
             precision=precision,
         )
     except (BadInput, TypeError) as error:
-        raise BadInput(f"{anchors}: {name}: {error}") from error
+        raise BadInput(f"{path}: {name}: {error}") from error
     rows = side_by_side(anchor, evaluation.run())
     write_json(folder / "reproduction.json", {"anchor": name, **anchor, "scores": rows})
     return rows

@@ -121,8 +121,8 @@ def test_the_anchors_say_what_was_published() -> None:
         languages = [value for language, value in cells.items() if len(language) == 2]
         if len(languages) == 11:
             published.add((*row[:2], "mean", round(fmean(languages), 3)))
-    for name in yaml.safe_load((ROOT / ANCHORS).read_text()):
-        anchor = read_anchor(ROOT / ANCHORS, name)
+    for name in yaml.safe_load(ANCHORS.read_text()):
+        anchor = read_anchor(ANCHORS, name)
         for language, measures in anchor["expected"].items():
             for measure, value in measures.items():
                 assert (anchor["benchmark"].split("-")[0], measure, language, value) in published, (name, language)

@@ -1,0 +1,64 @@
+"""Mine hard negatives from a run or a model."""
+
+from pathlib import Path
+
+from msm.collections.examples import read_examples
+from msm.collections.readers.records_json import mined_row
+from msm.collections.records import Example
+from msm.encoders.loading import open_encoder
+from msm.errors import BadInput
+from msm.files import write_json_lines
+from msm.finetuning import mine as mining
+from msm.finetuning.mine import Counts, Ranking
+from msm.finetuning.settings import Mine
+from msm.settings import listed
+from msm.training import pick_device
+
+
+def mine(
+    settings: Mine,
+    out: str | Path,
+    *,
+    run: str | Path | None = None,
+    model: str | Path | None = None,
+    device: str = "auto",
+) -> Counts:
+    """Mine hard negatives of training questions, into a file that fine-tuning reads.
+
+    Args:
+        settings: training files, ranks and filters; its paths may lie anywhere.
+        out: file to write, `.jsonl` or `.jsonl.gz`.
+        run: TREC run that ranks the passages of the training questions.
+        model: folder of the fine-tuned model that ranks them where no run is given.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Returns:
+        Numbers of examples, of negatives, and of passages that each filter dropped.
+
+    Raises:
+        BadInput: neither a run nor a model, another name for the output, or a file that is malformed.
+    """
+    if run is None and model is None:
+        raise BadInput("mining needs a run or a model")
+    if not str(out).endswith((".jsonl", ".jsonl.gz")):
+        raise BadInput(f"--out must end in .jsonl or .jsonl.gz, to be read as training data, got {out}")
+    examples = read_examples(Path(), listed(settings.examples), settings.language, settings.passage_unit)
+    counts = Counts()
+    ranking = _ranking(settings, examples, run, model, device)
+    write_json_lines(Path(out), map(mined_row, mining.mine(examples, ranking, settings, counts)))
+    return counts
+
+
+def _ranking(
+    settings: Mine, examples: list[Example], run: str | Path | None, model: str | Path | None, device: str
+) -> Ranking:
+    passages = mining.read_passages(Path(), settings.corpus, examples)
+    if run is not None:
+        return mining.rank_by_run(Path(run), examples, passages)
+    encoder = open_encoder(
+        Path(str(model)),
+        device=pick_device(device),
+        precision=settings.precision,
+        batch_tokens=settings.batch_tokens,
+    )
+    return mining.rank_by_model(examples, passages, encoder, settings.depth_to)

@@ -1,0 +1,57 @@
+"""The wheel alone, in an environment and a folder of its own: the command, its recipes and data, and the library."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("msm", "components", "dashboards", "recipes", "pyproject.toml", "README.md", "LICENSE")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs of an environment with the wheel; what it depends on is seen in this environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    subprocess.run(["cp", "-a", *(str(ROOT / name) for name in OURS), str(source)], check=True)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source], check=True)
+    [wheel] = folder.glob("*.whl")
+    venv.create(folder / "venv", symlinks=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv")}))
+    subprocess.run([*pip, "install", "--no-deps", "--target", packages, wheel], check=True)
+    # Behind the environment's own packages, so that the wheel wins over an editable install.
+    (packages / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return folder / "venv" / "bin"
+
+
+@pytest.fixture
+def run(installed: Path, tmp_path: Path):  # noqa: ANN201
+    """A function that runs a program of the environment in an empty folder, and returns what it printed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*words: str) -> str:
+        command = [installed / "python", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_the_wheel_has_its_recipes_and_data(run, installed: Path, tmp_path: Path) -> None:  # noqa: ANN001
+    where = run("-c", "import msm.recipes; print(msm.__file__)").strip()
+    assert Path(where).is_relative_to(installed.parent)
+    names = {name for package in Path(where).parents[1].iterdir() if (name := package.name).isidentifier()}
+    assert names == {"msm"}
+    run("-m", "msm", "run", "tiny", "--rows", "sources/world")
+    assert (tmp_path / "artifacts" / "tiny" / "sources" / "world").is_dir()
+    assert "lareqa" in run("-m", "msm", "benchmarks")
+    assert "XQuAD-R" in run("-m", "msm", "benchmarks", "lareqa")
