@@ -5,6 +5,7 @@ from typing import Any
 
 LAZY = {
     "__version__": "msm.version",
+    "example": "msm.examples",
     "load_encoder": "msm.encoders.loading",
     "evaluate": "msm.verbs.evaluate",
     "Evaluation": "msm.verbs.evaluate",

@@ -1,4 +1,5 @@
 from msm.encoders.loading import load_encoder as load_encoder
+from msm.examples import example as example
 from msm.verbs.compare import compare as compare
 from msm.verbs.evaluate import Evaluation as Evaluation
 from msm.verbs.evaluate import evaluate as evaluate

@@ -17,10 +17,8 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def clone(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a clone's files, and a small model under the name that the examples load."""
-    for name in ("docs", "recipes"):
-        (tmp_path / name).symlink_to(ROOT / name)
+def folder(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory but for a small model under the name that the examples load."""
     model = tmp_path / "intfloat" / "multilingual-e5-small"
     model.mkdir(parents=True)
     save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 48)), model)
@@ -29,8 +27,10 @@ def clone(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
-@pytest.mark.usefixtures("clone")
-@pytest.mark.parametrize("name", ["load_encoder", "evaluate", "score", "score_on_benchmark", "compare", "run"])
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "name", ["example", "load_encoder", "evaluate", "score", "score_on_benchmark", "compare", "run"]
+)
 def test_examples_run(name: str) -> None:
     [test] = doctest.DocTestFinder(recurse=False).find(getattr(msm, name), name, globs={})
     assert test.examples

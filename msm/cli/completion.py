@@ -4,6 +4,7 @@ The script holds all words, so that completing starts no Python. It is printed a
 """
 
 import argparse
+import contextlib
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
@@ -49,7 +50,11 @@ def main(arguments: argparse.Namespace) -> None:
 def script(shell: str) -> str:
     """Return the script that completes the words of `msm` in a shell."""
     names = sorted({file.stem for folder in (recipes.RECIPES, recipes.PACKAGED) for file in folder.glob("*.yaml")})
-    parsers = {name: command.parser_of(name) for name in command.VERBS if name != "run"}
+    parsers: dict[str, argparse.ArgumentParser] = {}
+    for name in command.VERBS:
+        # A command whose packages are not installed completes by its name alone.
+        with contextlib.suppress(ModuleNotFoundError):
+            parsers |= {} if name == "run" else {name: command.parser_of(name)}
     parsers |= {f"run {stage}": run.stage_parser(stage) for stage in STAGES}
     words = {"run": [*names, *STAGES], "recipe": [*names, *_words(parsers["recipe"])]}
     words = {name: _words(parser) for name, parser in parsers.items()} | words

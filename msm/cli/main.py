@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from msm.cli.parser import Parser
-from msm.errors import CommandError, from_surroundings
+from msm.errors import BadInput, CommandError, from_surroundings
 from msm.pipeline import torchrun
 from msm.version import __version__
 
@@ -40,6 +40,16 @@ VERBS = {
 """Module of each verb, and what it does. A module has `add_arguments(parser)` and `main(arguments)`, and is imported
 when its verb is called. `run` chooses between three parsers by its first word, so that its `main` takes the words."""
 
+EXTRAS = {
+    "kfp": "kubeflow",
+    "kubernetes": "kubeflow",
+    "torchx": "kubeflow",
+    "datatrove": "corpus",
+    "datasets": "bench",
+    "pytrec_eval": "bench",
+}
+"""Package outside the core install to the extra that brings it, for commands that are of no use without it."""
+
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run one command. Bad input, and a disk, a permission or a network that fails it, end it with 2 and one line.
@@ -61,13 +71,21 @@ def main(words: Sequence[str] | None = None) -> None:
         print("msm: stopped; run the same command to go on", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        expected = error if isinstance(error, CommandError) else from_surroundings(error)
+        expected = error if isinstance(error, CommandError) else from_surroundings(error) or _missing_package(error)
         if expected is None or sys.flags.dev_mode:
             raise
         torchrun.record(expected)
         print(f"msm: {expected}", file=sys.stderr)
         _drop_output()
         sys.exit(expected.exit_code)
+
+
+def _missing_package(error: Exception) -> BadInput | None:
+    """The extra that brings a package; nothing for other errors and packages."""
+    package = str(getattr(error, "name", "")).partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or package not in EXTRAS:
+        return None
+    return BadInput(f"this needs the package {package}: pip install 'msm-bench[{EXTRAS[package]}]'")
 
 
 def _drop_output() -> None:

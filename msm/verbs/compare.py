@@ -37,7 +37,7 @@ def compare(
     together.
 
         >>> import msm
-        >>> data = "docs/examples/animals"
+        >>> data = msm.example("animals")
         >>> words = msm.evaluate("bm25", "animals", data, format="beir")
         >>> given = msm.score_on_benchmark([f"{data}/run.trec"], "animals", data, "scores/animals", format="beir")
         >>> first = msm.compare(words.folder, given.folder, resamples=100).compared[0]

@@ -218,7 +218,7 @@ def evaluate(
     What is finished already is not done again, and a killed evaluation goes on.
 
         >>> import msm
-        >>> scores = msm.evaluate("intfloat/multilingual-e5-small", "animals", "docs/examples/animals", format="beir")
+        >>> scores = msm.evaluate("intfloat/multilingual-e5-small", "animals", msm.example("animals"), format="beir")
         >>> sorted(scores.by_language("recall@100"))
         ['mean', 'und']
         >>> scores.folder.as_posix()

@@ -181,7 +181,7 @@ def score_on_benchmark(
     """Score another system's runs, or its vectors, on a benchmark.
 
         >>> import msm
-        >>> data = "docs/examples/animals"
+        >>> data = msm.example("animals")
         >>> scores = msm.score_on_benchmark([f"{data}/run.trec"], "animals", data, "scores/animals", format="beir")
         >>> round(scores.mean, 3)
         0.908

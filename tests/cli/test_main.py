@@ -59,9 +59,7 @@ def test_help_of_any_command_loads_no_torch() -> None:
         (["recipe", "Demo"], "demo"),
     ],
 )
-def test_a_misspelt_word_is_refused_with_the_nearest(
-    words: list[str], nearest: str, refusal: Callable[..., str]
-) -> None:
+def test_a_misspelt_word_is_refused_with_a_hint(words: list[str], nearest: str, refusal: Callable[..., str]) -> None:
     assert refusal(*words).endswith(f"; did you mean {nearest}?")
 
 
