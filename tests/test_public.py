@@ -14,6 +14,7 @@ from msm.encoders.building import Form
 from msm.encoders.saving import new_encoder, save_encoder
 
 ROOT = Path(__file__).parents[1]
+PUBLIC = ["example", "load_encoder", "evaluate", "score", "score_on_benchmark", "compare", "run"]
 
 
 @pytest.fixture

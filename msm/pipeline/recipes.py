@@ -59,20 +59,25 @@ TOP = ("recipe", "base", "seeds", "source", *SECTIONS, *ROWS)
 SOURCE = ("name", "stage", "settings")
 
 
-def find(name: str) -> Path:
+def find(name: str, *, own: Path = RECIPES, where: str = "") -> Path:
     """The file of a recipe that is given by name or by path.
+
+    Args:
+        name: name, such as `demo`, or path of a `.yaml` file.
+        own: folder whose recipes go before the package's.
+        where: place that names the recipe, for the message.
 
     Raises:
         BadInput: no recipe has the name.
     """
     if Path(name).suffix in (".yaml", ".yml"):
         return Path(name)
-    for folder in (RECIPES, PACKAGED):
+    for folder in (own, PACKAGED):
         if (folder / f"{name}.yaml").is_file():
             return folder / f"{name}.yaml"
-    names = sorted({file.stem for folder in (RECIPES, PACKAGED) for file in folder.glob("*.yaml")})
-    nearest = suggestion(name, [*names, *STAGES])
-    raise BadInput(f"{name}: no such recipe or stage; recipes are: {', '.join(names)}{nearest}")
+    names = sorted({file.stem for folder in (own, PACKAGED) for file in folder.glob("*.yaml")})
+    nearest = suggestion(name, names if where else [*names, *STAGES])
+    raise BadInput(f"{where}{name}: no such recipe; here are: {', '.join(names)}{nearest}")
 
 
 def load(path: Path) -> Values:
@@ -107,8 +112,7 @@ def layers(path: Path) -> list[tuple[Path, Values]]:
         found.append((path, own))
         if "base" not in own:
             return found
-        beside = path.parent / f"{own['base']}.yaml"
-        path = beside if beside.is_file() else find(own["base"])
+        path = find(str(own["base"]), own=path.parent, where=f"{path}: base: ")
 
 
 def read(path: Path) -> Values:

@@ -250,7 +250,7 @@ def test_processes_that_cannot_share_an_update_are_refused() -> None:
         ("base: demo\npretrain: {stpes: 3}\n", "own.yaml: pretrain: unknown setting: stpes; did you mean steps?"),
         ("base: demo\nmine: {depth: 3}\n", "own.yaml: mine: unknown setting: depth"),
         ("base: demo\nmodels: [{name: a, strat: b}]\n", "models a: unknown key: strat; did you mean start?"),
-        ("base: dmeo\n", "no such recipe; here are: demo, own; did you mean demo?"),
+        ("base: dmeo\n", "own.yaml: base: dmeo: no such recipe; here are: ablations, demo, "),
         ("base: own\n", "the recipes are bases of each other"),
         ("base: demo\nrecipe: pretrain\n", "pretrain is the name of a stage"),
         ("base: demo\nsource: {mirror: x}\n", "source: unknown key: mirror"),
