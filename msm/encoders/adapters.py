@@ -1,4 +1,4 @@
-"""Folders that hold adapters only, as the package `peft` saves them: they are merged into their base."""
+"""Reads folders that hold adapters only, as the package `peft` saves them, and merges them into their base model."""
 
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ WEIGHTS = "adapter_model.safetensors"
 
 
 def base_of(folder: Path) -> Path:
-    """The folder of the base that adapters belong to, or the folder itself where it is a model.
+    """Return the folder of the base model of some adapters, or the folder itself where it holds a model.
 
     Raises:
-        BadInput: adapters without weights, in a pickle, or whose base is no local folder.
+        BadInput: the adapters have no weights or pickled ones, or their base is not a local folder.
     """
     if not is_adapter(folder):
         return folder
@@ -32,11 +32,11 @@ def base_of(folder: Path) -> Path:
 
 
 def merge_adapters(model: SentenceTransformer, folder: Path) -> None:
-    """Merge adapters into the transformer of their base; the model is an ordinary one afterwards.
+    """Merge adapters into the transformer of their base, which is an ordinary model afterwards.
 
     Args:
-        model: the base.
-        folder: of the adapters.
+        model: base model; changed in place.
+        folder: folder of the adapters.
 
     Raises:
         BadInput: peft is not installed, the adapters are of another base, or of a kind that cannot be merged.

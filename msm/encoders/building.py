@@ -1,4 +1,4 @@
-"""Sentence-transformers models made here: of a bare checkpoint, or to be trained."""
+"""Builds sentence-transformers models from a bare checkpoint, or for training."""
 
 import copy
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from msm.errors import BadInput
 POOLER = "pooler"
 POOLINGS = (POOLER, *Pooling.POOLING_MODES)
 TEXT: Any = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
-"""Options that read only the last states of text from a checkpoint."""
+"""Options of a transformer module that reads text and returns the states of its last layer."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form of an encoder that is trained here."""
+    """How an encoder that is trained here makes vectors of texts: pooling, lengths, prompts and towers."""
 
     pooling: str
     similarity: str
@@ -33,13 +33,13 @@ class Form:
     passage_prompt: str = ""
     question_mark: str = "kept"
     towers: Literal["one", "two"] = "one"
-    """Number of encoders: `two` are one for questions and another one for passages."""
+    """Number of transformers: `one` reads questions and passages, `two` are one for each."""
     scale: float = 1.0
-    """What the similarity is multiplied by in training; does not change a ranking."""
+    """Factor of the similarity in training; it does not change a ranking."""
 
 
 def new_transformer(folder: Path, *, trust_remote_code: bool = False) -> Transformer:
-    """The transformer of a bare checkpoint with its tokenizer, in fp32."""
+    """Load the transformer of a bare checkpoint with its tokenizer, in fp32."""
     trusted: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     transformer = Transformer(
         str(folder),
@@ -57,10 +57,10 @@ def new_transformer(folder: Path, *, trust_remote_code: bool = False) -> Transfo
 
 
 def build_modules(transformers: Sequence[Transformer], *, pooling: str, normalise: bool = False) -> SentenceTransformer:
-    """A model of one tower, or of one for questions and one for passages.
+    """Build a model of one tower, or of one tower for questions and one for passages.
 
     Args:
-        transformers: one, or that of the questions and that of the passages.
+        transformers: one transformer, or that of the questions and that of the passages.
         pooling: see `msm.encoders.usage.Usage`.
         normalise: whether the vectors have length 1.
 
@@ -85,7 +85,7 @@ def _after(transformer: Transformer, pooling: str, normalise: bool) -> list[Any]
 
 
 def _pooler(transformer: Transformer, width: int) -> Dense:
-    """The checkpoint's own pooler; its weights are shared, so that both are trained and saved alike."""
+    """Return the checkpoint's own pooler; its weights are shared, so that both are trained and saved alike."""
     own: Any = getattr(transformer.model, "pooler", None)
     layer, activation = getattr(own, "dense", None), getattr(own, "activation", None)
     if not isinstance(layer, nn.Linear) or not isinstance(activation, nn.Tanh):
@@ -97,10 +97,10 @@ def _pooler(transformer: Transformer, width: int) -> Dense:
 
 
 def shape_model(transformers: Sequence[Transformer], form: Form) -> SentenceTransformer:
-    """A model of a form, to be trained and saved.
+    """Build a model of a given form, to be trained and saved.
 
     Args:
-        transformers: one or two to start from; a second tower is a copy of a single one.
+        transformers: one or two transformers to start from; a second tower is a copy of a single one.
         form: pooling, similarity, lengths, prompts, towers.
 
     Raises:

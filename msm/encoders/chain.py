@@ -29,48 +29,48 @@ TOKENS, VECTOR = "token_embeddings", "sentence_embedding"
 
 @dataclass
 class Tokens:
-    """Texts as token ids; made in another thread than the one that encodes."""
+    """Texts as token ids, made in another thread than the one that encodes."""
 
     ids: list[NDArray[np.int64]]
     types: list[NDArray[np.int64]] | None
-    """Token types, where the tokenizer gives any but 0."""
+    """Token types of each text, where the tokenizer gives any but 0."""
     prompt_length: int | None
-    """Tokens of the prompt at the front of every text, for a pooling that leaves them out."""
+    """Number of tokens of the prompt at the front of every text, for a pooling that leaves them out."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def joined(self, other: "Tokens") -> "Tokens":
-        """These texts and then others, for a model that pools prompts as well."""
+        """Return these texts and then others, for a model that pools prompts as well."""
         types = self.all_types() + other.all_types() if self.types or other.types else None
         return Tokens(self.ids + other.ids, types, None)
 
     def part(self, first: int, last: int) -> "Tokens":
-        """The texts from one on and before another."""
+        """Return the texts from index `first` up to, and without, index `last`."""
         types = None if self.types is None else self.types[first:last]
         return Tokens(self.ids[first:last], types, self.prompt_length)
 
     def some(self, rows: Sequence[int]) -> "Tokens":
-        """The texts at some places."""
+        """Return the texts of some indices."""
         types = None if self.types is None else [self.types[row] for row in rows]
         return Tokens([self.ids[row] for row in rows], types, self.prompt_length)
 
     def names(self) -> list[bytes]:
-        """Bytes that are the same for the same tokens alone."""
+        """Yield bytes for each text that are the same for the same tokens only."""
         types = [b""] * len(self) if self.types is None else [some.tobytes() for some in self.types]
         head = f"{self.prompt_length} ".encode()
         return [head + ids.tobytes() + b"\0" + some for ids, some in zip(self.ids, types, strict=True)]
 
     def all_types(self) -> list[NDArray[np.int64]]:
-        """Token types of every text, also where all are 0."""
+        """Return the token types of every text, also where all are 0."""
         return self.types or [np.zeros_like(ids) for ids in self.ids]
 
 
 class Chain:
-    """A transformer and what follows it.
+    """A transformer and the modules behind it, which make vectors of one side's texts.
 
     Args:
-        transformer: of sentence-transformers.
+        transformer: transformer module of sentence-transformers.
         rest: pooling, and the modules behind it.
         task: `query` or `document`.
     """
@@ -80,22 +80,22 @@ class Chain:
 
     @property
     def packed(self) -> bool:
-        """Whether no padding is computed."""
+        """Whether the transformer reads packed tokens, so that no padding is computed."""
         return runs_packed(self.transformer.model)
 
     @property
     def way(self) -> str:
-        """How attention is computed, in words."""
+        """Description of how attention is computed, for people."""
         return "packed" if self.packed else "padded, sorted by length"
 
     @property
     def _nothing(self) -> int:
-        """The token of an empty text, where the tokenizer adds none of its own."""
+        """Return the token of an empty text, where the tokenizer adds none of its own."""
         tokenizer: Any = self.transformer.tokenizer
         return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     def tokenise(self, texts: Sequence[Text], prompt: str) -> Tokens:
-        """Token ids as sentence-transformers makes them: prompt, special tokens, cut at the side's length."""
+        """Return token ids as sentence-transformers makes them, prompt included, cut at the side's length."""
         if not texts:
             return Tokens([], None, None)
         form: Any = {"text": {"padding": False}, "common": {"return_tensors": None}}
@@ -110,11 +110,11 @@ class Chain:
         )
 
     def vectors(self, tokens: Tokens, rows: Sequence[int] | NDArray[np.int64], device: torch.device) -> Tensor:
-        """Vectors of some texts, [S, H], with gradient where that is on.
+        """Return vectors of some of the texts, [S, H], with gradient where that is on.
 
         Args:
-            tokens: of all texts.
-            rows: of the texts wanted.
+            tokens: tokens of all texts.
+            rows: indices of the texts that are encoded.
             device: of the model.
         """
         types = None if tokens.types is None else [tokens.types[row] for row in rows]
@@ -132,7 +132,7 @@ class Chain:
 
 
 def find_chain(model: SentenceTransformer, task: str) -> Chain | None:
-    """The chain of one side; None where it is one that sentence-transformers alone can run."""
+    """Return the chain of one side, or None where sentence-transformers alone can run its modules."""
     modules = _side_modules(model, task)
     if modules is None or len(modules) < 2 or not _reads_text(modules[0]):
         return None
@@ -145,7 +145,7 @@ def find_chain(model: SentenceTransformer, task: str) -> Chain | None:
 
 
 def _side_modules(model: SentenceTransformer, task: str) -> list[Any] | None:
-    """The modules that the texts of a side go through, routers resolved."""
+    """Return the modules that the texts of a side go through, with routers resolved."""
     modules: list[Any] = []
     for module in model.children():
         if isinstance(module, Router):
@@ -158,7 +158,7 @@ def _side_modules(model: SentenceTransformer, task: str) -> list[Any] | None:
 
 
 def _reads_text(module: nn.Module) -> bool:
-    """Whether a module is a plain transformer over text whose last states are pooled."""
+    """Return whether a module is a plain transformer over text whose last states are pooled."""
     return (
         type(module) is Transformer
         and module.backend == "torch"

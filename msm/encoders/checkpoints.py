@@ -1,4 +1,4 @@
-"""Checkpoints of transformers to pre-train from, loaded with care.
+"""Loads checkpoints of transformers to pre-train from.
 
 No code of a checkpoint runs, nothing is unpickled (weights are safetensors, or files of torch read with
 `weights_only`), and no question is asked on the terminal. Whatever is wrong is one line.
@@ -30,18 +30,18 @@ from msm.files import read_json
 HALVES = {kind for kind, name in MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES.items() if name.endswith("EncoderModel")}
 """Types of encoder-decoders whose encoder can be loaded alone, such as T5 and mT5."""
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
-"""What configurations call the dropout of attention weights."""
+"""Names of the dropout rate of attention weights in configurations."""
 
 
 def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float | None = None) -> PreTrainedModel:
-    """A checkpoint with its masked-language head, in fp32, or bare if its class has no such head.
+    """Load a checkpoint with its masked-language head, in fp32, or without a head if its class has none.
 
     A head that the class has and the checkpoint lacks is drawn; of T5 and its kind the encoder is taken.
 
     Args:
-        name: folder, or name on the hub.
-        layers: how many of its first layers are kept; 0 for all.
-        attention_dropout: of the layers, instead of the checkpoint's own.
+        name: folder, or name in the Hugging Face hub.
+        layers: number of its first layers that are kept; 0 keeps all.
+        attention_dropout: dropout rate of attention weights, instead of the checkpoint's own.
 
     Raises:
         BadInput: not a checkpoint that can be loaded, or one that lacks weights of the encoder.
@@ -66,10 +66,10 @@ def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float |
 
 
 def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a checkpoint.
+    """Load the tokenizer of a checkpoint.
 
     Raises:
-        BadInput: there is none, or it cannot be loaded.
+        BadInput: there is no tokenizer, or it cannot be loaded.
     """
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
@@ -78,10 +78,10 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
 
 
 def read_config(name: str | Path) -> PreTrainedConfig:
-    """The configuration of a checkpoint.
+    """Read the configuration of a checkpoint.
 
     Raises:
-        BadInput: there is none, it is damaged, or it needs code that must not run.
+        BadInput: there is no configuration, it is damaged, or it needs code that must not run.
     """
     path = Path(name) / "config.json"
     if path.is_file() and not isinstance(read_json(path), dict):
@@ -107,7 +107,7 @@ def _load(kind: Any, name: str | Path, config: PreTrainedConfig) -> tuple[Any, l
 
 
 def _shorten(name: str | Path, config: PreTrainedConfig, layers: int) -> None:
-    """Make a configuration one of the first layers only; 0 keeps all."""
+    """Make a configuration describe the first layers only; 0 keeps all."""
     if not layers:
         return
     if layers > config.num_hidden_layers:

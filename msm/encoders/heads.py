@@ -1,4 +1,4 @@
-"""The two parts of a model with a language-model head: its body, and the head as a function of states.
+"""Takes a model with a language-model head apart: its body, and its head as a function of token states.
 
 Shapes: P positions, H width, V vocabulary.
 """
@@ -13,17 +13,17 @@ from transformers.models.longformer.modeling_longformer import LongformerBaseMod
 
 
 def body(model: PreTrainedModel) -> PreTrainedModel:
-    """The encoder inside a model with a head, or the model itself."""
+    """Return the encoder inside a model with a head, or the model itself."""
     return cast(PreTrainedModel, model.base_model)
 
 
 def has_language_head(model: PreTrainedModel) -> bool:
-    """Whether a model is more than a body."""
+    """Return whether a model has a head on its body."""
     return body(model) is not model
 
 
 def language_head(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
-    """What turns token states into logits, [P, H] to [P, V], with the model's own weights.
+    """Return a function from token states to logits, [P, H] to [P, V], with the model's own weights.
 
     Every class writes its head in its own way, so the class's own forward pass does it, with the states in the place
     of what its body would give.
@@ -35,7 +35,7 @@ def language_head(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
 
 
 def inner_width(config: PreTrainedConfig) -> int:
-    """Width between the two layers of a feed-forward block; four times the states where it is not named."""
+    """Return the inner width of a feed-forward block; four times the states where no name says it."""
     return getattr(config, "intermediate_size", None) or 4 * config.hidden_size
 
 

@@ -1,4 +1,4 @@
-"""Most tokens of a question and of a passage, and how many the model has positions for."""
+"""Sets the largest numbers of tokens of a question and of a passage, up to the positions of the model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,20 +12,20 @@ from msm.encoders.usage import Choice, Usage
 from msm.errors import BadInput
 
 ENDLESS = 10**9
-"""Tokenizers without a length of their own say a greater number."""
+"""Tokenizers without a largest length of their own name a number above this one."""
 
 
 def set_lengths(
     folder: Path, model: SentenceTransformer, chains: Sequence[Chain | None], flags: Usage, old: dict[str, Any]
 ) -> dict[str, Choice]:
-    """Set the lengths of both sides, and say where each came from.
+    """Set the largest lengths of both sides, and return where each came from.
 
     Args:
-        folder: named in messages.
-        model: its modules; lengths are set in them.
-        chains: of questions and of passages.
-        flags: lengths that win over the files'.
-        old: `encoder.json` of version 0.1.0, or empty.
+        folder: folder of the model, for messages.
+        model: modules of the model, in which the lengths are set.
+        chains: chain of the questions and chain of the passages.
+        flags: lengths of the command line, which win over those of the files.
+        old: values of `encoder.json` of version 0.1.0; empty for other models.
 
     Raises:
         BadInput: a length below 1, one that the model has no positions for, or a flag for a model that is run by

@@ -1,4 +1,4 @@
-"""Load an encoder: a sentence-transformers model as its files say, or a bare checkpoint as flags say."""
+"""Loads an encoder: a sentence-transformers model as its files say, or a bare checkpoint as flags say."""
 
 import logging
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ from msm.errors import BadInput
 from msm.training import pick_device
 
 USE = "use.json"
-"""Flags that stand beside links to a model's files; see `msm.encoders.saving.link_model`."""
+"""File of flags that stands beside links to a model's files; see `msm.encoders.saving.link_model`."""
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
 """Names under which sentence-transformers looks for the prompt of passages, in this order."""
 UNUSED = frozenset({"lm_head", "cls", "pooler"})
-"""Parts of a checkpoint without which its token states are what they are."""
+"""Names of parts that a checkpoint may lack: token states do not depend on them."""
 FIELDS_0_1_0 = {"query_tokens", "passage_tokens", "passage_context", "question_mark", "pooling", "similarity"}
 
 
@@ -46,7 +46,7 @@ def load_encoder(
     revision: str | None = None,
     trust_remote_code: bool = False,
 ) -> Encoder:
-    """An encoder of a local folder or of a name in the Hugging Face hub.
+    """Load an encoder from a local folder, or by its name in the Hugging Face hub.
 
     A sentence-transformers model is used as its files say; an argument that is given wins. A bare transformers
     checkpoint needs `pooling` and `similarity`. `encoder.describe()` says every choice and where it came from.
@@ -91,14 +91,15 @@ def open_encoder(
     precision: str,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Encoder:
-    """An encoder of a model folder, used as its files say and as flags say that win over them.
+    """Load an encoder of a model folder as its files say, except where flags say otherwise.
 
     Args:
-        folder: a sentence-transformers model, a bare checkpoint, a model of version 0.1.0, or adapters of one of these.
-        usage: the flags; those of a folder that `link_model` made are in it.
-        device: where it runs.
+        folder: folder of a sentence-transformers model, a bare checkpoint, a model of version 0.1.0, or adapters of one
+            of these.
+        usage: choices of the command line; those of a folder that `link_model` made are in it.
+        device: device of the model.
         precision: `auto`, `fp32` or `bf16`.
-        batch_tokens: tokens encoded at once.
+        batch_tokens: number of tokens that are encoded at once.
 
     Raises:
         BadInput: see `load_encoder`.
@@ -118,10 +119,10 @@ def open_encoder(
 
 
 def read_modules(folder: Path, flags: Usage) -> SentenceTransformer:
-    """The modules of a model folder.
+    """Load the modules of a model folder.
 
     Raises:
-        BadInput: a bare checkpoint, and nothing says how its states become vectors, or a flag that would drop a part.
+        BadInput: it is a bare checkpoint and nothing says how its states become vectors, or a flag would drop a part.
     """
     if not (folder / MODULES).is_file():
         missing = [name for name in ("pooling", "similarity") if getattr(flags, name) is None]
@@ -153,7 +154,7 @@ def _pooled_otherwise(folder: Path, model: SentenceTransformer, flags: Usage) ->
 
 
 def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str, Choice]:
-    """Every choice that decides the vectors; lengths are set in the model, and its truncation is ours."""
+    """Return every choice that decides the vectors; lengths are set in the model, which truncates texts."""
     own = read_object(folder / OWN)
     chains = [find_chain(model, task) for task in TASKS.values()]
     choices = {
@@ -183,14 +184,14 @@ def _text_prompt(choices: dict[str, Choice]) -> dict[str, Choice]:
 
 
 def first_said(flag: Any, said: Any, file: str, least: Any) -> Choice:
-    """What a flag says, else a file, else the default."""
+    """Return the value of a flag, else that of a file, else the default, with its source."""
     if flag is not None:
         return Choice(flag, "flag")
     return Choice(least, "default") if said is None else Choice(said, file)
 
 
 def module_names(model: BaseModel) -> str:
-    """The classes of a model's modules, in order."""
+    """Return the names of the classes of a model's modules, in order."""
     return " > ".join(type(module).__name__ for module in model.children())
 
 
@@ -211,7 +212,7 @@ def _similarity(folder: Path, flags: Usage) -> Choice:
 
 
 def prompt_choices(model: BaseModel, flags: Usage) -> dict[str, Choice]:
-    """Prompts of `encode_query` and `encode_document`; both have one, if empty, so a default prompt is for others."""
+    """Return the prompts of both sides. Each has one, if empty, so that no default prompt is used."""
     passage = next((name for name in PASSAGE_PROMPTS if model.prompts.get(name)), "document")
     said = {"query": model.prompts.get("query"), "passage": model.prompts.get(passage)}
     return {
@@ -231,11 +232,11 @@ def _dimensions(folder: Path, model: SentenceTransformer, flags: Usage) -> Choic
 
 @contextmanager
 def quietly_checked(folder: Path, *, unused: frozenset[str] = UNUSED) -> Iterator[None]:
-    """Load without bars and reports; what is missing or damaged ends in one line.
+    """Load a model without progress bars and reports; missing or damaged parts end in one line.
 
     Args:
-        folder: named in the message.
-        unused: parts of a model that may lack their weights.
+        folder: folder of the model, for messages.
+        unused: names of parts that may lack weights.
 
     Raises:
         BadInput: weights are missing, or the folder cannot be loaded.

@@ -1,4 +1,4 @@
-"""The files of a model: where they are, and what is refused before anything is loaded."""
+"""Finds the files of a model, and refuses what must not be loaded before anything is loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from msm.files import read_json
 MODULES, CONFIG, SETTINGS = "modules.json", "config.json", "config_sentence_transformers.json"
 ADAPTER = "adapter_config.json"
 OWN = "encoder.json"
-"""What sentence-transformers has no file for: the context of a passage, the question mark, the scale of training."""
+"""File of what sentence-transformers has no file for: the context of a passage, the question mark, the scale of
+training."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 UNUSED = ["*.h5", "*.msgpack", "*.ot", "onnx/*", "openvino/*", *(f"*{ending}" for ending in PICKLES)]
-"""Files of a hub name that are not fetched."""
+"""Patterns of files that are not fetched from the hub."""
 SPARSE, MULTI_VECTOR = "SparseEncoder", "MultiVectorEncoder"
 KINDS = {
     SPARSE: "a learned sparse model",
@@ -23,14 +24,14 @@ KINDS = {
     "CrossEncoder": "a cross-encoder",
 }
 OTHER_KINDS = {SPARSE: "sparse", MULTI_VECTOR: "multi-vector"}
-"""Those that can be evaluated, and what they are called in runs."""
+"""Classes of models without one vector for each text that can be evaluated, and their names in runs."""
 
 
 def find_model(name: str | Path, revision: str | None = None) -> Path:
-    """The folder of a model: itself, or its snapshot of the hub, fetched where it is not there yet.
+    """Return the folder of a model: a local one, or its snapshot of the hub, which is fetched where it is missing.
 
     Raises:
-        BadInput: no such folder, and the hub gives no model of that name.
+        BadInput: there is no such folder, and the hub gives no model of that name.
     """
     if Path(name).is_dir():
         if revision is not None:
@@ -45,11 +46,11 @@ def find_model(name: str | Path, revision: str | None = None) -> Path:
 
 
 def check_model(folder: Path, *, trust_remote_code: bool) -> None:
-    """Refuse what cannot be loaded, or not as its files say.
+    """Refuse a model that cannot be loaded, or not as its files say.
 
     Raises:
-        BadInput: no model, weights that are pickles only, code that comes with the model and is not trusted, or a
-            part that sentence-transformers would drop without an error.
+        BadInput: the folder has no model, weights that are pickles only, code of its own that is not trusted, or a part
+            that sentence-transformers would drop without an error.
     """
     if is_adapter(folder):
         raise BadInput(f"{folder}: adapters only; a whole model is needed here")
@@ -63,7 +64,7 @@ def check_model(folder: Path, *, trust_remote_code: bool) -> None:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object; an empty one where the file is missing.
+    """Read a JSON object; an empty one where the file is missing.
 
     Raises:
         BadInput: not JSON, or not an object.
@@ -77,14 +78,14 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def model_kind(folder: Path) -> str:
-    """Class of sentence-transformers that saved a model or can load it; `SentenceTransformer` where nothing says so."""
+    """Return the class of sentence-transformers that saved a model; `SentenceTransformer` where no file names it."""
     kind = str(read_object(folder / SETTINGS).get("model_type", "SentenceTransformer"))
     stanford = "HF_ColBERT" in (read_object(folder / CONFIG).get("architectures") or [])
     return MULTI_VECTOR if kind == "ColBERT" or stanford else kind
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether a folder holds adapters, and not the model that they belong to."""
+    """Return whether a folder holds adapters, and not the model that they belong to."""
     return (folder / ADAPTER).is_file() and not (folder / MODULES).is_file() and not (folder / CONFIG).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Models that do not make one vector of a text: learned sparse ones, and those with one vector a token.
+"""Encoders without one vector for each text: learned sparse ones, and those with one vector for each token.
 
 sentence-transformers runs them (`SparseEncoder`, `MultiVectorEncoder`); PyLate's and Stanford's ColBERT folders are of
 the second kind. They are evaluated here, not trained.
@@ -45,13 +45,13 @@ from msm.encoders.usage import SIMILARITIES, Choice, Side, Text, Usage
 from msm.errors import BadInput
 
 Rows = csr_array | list[NDArray[np.float32]]
-"""Of a sparse model [S, V]; of one with a vector a token, [L, H] for each text."""
+"""Vectors of texts: of a sparse model [S, V]; of a model with one vector for each token [L, H] for each text."""
 CLASSES: dict[str, type[SparseEncoder] | type[MultiVectorEncoder]] = {
     SPARSE: SparseEncoder,
     MULTI_VECTOR: MultiVectorEncoder,
 }
 LOGITS = 2**28
-"""Most weights of terms that a batch has before they are pooled, one for each token and term: 1 GiB in float32."""
+"""Largest number of weights of a batch before they are pooled, one for each token and term: 1 GiB in float32."""
 EXPANSION = 64
 """Tokens that a prompt, special tokens and expansion add to a text, as a rule."""
 ONE_VECTOR = ("pooling", "dimensions", "vectors", "query_tokens", "passage_tokens")
@@ -62,10 +62,10 @@ class OtherEncoder(TextEncoder[list[Text], Rows]):
     """A model that sentence-transformers runs, and every choice that decides its vectors.
 
     Args:
-        model: its modules.
+        model: model of sentence-transformers.
         choices: name to value and source; see `msm.encoders.loading`.
-        device: where it runs.
-        batch_tokens: tokens encoded at once, about.
+        device: device of the model.
+        batch_tokens: approximate number of tokens that are encoded at once.
     """
 
     def __init__(
@@ -84,21 +84,21 @@ class OtherEncoder(TextEncoder[list[Text], Rows]):
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """Device of the model."""
         return self.model.device
 
     def describe(self) -> dict[str, Choice]:
-        """Every choice that decides the vectors, and where each came from: a file, a flag or a default."""
+        """Return every choice that decides the vectors, and its source: a file, a flag or a default."""
         attention = Choice("sentence-transformers", "default")
         return self.choices | {"attention": attention, "device": Choice(str(self.device), "default")}
 
     def prepare(self, texts: Sequence[Text], side: Side) -> list[Text]:
-        """The texts: sentence-transformers tokenises them with each batch."""
+        """Return the texts themselves: sentence-transformers tokenises them with each batch."""
         del side
         return list(texts)
 
     def encode_prepared(self, prepared: list[Text], side: Side) -> Rows:
-        """Vectors of texts, in their order."""
+        """Return the vectors of texts, in their order."""
         sizes = [self._most_tokens(text, side) for text in prepared]
         order = np.argsort([-size for size in sizes], kind="stable")
         batches = [[prepared[row] for row in rows] for rows in batches_of(order, sizes, self.batch_tokens) if len(rows)]
@@ -113,13 +113,13 @@ class OtherEncoder(TextEncoder[list[Text], Rows]):
         return [tokens[place] for place in back]
 
     def _most_tokens(self, text: Text, side: Side) -> int:
-        """A text has no more tokens than this, since a token has a byte or more."""
+        """Return an upper limit of a text's tokens: a token has a byte or more."""
         size = len("".join(text).encode(errors="replace")) + EXPANSION
         most: Any = self.choices[f"{side}_tokens"].value
         return size if most is None else min(size, most)
 
     def _encode(self, texts: list[Text], side: Side) -> Any:
-        """What sentence-transformers gives for one batch: weights of terms, [S, V], or [L, H] for each text."""
+        """Return what sentence-transformers gives for one batch: weights of terms, [S, V], or [L, H] for each text."""
         encode: Any = self.model.encode_query if side == "query" else self.model.encode_document
         options: dict[str, Any] = {"prompt": self._prompt(side), "batch_size": len(texts), "show_progress_bar": False}
         if self.sparse:
@@ -136,10 +136,10 @@ class OtherEncoder(TextEncoder[list[Text], Rows]):
 def open_any(
     folder: Path, usage: Usage, *, device: torch.device, precision: str, batch_tokens: int = BATCH_TOKENS
 ) -> Encoder | OtherEncoder:
-    """An encoder of any kind; see `msm.encoders.loading.open_encoder`.
+    """Load an encoder of any kind; see `msm.encoders.loading.open_encoder`.
 
     Raises:
-        BadInput: no model, a damaged one, or a flag that is not for its kind.
+        BadInput: there is no model, it is damaged, or a flag is not for its kind.
     """
     if (kind := model_kind(folder)) not in OTHER_KINDS:
         return open_encoder(folder, usage, device=device, precision=precision, batch_tokens=batch_tokens)
@@ -167,7 +167,7 @@ def check_usage(folder: Path, usage: Usage) -> None:
     """Refuse flags that are not for the kind of a model.
 
     Raises:
-        BadInput: one that is for models of one vector a text.
+        BadInput: a flag is for models with one vector for each text.
     """
     if (kind := model_kind(folder)) not in OTHER_KINDS:
         return

@@ -33,21 +33,22 @@ FLASH = optional_package("flash_attn")
 NAME = "msm_packed"
 """Name under which transformers knows the attention function."""
 UNHEEDED = ("softcap", "s_aux", "position_bias", "cache")
-"""What a class may ask of attention that the packed way does not do."""
+"""Options of an attention function that the packed way does not do."""
 TRIAL = ((5, 6, 7, 8, 9), (10, 11, 12))
 """Token ids with which a model shows that it can be packed."""
 TRIAL_DIFFERENCE = {torch.float64: 1e-3, torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
-"""Most that its states may differ, of their norm: rounding makes less, a sequence that sees another one makes more."""
+"""Largest difference of packed and padded states, as a share of their norm. Rounding makes less; a sequence that
+sees another one makes more."""
 FLASH_WIDTH = 256
 """Widest head of flash attention."""
 
 
 class _UnheededError(Exception):
-    """A class asks of attention what is not done here."""
+    """Raised where a class asks of attention what is not done here."""
 
 
 class _Reading:
-    """A packing whose tokens a model is reading, and the masks of its groups, made once for all layers."""
+    """The packing whose tokens a model is reading, and the masks of its groups, made once for all layers."""
 
     def __init__(self, packed: Packed) -> None:
         self.packed = packed
@@ -56,7 +57,7 @@ class _Reading:
         """Whether the model made a mask with a window or chunks, and whether its layers passed on a window."""
 
     def group_masks(self, causal: bool, window: int | None) -> list[Tensor | None]:
-        """Where a token may look, for each group; None for everywhere, or for no more than causality forbids."""
+        """Return where a token may look, for each group; None for everywhere, or where causality alone decides."""
         if (causal, window) not in self.masks:
             device, groups = self.packed.tokens.device, self.packed.layout.groups
             self.masks[causal, window] = [_group_mask(group, causal, window, device) for group in groups]
@@ -68,7 +69,7 @@ _now: ContextVar[_Reading | None] = ContextVar("packing", default=None)
 
 
 def runs_packed(model: PreTrainedModel) -> bool:
-    """Whether a model runs on packed tokens; else it runs on padded batches.
+    """Return whether a model runs on packed tokens; else it runs on padded batches.
 
     Its class must come from transformers itself, say that it supports attention functions of others (whether it takes
     one without complaint tells nothing), and take position ids. Some classes that say so mix tokens outside attention
@@ -80,11 +81,11 @@ def runs_packed(model: PreTrainedModel) -> bool:
 
 
 def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
-    """Last-layer state of every token, whichever way the model runs.
+    """Return the last-layer state of every token, whichever way the model runs.
 
     Args:
         model: an encoder without a head; dropout follows `model.training`.
-        packed: the sequences; no attention crosses from one to another.
+        packed: sequences laid end to end; no attention crosses from one to another.
 
     Returns:
         [T, H], equal to the model's own forward pass on the padded batch but for rounding.
@@ -93,7 +94,7 @@ def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
 
 
 def run_layers(layers: nn.ModuleList, states: Tensor, packed: Packed) -> Tensor:
-    """States of packed tokens through layers whose configuration names this attention, [T, H] to [T, H]."""
+    """Run packed tokens through layers whose configuration names this attention, [T, H] to [T, H]."""
     rows = states[None]
     with _reading(_Reading(packed)):
         for layer in layers:
@@ -102,7 +103,7 @@ def run_layers(layers: nn.ModuleList, states: Tensor, packed: Packed) -> Tensor:
 
 
 def first_position(model: Any) -> int:
-    """Position id of the first token of a sequence.
+    """Return the position id of the first token of a sequence.
 
     Models like RoBERTa count from the padding index + 1, and their table of positions has a row of padding; all
     others count from 0.
@@ -113,7 +114,7 @@ def first_position(model: Any) -> int:
 
 
 def checkpoint_layers(model: PreTrainedModel) -> None:
-    """Keep only the states between layers for the backward pass, and compute each layer a second time there.
+    """Keep only the states between layers for the backward pass, which computes each layer a second time.
 
     Raises:
         BadInput: the class cannot do it.
@@ -136,7 +137,7 @@ def _reading(reading: _Reading | None) -> Iterator[None]:
 
 
 def _same_reading() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """The second computation of a layer reads the packing that the first one read."""
+    """Let the second computation of a layer read the packing that the first one read."""
     return nullcontext(), _reading(_now.get())
 
 
@@ -148,7 +149,7 @@ def _supports_packing(kind: type[PreTrainedModel]) -> bool:
 
 @torch.no_grad()
 def _shows_packing(model: PreTrainedModel) -> bool:
-    """Whether two sequences packed have the states that they have alone, and windows are not lost with the masks."""
+    """Return whether two packed sequences have the states that they have alone, windows included."""
     modes = [(module, module.training) for module in model.modules()]
     usual, device = model.config._attn_implementation, model.device
     sequences = [np.array(ids) % model.config.vocab_size for ids in TRIAL]
@@ -165,7 +166,7 @@ def _shows_packing(model: PreTrainedModel) -> bool:
 
 
 def _tried(model: PreTrainedModel, packed: Packed) -> Tensor | None:
-    """States of packed tokens; None where the class asks for what is not done here."""
+    """Return the states of packed tokens; None where the class asks for what is not done here."""
     reading = _Reading(packed)
     try:
         states = _states(model, reading)
@@ -199,7 +200,7 @@ def _padded_states(model: PreTrainedModel, packed: Packed) -> Tensor:
 
 
 def _batches(model: PreTrainedModel, packed: Packed, layout: Layout) -> Iterator[dict[str, Tensor]]:
-    """The model's inputs for every group of a layout, [n, L] each."""
+    """Return the model's inputs for every group of a layout, [n, L] each."""
     types, padding = _types(model, packed), model.config.pad_token_id or 0
     for group, slots in zip(layout.groups, layout.slots.split(layout.sizes), strict=True):
         tokens = packed.tokens[slots].view(group.sequences, group.length)
@@ -209,7 +210,7 @@ def _batches(model: PreTrainedModel, packed: Packed, layout: Layout) -> Iterator
 
 
 def _types(model: PreTrainedModel, packed: Packed) -> Tensor | None:
-    """Token types, [T]; None where the model reads none, or does well without.
+    """Return token types, [T]; None where the model reads none, or needs none.
 
     Models like BERT take types that are not given from a row as long as their longest text, too short for packed ones.
     """
@@ -235,7 +236,7 @@ def packed_attention(
     is_causal: bool | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """Attention within the sequences of the packing that is being read; the usual one where none is.
+    """Compute attention within the sequences of the packing that is read; the usual one where none is.
 
     Args:
         module: the attention layer.
@@ -291,7 +292,7 @@ def _grouped(
 
 
 def _group_mask(group: Group, causal: bool, window: int | None, device: torch.device) -> Tensor | None:
-    """[n or 1, 1, L or 1, L]; the padding stands behind the tokens, so a causal model does not see it anyway."""
+    """Return a mask [n or 1, 1, L or 1, L]. Padding stands behind the tokens, where a causal model does not look."""
     padding = None if causal or group.mask is None else group.mask[:, None, None]
     if window is None or window >= group.length:
         return padding
@@ -321,14 +322,14 @@ def _flash(
 
 
 def _has_flash(query: Tensor, value: Tensor, dropout: float) -> bool:
-    """Whether variable-length flash attention serves: torch's own has no dropout, that of `flash_attn` has."""
+    """Return whether variable-length flash attention serves; torch's own has no dropout, `flash_attn`'s has."""
     fits = query.shape[-1] == value.shape[-1] <= FLASH_WIDTH
     half = value.dtype in (torch.bfloat16, torch.float16)
     return value.is_cuda and half and fits and (not dropout or FLASH is not None)
 
 
 def _mask(**arguments: Any) -> Tensor | None:
-    """The mask that a model makes for its layers: none where a packing is read."""
+    """Return the mask that a model makes for its layers: none where a packing is read."""
     reading = _now.get()
     if reading is None:
         return sdpa_mask(**arguments)

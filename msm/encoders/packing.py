@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 GROUP_STEP = 8
-"""Lengths that differ by less share one attention call: fewer calls against a little padding inside them."""
+"""Sequences whose lengths differ by less than this many tokens share one attention call: fewer calls against a
+little padding inside them."""
 BATCH_FILL = 0.75
-"""A padded batch of a model that cannot be packed ends where a sequence would leave a row less full than this."""
+"""Smallest share of real tokens in a row of a padded batch, for models that cannot be packed; a batch ends before a
+sequence that would leave a row emptier."""
 
 
 class Group(NamedTuple):
@@ -65,9 +67,9 @@ class Packed:
     owners: Tensor
     """Sequence of each token, [T]."""
     bounds: Tensor
-    """First packed row of each sequence, and T, [S + 1], 32-bit integers."""
+    """Packed row of the first token of each sequence, and T at the end, [S + 1], 32-bit integers."""
     lengths: NDArray[np.int64]
-    """Tokens of each sequence, [S]; always in main memory."""
+    """Number of tokens of each sequence, [S]; always in main memory."""
     layout: Layout
     """Groups for attention: sequences whose lengths differ by less than `GROUP_STEP`."""
 
@@ -83,7 +85,7 @@ class Packed:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest sequence."""
+        """Number of tokens of the longest sequence."""
         return int(self.lengths.max())
 
     def to(self, device: torch.device) -> "Packed":
@@ -112,7 +114,7 @@ def pack(sequences: Sequence[np.ndarray], types: Sequence[np.ndarray] | None = N
 
 
 def join(first: Packed, second: Packed) -> Packed:
-    """Two packings end to end, in main memory; attention stays within their sequences."""
+    """Join two packings end to end, in main memory; attention stays within their sequences."""
     tokens = torch.cat([first.tokens, second.tokens])
     types = None
     if first.types is not None or second.types is not None:
@@ -122,7 +124,7 @@ def join(first: Packed, second: Packed) -> Packed:
 
 
 def padded_batches(packed: Packed) -> Layout:
-    """The sequences as few padded batches, by length, none of whose rows is filled to less than `BATCH_FILL`."""
+    """Return the sequences as few padded batches, by length, each row filled to `BATCH_FILL` or more."""
     order = np.argsort(packed.lengths, kind="stable")
     cuts, shortest = [], 0
     for place, length in enumerate(packed.lengths[order]):
@@ -152,7 +154,7 @@ def _packed(tokens: Tensor, types: Tensor | None, lengths: NDArray[np.int64]) ->
 
 
 def _alike(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Sequences by length, cut where a length passes a multiple of `GROUP_STEP`."""
+    """Yield sequences by length, cut where a length passes a multiple of `GROUP_STEP`."""
     order = np.argsort(lengths, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(-(-lengths[order] // GROUP_STEP))) + 1)
 

@@ -11,12 +11,12 @@ from msm.encoders.settings import StatePooling
 
 
 def pool(states: Tensor, packed: Packed, pooling: StatePooling) -> Tensor:
-    """One vector a sequence.
+    """Return one vector for each sequence.
 
     Args:
-        states: [T, H].
-        packed: what the states are of. Without padding the last token of a row is the last one of its text, on
-            whichever side the tokenizer pads.
+        states: states of the tokens, [T, H].
+        packed: the sequences. Without padding the last token of a row is the last one of its text, on whichever side
+            the tokenizer pads.
         pooling: see `msm.encoders.settings.StatePooling`.
 
     Returns:

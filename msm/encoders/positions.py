@@ -1,4 +1,4 @@
-"""How many tokens a transformer has positions for."""
+"""Reads from a configuration how many tokens a transformer has positions for."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 def positions(model: Any) -> int | None:
-    """Most tokens of a text that a transformer has positions for; None where any number is possible."""
+    """Return the largest number of tokens that a transformer has positions for; None where there is no limit."""
     for module in model.modules():
         table = getattr(module, "position_embeddings", None)
         if isinstance(table, nn.Embedding):

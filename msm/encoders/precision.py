@@ -1,4 +1,4 @@
-"""The precision of an encoder: `auto` becomes bf16 where the hardware has units for it."""
+"""Chooses the precision of an encoder: `auto` becomes bf16 where the hardware has units for it."""
 
 import functools
 import sys
@@ -16,14 +16,14 @@ Precision = Literal["fp32", "bf16"]
 
 
 def resolve_precision(precision: str, device: torch.device) -> Precision:
-    """`fp32` or `bf16`.
+    """Return the precision for a device, `fp32` or `bf16`.
 
     Args:
         precision: `auto`, `fp32` or `bf16`.
-        device: where the model runs.
+        device: device of the model.
 
     Raises:
-        BadInput: another word.
+        BadInput: the word is none of these.
     """
     if precision not in PRECISIONS:
         raise BadInput(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
@@ -35,7 +35,7 @@ def resolve_precision(precision: str, device: torch.device) -> Precision:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes bf16 faster than fp32."""
+    """Return whether a device computes bf16 faster than fp32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and bool(CPU_FLAGS & cpu_flags())
@@ -43,7 +43,7 @@ def has_bf16(device: torch.device) -> bool:
 
 @functools.cache
 def cpu_flags() -> frozenset[str]:
-    """What Linux says of the processor; empty on other systems."""
+    """Return the flags of the processor as Linux lists them; empty on other systems."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -1,4 +1,4 @@
-"""Encoders that a recipe names by a short name of the table of sources, as ordinary folders.
+"""Writes encoders that a recipe names by a short name of the table of sources, as ordinary folders.
 
 The folder that is written loads in transformers and in sentence-transformers: configuration, weights, tokenizer,
 pooling, similarity and prompts as the authors of the model describe them. The licences lie beside the weights.
@@ -31,23 +31,23 @@ PARTS = {
     "fi": "intermediate.dense",
     "fo": "output.dense",
 }
-"""Matrices of a layer: name in the file of four-bit weights, and in a BERT."""
+"""Matrices of a layer: name in the file of four-bit weights to name in a BERT."""
 NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 Weights = dict[str, NDArray[np.float32]]
 
 
 def write_published(name: str, folder: Path, *, work: Path, mirror: str) -> None:
-    """Write the encoder of a name of the table of sources to a folder.
+    """Write an encoder of the table of sources to a folder.
 
     Args:
         name: `e5_small` or `e5_small_q4`.
         folder: existing, empty folder to fill.
-        work: scratch folder for what is downloaded.
+        work: scratch folder for downloads.
         mirror: folder that replaces the network; empty for none.
 
     Raises:
-        BadInput: a file cannot be had, or is damaged.
+        BadInput: a file cannot be downloaded, or is damaged.
     """
     collection = fetch.choose(name)[name]
     files = {Path(file.path).name: fetch.take(file, collection, work, mirror) for file in collection.files}
@@ -134,10 +134,10 @@ def write_usage(folder: Path, width: int, longest: int, prompts: dict[str, str])
     """Write sentence-transformers' files of a model whose vectors are means of the token states, compared by cosine.
 
     Args:
-        folder: of the model.
-        width: of its states.
-        longest: tokens of its longest text.
-        prompts: what is put before a `query` and before a `passage`.
+        folder: folder of the model.
+        width: number of dimensions of its states.
+        longest: number of tokens of its longest text.
+        prompts: texts that are put before a `query` and before a `passage`.
     """
     modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     write_json(

@@ -1,4 +1,4 @@
-"""Encoders to train and to save: an ordinary sentence-transformers folder, which gives the same vectors there.
+"""Makes encoders to train, and saves them as sentence-transformers folders, which give the same vectors there.
 
 What sentence-transformers has no file for stands in `encoder.json` and is left to its user: a question mark that was
 stripped in training, and a paragraph behind a sentence (a title is given as the pair `[title, text]`). Limits that
@@ -23,12 +23,12 @@ from msm.files import write_json
 
 
 def new_encoder(folder: Path, form: Form, *, device: torch.device | None = None, precision: str = "fp32") -> Encoder:
-    """An encoder to be trained, of the weights of a folder and of the given form.
+    """Make an encoder to train, with the weights of a folder and a given form.
 
     Args:
-        folder: a bare checkpoint, or a model whose transformers are taken; a pooler that is missing is a new one.
-        form: how it makes vectors.
-        device: where it runs; the CPU when not given.
+        folder: folder of a bare checkpoint, or of a model whose transformers are taken; a missing pooler is a new one.
+        form: how the encoder makes vectors.
+        device: device of the encoder; the CPU when not given.
         precision: `fp32` or `bf16`.
 
     Raises:
@@ -50,7 +50,7 @@ def new_encoder(folder: Path, form: Form, *, device: torch.device | None = None,
 
 
 def _transformers(folder: Path) -> list[Transformer]:
-    """The transformers of a model: one, or that of the questions and that of the passages."""
+    """Return the transformers of a model: one, or that of the questions and that of the passages."""
     if not (folder / MODULES).is_file():
         return [new_transformer(folder)]
     model = read_modules(folder, Usage())
@@ -74,11 +74,11 @@ def save_encoder(encoder: Encoder, folder: Path) -> None:
 
 
 def link_model(folder: Path, usage: Usage, place: Path) -> None:
-    """A model folder that is used another way: links to the files, and the flags beside them.
+    """Fill a folder with links to a model's files and with flags, so that the model is used another way.
 
     Args:
-        folder: the model.
-        usage: the flags.
+        folder: folder of the model.
+        usage: flags that win over the model's files.
         place: folder to fill.
     """
     for file in sorted(folder.rglob("*")):

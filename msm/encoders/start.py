@@ -19,15 +19,15 @@ from msm.files import read_json
 from msm.pipeline import artifacts
 
 MODULES = "modules.json"
-"""List of sentence-transformers' modules."""
+"""File that lists the modules of a sentence-transformers model."""
 
 
 def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
     """Write the start weights: a public checkpoint, or fresh ones of the given sizes.
 
     Args:
-        settings: of the stage.
-        tokenizer: folder of the tokenizer; kept beside the weights.
+        settings: settings of the stage.
+        tokenizer: folder of the tokenizer, which is copied beside the weights.
         out: payload folder.
         execution: scratch folder and mirror, for the encoders in the table of sources.
 
@@ -56,7 +56,7 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
 
 
 def _from_checkpoint(checkpoint: str, settings: Encoder, words: Any) -> PreTrainedModel:
-    """A checkpoint with its first layers and the embeddings of the tokenizer's pieces."""
+    """Return a checkpoint with its first layers and the embeddings of the tokenizer's pieces."""
     model = load_masked(checkpoint, layers=settings.layers)
     if (own := _own_pieces(checkpoint)) and (
         rows := kept_rows(own, words.get_vocab(), settings.checkpoint)
@@ -70,7 +70,7 @@ def _from_checkpoint(checkpoint: str, settings: Encoder, words: Any) -> PreTrain
 
 
 def _own_pieces(checkpoint: str) -> dict[str, int]:
-    """Piece to id of a checkpoint's own tokenizer; empty if it comes without one."""
+    """Return piece to id of a checkpoint's own tokenizer; empty if it comes without one."""
     try:
         return load_tokenizer(checkpoint).get_vocab()
     except BadInput:
@@ -78,7 +78,7 @@ def _own_pieces(checkpoint: str) -> dict[str, int]:
 
 
 def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
-    """An XLM-R with random weights, N(0, 0.02)."""
+    """Return an XLM-R with random weights, N(0, 0.02)."""
     if settings.width % max(settings.heads, 1):
         raise BadInput(f"width must be a multiple of heads, got {settings.width} and {settings.heads}")
     config = XLMRobertaConfig(
@@ -100,11 +100,11 @@ def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
 
 
 def copy_usage(checkpoint: Path, folder: Path) -> None:
-    """Copy what says how a checkpoint is to be used, and under which licence, beside weights made from it.
+    """Copy a checkpoint's files of usage and its licence beside weights that were made from it.
 
     Args:
-        checkpoint: a folder; nothing is copied from any other one than a sentence-transformers folder whose encoder
-            stands at the root.
+        checkpoint: folder of a sentence-transformers model whose encoder stands at the root; nothing is copied from any
+            other.
         folder: existing folder of the new weights.
     """
     if not (checkpoint / MODULES).is_file():

@@ -1,4 +1,4 @@
-"""What encoders of all kinds have in common: texts are made of records, and every choice is said."""
+"""The part that encoders of all kinds share: records become texts, and every choice has a name and a source."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -14,49 +14,49 @@ Rows = TypeVar("Rows")
 
 
 class TextEncoder(Generic[Prepared, Rows]):
-    """Texts in, vectors of some kind out."""
+    """Base of all encoders: texts go in, vectors of some kind come out."""
 
     choices: dict[str, Choice]
-    """Name to value and source; see `msm.encoders.loading`."""
+    """Name of each choice to its value and source; see `msm.encoders.loading`."""
     kind = "dense"
-    """What the vectors are called in runs."""
+    """Name of the kind of vectors in runs."""
     bulk = 1
-    """How many times the memory of one vector a text its vectors take, roughly."""
+    """Approximate memory of the vectors of a text, as a multiple of the memory of one vector."""
 
     @property
     @abstractmethod
     def device(self) -> torch.device:
-        """Where it runs."""
+        """Device of the model."""
 
     @abstractmethod
     def describe(self) -> dict[str, Choice]:
-        """Every choice that decides the vectors, and where each came from: a file, a flag or a default."""
+        """Return every choice that decides the vectors, and its source: a file, a flag or a default."""
 
     @abstractmethod
     def prepare(self, texts: Sequence[Text], side: Side) -> Prepared:
-        """What of encoding needs no accelerator; may run in a thread while other texts are encoded."""
+        """Do the part of encoding that needs no accelerator; it may run in another thread."""
 
     @abstractmethod
     def encode_prepared(self, prepared: Prepared, side: Side) -> Rows:
-        """Vectors of what `prepare` gave for this side; a text alone gives the same vector."""
+        """Return vectors of what `prepare` gave for this side; a text alone gives the same vector."""
 
     @property
     def similarity(self) -> str:
-        """How two vectors are compared."""
+        """Similarity of two vectors, `cosine` or `dot`."""
         return str(self.choices["similarity"].value)
 
     @property
     def precision(self) -> str:
-        """`fp32` or `bf16`."""
+        """Number format of the model's products, `fp32` or `bf16`."""
         return str(self.choices["precision"].value)
 
     @property
     def width(self) -> int:
-        """Dimensions of a vector."""
+        """Number of dimensions of a vector."""
         return int(str(self.choices["dimensions"].value))
 
     def protocol(self) -> dict[str, object]:
-        """The choices that two runs must share to be made the same way; empty ones are left out."""
+        """Return the choices that two comparable runs must share; empty ones are left out."""
         values = {name: choice.value for name, choice in self.choices.items()}
         return {name: value for name, value in values.items() if value not in ("", None)}
 
@@ -73,7 +73,7 @@ class TextEncoder(Generic[Prepared, Rows]):
         return self.encode_prepared(self.prepare(texts, side), side)
 
     def encode_queries(self, texts: Sequence[str]) -> Rows:
-        """Encode questions, without their question marks where the model was trained so."""
+        """Encode questions, without question marks where the model was trained so."""
         return self.encode_prepared(self.prepare_queries(texts), "query")
 
     def encode_passages(self, passages: Sequence[Passage]) -> Rows:

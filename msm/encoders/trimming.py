@@ -1,4 +1,4 @@
-"""Embeddings of the pieces that a trimmed tokenizer keeps, in the order of its ids."""
+"""Takes from a checkpoint the embeddings of the pieces that a trimmed tokenizer keeps, in the order of its ids."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,15 +11,15 @@ from msm.errors import BadInput
 
 
 def kept_rows(own: Mapping[str, int], kept: Mapping[str, int], checkpoint: str) -> NDArray[np.int64] | None:
-    """The row of the checkpoint's embeddings for every id of the tokenizer that is used with it.
+    """Return the row of the checkpoint's embeddings for every id of the tokenizer that is used with it.
 
     Args:
         own: piece to id of the checkpoint's own tokenizer.
         kept: piece to id of the tokenizer that is used.
-        checkpoint: for the message.
+        checkpoint: name of the checkpoint, for messages.
 
     Returns:
-        Shape [pieces kept]; none where both tokenizers have the same ids.
+        Rows, shape [pieces kept]; none where both tokenizers have the same ids.
 
     Raises:
         BadInput: a piece that the checkpoint has no embedding for.
@@ -38,10 +38,10 @@ def kept_rows(own: Mapping[str, int], kept: Mapping[str, int], checkpoint: str) 
 
 
 def keep_rows(model: Any, rows: NDArray[np.int64]) -> None:
-    """Take the embeddings of some pieces, and what the language-model head has for them, in a new order.
+    """Keep the embeddings of some pieces, and their rows of the language-model head, in a new order.
 
     Args:
-        model: a transformers model; changed in place.
+        model: transformers model; changed in place.
         rows: old id of every new id, shape [pieces kept].
     """
     chosen = torch.from_numpy(rows)

@@ -1,4 +1,4 @@
-"""The way in which a model turns records into vectors, and the source of each choice."""
+"""Describes how a model turns records into vectors, and the source of each choice."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Usage:
-    """Choices of a caller for the use of a model. None leaves a choice to the model's files."""
+    """Choices of a caller about the use of a model. None leaves a choice to the model's files."""
 
     pooling: str | None = None
     """`cls`, `mean`, `max`, `weightedmean`, `lasttoken`, `mean_sqrt_len_tokens`, or `pooler`: the first token's state
@@ -43,9 +43,10 @@ class Usage:
     dimensions: int | None = None
     """Number of leading dimensions of a vector that are kept."""
     vectors: str | None = None
-    """What is kept of a passage's vector: `fp32`, `fp16`, `int8` or `binary`; see `msm.encoders.vectors`."""
+    """Number format of a passage's vector in an index: `fp32`, `fp16`, `int8` or `binary`; see
+    `msm.encoders.vectors`."""
     passage_context: str | None = None
-    """What is encoded with a passage's text: `none`, `paragraph` (sentence and paragraph as one text), `title` (a pair
+    """Text that is encoded with a passage: `none`, `paragraph` (sentence and paragraph as one text), `title` (a pair
     of title and text), or `title_text` (title and text as one text with a blank between, as in BEIR)."""
     question_mark: str | None = None
     """Whether a question keeps its mark (`kept`), or loses one ASCII `?` at its end (`stripped`, DPR)."""
@@ -53,7 +54,7 @@ class Usage:
     """Whether code that comes with the model may run."""
 
     def updated(self, other: "Usage") -> "Usage":
-        """This usage with every choice that the other one makes."""
+        """Return this usage with every choice that the other one makes."""
         given = {name: value for name, value in dataclasses.asdict(other).items() if value is not None}
         return dataclasses.replace(self, **given)
 
@@ -67,17 +68,17 @@ VECTOR_KINDS = ("fp32", "fp16", "int8", "binary")
 
 
 def query_texts(texts: Sequence[str], question_mark: str) -> list[Text]:
-    """Questions as the model was trained to read them."""
+    """Return questions as the model was trained to read them."""
     return [text.removesuffix("?") if question_mark == "stripped" else text for text in texts]
 
 
 def passage_texts(passages: Sequence[Passage], context: str, text_prompt: str = "") -> list[Text]:
-    """Passages with the context that the model was trained with.
+    """Return passages with the context that the model was trained with.
 
     Args:
-        passages: with title and context.
-        context: see `Usage`.
-        text_prompt: put before the text of a pair, behind the title, as version 0.1.0 put it.
+        passages: passages with their titles and contexts.
+        context: value of `Usage.passage_context`.
+        text_prompt: prompt before the text of a pair, behind the title, where version 0.1.0 put it.
     """
     if text_prompt:
         passages = [passage._replace(text=text_prompt + passage.text) for passage in passages]

@@ -1,4 +1,4 @@
-"""Vectors on disk, so that several runs over the same texts with the same model encode each text once.
+"""Keeps vectors on disk, so that runs over the same texts with the same model encode each text once.
 
 One SQLite file a model; the key of a vector is the SHA-256 of everything that decides it beside the weights. Several
 processes may read and write one file.
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 MOST_AT_ONCE = 500
-"""Keys in one query; SQLite allows 999 in old versions."""
+"""Largest number of keys in one query; SQLite allows 999 in old versions."""
 WAIT = 60.0
-"""Seconds that one process waits for another's write."""
+"""Number of seconds that a process waits for the write of another."""
 
 
 class VectorStore:
@@ -29,9 +29,9 @@ class VectorStore:
     A file that cannot be read or written is told of and not used any more: only time is lost.
 
     Args:
-        path: of the file; made where it is not there.
-        choices: everything beside texts and weights that decides a vector.
-        most_bytes: nothing is added to a file that is larger.
+        path: file, which is made where it is missing.
+        choices: everything that decides a vector beside texts and weights.
+        most_bytes: size in bytes above which nothing is added to the file.
     """
 
     def __init__(self, path: Path, choices: Mapping[str, object], most_bytes: int) -> None:
@@ -46,11 +46,11 @@ class VectorStore:
             self._give_up(error)
 
     def filled(self, texts: Sequence[bytes], encode: Callable[[list[int]], Vectors]) -> Vectors:
-        """Vectors of texts; what is not stored is encoded, and stored.
+        """Return the vectors of texts; those that are not stored are encoded, and stored.
 
         Args:
             texts: the text or token ids of each, and its side, [S].
-            encode: places among these texts to vectors.
+            encode: function from indices of these texts to their vectors.
 
         Returns:
             float32, [S, H].

@@ -1,4 +1,4 @@
-"""Smaller vectors: what an index would keep of each passage. Questions stay in fp32, as such indexes compare them.
+"""Smaller vectors: what an index keeps of each passage. Questions stay in fp32, as such indexes compare them.
 
 Shapes: S passages, H width.
 """
@@ -11,7 +11,7 @@ _SCALE_BYTES = 4
 
 
 def stored(vectors: Tensor, kind: str) -> Tensor:
-    """Vectors of passages as they come back from an index, fp32, [S, H]."""
+    """Return vectors of passages as they come back from an index, fp32, [S, H]."""
     if kind == "fp16":
         return vectors.half().float()
     if kind == "int8":
@@ -23,5 +23,5 @@ def stored(vectors: Tensor, kind: str) -> Tensor:
 
 
 def stored_bytes(width: int, kind: str) -> int:
-    """Bytes of one passage in an index."""
+    """Return the number of bytes of one passage in an index."""
     return -(-width * _BITS[kind] // 8) + (_SCALE_BYTES if kind == "int8" else 0)
