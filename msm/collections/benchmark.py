@@ -69,19 +69,21 @@ class Benchmark:
     least_depth: int = 1
     """Smallest number of passages that a run must keep, beside the cutoffs of the measures."""
     passage_context: PassageContext = "none"
-    """As in `Rules`; your own data may differ."""
+    """Text of a passage that the official run searches, as in `Rules`; your own data may say another."""
     own_ids: OwnIds = "kept"
-    """As in `Rules`; your own data may differ."""
+    """Whether passages with the id of the question are kept or dropped, as in `Rules`; your own data may say
+    otherwise."""
     ties: Ties = "trec"
-    """The official order of equal scores."""
+    """Official rule for the order of equal scores."""
     mean: Mean = "macro"
-    """The official mean over all languages."""
+    """Official kind of mean over all languages."""
     instruction: str = ""
-    """As in `Rules`; your own data may differ."""
+    """Published instruction for models whose prompt asks for one, as in `Rules`; your own data may have another."""
     printed_as: str = ""
     """Name of the benchmark whose published numbers are comparable; empty for the benchmark itself."""
     fetch: Callable[[Path], None] | None = None
-    """Downloads what the folder lacks, before anybody takes its checksum; None where a reader downloads nothing."""
+    """Function that downloads the files that the folder lacks, before their checksums are taken; None where a reader
+    downloads nothing."""
 
     def measured_by(self, names: Sequence[str]) -> "Benchmark":
         """Return the benchmark with other measures, or unchanged where none is named.
@@ -95,7 +97,7 @@ class Benchmark:
         return replace(self, measures=chosen, language_measures=()) if chosen else self
 
     def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
-        """The official measures, of a pool."""
+        """Return the official measures of a pool."""
         one_language = pool is not None and pool.candidate_language is not None
         names = self.language_measures if one_language and self.language_measures else self.measures
         return [parse_measure(name) for name in names]
@@ -154,7 +156,7 @@ class Benchmark:
             self._check(folder, f"{language} has", "judgements", judgements[language], expected.judgements)
 
     def _check_together(self, folder: Path, questions: int, judgements: int) -> None:
-        """The sizes of all languages together: the language of a question does not say whose passages it is asked."""
+        """Compare the sizes of all languages together, where a question's language does not name its passages."""
         expected = [self.counts[language] for language in self._wanted({})]
         self._check(folder, "there are", "questions", questions, sum(counts.questions or 0 for counts in expected))
         self._check(folder, "there are", "judgements", judgements, sum(counts.judgements or 0 for counts in expected))
@@ -212,9 +214,9 @@ class BitextBenchmark:
     reader: Callable[[Path, str], Iterator[Bitext]]
     """Function that reads pairs of languages in a folder."""
     pairs: str
-    """Pairs that are read where none are named: those whose mean is published."""
+    """Pairs of languages that are read where none are named: those whose mean is published."""
     measures: tuple[str, ...]
-    """The official ones."""
+    """Names of the official measures."""
     split: str | None = None
     """Split of the published files, such as `test`; None for your own data."""
     equal_texts_are_right: bool = False
@@ -223,7 +225,7 @@ class BitextBenchmark:
     """Name of the benchmark whose published numbers are comparable; empty for the benchmark itself."""
 
     def read(self, folder: Path, pairs: str) -> Iterator[Bitext]:
-        """The wanted pairs of languages.
+        """Read some pairs of languages.
 
         Raises:
             BadInput: a file is missing, malformed or not aligned with the other one.

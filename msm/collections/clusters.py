@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def connected(links: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The name of its cluster for every name that is linked to another, directly or through others.
+    """Return the name of its cluster for every name that is linked to another, directly or through others.
 
     Args:
         links: pairs of names that belong together, such as a question and its paragraph.

@@ -55,14 +55,14 @@ class Draft(NamedTuple):
     queries: list[Query]
     qrels: list[Qrel]
     passages: Mapping[str | None, Read]
-    """Files of the passages, as `Passages` reads them."""
+    """Passages in their files."""
     pools: list[Pool]
     questions: list[str] | None = None
-    """What each query asks, where queries are translations of each other; None where none is."""
+    """Id of what each query asks, where queries are translations of each other; None where none is."""
     answers: Mapping[str, list[str]] = MappingProxyType({})
     """Answer strings of each query id, where passages are matched with them."""
     clusters: Sequence[str] = ()
-    """Text that each query is about, as in `Collection`."""
+    """Name of the text that each query is about, as in `Collection`."""
 
 
 class Collection(NamedTuple):
@@ -70,7 +70,7 @@ class Collection(NamedTuple):
 
     queries: list[Query]
     questions: list[str]
-    """What each query asks: the same id in every language, [Q]."""
+    """Id of what each query asks, [Q]; translations of a question share it."""
     passages: Passages
     qrels: Qrels
     """Judgements over all queries in their order, with relevant passages that the corpus lacks."""
@@ -78,27 +78,28 @@ class Collection(NamedTuple):
     answers: Mapping[str, list[str]] = MappingProxyType({})
     """Answer strings of each query id, where passages are not judged but matched with answers."""
     clusters: Sequence[str] = ()
-    """The text that each query is about (paragraph, story, document), [Q]; empty where each question stands alone."""
+    """Name of the text that each query is about (paragraph, story, document), [Q]; empty where each question stands
+    alone."""
     rules: Rules = Rules()
-    """How its passages are searched."""
+    """Rules by which its passages are searched."""
 
     @property
     def query_clusters(self) -> Sequence[str]:
-        """The cluster of each query, [Q]; a question without one is a cluster of its own."""
+        """Return the cluster of each query, [Q]; a question without one is a cluster of its own."""
         return self.clusters or self.questions
 
     @property
     def spare(self) -> int:
-        """Passages of a question that are found beyond the depth and may be dropped again."""
+        """Return how many passages beyond the depth are searched for a question, because they may be dropped again."""
         return 1 if self.rules.own_ids == "dropped" else 0
 
     def pool_queries(self, pool: Pool) -> list[int]:
-        """Places of the pool's queries, ascending."""
+        """Return the indices of the pool's queries, ascending."""
         wanted = pool.query_language
         return [place for place, query in enumerate(self.queries) if wanted in (None, query.language)]
 
     def pool_passages(self, pool: Pool) -> range:
-        """Places of the pool's passages among all."""
+        """Return the indices of the pool's passages among all."""
         counts, wanted = self.passages.counts, pool.candidate_language
         if wanted is None:
             return range(len(self.passages))
@@ -106,7 +107,7 @@ class Collection(NamedTuple):
         return range(first, first + counts[wanted])
 
     def pool_qrels(self, pool: Pool) -> Qrels:
-        """Judgements of the pool's queries and passages; a query that has none there is not part of the average.
+        """Return the judgements of the pool's queries and passages; only queries with a judgement count in means.
 
         A relevant passage that the corpus lacks counts where its language cannot be another one: in the pool of all
         candidates, in a pool whose questions and candidates share their language, and in the pool of the one language
@@ -122,7 +123,7 @@ class Collection(NamedTuple):
         return qrels._replace(queries=qrels.queries[kept], passages=qrels.passages[kept], labels=qrels.labels[kept])
 
     def _judged_languages(self, otherwise: str | None) -> NDArray[np.object_]:
-        """The language of the passage of each judgement, [J]; of one that the corpus lacks, as `pool_qrels` says."""
+        """Return the language of the passage of each judgement, [J]; see `pool_qrels` for passages that are missing."""
         qrels = self.qrels
         known = np.array([self.passages.languages.get(text) for text in qrels.passage_ids.to_pylist()], object)
         languages = known[qrels.passages]
@@ -132,23 +133,23 @@ class Collection(NamedTuple):
         return languages
 
     def missing(self) -> list[str]:
-        """Ids of the relevant passages that the corpus lacks. They count as not found."""
+        """Return the ids of relevant passages that the corpus lacks. They count as not retrieved."""
         return [text for text in self.qrels.passage_ids.to_pylist() if text not in self.passages.languages]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Queries and passages of every language."""
+        """Return the numbers of queries and passages of every language."""
         queries, passages = Counter(query.language for query in self.queries), self.passages.counts
         return {language: (queries[language], passages[language]) for language in sorted(queries | passages)}
 
 
 def assemble(draft: Draft) -> Collection:
-    """The collection of a draft: its passages are read once, to be counted.
+    """Make a collection of a draft; its passages are read once, to be counted.
 
     A relevant passage that the corpus lacks stays among the judgements, and is never found. One that is judged
     irrelevant need not be there.
 
     Raises:
-        BadInput: an id twice, or a judged query that is not there.
+        BadInput: an id stands twice, or a judged query is missing.
     """
     query_places = _query_places(draft.queries)
     for qrel in draft.qrels:

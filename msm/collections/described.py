@@ -1,4 +1,4 @@
-"""What the registry says of every benchmark, for people."""
+"""Writes for people what the registry says of every benchmark."""
 
 import functools
 import inspect
@@ -15,7 +15,7 @@ SEARCHED = {
     "paragraph": "a sentence with its paragraph",
     "title_text": "the title and the text of a passage",
 }
-"""What is searched, by the context of a passage."""
+"""Context of a passage to a description of the text that is searched."""
 BY_ANSWERS = {
     "dpr": ("success@1", "success@5", "success@20", "success@100"),
     "xor-nltk": ("recall@2kt", "recall@5kt"),
@@ -25,7 +25,7 @@ BY_ANSWERS = {
 
 
 class Row(NamedTuple):
-    """A benchmark in one line."""
+    """One line of the list of benchmarks."""
 
     name: str
     title: str
@@ -37,16 +37,16 @@ class Row(NamedTuple):
 
 
 def overview() -> list[Row]:
-    """All published benchmarks, by name; the constructed ones, which nobody has published, are not among them."""
+    """Return all published benchmarks, by name; constructed ones are left out."""
     found = {name: one for name, one in {**BENCHMARKS, **BITEXTS}.items() if one.split}
     return [_row(found[name]) for name in sorted(found)]
 
 
 def description(name: str) -> str:
-    """Everything that the registry says of one benchmark, as paragraphs.
+    """Return everything that the registry says of one benchmark, as paragraphs.
 
     Raises:
-        BadInput: nobody knows the name.
+        BadInput: no benchmark has the name.
     """
     bitext = find_bitext(name)
     one = bitext[0] if bitext else find_benchmark(name)
@@ -54,7 +54,7 @@ def description(name: str) -> str:
 
 
 def files_of(one: Benchmark | BitextBenchmark) -> str:
-    """What the reader says of the files of a benchmark."""
+    """Return what the reader of a benchmark says of its files."""
     reader = one.reader.func if isinstance(one.reader, functools.partial) else one.reader
     return inspect.getdoc(inspect.getmodule(reader)) or ""
 

@@ -19,8 +19,8 @@ from msm.errors import BadInput
 from msm.files import new_file
 
 COUNTS = ("above", "tied", "tied_before_by_id", "tied_before_in_order")
-"""How many other passages of the pool have a greater score; the same score; the same and a greater id; the same and
-stand earlier in the pool."""
+"""Numbers of other passages of the pool with a greater score; with the same score; with the same score and a greater
+id; with the same score and an earlier position in the pool."""
 _ENCODED = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -36,21 +36,21 @@ class ExactRanks(NamedTuple):
     """Relevant passages of a pool that its ranking holds."""
 
     query_ids: pa.Array
-    """Text, [Q]."""
+    """Ids of the queries, text, [Q]."""
     passage_ids: pa.Array
-    """Text, [P]; each once."""
+    """Ids of the passages, text, [P]; each once."""
     queries: Integers
-    """Place in `query_ids`, [R]."""
+    """Index in `query_ids` of each relevant pair, [R]."""
     passages: Integers
-    """Place in `passage_ids`, [R]."""
+    """Index in `passage_ids` of each relevant pair, [R]."""
     scores: Floats
     """Score of each relevant passage, float32, [R]."""
     counts: Integers
-    """`COUNTS` of each, [R, 4]."""
+    """The four `COUNTS` of each relevant passage, [R, 4]."""
     pool: int
-    """Passages of the pool."""
+    """Number of passages of the pool."""
     whole: bool
-    """Whether all of them are ranked."""
+    """Whether all passages of the pool are ranked."""
 
 
 def write_exact_ranks(path: Path, ranks: ExactRanks) -> None:
@@ -63,10 +63,10 @@ def write_exact_ranks(path: Path, ranks: ExactRanks) -> None:
 
 
 def read_exact_ranks(path: Path) -> ExactRanks:
-    """The ranks that `write_exact_ranks` wrote.
+    """Read the ranks that `write_exact_ranks` wrote.
 
     Raises:
-        BadInput: no such file, or not one of these.
+        BadInput: there is no such file, or it is of another form.
     """
     try:
         table = pq.read_table(path)

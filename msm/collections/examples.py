@@ -1,4 +1,4 @@
-"""Training data: files and folders of any kind that people train on, as examples.
+"""Reads training data of any usual form, files and folders, as examples.
 
 What a file is, is read off its name and its first record:
 
@@ -35,14 +35,14 @@ NAMED = re.compile(r"([a-z]{2,3})=(.+)")
 
 
 def read_examples(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[Example]:
-    """Examples of all files, in order.
+    """Read the examples of all files, in order.
 
     Args:
         sources: folder of the sources.
         names: files or folders below it; `LANG=NAME` for one whose texts are in another language, `all=FOLDER` for
             every `LANG.json` of a folder.
-        language: of the questions of all others, and those read from a folder with several languages.
-        unit: `sentence` or `paragraph`: what answers a question of a SQuAD file.
+        language: language of the questions of all other files, and of those read from a folder with several languages.
+        unit: `sentence` or `paragraph`: the passage that answers a question of a SQuAD file.
 
     Raises:
         BadInput: a file is missing, malformed, of unknown kind or without an example.
@@ -73,7 +73,7 @@ def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str
 
 
 def _with_others(examples: list[Example]) -> list[Example]:
-    """Examples of one question, in several languages or on several lines, know each other's positives."""
+    """Give examples of one question, in several languages or on several lines, each other's positives."""
     right: dict[str, dict[str, None]] = {}
     for example in examples:
         right.setdefault(example.query.query_id, {})[example.positive.passage_id] = None
@@ -87,10 +87,10 @@ def _joined(example: Example, right: Iterable[str]) -> Example:
 
 
 def find(sources: Path, name: str) -> Path:
-    """A file or folder below the sources, plain or compressed.
+    """Return a file or folder below the sources, plain or compressed.
 
     Raises:
-        BadInput: there is none, or there are several.
+        BadInput: there is no such file, or there are several.
     """
     plain = within(sources, name)
     found = [
@@ -129,7 +129,7 @@ def _read_folder(path: Path, language: str, unit: str) -> Iterator[Example]:
 
 
 def _collection(path: Path, language: str) -> Draft | None:
-    """The training questions of a folder in a collection's layout; None where it is none."""
+    """Return the training questions of a folder in a collection's layout; None where it has another."""
     if tevatron_ids.holds(path):
         return tevatron_ids.read(path, language=language)
     if find_files(path, "corpus.jsonl"):
@@ -142,7 +142,7 @@ def _collection(path: Path, language: str) -> Draft | None:
 
 
 def draft_examples(draft: Draft) -> Iterator[Example]:
-    """Examples of a collection: a question, a passage that is relevant to it, and those that are judged not to be.
+    """Yield examples of a collection: a question, a relevant passage, and passages that are judged not to be.
 
     The passages are read once; those that nobody judged are not held.
     """

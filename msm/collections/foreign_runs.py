@@ -1,4 +1,4 @@
-"""Runs that other programs wrote, read as they are.
+"""Reads runs that other programs wrote, as they are.
 
 Text, with columns:
 `query Q0 passage rank score tag`: trec_eval's, which Pyserini, Anserini, PyTerrier, ranx and most others write;
@@ -32,16 +32,17 @@ from msm.files import open_text, plain_name, read_json_lines
 Entry = tuple[str, str, float]
 """Query id, passage id and score."""
 _NAMES = ("id", "corpus_id", "passage_id", "docid", "doc_id")
-"""What the id of a passage is called in JSON."""
+"""Names of the id of a passage in JSON."""
 
 
 def read_foreign_run(path: Path, query_ids: Sequence[str], passage_ids: Sequence[str]) -> Run:
-    """The run of a file of any of the forms above.
+    """Read the run of a file of any of the forms above.
 
     Args:
-        path: of the file.
-        query_ids: of the benchmark, in its order; lists without ids are of these queries.
-        passage_ids: of the benchmark, in its order; a whole number in place of an id stands for one of these.
+        path: file of the run.
+        query_ids: ids of the benchmark's queries in its order; lists without ids are of these queries.
+        passage_ids: ids of the benchmark's passages in its order; a whole number in place of an id stands for one of
+            these.
 
     Raises:
         BadInput: no such file, one of another form, a score that is not finite, or a passage twice for one query; the
@@ -59,7 +60,7 @@ def read_foreign_run(path: Path, query_ids: Sequence[str], passage_ids: Sequence
 
 
 def _columns(path: Path) -> int:
-    """Columns with tabs between of the first line that is not blank; 0 where there is none."""
+    """Return the number of columns, with tabs between, of the first line that is not blank; 0 where there is none."""
     return next((len(line.split("\t")) for _, line in read_lines(path) if line.strip()), 0)
 
 
@@ -145,7 +146,7 @@ def _found(result: Any, where: str) -> tuple[str | int, float]:
 
 
 def _joined(path: Path, entries: Iterable[Entry]) -> Run:
-    """Entries as a run, in the order of the file.
+    """Return entries as a run, in the order of the file.
 
     Raises:
         BadInput: there are none, or a passage twice for one query.

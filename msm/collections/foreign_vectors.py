@@ -1,4 +1,4 @@
-"""Vectors that another program made, with the ids of their texts.
+"""Reads vectors that another program made, with the ids of their texts.
 
 | file | content |
 |---|---|
@@ -24,11 +24,11 @@ from msm.files import open_text
 
 
 class ForeignVectors:
-    """Vectors in the order of the ids that are wanted.
+    """Vectors of a file, in the order of the ids that a benchmark has.
 
     Args:
-        path: of the file.
-        wanted: ids of the texts, each of which must have a vector; others may be there too.
+        path: file of the vectors.
+        wanted: ids of the texts, each of which must have a vector; the file may hold others too.
         ids: file of the ids; that beside the vectors where not given.
 
     Raises:
@@ -57,11 +57,11 @@ class ForeignVectors:
         return len(self._rows)
 
     def read(self, places: slice | Integers, unit_length: bool) -> Floats:
-        """Vectors at some places of the wanted ids, float32, [any, H].
+        """Return the vectors of some of the ids, float32, [any, H].
 
         Args:
             places: which.
-            unit_length: whether each is divided by its length.
+            unit_length: whether each vector is divided by its length.
 
         Raises:
             BadInput: a vector that is not finite, or has no length and should have one.

@@ -1,4 +1,4 @@
-"""Formats of data of one's own: a layout of files and the rules by which it is scored. A new one is a line here.
+"""Formats of your own data: a layout of files and the rules by which it is scored. A new one is a line here.
 
 Every benchmark of the registry is a format too: the same files with other content.
 """

@@ -1,4 +1,4 @@
-"""Finding the files of a collection in a folder.
+"""Finds the files of a collection in a folder.
 
 Every file may be compressed; its pattern is that of the plain name. Links are followed. Files whose names begin with a
 dot are passed over: macOS leaves `._NAME` beside every file that it packs.
@@ -14,22 +14,22 @@ from msm.files import plain_name
 
 
 def find_files(folder: Path, *patterns: str, deep: bool = False) -> list[Path]:
-    """The files that match a pattern, numbers in their names in the order of numbers.
+    """Return the files that match a pattern, with numbers in their names in the order of numbers.
 
     Args:
-        folder: is looked through.
+        folder: folder that is looked through.
         patterns: such as `docs-*.jsonl` or `corpus/docs-*.jsonl`, without the ending of a compressed file.
-        deep: look in the folders below it too.
+        deep: whether the folders below it are looked through too.
     """
     files = _below(folder) if deep else _within(folder, {len(PurePath(pattern).parts) for pattern in patterns})
     return sorted((path for path in files if _matches(path, patterns)), key=_by_numbers)
 
 
 def find_file(folder: Path, *patterns: str, deep: bool = False) -> Path:
-    """The one file that matches; of several patterns the first that any file matches decides.
+    """Return the one file that matches; of several patterns the first that any file matches decides.
 
     Raises:
-        BadInput: there is none, or there are several.
+        BadInput: no file matches, or several do.
     """
     for pattern in patterns:
         if files := find_files(folder, pattern, deep=deep):
@@ -38,10 +38,10 @@ def find_file(folder: Path, *patterns: str, deep: bool = False) -> Path:
 
 
 def only(files: list[Path]) -> Path:
-    """The file of a list of one.
+    """Return the file of a list of one.
 
     Raises:
-        BadInput: there are several; the message names two.
+        BadInput: there are several files; the message names two.
     """
     if len(files) > 1:
         raise BadInput(f"{files[0]}: stands in {files[1]} too; keep one of them")

@@ -1,4 +1,4 @@
-"""Candidates that stay where they lie and are read anew whenever they are iterated over.
+"""Passages that stay in their files and are read anew whenever they are iterated over.
 
 The largest pools have 58 million passages. Nothing of them is held but how many each language has, and the judged ones;
 while they are counted, 8 bytes a passage, so that an id that stands twice is found before anything is encoded.
@@ -17,15 +17,15 @@ from msm.collections.runs import Integers
 from msm.errors import BadInput
 
 Read = Callable[[], Iterable[Passage]]
-"""Passages from the first to the last, as often as it is called."""
+"""Function that iterates over the passages from the first to the last, as often as it is called."""
 
 
 class Passages:
-    """The candidates of a benchmark. They are read once to be counted.
+    """The passages of a benchmark. They are read once to be counted.
 
     Args:
-        parts: candidates of each language, in the order in which they are iterated over; or, under None alone, those
-            of several languages in any order, which are always ranked together.
+        parts: passages of each language, in the order in which they are iterated over; or, under None alone, those of
+            several languages in any order, which are always ranked together.
         judged: ids of judged passages.
 
     Raises:
@@ -64,7 +64,7 @@ class Passages:
         return iter(self if language is None else self._parts[language]())
 
     def texts(self, ids: Iterable[str]) -> dict[str, Passage]:
-        """The passages of some ids, those that there are."""
+        """Return the passages of some ids, those that exist."""
         wanted = set(ids)
         return {passage.passage_id: passage for passage in self if passage.passage_id in wanted}
 

@@ -1,4 +1,4 @@
-"""The benchmarks by name. A new one is a file that describes it, and a line here.
+"""Finds benchmarks by name. A new one is a file that describes it, and a line here.
 
 A benchmark's name is one word. Data of one's own are of a format and bear a name of their own. Recipes and score
 files hold both, and a choice of languages or pairs, in one text, a *reference*:
@@ -90,12 +90,12 @@ def reference(benchmark: str, format: str = "", languages: Sequence[str] = (), p
 
     Args:
         benchmark: name of a benchmark, or of data of one's own; a reference of its own where nothing else is given.
-        format: of data of one's own; empty for a benchmark.
-        languages: those wanted; all where none is named.
-        pairs: of bitext.
+        format: format of your own data; empty for a benchmark.
+        languages: languages that are kept; all where none is named.
+        pairs: pairs of languages of bitext.
 
     Raises:
-        BadInput: no benchmark of that name, or a name and a choice that do not go together.
+        BadInput: no benchmark has the name, or a name and a choice do not go together.
     """
     text = f"{format}:{benchmark or format}" if format and ":" not in benchmark else benchmark
     if languages:
@@ -113,7 +113,7 @@ def find_benchmark(name: str) -> Benchmark:
     """Return the benchmark of a reference.
 
     Raises:
-        BadInput: nobody knows the name, or data of one's own bear that of a published benchmark.
+        BadInput: no benchmark has the name, or your own data bear that of a published benchmark.
     """
     if find_bitext(name):
         raise BadInput(f"{name} is mined, not searched: it has no passages to retrieve")
@@ -163,7 +163,7 @@ def describe(name: str) -> Benchmark | BitextBenchmark | None:
 
 
 def _in_languages(benchmark: Benchmark, text: str) -> Benchmark:
-    """A benchmark in some of its languages; with commas between them, or hyphens as older recipes have it."""
+    """Return a benchmark in some of its languages; with commas between them, or hyphens as older recipes have it."""
     if not benchmark.by_language:
         raise BadInput(f"{benchmark.name}: its languages are searched together, so none can be left out")
     known = [*benchmark.counts]
@@ -192,7 +192,7 @@ def _refuse_official(name: str) -> None:
 
 
 def _nearest(name: str) -> str:
-    """End of a message about an unknown name: the nearest name, or all names."""
+    """Return the end of a message about an unknown name: the nearest name, or all names."""
     known = [*BENCHMARKS, *BITEXTS, *FORMATS, *BITEXT_FORMATS, *LIBRARIES]
     close = difflib.get_close_matches(name.partition("-")[0].lower(), known, n=1, cutoff=0.6)
     return f"the nearest is {close[0]}" if close else f"known are {', '.join(sorted(known))}"

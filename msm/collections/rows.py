@@ -1,4 +1,4 @@
-"""Records of a file: JSON Lines, a JSON list, or Parquet; the fields are the same in all of them."""
+"""Reads the records of a file of JSON Lines, of a JSON list, or of Parquet, with the same fields in all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +15,10 @@ BATCH_ROWS = 4096
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where each record stands, for messages, and its fields.
+    """Yield the position of each record, for messages, and its fields.
 
     Raises:
-        BadInput: a record that is no object, or a file that is not what its name says.
+        BadInput: a record is no object, or the file is not what its name says.
     """
     if path.suffix == ".parquet":
         yield from _parquet_rows(path)

@@ -34,7 +34,7 @@ _IDS = pa.dictionary(pa.int32(), pa.string())
 _RUN_COLUMNS = {"query": _IDS, "q0": None, "passage": _IDS, "rank": None, "score": pa.float64(), "tag": None}
 _QRELS_COLUMNS = {"query": _IDS, "iteration": None, "passage": _IDS, "label": pa.int64()}
 _PICTURES = {ord(blank): ord(blank) + 0x2400 for blank in " \t\n\r\v\f"}
-"""What is written for the blanks of an id: Unicode's pictures of control characters."""
+"""Blanks of an id to what is written for them: Unicode's pictures of control characters."""
 _BACK = {picture: blank for blank, picture in _PICTURES.items()}
 _BLANK, _PICTURE = r"[ \t\n\r\v\f]", f"[{''.join(map(chr, _BACK))}]"
 _COMMENT = re.compile(rb"^#[^\n]*", re.MULTILINE)
@@ -42,16 +42,16 @@ _BLANKS = bytes.maketrans(b"\t\r\v\f", b"    ")
 
 
 class Run(NamedTuple):
-    """A run: the passages found for each query, one entry each, by query and best first."""
+    """A run: the passages retrieved for each query, one entry each, by query and best first."""
 
     query_ids: pa.Array
-    """Text, [Q]."""
+    """Ids of the queries, text, [Q]."""
     passage_ids: pa.Array
-    """Text, [P]; each once."""
+    """Ids of the passages, text, [P]; each once."""
     queries: Integers
-    """Place in `query_ids`, ascending, int32, [E]."""
+    """Index in `query_ids` of each entry, ascending, int32, [E]."""
     passages: Integers
-    """Place in `passage_ids`, int32, [E]."""
+    """Index in `passage_ids` of each entry, int32, [E]."""
     scores: Floats
     """Score of each entry, [E], float32 or float64; finite, and descending within a query."""
 
@@ -60,13 +60,13 @@ class Qrels(NamedTuple):
     """Judgements, each (query, passage) once; a query without any is not part of the average."""
 
     query_ids: pa.Array
-    """Text, [Q]."""
+    """Ids of the queries, text, [Q]."""
     passage_ids: pa.Array
-    """Text, [P]; each once."""
+    """Ids of the passages, text, [P]; each once."""
     queries: Integers
-    """Place in `query_ids`, [J]."""
+    """Index in `query_ids` of each judgement, [J]."""
     passages: Integers
-    """Place in `passage_ids`, [J]."""
+    """Index in `passage_ids` of each judgement, [J]."""
     labels: Integers
     """Label of each judgement, [J]; 1 or more means relevant."""
 
@@ -77,12 +77,12 @@ def sorted_run(
     """Make a run of entries in any order; entries with equal scores keep their order.
 
     Args:
-        query_ids: text, [Q].
-        passage_ids: text, [P].
-        queries: place in `query_ids`, [E].
-        passages: place in `passage_ids`, [E].
-        scores: [E].
-        double: keep them as float64; else they become float32.
+        query_ids: ids of the queries, text, [Q].
+        passage_ids: ids of the passages, text, [P].
+        queries: index in `query_ids` of each entry, [E].
+        passages: index in `passage_ids` of each entry, [E].
+        scores: scores of the entries, [E].
+        double: whether scores are kept as float64; else they become float32.
     """
     scores = scores.astype(np.float64 if double else np.float32, copy=False)
     same = queries[1:] == queries[:-1]
@@ -97,21 +97,21 @@ def ranked_run(query_ids: Any, passage_ids: Any, passages: Integers, scores: Flo
     """Make a run of one ranking for each query.
 
     Args:
-        query_ids: text, [Q].
-        passage_ids: text, [P].
-        passages: place in `passage_ids`, best first, [Q, K]; -1 where there are fewer than K.
-        scores: [Q, K].
+        query_ids: ids of the queries, text, [Q].
+        passage_ids: ids of the passages, text, [P].
+        passages: indices in `passage_ids`, best first, [Q, K]; -1 where there are fewer than K.
+        scores: scores of these passages, [Q, K].
     """
     queries, places = np.nonzero(passages >= 0)
     return sorted_run(query_ids, passage_ids, queries, passages[queries, places], scores[queries, places])
 
 
 def without_own_ids(run: Run, depth: int | None = None) -> Run:
-    """The run without the passages that bear the id of their query.
+    """Return the run without the passages that bear the id of their query.
 
     Args:
-        run: any.
-        depth: most entries that are kept of a query; all where not given.
+        run: run of any system.
+        depth: largest number of entries that are kept of a query; all where not given.
     """
     own = pc.call_function("index_in", [run.query_ids], pc.SetLookupOptions(run.passage_ids)).fill_null(-1).to_numpy()
     kept = own[run.queries] != run.passages
@@ -190,9 +190,10 @@ def read_run(path: Path, *, may_be_empty: bool = False, double: bool = False) ->
     """Read a TREC run.
 
     Args:
-        path: of the file.
-        may_be_empty: whether a file without a line is a run that found nothing, or damaged.
-        double: read scores as float64, as trec_eval 10 does; else as float32, in which our own runs are written.
+        path: file of the run.
+        may_be_empty: whether a file without a line is a run that retrieved nothing; else it is refused as damaged.
+        double: whether scores are read as float64, as trec_eval 10 does; else as float32, in which our own runs are
+            written.
 
     Raises:
         BadInput: no such file, no line, a line that has not six columns, a score that is not finite, or a passage
@@ -234,7 +235,7 @@ def read_qrels(path: Path) -> Qrels:
 
 
 def _normalised(path: Path) -> bytes:
-    """The file with one blank between columns and none around them; lines stay where they are."""
+    """Return the file with one blank between columns and none around them; lines stay where they are."""
     with open_bytes(path) as file:
         try:
             data = file.read()
@@ -301,7 +302,7 @@ def _places(column: pa.Array) -> tuple[pa.Array, Integers]:
 
 
 def _firsts(queries: Integers, passages: Integers, passage_count: int) -> Integers:
-    """Index of the first entry with the same query and passage, for every entry, [E]."""
+    """Return the index of the first entry with the same query and passage, for every entry, [E]."""
     pairs = queries * np.int64(passage_count) + passages
     if np.all(np.diff(np.sort(pairs))):
         return np.arange(len(pairs))

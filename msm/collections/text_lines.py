@@ -1,4 +1,4 @@
-"""Lines of text files, and rows of tables in them, with errors that name the line."""
+"""Reads lines of text files, and rows of tables in them, with errors that name the line."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from msm.files import NO_TEXT, open_text
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and text of every line, without its end; compressed files are decompressed.
+    """Yield the number, from 1, and the text of every line, without its end; compressed files are decompressed.
 
     Raises:
         BadInput: no such file, not UTF-8, or not a whole compressed file.
@@ -24,7 +24,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_table(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and columns of a table with tabs between, quoted as by Python's csv.
+    """Yield the line number and the columns of a table with tabs between, quoted as by Python's csv.
 
     A carriage return within a column is a blank: Python's csv takes it for the end of a row.
 
@@ -38,10 +38,10 @@ def read_table(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_records(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Where each row of a table with commas between ends, for messages, and its columns by the names of the first row.
+    """Yield the position of each row of a table with commas, for messages, and its columns by their names.
 
     Args:
-        path: of the table, quoted as by Python's csv.
+        path: file of the table, quoted as by Python's csv.
         needed: columns that every table of the kind has.
 
     Raises:

@@ -1,1 +1,1 @@
-"""One file a benchmark."""
+"""Published benchmarks, one file each."""

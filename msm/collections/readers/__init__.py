@@ -1,1 +1,1 @@
-"""One reader a file format."""
+"""Readers of the files of collections, one for each format."""

@@ -1,4 +1,4 @@
-"""Files of questions with their answers, and of the passages found for them.
+"""Reads files of questions with their answers, and of the passages that were retrieved for them.
 
 | benchmark | questions | predictions |
 |---|---|---|
@@ -19,16 +19,16 @@ from msm.files import plain_name, read_json, read_json_lines
 
 
 class Prediction(NamedTuple):
-    """Passages found for a question."""
+    """Passages that were retrieved for a question."""
 
     question_id: str
     language: str
     passages: list[str]
-    """Best first."""
+    """Texts of the passages, best first."""
 
 
 def read_xor_answers(path: Path) -> dict[str, list[str]]:
-    """Question id to answers; of an id that stands twice the last one, as in the official scorer.
+    """Read the answers of each question id; of an id that stands twice the last line counts, as in the official scorer.
 
     Raises:
         BadInput: a line without `id` or `answers`, or no line.
@@ -55,7 +55,7 @@ def read_xor_predictions(path: Path) -> list[Prediction]:
 
 
 def read_nq_answers(path: Path) -> dict[str, list[str]]:
-    """Question to answers. A question that stands twice keeps its first name and gets `#2` for the second, and so on.
+    """Read the answers of each question; the second of the same text is named with `#2` behind it, and so on.
 
     Raises:
         BadInput: a line that is not a question with answers, or no line.
@@ -65,7 +65,7 @@ def read_nq_answers(path: Path) -> dict[str, list[str]]:
 
 
 def read_nq_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Questions and their answers, in order.
+    """Read questions and their answers, in order.
 
     Raises:
         BadInput: a line that is not a question with answers.
@@ -75,7 +75,7 @@ def read_nq_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def read_nq_predictions(path: Path) -> tuple[list[Prediction], dict[str, list[str]]]:
-    """Predictions as DPR writes them, and the answers that stand beside them.
+    """Read predictions as DPR writes them, and the answers that stand beside them.
 
     Raises:
         BadInput: not that format.

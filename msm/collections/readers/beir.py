@@ -19,16 +19,16 @@ from msm.errors import BadInput, bad_line
 from msm.files import plain_name, read_json_lines
 
 JUDGED = "test"
-"""Split whose questions are asked; where there is one file of judgements only, that one."""
+"""Split whose questions are asked where none is named; a single file of judgements is taken whatever its name."""
 
 
 def read(folder: Path, languages: Sequence[str] = (), split: str = "") -> Draft:
-    """A collection in BEIR's layout.
+    """Read a collection in BEIR's layout.
 
     Args:
-        folder: of the files.
-        languages: of the questions that are wanted; all where none is named.
-        split: file of judgements; empty for `test`, or the only one there.
+        folder: folder of the files.
+        languages: languages of the questions that are kept; all where none is named.
+        split: name of the file of judgements; empty for `test`, or for a single file.
 
     Raises:
         BadInput: a file is missing or malformed, or there twice.
@@ -43,7 +43,7 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "") -> Draft:
 
 
 def read_corpus(folder: Path) -> Iterator[Passage]:
-    """The passages, one at a time.
+    """Yield the passages, one at a time.
 
     Raises:
         BadInput: the file is missing or malformed.
@@ -54,7 +54,7 @@ def read_corpus(folder: Path) -> Iterator[Passage]:
 
 
 def read_judgements(path: Path) -> list[Qrel]:
-    """Judgements: lines of `query-id corpus-id score` with tabs, below a header.
+    """Read judgements: lines of `query-id corpus-id score` with tabs, below a header.
 
     Raises:
         BadInput: a malformed line, a passage with two labels for one query, or no line.

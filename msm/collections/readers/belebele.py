@@ -27,20 +27,20 @@ from msm.files import plain_name
 
 LOG = logging.getLogger(__name__)
 WRITTEN_TWICE = frozenset("arb_Latn ben_Latn hin_Latn npi_Latn sin_Latn urd_Latn zho_Hans zho_Hant".split())
-"""Codes whose script has to be said."""
+"""Codes of languages that exist in several scripts, whose script is named."""
 
 
 def language_of(code: str) -> str:
-    """The canonical language of a code of FLORES-200."""
+    """Return the canonical language of a code of FLORES-200."""
     return canonical(code if code in WRITTEN_TWICE else code.partition("_")[0])
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions of some languages, each on the passages of its own.
+    """Read questions of some languages, each on the passages of its own.
 
     Args:
         folder: the files lie anywhere below it.
-        languages: those wanted; all that are there where none is named.
+        languages: languages that are read; all that the folder has where none is named.
 
     Raises:
         BadInput: a language is missing or in two files, or a row is malformed.
@@ -49,7 +49,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_parallel(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """The same, and all of these questions on the passages of all of these languages in one pool.
+    """Read questions of some languages on the passages of all of these languages in one pool.
 
     Raises:
         BadInput: as `read`.

@@ -1,4 +1,4 @@
-"""Aligned sentences for bitext mining.
+"""Reads aligned sentences for bitext mining.
 
 Files, each one sentence a line, may be compressed:
 a folder of one's own has `LANG.txt` for every language, all with the same number of lines;
@@ -30,9 +30,9 @@ class Bitext(NamedTuple):
     target_language: str
     sources: list[str]
     targets: list[str]
-    """Aligned with the sources."""
+    """Translations, one for each source, in its order."""
     distractors: list[str]
-    """More targets, all wrong; none but for xSIM++."""
+    """Further targets, all of them wrong; none but for xSIM++."""
     shared_lines: bool = True
     """Whether a line says the same in all languages, not only in these two."""
 
@@ -43,7 +43,7 @@ class Bitext(NamedTuple):
 
     @property
     def source_ids(self) -> list[str]:
-        """Language and number of the line, from 1."""
+        """Ids of the sources: language and number of the line, from 1."""
         return [f"{self.source_language}-{number}" for number in range(1, len(self.sources) + 1)]
 
     @property
@@ -54,10 +54,10 @@ class Bitext(NamedTuple):
 
 
 def read_folder(folder: Path, pairs: str) -> Iterator[Bitext]:
-    """The wanted pairs of aligned files.
+    """Read some pairs of aligned files.
 
     Args:
-        folder: of `LANG.txt`, or of `LANG.devtest` or `LANG.dev` as FLORES-200 has them.
+        folder: folder of `LANG.txt`, or of `LANG.devtest` or `LANG.dev` as FLORES-200 has them.
         pairs: `all-en` for every language to English, `de-fr`, several with commas, or `all` for every ordered pair.
 
     Raises:
@@ -79,7 +79,7 @@ def read_folder(folder: Path, pairs: str) -> Iterator[Bitext]:
 
 
 def read_flores(folder: Path, pairs: str) -> Iterator[Bitext]:
-    """FLORES-200 devtest, as xSIM is reported.
+    """Read FLORES-200 devtest, as xSIM is reported.
 
     Raises:
         BadInput: a file that is not `LANG.devtest`, or as `read_folder`.
@@ -91,7 +91,7 @@ def read_flores(folder: Path, pairs: str) -> Iterator[Bitext]:
 
 
 def read_flores_hard(folder: Path, pairs: str) -> Iterator[Bitext]:
-    """FLORES-200 devtest with altered copies of the targets, as xSIM++ is reported.
+    """Read FLORES-200 devtest with altered copies of the targets, as xSIM++ is reported.
 
     Raises:
         BadInput: a target language without `LANG.hard.txt`, or as `read_flores`.
@@ -103,10 +103,10 @@ def read_flores_hard(folder: Path, pairs: str) -> Iterator[Bitext]:
 
 
 def read_tatoeba(folder: Path, pairs: str) -> Iterator[Bitext]:
-    """Languages of Tatoeba with English, which searches the other language, as in XTREME.
+    """Read languages of Tatoeba with English, which searches the other language, as in XTREME.
 
     Args:
-        folder: of the whole of it.
+        folder: folder of all files of Tatoeba.
         pairs: `all-eng`, or some, such as `deu-eng,fra-eng`.
 
     Raises:

@@ -29,11 +29,11 @@ ASKED_IN = "en"
 
 
 def read_a(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Test set A, with the judgements of the shared task's pools.
+    """Read test set A, with the judgements of the shared task's pools.
 
     Args:
         folder: the files lie anywhere below it.
-        languages: of the passages that are wanted; all that are there where none is named.
+        languages: languages of the passages that are kept; all that the folder has where none is named.
 
     Raises:
         BadInput: a file is missing, malformed or there twice.
@@ -42,7 +42,7 @@ def read_a(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_b(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Test set B; as `read_a`.
+    """Read test set B; see `read_a`.
 
     Raises:
         BadInput: a file is missing, malformed or there twice.

@@ -1,4 +1,4 @@
-"""A data set of the Hugging Face hub on disk, as MTEB and BEIR lay theirs out: passages, questions, judgements.
+"""Reads a data set of the Hugging Face hub on disk, in the layout of MTEB and BEIR: passages, questions, judgements.
 
 | files, anywhere below the folder | fields |
 |---|---|
@@ -28,12 +28,12 @@ LABELS = ("score", "label", "relevance")
 
 
 def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Draft:
-    """A collection of passages, questions and judgements.
+    """Read a collection of passages, questions and judgements.
 
     Args:
-        folder: of the data set.
-        languages: of the questions that are wanted; all where none is named.
-        split: of the judgements, where there are several.
+        folder: folder of the data set.
+        languages: languages of the questions that are kept; all where none is named.
+        split: split of the judgements, where there are several.
 
     Raises:
         BadInput: a kind of file is missing, or a record is of another form.
@@ -56,7 +56,7 @@ def _rows(shards: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _shards(folder: Path, *kinds: str) -> list[Path]:
-    """Files of the first kind that is there: in a folder of its name, or with its name in their own."""
+    """Return the files of the first kind that exists: in a folder of its name, or with its name in their own."""
     for kind in kinds:
         for pattern in (f"{kind}/*", f"*{kind}*"):
             if files := find_files(folder, *(f"{pattern}{ending}" for ending in ENDINGS), deep=True):
@@ -66,13 +66,13 @@ def _shards(folder: Path, *kinds: str) -> list[Path]:
 
 
 def _split(shards: list[Path], split: str) -> list[Path]:
-    """Files with a split in their names, as a word of them; all files where none has."""
+    """Return the files with a split in their names, as a word of them; all files where none has."""
     named = [path for path in shards if split in plain_name(path).replace("-", ".").replace("_", ".").split(".")]
     return named or shards
 
 
 def qrel_of(row: dict[str, Any], where: str) -> Qrel:
-    """The judgement of a record.
+    """Return the judgement of a record.
 
     Raises:
         BadInput: an id or a whole label is missing.

@@ -39,23 +39,23 @@ JUDGED = "test"
 
 
 class Source(NamedTuple):
-    """A repository, and the subset of it that is meant; empty for all of it."""
+    """A repository, and one subset of it; empty for all of it."""
 
     repository: str
     subset: str
 
     @property
     def language(self) -> str:
-        """What its texts are in where they do not say so themselves."""
+        """Language of its texts where they do not name theirs."""
         known = code_of(self.subset) in known_languages()
         return canonical(self.subset) if self.subset and known else UNKNOWN_LANGUAGE
 
 
 def parse(name: str) -> Source:
-    """The source behind `OWNER/NAME` or `OWNER/NAME/SUBSET`.
+    """Return the source of `OWNER/NAME` or `OWNER/NAME/SUBSET`.
 
     Raises:
-        BadInput: another form.
+        BadInput: the name has another form.
     """
     owner, slash, rest = name.partition("/")
     repository, _, subset = rest.partition("/")
@@ -83,12 +83,12 @@ def fetch(source: Source, folder: Path) -> None:
 
 
 def read(source: Source, folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Passages, questions and judgements of a source.
+    """Read passages, questions and judgements of a source.
 
     Args:
-        source: that is wanted.
-        folder: of the data.
-        languages: of the questions that are wanted; all where none is named.
+        source: repository and subset.
+        folder: folder of the data.
+        languages: languages of the questions that are kept; all where none is named.
 
     Raises:
         BadInput: the folder lacks the repository, the library is not installed, or the layout is another one.
@@ -168,6 +168,6 @@ def _split(splits: Sequence[str], wanted: str, where: str) -> str:
 
 
 def _unreadable(place: Path, error: Exception) -> BadInput:
-    """What the library says of files that it cannot read; it raises what its many parts raise."""
+    """Turn what the library raises for files that it cannot read into bad input."""
     problem = (str(error).strip() or type(error).__name__).splitlines()[0]
     return BadInput(f"{place}: not read by `datasets`: {problem[:300]}")

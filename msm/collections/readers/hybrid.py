@@ -20,7 +20,7 @@ from msm.files import read_json
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions on sentences alone.
+    """Read questions on sentences alone.
 
     Raises:
         BadInput: no or malformed files.
@@ -39,7 +39,7 @@ def _alone(part: Read) -> Iterator[Passage]:
 
 
 def written_questions(folder: Path, languages: Sequence[str] = ()) -> dict[str, str]:
-    """Query id to the question as its file has it, with the blanks around it: the paper's counts are of these."""
+    """Return query id to the question as its file has it, blanks included, by which the paper counts."""
     return {
         f"{language}-{question['id']}": question["question"]
         for language, path in language_files(folder, languages).items()
@@ -50,11 +50,11 @@ def written_questions(folder: Path, languages: Sequence[str] = ()) -> dict[str, 
 
 
 def merge_equal_questions(draft: Draft, written: Mapping[str, str]) -> Draft:
-    """Questions of one language with the same text become one, with the answers of all.
+    """Merge questions of one language with the same text into one, with the answers of all.
 
     Args:
-        draft: of questions and sentences.
-        written: text of each query id.
+        draft: questions and sentences.
+        written: query id to the text as its file has it.
     """
     firsts: dict[tuple[str, str], str] = {}
     merged = {

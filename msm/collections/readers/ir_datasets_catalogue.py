@@ -37,12 +37,12 @@ def fetch(name: str, folder: Path) -> None:
 
 
 def read(name: str, folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Documents, queries and judgements of a data set.
+    """Read documents, queries and judgements of a data set.
 
     Args:
-        name: in the catalogue.
+        name: name in the catalogue.
         folder: home of the library.
-        languages: of the queries that are wanted; all where none is named.
+        languages: languages of the queries that are kept; all where none is named.
 
     Raises:
         BadInput: the library is not installed or does not know the data set, or a download fails.
@@ -70,7 +70,7 @@ def _find(name: str, folder: Path) -> Any:
 
 
 def _library(folder: Path) -> ModuleType:
-    """The library with the folder as its home, which it asks for once."""
+    """Return the library with the folder as its home, which it reads once."""
     home = str(folder.resolve())
     if PACKAGE not in sys.modules:
         os.environ[HOME] = home

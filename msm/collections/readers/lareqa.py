@@ -20,11 +20,11 @@ from msm.collections.records import Passage, Qrel, Query
 
 
 def read_sentences(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions on sentences, each with the paragraph around it.
+    """Read questions on sentences, each with the paragraph around it.
 
     Args:
-        folder: with `LANG.json` of at least one language.
-        languages: those wanted; all that are there where none is named.
+        folder: folder with `LANG.json` of at least one language.
+        languages: languages that are read; all that the folder has where none is named.
 
     Raises:
         BadInput: no or malformed files.
@@ -48,7 +48,7 @@ def read_sentences(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def _clusters(paragraphs: dict[str, list[Paragraph]]) -> dict[str, str]:
-    """Question id to the paragraph that it is about; translations of a question share theirs."""
+    """Return question id to the paragraph that it is about; translations of a question share theirs."""
     return connected(
         (f"{language} paragraph {number}", question.question_id)
         for language, texts in paragraphs.items()
@@ -64,7 +64,7 @@ def _passages(language: str, paragraphs: list[Paragraph]) -> Iterator[Passage]:
 
 
 def _answers(paragraphs: dict[str, list[Paragraph]]) -> dict[str, list[str]]:
-    """Question id to the candidates that answer it, in all languages."""
+    """Return question id to the passages that answer it, in all languages."""
     answers: dict[str, list[str]] = {}
     for language, texts in paragraphs.items():
         for number, paragraph in enumerate(texts):

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Mentions of dev on all entities, in one pool.
+    """Read the mentions of dev on all entities, in one pool.
 
     Raises:
         BadInput: a file is missing or malformed.
@@ -44,13 +44,13 @@ class Mention(NamedTuple):
 
     query: Query
     entity: str
-    """Id of what it means."""
+    """Id of the entity that the name means."""
     article: str
-    """The news article that it stands in."""
+    """Id of the news article of the sentence."""
 
 
 def read_mentions(folder: Path) -> Iterator[Mention]:
-    """Mentions of dev.
+    """Read the mentions of dev.
 
     Raises:
         BadInput: the file is missing or malformed.
@@ -63,7 +63,7 @@ def read_mentions(folder: Path) -> Iterator[Mention]:
 
 
 def read_entities(folder: Path) -> Iterator[Passage]:
-    """All candidates, one at a time; their titles are not part of the text.
+    """Yield all entities, one at a time; their titles are not part of the text.
 
     Raises:
         BadInput: the file is missing or malformed.

@@ -11,10 +11,10 @@ BRACES = re.compile(r"\{(.*?)\}")
 
 
 def mention_text(record: dict[str, Any]) -> str:
-    """The query of a record with `context` and `mention`.
+    """Return the query of a record with `context` and `mention`.
 
     Args:
-        record: a line of the mention files, or `contextual_mention` of a training pair.
+        record: line of the mention files, or `contextual_mention` of a training pair.
 
     Raises:
         ValueError: the mention lies in no sentence, or is not where its offsets say.
@@ -34,10 +34,10 @@ def mention_text(record: dict[str, Any]) -> str:
 
 
 def entity_text(record: dict[str, Any]) -> str:
-    """The candidate of an entity: the sentences of its description.
+    """Return the passage of an entity: the sentences of its description.
 
     Args:
-        record: a line of the candidate file, or `entity` of a training pair.
+        record: line of the file of entities, or `entity` of a training pair.
 
     Raises:
         KeyError: a field is missing.
@@ -47,5 +47,5 @@ def entity_text(record: dict[str, Any]) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Line ends to blanks, two blanks to one in a single pass, none around."""
+    """Return a text with line ends as blanks, two blanks as one in a single pass, and none around it."""
     return " ".join(text.splitlines()).replace("  ", " ").strip()

@@ -18,11 +18,11 @@ from msm.errors import BadInput
 
 
 def read(folder: Path, languages: Sequence[str] = (), split: str = "dev") -> Draft:
-    """Questions of some languages, each on its own passages.
+    """Read questions of some languages, each on its own passages.
 
     Args:
         folder: the files lie anywhere below it.
-        languages: those wanted; all that are there where none is named.
+        languages: languages that are read; all that the folder has where none is named.
         split: train or dev.
 
     Raises:
@@ -36,7 +36,7 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "dev") -> Dra
 
 
 def read_part(folder: Path, language: str, split: str) -> Part:
-    """One language; its passages stay in their files.
+    """Read one language; its passages stay in their files.
 
     Raises:
         BadInput: a file is missing or malformed.

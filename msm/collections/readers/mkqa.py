@@ -23,15 +23,15 @@ from msm.files import read_json_lines
 
 FILE = "mkqa.jsonl"
 WITHOUT_SPAN = frozenset({"unanswerable", "binary", "long_answer"})
-"""Types of answers that no passage can hold."""
+"""Types of answers that are no text of a passage."""
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions in some languages, all of them on the same English passages.
+    """Read questions in some languages, all of them on the same English passages.
 
     Args:
-        folder: of the files.
-        languages: of the questions; all where none is named.
+        folder: folder of the files.
+        languages: languages of the questions; all where none is named.
 
     Raises:
         BadInput: a file is missing or malformed.
@@ -48,7 +48,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def _questions(path: Path) -> Iterator[tuple[str, list[str], list[Query]]]:
-    """Each question that a passage can answer: its name, its English answers, and itself in all languages."""
+    """Yield each question that a passage can answer: its id, its English answers, and itself in all languages."""
     for number, record in read_json_lines(path):
         try:
             spans = _spans(record["answers"]["en"])

@@ -22,11 +22,11 @@ LANGUAGES = ("ar", "de", "en", "es", "hi", "vi", "zh")
 
 
 def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Draft:
-    """Questions of some languages on the paragraphs of all of these, in one pool and by language.
+    """Read questions of some languages on the paragraphs of all of these, in one pool and by language.
 
     Args:
         folder: the files lie anywhere below it.
-        languages: those wanted; all that are there where none is named.
+        languages: languages that are read; all that the folder has where none is named.
         split: dev or test.
 
     Raises:

@@ -50,11 +50,11 @@ JUDGEMENTS = "qrels.dev.small.tsv"
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """mMARCO: queries of some languages, each on the passages of its language.
+    """Read mMARCO: queries of some languages, each on the passages of its language.
 
     Args:
         folder: the files lie anywhere below it.
-        languages: those wanted; all that are there where none is named.
+        languages: languages that are read; all that the folder has where none is named.
 
     Raises:
         BadInput: a file is missing, malformed or there twice.
@@ -69,7 +69,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_english(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """MS MARCO, which is in English.
+    """Read MS MARCO, which is in English.
 
     Raises:
         BadInput: a file is missing, malformed or there twice.

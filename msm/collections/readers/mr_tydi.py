@@ -32,11 +32,11 @@ LANGUAGES = {
 
 
 def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Draft:
-    """Questions of some languages, each on its own passages.
+    """Read questions of some languages, each on its own passages.
 
     Args:
-        folder: of the folders of the languages.
-        languages: those wanted; all that are there where none is named.
+        folder: folder of the folders of the languages.
+        languages: languages that are read; all that the folder has where none is named.
         split: train, dev or test.
 
     Raises:
@@ -51,7 +51,7 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
 
 
 def language_of(folder: Path) -> str:
-    """The language of a folder, by its name.
+    """Return the language of a folder, by its name.
 
     Raises:
         BadInput: it is named after no language of Mr. TyDi.
@@ -63,7 +63,7 @@ def language_of(folder: Path) -> str:
 
 
 def read_part(folder: Path, language: str, split: str) -> Part:
-    """One language; its passages stay in their file.
+    """Read one language; its passages stay in their file.
 
     Raises:
         BadInput: a file is missing or malformed.

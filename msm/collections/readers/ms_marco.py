@@ -1,4 +1,4 @@
-"""Training triples of MS MARCO and mMARCO, as texts or as ids."""
+"""Reads training triples of MS MARCO and mMARCO, as texts or as ids."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from msm.errors import BadInput, bad_line
 
 
 def text_id(text: str) -> str:
-    """Id of a text that has none: equal texts, equal ids."""
+    """Return an id for a text that has none: equal texts have equal ids."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def rows(path: Path, least: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and columns of a file with tabs.
+    """Yield line number and columns of a file with tabs.
 
     Raises:
         BadInput: a line with fewer columns than `least`, or an empty column, or as `read_lines`.
@@ -31,14 +31,14 @@ def rows(path: Path, least: int) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_texts(path: Path, language: str) -> Iterator[Example]:
-    """Examples of lines `query`, `positive` and any number of negatives; equal queries share an id."""
+    """Read examples of lines `query`, `positive` and any number of negatives; equal queries share an id."""
     for _, (query, positive, *negatives) in rows(path, least=2):
         passages = [Passage(text_id(text), language, text) for text in (positive, *negatives)]
         yield Example(Query(text_id(query), language, query), passages[0], passages[1:])
 
 
 def read_ids(folder: Path, language: str) -> Iterator[Example]:
-    """Examples of `triples*.tsv` (query, positive, negatives as ids); lines of one query and positive are one example.
+    """Read examples of `triples*.tsv`, which names query, positive and negatives by their ids.
 
     Texts stand in `queries*.tsv` and `collection*.tsv`, or in `LANG_queries*.tsv` and `LANG_collection*.tsv`.
 

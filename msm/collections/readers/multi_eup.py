@@ -29,10 +29,10 @@ NO_TITLE = re.compile(r"\s*|null|nan|[0-9.]+", re.IGNORECASE)
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Titles of debates on the speeches of all languages in one pool, and on those of their own language.
+    """Read titles of debates on the speeches of all languages in one pool, and on those of their own language.
 
     Args:
-        folder: of the table.
+        folder: folder of the table.
         languages: of queries and speeches; all where none is named.
 
     Raises:
@@ -64,7 +64,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def _titles(row: dict[str, str]) -> Iterator[tuple[Query, str]]:
-    """The title of the debate in each language, and the name of the debate: its first id."""
+    """Return the title of the debate in each language, and the name of the debate: its first id."""
     debate = ""
     for column, title in row.items():
         match = TITLE.fullmatch(column)

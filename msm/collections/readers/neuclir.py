@@ -33,11 +33,11 @@ TOPICS = {2022: "topics.0720.utf8.jsonl", 2023: "neuclir-2023-topics.0605.jsonl"
 
 
 def read_2022(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """The topics of 2022 on the documents of each language.
+    """Read the topics of 2022 on the documents of each language.
 
     Args:
         folder: the files lie anywhere below it.
-        languages: of the documents that are wanted; all where none is named.
+        languages: languages of the documents that are kept; all where none is named.
 
     Raises:
         BadInput: a file is missing, malformed or there twice.
@@ -48,7 +48,7 @@ def read_2022(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_2023(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """The same of 2023.
+    """Read the topics of 2023 on the documents of each language.
 
     Raises:
         BadInput: a file is missing, malformed or there twice.
@@ -59,7 +59,7 @@ def read_2023(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_2023_one_pool(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """The topics of 2023 on the documents of all languages in one pool, by the judgements made for that.
+    """Read the topics of 2023 on all documents in one pool, by the judgements made for that.
 
     Raises:
         BadInput: a file is missing, malformed or there twice.

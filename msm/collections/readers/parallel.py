@@ -13,10 +13,10 @@ class Asked(NamedTuple):
     """A question in one language."""
 
     question: str
-    """What it asks: the same name in every language."""
+    """Id of the question, the same in every language."""
     text: str
     passage_id: str
-    """The passage of its own language that answers it."""
+    """Id of the passage of its own language that answers it."""
 
 
 class Side(NamedTuple):
@@ -24,30 +24,30 @@ class Side(NamedTuple):
 
     questions: list[Asked]
     passages: dict[str, Passage]
-    """Passages by id."""
+    """Passages of the language, by id."""
 
 
 def own_pools(sides: Mapping[str, Side]) -> list[Pool]:
-    """The questions of each language on its own passages."""
+    """Return the pools of the questions of each language on its own passages."""
     return [Pool(f"pool.{language}", language, language) for language in sides]
 
 
 def cross_pools(sides: Mapping[str, Side]) -> list[Pool]:
-    """The questions of all languages on the passages of each one."""
+    """Return the pools of the questions of all languages on the passages of each one."""
     return [Pool(f"pool.{language}", None, language) for language in sides]
 
 
 def monolingual_draft(sides: Mapping[str, Side]) -> Draft:
-    """The questions of each language on its own passages alone."""
+    """Return the questions of each language on its own passages alone."""
     return _draft(sides, own_pools(sides), {})
 
 
 def parallel_draft(sides: Mapping[str, Side], pools: list[Pool]) -> Draft:
-    """All questions on the passages of all languages in one pool, and in more pools.
+    """Return all questions on the passages of all languages in one pool, and in more pools.
 
     Args:
-        sides: by language, in the order of the candidates.
-        pools: those beside the pool of all languages.
+        sides: one side for each language, in the order of the passages.
+        pools: pools beside the pool of all languages.
     """
     answers: dict[str, list[str]] = {}
     for asked in (asked for side in sides.values() for asked in side.questions):
@@ -56,7 +56,9 @@ def parallel_draft(sides: Mapping[str, Side], pools: list[Pool]) -> Draft:
 
 
 def _draft(sides: Mapping[str, Side], pools: list[Pool], answers: Mapping[str, list[str]]) -> Draft:
-    """A draft in which a question is right with the passages of `answers`, or where it has none there, its own."""
+    """Return a draft in which a question is right with the passages of `answers`, or where it has none, with its
+    own.
+    """
     questions = [asked for side in sides.values() for asked in side.questions]
     queries = [
         Query(f"{language}-{asked.question}", language, asked.text)

@@ -1,4 +1,4 @@
-"""One JSON record of a corpus to a passage: the same for evaluation, fine-tuning, mining and export."""
+"""Turns a JSON record of a corpus into a passage, in one way for evaluation, fine-tuning, mining and export."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ UNKNOWN_LANGUAGE = "und"
 
 
 def read_passage_records(path: Path, language: str = UNKNOWN_LANGUAGE) -> Iterator[Passage]:
-    """The passages of a JSON Lines file, one at a time.
+    """Yield the passages of a JSON Lines file, one at a time.
 
     Raises:
         BadInput: a line that is no passage.
@@ -24,7 +24,7 @@ def read_passage_records(path: Path, language: str = UNKNOWN_LANGUAGE) -> Iterat
 
 
 def passage_of(record: Mapping[str, Any], language: str, where: str) -> Passage:
-    """The passage of a record.
+    """Return the passage of a record.
 
     It has an id (`docid`, `_id`, `id`, `passage_id` or `pid`) and a text: `text`, with or without a `title`, or
     `contents`, which is the title, a blank line and the text, or the text alone. Where a record has both `text` and
@@ -49,7 +49,7 @@ def passage_of(record: Mapping[str, Any], language: str, where: str) -> Passage:
 
 
 def query_of(record: Mapping[str, Any], language: str, where: str) -> Query:
-    """The query of a record with an id (`_id`, `query_id`, `qid` or `id`) and a text (`text`, `query` or `question`).
+    """Return the query of a record with an id (`_id`, `query_id`, `qid`, `id`) and a `text`, `query` or `question`.
 
     Raises:
         BadInput: no id or no text, or one that is not a text.
@@ -62,16 +62,16 @@ def query_of(record: Mapping[str, Any], language: str, where: str) -> Query:
 
 
 def split_contents(contents: str) -> tuple[str, str]:
-    """Title and text of `contents`."""
+    """Return title and text of `contents`."""
     parts = contents.split("\n\n")
     return (parts[0], parts[1]) if len(parts) > 1 else ("", contents)
 
 
 def id_of(record: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
-    """The id under the first name that the record has.
+    """Return the id under the first name that the record has.
 
     Raises:
-        BadInput: none, or one that is neither a text nor a whole number.
+        BadInput: the record has no id, or one that is neither a text nor a whole number.
     """
     value = next((record[name] for name in names if name in record), None)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
@@ -80,7 +80,7 @@ def id_of(record: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
 
 
 def spoken(record: Mapping[str, Any], language: str, where: str = "") -> str:
-    """The language that a record names in `language` or `lang`, in its canonical form, else the given one."""
+    """Return the language that a record names in `language` or `lang`, in its canonical form, else the given one."""
     said = record.get("language") or record.get("lang")
     return said_canonical(str(said), where.rpartition(":")[0]) if said else language
 

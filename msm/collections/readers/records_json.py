@@ -1,4 +1,4 @@
-"""One JSON record to one example, for each published format."""
+"""Turns a JSON record into an example, for each published format."""
 
 import json
 import re
@@ -19,15 +19,15 @@ Row = dict[str, Any]
 Reader = Callable[[Row, str], Example | None]
 CHUNK = 1 << 20
 LONGEST = 1 << 26
-"""Characters after which a record that does not parse is given up."""
+"""Number of characters after which a record that does not parse is refused."""
 BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
 def find_reader(row: Row, path: Path, number: int) -> Reader:
-    """The reader of a file, by the fields of its first record.
+    """Return the reader of a file, by the fields of its first record.
 
     Raises:
-        BadInput: fields of no known format.
+        BadInput: no known format has these fields.
     """
     for field, reader in READERS.items():
         if field in row:
@@ -36,7 +36,7 @@ def find_reader(row: Row, path: Path, number: int) -> Reader:
 
 
 def read_dpr(path: Path, language: str) -> Iterator[Example]:
-    """Examples of a DPR file, which is one list; it is never held in memory as a whole.
+    """Yield the examples of a DPR file, which is one list; it is never held in memory as a whole.
 
     Raises:
         BadInput: not JSON, or a record of another form; the message says which, from 0.
@@ -50,13 +50,13 @@ def read_dpr(path: Path, language: str) -> Iterator[Example]:
 
 
 def read_row(row: Row, language: str, reader: Reader, where: str) -> Example | None:
-    """What a reader makes of a record; its texts are texts, and none is empty.
+    """Return what a reader makes of a record, with every text checked to be a text that is not empty.
 
     Args:
         row: the record.
-        language: of its texts.
-        reader: of its format.
-        where: named in the message.
+        language: language of its texts.
+        reader: reader of its format.
+        where: position of the record, for messages.
 
     Raises:
         BadInput: a record of another form.
@@ -76,7 +76,7 @@ def read_row(row: Row, language: str, reader: Reader, where: str) -> Example | N
 
 
 def _texts(example: Example) -> Iterator[tuple[str, Any]]:
-    """Every text of an example, and what it is; of a negative, the title will do."""
+    """Yield every text of an example, and its role; of a negative, the title will do."""
     yield "question", example.query.text
     yield "positive passage", example.positive.text
     for negative in example.negatives:
@@ -115,7 +115,7 @@ def _list_items(path: Path) -> Iterator[Any]:
 
 
 def dpr_example(row: Row, language: str) -> Example | None:
-    """DPR; a question without a positive is passed over, and easy negatives stand in for missing hard ones."""
+    """Read a record of DPR. Without a positive it is passed over; easy negatives stand in for missing hard ones."""
     positives = [_dpr_passage(passage, language) for passage in row["positive_ctxs"]]
     if not positives:
         return None
@@ -132,7 +132,7 @@ def _dpr_passage(row: Row, language: str) -> Passage:
 
 
 def tevatron_example(row: Row, language: str) -> Example:
-    """Tevatron's and Mr. TyDi's form."""
+    """Read a record of Tevatron or of Mr. TyDi."""
     positives, negatives = (
         [
             Passage(str(passage["docid"]), language, passage["text"], passage.get("title") or "", passage["text"])
@@ -151,7 +151,7 @@ def tevatron_example(row: Row, language: str) -> Example:
 
 
 def flag_example(row: Row, language: str) -> Example:
-    """FlagEmbedding's form: `query`, `pos`, `neg`, lists of texts; ids are those of the texts."""
+    """Read a record of FlagEmbedding: `query`, `pos`, `neg`, lists of texts; ids are those of the texts."""
     positives, negatives = (
         [Passage(text_id(text), language, text, "", text) for text in row.get(kind) or []] for kind in ("pos", "neg")
     )
@@ -161,7 +161,7 @@ def flag_example(row: Row, language: str) -> Example:
 
 
 def pair_example(row: Row, language: str) -> Example:
-    """A record of sentence-transformers: `anchor` or `query`, `positive`, and any number of negatives.
+    """Read a record of sentence-transformers: `anchor` or `query`, `positive`, and any number of negatives.
 
     Negatives stand in `negative`, a text or a list of texts, or in `negative_1`, `negative_2` and so on.
     """
@@ -188,7 +188,7 @@ def _example(query: Query, positives: list[Passage], negatives: list[Passage], a
 
 
 def mewsli_example(row: Row, language: str) -> Example:
-    """A Mewsli-X pair; both texts bear their own language."""
+    """Read a Mewsli-X pair; both texts bear their own language."""
     del language
     mention, entity = row["contextual_mention"], row["entity"]
     query_id, spoken = mention["mention"]["example_id"], mention["context"]["language"]
@@ -199,7 +199,7 @@ def mewsli_example(row: Row, language: str) -> Example:
 
 
 def iapp_example(row: Row, language: str) -> Example:
-    """Thai iapp: SQuAD's fields in one flat record; the positive is the sentence in which the answer starts."""
+    """Read a record of Thai iapp, SQuAD's fields in one flat record; the positive holds the start of the answer."""
     text, answers = row["context"], row["answers"]
     answer = answers["answer_start"][0]
     if not 0 <= answer < len(text):
@@ -219,7 +219,7 @@ def iapp_example(row: Row, language: str) -> Example:
 
 
 def qed_example(row: Row, language: str) -> Example | None:
-    """Natural Questions with QED's sentences; rows without a usable answer offset are passed over.
+    """Read a record of Natural Questions with QED's sentences; rows without a usable offset are passed over.
 
     Some rows have an offset outside the text or no sentence offsets: nothing says which sentence answers.
     """
@@ -242,7 +242,7 @@ def _nested_span(row: Row) -> tuple[int, int]:
 
 
 def translation_example(row: Row, language: str) -> Example:
-    """A line `language`, `text`, `english`: the text asks for its English translation; `language` is the line's own."""
+    """Read a record `language`, `text`, `english`: the text asks for its English translation."""
     del language
     query = Query(text_id(f"{row['language']}\n{row['text']}"), canonical(row["language"]), row["text"].strip())
     english = row["english"].strip()
@@ -250,7 +250,7 @@ def translation_example(row: Row, language: str) -> Example:
 
 
 def mined_example(row: Row, language: str) -> Example:
-    """What `msm mine` writes; see `mined_row`."""
+    """Read a record that `msm mine` wrote; see `mined_row`."""
     del language
     return Example(
         Query(*row["mined_query"]),
@@ -262,7 +262,7 @@ def mined_example(row: Row, language: str) -> Example:
 
 
 def mined_row(example: Example) -> Row:
-    """An example as a JSON record that loses nothing."""
+    """Return an example as a JSON record that loses nothing."""
     return {
         "mined_query": list(example.query),
         "positive": list(example.positive),
@@ -283,4 +283,4 @@ READERS: dict[str, Reader] = {
     "pos": flag_example,
     "positive": pair_example,
 }
-"""A field of a format that none above it has, to its reader."""
+"""Field that no format above has, to the reader of its format."""

@@ -1,4 +1,4 @@
-"""SQuAD JSON: paragraphs in sentences, with the questions they answer.
+"""Reads SQuAD JSON: paragraphs in sentences, with the questions they answer.
 
 Sentences are those of `sentence_breaks` where the file has them (XQuAD-R, constructed worlds), else those of the
 sentence splitter. Offsets count characters (code points), as in the published files. An answer at -1, which the
@@ -24,13 +24,13 @@ class Question(NamedTuple):
     question_id: str
     text: str
     answer_sentences: list[int]
-    """Places of the sentences in which an answer starts, each once, the first answer's first; at least one."""
+    """Indices of the sentences in which an answer starts, each once, the first answer's first; at least one."""
     answers: tuple[str, ...]
     """Answer strings, where the file has them."""
 
     @property
     def answer_sentence(self) -> int:
-        """Place of the sentence in which the first answer starts."""
+        """Index of the sentence in which the first answer starts."""
         return self.answer_sentences[0]
 
 
@@ -41,18 +41,18 @@ class Paragraph(NamedTuple):
     """Id that follows from the paragraph's text, so that the same paragraph has it in every file."""
     title: str
     context: str
-    """The whole text."""
+    """Whole text of the paragraph."""
     sentences: list[str]
-    """Without blanks around them."""
+    """Sentences without blanks around them."""
     questions: list[Question]
 
 
 def language_files(folder: Path, languages: Sequence[str] = ()) -> dict[str, Path]:
-    """Language to file, in alphabetical order of languages.
+    """Return language to file, in alphabetical order of languages.
 
     Args:
-        folder: of `LANG.json`.
-        languages: those wanted; all that are there where none is named.
+        folder: folder of `LANG.json`.
+        languages: languages that are read; all that the folder has where none is named.
 
     Raises:
         BadInput: no such file, a language in two files, or a wanted one in none.
@@ -71,10 +71,10 @@ def language_files(folder: Path, languages: Sequence[str] = ()) -> dict[str, Pat
 
 
 def read_squad(path: Path, language: str) -> list[Paragraph]:
-    """All paragraphs of a file, in order.
+    """Read all paragraphs of a file, in order.
 
     Args:
-        path: SQuAD JSON; `.gz` is decompressed.
+        path: file of SQuAD JSON; `.gz` is decompressed.
         language: of the text, for the sentence splitter.
 
     Raises:
@@ -134,7 +134,7 @@ def _breaks(record: Any, context: str, where: str) -> list[tuple[int, int]]:
 
 
 def _split(context: str, language: str) -> list[tuple[int, int]]:
-    """Bounds of the split sentences; the splitter changes blanks only, so other characters are counted."""
+    """Return the bounds of sentences. The splitter changes blanks only, so other characters are counted."""
     places = [place for place, character in enumerate(context) if not character.isspace()]
     bounds, done = [], 0
     for sentence in split(context, language):
@@ -163,7 +163,7 @@ def _question(entry: Any, length: int, bounds: list[tuple[int, int]], where: str
 
 
 def _sentence_at(start: int, bounds: list[tuple[int, int]]) -> int:
-    """The sentence that holds a character; of blanks between two, the one behind them."""
+    """Return the sentence that holds a character; for blanks between two, the second one."""
     return next((place for place, (_, end) in enumerate(bounds) if start < end), len(bounds) - 1)
 
 

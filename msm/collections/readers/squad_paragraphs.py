@@ -22,11 +22,11 @@ TRAINING = "train"
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions of SQuAD JSON on their paragraphs.
+    """Read questions of SQuAD JSON on their paragraphs.
 
     Args:
-        folder: of the files.
-        languages: those wanted; all that are there where none is named.
+        folder: folder of the files.
+        languages: languages that are read; all that the folder has where none is named.
 
     Raises:
         BadInput: no or malformed files.

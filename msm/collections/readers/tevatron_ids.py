@@ -24,17 +24,17 @@ POSITIVES, NEGATIVES = "positive_document_ids", "negative_document_ids"
 
 
 def holds(folder: Path) -> bool:
-    """Whether a folder is one of these."""
+    """Return whether a folder has data of this form."""
     corpus, asked = _files(folder)
     return bool(corpus and asked) and any(POSITIVES in row for _, row in [next(read_rows(asked[0]), ("", {}))])
 
 
 def read(folder: Path, languages: Sequence[str] = (), language: str = UNKNOWN_LANGUAGE) -> Draft:
-    """Questions on the corpus; a positive is relevant, a negative is judged not to be.
+    """Read questions on the corpus; a positive is relevant, a negative is judged not to be.
 
     Args:
-        folder: of the files.
-        languages: of the questions that are wanted; all where none is named.
+        folder: folder of the files.
+        languages: languages of the questions that are kept; all where none is named.
         language: of the texts that do not say theirs.
 
     Raises:

@@ -27,11 +27,11 @@ POSITIVES = ("positive_passages", "positive_ctxs", "pos")
 
 
 def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions of training records on all their passages.
+    """Read questions of training records on all their passages.
 
     Args:
-        folder: of the files.
-        languages: of the questions that are wanted; all where none is named.
+        folder: folder of the files.
+        languages: languages of the questions that are kept; all where none is named.
 
     Raises:
         BadInput: no file, or a record of another form.

@@ -1,4 +1,4 @@
-"""Topics and passages in the files of TREC-like collections.
+"""Reads topics and passages in the files of TREC-like collections.
 
 Topics are lines of `id<TAB>text`. Passages are JSON Lines with `id` and `contents` (a title, a blank line, a text), or
 with `docid`, `title`, `text`; or lines of `id<TAB>text<TAB>title`. All may be compressed.
@@ -23,7 +23,7 @@ from msm.files import plain_name
 
 
 class Part(NamedTuple):
-    """Queries and the passages they are asked of."""
+    """Queries, and the passages that they search."""
 
     queries: list[Query]
     passages: Read
@@ -31,7 +31,7 @@ class Part(NamedTuple):
 
 
 def read_topics(path: Path, language: str) -> list[Query]:
-    """Queries of a topics file.
+    """Read the queries of a topics file.
 
     Raises:
         BadInput: a line without a tab, an empty query, an id twice, or no line.
@@ -47,10 +47,10 @@ def read_topics(path: Path, language: str) -> list[Query]:
 
 
 def read_passages(paths: Sequence[Path], language: str) -> Iterator[Passage]:
-    """Passages of collection files, in order, one at a time.
+    """Yield passages of collection files, in order, one at a time.
 
     Raises:
-        BadInput: a line that is no passage.
+        BadInput: a line is no passage.
     """
     for path in paths:
         if plain_name(path).endswith((".tsv", ".txt")):
@@ -61,7 +61,7 @@ def read_passages(paths: Sequence[Path], language: str) -> Iterator[Passage]:
 
 
 def read_folder(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """A collection in TREC files: one `topics*`, one `qrels*`, and `collection*` or `docs*`.
+    """Read a collection in TREC files: one `topics*`, one `qrels*`, and `collection*` or `docs*`.
 
     All passages form one pool. Queries without judgements are left out. Nothing in these files
     says a language but the records of passages.
@@ -84,7 +84,7 @@ def read_folder(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_qrel_rows(path: Path) -> list[Qrel]:
-    """Judgements of a TREC file."""
+    """Read the judgements of a TREC file."""
     qrels = read_qrels(path)
     queries = qrels.query_ids.take(pa.array(qrels.queries)).to_pylist()
     passages = qrels.passage_ids.take(pa.array(qrels.passages)).to_pylist()
@@ -92,12 +92,12 @@ def read_qrel_rows(path: Path) -> list[Qrel]:
 
 
 def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", translated: bool = False) -> Draft:
-    """Languages side by side, each with its own queries and candidates.
+    """Return a draft of languages side by side, each with its own queries and passages.
 
     Ids are those of the files where there is one language, else `LANGUAGE-ID`, since languages share ids.
 
     Args:
-        parts: by the language of their passages.
+        parts: parts by the language of their passages.
         asked_in: language of all queries; empty where each is in the language of its passages.
         translated: whether queries of one id in two languages ask the same.
     """
@@ -115,10 +115,10 @@ def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", translated: b
 
 
 def judged_queries(queries: Sequence[Query], qrels: Sequence[Qrel], path: Path) -> list[Query]:
-    """The queries that have a judgement.
+    """Return the queries that have a judgement.
 
     Raises:
-        BadInput: none has.
+        BadInput: no query has a judgement.
     """
     judged = {qrel.query_id for qrel in qrels}
     kept = [query for query in queries if query.query_id in judged]

@@ -30,7 +30,7 @@ NQ_FILE, NQ_PASSAGES = "nq-test.qa.csv", "psgs_w100.tsv"
 
 
 def read_xor(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions and passages in XOR-Retrieve's files.
+    """Read questions and passages in XOR-Retrieve's files.
 
     Raises:
         BadInput: a file is missing or malformed.
@@ -41,7 +41,7 @@ def read_xor(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_nq(folder: Path, languages: Sequence[str] = ()) -> Draft:
-    """Questions and passages in DPR's files, which are in English.
+    """Read questions and passages in DPR's files, which are in English.
 
     Raises:
         BadInput: a file is missing or malformed.
@@ -52,7 +52,7 @@ def read_nq(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def read_xor_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]:
-    """Questions with an answer other than yes and no, and these answers."""
+    """Read questions with an answer other than yes and no, and these answers."""
     path = find_file(folder, XOR_FILE)
     answers = {name: [a for a in found if a not in ("yes", "no")] for name, found in read_xor_answers(path).items()}
     queries = []
@@ -67,14 +67,14 @@ def read_xor_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]
 
 
 def read_nq_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]:
-    """Questions, named by their place, and their answers."""
+    """Read questions, named by their position, and their answers."""
     rows = list(read_nq_rows(find_file(folder, NQ_FILE)))
     queries = [Query(f"nq-{place}", "en", question) for place, (question, _) in enumerate(rows)]
     return queries, {query.query_id: answers for query, (_, answers) in zip(queries, rows, strict=True)}
 
 
 def read_passages(path: Path) -> Iterator[Passage]:
-    """Passages of DPR's files, one at a time.
+    """Yield passages of DPR's files, one at a time.
 
     Raises:
         BadInput: a line that has not three columns.
