@@ -56,9 +56,7 @@ def parallel_draft(sides: Mapping[str, Side], pools: list[Pool]) -> Draft:
 
 
 def _draft(sides: Mapping[str, Side], pools: list[Pool], answers: Mapping[str, list[str]]) -> Draft:
-    """Return a draft in which a question is right with the passages of `answers`, or where it has none, with its
-    own.
-    """
+    """Return a draft in which `answers` or, where it names none, its own passage is right for a question."""
     questions = [asked for side in sides.values() for asked in side.questions]
     queries = [
         Query(f"{language}-{asked.question}", language, asked.text)
