@@ -29,6 +29,8 @@ MOST_TASKS = 8
 """Tasks side by side, if nobody says another number."""
 LEAST_MEMORY = 1 << 30
 """Bytes that must be free for one more task beside others, however little the tasks before needed."""
+MOST_NAMES = 8
+"""Names of tasks that one line lists."""
 PAUSE = 0.05
 """Seconds between two looks at the running tasks."""
 
@@ -62,14 +64,19 @@ class Failure(NamedTuple):
     code: int
     """Exit code; negative for a signal."""
     reason: str
-    """Last line of its log."""
+    """What it said itself, or the last line of its log."""
 
 
 class TasksFailed(CommandError):
-    """Some tasks failed; the message names them, and the exit code is that of the first."""
+    """Some tasks failed; the message names them with their reasons, and those that were not run for want of them.
 
-    def __init__(self, failed: Mapping[str, Failure]) -> None:
-        super().__init__("; ".join(f"{name}: {failure.reason}" for name, failure in failed.items()))
+    The exit code is that of the first.
+    """
+
+    def __init__(self, failed: Mapping[str, Failure], lost: Sequence[str]) -> None:
+        message = "; ".join(f"{name}: {failure.reason}" for name, failure in failed.items())
+        super().__init__(f"{message}; not run for want of it: {named(lost)}" if lost else message)
+        self.failed, self.lost = dict(failed), list(lost)
         # A negative code is that of a signal, such as the system's when memory runs out.
         self.exit_code = max(1, next(iter(failed.values())).code)
 
@@ -159,6 +166,7 @@ class Chain:
         self.shared_models = _shared_models(made)
         self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks])
         self.failed: dict[str, Failure] = {}
+        self.lost: list[str] = []
         self.running: list[_Running] = []
         self.most = options.side_by_side or min(cores(), MOST_TASKS)
         self.free_gpus = list(range(visible_gpus()))
@@ -173,8 +181,7 @@ class Chain:
         """Run them.
 
         Raises:
-            TasksFailed: some failed; those that do not read their outputs have been run.
-            BadInput: a task cannot be run at all.
+            TasksFailed: some failed; those that do not need their outputs have been run.
         """
         with self._stopped_together():
             while self.waiting or self.running:
@@ -182,7 +189,7 @@ class Chain:
                 if not self._start_next():
                     time.sleep(PAUSE)
         if self.failed:
-            raise TasksFailed(self.failed)
+            raise TasksFailed(self.failed, self.lost)
         self._drop_stores()
         return self.outcome
 
@@ -202,10 +209,13 @@ class Chain:
             if not self._has_place(task):
                 continue
             self.waiting.remove(task)
-            if self._is_made_now(task):
-                self.outcome.reused.append(task.name)
-            else:
-                self.running.append(self._start(task))
+            try:
+                if self._is_made_now(task):
+                    self.outcome.reused.append(task.name)
+                else:
+                    self.running.append(self._start(task))
+            except BadInput as error:
+                self._fail(task, Failure(error.exit_code, str(error)))
             return True
         return False
 
@@ -280,18 +290,19 @@ class Chain:
                 self.outcome.ran.append(one.task.name)
                 self._tell(one.task, f"{seconds:.1f} s")
                 continue
-            reason = _last_line(one.log)
-            self.failed[one.task.name] = Failure(one.process.returncode, reason)
-            self._tell(one.task, f"failed after {seconds:.1f} s: {reason} ({one.log})")
-            self._drop_readers(one.task)
+            failure = Failure(one.process.returncode, _reason(one.log))
+            self._fail(one.task, failure, f" after {seconds:.1f} s", f" ({one.log})")
 
-    def _drop_readers(self, failed: Task) -> None:
-        """Leave out what needs the output of a task that failed."""
-        lost = {failed.out}
-        for task in list(self.waiting):
-            if task.stage != "report" and lost & set(task.reads.values()):
-                lost.add(task.out)
-                self.waiting.remove(task)
+    def _fail(self, task: Task, failure: Failure, after: str = "", log: str = "") -> None:
+        """Note a failure, and leave out everything that needs the output of the task."""
+        self.failed[task.name] = failure
+        self._tell(task, f"failed{after}: {failure.reason}{log}")
+        lost, waiting = {task.out}, {other.out for other in self.waiting if other.stage != "report"}
+        for other in self.tasks:
+            if other.out in waiting and lost & set(other.reads.values()):
+                lost.add(other.out)
+                self.lost.append(other.name)
+        self.waiting = [other for other in self.waiting if other.out not in lost]
 
     def _tell(self, task: Task, what: str) -> None:
         done = self.total - len(self.waiting) - len(self.running)
@@ -333,9 +344,17 @@ def _shared_models(tasks: Sequence[Task]) -> set[str]:
     return {model for model in models if models.count(model) > 1}
 
 
-def _last_line(log: Path) -> str:
+def _reason(log: Path) -> str:
+    """Why a task failed: what it said itself, whatever torchrun said after it, else its last line."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1].removeprefix("msm: ") if lines else "no message"
+    own = [line.removeprefix("msm: ") for line in lines if line.startswith("msm: ")]
+    return (own or lines or ["no message"])[-1]
+
+
+def named(names: Sequence[str]) -> str:
+    """The first of some names, and how many there are besides."""
+    besides = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {besides} more" if besides > 0 else "")
 
 
 def summary(recipe: str, outcome: Outcome) -> str:

@@ -18,7 +18,7 @@ from msm.corpora.settings import Download
 from msm.errors import BadInput
 from msm.evaluation import exported
 from msm.pipeline import artifacts, code, recipes
-from msm.pipeline.chain import Chain, Options, rows_of
+from msm.pipeline.chain import Chain, Options, TasksFailed, rows_of
 from msm.pipeline.fingerprints import fingerprints
 from msm.pipeline.tasks import inputs, tasks
 from tests.pipeline.made import ROOT
@@ -154,6 +154,19 @@ def test_a_row_is_scored_before_the_next_one_is_trained(tmp_path: Path, monkeypa
     steps = [name for name in order if name.startswith(("pretrain/", "score/constructed-m"))]
     pairs = {("pretrain/mlm-1", "score/constructed-mlm-1"), ("pretrain/msm-1", "score/constructed-msm-1")}
     assert {tuple(steps[:2]), tuple(steps[2:])} == pairs
+
+
+def test_what_needs_a_failed_task_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ROOT / "recipes" / "mini.yaml"
+    made = tasks(recipes.load(path), "mini.yaml")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TasksFailed) as caught:
+        Chain(made, Options(path, words=(f"--mirror={tmp_path}",))).run()
+    ((name, (code, reason)),) = caught.value.failed.items()
+    assert (name, caught.value.lost) == (made[0].name, [task.name for task in made[1:-1]])
+    assert code == caught.value.exit_code == 2
+    assert str(tmp_path) in reason and str(caught.value).startswith(f"{name}: {reason}; not run for want of it: ")
+    assert not (tmp_path / "artifacts" / "mini" / "documents").exists()
 
 
 def msm(folder: Path, *words: str) -> str:
