@@ -15,6 +15,9 @@ LAZY = {
     "score_on_benchmark": "msm.verbs.score",
     "compare": "msm.verbs.compare",
     "run": "msm.verbs.run",
+    "report": "msm.verbs.report",
+    "fuse": "msm.verbs.fuse",
+    "score_answers": "msm.verbs.score_answers",
     "reproduce": "msm.verbs.reproduce",
 }
 """Public name to the module that has it; imported when the name is first used, so that `import msm` stays light. Type

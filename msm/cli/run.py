@@ -10,10 +10,10 @@ from msm.cli.parser import Parser
 from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
 from msm.pipeline.chain import summary
-from msm.pipeline.fingerprints import fingerprints
+from msm.pipeline.fingerprints import notes
 from msm.pipeline.places import check_processes
 from msm.pipeline.stages import STAGES
-from msm.pipeline.tasks import behind, find_task, tasks
+from msm.pipeline.tasks import find_task, tasks
 from msm.settings import Setting, base_type, flat, make, nested
 from msm.verbs import run as verb
 
@@ -99,14 +99,10 @@ def _task(name: str, words: Sequence[str]) -> None:
     task = find_task(name, made, str(path))
     check_processes(task.settings, arguments["gpus"])
     begin(arguments, ["msm", "run", name, *words])
-    notes = {
-        "task": task.name,
-        "fingerprint": fingerprints(behind(task, made))[task.out]._asdict(),
-        "recipe": recipes.resolved(recipe),
-    }
     reads = {read: Path(folder) for read, folder in task.reads.items()}
     out = Path(task.out)
-    manifest = runner.run_stage(task.stage, task.settings, reads, out, execution(arguments, out), notes)
+    told = notes(task, made, recipe)
+    manifest = runner.run_stage(task.stage, task.settings, reads, out, execution(arguments, out), told)
     _tell(task.name, out, manifest, arguments["part"])
 
 

@@ -8,9 +8,10 @@ from msm.evaluation import exported
 from msm.files import read_json
 from msm.pipeline.artifacts import MANIFEST, checksum
 from msm.pipeline.code import code_checksum
+from msm.pipeline.recipes import Values, resolved
 from msm.pipeline.runner import entry
 from msm.pipeline.stages import STAGES
-from msm.pipeline.tasks import Task
+from msm.pipeline.tasks import Task, behind
 from msm.settings import as_values
 
 
@@ -43,6 +44,18 @@ def fingerprints(tasks: Iterable[Task]) -> dict[str, Fingerprint]:
         code = {"own": code_checksum(task.stage), **{read: print_.code for read, print_ in above.items()}}
         found[task.out] = Fingerprint(checksum(values), checksum(code))
     return found
+
+
+def notes(task: Task, made: Sequence[Task], recipe: Values) -> dict[str, Any]:
+    """What a task's manifest says of the recipe that it is of: its name there, fingerprint, and the whole recipe.
+
+    Args:
+        task: the task.
+        made: all tasks of the recipe.
+        recipe: as read by `msm.pipeline.recipes.load`.
+    """
+    fingerprint = fingerprints(behind(task, made))[task.out]._asdict()
+    return {"task": task.name, "fingerprint": fingerprint, "recipe": resolved(recipe)}
 
 
 def is_made(folder: Path, wanted: Fingerprint, *, any_code: bool = False) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from msm.corpora.fetch import identity
 from msm.corpora.settings import Download
@@ -207,3 +208,30 @@ def test_finished_rows_are_not_run_again_here_nor_elsewhere(tmp_path: Path) -> N
     for name in (first | second).keys() - {"report/all"}:
         for field in ("identity", "outputs", "fingerprint", "settings", "command"):
             assert first[name][field] == second[name][field]
+
+
+@pytest.mark.slow
+def test_a_chain_that_fails_keeps_its_vectors(tmp_path: Path) -> None:
+    """A row that searches with the model of another one takes its vectors, also when a chain has failed in between."""
+    own = {
+        "recipe": "twice",
+        "base": str(ROOT / "recipes" / "tiny"),
+        "models": [{"name": "untrained", "start": "encoder/ordered"}],
+        "retrievals": [{"name": "deep", "model": "untrained", "retrieve": {"depth": 30}}],
+        "lexical_models": [],
+        "pretraining": [],
+        "report": {"controls": "none"},
+    }
+    (tmp_path / "twice.yaml").write_text(yaml.safe_dump(own))
+    blocked = tmp_path / "artifacts/twice/retrieve/constructed-deep-1"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("A file where a folder should be.")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        msm(tmp_path, "run", "twice.yaml", "--side_by_side", "1")
+    said = caught.value.stderr.splitlines()[-1]
+    assert said.startswith("msm: retrieve/constructed-deep-1: ")
+    assert said.endswith("; not run for want of it: score/constructed-deep-1")
+    (store,) = tmp_path.glob("work/twice/vectors/*")
+    blocked.unlink()
+    assert msm(tmp_path, "run", "twice.yaml").endswith("twice: 3 run, 8 reused\n")
+    assert not store.exists(), "of a chain that has ended well"

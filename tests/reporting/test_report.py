@@ -17,6 +17,7 @@ from msm.execution import Execution
 from msm.pipeline import artifacts, runner
 from msm.reporting import lineage, results
 from msm.reporting.export import export
+from msm.verbs.report import report_folder, terminal_table
 from tests.reporting import made
 
 
@@ -86,15 +87,46 @@ def test_command_prints_the_table_and_exports_nothing_unasked(root: Path, capsys
 
 
 def test_command_without_a_report_says_what_to_do(root: Path) -> None:
+    shutil.rmtree(root / "score")
     with pytest.raises(BadInput, match="no report yet"):
         run_command(root)
+
+
+def test_rows_are_exported_as_they_are_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody has asked for a report: each export has one on the rows that are there, and names those that are not."""
+    recipe = {
+        "recipe": "demo",
+        "base": str(Path("recipes/demo").resolve()),
+        "benchmarks": [{"name": "lareqa", "questions": "questions/test", "split": "test"}],
+        "lexical_models": [{"name": "bm25-words"}],
+        "report": {"bootstrap": 100},
+    }
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(recipe))
+    root = tmp_path / "artifacts" / "demo"
+    words = ["report", str(tmp_path / "own.yaml"), "--export"]
+    words += ["--artifacts", str(root.parent), "--results", str(tmp_path / "results")]
+    rows: list[str] = []
+    for model in ("untrained", "msm"):
+        made.write_recipe(root, models={model: [1]})
+        main(words)
+        told = capsys.readouterr()
+        rows.append(f"lareqa-{model}-1")
+        missing = [f"score/lareqa-{name}" for name in ("untrained-1", "mlm-1", "msm-1") if f"lareqa-{name}" not in rows]
+        missing.append("score/lareqa-bm25-words")
+        assert f"exported to {tmp_path / 'results' / 'demo'} (0.0 MB), rows: {len(rows)}\n" in told.err
+        assert f"not there yet, {len(missing)} of 4 rows: {', '.join(missing)}\n" in told.err
+        report = (tmp_path / "results/demo/report/all/report/report.md").read_text()
+        assert ("| msm" in report) == ("lareqa-msm-1" in rows)
+        assert artifacts.read_manifest(root / "report/all")["facts"]["score_folders"] == len(rows)
+        shown = {line.split()[0] for line in told.out.splitlines() if line.split()}
+        assert ("msm" in shown) == ("lareqa-msm-1" in rows)
 
 
 def test_export_is_read_like_the_artifacts(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_report(root)
     run_command(root, "--export")
     target = root.parents[1] / "results" / "demo"
-    assert report_command.terminal_table(target) == report_command.terminal_table(root)
+    assert terminal_table(target) == terminal_table(root)
     (benchmark,), (copy,) = (results.read(folder / "score").benchmarks for folder in (root, target))
     assert copy.columns == benchmark.columns
     loaded, copied = (results.load(one, one.columns)[0] for one in (benchmark, copy))
@@ -209,4 +241,4 @@ def test_export_without_scores_is_bad_input(tmp_path: Path) -> None:
 
 def test_payload_of_the_report_is_what_the_stage_table_says(root: Path) -> None:
     run_report(root)
-    assert artifacts.payload(root / "report/all") == report_command.report_folder(root)
+    assert artifacts.payload(root / "report/all") == report_folder(root)

@@ -1,0 +1,123 @@
+"""The tables of a recipe, and its results for version control."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msm.errors import BadInput
+from msm.evaluation import exported
+from msm.execution import Execution
+from msm.pipeline import recipes, runner
+from msm.pipeline.artifacts import MANIFEST
+from msm.pipeline.fingerprints import exported_rows, notes
+from msm.pipeline.recipes import Values
+from msm.pipeline.tasks import Task, tasks
+from msm.reporting.export import export as write_export
+from msm.reporting.stage import DOCUMENT, TABLE
+
+REPORT = "report/all"
+
+
+class Reported(NamedTuple):
+    """What a report is of."""
+
+    table: str
+    """The tables as plain text, at most 110 columns wide."""
+    document: Path
+    """The report as Markdown."""
+    rows: list[str]
+    """Names of the score folders that are there, such as `score/constructed-msm-1`."""
+    missing: list[str]
+    """Those that the recipe has and that are not there."""
+    kept: list[str]
+    """Rows of an earlier export that an export has taken as they are, for they are not in the artifacts."""
+    lost: list[str]
+    """Rows of an earlier export that an export has left out, for they are not as the recipe wants them."""
+    size: int
+    """Bytes of the export; 0 where nothing was exported."""
+
+
+def report(
+    recipe: str | Path, *, artifacts: str | Path = "artifacts", results: str | Path = "results", export: bool = False
+) -> Reported:
+    """Report on the finished rows of a recipe, few or all, and export them where this is asked for.
+
+    The report that lies in the artifacts is written anew where rows have come since.
+
+    Args:
+        recipe: its name, such as `demo`, or its file.
+        artifacts: folder of the stage folders.
+        results: folder of the exported results.
+        export: add the finished rows to `results`: scores and manifests, without texts, and a report on all of them.
+
+    Raises:
+        BadInput: no row is finished, or artifacts no longer match their manifests.
+    """
+    whole, made = _recipe(str(recipe), (Path(artifacts), Path(results)))
+    here, there = Path(artifacts) / whole["recipe"], Path(results) / whole["recipe"]
+    _bring_up(whole, made, here)
+    earlier, kept, size = _scores(exported.manifests(there)), [], 0
+    if export:
+        if not any((folder / REPORT).is_dir() for folder in (here, there)):
+            raise BadInput(f"{recipe}: no such recipe, and {here} has no report")
+        kept = exported_rows(made, there, here)
+        size = write_export(here, there, kept)
+    shown = there if export or not report_folder(here).is_dir() else here
+    rows = _scores(exported.manifests(there)) if shown == there else _finished(here)
+    missing = [task.name for task in made if task.stage == "score" and task.name not in rows]
+    lost = [name for name in earlier if name not in rows] if export else []
+    return Reported(terminal_table(shown), report_folder(shown) / DOCUMENT, rows, missing, kept, lost, size)
+
+
+def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:
+    """A recipe and its tasks; its name alone where its folders are there and its file is not.
+
+    Folders of a recipe that is gone can still be read; it vouches for no row of an earlier export then.
+    """
+    try:
+        path = recipes.find(name)
+    except BadInput:
+        if any((root / name).is_dir() for root in roots):
+            return {"recipe": name}, []
+        raise
+    whole = recipes.load(path)
+    return whole, tasks(whole, str(path))
+
+
+def _bring_up(recipe: Values, made: Sequence[Task], root: Path) -> None:
+    """Write the report in the artifacts where it is not of the score folders that are there."""
+    task = next((task for task in made if task.stage == "report"), None)
+    if task is None or not _finished(root):
+        return
+    reads, out = {"scores": root / "score"}, root / REPORT
+    if runner.finished(out, runner.describe(task.stage, task.settings, reads), any_code=True) is None:
+        execution = Execution(work=out.with_name(f".{out.name}.work"))
+        runner.run_stage(task.stage, task.settings, reads, out, execution, notes(task, made, recipe))
+
+
+def _finished(root: Path) -> list[str]:
+    return sorted(f"score/{path.parent.name}" for path in root.glob(f"score/[!.]*/{MANIFEST}"))
+
+
+def _scores(names: Sequence[str] | dict[str, object]) -> list[str]:
+    return sorted(name for name in names if name.startswith("score/"))
+
+
+def report_folder(folder: Path) -> Path:
+    """Return the folder of a recipe's report."""
+    return folder / REPORT / "report"
+
+
+def terminal_table(folder: Path) -> str:
+    """Return the tables of a recipe as plain text, at most 110 columns wide.
+
+    Args:
+        folder: folder of the recipe, such as `artifacts/mini`, or of its export.
+
+    Raises:
+        BadInput: the folder has no report.
+    """
+    path = report_folder(folder) / TABLE
+    if not path.is_file():
+        raise BadInput(f"{path}: no report yet; run the recipe first (`msm run NAME`)")
+    return path.read_text(encoding="utf-8")
