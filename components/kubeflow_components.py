@@ -28,6 +28,7 @@ def report({signature}) -> None:
         settings: Settings of the stage, as a JSON object.
         work: Folder for scratch that outlives the pod.
         published: Folder that gets a copy for the dashboard; empty for none.
+        log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
 
     Returns:
         out: The report.
@@ -36,7 +37,7 @@ def report({signature}) -> None:
     from msm.components import kubeflow_task
 
     reads = {{"scores": [{scores}]}}
-    kubeflow_task.run("report", name, settings, reads, out, work=work, published=published, summary=summary)
+    kubeflow_task.run("report", name, settings, reads, out, work=work, published=published, log=log, summary=summary)
 '''
 
 
@@ -106,7 +107,7 @@ def _named(made: Any, name: str, image: str) -> Any:
 
 def _report(count: int) -> Any:
     scores = inputs("scores", "report", count)
-    signature = [f"{parameter}: str" for parameter in ("name", "settings", "work", "published")]
+    signature = [f"{parameter}: str" for parameter in ("name", "settings", "work", "published", "log")]
     signature += [f"{score}: Input[Dataset]" for score in scores]
     signature += ["out: Output[Dataset]", "summary: Output[Markdown]"]
     source = REPORT.format(signature=", ".join(signature), scores=", ".join(scores))

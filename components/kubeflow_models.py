@@ -43,6 +43,7 @@ def pretrain(
     settings: str,
     work: str,
     published: str,
+    log: str,
     launcher: str,
     units: Input[Dataset],
     weights: Input[Model],
@@ -55,6 +56,7 @@ def pretrain(
         settings: Settings of the stage, as a JSON object.
         work: Folder for scratch that outlives the pod.
         published: Folder that gets a copy for the dashboard; empty for none.
+        log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
         launcher: TrainJob that runs the stage, as JSON; empty for the pod of this task.
         units: Token shards to train on.
         weights: Weights to start from.
@@ -72,6 +74,7 @@ def pretrain(
         out,
         work=work,
         published=published,
+        log=log,
         launcher=launcher,
     )
 
@@ -82,6 +85,7 @@ def finetune(
     settings: str,
     work: str,
     published: str,
+    log: str,
     launcher: str,
     sources: Input[Dataset],
     weights: Input[Model],
@@ -94,6 +98,7 @@ def finetune(
         settings: Settings of the stage, as a JSON object.
         work: Folder for scratch that outlives the pod.
         published: Folder that gets a copy for the dashboard; empty for none.
+        log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
         launcher: TrainJob that runs the stage, as JSON; empty for the pod of this task.
         sources: Files of a benchmark or corpus.
         weights: Weights to start from.
@@ -111,6 +116,7 @@ def finetune(
         out,
         work=work,
         published=published,
+        log=log,
         launcher=launcher,
     )
 
@@ -257,6 +263,7 @@ def score(
     settings: str,
     work: str,
     published: str,
+    log: str,
     sources: Input[Dataset],
     run: Input[Dataset],
     out: Output[Dataset],
@@ -269,6 +276,7 @@ def score(
         settings: Settings of the stage, as a JSON object.
         work: Folder for scratch that outlives the pod.
         published: Folder that gets a copy for the dashboard; empty for none.
+        log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
         sources: Files of a benchmark or corpus.
         run: Runs to measure.
 
@@ -279,5 +287,13 @@ def score(
     from msm.components import kubeflow_task
 
     kubeflow_task.run(
-        "score", name, settings, {"sources": sources, "run": run}, out, work=work, published=published, metrics=metrics
+        "score",
+        name,
+        settings,
+        {"sources": sources, "run": run},
+        out,
+        work=work,
+        published=published,
+        log=log,
+        metrics=metrics,
     )

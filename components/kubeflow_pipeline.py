@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from kfp import compiler, dsl, kubernetes
 
+from msm import tracking
 from msm.components.clusters import (
     BATCH,
     GPU,
@@ -58,6 +59,10 @@ class Options(NamedTuple):
     """Address of the DVC remote."""
     push: bool = False
     """Whether fine-tuned models and score files are pushed to the remote."""
+    log: str = ""
+    """Tool that shows losses and scores, see `msm.tracking`; empty for none."""
+    tracking_uri: str = ""
+    """Address of the tool's server; empty for its own."""
     parts: int = 1
     """Number of pods that share the passages of every retrieval that can be split."""
     cluster: Cluster | None = None
@@ -148,6 +153,8 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
     reads = {read: [made[out] for out in made if _within(out, path)] for read, path in task.reads.items()}
     given = {"name": task.name, "work": options.work, "settings": as_json(task)}
     given["published"] = options.published
+    if task.stage in tracking.STAGES:
+        given["log"] = options.log
     if not task.reads:
         given["mirror"] = options.mirror
     if STAGES[task.stage].gpus > 1:
@@ -201,6 +208,15 @@ def _place(started: Any, shown: str, stage: str, options: Options, settings: Set
             # The TrainJob gets the GPUs, while this pod waits for it.
             needs = needs._replace(cpus=1, memory_gib=min(4, needs.memory_gib), gpus=0, shm_gib=0)
         place(started, needs, options.cluster, TRAINING if STAGES[stage].gpus > 1 else BATCH)
+        if stage in tracking.STAGES and options.log in tracking.ADDRESSES:
+            _watch(started, options, options.cluster)
+
+
+def _watch(started: Any, options: Options, cluster: Cluster) -> None:
+    """Tell a task the server that shows what it does, and the keys of the server."""
+    if options.tracking_uri:
+        started.set_env_variable(tracking.ADDRESSES[options.log], options.tracking_uri)
+    kubernetes.use_secret_as_env(started, cluster.secret, {name: name for name in tracking.KEYS}, optional=True)
 
 
 def as_json(task: Task) -> str:

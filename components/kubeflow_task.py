@@ -39,6 +39,7 @@ def run(
     published: str = "",
     mirror: str = "",
     launcher: str = "",
+    log: str = "",
     metrics: Artifact | None = None,
     summary: Artifact | None = None,
 ) -> None:
@@ -54,6 +55,7 @@ def run(
         published: folder that gets a copy for the dashboard; empty for none.
         mirror: folder with a copy of the public files; empty for the network.
         launcher: a `TrainJobPlace` as JSON; empty to run in this pod.
+        log: tool that shows losses and scores, see `msm.tracking`; empty for none.
         metrics: artifact for the means and the values of every language.
         summary: artifact for the text of the report.
 
@@ -67,7 +69,7 @@ def run(
     target = Path(out.path)
     with tempfile.TemporaryDirectory() as gathered, verdicts.kept(Path(work) / name / VERDICT):
         folders = {read: _folder(value, Path(gathered) / read) for read, value in reads.items()}
-        execution = Execution(work=Path(work) / name, mirror=mirror)
+        execution = Execution(work=Path(work) / name, mirror=mirror, log=log)
         _run(stage, given, folders, target, execution, launcher)
     if published:
         publish(target, Path(published) / name)
@@ -112,6 +114,7 @@ def _run(
     elif gpus > 1:
         words = [*command(stage, settings, folders, out), "--work", str(execution.work), "--stop_with_parent"]
         words += ["--part", execution.part] if execution.part else []
+        words += ["--log", execution.log] if execution.log else []
         if code := torchrun.run(words, gpus):
             sys.exit(code)
     else:

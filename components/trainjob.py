@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import msm
+from msm import tracking
 from msm.components import verdicts
 from msm.components.clusters import GPU, PART_OF, PRIORITY, QUEUE, TRAINING, TrainJobPlace
 from msm.components.kubernetes_api import Api, ApiFailed, Object, Unreachable, condition, is_true
@@ -66,7 +67,7 @@ def job_name(stage: str, words: Sequence[str], image: str) -> str:
 
 
 def train_job(place: TrainJobPlace, name: str, words: Sequence[str], seconds: int, owner: Object | None) -> Object:
-    """The job as the API takes it.
+    """The job as the API takes it. Its pods are told of the tracking server that this process is told of.
 
     Args:
         place: where it runs.
@@ -77,6 +78,7 @@ def train_job(place: TrainJobPlace, name: str, words: Sequence[str], seconds: in
     """
     resources = {"cpu": str(place.cpus), "memory": f"{place.memory_gib}Gi"}
     resources |= {GPU: str(place.gpus)} if place.gpus else {}
+    servers = [{"name": name, "value": os.environ[name]} for name in tracking.ADDRESSES.values() if name in os.environ]
     labels = PART_OF | {QUEUE: place.queue, PRIORITY: TRAINING}
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
@@ -91,6 +93,7 @@ def train_job(place: TrainJobPlace, name: str, words: Sequence[str], seconds: in
                 "args": list(words[2:]),
                 "numNodes": place.nodes,
                 "resourcesPerNode": {"requests": resources, "limits": resources},
+                **({"env": servers} if servers else {}),
             },
         },
     }
@@ -338,8 +341,9 @@ def train(
     says = {"words": command(stage, settings, copies, name), "image": place.image, "code": code_checksum()}
     written = shared / "outputs" / checksum(says)[:16] / name
     if not (written / MANIFEST).is_file():
-        words = [*command(stage, settings, copies, written), "--work", str(shared / "scratch" / name)]
+        words = [*command(stage, settings, copies, written), "--work", str(execution.work)]
         words += ["--gpus", str(max(1, place.gpus))]
+        words += ["--log", execution.log] if execution.log else []
         watcher = Watcher(Api(place.namespace), place, job_name(stage, words, place.image))
         watcher.run(words, STAGES[stage].hours * 3600)
     shutil.copytree(written, out, dirs_exist_ok=True)

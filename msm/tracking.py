@@ -18,13 +18,17 @@ from typing import Any, NamedTuple, Protocol
 
 import yaml
 
-from msm.errors import BadInput
+from msm.errors import BadInput, CommandError
 from msm.files import read_json_lines
 from msm.optional import needed_package
 from msm.pipeline.artifacts import FOLDERS
 
 STAGES = ("pretrain", "finetune", "score", "report")
 """Stages that have something to watch."""
+ADDRESSES = {"mlflow": "MLFLOW_TRACKING_URI", "wandb": "WANDB_BASE_URL"}
+"""Variable of each tool that names its server."""
+KEYS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "WANDB_API_KEY")
+"""Variables with the keys of a server."""
 TEXTS = (".md", ".txt", ".svg", ".yaml")
 """Files of a report that are shown."""
 FLUSH_SECONDS = 5.0
@@ -126,7 +130,8 @@ def tracked(name: str, watched: Watched) -> Iterator[Tracker | None]:
         watched: the task.
 
     Raises:
-        BadInput: the tool is not installed, or its server does not answer.
+        BadInput: the tool is not installed, or has no key.
+        CommandError: its server does not answer; a cluster may try again.
     """
     if not name or watched.task.partition("/")[0] not in STAGES:
         yield None
@@ -135,7 +140,7 @@ def tracked(name: str, watched: Watched) -> Iterator[Tracker | None]:
     try:
         tracker = Tracker(name, BACKENDS[name](watched))
     except Exception as error:  # whatever a tool raises where it cannot be reached
-        raise BadInput(f"--log {name}: {_line(error)}") from error
+        raise CommandError(f"--log {name}: {_line(error)}") from error
     failed = True
     try:
         yield tracker

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msm import tracking
 from msm.cli import placement
+from msm.cli.parser import add_log
 from msm.components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
 from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned, find_cluster
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         own = verbs.add_parser(action, help=purpose, description=purpose)
         _add_selection(own)
+        add_log(own)
         if action == "run":
             own.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
             own.add_argument("--root", type=Path, metavar="DIR", help="Folder for artifacts (work/RECIPE/pipeline).")
@@ -74,6 +77,12 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--nodes", type=int, default=1, help="Number of nodes of a TrainJob.")
     parser.add_argument("--namespace", default="msm", help="Namespace of the pipeline's pods.")
+    parser.add_argument(
+        "--tracking-uri",
+        default="",
+        metavar="URL",
+        help="Server of --log mlflow, as the pods reach it; of wandb, where it is not wandb.ai.",
+    )
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +122,7 @@ def main(arguments: argparse.Namespace) -> None:
     options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)
     remote = arguments.remote or default_remote(root)
     options = options._replace(tracked=tracked, remote=remote, push=arguments.push, parts=arguments.parts)
+    options = options._replace(log=arguments.log)
     if options.cluster and (tracked or options.push):
         _check_reachable(remote)
     pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)
@@ -137,6 +147,9 @@ def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Options:
 
 def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) -> Options:
     check_pinned(arguments.image)
+    log, address = arguments.log, arguments.tracking_uri
+    if bool(address) > (log in tracking.ADDRESSES) or (log == "mlflow" and not address):
+        raise BadInput(f"--tracking-uri is for --log mlflow, which needs it, and wandb; got {address!r} with {log!r}")
     if arguments.nodes < 1 or (arguments.nodes > 1 and arguments.launcher != "trainjob"):
         raise BadInput(f"--nodes must be 1, or more with --launcher trainjob, got {arguments.nodes}")
     cluster = find_cluster(arguments.cluster)

@@ -20,6 +20,8 @@ WORLD_FILES = ("documents/constructed.jsonl.gz", "questions/train", "questions/d
 
 TRAINING_BYTES = 16
 """Bytes of a parameter that is trained: weight, gradient and the two moments of AdamW, all fp32."""
+WEIGHT_BYTES = 4
+"""Bytes of a parameter that is only read, in fp32."""
 
 
 def check(made: Sequence[Task], where: str, memory: int = 0) -> None:
@@ -28,7 +30,7 @@ def check(made: Sequence[Task], where: str, memory: int = 0) -> None:
     Args:
         made: the tasks of a recipe.
         where: its file, named in messages.
-        memory: bytes for one training; 0 where that is not known, as on GPUs.
+        memory: bytes for one task; 0 where that is not known, as on GPUs.
 
     Raises:
         BadInput: with the task, the setting and the nearest name that would do.
@@ -127,22 +129,37 @@ def _check_sizes(task: Task) -> None:
 
 
 def _check_memory(task: Task, made: Sequence[Task], memory: int) -> None:
-    """See that a model of the recipe's own sizes could be trained at all; batches need more, which is not counted."""
-    is_whole = isinstance(task.settings, Pretrain) or (
-        isinstance(task.settings, Finetune) and not task.settings.lora.rank
-    )
-    encoder = next((other.settings for other in behind(task, made) if isinstance(other.settings, Encoder)), None)
-    tokenizer = next((other.settings for other in behind(task, made) if isinstance(other.settings, Tokenizer)), None)
-    if not is_whole or encoder is None or encoder.checkpoint or tokenizer is None:
+    """See that the weights of a model of the recipe's own sizes fit, with what their training keeps of each.
+
+    Activations are not counted: they follow from batches, which a process cuts to micro-batches. Nor are texts, vectors
+    and shards, which are read and searched in blocks, nor checkpoints, whose sizes are known when they are loaded.
+    """
+    above = [other.settings for other in behind(task, made)]
+    encoder = next((other for other in above if isinstance(other, Encoder)), None)
+    tokenizer = next((other for other in above if isinstance(other, Tokenizer)), None)
+    each = _parameter_bytes(task)
+    if not each or encoder is None or encoder.checkpoint or tokenizer is None:
         return
     parameters = encoder.layers * block(encoder.width, encoder.feed_forward)
     parameters += encoder.width * (tokenizer.pieces + encoder.positions)
-    if (needed := parameters * TRAINING_BYTES) > memory:
+    if isinstance(task.settings, Pretrain) and task.settings.msm:
+        parameters += task.settings.msm.document_layers * block(encoder.width, 4 * encoder.width)
+    if (needed := parameters * each) > memory:
         raise BadInput(
             f"encoder.layers={encoder.layers}, encoder.width={encoder.width} and tokenizer.pieces={tokenizer.pieces} "
-            f"are {parameters:,} parameters; training them takes more than {needed / 2**30:.1f} GiB, and there are "
+            f"are {parameters:,} parameters, which take more than {needed / 2**30:.1f} GiB here, and there are "
             f"{memory / 2**30:.1f} GiB"
         )
+
+
+def _parameter_bytes(task: Task) -> int:
+    """Bytes that a stage keeps of every parameter of the model; 0 for a stage without one."""
+    settings = task.settings
+    if isinstance(settings, Pretrain) or (isinstance(settings, Finetune) and not settings.lora.rank):
+        return TRAINING_BYTES
+    if isinstance(settings, Retrieve | Mine) and settings.precision == "bf16":
+        return WEIGHT_BYTES // 2
+    return WEIGHT_BYTES if isinstance(settings, Encoder | Finetune | Retrieve | Mine) else 0
 
 
 def block(width: int, inner: int) -> int:

@@ -58,7 +58,7 @@ def report(
     _bring_up(whole, made, here)
     earlier, kept, size = _scores(exported.manifests(there)), [], 0
     if export:
-        if not any((folder / REPORT).is_dir() for folder in (here, there)):
+        if not made and not any((folder / REPORT).is_dir() for folder in (here, there)):
             raise BadInput(f"{recipe}: no such recipe, and {here} has no report")
         kept = exported_rows(made, there, here)
         size = write_export(here, there, kept)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from msm import tracking
 from msm.cli.main import main
 from msm.components import kubeflow_task
 from msm.components.clusters import A100, CLUSTERS, request
@@ -94,6 +95,8 @@ def test_an_image_without_digest_is_refused(tmp_path: Path, capsys: pytest.Captu
         (["--launcher", "trainjob"], "pretrain/mlm-1: 8 processes cannot share an update; at most 2 can"),
         (["--nodes", "0"], "--nodes must be 1, or more with --launcher trainjob, got 0"),
         (["--nodes", "2"], "--nodes must be 1, or more with --launcher trainjob, got 2"),
+        (["--log", "mlflow"], "--tracking-uri is for --log mlflow, which needs it, and wandb; got ''"),
+        (["--tracking-uri", "http://m"], "and wandb; got 'http://m' with ''"),
         (["--model", "msm"], "a model is chosen for the pipeline benchmark only"),
     ],
 )
@@ -142,6 +145,26 @@ def test_parts_of_a_retrieval_share_its_passages_and_are_joined(tasks: list[Task
             for parameter in ("name", "settings", "work"):
                 assert value(dag[name], parameter) == value(join, parameter)
             assert dag[name]["inputs"]["artifacts"] == join["inputs"]["artifacts"]
+
+
+def test_what_can_be_watched_is_told_its_server_and_keys(tasks: list[Task], tmp_path: Path) -> None:
+    options = Options(IMAGE, cluster=A100, log="mlflow", tracking_uri="http://mlflow.kubeflow:5000")
+    compile_to(build("benchmark", "tiny", select("benchmark", tasks, "msm"), options), tmp_path / "watched.yaml")
+    spec, pods = yaml.safe_load_all((tmp_path / "watched.yaml").read_text())
+    executors, keys = (
+        spec["deploymentSpec"]["executors"],
+        pods["platforms"]["kubernetes"]["deploymentSpec"]["executors"],
+    )
+    watched = [{"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.kubeflow:5000"}]
+    for task in spec["root"]["dag"]["tasks"].values():
+        name = task["componentRef"]["name"].replace("comp-", "exec-")
+        is_watched = value(task, "name").startswith(("pretrain/", "finetune/", "score/", "report/"))
+        assert executors[name]["container"].get("env") == (watched if is_watched else None)
+        assert ("log" in task["inputs"]["parameters"]) == is_watched
+        assert not is_watched or value(task, "log") == "mlflow"
+        named = {pair["secretKey"] for entry in keys[name]["secretAsEnv"] for pair in entry["keyToEnv"]}
+        assert (set(tracking.KEYS) <= named) == is_watched
+        assert {(entry["secretName"], entry["optional"]) for entry in keys[name]["secretAsEnv"]} == {("msm-s3", True)}
 
 
 def test_a_task_joins_what_its_parts_have_found(tiny: Path, tasks: list[Task], encoder: Path, tmp_path: Path) -> None:
@@ -230,6 +253,7 @@ def test_components_agree_with_the_table(stage: str, monkeypatch: pytest.MonkeyP
     }
     parameters = {"name", "settings", "work", "published"}
     parameters |= {"launcher"} if row.gpus > 1 else set()
+    parameters |= {"log"} if stage in tracking.STAGES else set()
     parameters |= set() if row.reads else {"mirror"}
     assert spec.inputs.keys() - artifacts.keys() == parameters
     assert spec.outputs["out"].type.split("@")[0] == f"system.{kind_of(row.payload)}"

@@ -84,6 +84,7 @@ def test_the_job_is_valid_and_asks_for_whole_nodes(
     start: Start, schemas: Schemas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KFP_POD_NAME", "matrix-x7k2p-system-container-impl-123")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.kubeflow:5000")
     server, watcher = start("complete")
     watcher.run(WORDS, HOUR)
     (job,) = server.created
@@ -99,6 +100,7 @@ def test_the_job_is_valid_and_asks_for_whole_nodes(
     assert [*trainer["command"], *trainer["args"]] == WORDS
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "msm"
     assert job["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "msm-training"
+    assert trainer["env"] == [{"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.kubeflow:5000"}]
     assert job["metadata"]["ownerReferences"] == [WORKFLOW], "whoever deletes the run deletes the job"
 
 

@@ -16,6 +16,7 @@ from msm.settings import as_values, hints, make
 from tests.pipeline.made import RECIPES, ROOT
 
 DEMO = ROOT / "recipes" / "demo.yaml"
+UNTRAINED = [{"name": "untrained", "start": "encoder/ordered"}]
 
 
 def resolve(recipe: dict[str, Any]) -> list[Task]:
@@ -221,16 +222,28 @@ def test_a_wrong_recipe_is_refused(change: Callable[[Recipe], Any], message: str
     assert "\n" not in str(error.value)
 
 
-def test_a_model_that_cannot_be_trained_here_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("gib", "change", "message"),
+    [
+        (8, {}, "pretrain/mlm-1: encoder.layers=24, .* more than 8.3 GiB here, and there are 8.0 GiB"),
+        (2, {}, "encoder/ordered-1: encoder.layers=24, .* more than 2.1 GiB here, and there are 2.0 GiB"),
+        (4, {"lora": {"rank": 8}}, "pretrain/mlm-1"),
+        (3, {"pretraining": [], "models": UNTRAINED, "lora": {"rank": 8}}, ""),
+        (3, {"pretraining": [], "models": UNTRAINED}, "finetune/constructed-untrained-1"),
+    ],
+)
+def test_a_model_that_does_not_fit_here_is_refused(gib: int, change: dict[str, Any], message: str) -> None:
     recipe = recipes.load(DEMO)
     recipe["encoder"].update(layers=24, width=1024, feed_forward=4096, positions=512)
     recipe["tokenizer"]["pieces"] = 250000
-    made = tasks(recipe, "demo.yaml")
+    recipe["finetune"] = recipe["finetune"] | {"lora": change.get("lora", {})}
+    made = tasks(recipe | {name: rows for name, rows in change.items() if name != "lora"}, "demo.yaml")
     check(made, "demo.yaml", 16 << 30)
-    with pytest.raises(
-        BadInput, match=r"demo.yaml: pretrain/mlm-1: encoder.layers=24, .* more than 8.3 GiB, and there"
-    ):
-        check(made, "demo.yaml", 8 << 30)
+    if not message:
+        check(made, "demo.yaml", gib << 30)
+        return
+    with pytest.raises(BadInput, match=f"demo.yaml: {message}"):
+        check(made, "demo.yaml", gib << 30)
 
 
 def test_processes_that_cannot_share_an_update_are_refused() -> None:
