@@ -1,6 +1,6 @@
 """The tables of a recipe, and its results for version control."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +99,7 @@ def _finished(root: Path) -> list[str]:
     return sorted(f"score/{path.parent.name}" for path in root.glob(f"score/[!.]*/{MANIFEST}"))
 
 
-def _scores(names: Sequence[str] | dict[str, object]) -> list[str]:
+def _scores(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name.startswith("score/"))
 
 

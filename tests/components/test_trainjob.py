@@ -43,7 +43,7 @@ def start() -> Iterator[Start]:
         servers.append(server)
         configuration = client.Configuration(host=server.host)
         # The client itself would ask again, too, with pauses.
-        configuration.retries = False
+        configuration.retries = False  # pyright: ignore[reportAttributeAccessIssue]
         api = Api("msm", client.ApiClient(configuration))
         return server, Watcher(api, place, NAME, every=0.01)
 
