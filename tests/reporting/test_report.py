@@ -65,7 +65,9 @@ def test_the_recipe_is_in_the_report(root: Path) -> None:
 
 
 def test_broken_scores_are_reported_not_raised(root: Path) -> None:
-    (root / "score/lareqa-mlm-1/scores/scores.jsonl").write_text("oops\n")
+    folder = root / "score/lareqa-mlm-1"
+    (folder / "scores/scores.jsonl").write_text("oops\n")
+    made.write_manifest(folder, "score", "scores", {})
     assert run_report(root)["facts"] == {"score_folders": 6, "left_out": 1}
     assert "lareqa-mlm-1" in (root / "report/all/report/table.txt").read_text()
     assert "**Left out:**" in (root / "report/all/report/report.md").read_text()
