@@ -10,7 +10,7 @@ from typing import Any
 
 from msm import tracking
 from msm.cli import placement
-from msm.cli.parser import add_log
+from msm.cli.options import add_log
 from msm.components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
 from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned, find_cluster
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
