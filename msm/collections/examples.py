@@ -34,7 +34,9 @@ ALL = "all"
 NAMED = re.compile(r"([a-z]{2,3})=(.+)")
 
 
-def read_examples(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[Example]:
+def read_examples(
+    sources: Path, names: Sequence[str], language: str, unit: str = "sentence", other_negatives: int = 0
+) -> list[Example]:
     """Read the examples of all files, in order.
 
     Args:
@@ -43,17 +45,20 @@ def read_examples(sources: Path, names: Sequence[str], language: str, unit: str 
             every `LANG.json` of a folder.
         language: language of the questions of all other files, and of those read from a folder with several languages.
         unit: `sentence` or `paragraph`: the passage that answers a question of a SQuAD file.
+        other_negatives: largest number of DPR's `negative_ctxs` that an example holds beside its hard negatives.
 
     Raises:
         BadInput: a file is missing, malformed, of unknown kind or without an example.
     """
-    examples = [example for part in read_data_sets(sources, names, language, unit) for example in part]
+    examples = [example for part in read_data_sets(sources, names, language, unit, other_negatives) for example in part]
     if not examples:
         raise BadInput(f"{sources}: no training example in {', '.join(names) or 'nothing'}")
     return examples
 
 
-def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str = "sentence") -> list[list[Example]]:
+def read_data_sets(
+    sources: Path, names: Sequence[str], language: str, unit: str = "sentence", other_negatives: int = 0
+) -> list[list[Example]]:
     """Read the examples by data set; names that differ only in their `LANG=` are one data set."""
     found: dict[str, list[Example]] = {}
     for name in names:
@@ -63,7 +68,7 @@ def read_data_sets(sources: Path, names: Sequence[str], language: str, unit: str
         spoken = spoken if spoken == ALL else said_canonical(spoken, name)
         languages = language_files(path) if spoken == ALL else [spoken]
         try:
-            examples = [example for one in languages for example in _read(path, one, unit)]
+            examples = [example for one in languages for example in _read(path, one, unit, other_negatives)]
         except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
         if not examples:
@@ -101,12 +106,14 @@ def find(sources: Path, name: str) -> Path:
     return only(found)
 
 
-def _read(path: Path, language: str, unit: str) -> Iterable[Example]:
+def _read(path: Path, language: str, unit: str, other_negatives: int) -> Iterable[Example]:
     kind = plain_name(path)
     if path.is_dir():
         return _read_folder(path, language, unit)
     if kind.endswith(".json"):
-        return records_json.read_dpr(path, language) if _is_list(path) else _squad(path, language, unit)
+        return (
+            records_json.read_dpr(path, language, other_negatives) if _is_list(path) else _squad(path, language, unit)
+        )
     if kind.endswith(".jsonl"):
         return _json_lines(path, language)
     if kind.endswith(".tsv"):

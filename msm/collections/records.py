@@ -1,5 +1,6 @@
 """The records that the rooms of the package exchange: documents, queries, passages, judgements and examples."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -47,3 +48,5 @@ class Example(NamedTuple):
     """Ids of further right passages, which are never negatives of this question."""
     answers: tuple[str, ...] = ()
     """Answer strings, where the data give them."""
+    other_negatives: Sequence[Passage] = ()
+    """Passages of DPR's `negative_ctxs` that are asked for: not hard, and ranked in a development set only."""

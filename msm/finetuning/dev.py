@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from msm.collections.records import Example
+from msm.collections.records import Example, Passage
 from msm.encoders.encoder import Encoder
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.finetuning.settings import Finetune
@@ -26,18 +26,21 @@ class DevSet(NamedTuple):
 
     examples: list[Example]
     """Questions with their positives and the hard negatives that are ranked too, Q."""
+    passages: list[Passage]
+    """Passages that are ranked: positives, hard negatives and other negatives, N."""
     positions: dict[str, int]
     """Position of each passage by its id, N."""
 
 
 def make_dev_set(examples: Sequence[Example], settings: Finetune) -> DevSet:
-    """Make a development set of the first `dev_queries` examples with their first `dev_negatives` hard negatives."""
+    """Make a development set of the first `dev_queries` examples with their negatives, `dev_negatives` hard ones each."""
     kept = [
         example._replace(negatives=example.negatives[: settings.selection.dev_negatives])
         for example in examples[: settings.selection.dev_queries]
     ]
-    ids = dict.fromkeys(passage.passage_id for passage in batch_passages(kept))
-    return DevSet(kept, {passage_id: position for position, passage_id in enumerate(ids)})
+    others = (passage for example in kept for passage in example.other_negatives)
+    passages = {passage.passage_id: passage for passage in (*batch_passages(kept), *others)}
+    return DevSet(kept, list(passages.values()), {passage_id: place for place, passage_id in enumerate(passages)})
 
 
 def look(encoder: Encoder, dev: DevSet, settings: Finetune, scale: float) -> dict[str, float]:
@@ -52,9 +55,8 @@ def look(encoder: Encoder, dev: DevSet, settings: Finetune, scale: float) -> dic
     """
     training = encoder.training
     encoder.eval()
-    passages = {passage.passage_id: passage for passage in batch_passages(dev.examples)}
     queries = encoder.encode_queries([example.query.text for example in dev.examples])
-    vectors = encoder.encode_passages([passages[passage_id] for passage_id in dev.positions])
+    vectors = encoder.encode_passages(dev.passages)
     encoder.train(training)
     positive_ranks = ranks(dev, queries, vectors)
     return {

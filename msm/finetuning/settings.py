@@ -111,6 +111,9 @@ class Selection(Settings):
     """Largest number of development questions. Each is ranked against the passages of all of them."""
     dev_negatives: Count = 0
     """Number of hard negatives of each development question that join these passages: the first of its example."""
+    dev_other_negatives: Count = 0
+    """Number of other negatives of each development question that join them too, from the `negative_ctxs` of DPR's
+    files; the loss on the development set leaves them out."""
     benchmark: str = ""
     """Name of the benchmark whose development split gives `dev_measure`; empty for none."""
     questions: str = ""

@@ -115,7 +115,8 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     device = pick_device(execution.device)
     distributed.start(device)
     batches = _batches(sources, settings)
-    dev = make_dev_set(_examples(sources, settings.dev_examples, settings), settings)
+    others = settings.selection.dev_other_negatives
+    dev = make_dev_set(_examples(sources, settings.dev_examples, settings, others), settings)
     torch.manual_seed(settings.seed)
     model = BiEncoder(new_encoder(weights, _form(settings), device=device, precision=settings.precision), settings)
     adapted = add_adapters(model.text, settings)
@@ -153,8 +154,8 @@ def _batches(sources: Path, settings: Finetune) -> ExampleBatches | LanguageBatc
     return ExampleBatches(_examples(sources, settings.examples, settings), settings)
 
 
-def _examples(sources: Path, files: str, settings: Finetune) -> list[Example]:
-    return read_examples(sources, listed(files), settings.language, settings.passage_unit)
+def _examples(sources: Path, files: str, settings: Finetune, other_negatives: int = 0) -> list[Example]:
+    return read_examples(sources, listed(files), settings.language, settings.passage_unit, other_negatives)
 
 
 def _form(settings: Finetune) -> Form:

@@ -12,6 +12,8 @@ from msm.collections.readers import records_json
 from msm.collections.records import Example, Passage, Query
 from msm.errors import BadInput
 from msm.files import write_json_lines
+from msm.finetuning.dev import make_dev_set
+from tests.finetuning.made import settings
 
 
 def dpr_record(question: str, **changes: Any) -> dict[str, Any]:
@@ -46,6 +48,20 @@ def test_dpr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [passage.passage_id for passage in found[1].negatives] == ["4"]
     assert found[2].negatives == []
     assert found[2].query.query_id == "7"
+
+
+def test_other_negatives_of_dpr_join_the_development_set_and_not_its_loss(tmp_path: Path) -> None:
+    own = {"title": "T0", "text": "text 0", "passage_id": "0"}
+    others = [own, *({"title": "", "text": f"easy {number}", "passage_id": f"e{number}"} for number in range(3))]
+    (tmp_path / "nq.json").write_text(json.dumps([dpr_record("who?", negative_ctxs=others)]))
+    assert read_examples(tmp_path, ["nq.json"], "en")[0].other_negatives == []
+    (example,) = read_examples(tmp_path, ["nq.json"], "en", other_negatives=3)
+    # The first three, without the one that is right.
+    assert [passage.passage_id for passage in example.other_negatives] == ["e0", "e1"]
+    dev = make_dev_set([example], settings(dev_negatives=1))
+    assert [passage.passage_id for passage in dev.passages] == ["0", "2", "e0", "e1"]
+    assert dev.positions == {"0": 0, "2": 1, "e0": 2, "e1": 3}
+    assert [passage.passage_id for passage in dev.examples[0].negatives] == ["2"]
 
 
 def test_tevatron_and_mr_tydi(tmp_path: Path) -> None:

@@ -35,8 +35,13 @@ def find_reader(row: Row, path: Path, number: int) -> Reader:
     raise bad_line(path, number, f"fields of no known training format: {', '.join(sorted(row)) or 'none'}")
 
 
-def read_dpr(path: Path, language: str) -> Iterator[Example]:
+def read_dpr(path: Path, language: str, other_negatives: int = 0) -> Iterator[Example]:
     """Yield the examples of a DPR file, which is one list; it is never held in memory as a whole.
+
+    Args:
+        path: file.
+        language: of its texts.
+        other_negatives: largest number of passages of `negative_ctxs` that an example holds beside its hard negatives.
 
     Raises:
         BadInput: not JSON, or a record of another form; the message says which, from 0.
@@ -45,7 +50,8 @@ def read_dpr(path: Path, language: str) -> Iterator[Example]:
         example = read_row(row, language, dpr_example, f"{path}: record {number}")
         if example is not None:
             yield example._replace(
-                query=example.query._replace(query_id=str(row.get("q_id", f"{plain_name(path)}:{number}")))
+                query=example.query._replace(query_id=str(row.get("q_id", f"{plain_name(path)}:{number}"))),
+                other_negatives=_other_negatives(row, example, language, other_negatives),
             )
 
 
@@ -123,6 +129,12 @@ def dpr_example(row: Row, language: str) -> Example | None:
     query_id = row["q_id"] if "q_id" in row else text_id(row["question"])
     query = Query(str(query_id), language, row["question"])
     return _example(query, positives, [_dpr_passage(passage, language) for passage in negatives], row.get("answers"))
+
+
+def _other_negatives(row: Row, example: Example, language: str, count: int) -> list[Passage]:
+    passages = [_dpr_passage(passage, language) for passage in (row.get("negative_ctxs") or [])[:count]]
+    right = {example.positive.passage_id, *example.others}
+    return [passage for passage in passages if passage.passage_id not in right]
 
 
 def _dpr_passage(row: Row, language: str) -> Passage:
