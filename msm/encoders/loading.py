@@ -58,7 +58,8 @@ def load_encoder(
         (dtype('float32'), 2)
 
     Args:
-        folder_or_name: a folder, or a name such as `intfloat/multilingual-e5-small`.
+        folder_or_name: a folder; a name in the hub, such as `intfloat/multilingual-e5-small`; or `e5_small_q4`, the same
+            model with the weights that the Python package index has.
         pooling: see `msm.encoders.usage.Usage`.
         similarity: `cosine` or `dot`.
         query_prompt: put before every question.

@@ -4,8 +4,10 @@ The folder that is written loads in transformers and in sentence-transformers: c
 pooling, similarity and prompts as the authors of the model describe them. The licences lie beside the weights.
 """
 
+import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,32 @@ PARTS = {
 NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 Weights = dict[str, NDArray[np.float32]]
+
+
+def published_folder(name: str) -> Path:
+    """The folder of an encoder of the table of sources in the user's cache, fetched and unpacked where it is missing.
+
+    Args:
+        name: `e5_small` or `e5_small_q4`.
+
+    Returns:
+        `$XDG_CACHE_HOME/msm/NAME`, or `~/.cache/msm/NAME`.
+
+    Raises:
+        BadInput: a file cannot be had, or is damaged.
+    """
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "msm"
+    folder = caches / name
+    if not folder.is_dir():
+        caches.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=caches) as scratch:
+            unpacked = Path(scratch, name)
+            unpacked.mkdir()
+            write_published(name, unpacked, work=Path(scratch, "work"), mirror="")
+            # Another process may have been faster.
+            if not folder.is_dir():
+                unpacked.rename(folder)
+    return folder
 
 
 def write_published(name: str, folder: Path, *, work: Path, mirror: str) -> None:

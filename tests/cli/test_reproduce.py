@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from msm.cli.main import main
+from msm.corpora.public_tokenizers import ENCODERS
 from msm.encoders.building import Form
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.reporting.published import load
@@ -123,6 +124,8 @@ def test_the_anchors_say_what_was_published() -> None:
             published.add((*row[:2], "mean", round(fmean(languages), 3)))
     for name in yaml.safe_load(ANCHORS.read_text()):
         anchor = read_anchor(ANCHORS, name)
+        if anchor["model"] in ENCODERS:
+            continue  # a score of sentence-transformers\' vectors; tests/encoders/test_published.py
         for language, measures in anchor["expected"].items():
             for measure, value in measures.items():
                 assert (anchor["benchmark"].split("-")[0], measure, language, value) in published, (name, language)

@@ -11,13 +11,16 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 
+import msm
 from msm.encoders import start
 from msm.encoders.loading import load_encoder
+from msm.encoders.model_files import find_model
 from msm.encoders.published import write_four_bit
 from msm.encoders.settings import Encoder
 from msm.encoders.usage import Side
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import sha256_of
 from tests.encoders.four_bit_files import Tensors, random_tensors, write_file
 
 REAL = Path(__file__).with_name("e5_small_q4.json")
@@ -157,6 +160,34 @@ def test_real_vectors_are_those_of_sentence_transformers(real: Path, side: Side)
     ours = load_encoder(real, device="cpu", precision="fp32")
     assert (ours.encode(texts, side) * expected).sum(1).min() >= 0.99999
     assert ours.describe()[f"{side}_prompt"].value == f"{side}: "
+
+
+@pytest.mark.slow
+def test_a_name_of_the_table_is_unpacked_to_the_cache(
+    real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = find_model("e5_small_q4")
+    assert folder == tmp_path / "msm" / "e5_small_q4"
+    names = {path.relative_to(real) for path in real.rglob("*") if path.is_file()}
+    assert names == {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    assert sha256_of(folder / "model.safetensors") == sha256_of(real / "model.safetensors")
+    assert [path.name for path in folder.parent.iterdir()] == ["e5_small_q4"]
+    written = folder.stat().st_mtime_ns
+    assert find_model("e5_small_q4").stat().st_mtime_ns == written
+    with pytest.raises(BadInput, match="names one revision"):
+        find_model("e5_small_q4", "main")
+
+
+@pytest.mark.slow
+def test_real_scores_are_those_of_sentence_transformers(
+    real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: Path
+) -> None:
+    (tmp_path / "msm").mkdir()
+    (tmp_path / "msm" / "e5_small_q4").symlink_to(real)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    rows = msm.reproduce("e5_small_q4", out=tmp_path / "out", device="cpu", mirror=mirror)
+    assert len(rows) == 3 and all(row["within"] for row in rows), rows
 
 
 @pytest.mark.slow
