@@ -42,9 +42,8 @@ def main(questions: Path, models: list[Path]) -> None:
         rows = np.arange(len(scores))
         print(f"{model.parent.name}: event {right[rows, event].mean():.3f}, story {(stories[best] == own).mean():.3f}")
     in_story = (others & (stories[None] == own[:, None])).sum(1)
-    print(
-        f"chance: event {((right & others).sum(1) / in_story).mean():.3f}, story {(in_story / others.sum(1)).mean():.3f}"
-    )
+    event, story = ((right & others).sum(1) / in_story).mean(), (in_story / others.sum(1)).mean()
+    print(f"chance: event {event:.3f}, story {story:.3f}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def load_encoder(
         (dtype('float32'), 2)
 
     Args:
-        folder_or_name: a folder; a name in the hub, such as `intfloat/multilingual-e5-small`; or `e5_small_q4`, the same
+        folder_or_name: a folder; a name in the hub, such as `intfloat/multilingual-e5-small`; or `e5_small_q4`, that
             model with the weights that the Python package index has.
         pooling: see `msm.encoders.usage.Usage`.
         similarity: `cosine` or `dot`.

@@ -33,7 +33,7 @@ class DevSet(NamedTuple):
 
 
 def make_dev_set(examples: Sequence[Example], settings: Finetune) -> DevSet:
-    """Make a development set of the first `dev_queries` examples with their negatives, `dev_negatives` hard ones each."""
+    """Make a development set of the first `dev_queries` examples, each with `dev_negatives` hard negatives."""
     kept = [
         example._replace(negatives=example.negatives[: settings.selection.dev_negatives])
         for example in examples[: settings.selection.dev_queries]
