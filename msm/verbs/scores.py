@@ -12,7 +12,7 @@ from msm.pipeline.artifacts import MANIFEST, read_manifest
 from msm.pipeline.runner import locked
 from msm.reporting.score_lines import score_lines
 
-CONTENTS = {"work", "retrieve", "lexical", "fused", "runs", "rerank", "score", "run.trec.gz", "scores.jsonl"}
+CONTENTS = {"sources", "work", "retrieve", "lexical", "fused", "runs", "rerank", "score", "run.trec.gz", "scores.jsonl"}
 """Files and folders in a score folder."""
 
 
