@@ -1,1 +1,1 @@
-"""Benchmarks, measures and the comparison of models."""
+"""Measures of runs, their uncertainty, and the comparison of models."""

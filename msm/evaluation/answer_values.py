@@ -18,7 +18,7 @@ CUTOFFS = (1, 5, 20, 100)
 
 
 def judge_of(rule: AnswerRule) -> Judge:
-    """The rule's function.
+    """Return the function that applies a rule.
 
     Raises:
         BadInput: the tokenizer's model is missing.
@@ -37,12 +37,12 @@ def judge_of(rule: AnswerRule) -> Judge:
 
 
 def answer_values(collection: Collection, run: Run, rule: AnswerRule) -> dict[str, Floats]:
-    """Every measure of every query of the collection, in order; one without passages counts 0.
+    """Return every measure of every query of the collection, in order; a query without passages has 0.
 
     Args:
-        collection: with answers.
-        run: its order is that of the passages, equal scores too.
-        rule: how answers are matched.
+        collection: collection with answers.
+        run: run whose order is that of the passages, equal scores too.
+        rule: rule by which answers are matched.
     """
     judge = judge_of(rule)
     ranked = dict(_ranked(collection, run))

@@ -1,4 +1,4 @@
-"""Whether an answer string stands in retrieved passages: the rules of XOR-Retrieve's scorer and of DPR's.
+"""Decides whether retrieved passages hold an answer string, by the rules of XOR-Retrieve's scorer and of DPR.
 
 XOR-Retrieve looks at the first n tokens of the ranked passages, joined by single blanks, and asks for any answer as
 it is written: an answer with punctuation that the tokenizer takes apart never matches, and a short one matches inside
@@ -28,7 +28,7 @@ _QUOTES = {"``": '"', "''": '"'}
 
 
 def find_tokenizer(name: TokenizerName) -> Tokenizer:
-    """NLTK's `word_tokenize`, with or without its sentence splitter.
+    """Return NLTK's `word_tokenize`, with or without its sentence splitter.
 
     Raises:
         BadInput: the sentence splitter's model is not on this machine.
@@ -48,7 +48,7 @@ def find_tokenizer(name: TokenizerName) -> Tokenizer:
 
 
 def first_tokens(passages: Iterable[str], tokenizer: Tokenizer, count: int) -> list[str]:
-    """The first tokens of ranked passages, at most `count`."""
+    """Return the first tokens of ranked passages, at most `count`."""
     tokens: list[str] = []
     for passage in passages:
         tokens += tokenizer(passage)
@@ -58,24 +58,24 @@ def first_tokens(passages: Iterable[str], tokenizer: Tokenizer, count: int) -> l
 
 
 def spans(answers: Iterable[str]) -> list[str]:
-    """The answers that can stand in a passage: all but `yes` and `no`."""
+    """Return the answers that can stand in a passage: all but `yes` and `no`."""
     return [answer for answer in answers if answer not in _YES_NO]
 
 
 def holds_string(tokens: Sequence[str], answers: Iterable[str]) -> bool:
-    """XOR-Retrieve's rule: an answer is a substring, by case, of the tokens joined by blanks."""
+    """Return whether an answer is a substring, case included, of the tokens joined by blanks (XOR-Retrieve)."""
     text = " ".join(tokens)
     return any(answer in text for answer in answers)
 
 
 def holds_leniently(tokens: Sequence[str], answers: Sequence[str]) -> bool:
-    """XOR-Retrieve's rule, or DPR's on the same tokens with their quotation marks as written."""
+    """Return what XOR-Retrieve's rule says, or DPR's rule on the same tokens, quotation marks as written."""
     text = " ".join(_QUOTES.get(token, token) for token in tokens)
     return holds_string(tokens, answers) or first_match([text], answers) is not None
 
 
 def first_match(passages: Iterable[str], answers: Iterable[str]) -> int | None:
-    """DPR's rule: place of the first passage that holds an answer's words one after the other, in any case."""
+    """Return the index of the first passage that holds an answer's words in sequence, in any case (DPR)."""
     wanted = [_words(answer) for answer in answers]
     for place, passage in enumerate(passages):
         words = _words(passage)

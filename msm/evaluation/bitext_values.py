@@ -1,4 +1,4 @@
-"""Whether the choices of bitext mining are right: per-query values of runs whose candidates are the targets."""
+"""Per-query values of bitext mining: whether the target that a run ranks first is a translation."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ CHOSEN = Measure("success", 1)
 
 
 def alignment(bitext: Bitext, equal_texts_are_right: bool) -> Qrels:
-    """The judgements of a pair: right is the target of the same line, and where asked every one with its text."""
+    """Return the judgements of a pair: the target of the same line and, where asked, every target with its text."""
     places: dict[str, list[int]] = {}
     for place, text in enumerate(bitext.targets):
         places.setdefault(text if equal_texts_are_right else str(place), []).append(place)
@@ -30,14 +30,14 @@ def alignment(bitext: Bitext, equal_texts_are_right: bool) -> Qrels:
 
 
 def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: bool, path: Path) -> pa.Table:
-    """Per-query values of one measure of a pair, in the form of `SCHEMA`.
+    """Return per-query values of one measure of a pair, in the form of `SCHEMA`.
 
     Args:
         bitext: the pair.
-        run: the best targets of each source; equal scores in the order of choice.
+        run: best targets of each source; equal scores in the order of choice.
         measure: `accuracy`, or `xsim` or `xsim++`, which count what is wrong.
-        equal_texts_are_right: of the benchmark.
-        path: the run's file, for messages.
+        equal_texts_are_right: rule of the benchmark for other targets with the text of the aligned one.
+        path: file of the run, for messages.
 
     Raises:
         BadInput: the run has other sentences.
@@ -65,6 +65,6 @@ def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: boo
 
 
 def _lines(bitext: Bitext) -> Iterator[str]:
-    """Cluster of each source sentence: its line number, which its translations share where languages share lines."""
+    """Return the cluster of each source: its line number, which translations share where languages share lines."""
     for number in range(1, len(bitext.sources) + 1):
         yield str(number) if bitext.shared_lines else f"{bitext.name}-{number}"

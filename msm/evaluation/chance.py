@@ -1,4 +1,4 @@
-"""What a random ranking scores on average, exactly: the floor that every table shows.
+"""Computes exactly what a random ranking scores on average: the floor that every table shows.
 
 R of N passages are relevant, and all N! orders are equally likely. The place at rank i is then relevant with
 probability R/N, two places both with R(R-1) / N(N-1), and the first r places hold none with the product of
@@ -14,12 +14,12 @@ from msm.collections.runs import Floats, Integers
 
 
 def chance(measure: Measure, relevant: Integers, passages: int) -> Floats:
-    """Expected value for queries of one pool, [Q].
+    """Return the expected value for queries of one pool, [Q].
 
     Args:
         measure: one of `CHANCE`, with or without cutoff.
-        relevant: relevant passages of each query, [Q].
-        passages: passages in the pool.
+        relevant: number of relevant passages of each query, [Q].
+        passages: number of passages in the pool.
     """
     cutoff = min(measure.cutoff or passages, passages)
     counts, places = np.unique(relevant, return_inverse=True)
@@ -28,7 +28,7 @@ def chance(measure: Measure, relevant: Integers, passages: int) -> Floats:
 
 
 def average_precision(relevant: int, passages: int, cutoff: int) -> float:
-    """Average precision within the cutoff, divided by all relevant passages.
+    """Return the expected average precision within the cutoff, divided by all relevant passages.
 
     Precision at a relevant place i is (1 + relevant ones before it) / i; summed over the places, with H the sum of
     1/i up to the cutoff k: (H + (k - H) (R-1) / (N-1)) / N.
@@ -38,23 +38,23 @@ def average_precision(relevant: int, passages: int, cutoff: int) -> float:
 
 
 def recall(relevant: int, passages: int, cutoff: int) -> float:
-    """Share of the relevant passages within the cutoff: k / N, whatever R is."""
+    """Return the expected share of the relevant passages within the cutoff: k / N, whatever R is."""
     return cutoff / passages
 
 
 def success(relevant: int, passages: int, cutoff: int) -> float:
-    """Probability of a relevant passage within the cutoff."""
+    """Return the probability of a relevant passage within the cutoff."""
     return 1 - float(_none_within(relevant, passages, cutoff)[-1])
 
 
 def mrr(relevant: int, passages: int, cutoff: int) -> float:
-    """1 / rank of the first relevant passage within the cutoff."""
+    """Return the expected 1 / rank of the first relevant passage within the cutoff."""
     first_at = -np.diff(_none_within(relevant, passages, cutoff), prepend=1.0)
     return float(np.sum(first_at / np.arange(1, cutoff + 1)))
 
 
 def _none_within(relevant: int, passages: int, cutoff: int) -> Floats:
-    """Probability that the first r places hold no relevant passage, for r from 1 to the cutoff."""
+    """Return the probability that the first r ranks hold no relevant passage, for r from 1 to the cutoff."""
     places = np.arange(cutoff)
     return np.cumprod(np.maximum(passages - relevant - places, 0) / (passages - places))
 

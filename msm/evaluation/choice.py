@@ -1,4 +1,4 @@
-"""Some languages, or pairs of languages, of scores that were made for all."""
+"""Selects some languages, or pairs of languages, of scores that were made for all."""
 
 from typing import Any, NamedTuple
 
@@ -11,15 +11,15 @@ from msm.settings import listed
 
 
 class Choice(NamedTuple):
-    """Which questions and candidates are looked at; with nothing chosen, all are."""
+    """The questions and candidates that are shown; with nothing chosen, all are."""
 
     languages: tuple[str, ...] = ()
-    """Of the questions; of bitext, whose questions may all be in one language, of either side."""
+    """Languages of the questions; for bitext, whose questions may all be in one language, of either side."""
     pairs: tuple[str, ...] = ()
-    """Languages of questions and candidates, such as `de-en`; of bitext, in either order."""
+    """Languages of questions and candidates, such as `de-en`; for bitext, in either order."""
 
     def holds(self, benchmark: str, query_language: str, candidate_language: str | None) -> bool:
-        """Whether a question in one language among candidates in another one (None: in all) is looked at."""
+        """Return whether a question in one language among candidates in another one (None: in all) is shown."""
         is_bitext = benchmark.partition("@")[0] in BITEXTS
         sides = (query_language, candidate_language) if is_bitext else (query_language,)
         if self.languages and not set(sides).intersection(self.languages):
@@ -30,11 +30,11 @@ class Choice(NamedTuple):
         return not self.pairs or not spelled.isdisjoint(self.pairs)
 
     def line(self, line: dict[str, Any]) -> bool:
-        """Whether a score line of one pool is looked at."""
+        """Return whether a score line of one pool is shown."""
         return self.holds(line["benchmark"], line["query_language"], line["candidate_language"])
 
     def rows(self, benchmark: str, table: pa.Table) -> pa.Table:
-        """The rows of a table of per-query values that are looked at."""
+        """Return the rows of a table of per-query values that are shown."""
         if self == EVERYTHING:
             return table
         names = ["query_language", "candidate_language"]
@@ -51,7 +51,7 @@ EVERYTHING = Choice()
 
 
 def choice(languages: str, pairs: str) -> Choice:
-    """What a person chose.
+    """Read a person's choice of languages and pairs.
 
     Args:
         languages: codes with commas between them, in any spelling; empty for all.

@@ -28,7 +28,7 @@ from msm.evaluation.statistics import (
 )
 
 Seeds = Sequence[ScoreFolder]
-"""Score folders of one model, one a seed."""
+"""Score folders of one model, one for each seed."""
 
 
 class Model(NamedTuple):
@@ -38,7 +38,7 @@ class Model(NamedTuple):
     values: Floats
     """Value of each question in each language, [C, L]."""
     seed_means: Floats
-    """Means of each seed: that of each language, and the mean of these, [seeds, L + 1]."""
+    """Means of each language and, behind them, their mean, for each seed, [seeds, L + 1]."""
 
 
 class Compared(NamedTuple):
@@ -55,7 +55,7 @@ class Compared(NamedTuple):
     comparisons: list[Comparison]
     """Comparison of every further model with the baseline."""
     p_values: list[Floats]
-    """P values, corrected by Holm's method over all models and languages, one array a comparison, [L + 1]."""
+    """P values, corrected by Holm's method over all models and languages, one array for each comparison, [L + 1]."""
     ranks: list[RankInterval]
     """Interval of the rank of every model by its mean, with 95 % confidence for all pairs together."""
 
@@ -155,7 +155,7 @@ def _compared(
 
 
 def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list[str], Integers, list[Model]]:
-    """Languages, clusters of the questions, and the models on the same questions."""
+    """Return the languages, the clusters of the questions, and the models on the same questions."""
     first = by_question(groups[0][0].rows, measure, kind)
     models = []
     for seeds in groups:

@@ -1,4 +1,4 @@
-"""What version control keeps of a recipe: all its score folders in a few small files, and every manifest behind them.
+"""The results of a recipe that version control keeps: all score folders in a few files, and every manifest.
 
 | name in `results/RECIPE` | content |
 |---|---|
@@ -34,29 +34,29 @@ FILES = {
 }
 """File of a score folder to the file that holds it for all rows."""
 _OPTIONAL = {"languages.jsonl", "collection.json"}
-"""Files that not every score folder has: several languages ranked together, a version that wrote them."""
+"""Files that some score folders lack: those of a single language, or of an earlier version."""
 _KEYS = [name for name in VALUES if name != "value"]
 _COMPRESSION = 15
 
 
 def is_exported(root: Path) -> bool:
-    """Whether a recipe's folder is an export of this kind."""
+    """Return whether a recipe's folder is an export of this kind."""
     return (root / MANIFESTS).is_file()
 
 
 def manifests(root: Path) -> dict[str, dict[str, Any]]:
-    """The manifest of every step in the newest format, by STAGE/ROW; empty where nothing is exported."""
+    """Return the manifest of every step in the newest format, by STAGE/ROW; empty where nothing is exported."""
     path = root / MANIFESTS
     return _manifests(path, path.stat().st_mtime_ns) if path.is_file() else {}
 
 
 def score_folders(root: Path) -> list[Path]:
-    """Paths that stand for the score folders of an export."""
+    """Return paths that stand for the score folders of an export."""
     return [root / name for name in sorted(manifests(root)) if name.startswith("score/")]
 
 
 def score_lines(folder: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Place and content of every line of a file of a score folder, or of its export.
+    """Yield position and content of every line of a file of a score folder, or of its export.
 
     Args:
         folder: the folder of stage `score`, or the path that stands for it in an export.
@@ -75,10 +75,10 @@ def score_lines(folder: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def score_values(folder: Path) -> pa.Table:
-    """Per-query values of a score folder, or of its export: the columns `VALUES`.
+    """Return per-query values of a score folder, or of its export: the columns `VALUES`.
 
     Raises:
-        BadInput: there are none, or they are no such table.
+        BadInput: there are no such values, or the file is no such table.
     """
     if folder.is_dir():
         return read_per_query(payload(folder) / PER_QUERY, VALUES)
@@ -147,7 +147,7 @@ def _read_row(path: Path, row: str) -> pa.Table:
 
 
 def _write_values(path: Path, tables: Mapping[str, pa.Table]) -> None:
-    """Rows that were asked the same share their block; a value of another block is null."""
+    """Write the values. Rows with the same questions share a block; a value of another block is null."""
     texts = pa.schema([pa.field(name, pa.string()) for name in _KEYS])
     blocks: list[tuple[pa.Table, dict[str, pa.Array]]] = []
     for row, table in tables.items():

@@ -1,4 +1,4 @@
-"""Collections in the formats of others.
+"""Writes collections in the formats of other programs.
 
 | format | files |
 |---|---|
@@ -24,7 +24,7 @@ def write_collection(kind: str, collection: Collection, split: str, out: Path) -
 
     Args:
         kind: `beir` or `trec`.
-        collection: as read.
+        collection: collection to write.
         split: name of the file of judgements of `beir`.
         out: folder; with several pools, one is written below it for each.
 

@@ -1,4 +1,4 @@
-"""Whether a ranker of several languages in one pool treats them alike; one value a question, from its best answers.
+"""Measures whether a ranker treats the languages of one pool alike; one value for each question, from its best answers.
 
 | measure | value of a question | source |
 |---|---|---|
@@ -27,28 +27,28 @@ from msm.collections.measure_names import SPLIT
 from msm.collections.runs import Floats, Run
 
 DEPTH, FIRST_DEPTH = 20, 100
-"""Answers that are looked at, and those among which `own_first` looks."""
+"""Numbers of best answers that the measures, and that `own_first`, look at."""
 
 
 class Answers(NamedTuple):
-    """What one question has, and what it was given."""
+    """Relevant passages of one question, and the passages that a ranker gave for it."""
 
     language: str
     relevant: dict[str, tuple[str, int]]
     """Language and label of each relevant passage, by id."""
     ids: list[str]
-    """Best answers, best first, [K]."""
+    """Ids of the best answers, best first, [K]."""
     languages: list[str]
     """Language of each answer, [K]."""
 
 
 def fairness(collection: Collection, run: Run, languages: Mapping[str, str]) -> dict[str, Floats]:
-    """Values of every query of a collection by each measure; NaN where a measure has no meaning, [Q].
+    """Return the values of every query of a collection by each measure; NaN where a measure has no meaning, [Q].
 
     Args:
         collection: queries and judgements.
-        run: of the pool of all languages.
-        languages: of every passage of the run.
+        run: run on the pool of all languages.
+        languages: language of every passage of the run.
     """
     answers = _answers(collection, run, languages)
     labels = sorted({label for one in answers for _, label in one.relevant.values()})
@@ -82,7 +82,7 @@ def _answers(collection: Collection, run: Run, languages: Mapping[str, str]) -> 
 
 
 def _samples(one: Answers, depth: int) -> dict[int, dict[str, list[float]]]:
-    """Ranks of the relevant passages by label and language; NaN for each that is not found."""
+    """Return the ranks of the relevant passages by label and language; NaN for each that was not retrieved."""
     ranks = {name: rank for rank, name in enumerate(one.ids[:depth], start=1)}
     samples: dict[int, dict[str, list[float]]] = {}
     for name, (language, label) in one.relevant.items():
@@ -91,11 +91,11 @@ def _samples(one: Answers, depth: int) -> dict[int, dict[str, list[float]]]:
 
 
 def peer(samples: Sequence[Mapping[int, Mapping[str, Sequence[float]]]], labels: Sequence[int]) -> Floats:
-    """Probability of equal expected rank, [Q].
+    """Return the probability of equal expected rank, [Q].
 
     Args:
-        samples: of each question, by label and language, the ranks of the relevant passages; NaN for one not found.
-        labels: all that occur; each has the same weight.
+        samples: ranks of the relevant passages of each question, by label and language; NaN for one not retrieved.
+        labels: all labels that occur; each has the same weight.
     """
     values = np.zeros(len(samples))
     for label in labels:
@@ -107,7 +107,7 @@ def peer(samples: Sequence[Mapping[int, Mapping[str, Sequence[float]]]], labels:
 
 
 def _kruskal_wallis(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
-    """H without a correction for ties, and its degrees of freedom: 0 where nothing can be compared."""
+    """Return H without a correction for ties, and its degrees of freedom, 0 where nothing can be compared."""
     ranks = np.concatenate(groups) if groups else np.empty(0)
     lost = np.isnan(ranks)
     if len(groups) < 2 or lost.all():
@@ -132,13 +132,13 @@ def _mrc(questions: Sequence[str], rankings: Sequence[list[str]]) -> Floats:
 
 
 def mean_rank_correlation(rankings: Sequence[Sequence[str]]) -> Floats:
-    """Spearman's correlation of each ranking with the others, mean over them, [L].
+    """Return the mean of Spearman's correlations of each ranking with the others, [L].
 
     Two rankings are compared over the union of their passages; those that one lacks share the places behind its last.
     Where a ranking is empty the correlation is 0.
 
     Args:
-        rankings: passage ids, best first.
+        rankings: passage ids of each ranking, best first.
     """
     columns = {name: column for column, name in enumerate(dict.fromkeys(name for one in rankings for name in one))}
     ranks = np.zeros((len(rankings), len(columns)))

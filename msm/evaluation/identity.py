@@ -1,4 +1,4 @@
-"""`collection.json` beside the scores: checksums of what was asked, searched and judged.
+"""Writes `collection.json` beside the scores: checksums of the questions, candidates and judgements.
 
 Two numbers may be compared only where all three agree, whatever the benchmark is called. A checksum does not depend
 on the order of the queries or judgements; that of the candidates does, because equal scores may stand in their order.
@@ -22,7 +22,7 @@ NAMES = ("questions", "candidates", "qrels")
 
 
 def checksums(collection: Collection) -> dict[str, str]:
-    """Checksum of each part of a collection."""
+    """Return the checksum of each part of a collection."""
     questions = (tuple(query) for query in collection.queries)
     asked = ((*query, question) for query, question in zip(questions, collection.questions, strict=True))
     pools = (tuple(map(str, pool)) for pool in collection.pools)

@@ -115,14 +115,14 @@ def bias_rows(found: Mapping[int, Bias]) -> Iterator[dict[str, Any]]:
 
 
 def read_bias(folder: Path, depth: int) -> Bias:
-    """What `bias_rows` wrote of one depth.
+    """Read the lines that `bias_rows` wrote of one depth.
 
     Args:
-        folder: of scores, or the path that stands for it in exported results.
-        depth: answers of each question that were counted.
+        folder: folder of scores, or the path that stands for it in exported results.
+        depth: number of answers of each question that were counted.
 
     Raises:
-        BadInput: no such lines, none of that depth, or one of another form.
+        BadInput: there are no such lines, none of that depth, or one of another form.
     """
     lines = [row for _, row in score_lines(folder, FILE)]
     if not lines:

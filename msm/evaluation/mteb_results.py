@@ -1,4 +1,4 @@
-"""Scores as MTEB's results: `MODEL/REVISION/TASK.json` and `MODEL/REVISION/model_meta.json`.
+"""Writes scores as MTEB's results: `MODEL/REVISION/TASK.json` and `MODEL/REVISION/model_meta.json`.
 
 A task is a benchmark by our name, a revision one training of the model. An entry is a pair of languages; its main score
 is the benchmark's first measure, and means are left to MTEB. Languages bear MTEB's codes, ISO 639-3 and a script:
@@ -20,7 +20,7 @@ from msm.evaluation.scores import ALL
 from msm.files import write_json
 
 NO_REVISION = "no_revision_available"
-"""MTEB's own word for it."""
+"""Word of MTEB for a model without a revision."""
 Line = Mapping[str, Any]
 
 
@@ -28,11 +28,11 @@ def write_mteb(lines: Iterable[Line], out: Path) -> list[Path]:
     """Write a file for each benchmark and training of a model.
 
     Args:
-        lines: of `scores.jsonl`.
+        lines: lines of `scores.jsonl`.
         out: folder of all results.
 
     Returns:
-        The files of the tasks.
+        Files of the tasks.
 
     Raises:
         BadInput: no line, or one score twice.
@@ -54,7 +54,7 @@ def write_mteb(lines: Iterable[Line], out: Path) -> list[Path]:
 
 
 def mteb_code(language: str) -> str:
-    """MTEB's code of a language in any spelling, such as `eng-Latn` of `en`; a script that it names stays."""
+    """Return MTEB's code of a language in any spelling, such as `eng-Latn` of `en`; a given script stays."""
     name, *subtags = canonical(language).split("-")
     known = _codes().get(name, name)
     scripts = [subtag for subtag in subtags if len(subtag) == 4]

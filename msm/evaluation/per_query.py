@@ -1,4 +1,4 @@
-"""Reads and writes `per_query.parquet`: the value of every measure for every query, from which all else is computed.
+"""Reads and writes `per_query.parquet`: the value of every measure for every query, from which all else follows.
 
 One row for each query, pool and measure. `candidate_language` says which candidates were ranked: null for the pool
 of all languages, else the language of the pool. `question_id` is the same for the translations of a question.
@@ -46,12 +46,12 @@ _ENCODED = pa.schema(
 )
 
 VALUES = ("question_id", "cluster_id", "query_language", "candidate_language", "measure", "value")
-"""The columns that `by_question` reads."""
+"""Columns that `by_question` reads."""
 
 PoolKind = Literal["multilingual", "same", "other"]
 """Kinds of pools: candidates of all languages, of the question's language, or of each other language, averaged."""
 Side = Literal["questions", "candidates"]
-"""Whose languages stand side by side."""
+"""Side whose languages are the columns of a table."""
 
 
 class ByQuestion(NamedTuple):
@@ -68,27 +68,27 @@ class ByQuestion(NamedTuple):
     known: Floats
     """The values, [N]."""
     side: Side = "questions"
-    """Whose languages these are."""
+    """Side whose languages these are."""
 
     @property
     def values(self) -> Floats:
-        """Value of each question in each language, [C, L]; NaN where a question does not exist in a language."""
+        """Return the value of each question in each language, [C, L]; NaN where the language lacks a question."""
         return self.spread(self.known)
 
     @property
     def means(self) -> Floats:
-        """Mean of every language over its questions, [L]."""
+        """Return the mean of every language over its questions, [L]."""
         columns = self.cells % len(self.languages)
         return np.bincount(columns, self.known) / np.bincount(columns)
 
     def spread(self, known: Floats) -> Floats:
-        """Lay values of the same questions out as a grid, [N] to [C, L]."""
+        """Return values of the same questions as a grid, [N] to [C, L]."""
         flat = np.full(len(self.questions) * len(self.languages), np.nan)
         flat[self.cells] = known
         return flat.reshape(len(self.questions), len(self.languages))
 
     def is_asked_as(self, other: "ByQuestion") -> bool:
-        """Whether both are of the same questions in the same languages."""
+        """Return whether both have the same questions in the same languages."""
         same = self.questions == other.questions and self.languages == other.languages
         return same and np.array_equal(self.cells, other.cells)
 
@@ -100,10 +100,10 @@ def write_per_query(path: Path, rows: pa.Table) -> None:
 
 
 def read_per_query(path: Path, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
-    """Rows of `SCHEMA`, or some of its columns, with texts as dictionaries: each distinct one is held once.
+    """Read rows of `SCHEMA`, or some of its columns, with texts as dictionaries, which hold each text once.
 
     Raises:
-        BadInput: no such file, or not one of these.
+        BadInput: there is no such file, or it is of another form.
     """
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
@@ -123,12 +123,12 @@ def read_per_query(path: Path, columns: Sequence[str] = SCHEMA.names) -> pa.Tabl
 
 
 def encoded(table: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Some columns of `SCHEMA`, texts as dictionaries."""
+    """Return some columns of `SCHEMA`, with texts as dictionaries."""
     return table.select(list(columns)).cast(pa.schema([_ENCODED.field(name) for name in columns]))
 
 
 def measures_and_kinds(rows: pa.Table) -> list[tuple[str, PoolKind]]:
-    """The measures that rows have, each on the kinds of pools that it was taken on, in the order of `PoolKind`."""
+    """Return the measures of rows, each on the kinds of pools that it was taken on, in the order of `PoolKind`."""
     names = ["measure", "candidate_language", "query_language"]
     distinct = rows.select(names).group_by(names, use_threads=False).aggregate([]).to_pylist()
     found = {(row["measure"], _kind(row["candidate_language"], row["query_language"])) for row in distinct}
@@ -138,34 +138,34 @@ def measures_and_kinds(rows: pa.Table) -> list[tuple[str, PoolKind]]:
 
 
 class Layout(NamedTuple):
-    """Where the values of a table stand, for one measure and kind of pool: the same for every run on its questions."""
+    """Positions of the values of a table, for one measure and kind of pool, the same for every run on its questions."""
 
     texts: pa.Table
-    """The columns that decide it."""
+    """Columns that decide the layout."""
     chosen: Integers
-    """Rows of the measure and kind."""
+    """Indices of the rows of the measure and kind."""
     places: Integers
-    """Value, [N], of every chosen row."""
+    """Index of the value, [N], of every chosen row."""
     questions: list[str]
     clusters: Integers
     languages: list[str]
     cells: Integers
     side: Side
-    """As in `ByQuestion`."""
+    """Side whose languages are the columns, as in `ByQuestion`."""
 
     def fits(self, rows: pa.Table) -> bool:
-        """Whether it is that of these rows, too."""
+        """Return whether the layout is that of these rows, too."""
         return rows.select(self.texts.column_names).equals(self.texts)
 
     def values(self, rows: pa.Table) -> ByQuestion:
-        """The values of rows that it fits; several of a question in a language are averaged."""
+        """Return the values of rows that it fits; several of a question in a language are averaged."""
         sums = np.bincount(self.places, rows["value"].to_numpy()[self.chosen], minlength=len(self.cells))
         means = sums / np.bincount(self.places, minlength=len(self.cells))
         return ByQuestion(self.questions, self.clusters, self.languages, self.cells, means, self.side)
 
 
 def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
-    """Where the values of some rows stand; see `by_question`."""
+    """Return the positions of the values of some rows; see `by_question`."""
     chosen = np.flatnonzero(_is_kind(rows, measure, kind))
     questions, rows_of = _places(rows["question_id"], chosen)
     side = _side(rows, chosen) if kind == "other" else "questions"
@@ -177,13 +177,13 @@ def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
 
 
 def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
-    """Values of one measure by question and language of the query.
+    """Return values of one measure by question and language of the query.
 
     Args:
-        rows: of `SCHEMA`.
-        measure: such as `map@20`.
-        kind: which pools; with `other`, a query's values are averaged over the candidate languages. Where all questions
-            are in one language, as English is in Tatoeba, the languages are those of the candidates instead.
+        rows: rows of `SCHEMA`.
+        measure: name of a measure, such as `map@20`.
+        kind: kind of pools; with `other`, a query's values are averaged over the candidate languages. Where all
+            questions are in one language, as English is in Tatoeba, the languages are those of the candidates instead.
     """
     return layout(rows, measure, kind).values(rows)
 
@@ -196,7 +196,7 @@ def _side(rows: pa.Table, chosen: Integers) -> Side:
 
 
 def _places(column: pa.ChunkedArray, chosen: Integers) -> tuple[list[str], Integers]:
-    """Distinct texts of the chosen entries, sorted, and the place of every chosen entry among them."""
+    """Return the distinct texts of the chosen entries, sorted, and the index of every chosen entry among them."""
     texts, codes = _encoded(column)
     codes = codes[chosen]
     order = pc.call_function("sort_indices", [texts]).to_numpy()
@@ -207,7 +207,7 @@ def _places(column: pa.ChunkedArray, chosen: Integers) -> tuple[list[str], Integ
 
 
 def _clusters(column: pa.ChunkedArray, chosen: Integers, rows_of: Integers, questions: int) -> Integers:
-    """Number of the cluster of each question; one without a name is a cluster of its own."""
+    """Return the number of the cluster of each question; one without a name is a cluster of its own."""
     named = np.empty(questions, np.int64)
     named[rows_of] = _encoded(column)[1][chosen]
     alone = named < 0
@@ -235,7 +235,7 @@ def _is_kind(rows: pa.Table, measure: str, kind: PoolKind) -> NDArray[np.bool_]:
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Integers]:
-    """Distinct texts, and which of them every entry is; -1 where it is null."""
+    """Return distinct texts, and the index of every entry among them; -1 where it is null."""
     encoded = column.combine_chunks()
     if not pa.types.is_dictionary(encoded.type):
         encoded = encoded.dictionary_encode()

@@ -39,11 +39,11 @@ class Rankings(NamedTuple):
     """The ranks from which all measures are computed."""
 
     relevant: Integers
-    """Number of relevant passages of each query, found or not, [Q]."""
+    """Number of relevant passages of each query, retrieved or not, [Q]."""
     hits: Hits
-    """The relevant passages as the run ranks them."""
+    """Relevant passages as the run ranks them."""
     best: Hits
-    """The relevant passages as a perfect run ranks them, each array [R]."""
+    """Relevant passages as a perfect run ranks them, each array [R]."""
 
     @property
     def missing(self) -> Integers:
@@ -52,12 +52,12 @@ class Rankings(NamedTuple):
 
 
 def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
-    """Rankings of the judged queries by tie rule: the one asked for, and where it matters the two extremes.
+    """Return rankings of the judged queries by tie rule: the given one and, where it matters, the two extremes.
 
     Args:
         qrels: judgements; the queries are numbered anew, in their order, by those that have any.
         run: rankings; its ids are matched with those of the qrels.
-        ties: the rule asked for.
+        ties: tie rule of the scores.
     """
     wanted = _wanted(qrels)
     judgements, entries = _shared(qrels, run, wanted.places)
@@ -70,8 +70,8 @@ def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rank
 
     Args:
         qrels: judgements of the pool.
-        ranks: of its relevant passages; ids are matched with those of the qrels.
-        ties: the rule asked for.
+        ranks: exact ranks of its relevant passages; ids are matched with those of the qrels.
+        ties: tie rule of the scores.
     """
     wanted = _wanted(qrels)
     judgements, rows = _shared_pairs(qrels, ranks, wanted.places)
@@ -84,7 +84,7 @@ def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rank
 
 
 def run_depths(qrels: Qrels, run: Run) -> Integers:
-    """Entries of the run for each query that has judgements, [Q]."""
+    """Return the number of entries of the run for each query that has judgements, [Q]."""
     rows = _places_in(run.query_ids, qrels.query_ids)[np.unique(qrels.queries)]
     return np.append(np.bincount(run.queries, minlength=len(run.query_ids)), 0)[rows]
 
@@ -98,7 +98,7 @@ class _Wanted(NamedTuple):
     """Query of each relevant judgement, numbered among the queries with judgements, [R]."""
     gains: Integers
     counts: Integers
-    """Relevant passages of each query, [Q]."""
+    """Number of relevant passages of each query, [Q]."""
 
     def rankings(self, hits: Hits) -> Rankings:
         return Rankings(self.counts, hits, _best_hits(self.queries, self.gains))
@@ -117,13 +117,13 @@ def _rules(ties: Ties, tied: bool) -> set[Ties]:
 
 
 def _exact_ranks(queries: Integers, gains: Integers, counts: Integers, ties: Ties) -> Integers:
-    """Ranks under a tie rule, [H].
+    """Return ranks under a tie rule, [H].
 
     Args:
-        queries: of the relevant passages, [H].
-        gains: of them, [H].
-        counts: `COUNTS` of each, [H, 4].
-        ties: the rule.
+        queries: queries of the relevant passages, [H].
+        gains: gains of the relevant passages, [H].
+        counts: the four `COUNTS` of each, [H, 4].
+        ties: tie rule of the scores.
     """
     above, tied, by_id, in_order = counts.T
     before_by_rule = {"trec": by_id, "list": in_order, "reversed": tied - in_order}
@@ -142,13 +142,13 @@ class _Found(NamedTuple):
     queries: Integers
     gains: Integers
     entries: Integers
-    """Place in the run."""
+    """Index of each hit in the run."""
     firsts: Integers
-    """First entry of the same query."""
+    """Index of the first entry of the same query."""
     starts: Integers
-    """First entry of the same query and score."""
+    """Index of the first entry of the same query and score."""
     ends: Integers
-    """Past the last entry of the same query and score."""
+    """Index past the last entry of the same query and score."""
 
     @property
     def tied(self) -> bool:
@@ -156,7 +156,7 @@ class _Found(NamedTuple):
 
 
 def _shared_pairs(qrels: Qrels, ranks: ExactRanks, relevant: Integers) -> tuple[Integers, Integers]:
-    """Which relevant judgements have exact ranks, and in which rows, both [H]."""
+    """Return which relevant judgements have exact ranks, and in which rows, both [H]."""
     rows = _places_in(ranks.query_ids, qrels.query_ids)[qrels.queries[relevant]]
     columns = _places_in(ranks.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
     known = np.flatnonzero((rows >= 0) & (columns >= 0))
@@ -170,7 +170,7 @@ def _shared_pairs(qrels: Qrels, ranks: ExactRanks, relevant: Integers) -> tuple[
 
 
 def _shared(qrels: Qrels, run: Run, relevant: Integers) -> tuple[Integers, Integers]:
-    """Which relevant judgements the run holds, and in which entries, both [H]; entries ascend."""
+    """Return which relevant judgements the run holds, and in which entries, both [H]; entries ascend."""
     rows = _places_in(run.query_ids, qrels.query_ids)[qrels.queries[relevant]]
     columns = _places_in(run.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
     known = np.flatnonzero((rows >= 0) & (columns >= 0))
@@ -200,7 +200,7 @@ def _hashes(queries: Integers, passages: Integers) -> Integers:
 
 
 def _neighbours(run: Run, entries: Integers) -> tuple[Integers, Integers, Integers]:
-    """First entry of the same query, and bounds of the entries of the same query and score, each [H]."""
+    """Return the first entry of the same query, and bounds of the entries of the same query and score, each [H]."""
     firsts = np.searchsorted(run.queries, run.queries[entries])
     changes = (run.scores[1:] != run.scores[:-1]) | (run.queries[1:] != run.queries[:-1])
     alone = np.concatenate(([True], changes, [True]))
@@ -223,7 +223,7 @@ def _ordered(queries: Integers, ranks: Integers, gains: Integers) -> Hits:
 
 
 def _entries(run: Run, found: _Found, ties: Ties) -> Integers:
-    """Where in the run the found passages stand when the tie rule orders equal scores, [H]."""
+    """Return the entries of the hits in the run when the tie rule orders equal scores, [H]."""
     if ties == "list" or not found.tied:
         return found.entries
     if ties == "reversed":
@@ -255,7 +255,7 @@ def _best_hits(queries: Integers, gains: Integers) -> Hits:
 
 
 def _changes(values: Integers) -> NDArray[np.bool_]:
-    """Whether an entry differs from the one before it; the first does."""
+    """Return whether an entry differs from the one before it; the first does."""
     return np.diff(values, prepend=-1) != 0
 
 

@@ -1,4 +1,4 @@
-"""A score folder as it lies on disk: what was scored, by which rules, and the values of every question."""
+"""Reads a score folder: the benchmark and model, the rules of scoring, and the values of every question."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from msm.errors import BadInput
 from msm.evaluation.exported import score_lines, score_values
 
 KIND = ("benchmark", "split", "setting")
-"""Only numbers that agree in these may be compared."""
+"""Facts in which numbers must agree to be compared."""
 
 
 class ScoreFolder(NamedTuple):
@@ -22,25 +22,25 @@ class ScoreFolder(NamedTuple):
     """Checksums of questions, candidates and judgements, and the rules of scoring; empty in folders of early
     versions."""
     rows: pa.Table
-    """Per-query values, the columns `msm.evaluation.per_query.VALUES`."""
+    """Per-query values: the columns `msm.evaluation.per_query.VALUES`."""
 
     @property
     def rules(self) -> str:
-        """The part of the protocol that is the benchmark's; the rest says how a model was used."""
+        """Return the part of the protocol that is the benchmark's; the rest says how a model was used."""
         rules, ties, rest = self.facts["protocol"].partition("; ties ")
         return self.checksums.get("rules") or rules + ties + rest.partition(";")[0]
 
     @property
     def has_clusters(self) -> bool:
-        """Whether it was recorded which questions are about one text."""
+        """Return whether the folder says which questions are about one text."""
         return self.rows["cluster_id"].null_count == 0
 
 
 def read_score_folder(path: Path) -> ScoreFolder:
-    """The folder of stage `score`, or of `msm evaluate`, or a row of exported results by the path of its folder.
+    """Read the folder of stage `score`, of `msm evaluate`, or a row of exported results by its folder's path.
 
     Raises:
-        BadInput: it is none, or its files are incomplete.
+        BadInput: the folder is none of these, or its files are incomplete.
     """
     folder = path / "score" if (path / "score").is_dir() else path
     where, first = next(score_lines(folder, "scores.jsonl"), (None, {}))

@@ -48,7 +48,7 @@ class Cell(NamedTuple):
 
 
 def averages(rows: pa.Table) -> list[Cell]:
-    """All averages of per-query values: measures in the order of the rows, then pools and languages alphabetically."""
+    """Return all averages of per-query values: measures in the order of the rows, then pools and languages by name."""
     keys = ["query_language", "candidate_language", "measure"]
     parts = [("value", "mean"), ("chance", "mean"), ("value", "count"), ("tied", "sum")]
     single = [Cell(*cell.values()) for cell in _grouped(rows, keys, parts)]
@@ -112,7 +112,7 @@ def _fmean(values: list[float | None]) -> float | None:
 
 
 def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | None, str]) -> Iterator[dict[str, Any]]:
-    """Lines of `scores.jsonl`.
+    """Yield lines of `scores.jsonl`.
 
     Args:
         cells: averages to write.
@@ -127,7 +127,7 @@ def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | 
 
 
 def chance_rows(cells: list[Cell], facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Lines of `chance.jsonl`; measures without a formula have none."""
+    """Yield lines of `chance.jsonl`; measures without a formula have none."""
     for cell in cells:
         if cell.chance is not None:
             row = cell._asdict() | dict(facts) | {"model": "chance", "value": cell.chance}

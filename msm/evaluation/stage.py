@@ -1,4 +1,4 @@
-"""Stage `score`: the runs of a benchmark to scores, chance levels, per-query values and languages of the answers."""
+"""Stage `score`: turns the runs of a benchmark into scores, chance levels and values of every question."""
 
 import logging
 import sys
@@ -35,14 +35,14 @@ from msm.settings import listed
 
 
 class Scored(NamedTuple):
-    """What all runs of a benchmark give."""
+    """Results of all runs of a benchmark."""
 
     rows: pa.Table
     """Per-query values, in the form of `SCHEMA`; null where they cannot be known."""
     runs: dict[str | None, str]
     """Checksum of each run, by the language of its candidates; of a run of bitext, by its name."""
     rules: str
-    """Rules of the benchmark, and for equal scores."""
+    """Rules of the benchmark, and the rule for equal scores."""
     facts: dict[str, int]
     """Counts for the manifest."""
     checksums: dict[str, str]
@@ -55,9 +55,9 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path) -> dict[str, An
     """Score every pool of a benchmark, or every pair of bitext.
 
     Args:
-        settings: of the stage.
-        sources: holds the folder of questions.
-        run: TREC runs, one a pool.
+        settings: settings of the stage.
+        sources: folder that holds the folder of questions.
+        run: folder of TREC runs, one for each pool.
         out: empty folder to fill.
 
     Returns:
@@ -129,13 +129,13 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
 
 
 def _scored_pools(collection: Collection, run: Path) -> list[Pool]:
-    """The pools that a folder of runs is of: all, unless it says which."""
+    """Return the pools that a folder of runs is of: all, unless it names some."""
     names = listed(read_protocol(run).get(POOLS, "")) or [pool.name for pool in collection.pools]
     return [pool for pool in collection.pools if pool.name in names]
 
 
 def _said_missing(collection: Collection) -> list[str]:
-    """Ids of the relevant passages that the corpus lacks; says how many there are."""
+    """Return the ids of relevant passages that the corpus lacks, after a message about their number."""
     missing = collection.missing()
     if missing:
         logging.getLogger(__name__).warning(
@@ -158,7 +158,7 @@ def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path
 
 
 def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
-    """The run of one pool.
+    """Read the run of one pool.
 
     Raises:
         BadInput: it has queries or passages that are not of the pool.
@@ -182,7 +182,7 @@ def _judged_rows(
     ties: Ties,
     is_fused: bool,
 ) -> Iterator[pa.Table]:
-    """Per-query values of one pool by its judgements, in the form of `SCHEMA`, for the queries that have one."""
+    """Return per-query values of one pool by its judgements, in the form of `SCHEMA`, for judged queries."""
     passages = len(collection.pool_passages(pool))
     qrels = collection.pool_qrels(pool)
     evaluation = evaluate(qrels, ranking, measures, ties=ties, pool=passages, is_fused=is_fused)
@@ -200,7 +200,7 @@ def _judged_rows(
 
 
 def _fairness_rows(collection: Collection, pool: Pool, found: dict[str, Floats]) -> Iterator[pa.Table]:
-    """Per-query values of the measures of fairness, in the form of `SCHEMA`, for the queries that have one."""
+    """Return per-query values of the measures of fairness, in the form of `SCHEMA`, for judged queries."""
     for name, values in found.items():
         places = np.flatnonzero(~np.isnan(values))
         untied, unknown = np.zeros(len(places), bool), pa.nulls(len(places), pa.float64())
@@ -209,7 +209,7 @@ def _fairness_rows(collection: Collection, pool: Pool, found: dict[str, Floats])
 
 
 def _answer_rows(collection: Collection, pool: Pool, run: Run, rule: AnswerRule) -> Iterator[pa.Table]:
-    """Per-query values of one pool by the answers that its passages hold, in the form of `SCHEMA`."""
+    """Return per-query values of one pool by the answers that its passages hold, in the form of `SCHEMA`."""
     count = len(collection.queries)
     for name, found in answer_values(collection, run, rule).items():
         values = {
@@ -222,7 +222,7 @@ def _answer_rows(collection: Collection, pool: Pool, run: Run, rule: AnswerRule)
 
 
 def _table(collection: Collection, pool: Pool, places: Integers, values: dict[str, Any]) -> pa.Table:
-    """Rows of the queries at some places; one text stands for all of a column."""
+    """Return rows of some queries; one text stands for all of a column."""
     queries = [collection.queries[place] for place in places]
     columns = {
         "query_id": [query.query_id for query in queries],

@@ -1,4 +1,4 @@
-"""How far a mean or a difference may be chance: intervals, tests, ranks, and their correction.
+"""Computes how far a mean or a difference may be chance: intervals, tests, ranks, and their correction.
 
 The unit of chance is the cluster: the questions about one paragraph, story or document, in all their languages. They
 are easy or hard together, and to treat them as independent would make intervals too narrow; a cluster is drawn, or
@@ -32,14 +32,14 @@ TAIL = 0.025
 _STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 """97.5 % quantiles of Student's t for 1 to 10 degrees of freedom."""
 _DRAWS = 1 << 22
-"""Random numbers held at once."""
+"""Largest number of random numbers held at once."""
 
 Pairs = Sequence[tuple[int, int]]
-"""Places of a model and of its baseline among the models."""
+"""Indices of a model and of its baseline among the models."""
 
 
 class Columns(NamedTuple):
-    """Values of several models on the same questions, language by language; holds nothing for absent ones."""
+    """Values of several models on the same questions, language by language, without absent ones."""
 
     clusters: Integers
     """Number of the cluster of every question, 0 to G - 1, [C]."""
@@ -48,11 +48,11 @@ class Columns(NamedTuple):
 
     @property
     def cluster_count(self) -> int:
-        """G."""
+        """Number of clusters, G."""
         return int(self.clusters.max()) + 1
 
     def sums(self) -> list[tuple[Floats, Floats]]:
-        """For every language, how many questions a cluster has, [G], and the sums of their values, [G, M]."""
+        """Return the questions of each cluster, [G], and the sums of their values, [G, M], of every language."""
         found = []
         for rows, known in self.languages:
             clusters = self.clusters[rows]
@@ -69,17 +69,17 @@ class Interval(NamedTuple):
 
 
 def with_mean(means: Floats) -> Floats:
-    """Language means, and behind them their unweighted mean, [..., L] to [..., L + 1]."""
+    """Append to language means their unweighted mean, [..., L] to [..., L + 1]."""
     return np.concatenate([means, means.mean(axis=-1, keepdims=True)], axis=-1)
 
 
 def language_means(values: Floats) -> Floats:
-    """Mean of every language, and their mean, [C, L] to [L + 1]."""
+    """Return the mean of every language, and the mean of these, [C, L] to [L + 1]."""
     return with_mean(np.nanmean(values, axis=0))
 
 
 def columns(values: Floats, clusters: Integers | None = None) -> Columns:
-    """Values by language, of one model, [C, L], or of several, [M, C, L]; every language has at least one.
+    """Return values by language, of one model, [C, L], or of several, [M, C, L]; every language has at least one.
 
     Args:
         values: NaN where a question does not exist in a language.
@@ -92,12 +92,12 @@ def columns(values: Floats, clusters: Integers | None = None) -> Columns:
 
 
 def bootstrap(values: Columns, *, resamples: int, seed: int) -> Floats:
-    """Means of resampled clusters: of every language, and their mean, [M, B, L + 1].
+    """Return means of resampled clusters: of every language, and the mean of these, [M, B, L + 1].
 
     Args:
-        values: of all models.
-        resamples: B.
-        seed: of the draws.
+        values: values of all models.
+        resamples: number of resamples, B.
+        seed: seed of the draws.
     """
     rng = np.random.default_rng(seed)
     parts, sums = [], values.sums()
@@ -110,32 +110,32 @@ def bootstrap(values: Columns, *, resamples: int, seed: int) -> Floats:
 
 
 def _weighted_means(times: Floats, counts: Floats, sums: Floats) -> Floats:
-    """Means of questions whose clusters are drawn several times, [B, G], [G] and [G, M] to [B, M]."""
+    """Return means of questions whose clusters are drawn several times, [B, G], [G] and [G, M] to [B, M]."""
     return (times @ sums) / np.maximum(times @ counts, 1)[:, None]
 
 
 def intervals(samples: Floats, clusters: int) -> list[Interval]:
-    """Intervals of resampled values, [B, columns] to one a column.
+    """Return intervals of resampled values, [B, columns] to one for each column.
 
     Args:
-        samples: of `bootstrap`.
-        clusters: G, which decides how much the quantiles are widened.
+        samples: resampled means, as `bootstrap` returns them.
+        clusters: number of clusters, G, which decides how much the quantiles are widened.
     """
     level = _level(clusters)
     return [Interval(float(low), float(high)) for low, high in np.quantile(samples, (level, 1 - level), axis=0).T]
 
 
 def _level(clusters: int) -> float:
-    """Quantile of the bootstrap that stands for the lower 2.5 % when so many clusters are drawn."""
+    """Return the quantile of the bootstrap that stands for the lower 2.5 % with so many clusters."""
     freedom = max(clusters - 1, 1)
     return NormalDist().cdf(-student(freedom) * ((freedom + 1) / freedom) ** 0.5)
 
 
 def student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t, to three digits and more.
+    """Return the 97.5 % quantile of Student's t, to three digits and more.
 
     Args:
-        freedom: degrees of freedom, 1 or more.
+        freedom: number of degrees of freedom, 1 or more.
 
     Source: above 10, Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5).
     """
@@ -148,16 +148,16 @@ def student(freedom: int) -> float:
 
 
 def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: int) -> Floats:
-    """Two-sided p values of paired differences: of every language, and of their mean, [pairs, L + 1].
+    """Return two-sided p values of paired differences: of every language, and of their mean, [pairs, L + 1].
 
     If two models were alike, each cluster's differences could as well have the opposite sign. The share of random
     signs that give at least as great a mean, the observed signs counted as one of them.
 
     Args:
-        values: of all models.
-        pairs: which model less which.
-        resamples: random signs drawn, B.
-        seed: of the draws.
+        values: values of all models.
+        pairs: indices of a model and its baseline.
+        resamples: number of random signs drawn, B.
+        seed: seed of the draws.
     """
     rng = np.random.default_rng(seed)
     shares = [sums / counts.sum() for counts, sums in values.sums()]
@@ -191,16 +191,16 @@ def holm(p_values: Floats) -> Floats:
 
 
 class Comparison(NamedTuple):
-    """A model against a baseline, one entry a language and a last one for their mean."""
+    """A model against a baseline, one entry for each language and a last one for their mean."""
 
     differences: Floats
-    """Model less baseline, [L + 1]."""
+    """Value of the model less that of the baseline, [L + 1]."""
     intervals: list[Interval]
     """95 % intervals of the differences, [L + 1]."""
     p_values: Floats
-    """P values, not corrected, [L + 1]."""
+    """P values without correction, [L + 1]."""
     wins: NDArray[np.integer]
-    """Questions where the model is better, [L + 1]; the last counts all languages."""
+    """Number of questions where the model is better, [L + 1]; the last counts all languages."""
     ties: NDArray[np.integer]
     losses: NDArray[np.integer]
 
@@ -208,14 +208,14 @@ class Comparison(NamedTuple):
 def compare(
     values: Columns, pairs: Pairs, *, resamples: int, signs: int, seed: int, less_is_better: bool = False
 ) -> list[Comparison]:
-    """Paired comparisons of models on the same questions.
+    """Return paired comparisons of models on the same questions.
 
     Args:
         values: of every model, averaged over its seeds.
-        pairs: which model against which baseline; at least one.
-        resamples: of the intervals.
-        signs: drawn for the tests.
-        seed: of both.
+        pairs: indices of a model and its baseline; at least one pair.
+        resamples: number of resamples of the intervals.
+        signs: number of random signs of the tests.
+        seed: seed of both.
         less_is_better: whether the lower value wins.
     """
     samples = bootstrap(values, resamples=resamples, seed=seed)
@@ -229,7 +229,7 @@ def compare(
 def _comparison(
     languages: list[Floats], samples: Floats, clusters: int, pair: tuple[int, int], p_values: Floats, sign: int
 ) -> Comparison:
-    """One of the pairs; values by language, each [N, M]; a change of `sign` is a win."""
+    """Return one of the comparisons; values by language, each [N, M]; a change of `sign` is a win."""
     model, baseline = pair
     changes = [sign * (known[:, model] - known[:, baseline]) for known in languages]
     counts = [
@@ -252,15 +252,15 @@ class RankInterval(NamedTuple):
 
 
 def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = False) -> list[RankInterval]:
-    """Which models' means can be told apart, all pairs looked at together, as a range of ranks for each model.
+    """Return a range of ranks for each model, from all pairs that can be told apart, looked at together.
 
     A pair is told apart where its difference is greater than the 95 % quantile of the greatest difference, in
     standard errors, of any pair among resampled data (the bootstrap of the maximum); so that with 95 % confidence no
     pair at all is told apart by chance.
 
     Args:
-        values: of all models.
-        samples: their resampled means, as `bootstrap` returns them.
+        values: values of all models.
+        samples: resampled means of the models, as `bootstrap` returns them.
         less_is_better: whether the lower value wins.
 
     Source: Mogstad, Romano, Shaikh and Wilhelm 2024, Inference for ranks; Romano and Wolf 2005, the maximum of t.

@@ -1,1 +1,1 @@
-"""Texts to vectors, vectors to runs, runs on disk."""
+"""Search: texts become vectors or terms, and these become runs on disk."""

@@ -1,4 +1,4 @@
-"""Text to terms, in any language, for lexical search.
+"""Cuts text of any language into terms, for lexical search.
 
 Letters, marks and digits make words, in lower case after Unicode's compatibility normalisation (NFKC); all else
 separates them. Marks count because Indic and Thai vowels are marks. Characters that are not seen (joiners, soft
@@ -18,7 +18,7 @@ from collections.abc import Callable
 GRAMS = (2, 3, 4)
 ZERO_WIDTH_SPACE = "\u200b"
 DOTTED_I = "i\u0307"
-"""What a dotted capital I is in lower case."""
+"""Dotted capital I in lower case."""
 
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
@@ -41,12 +41,12 @@ _WORD_CHARACTERS = _WordCharacters()
 
 
 def words(text: str) -> list[str]:
-    """Words; pairs of characters where the script has no blanks."""
+    """Return the words of a text; pairs of characters where the script has no blanks."""
     return [term for word in _split(text) for part in _UNSPACED.split(word) for term in _terms(part)]
 
 
 def characters(text: str) -> list[str]:
-    """N-grams of 2 to 4 characters within words."""
+    """Return n-grams of 2 to 4 characters within words."""
     return [gram for word in _split(text) for size in GRAMS for gram in _grams(word, size)]
 
 
@@ -63,7 +63,7 @@ def _terms(part: str) -> list[str]:
 
 
 def _grams(word: str, size: int) -> list[str]:
-    """All n-grams of a word; the word itself, once, where it has one character."""
+    """Return all n-grams of a word; the word itself, once, where it has one character."""
     if len(word) == 1:
         return [word] if size == 2 else []
     return [word[start : start + size] for start in range(len(word) - size + 1)]

@@ -17,7 +17,7 @@ from msm.encoders.loading import open_encoder
 
 
 class Found(NamedTuple):
-    """An answer with its score."""
+    """A passage that answers a question, with its score."""
 
     passage: Passage
     score: float

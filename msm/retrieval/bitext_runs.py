@@ -20,7 +20,8 @@ from msm.encoders.encoder import Encoder
 from msm.retrieval.margins import by_cosine, by_margin
 
 KEPT_LANGUAGES = 256
-"""Languages whose vectors are kept for their next pair: 1 GB with a thousand sentences each and a width of 1,024."""
+"""Number of languages whose vectors are kept for their next pair: 1 GB with a thousand sentences each and a width of
+1,024."""
 
 
 def write_pairs(
@@ -30,9 +31,9 @@ def write_pairs(
 
     Args:
         out: folder of the runs.
-        pairs: of languages.
-        benchmark: names the measures.
-        encoder: texts to vectors.
+        pairs: pairs of languages.
+        benchmark: benchmark, which names the measures.
+        encoder: encoder of the sentences.
         work: folder of the finished runs, one for all processes.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The run folder of a model that this package does not run: from its runs, or from its vectors.
+"""Writes the run folder of a model that this package does not run, from its runs or from its vectors.
 
 Pools are filled by the names of the files (`pool.de.trec` is of the pool `pool.de`); what stands in files of other
 names is of every pool whose questions and candidates it ranks. A pool that gets nothing is left out and said.
@@ -78,7 +78,7 @@ def write_vector_runs(
         queries: vectors of all queries.
         passages: vectors of all passages.
         similarity: `cosine`, or `dot` for the vectors as they are.
-        depth: passages to keep for each query.
+        depth: number of passages to keep for each query.
 
     Raises:
         BadInput: queries and passages of different widths, or a vector that is not finite.
@@ -113,10 +113,10 @@ def _check_ids(path: Path, run: Run, queries: dict[str, str], passages: dict[str
 
 
 def _together(runs: Sequence[Run]) -> Run:
-    """Runs of different queries or passages as one.
+    """Return runs of different queries or passages as one run.
 
     Raises:
-        BadInput: a passage of a query in two of them.
+        BadInput: two of them have the same passage of a query.
     """
     if len(runs) == 1:
         return runs[0]
@@ -137,7 +137,7 @@ def _together(runs: Sequence[Run]) -> Run:
 def _of_pool(
     pool: Pool, named: Run | None, rest: Run | None, of_query: dict[str, str], of_passage: dict[str, str]
 ) -> Run | None:
-    """The run of a pool: of the file that is named after it, else what others rank of its questions and candidates."""
+    """Return the run of a pool: of the file that bears its name, else of the other files' entries for it."""
     run = named if named is not None else rest
     if run is None or (named is None and pool.query_language != pool.candidate_language):
         # A run over all languages says nothing about how one language's candidates stand among themselves.
@@ -155,7 +155,7 @@ def _of_pool(
 
 
 def _say_missing(collection: Collection, pool: Pool, run: Run) -> None:
-    """Say how many judged questions a pool's run lacks: they count 0."""
+    """Print how many judged questions a pool's run lacks; they count 0."""
     qrels = collection.pool_qrels(pool)
     judged = qrels.query_ids.take(pa.array(np.unique(qrels.queries))).to_pylist()
     there = set(run.query_ids.take(pa.array(np.unique(run.queries))).to_pylist())
@@ -166,7 +166,7 @@ def _say_missing(collection: Collection, pool: Pool, run: Run) -> None:
 
 
 def _write_made(out: Path, collection: Collection, filled: dict[Pool, Run], made: dict[str, Any]) -> None:
-    """Write how the runs were made, and which pools there are where some are left out."""
+    """Write how the runs were made, and which pools exist where some are left out."""
     left = [pool.name for pool in collection.pools if pool not in filled]
     if left:
         LOG.warning("no run for the pools %s; they are left out", ", ".join(left))

@@ -29,9 +29,9 @@ def run(settings: Fuse, *, dense: Path, sparse: Path, out: Path) -> dict[str, An
     """Write the fused run of every pool.
 
     Args:
-        settings: of the stage.
-        dense: folder of runs.
-        sparse: folder of runs of the same pools.
+        settings: settings of the stage.
+        dense: folder of dense runs.
+        sparse: folder of sparse runs of the same pools.
         out: empty folder to fill.
 
     Returns:
@@ -48,10 +48,10 @@ def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:
     """Fuse two runs, and keep the best passages of each query.
 
     Args:
-        dense: a run.
-        sparse: another one of the same questions; a question may be missing in either.
+        dense: dense run.
+        sparse: sparse run of the same questions; a question may be missing in either.
         alpha: weight of the dense scores.
-        depth: passages kept for each query.
+        depth: number of passages that are kept for each query.
     """
     query_ids, queries = _joined(dense.query_ids, sparse.query_ids, dense.queries, sparse.queries)
     passage_ids, passages = _joined(dense.passage_ids, sparse.passage_ids, dense.passages, sparse.passages)
@@ -72,21 +72,21 @@ def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:
 
 
 def _joined(first: pa.Array, second: pa.Array, mine: Integers, theirs: Integers) -> tuple[pa.Array, Integers]:
-    """Ids of both, each once, and the places of all entries in them."""
+    """Return the ids of both runs, each once, and the indices of all entries among them."""
     together = pa.concat_arrays([first.cast(pa.string()), second.cast(pa.string())]).dictionary_encode()
     places = together.indices.to_numpy()
     return together.dictionary, np.concatenate([places[: len(first)][mine], places[len(first) :][theirs]])
 
 
 def _extremes(run: Run) -> tuple[Floats, Floats]:
-    """Greatest and least score of each entry's list; the entries of a query stand best first."""
+    """Return the greatest and least score of each entry's list; the entries of a query stand best first."""
     firsts = np.searchsorted(run.queries, run.queries)
     lasts = np.searchsorted(run.queries, run.queries, side="right") - 1
     return run.scores[firsts].astype(np.float64), run.scores[lasts].astype(np.float64)
 
 
 def _scaled(run: Run) -> Floats:
-    """Scores from -0.5 to 0.5 within each query; 0 where all are equal, [E]."""
+    """Return scores from -0.5 to 0.5 within each query; 0 where all are equal, [E]."""
     greatest, least = _extremes(run)
     spread = greatest - least
     return (run.scores - (greatest + least) / 2) / np.where(spread > 0, spread, 1)
@@ -99,7 +99,7 @@ def _least(run: Run) -> Floats:
 
 
 def _base(count: int, queries: Integers, run: Run) -> Floats:
-    """What a passage that a list lacks has in it, [Q]; 0 where there is no list."""
+    """Return the score of a passage in a list that lacks it, [Q]; 0 where there is no list."""
     base = np.zeros(count)
     base[queries] = _least(run)
     return base
@@ -108,14 +108,14 @@ def _base(count: int, queries: Integers, run: Run) -> Floats:
 def best_alpha(
     dense: Run, sparse: Run, mean_of: Callable[[Run], float], depth: int, alphas: Sequence[float] = ALPHAS
 ) -> tuple[float, float]:
-    """The weight with the highest mean on dev questions, the smallest of equal ones, and that mean.
+    """Return the weight with the highest mean on dev questions, the smallest of equal ones, and that mean.
 
     Args:
-        dense: a run of the dev questions.
-        sparse: another one of the same questions.
-        mean_of: the mean of a measure over the dev questions, for a fused run.
+        dense: dense run of the dev questions.
+        sparse: sparse run of the same questions.
+        mean_of: function that gives the mean of a measure over the dev questions for a fused run.
         depth: passages kept for each query.
-        alphas: the weights that are tried.
+        alphas: weights that are tried.
     """
     means = {alpha: mean_of(fuse(dense, sparse, alpha, depth)) for alpha in alphas}
     best = max(means, key=lambda alpha: (means[alpha], -alpha))

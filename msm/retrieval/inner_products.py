@@ -1,4 +1,4 @@
-"""Inner products that are the same numbers whatever computes them.
+"""Computes inner products that are the same numbers whatever machine and block shape computes them.
 
 The last bits of a matrix product in float32 depend on the shape of its blocks, on the library and on the processor, so
 two passages with the same vector could get two scores. The score here is the inner product of the float32 vectors
@@ -22,11 +22,11 @@ from msm.retrieval.text_vectors import Arrays, TextVectors
 DENSE_SHARE = 1 / 20
 """Share of all pairs from which on a whole float64 product costs less than one pair after the other."""
 _PAIRS = 256
-"""Pairs that are summed at once; more leave the cache."""
+"""Number of pairs that are summed at once; more leave the cache."""
 _COMPENSATED_PAIRS = 2048
 """Number of pairs that are summed at once where each step is a call."""
 _SPARE = 8
-"""Roundings beside those of the sum, and those of the norms."""
+"""Number of roundings beside those of the sum, and those of the norms."""
 
 
 class Products:
@@ -49,11 +49,11 @@ class Products:
         self._doubts: Floats = 2 * 2.0**-53 * size
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
-        """Scores of some pairs, float32, [E].
+        """Return scores of some pairs, float32, [E].
 
         Args:
-            rows: query of each pair, [E].
-            columns: passage of each pair, [E].
+            rows: index of the query of each pair, [E].
+            columns: index of the passage of each pair, [E].
         """
         if len(rows) > DENSE_SHARE * self.approximate.size:
             sums = self._doubles[rows, columns]
@@ -71,13 +71,13 @@ class Products:
 
 
 def pair_scores(queries: Floats, passages: Floats, rows: Integers, columns: Integers) -> Floats:
-    """Scores of some pairs without the products of all others, float32, [E].
+    """Return scores of some pairs without the products of all others, float32, [E].
 
     Args:
         queries: float32, [any, H].
         passages: float32, [any, H].
-        rows: query of each pair, [E].
-        columns: passage of each pair, [E].
+        rows: index of the query of each pair, [E].
+        columns: index of the passage of each pair, [E].
     """
     scores = np.empty(len(rows), np.float32)
     for first in range(0, len(rows), _COMPENSATED_PAIRS):
@@ -87,7 +87,7 @@ def pair_scores(queries: Floats, passages: Floats, rows: Integers, columns: Inte
 
 
 def lengths(vectors: Floats) -> Floats:
-    """Lengths of vectors, float64, [any]."""
+    """Return the lengths of vectors, float64, [any]."""
     return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
 
 
@@ -101,7 +101,7 @@ def _sums(queries: Floats, passages: Floats, rows: Integers, columns: Integers) 
 
 
 def _compensated(queries: Floats, passages: Floats) -> Floats:
-    """The inner product of every row with its partner, as if summed with twice the digits of float64, [E].
+    """Return the inner product of every row with its partner, as if summed with twice the digits of float64, [E].
 
     Each step is one operation on all rows, so that a row's result does not depend on the others.
 
@@ -119,7 +119,7 @@ def _compensated(queries: Floats, passages: Floats) -> Floats:
 
 
 class DenseVectors(TextVectors):
-    """One vector of each text; a score is an inner product.
+    """One vector for each text; a score is an inner product.
 
     Args:
         values: float32, [S, H].
@@ -130,7 +130,7 @@ class DenseVectors(TextVectors):
 
     @property
     def width(self) -> int:
-        """H."""
+        """Number of dimensions of a vector, H."""
         return self.values.shape[1]
 
     def __len__(self) -> int:
@@ -142,19 +142,19 @@ class DenseVectors(TextVectors):
         return type(self)(self.values[rows])
 
     def joined(self, others: Sequence[Self]) -> Self:
-        """These and then others."""
+        """Return these vectors and then others."""
         return type(self)(np.concatenate([self.values, *(other.values for other in others)]))
 
     def arrays(self) -> Arrays:
-        """To be written down."""
+        """Return the arrays that are written to disk."""
         return {"vectors": self.values}
 
     def finite(self) -> NDArray[np.bool_]:
-        """Which texts have numbers only, [S]."""
+        """Return which texts have numbers only, [S]."""
         return np.asarray(np.isfinite(self.values).all(axis=1))
 
     def stored_bytes(self) -> int:
-        """Bytes in fp32; an index of smaller vectors keeps less (see `msm.encoders.vectors`)."""
+        """Return the number of bytes in fp32; an index of smaller vectors keeps fewer (see `msm.encoders.vectors`)."""
         return self.values.nbytes
 
     def longest(self) -> float:
@@ -162,9 +162,9 @@ class DenseVectors(TextVectors):
         return float(lengths(self.values).max(initial=0))
 
     def tile_scores(self, passages: Self, longest: float) -> Products:
-        """Inner products of these as queries."""
+        """Return the inner products of these as queries with the passages of a tile."""
         return Products(self.values, passages.values, longest)
 
     def pair_scores(self, passages: Self, rows: Integers, columns: Integers) -> Floats:
-        """Scores of some pairs, float32, [E]."""
+        """Return scores of some pairs, float32, [E]."""
         return pair_scores(self.values, passages.values, rows, columns)

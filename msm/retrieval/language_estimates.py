@@ -1,4 +1,4 @@
-"""Estimates of language vectors with an encoder: from parallel sentences, or from the searched passages themselves.
+"""Estimates language vectors with an encoder, from parallel sentences or from the searched passages themselves.
 
 Texts are encoded in parts of `SHARD_PASSAGES`. Each part leaves a record of the sums of its languages; several
 processes split the parts, and all add up the records in one order, so any number of them gets the same vectors.
@@ -43,12 +43,12 @@ Encode = Callable[[list[Passage]], Floats]
 def estimate(
     settings: Retrieve, sources: Path, collection: Collection, encoder: Encoder, work: Path
 ) -> LanguageVectors:
-    """The language vectors that the settings ask for.
+    """Return the language vectors that the settings name.
 
     Args:
-        settings: of the stage.
-        sources: the folder that the parallel texts are in.
-        collection: its languages need vectors; with `own`, its passages give them.
+        settings: settings of the stage.
+        sources: folder that holds the parallel texts.
+        collection: collection whose languages need vectors; with `own`, its passages give them.
         encoder: texts to vectors.
         work: folder of records, one for all processes.
 
@@ -80,7 +80,7 @@ def estimate(
 
 
 def described(settings: Retrieve) -> dict[str, str]:
-    """The choice in the words of a protocol; empty where vectors stay as they are."""
+    """Return the choice in the words of a protocol; empty where vectors stay as they are."""
     kind, count = settings.language_vectors, settings.language_sentences or "all"
     if kind == "none":
         return {}
@@ -125,7 +125,7 @@ def parallel_sentences(path: Path, languages: Iterable[str], count: int) -> list
 
 
 def _own_sample(settings: Retrieve, collection: Collection) -> Iterable[Passage]:
-    """The passages that the means of `own` are taken of: of every language, or as many of all where it is guessed."""
+    """Return the passages whose means `own` subtracts: of every language, or of all where it is guessed."""
     count = settings.language_sentences
     if settings.language_labels == GIVEN:
         return sampled(collection.passages, count)
@@ -134,10 +134,10 @@ def _own_sample(settings: Retrieve, collection: Collection) -> Iterable[Passage]
 
 
 def sampled(passages: Iterable[Passage], count: int) -> Iterable[Passage]:
-    """Passages of every language, those whose ids have the least SHA-256; memory holds no more than these.
+    """Return passages of every language, those whose ids have the least SHA-256; memory holds no more than these.
 
     Args:
-        passages: of any languages.
+        passages: passages of any languages.
         count: most passages of a language; 0 for all, as they come.
     """
     if not count:
@@ -156,14 +156,14 @@ def sampled(passages: Iterable[Passage], count: int) -> Iterable[Passage]:
 
 
 def means_of(texts: Iterable[Passage], encode: Encode, work: Path, name: str, labels: Labels = given_labels) -> Means:
-    """The mean vector of each language, in bounded memory.
+    """Return the mean vector of each language, in bounded memory.
 
     Args:
-        texts: of several languages.
-        encode: texts to vectors, [S, H].
+        texts: texts of several languages.
+        encode: function from texts to vectors, [S, H].
         work: folder of records.
-        name: of the records.
-        labels: which language a text counts as.
+        name: name of the records.
+        labels: function that gives the language of each text.
 
     Raises:
         BadInput: a vector that is not finite.

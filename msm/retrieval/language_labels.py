@@ -1,4 +1,4 @@
-"""The language of each text whose language vector is taken off: as the collection gives it, or guessed from the text.
+"""Gives each text the language whose vector is subtracted: as the collection says, or guessed from the text.
 
 A guess chooses among the languages of the collection: these are known even where nothing says which text is in which.
 """
@@ -20,32 +20,32 @@ class Text(Protocol):
 
     @property
     def language(self) -> str:
-        """As the collection gives it."""
+        """Language as the collection gives it."""
         ...
 
     @property
     def text(self) -> str:
-        """What is read."""
+        """Text that is read."""
         ...
 
 
 Labels = Callable[[Sequence[Text]], list[str]]
-"""Texts to their languages."""
+"""Function from texts to their languages."""
 Ranking = Callable[[str], list[str]]
-"""A text to the identifier's labels, the likeliest first."""
+"""Function from a text to the identifier's labels, the likeliest first."""
 
 
 def given_labels(texts: Sequence[Text]) -> list[str]:
-    """The languages that the collection gives."""
+    """Return the languages that the collection gives."""
     return [text.language for text in texts]
 
 
 def labels_by(identifier: str, languages: Collection[str]) -> Labels:
-    """The function that labels texts.
+    """Return the function that labels texts.
 
     Args:
         identifier: `given`, `py3langid` (extra `corpus`), or the path of a fastText model.
-        languages: to choose among, as the collection spells them.
+        languages: languages to choose among, as the collection spells them.
 
     Raises:
         BadInput: the identifier is not here, or it cannot name a language or tell two apart.

@@ -16,7 +16,7 @@ from msm.collections.runs import Floats
 from msm.retrieval.language_labels import Labels, given_labels
 
 Means = dict[str, Floats]
-"""Vector of each language, float64, [H]."""
+"""Language to its vector, float64, [H]."""
 
 
 class LanguageVectors(NamedTuple):
@@ -36,11 +36,11 @@ NO_LANGUAGE_VECTORS = LanguageVectors({}, {}, False)
 
 
 def language_sums(vectors: Floats, languages: Sequence[str]) -> tuple[list[str], Floats, Floats]:
-    """Sums of the vectors of each language.
+    """Return sums of the vectors of each language.
 
     Args:
-        vectors: [S, H].
-        languages: of the texts, [S].
+        vectors: vectors of the texts, [S, H].
+        languages: languages of the texts, [S].
 
     Returns:
         The languages in alphabetical order; float64 sums, one row a language; and how many vectors each has.
@@ -51,18 +51,18 @@ def language_sums(vectors: Floats, languages: Sequence[str]) -> tuple[list[str],
 
 
 def mean_vectors(vectors: Floats, languages: Sequence[str]) -> Means:
-    """The mean vector of each language.
+    """Return the mean vector of each language.
 
     Args:
-        vectors: [S, H].
-        languages: of the texts, [S].
+        vectors: vectors of the texts, [S, H].
+        languages: languages of the texts, [S].
     """
     names, sums, counts = language_sums(vectors, languages)
     return dict(zip(names, sums / counts[:, None], strict=True))
 
 
 def relative(means: Mapping[str, Floats], pivot: str) -> Means:
-    """Language vectors as SHIFT has them: mean difference of a language and the pivot over parallel texts.
+    """Return language vectors as SHIFT has them: the mean difference to the pivot over parallel texts.
 
     Args:
         means: mean vectors of the languages over the same texts.
@@ -72,12 +72,12 @@ def relative(means: Mapping[str, Floats], pivot: str) -> Means:
 
 
 def take_off(vectors: Floats, languages: Sequence[str], taken: Mapping[str, Floats], cosine: bool) -> Floats:
-    """Vectors without those of their languages.
+    """Return vectors less those of their languages.
 
     Args:
-        vectors: [S, H].
-        languages: of the texts, [S].
-        taken: language to the vector that is taken off; empty to change nothing.
+        vectors: vectors of the texts, [S, H].
+        languages: languages of the texts, [S].
+        taken: language to the vector that is subtracted; empty to change nothing.
         cosine: whether what is left is scaled to length 1. A vector of which nothing is left stays zero.
 
     Returns:

@@ -27,11 +27,11 @@ from msm.retrieval.relevant import RelevantPairs, relevant_pairs
 from msm.retrieval.settings import Lexical
 
 Terms = NDArray[np.int32]
-"""Numbers of the terms of a text, in order, repeated ones too."""
+"""Numbers of the terms of a text, in order, with repetitions."""
 
 
 class Vocabulary:
-    """Numbers for terms, given in order of appearance; a text is analyzed once.
+    """Numbers for terms, given in order of appearance; each text is analysed once.
 
     Args:
         analyzer: name in `ANALYZERS`.
@@ -46,7 +46,7 @@ class Vocabulary:
         return len(self._numbers)
 
     def terms(self, text: str) -> Terms:
-        """The terms of a text."""
+        """Return the numbers of the terms of a text."""
         if text not in self._texts:
             numbers = [self._numbers.setdefault(term, len(self._numbers)) for term in self._analyze(text)]
             self._texts[text] = np.array(numbers, dtype=np.int32)
@@ -57,8 +57,8 @@ def run(settings: Lexical, *, sources: Path, out: Path) -> dict[str, Any]:
     """Write a run for every pool of a benchmark.
 
     Args:
-        settings: of the stage.
-        sources: holds the folder of questions.
+        settings: settings of the stage.
+        sources: folder that holds the folder of questions.
         out: empty folder to fill.
 
     Returns:
@@ -98,12 +98,12 @@ def _terms(passage: Passage, vocabulary: Vocabulary, context: str) -> Terms:
 
 
 class PoolPairs:
-    """Relevant passages of a pool's queries, and where BM25 ranks those that share a term with their query.
+    """Relevant passages of a pool's queries, and their ranks by BM25 where they share a term with their query.
 
     Args:
         collection: queries, passages and pools.
-        pool: one of them.
-        relevant: those of the collection.
+        pool: pool that is searched.
+        relevant: relevant pairs of the collection.
     """
 
     def __init__(self, collection: Collection, pool: Pool, relevant: RelevantPairs) -> None:
@@ -121,7 +121,7 @@ class PoolPairs:
         self._own = [places_of.get(query_id) for query_id in self._query_ids]
 
     def count(self, row: int, values: Floats) -> None:
-        """Take in the scores of all passages for one query; one that is dropped for its id gets 0.
+        """Count the scores of all passages for one query; a passage that is dropped for its id gets 0.
 
         Args:
             row: of the query in the pool.
@@ -157,10 +157,10 @@ class PoolPairs:
 def search(
     queries: list[Terms], passages: list[Terms], k1: float, b: float, depth: int, relevant: PoolPairs | None = None
 ) -> tuple[Integers, Floats]:
-    """The passages that share terms with each query, best first.
+    """Return the passages that share terms with each query, best first.
 
     Args:
-        queries: terms of each query; a term counts as often as it stands there.
+        queries: terms of each query; a term counts as often as it occurs.
         passages: terms of each passage.
         k1: saturation of the term frequency.
         b: share of the length normalisation.
@@ -181,7 +181,7 @@ def search(
 
 
 def _scores(queries: list[Terms], passages: list[Terms], k1: float, b: float) -> Iterator[Floats]:
-    """BM25 of all passages for one query after the other, 0 where no term is shared."""
+    """Yield BM25 of all passages for one query after the other, 0 where no term is shared."""
     # The index must know no term that its passages have not, so they are numbered anew.
     terms, numbers = np.unique(np.concatenate(passages), return_inverse=True)
     anew = np.full(max(int(text.max(initial=0)) for text in [*queries, terms]) + 1, -1)
@@ -196,7 +196,7 @@ def _scores(queries: list[Terms], passages: list[Terms], k1: float, b: float) ->
 
 
 def _best(scores: Floats, depth: int) -> Integers:
-    """Places of the greatest scores above 0, best first, equal ones in order of place."""
+    """Return the indices of the greatest scores above 0, best first, equal ones in ascending order."""
     places = np.flatnonzero(scores > 0)
     if len(places) > depth:
         least = np.partition(scores[places], -depth)[-depth]

@@ -1,4 +1,4 @@
-"""Which target sentence is the translation of a source sentence, by cosine and by margin.
+"""Chooses the target sentence that is the translation of a source sentence, by cosine and by margin.
 
 The margin score of a pair is its cosine as a share of the mean cosine of both to their k nearest neighbours on the
 other side: a sentence that is near to everything gets no credit for it.
@@ -17,20 +17,21 @@ from msm.errors import BadInput
 from msm.retrieval.search import nearest
 
 NEIGHBOURS = 4
-"""LASER's k."""
+"""Number of neighbours k of LASER."""
 
 
 class Mined(NamedTuple):
     """The best targets of every source."""
 
     targets: Integers
-    """Their places, best first; of equal scores the nearer target, or the one of an earlier place, first, [S, k]."""
+    """Indices of the targets, best first; of equal scores the nearer target, or the one of a smaller index, first,
+    [S, k]."""
     scores: Floats
     """Score of each target, [S, k]."""
 
 
 def unit_length(vectors: Floats) -> Floats:
-    """Vectors of length 1, float32, [any, H].
+    """Return vectors scaled to length 1, float32, [any, H].
 
     Raises:
         BadInput: a vector is not finite or has no length.
@@ -43,23 +44,23 @@ def unit_length(vectors: Floats) -> Floats:
 
 
 def by_cosine(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> Mined:
-    """The nearest targets of each source.
+    """Return the nearest targets of each source.
 
     Args:
-        sources: [S, H].
-        targets: [T, H].
-        neighbours: k; of a smaller side, all.
+        sources: vectors of the sources, [S, H].
+        targets: vectors of the targets, [T, H].
+        neighbours: number of targets kept, k; all of a smaller side.
     """
     return Mined(*nearest(unit_length(sources), unit_length(targets), neighbours))
 
 
 def by_margin(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> Mined:
-    """The k nearest targets of each source, by their margin score (the ratio).
+    """Return the k nearest targets of each source, by their margin score (the ratio).
 
     Args:
-        sources: [S, H].
-        targets: [T, H].
-        neighbours: k; of a smaller side, all.
+        sources: vectors of the sources, [S, H].
+        targets: vectors of the targets, [T, H].
+        neighbours: number of targets kept, k; all of a smaller side.
     """
     sources, targets = unit_length(sources), unit_length(targets)
     places, cosines = nearest(sources, targets, neighbours)

@@ -1,4 +1,4 @@
-"""Which retrievals can be split over pods, each a part of the passages (`--part I/N`)."""
+"""Decides which retrievals can be split over pods, each a part of the passages (`--part I/N`)."""
 
 from msm.collections.registry import find_bitext
 from msm.retrieval.settings import Retrieve
@@ -6,7 +6,7 @@ from msm.settings import Settings
 
 
 def refusal(settings: Settings) -> str:
-    """Why a stage cannot be split into parts; empty where it can."""
+    """Return why a stage cannot be split into parts; empty where it can."""
     if not isinstance(settings, Retrieve):
         return "retrieve alone is split into parts"
     if find_bitext(settings.benchmark):

@@ -1,4 +1,4 @@
-"""The vectors of a shard, kept on disk while it is encoded: a stop costs half a minute of work, not a shard."""
+"""Keeps the vectors of a shard on disk while it is encoded: a stop costs half a minute of work, not a shard."""
 
 import time
 from pathlib import Path
@@ -12,13 +12,13 @@ from msm.retrieval.text_vectors import TextVectors
 from msm.retrieval.vector_kinds import encode, restored
 
 PIECE_TEXTS = 512
-"""Texts encoded between two looks at the clock."""
+"""Number of texts that are encoded between two looks at the clock."""
 SECONDS = 30.0
-"""What is encoded in this time is written down as one piece."""
+"""Number of seconds of encoding that are written as one piece."""
 
 
 class Pieces(NamedTuple):
-    """Where the pieces of a shard are kept."""
+    """Files of the pieces of a shard."""
 
     folder: Path
     name: str
@@ -27,22 +27,22 @@ class Pieces(NamedTuple):
     """Checksum of its passages; pieces of other passages are not read."""
 
     def path(self, first: int) -> Path:
-        """The piece that begins with a text."""
+        """Return the file of the piece that begins with a text."""
         return self.folder / f"{self.name}.from-{first:06d}.npz"
 
     def paths(self) -> list[Path]:
-        """All pieces that there are, in order."""
+        """Return all pieces that exist, in order."""
         return sorted(self.folder.glob(f"{self.name}.from-*.npz"))
 
 
 def encode_in_pieces(encoder: Encoder | OtherEncoder, texts: Any, pieces: Pieces, bar: Progress) -> TextVectors:
-    """Vectors of passages; those of earlier pieces of the same texts are read.
+    """Return vectors of passages; earlier pieces of the same texts are read.
 
     Args:
         encoder: texts to vectors.
-        texts: ready to encode, at least one.
-        pieces: where they are kept; removed at the end.
-        bar: counts the texts.
+        texts: texts that are ready to encode, at least one.
+        pieces: files of the pieces, which are removed at the end.
+        bar: progress bar that counts the texts.
     """
     written = _read_pieces(pieces, encoder.width, len(texts))
     done = sum(len(piece) for piece in written)
@@ -63,12 +63,12 @@ def encode_in_pieces(encoder: Encoder | OtherEncoder, texts: Any, pieces: Pieces
 
 
 def encode_questions(encoder: Encoder | OtherEncoder, texts: list[str], bar: Progress) -> TextVectors:
-    """Vectors of questions.
+    """Return vectors of questions.
 
     Args:
         encoder: texts to vectors.
-        texts: as they are asked.
-        bar: counts the texts.
+        texts: questions as they are asked.
+        bar: progress bar that counts the texts.
     """
     parts: list[TextVectors] = []
     for first in range(0, len(texts) or 1, PIECE_TEXTS):

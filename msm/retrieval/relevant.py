@@ -1,4 +1,4 @@
-"""The relevant passages of a benchmark, whose ranks in the whole pool are wanted.
+"""The relevant passages of a benchmark, whose ranks in the whole pool are counted.
 
 They are encoded before all others, and their vectors stand in for them when their shard is searched: a relevant passage
 has one score, whichever shard it is compared with, and no text is encoded twice.
@@ -22,13 +22,13 @@ class RelevantPairs(NamedTuple):
     """Queries with their relevant passages."""
 
     queries: Integers
-    """Place of the query among all, ascending, [R]."""
+    """Index of the query among all, ascending, [R]."""
     texts: Integers
-    """Place of the passage in `passages`, [R]."""
+    """Index of the passage in `passages`, [R]."""
     passages: list[Passage]
     """The distinct relevant passages, [T]."""
     places: Integers
-    """Where each of them stands in the corpus, [T]."""
+    """Position of each of them in the corpus, [T]."""
 
 
 def relevant_pairs(collection: Collection) -> RelevantPairs:
@@ -70,7 +70,7 @@ class RankedPairs:
         self._passage_languages = np.array([pairs.passages[text].language for text in pairs.texts], object)
 
     def of(self, pool: Pool) -> Integers:
-        """The pairs whose query and passage belong to a pool, ascending."""
+        """Return the pairs whose query and passage belong to a pool, ascending."""
         kept = np.ones(len(self.scores), bool)
         if pool.query_language is not None:
             kept &= self._query_languages == pool.query_language
@@ -79,13 +79,13 @@ class RankedPairs:
         return np.flatnonzero(kept)
 
     def in_shard(self, chosen: Integers, rows: Integers, first: int, ids: list[str]) -> Relevant:
-        """Some of the pairs as a shard sees them.
+        """Return some of the pairs as a shard sees them.
 
         Args:
-            chosen: the pairs.
-            rows: places of the queries that are searched, ascending; those of the pairs are among them.
-            first: place of the shard's first passage in the corpus.
-            ids: of the shard's passages, [N].
+            chosen: indices of the pairs.
+            rows: indices of the queries that are searched, ascending; those of the pairs are among them.
+            first: position of the shard's first passage in the corpus.
+            ids: ids of the shard's passages, [N].
         """
         order = sorted(ids)
         ranks = {passage_id: rank for rank, passage_id in enumerate(order)}

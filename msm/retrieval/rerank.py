@@ -1,4 +1,4 @@
-"""A cross-encoder ranks the best passages of a run anew.
+"""Ranks the best passages of a run anew with a cross-encoder.
 
 Every pair of a question and a passage is read as one text by `sentence_transformers.CrossEncoder`. That is slow, so
 only the best few passages of another run are ranked so.
@@ -25,16 +25,16 @@ from msm.progress import progress
 
 BATCH_PAIRS = 32
 BLOCK_PAIRS = 512
-"""Pairs scored between two looks at the progress."""
+"""Number of pairs that are scored between two updates of the progress."""
 Scorer = Callable[[list[list[str]]], Floats]
-"""Pairs of question and passage to one score each."""
+"""Function from pairs of question and passage to one score each."""
 
 
 def open_cross_encoder(folder: Path, device: torch.device, *, trust_remote_code: bool = False) -> Scorer:
-    """A cross-encoder with one score for a pair, in fp32.
+    """Load a cross-encoder with one score for a pair, in fp32.
 
     Raises:
-        BadInput: no model that can be loaded, or one with several scores for a pair.
+        BadInput: there is no model that can be loaded, or it gives several scores for a pair.
     """
     check_model(folder, trust_remote_code=trust_remote_code)
     with quietly_checked(folder):
@@ -58,14 +58,14 @@ def open_cross_encoder(folder: Path, device: torch.device, *, trust_remote_code:
 
 
 def rerank(run: Run, queries: Mapping[str, str], passages: Mapping[str, str], score: Scorer, depth: int) -> Run:
-    """The best passages of every query in the order of a cross-encoder; the rest is left out.
+    """Return the best passages of every query in the order of a cross-encoder; the rest is left out.
 
     Args:
-        run: to be ranked anew.
-        queries: id to text.
-        passages: id to text, of all that are among the best.
-        score: of pairs.
-        depth: passages of each query that are ranked.
+        run: run to rank anew.
+        queries: query id to text.
+        passages: passage id to text, for all that are among the best.
+        score: function that scores pairs.
+        depth: number of passages of each query that are ranked.
     """
     kept = best_entries(run, depth)
     query_ids, passage_ids = run.query_ids.to_pylist(), run.passage_ids.to_pylist()
@@ -80,7 +80,7 @@ def rerank(run: Run, queries: Mapping[str, str], passages: Mapping[str, str], sc
 
 
 def best_entries(run: Run, depth: int) -> Any:
-    """Places of the first entries of each query, at most so many."""
+    """Return the indices of the first entries of each query, at most `depth`."""
     starts = np.searchsorted(run.queries, run.queries)
     return np.flatnonzero(np.arange(len(run.queries)) - starts < depth)
 
@@ -91,11 +91,11 @@ def rerank_folder(
     """Rerank the runs of every pool.
 
     Args:
-        folder: of runs, as `retrieve`, `lexical` or `fuse` write them.
-        collection: what they are of.
-        score: of pairs.
+        folder: folder of runs, as `retrieve`, `lexical` or `fuse` write them.
+        collection: collection that the runs are of.
+        score: function that scores pairs.
         out: folder to fill.
-        name: of the cross-encoder.
+        name: name of the cross-encoder.
         depth: passages of each query that are ranked.
         context: what is read of a passage; see `msm.encoders.usage.Usage`.
 

@@ -1,4 +1,4 @@
-"""Exact search, shard by shard: memory holds one shard and the best so far.
+"""Searches exactly, shard by shard: memory holds one shard and the best passages so far.
 
 Beside the best passages of each query, a shard is asked where the relevant ones stand: how many of its passages score
 more than a relevant passage, and how many the same. Scores of a kind of vectors do not depend on what they are computed
@@ -29,10 +29,10 @@ TILE_PASSAGES = 4096
 
 
 class Entries(NamedTuple):
-    """Passages found for queries: by query, best first."""
+    """Passages that were retrieved for queries: by query, best first."""
 
     queries: Integers
-    """Rows, ascending, [E]."""
+    """Index of the query of each entry, ascending, [E]."""
     places: Integers
     """Position of each passage in the shard, or in the corpus, [E]."""
     scores: Floats
@@ -47,11 +47,11 @@ class Relevant(NamedTuple):
     """Relevant passages of the queries, as a shard sees them."""
 
     queries: Integers
-    """Row of the query, ascending, [R]."""
+    """Index of the query of each pair, ascending, [R]."""
     scores: Floats
     """Score of each relevant passage, float32, [R]."""
     own: Integers
-    """Place of the passage in the shard; -1 where it stands in another one, [R]."""
+    """Index of the passage in the shard; -1 where it is in another one, [R]."""
     earlier: Integers
     """Passages of the shard that stand before it in the pool, which are the shard's first, [R]."""
     lesser_ids: Integers
@@ -60,7 +60,7 @@ class Relevant(NamedTuple):
     """Number of passages of the shard with a smaller id, for each of them, [N]."""
 
     def part(self, first: int, last: int) -> "Relevant":
-        """Those of the queries from `first` to before `last`, which get the rows from 0."""
+        """Return the pairs of the queries from `first` up to, and without, `last`, numbered from 0."""
         inside = slice(*np.searchsorted(self.queries, (first, last)).tolist())
         return Relevant(
             self.queries[inside] - first,
@@ -76,8 +76,8 @@ class BestPassages:
     """The K best passages of each query among all shards seen so far.
 
     Args:
-        queries: Q.
-        depth: K.
+        queries: number of queries, Q.
+        depth: number of passages kept of each query, K.
     """
 
     def __init__(self, queries: int, depth: int) -> None:
@@ -91,7 +91,7 @@ class BestPassages:
         """Merge the best of one more shard, in any order of shards.
 
         Args:
-            passages: places in the corpus, [Q, any]; -1 for none.
+            passages: positions in the corpus, [Q, any]; -1 for none.
             scores: of the same shape; minus infinity for none.
         """
         passages, scores = np.hstack([self.passages, passages]), np.hstack([self.scores, scores])
@@ -100,23 +100,23 @@ class BestPassages:
         self.scores = np.take_along_axis(scores, best, axis=1)
 
     def add_entries(self, entries: Entries) -> None:
-        """Merge entries of one more shard, whose places are those in the corpus."""
+        """Merge entries of one more shard, whose places are positions in the corpus."""
         self.add(*_grid(entries, len(self.passages)))
 
     def least(self) -> Floats:
-        """The score that a passage needs to be among the best, [Q]; a passage of an earlier place may need it only."""
+        """Return the score that a passage needs to be among the best, [Q]; an earlier one needs no more."""
         if self.scores.shape[1] < self.depth:
             return np.full(len(self.scores), -np.inf, np.float32)
         return self.scores[:, -1]
 
 
 def nearest(queries: Floats, passages: Floats, depth: int) -> tuple[Integers, Floats]:
-    """The passages of one shard with the greatest inner products.
+    """Return the passages of one shard with the greatest inner products.
 
     Args:
         queries: float32, [Q, H].
         passages: float32, [N, H].
-        depth: most passages for each query.
+        depth: largest number of passages for each query.
 
     Returns:
         Places in the shard and scores, best first, equal ones in order of place, both [Q, min(depth, N)].
@@ -134,7 +134,7 @@ def search_shard(
     relevant: Relevant | None = None,
     dropped: tuple[Integers, Integers] = (NONE, NONE),
 ) -> tuple[Entries, Integers]:
-    """What a shard adds to the best passages, and where it leaves the relevant ones.
+    """Return what a shard adds to the best passages, and what it counts for the relevant ones.
 
     Args:
         queries: Q of them.
@@ -186,13 +186,13 @@ def _search_tile(
 
 
 def _drop(approximate: Floats, rows: Integers, columns: Integers) -> None:
-    """Make the pairs among these that are in a tile less than all others."""
+    """Make the scores of these pairs, where they are in a tile, less than all others."""
     inside = (rows >= 0) & (rows < len(approximate)) & (columns >= 0) & (columns < approximate.shape[1])
     approximate[rows[inside], columns[inside]] = -np.inf
 
 
 class _Floors:
-    """The score that a passage needs to be among the best of each query, as far as that is certain.
+    """Scores that a passage certainly needs to be among the best of each query.
 
     Args:
         least: what is known before, [B].
@@ -205,7 +205,7 @@ class _Floors:
         self._top = np.full((len(least), depth), -np.inf, np.float32)
 
     def candidates(self, products: TileScores) -> tuple[Integers, Integers]:
-        """Rows and columns of the pairs that may be among the best; raises the floors."""
+        """Return rows and columns of the pairs that may be among the best; raises the floors."""
         approximate, depth = products.approximate, self._top.shape[1]
         columns = approximate.shape[1]
         kept = self._reaching(products)
@@ -251,7 +251,7 @@ def _count(products: TileScores, first: int, relevant: Relevant, counts: Integer
 def _count_close(
     products: TileScores, first: int, close: list[tuple[Integers, Integers]], relevant: Relevant, counts: Integers
 ) -> None:
-    """Add the passages that were too close to call: of each the relevant pair, and its column in the tile."""
+    """Count the passages whose approximate score is too close to decide, by the exact one."""
     pairs, columns = (np.concatenate(parts) for parts in zip(*close, strict=True))
     scores = products.scores(relevant.queries[pairs], columns)
     columns = columns + first
@@ -264,7 +264,7 @@ def _count_close(
 
 
 def _slots(queries: Integers) -> Iterator[Integers]:
-    """Pairs with at most one of each query: the first of every query, then the second, and so on."""
+    """Yield pairs with at most one of each query: the first of every query, then the second, and so on."""
     numbers = np.arange(len(queries)) - np.searchsorted(queries, queries)
     for number in range(int(numbers.max(initial=-1)) + 1):
         yield np.flatnonzero(numbers == number)
@@ -281,12 +281,12 @@ def _below(values: Floats) -> Floats:
 
 
 def _places(mask: NDArray[np.bool_]) -> Integers:
-    """Where a mask is set, in its flat form; of one row a fifth of the time of the two-dimensional question."""
+    """Return the flat indices of a mask; for one row in a fifth of the time of the two-dimensional question."""
     return np.flatnonzero(mask.ravel())
 
 
 def _set_bits(mask: NDArray[np.bool_]) -> Integers:
-    """Number of set entries of each row; a third of the time of `count_nonzero`."""
+    """Return the number of set entries of each row, in a third of the time of `count_nonzero`."""
     return np.bitwise_count(np.packbits(mask, axis=1)).sum(axis=1, dtype=np.int64)
 
 
@@ -304,7 +304,7 @@ def _joined(parts: list[Entries]) -> Entries:
 
 
 def _grid(entries: Entries, queries: int) -> tuple[Integers, Floats]:
-    """Places and scores as one row a query, [Q, any]; -1 and minus infinity for none."""
+    """Return positions and scores as one row for each query, [Q, any]; -1 and minus infinity for none."""
     counts = np.bincount(entries.queries, minlength=queries)
     columns = np.arange(len(entries.queries)) - np.repeat(np.cumsum(counts) - counts, counts)
     shape = (queries, int(counts.max(initial=0)))

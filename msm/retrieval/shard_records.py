@@ -1,4 +1,4 @@
-"""What a shard of passages adds to the best of all, on disk: a killed run goes on after the last one.
+"""Keeps on disk what a shard of passages adds to the best of all, so that a killed run goes on after the last one.
 
 A file is the SHA-256 of the rest, then a NumPy archive.
 """
@@ -17,7 +17,7 @@ from msm.retrieval.text_vectors import Arrays
 
 
 def digest(passages: Iterable[Passage]) -> str:
-    """SHA-256 of ids and texts: the record of one shard is not taken for another's."""
+    """Return the SHA-256 of ids and texts, so that the record of one shard is not taken for another's."""
     found = hashlib.sha256()
     for passage in passages:
         found.update("\0".join(passage).encode(errors="surrogatepass") + b"\1")
@@ -28,9 +28,9 @@ def write_record(path: Path, made_of: str, arrays: Arrays) -> None:
     """Write arrays, atomically.
 
     Args:
-        path: to be written.
+        path: file to write.
         made_of: digest of the passages.
-        arrays: by name.
+        arrays: arrays by name.
     """
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, digest=np.array(made_of), **arrays)
@@ -40,7 +40,7 @@ def write_record(path: Path, made_of: str, arrays: Arrays) -> None:
 
 
 def read_record(path: Path) -> Arrays | None:
-    """The arrays of a record, its digest among them; None where it is missing or damaged."""
+    """Return the arrays of a record, its digest among them; None where it is missing or damaged."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -53,6 +53,6 @@ def read_record(path: Path) -> Arrays | None:
 
 
 def recorded_digest(path: Path) -> str | None:
-    """The digest of the passages that a record was made of; None where it is missing or damaged."""
+    """Return the digest of the passages that a record was made of; None where it is missing or damaged."""
     record = read_record(path)
     return str(record["digest"]) if record else None

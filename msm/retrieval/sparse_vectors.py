@@ -17,7 +17,7 @@ from msm.collections.runs import Floats, Integers
 from msm.retrieval.text_vectors import Arrays, TextVectors
 
 _PAIRS = 2048
-"""Pairs that are multiplied at once."""
+"""Number of pairs that are multiplied at once."""
 
 
 class SparseProducts:
@@ -54,7 +54,7 @@ class SparseVectors(TextVectors):
 
     @property
     def width(self) -> int:
-        """V."""
+        """Number of terms, V."""
         return int(self.values.shape[1])
 
     def __len__(self) -> int:
@@ -66,22 +66,22 @@ class SparseVectors(TextVectors):
         return type(self)(self.values[rows])
 
     def joined(self, others: Sequence[Self]) -> Self:
-        """These and then others."""
+        """Return these vectors and then others."""
         return type(self)(vstack([self.values, *(other.values for other in others)], format="csr"))
 
     def arrays(self) -> Arrays:
-        """To be written down."""
+        """Return the arrays that are written to disk."""
         values = self.values
         shape = np.array(values.shape)
         return {"weights": values.data, "terms": values.indices, "bounds": values.indptr, "shape": shape}
 
     def finite(self) -> NDArray[np.bool_]:
-        """Which texts have numbers only, [S]."""
+        """Return which texts have numbers only, [S]."""
         wrong = np.repeat(np.arange(len(self)), np.diff(self.values.indptr))[~np.isfinite(self.values.data)]
         return ~np.isin(np.arange(len(self)), wrong)
 
     def stored_bytes(self) -> int:
-        """Bytes of the weights in fp32 and of the numbers of their terms."""
+        """Return the number of bytes of the weights in fp32 and of the numbers of their terms."""
         return 8 * int(self.values.nnz)
 
     def longest(self) -> float:
@@ -89,12 +89,12 @@ class SparseVectors(TextVectors):
         return 0.0
 
     def tile_scores(self, passages: Self, longest: float) -> SparseProducts:
-        """Inner products of these as queries."""
+        """Return inner products of these as queries with the passages of a tile."""
         del longest
         return SparseProducts(self.values.astype(np.float64), passages.values.astype(np.float64))
 
     def pair_scores(self, passages: Self, rows: Integers, columns: Integers) -> Floats:
-        """Scores of some pairs, float32, [E]."""
+        """Return scores of some pairs, float32, [E]."""
         sums = np.zeros(len(rows))
         for first in range(0, len(rows), _PAIRS):
             part = slice(first, first + _PAIRS)

@@ -1,4 +1,4 @@
-"""Stage `retrieve`: encode questions and candidates, search every pool exactly, write the runs."""
+"""Stage `retrieve`: encodes questions and passages, searches every pool exactly, and writes the runs."""
 
 from pathlib import Path
 from statistics import fmean
@@ -39,8 +39,8 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
     """Write a run for every pool of a benchmark, or for every pair of bitext.
 
     Args:
-        settings: of the stage.
-        sources: holds the folder of questions.
+        settings: settings of the stage.
+        sources: folder that holds the folder of questions.
         model: fine-tuned model folder.
         out: empty folder to fill.
         execution: the device, and the folder of finished shards.
@@ -85,14 +85,14 @@ def run(settings: Retrieve, *, sources: Path, model: Path, out: Path, execution:
 
 
 def _passage_bytes(encoder: Encoder | OtherEncoder, ranking: Ranking, passages: int) -> float:
-    """What an index keeps of a passage, in bytes; of vectors of various sizes the mean."""
+    """Return the bytes that an index keeps of a passage; the mean where vectors differ in size."""
     if isinstance(encoder, Encoder):
         return stored_bytes(encoder.width, str(encoder.choices["vectors"].value))
     return ranking.stored_bytes / max(passages, 1)
 
 
 def _guessed_right(settings: Retrieve, collection: Collection, taken: LanguageVectors) -> dict[str, float]:
-    """Share of the questions whose guessed language is the one that the collection gives."""
+    """Return the share of the questions whose guessed language is the one that the collection gives."""
     if settings.language_labels == GIVEN:
         return {}
     pairs = zip(taken.labels(collection.queries), collection.queries, strict=True)
@@ -100,7 +100,7 @@ def _guessed_right(settings: Retrieve, collection: Collection, taken: LanguageVe
 
 
 def check_kind(model: Path, benchmark: str, language_vectors: str) -> None:
-    """Refuse what only models of one vector a text can do.
+    """Refuse what only models with one vector for each text can do.
 
     Args:
         model: folder of the model.
@@ -156,13 +156,13 @@ def search_part(
     Args:
         collection: queries, passages and pools.
         encoder: texts to vectors.
-        depths: passages to keep for each query, by pool.
+        depths: number of passages to keep for each query, by pool.
         work: folder of the records, one for all parts.
-        part: which one.
-        language_vectors: taken off before the search.
+        part: part of the passages.
+        language_vectors: language vectors that are subtracted before the search.
 
     Returns:
-        What was found among these passages.
+        Best passages of this part, and counts of the relevant ones.
 
     Raises:
         BadInput: a vector that is not finite.
@@ -194,12 +194,12 @@ def write_runs(
         out: folder of the runs.
         collection: queries, passages and pools.
         encoder: texts to vectors.
-        depths: passages to keep for each query, by pool.
+        depths: number of passages to keep for each query, by pool.
         work: folder of the records of finished shards.
-        language_vectors: taken off before the search.
+        language_vectors: language vectors that are subtracted before the search.
 
     Returns:
-        What was found.
+        Best passages of every pool, and counts of the relevant ones.
 
     Raises:
         BadInput: a vector that is not finite.

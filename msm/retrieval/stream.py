@@ -44,15 +44,15 @@ class Shard(NamedTuple):
 
     number: int
     first: int
-    """Place of its first passage in the corpus."""
+    """Position of its first passage in the corpus."""
     language: str
     """Language of all passages, where a pool has one language."""
     ids: list[str]
     digest: str
     others: list[Passage]
-    """The passages that are not relevant to any query."""
+    """Passages that are not relevant to any query."""
     texts: Any
-    """They, ready to encode; None where the shard was done before."""
+    """These passages, ready to encode; None where the shard was done before."""
 
 
 def search(

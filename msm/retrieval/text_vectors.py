@@ -1,4 +1,4 @@
-"""What a search needs of the vectors of texts, whatever kind they are: one vector, terms, or one vector a token.
+"""What a search needs of the vectors of texts, of whatever kind: one vector, terms, or one vector for each token.
 
 Shapes: S texts, Q queries, B queries of a tile, N passages of a tile, E pairs.
 """
@@ -17,19 +17,19 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class TileScores(Protocol):
-    """Scores of the queries and passages of a tile: fast ones, how wrong they may be, and the true ones."""
+    """Scores of the queries and passages of a tile: approximate ones, the bound of their error, and the true ones."""
 
     approximate: Floats
-    """float32, [B, N]."""
+    """Approximate scores, float32, [B, N]."""
     errors: Floats
-    """Most that `approximate` is away from the scores, for each query, float64, [B]."""
+    """Largest possible difference of `approximate` and the scores, for each query, float64, [B]."""
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
-        """Scores of some pairs, float32, [E]: the same numbers in a tile of any shape.
+        """Return scores of some pairs, float32, [E]: the same numbers in a tile of any shape.
 
         Args:
-            rows: query of each pair, [E].
-            columns: passage of each pair, [E].
+            rows: index of the query of each pair, [E].
+            columns: index of the passage of each pair, [E].
         """
         ...
 
@@ -40,7 +40,7 @@ class TextVectors(ABC):
     @property
     @abstractmethod
     def width(self) -> int:
-        """Dimensions of a vector."""
+        """Number of dimensions of a vector."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -52,19 +52,19 @@ class TextVectors(ABC):
 
     @abstractmethod
     def joined(self, others: Sequence[Any]) -> Self:
-        """These and then others of the same kind."""
+        """Return these vectors and then others of the same kind."""
 
     @abstractmethod
     def arrays(self) -> Arrays:
-        """To be written down; see `msm.retrieval.vector_kinds.restored`."""
+        """Return the arrays that are written to disk; see `msm.retrieval.vector_kinds.restored`."""
 
     @abstractmethod
     def finite(self) -> NDArray[np.bool_]:
-        """Which texts have numbers only, [S]."""
+        """Return which texts have numbers only, [S]."""
 
     @abstractmethod
     def stored_bytes(self) -> int:
-        """What an index would keep of them, in bytes."""
+        """Return the number of bytes that an index would keep of them."""
 
     @abstractmethod
     def longest(self) -> float:
@@ -72,33 +72,33 @@ class TextVectors(ABC):
 
     @abstractmethod
     def tile_scores(self, passages: Any, longest: float) -> TileScores:
-        """Scores of these as queries.
+        """Return scores of these as queries.
 
         Args:
-            passages: of a tile, of the same kind.
+            passages: vectors of a tile, of the same kind.
             longest: that of all passages the queries are compared with, in this tile and others.
         """
 
     @abstractmethod
     def pair_scores(self, passages: Any, rows: Integers, columns: Integers) -> Floats:
-        """Scores of some pairs of these as queries, float32, [E]: the same numbers as those of a tile.
+        """Return scores of some pairs of these as queries, float32, [E]: the same numbers as those of a tile.
 
         Args:
             passages: any number, of the same kind.
-            rows: query of each pair, [E].
-            columns: passage of each pair, [E].
+            rows: index of the query of each pair, [E].
+            columns: index of the passage of each pair, [E].
         """
 
 
 def check_finite(vectors: TextVectors, ids: list[str]) -> None:
-    """See that all vectors are numbers.
+    """Check that all vectors are numbers.
 
     Args:
-        vectors: of texts.
-        ids: of the texts, [S].
+        vectors: vectors of the texts.
+        ids: ids of the texts, [S].
 
     Raises:
-        BadInput: one is not.
+        BadInput: a vector is not.
     """
     finite = vectors.finite()
     if not finite.all():

@@ -25,9 +25,9 @@ CPU = torch.device("cpu")
 NOTHING = -1e9
 """Score of a passage without tokens, that of sentence-transformers."""
 BLOCK = 2**24
-"""Products of two tokens that are looked at together: 64 MiB in float32."""
+"""Number of products of two tokens that are compared together: 64 MiB in float32."""
 _PAIR_TOKENS = 2**15
-"""Tokens of passages whose exact scores are computed together."""
+"""Number of tokens of passages whose exact scores are computed together."""
 _SPARE = 8
 """Roundings beside those of the sums."""
 
@@ -36,8 +36,8 @@ class TokenVectors(TextVectors):
     """Vectors of the tokens of each text.
 
     Args:
-        values: of all tokens, one text after the other, float32, [T, H].
-        counts: tokens of each text, [S].
+        values: vectors of all tokens, one text after the other, float32, [T, H].
+        counts: number of tokens of each text, [S].
         mean: whether a score is the mean over the tokens of the question, not the sum.
         device: where these, as queries, are compared.
     """
@@ -49,7 +49,7 @@ class TokenVectors(TextVectors):
 
     @property
     def width(self) -> int:
-        """H."""
+        """Number of dimensions of a vector, H."""
         return self.values.shape[1]
 
     def __len__(self) -> int:
@@ -67,26 +67,26 @@ class TokenVectors(TextVectors):
         return type(self)(values, counts, mean=self.mean, device=self.device)
 
     def joined(self, others: Sequence[Self]) -> Self:
-        """These and then others."""
+        """Return these vectors and then others."""
         values = np.concatenate([self.values, *(other.values for other in others)])
         counts = np.concatenate([self.counts, *(other.counts for other in others)])
         return type(self)(values, counts, mean=self.mean, device=self.device)
 
     def arrays(self) -> Arrays:
-        """To be written down."""
+        """Return the arrays that are written to disk."""
         return {"tokens": self.values, "counts": self.counts}
 
     def finite(self) -> NDArray[np.bool_]:
-        """Which texts have numbers only, [S]."""
+        """Return which texts have numbers only, [S]."""
         wrong = np.repeat(np.arange(len(self)), self.counts)[~np.isfinite(self.values).all(axis=1)]
         return ~np.isin(np.arange(len(self)), wrong)
 
     def stored_bytes(self) -> int:
-        """Bytes of all tokens in fp32."""
+        """Return the number of bytes of all tokens in fp32."""
         return self.values.nbytes
 
     def lengths(self) -> Floats:
-        """Lengths of all tokens' vectors, float64, [T]."""
+        """Return the lengths of all tokens' vectors, float64, [T]."""
         return np.sqrt(np.einsum("ij,ij->i", self.values, self.values, dtype=np.float64))
 
     def longest(self) -> float:
@@ -94,11 +94,11 @@ class TokenVectors(TextVectors):
         return float(self.lengths().max(initial=0))
 
     def tile_scores(self, passages: Self, longest: float) -> "MaxSims":
-        """MaxSim of these as queries."""
+        """Return MaxSim of these as queries."""
         return MaxSims(self, passages, longest)
 
     def pair_scores(self, passages: Self, rows: Integers, columns: Integers) -> Floats:
-        """Scores of some pairs, float32, [E]."""
+        """Return scores of some pairs, float32, [E]."""
         return self.bounded_scores(passages, rows, columns, passages.longest())
 
     def bounded_scores(self, passages: Self, rows: Integers, columns: Integers, longest: float) -> Floats:

@@ -1,4 +1,4 @@
-"""The kinds of vectors that encoders give, as a search takes them."""
+"""Turns the vectors that encoders give into the kinds that a search takes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from msm.retrieval.token_vectors import TokenVectors
 
 
 def encode(encoder: Encoder | OtherEncoder, prepared: Any, side: Side) -> TextVectors:
-    """Vectors of texts that the same encoder has prepared."""
+    """Return vectors of texts that the same encoder has prepared."""
     rows = encoder.encode_prepared(prepared, side)
     if isinstance(rows, np.ndarray):
         return DenseVectors(rows)
@@ -27,7 +27,7 @@ def encode(encoder: Encoder | OtherEncoder, prepared: Any, side: Side) -> TextVe
 
 
 def restored(arrays: Arrays) -> TextVectors:
-    """Vectors of passages that were written down."""
+    """Return vectors of passages that were written to disk."""
     if "vectors" in arrays:
         return DenseVectors(arrays["vectors"])
     if "weights" in arrays:
