@@ -5,9 +5,8 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
-import yaml
-
 from msm.errors import BadInput
+from msm.files import read_yaml
 from msm.pipeline.places import processes
 from msm.pipeline.stages import STAGES, Stage
 from msm.settings import Settings
@@ -64,10 +63,7 @@ def read_cluster(path: Path) -> Cluster:
     Raises:
         BadInput: the file cannot be read, or a field is missing, unknown or of the wrong type.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"{path}: cannot be read as YAML: {str(error).splitlines()[0]}") from error
+    values = read_yaml(path)
     kinds = get_type_hints(Cluster)
     if not isinstance(values, dict) or values.keys() != kinds.keys():
         names = set(values) if isinstance(values, dict) else set()

@@ -6,15 +6,17 @@ import hashlib
 import io
 import json
 import lzma
+import os
 import re
 import shutil
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, cast
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NoReturn, cast
 
+import yaml
 import zstandard
 
 from msm.errors import BadInput, bad_line
@@ -39,6 +41,17 @@ def within(folder: Path, name: str) -> Path:
     if folder != Path() and (Path(name).is_absolute() or ".." in Path(name).parts):
         raise BadInput(f"{name}: not below {folder}, so the lineage would not name it")
     return folder / name
+
+
+def check_below(name: str, where: Path | str) -> None:
+    """Refuse a path that others wrote and that leads out of the folder in which it is looked for.
+
+    Raises:
+        BadInput: it is absolute, goes up, or is no path.
+    """
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
+        raise BadInput(f"{where}: the path {name!r} leads out of its folder")
 
 
 @contextmanager
@@ -156,6 +169,18 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape that stands for half of a character; JSON writes a rare character as two of them."""
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield all files below a folder, those behind links too; a folder that links lead to again is passed over."""
+    seen: set[Path] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = Path(place).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(place) / name for name in names)
+
+
 def plain_name(path: Path) -> str:
     """Return the name of a file without the ending of its compression."""
     return path.name.removesuffix(path.suffix) if path.suffix in OPENERS else path.name
@@ -190,20 +215,116 @@ def read_json(path: Path) -> Any:
     Raises:
         BadInput: the file is missing, truncated or not JSON, or holds half a character; the message names the line.
     """
-    with open_text(path) as file:
-        try:
-            text = file.read()
-        except NO_TEXT as error:
-            raise BadInput(f"{path}: {error}") from error
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise bad_line(path, error.lineno, f"not JSON: {error.msg}") from error
+    text = _read_whole(path)
+    value = parse_json(text, path)
     if holds_half_character(value, text):
         lines = enumerate(text.split("\n"), start=1)
         number = next((number for number, line in lines if _has_lone_half(line)), 1)
         raise bad_line(path, number, HALF_CHARACTER)
     return value
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Read the object of a JSON file; see `read_json`.
+
+    Raises:
+        BadInput: as there, or the value is no object.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}: expected a JSON object, got {value!r:.60}")
+    return value
+
+
+def _read_whole(path: Path) -> str:
+    with open_text(path) as file:
+        try:
+            return file.read()
+        except NO_TEXT as error:
+            raise BadInput(f"{path}: {error}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def parse_json(text: str, path: Path | str, line: int = 0) -> Any:
+    """Parse JSON that others wrote.
+
+    Args:
+        text: of one value.
+        path: file of the text, for the message.
+        line: its line there, from 1; 0 where the text is the whole file.
+
+    Raises:
+        BadInput: it is not JSON: `NaN` and infinity are none; or a number or the nesting has no end in sight.
+    """
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise bad_line(path, line or error.lineno, f"not JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise bad_line(path, line or 1, "not JSON that can be read: nested too deeply") from error
+    except ValueError as error:
+        raise bad_line(path, line or 1, f"not JSON: {error}") from error
+
+
+LONGEST_YAML = 1 << 22
+"""Bytes of the longest YAML file that is read."""
+DEEPEST_YAML = 64
+"""Collections of YAML within each other."""
+MOST_YAML = 1_000_000
+"""Values of a YAML file, where each alias counts as all that it stands for."""
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read the value of a YAML file, without any object but texts, numbers, lists and mappings.
+
+    Raises:
+        BadInput: the file is missing, not UTF-8 or not YAML, or has no end in sight; the message names the line.
+    """
+    if path.is_file() and path.stat().st_size > LONGEST_YAML:
+        raise BadInput(f"{path}: {path.stat().st_size} bytes, and at most {LONGEST_YAML} are read as YAML")
+    text = _read_whole(path)
+    try:
+        _check_depth(text, path)
+        value = yaml.load(text, Loader=_YAML)  # a safe one
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise BadInput(f"{path}{line}: not YAML: {' '.join(str(getattr(error, 'problem', error)).split())}") from error
+    _yaml_values(value, path, {})
+    return value
+
+
+def _check_depth(text: str, path: Path) -> None:
+    """Refuse deep nesting before values are made of it, which would take the stack of the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_YAML):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_YAML:
+            raise bad_line(path, event.start_mark.line + 1, f"nested more than {DEEPEST_YAML} deep")
+
+
+def _yaml_values(value: Any, path: Path, counted: dict[int, int]) -> int:
+    """The number of values in a value; a collection that several aliases stand for is looked at once.
+
+    Raises:
+        BadInput: there are too many, or a collection holds itself.
+    """
+    if not isinstance(value, list | dict):
+        return 1
+    if id(value) not in counted:
+        counted[id(value)] = MOST_YAML + 1  # until it is known: one within itself has no end
+        parts = value if isinstance(value, list) else value.values()
+        counted[id(value)] = 1 + sum(_yaml_values(part, path, counted) for part in parts)
+    if counted[id(value)] > MOST_YAML:
+        raise BadInput(f"{path}: more than {MOST_YAML} values, its aliases written out")
+    return counted[id(value)]
 
 
 HALF_CHARACTER = "a text holds half a character (a lone surrogate), which no file can hold"
@@ -247,10 +368,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise bad_line(path, number, f"not JSON: {error.msg}") from error
+    value = parse_json(line, path, number)
     if not isinstance(value, dict):
         raise bad_line(path, number, f"expected a JSON object, got {line.strip()[:60]}")
     if holds_half_character(value, line):

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from msm import checkpoints, distributed, earlier_states, files
+from msm import checkpoints, distributed, earlier_states, files, stopping
 from msm.errors import BadInput, Diverged, Preempted
 from msm.execution import Execution
 from msm.pipeline import artifacts
@@ -141,31 +140,32 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
     first, ended = _resume(task.module, optimizer, work)
     last = first if ended else plan.steps
     log = _Log(work / artifacts.LOG, first)
-    stop = _stop_flag()
+    stop = stopping.Request(alone=distributed.world_size() == 1)
     saved = started = time.monotonic()
     bar = tqdm(range(first, last), initial=first, total=plan.steps, unit="step", disable=not main, mininterval=5)
     task.module.train()
-    for step in bar:
-        began = time.monotonic()
-        row = _update(task, plan, optimizer, step, work)
-        row["tokens_per_second"] = row["tokens"] / (time.monotonic() - began)
-        if main:
-            row |= task.after(step)
-            log.write({"step": step + 1, **row})
-            execution.on_row({"step": step + 1, **row})
-            bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
-        signs = distributed.sum_values({"preempted": stop.is_set, "stop": row.get("stop", 0) if main else 0})
-        preempted, ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
-        due = (step + 1) % plan.checkpoint_steps == 0 or time.monotonic() - saved >= execution.checkpoint_seconds
-        if (preempted or ended or due) and main:
-            log.flush()
-            checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1) | {"ended": ended})
-            saved = time.monotonic()
-        if ended:
-            last = step + 1
-            break
-        if preempted:
-            raise Preempted(f"stopped by SIGTERM after step {step + 1}; the same command goes on from there")
+    with stop.handled():
+        for step in bar:
+            began = time.monotonic()
+            row = _update(task, plan, optimizer, step, work, stop)
+            row["tokens_per_second"] = row["tokens"] / (time.monotonic() - began)
+            if main:
+                row |= _after(task, step, stop)
+                log.write({"step": step + 1, **row})
+                execution.on_row({"step": step + 1, **row})
+                bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
+            signs = distributed.sum_values({"preempted": stop.number > 0, "stop": row.get("stop", 0) if main else 0})
+            preempted, ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
+            due = (step + 1) % plan.checkpoint_steps == 0 or time.monotonic() - saved >= execution.checkpoint_seconds
+            if (preempted or ended or due) and main:
+                log.flush()
+                checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1) | {"ended": ended})
+                saved = time.monotonic()
+            if ended:
+                last = step + 1
+                break
+            if preempted:
+                raise _stopped(stop, f"after step {step + 1}")
     bar.close()
     distributed.barrier()
     log.close()
@@ -178,7 +178,43 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
     }
 
 
-def _update(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int, work: Path) -> dict[str, float]:
+def _stopped(stop: stopping.Request, where: str) -> BaseException:
+    """The error of a training whose state is kept."""
+    if stop.number == signal.SIGINT:
+        return KeyboardInterrupt()
+    return Preempted(f"stopped by SIGTERM {where}; the same command goes on from there")
+
+
+def _update(
+    task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int, work: Path, stop: stopping.Request
+) -> dict[str, float]:
+    """One update; a request to stop within its long part ends training with the state before it."""
+    # Objectives with a memory fill it while they compute; weights do not change before the end.
+    buffers = {name: buffer.clone() for name, buffer in task.module.named_buffers()}
+
+    def keep() -> None:
+        if distributed.rank() == 0 and step > 0:
+            state = _state(task.module, optimizer, step)
+            state["module"] |= {name: buffer for name, buffer in buffers.items() if name in state["module"]}
+            checkpoints.save(work, step, state | {"ended": False})
+
+    try:
+        with stop.at_once(keep):
+            totals, norm = _gradients(task, plan, optimizer, step)
+    except stopping.Interrupted:
+        keep()
+        raise _stopped(stop, f"in step {step + 1}, after step {step}") from None
+    if not math.isfinite(totals["loss"]) or not math.isfinite(norm):
+        raise Diverged(
+            f"step {step + 1}: loss {totals['loss']}, gradient norm {norm}; batch: {task.describe(step)}; "
+            f"the last good checkpoint is {checkpoints.newest(work)}"
+        )
+    optimizer.step()
+    return totals | {"gradient_norm": norm, "learning_rate": plan.rate(step)}
+
+
+def _gradients(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int) -> tuple[dict[str, float], float]:
+    """Leave the gradients of a step in the weights; return its losses and counts, and the norm of the gradient."""
     for group in optimizer.param_groups:
         group["lr"] = plan.rate(step)
     optimizer.zero_grad(set_to_none=True)
@@ -189,15 +225,16 @@ def _update(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int,
             totals[name] = totals.get(name, 0.0) + value
     parameters = [parameter for parameter in task.module.parameters() if parameter.requires_grad]
     distributed.sum_gradients(parameters)
-    totals = distributed.sum_values(totals)
-    norm = nn.utils.clip_grad_norm_(parameters, plan.clip or math.inf).item()
-    if not math.isfinite(totals["loss"]) or not math.isfinite(norm):
-        raise Diverged(
-            f"step {step + 1}: loss {totals['loss']}, gradient norm {norm}; batch: {task.describe(step)}; "
-            f"the last good checkpoint is {checkpoints.newest(work)}"
-        )
-    optimizer.step()
-    return totals | {"gradient_norm": norm, "learning_rate": plan.rate(step)}
+    return distributed.sum_values(totals), nn.utils.clip_grad_norm_(parameters, plan.clip or math.inf).item()
+
+
+def _after(task: Task, step: int, stop: stopping.Request) -> dict[str, float]:
+    """What the task does after an update; a request to stop that does not see its end gives up the update."""
+    try:
+        with stop.in_time():
+            return task.after(step)
+    except stopping.Interrupted:
+        raise _stopped(stop, f"behind step {step + 1}, after the last checkpoint") from None
 
 
 def _state(module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Any]:
@@ -225,21 +262,6 @@ def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> 
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"], state["ended"]
-
-
-class _StopFlag:
-    def __init__(self) -> None:
-        self.is_set = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self.is_set = True
-
-
-def _stop_flag() -> _StopFlag:
-    flag = _StopFlag()
-    signal.signal(signal.SIGTERM, flag)
-    return flag
 
 
 class _Log:

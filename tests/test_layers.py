@@ -8,7 +8,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for name in ("msm", "components", "dashboards") for path in (ROOT / name).rglob("*.py"))
 LAYERS = [
-    {"msm", "msm.errors", "msm.settings", "msm.progress", "msm.execution", "msm.files", "msm.optional", "msm.version"},
+    {
+        *("msm", "msm.errors", "msm.settings", "msm.progress", "msm.execution", "msm.files", "msm.optional"),
+        *("msm.stopping", "msm.version"),
+    },
     {"msm.pipeline.artifacts", "msm.pipeline.manifests", "msm.collections.records", "msm.losses", "msm.distributed"},
     {"msm.examples", "msm.checkpoints", "msm.earlier_states", "msm.training", "msm.tracking"},
     {"msm.corpora"},

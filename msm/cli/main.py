@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from msm import stopping
 from msm.cli.parser import Parser
-from msm.errors import BadInput, CommandError, from_surroundings
+from msm.errors import BadInput, CommandError, Preempted, from_surroundings
 from msm.pipeline import torchrun
 from msm.version import __version__
 
@@ -60,6 +61,7 @@ def main(words: Sequence[str] | None = None) -> None:
     # Threads of OpenMP spin for milliseconds while they wait, and starve each other once anything else runs; threads
     # that sleep at once cost a third of a step on an idle machine. A short spin costs neither. Read when torch loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    stopping.watch()
     try:
         _verb(words)
         sys.stdout.flush()
@@ -70,6 +72,11 @@ def main(words: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("msm: stopped; run the same command to go on", file=sys.stderr)
         sys.exit(130)
+    except stopping.Terminated:
+        stopped = Preempted("stopped by SIGTERM; the same command goes on")
+        torchrun.record(stopped)
+        print(f"msm: {stopped}", file=sys.stderr)
+        sys.exit(stopped.exit_code)
     except Exception as error:
         expected = error if isinstance(error, CommandError) else from_surroundings(error) or _missing_package(error)
         if expected is None or sys.flags.dev_mode:

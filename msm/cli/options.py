@@ -10,7 +10,8 @@ from msm import tracking
 from msm.errors import BadInput
 from msm.evaluation.settings import Setting
 from msm.execution import DEVICES, Execution
-from msm.pipeline import runner, torchrun
+from msm.pipeline import torchrun
+from msm.stopping import stop_with_parent
 
 
 def add_labels(parser: argparse._ArgumentGroup, what: str) -> None:
@@ -103,7 +104,7 @@ def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
             raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
     tracking.check(arguments["log"])
     if arguments["stop_with_parent"]:
-        runner.stop_with_parent()
+        stop_with_parent()
     if arguments["gpus"] and not torchrun.is_worker():
         sys.exit(torchrun.run(words, arguments["gpus"]))
 

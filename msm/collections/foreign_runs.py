@@ -16,7 +16,6 @@ return. In the latter a `corpus_id` is the place of the passage.
 All may be compressed.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -27,7 +26,7 @@ import numpy as np
 from msm.collections.runs import Run, read_run, sorted_run
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line
-from msm.files import open_text, plain_name, read_json_lines
+from msm.files import plain_name, read_json, read_json_lines
 
 Entry = tuple[str, str, float]
 """Query id, passage id and score."""
@@ -120,11 +119,7 @@ def _json(path: Path, query_ids: Sequence[str], passage_ids: Sequence[str]) -> I
 
 def _by_query(path: Path, query_ids: Sequence[str]) -> dict[str, Any]:
     """What a JSON file holds for each query."""
-    with open_text(path) as file:
-        try:
-            value = json.load(file)
-        except ValueError as error:
-            raise BadInput(f"{path}: not JSON: {error}") from error
+    value = read_json(path)
     if isinstance(value, dict):
         return value
     if not isinstance(value, list):

@@ -10,7 +10,6 @@ Vectors of a `.npy` file stay on disk and are read as they are needed.
 Shapes: T texts, H width.
 """
 
-import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from msm.collections.runs import Floats, Integers
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput
-from msm.files import open_text
+from msm.files import read_json
 
 
 class ForeignVectors:
@@ -94,11 +93,7 @@ def _read_ids(path: Path) -> list[str]:
     """One id a line, or a JSON list."""
     if path.suffix != ".json":
         return [line for _, line in read_lines(path)]
-    with open_text(path) as file:
-        try:
-            names = json.load(file)
-        except ValueError as error:
-            raise BadInput(f"{path}: not JSON: {error}") from error
+    names = read_json(path)
     if not isinstance(names, list):
         raise BadInput(f"{path}: expected a list of ids")
     return [str(name) for name in names]

@@ -4,13 +4,12 @@ Every file may be compressed; its pattern is that of the plain name. Links are f
 dot are passed over: macOS leaves `._NAME` beside every file that it packs.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from msm.errors import BadInput
-from msm.files import plain_name
+from msm.files import files_below, plain_name
 
 
 def find_files(folder: Path, *patterns: str, deep: bool = False) -> list[Path]:
@@ -21,7 +20,7 @@ def find_files(folder: Path, *patterns: str, deep: bool = False) -> list[Path]:
         patterns: such as `docs-*.jsonl` or `corpus/docs-*.jsonl`, without the ending of a compressed file.
         deep: whether the folders below it are looked through too.
     """
-    files = _below(folder) if deep else _within(folder, {len(PurePath(pattern).parts) for pattern in patterns})
+    files = files_below(folder) if deep else _within(folder, {len(PurePath(pattern).parts) for pattern in patterns})
     return sorted((path for path in files if _matches(path, patterns)), key=_by_numbers)
 
 
@@ -69,17 +68,6 @@ def _matches(path: Path, patterns: tuple[str, ...]) -> bool:
 def _within(folder: Path, depths: set[int]) -> Iterator[Path]:
     for depth in depths:
         yield from (path for path in folder.glob("/".join(["*"] * depth)) if path.is_file())
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    seen: set[Path] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = Path(place).resolve()
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (Path(place) / name for name in files)
 
 
 def _by_numbers(path: Path) -> list[tuple[int, str]]:

@@ -230,7 +230,7 @@ def read_documents(path: Path, start: int = 0, stop: int | None = None) -> Itera
         while (stop is None or file.tell() < stop) and (line := file.readline()):
             try:
                 document = _parse(line)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 before = path.read_bytes()[: file.tell() - len(line)]
                 raise bad_line(path, before.count(b"\n") + 1, f"not a document: {error}") from error
             yield document

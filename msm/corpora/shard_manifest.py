@@ -13,7 +13,7 @@ from typing import Any
 from msm.corpora.settings import Documents
 from msm.corpora.shards import Counts, Index
 from msm.errors import BadInput
-from msm.files import read_json, sha256_of, write_json
+from msm.files import check_below, read_json, sha256_of, write_json
 from msm.settings import listed
 
 MANIFEST = "shards.json"
@@ -64,20 +64,24 @@ class ShardManifest:
         return [shard for shard in self.shards if shard.language == language]
 
 
-def to_manifest(values: Mapping[str, Any], where: str) -> ShardManifest:
+def to_manifest(values: Any, where: str) -> ShardManifest:
     """Make a manifest from the value of a JSON file.
 
     Raises:
         BadInput: the value is not a manifest of shards.
     """
-    if values.get("format") != FORMAT:
+    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
         raise BadInput(f"{where}: not a manifest of shards in format {FORMAT}; `msm corpus` writes them")
     try:
         shards = tuple(ShardFacts(**shard) for shard in values["shards"])
         index = Index(**values["index"], languages=counts(shards))
-        return ShardManifest(values["address"], index, values["block_tokens"], values["pieces_sha256"], shards)
+        manifest = ShardManifest(values["address"], index, values["block_tokens"], values["pieces_sha256"], shards)
+        names = {name for shard in shards for name in (shard.address, *shard.files)}
     except (KeyError, TypeError) as error:
         raise BadInput(f"{where}: not a manifest of shards: {error}") from error
+    for name in sorted(map(str, names)):
+        check_below(name, where)
+    return manifest
 
 
 def counts(shards: Sequence[ShardFacts]) -> dict[str, Counts]:

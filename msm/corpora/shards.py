@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from msm.corpora.packing import pack
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
-from msm.files import read_json
+from msm.files import check_below, read_json, read_json_object
 
 Tokens = NDArray[np.unsignedinteger[Any]]
 Offsets = NDArray[np.int64]
@@ -171,10 +171,22 @@ class Shard:
         """
         first, stop, _ = self.runs[number]
         bounds = self.units[first : stop + 1] - self.units[first]
-        tokens = self.tokens[self.units[first] : self.units[stop]]
+        tokens = self.read(int(self.units[first]), int(self.units[stop]))
         with_begin = np.insert(tokens, bounds[:-1], self.index.begin)
         starts = (bounds + np.arange(len(bounds))).tolist()
         return [with_begin[start : min(end, start + self.index.unit_tokens)] for start, end in pairwise(starts)]
+
+    def read(self, first: int, stop: int) -> Tokens:
+        """Return the ids of some tokens.
+
+        Raises:
+            BadInput: an id is no piece of the vocabulary, which would end a process on a GPU without a reason.
+        """
+        tokens = self.tokens[first:stop]
+        if len(tokens) and tokens.max() >= self.index.vocabulary:
+            path = self.folder / f"{self.language}.tokens.npy"
+            raise BadInput(f"{path}: token id {tokens.max()} behind {first}; there are {self.index.vocabulary}")
+        return tokens
 
     def document_id(self, number: int) -> str:
         """Return the id of the document that a span belongs to."""
@@ -225,7 +237,7 @@ class Blocks:
         if not 0 <= number < len(self):
             raise IndexError(number)
         start, stop = self.bounds[number], self.bounds[number + 1]
-        tokens = self.shard.tokens[start : min(stop, start + self.block_tokens - 1)]
+        tokens = self.shard.read(int(start), int(min(stop, start + self.block_tokens - 1)))
         return np.insert(tokens, 0, self.shard.index.begin)
 
 
@@ -257,11 +269,16 @@ def read_units(folder: Path) -> Units[Shard]:
     """
     if not (folder / INDEX).is_file():
         raise BadInput(f"{folder}: no {INDEX}, so no token shards; run the stage units first")
-    values = read_json(folder / INDEX)
+    values = read_json_object(folder / INDEX)
     if values.pop("format", None) != FORMAT:
         raise BadInput(f"{folder / INDEX}: not in format {FORMAT} of token shards; run the stage units again")
-    languages = {language: Counts(**counts) for language, counts in values.pop("languages").items()}
-    index = Index(**values, languages=languages)
+    try:
+        languages = {language: Counts(**counts) for language, counts in values.pop("languages").items()}
+        index = Index(**values, languages=languages)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder / INDEX}: no index of token shards: {error}") from error
+    for language in languages:
+        check_below(language, folder / INDEX)
     return Units(index, {language: _read_shard(folder, language, index) for language in languages})
 
 

@@ -5,7 +5,6 @@ which of them are on the disk already. The sampling exponent of the languages is
 the files.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from msm.corpora.shard_cache import ShardCache
 from msm.corpora.shard_manifest import MANIFEST, ShardFacts, ShardManifest, to_manifest
 from msm.corpora.shards import Blocks, Text, Tokens, Units, read_units
 from msm.errors import BadInput
+from msm.files import parse_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,7 @@ def read_streamed(address: str, *, cache: Path, cache_bytes: int) -> Units[Shard
     if not system.exists(path):
         raise BadInput(f"{address}: no {MANIFEST}, so no shards; `msm corpus` writes them")
     with system.open(path, "rt", encoding="utf-8") as file:
-        manifest = to_manifest(json.load(file), f"{address}/{MANIFEST}")
+        manifest = to_manifest(parse_json(file.read(), f"{address}/{MANIFEST}"), f"{address}/{MANIFEST}")
     beside = system.exists(f"{root}/{manifest.shards[0].address}") if manifest.shards else True
     at_hand = ShardCache(address if beside else manifest.address, cache, cache_bytes)
     if not at_hand.is_local and (needed := working_set(manifest)) > cache_bytes:

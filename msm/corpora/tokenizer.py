@@ -105,7 +105,7 @@ def load(name: str, *, work: Path, mirror: str) -> PreTrainedTokenizerFast:
     if name.startswith(("/", ".")) and not Path(name).is_dir():
         raise BadInput(f"name: no such folder: {name}")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise BadInput(f"name: cannot load {name!r}: {str(error).splitlines()[0].rstrip(' :')}") from error
     if not tokenizer.is_fast:

@@ -15,6 +15,7 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from msm.corpora.subwords import ENGINES, Engine, Layout, fastest_engine, pieces
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import read_json, write_json
+from msm.stopping import stop_with_parent
 
 CHUNK_BYTES = 1 << 20
 """Bytes of text that a process packs at once."""
@@ -194,12 +196,16 @@ def mapper(processes: int) -> Iterator[Callable[..., Iterable[Packed]]]:
         yield map
         return
     # Started anew rather than forked: a fork of a process with threads (tokenizers, torch) may hang.
-    with multiprocessing.get_context("spawn").Pool(processes, initializer=_one_thread) as pool:
-        yield pool.imap
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_one_thread)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _one_thread() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    stop_with_parent()
 
 
 def build(sentences: Offsets, documents: Offsets, settings: Units) -> tuple[Offsets, Offsets]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from msm.errors import BadInput
-from msm.files import read_json, sha256_of, write_json
+from msm.files import check_below, read_json, read_json_object, sha256_of, write_json
 from msm.pipeline.manifests import upgrade
 
 MANIFEST = "manifest.json"
@@ -99,8 +99,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise BadInput(f"{folder}: not a finished stage folder (no {MANIFEST})")
-    manifest = read_json(path)
-    return upgrade(manifest) if isinstance(manifest, dict) else manifest
+    manifest = upgrade(read_json_object(path))
+    outputs, place = manifest.get("outputs"), manifest.get("payload")
+    if not isinstance(outputs, dict) or not all(isinstance(value, str) for value in outputs.values()):
+        raise BadInput(f"{path}: no manifest of a stage: outputs must be checksums by name")
+    if not isinstance(place, str):
+        raise BadInput(f"{path}: no manifest of a stage: payload is {place!r:.60}")
+    for name in (place, *outputs):
+        check_below(name, path)
+    return manifest
 
 
 def payload(folder: Path) -> Path:
@@ -124,9 +131,9 @@ def payload_checksum(folder: Path) -> str:
     """
     if (folder / MANIFEST).is_file():
         return checksum(read_manifest(folder)["outputs"])
-    rows = {path.parent.name: read_json(path).get("outputs") for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))}
-    if rows and None not in rows.values():
-        return checksum(rows)
+    rows = {path.parent.name: read_manifest(path.parent) for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))}
+    if rows:
+        return checksum({name: manifest["outputs"] for name, manifest in rows.items()})
     return checksum(checksums(payload(folder)))
 
 

@@ -4,14 +4,12 @@ import contextlib
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from msm.errors import BadInput, CommandError
@@ -310,17 +308,10 @@ class Chain:
 
     @contextlib.contextmanager
     def _stopped_together(self) -> Iterator[None]:
-        """Within the block, a request to stop is passed on to all running tasks, which save their state first."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            del number, frame
-            raise KeyboardInterrupt
-
-        before = signal.signal(signal.SIGTERM, stop)
+        """A block that ends before its tasks, as at a request to stop, ends them; they save their state first."""
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
             for one in self.running:
                 one.process.terminate()
             for one in self.running:

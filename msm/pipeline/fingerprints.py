@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from msm.evaluation import exported
-from msm.files import read_json
+from msm.files import read_json_object
 from msm.pipeline.artifacts import MANIFEST, checksum
 from msm.pipeline.code import code_checksum
 from msm.pipeline.recipes import Values, resolved
@@ -67,12 +67,14 @@ def is_made(folder: Path, wanted: Fingerprint, *, any_code: bool = False) -> boo
         any_code: take a result that another version of the program has made.
     """
     path = folder / MANIFEST
-    return path.is_file() and is_told(read_json(path), wanted, any_code=any_code)
+    return path.is_file() and is_told(read_json_object(path), wanted, any_code=any_code)
 
 
 def is_told(manifest: Mapping[str, Any], wanted: Fingerprint, *, any_code: bool = False) -> bool:
     """Whether a manifest is of this fingerprint; see `is_made`. Those of earlier versions have none."""
-    told: Mapping[str, str] = manifest.get("fingerprint") or {}
+    told = manifest.get("fingerprint")
+    if not isinstance(told, Mapping):
+        return False
     return told.get("values") == wanted.values and (any_code or told.get("code") == wanted.code)
 
 

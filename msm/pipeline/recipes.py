@@ -10,6 +10,7 @@ from msm.corpora.settings import Documents, Parallel, Tokenizer, Units
 from msm.encoders.settings import Encoder
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
+from msm.files import read_yaml
 from msm.finetuning.settings import Finetune, Mine
 from msm.pipeline.stages import STAGES
 from msm.pretraining.settings import Pretrain, Teach
@@ -124,12 +125,7 @@ def read(path: Path) -> Values:
     if not path.is_file():
         names = sorted(file.stem for file in path.parent.glob("*.yaml"))
         raise BadInput(f"{path}: no such recipe; here are: {', '.join(names) or 'none'}{suggestion(path.stem, names)}")
-    try:
-        recipe = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # a safe one
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise BadInput(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from error
+    recipe = read_yaml(path)
     if not isinstance(recipe, dict):
         raise BadInput(f"{path}: a recipe is a mapping, got {type(recipe).__name__}")
     return recipe

@@ -44,9 +44,10 @@ def run(words: Sequence[str], processes: int) -> int:
     """
     alone = [] if "PET_NNODES" in os.environ else ["--standalone"]
     with tempfile.TemporaryDirectory() as logs:
-        start = [sys.executable, "-m", "torch.distributed.run", *alone, "--nproc-per-node", str(processes)]
+        start = [sys.executable, "-m", "msm.pipeline.torchrun_agent", *alone, "--nproc-per-node", str(processes)]
+        together = [] if "--stop_with_parent" in words else ["--stop_with_parent"]
         environment = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": GRACE} | os.environ
-        process = subprocess.Popen([*start, "--log-dir", logs, "-m", *words], env=environment)
+        process = subprocess.Popen([*start, "--log-dir", logs, "-m", *words, *together], env=environment)
 
         def stop(number: int, frame: FrameType | None) -> None:
             process.send_signal(number)
@@ -54,6 +55,10 @@ def run(words: Sequence[str], processes: int) -> int:
         before = signal.signal(signal.SIGTERM, stop)
         try:
             code = process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
         finally:
             signal.signal(signal.SIGTERM, before)
         return first_exit_code(Path(logs)) or code if code else 0

@@ -137,7 +137,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
         if settings.head_steps:
             facts["head"] = head_losses(read_log(execution.work / artifacts.LOG), settings.head_steps)
         model.masked.save_pretrained(out)
-        AutoTokenizer.from_pretrained(weights).save_pretrained(out)
+        AutoTokenizer.from_pretrained(weights, trust_remote_code=False).save_pretrained(out)
     return facts
 
 

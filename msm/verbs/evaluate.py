@@ -33,7 +33,7 @@ from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, SIMILARITIES, VECTOR_KI
 from msm.errors import BadInput
 from msm.evaluation.settings import Score, Setting, TieRule
 from msm.execution import Execution
-from msm.files import new_file
+from msm.files import files_below, new_file
 from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.fusion import fuse_folders
@@ -337,8 +337,7 @@ def _sources(evaluation: Evaluation) -> Path:
 
 def _link_files(source: Path, place: Path) -> None:
     """Links to a file, or to all files of a folder: a link to the folder itself would leave no checksum of them."""
-    files = [Path(folder) / name for folder, _, names in os.walk(source, followlinks=True) for name in names]
-    for file in files or [source]:
+    for file in list(files_below(source)) or [source]:
         link = place / file.relative_to(source)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(file.resolve())

@@ -1,6 +1,5 @@
 """Reads files of every kind as documents, through datatrove. Records that cannot be read are counted, not raised."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from msm.corpora.crawl.streams import Mark, lines
 from msm.corpora.crawl.warc import Broken, Record, TooLong, records
 from msm.corpora.languages import code_of
 from msm.errors import BadInput
+from msm.files import parse_json
 
 _WIKI = re.compile(r'<doc id="([^"]*)"')
 PAGES = ("text/html", "application/xhtml+xml")
@@ -69,9 +69,9 @@ class Reader(BaseDiskReader):
 
     def _lines(self, file: Any, compressed: bool) -> Iterator[str | None]:
         """Lines of text; None stands for lost lines."""
-        for line in lines(file, compressed):
+        for line in lines(file, compressed, self.longest):
             if isinstance(line, Mark):
-                self.problems["broken_member"] += 1
+                self.problems["too_long" if line is Mark.TOO_LONG else "broken_member"] += 1
                 yield None
                 continue
             try:
@@ -113,21 +113,46 @@ def _wet(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
             yield None, ""
 
 
+class _Paragraphs:
+    """The paragraphs of a document that comes line by line; one that is longer than a record may be is lost."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.lines: list[str] = []
+        self.size = 0
+        self.is_lost = False
+
+    def add(self, line: str) -> None:
+        if self.is_lost:
+            return
+        self.lines.append(line)
+        self.size += len(line) + 1
+        if self.size > self.reader.longest:
+            self.reader.problems["too_long"] += 1
+            self.lose()
+
+    def lose(self) -> None:
+        self.lines, self.is_lost = [], True
+
+    def text(self, first: int = 0) -> str | None:
+        """The document from one of its lines on; None where it is lost."""
+        return None if self.is_lost else "\n".join(self.lines[first:])
+
+
 def _text(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
     """Files with a paragraph a line and a blank line between documents, whose names begin with the language."""
     language = re.split(r"[._]", PurePosixPath(path).name)[0]
-    paragraphs: list[str] = []
-    whole = True
+    document = _Paragraphs(reader)
     for line in reader._lines(file, compressed):
         if line is None:
-            whole = False
+            document.lose()
         elif line.strip():
-            paragraphs.append(line)
-        elif paragraphs or not whole:
-            yield ("\n".join(paragraphs) if whole else None), language
-            paragraphs, whole = [], True
-    if paragraphs and whole:
-        yield "\n".join(paragraphs), language
+            document.add(line)
+        elif document.lines or document.is_lost:
+            yield document.text(), language
+            document = _Paragraphs(reader)
+    if document.lines:
+        yield document.text(), language
 
 
 def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
@@ -136,7 +161,7 @@ def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
         if line is None or not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line, path)
             text = row["text"] if "text" in row else "\n".join(row.get("paragraphs") or row["sentences"])
             yield text.encode("utf-8", "strict").decode(), str(row.get("language") or row.get("lang") or "")
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -146,37 +171,40 @@ def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
 
 def _wiki(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
     """Files of wikiextractor: JSON Lines, or `<doc id=...>`, title, text, `</doc>`."""
-    paragraphs: list[str] | None = None
+    document: _Paragraphs | None = None
     for line in reader._lines(file, compressed):
         if line is None:
-            paragraphs = None
-        elif paragraphs is None and line.startswith("{"):
+            document = None
+        elif document is None and line.startswith("{"):
             yield from _jsonl_line(reader, line)
         elif _WIKI.match(line):
-            paragraphs = []
-        elif line.startswith("</doc>") and paragraphs is not None:
-            yield "\n".join(paragraphs[1:]), ""  # the first line is the title
-            paragraphs = None
-        elif paragraphs is not None and line.strip():
-            paragraphs.append(line)
+            document = _Paragraphs(reader)
+        elif line.startswith("</doc>") and document is not None:
+            yield document.text(1), ""  # the first line is the title
+            document = None
+        elif document is not None and line.strip():
+            document.add(line)
 
 
 def _jsonl_line(reader: Reader, line: str) -> Rows:
     try:
-        yield str(json.loads(line)["text"]), ""
+        yield str(parse_json(line, "a line")["text"]), ""
     except (ValueError, KeyError, TypeError):
         reader.problems["broken_line"] += 1
 
 
 def _folder(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
     """Files `LANGUAGE/DOCUMENT.txt`: blank lines separate paragraphs, other line breaks count as blanks."""
-    found = list(reader._lines(file, compressed))
-    language = PurePosixPath(path).parent.name
-    if None in found:
-        yield None, language
-        return
-    parts = re.split(r"\n\s*\n", "\n".join(line or "" for line in found))
-    yield "\n".join(" ".join(part.split()) for part in parts), language
+    document = _Paragraphs(reader)
+    for line in reader._lines(file, compressed):
+        if line is None:
+            document.lose()
+        else:
+            document.add(line)
+    text, language = document.text(), PurePosixPath(path).parent.name
+    if text is not None:
+        text = "\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
+    yield text, language
 
 
 _FORMATS: dict[str, Callable[[Reader, Any, str, bool], Rows]] = {

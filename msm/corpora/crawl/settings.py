@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-
 from msm.errors import BadInput
+from msm.files import read_yaml
 from msm.pipeline.artifacts import checksum
 from msm.settings import Between, Count, Positive, Rate, Settings, Share, make
 
@@ -126,13 +125,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         BadInput: the file is not a recipe, or a value is outside its limits.
     """
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not YAML: {error}".replace("\n", " ")) from error
-    return to_recipe(values, str(path))
+    return to_recipe(read_yaml(path), str(path))
 
 
 def to_recipe(values: Any, where: str) -> Recipe:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datatrove.pipeline.base import PipelineStep
+from loguru import logger
 
 from msm.corpora.crawl import cleaning, packing
 from msm.corpora.crawl.state import Job, State
+from msm.errors import CommandError, from_surroundings
 from msm.files import write_json
 
 
@@ -77,12 +79,20 @@ class Share(PipelineStep):
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Do the remaining units of a task."""
+        logger.configure(patcher=_without_trace)
         step = next(step for step in STEPS if step.name == self.step)
         where = folder(self.state, step.name)
         for number in range(rank, step.units(self.state), world_size):
             if not self.state.is_done(where, number):
                 with self.track_time():
                     do(self.state, step, where, number)
+
+
+def _without_trace(record: Any) -> None:
+    """Have datatrove log an error that users cause without its trace: the command ends with its one line."""
+    error = record["exception"] and record["exception"].value
+    if error is not None and (isinstance(error, CommandError) or from_surroundings(error)):
+        record["exception"] = None
 
 
 def do(state: State, step: Step, where: str, number: int) -> None:

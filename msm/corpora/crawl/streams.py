@@ -4,12 +4,15 @@ Common Crawl writes every record as a gzip member of its own. After a broken mem
 its first bytes, so that damage costs only the records of the members that it hit.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from enum import Enum
 from typing import IO
 
 CHUNK = 1 << 18
+_BLANKS = re.compile(rb"\n{3,}")
+"""Blank lines mean one and the same, however many they are; a file of nothing else would take an hour a gigabyte."""
 MEMBER = b"\x1f\x8b\x08"
 """The first bytes of a gzip member."""
 
@@ -19,6 +22,7 @@ class Mark(Enum):
 
     END = "end of a member"
     BROKEN = "something could not be read here"
+    TOO_LONG = "a line was longer than the limit"
 
 
 Piece = bytes | Mark
@@ -84,21 +88,54 @@ def _next_member(file: IO[bytes], data: bytes) -> bytes:
     return data[place:]
 
 
-def lines(file: IO[bytes], compressed: bool) -> Iterator[bytes | Mark]:
-    """Yield the lines of a file without their ends; `BROKEN` stands for lost lines, those cut in half included."""
-    rest, lost = b"", False
+def lines(file: IO[bytes], compressed: bool, longest: int) -> Iterator[bytes | Mark]:
+    """Yield the lines of a file without their ends; a mark stands for lost lines, those cut in half included.
+
+    Time and memory grow with the length of the file and with `longest`, whatever the lines are.
+
+    Args:
+        file: see `pieces`.
+        compressed: whether the file is gzip.
+        longest: largest number of bytes of a line; longer ones are lost.
+    """
+    line = _Line(longest)
     for piece in pieces(file, compressed):
-        if piece is Mark.END:
-            continue
-        if isinstance(piece, Mark):
-            rest, lost = b"", True
-            yield Mark.BROKEN
-            continue
-        parts = (rest + piece).split(b"\n")
-        rest = parts.pop()
-        if lost and parts:
-            del parts[0]  # its beginning is lost
-            lost = False
-        yield from parts
-    if rest and not lost:
-        yield rest
+        if piece is Mark.BROKEN:
+            line.lose()
+            yield piece
+        elif isinstance(piece, bytes):
+            *parts, rest = _BLANKS.sub(b"\n\n", piece).split(b"\n")
+            for part in parts:
+                yield from line.add(part)
+                yield from line.end()
+            yield from line.add(rest)
+    if line.size:
+        yield from line.end()
+
+
+class _Line:
+    """A line that comes in parts."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.is_lost = False
+
+    def add(self, part: bytes) -> Iterator[Mark]:
+        if self.is_lost:
+            return
+        self.parts.append(part)
+        self.size += len(part)
+        if self.size > self.longest:
+            self.lose()
+            yield Mark.TOO_LONG
+
+    def lose(self) -> None:
+        """Give up the line up to its end."""
+        self.parts, self.size, self.is_lost = [], 0, True
+
+    def end(self) -> Iterator[bytes]:
+        if not self.is_lost:
+            yield b"".join(self.parts)
+        self.parts, self.size, self.is_lost = [], 0, False

@@ -10,6 +10,8 @@ from msm.corpora.crawl.streams import Mark, pieces
 BEGINNING = b"WARC/1."
 _AGAIN = re.compile(rb"\r?\n\r?\nWARC/1\.")
 LONGEST_HEADER = 1 << 16
+LONGEST_NUMBER = 18
+"""Digits of the length of a record."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class _Parser:
     def _next(self) -> Found | None:
         if self.lost and not self._find_start():
             return None
-        blank = len(self.buffer) - len(self.buffer.lstrip(b"\r\n"))
-        del self.buffer[:blank]
+        if self.buffer[:1] in (b"\r", b"\n"):  # else looking for blanks would copy a long record again and again
+            del self.buffer[: len(self.buffer) - len(self.buffer.lstrip(b"\r\n"))]
         if len(self.buffer) < len(BEGINNING):
             return None
         end = self.buffer.find(b"\r\n\r\n", 0, LONGEST_HEADER)
@@ -111,7 +113,7 @@ class _Parser:
             return None
         headers = _headers(self.buffer[:end])
         length = headers.get("content-length", "")
-        if not length.isdecimal():
+        if not length.isdecimal() or len(length) > LONGEST_NUMBER:
             return self._lose()
         start, stop = end + 4, end + 4 + int(length)
         if int(length) > self.longest:

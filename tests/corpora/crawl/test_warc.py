@@ -3,6 +3,9 @@
 import gzip
 import io
 import random
+import time
+import tracemalloc
+import zlib
 
 import pytest
 from warcio.statusandheaders import StatusAndHeaders
@@ -86,8 +89,36 @@ def test_lines_after_a_broken_member_start_whole() -> None:
     members = [gzip.compress(b"".join(b"%d-%d\n" % (part, line) for line in range(50))) for part in range(3)]
     damaged = bytearray(members[1])
     damaged[30] ^= 0xFF
-    found = list(lines(io.BytesIO(members[0] + bytes(damaged) + members[2]), compressed=True))
+    found = list(lines(io.BytesIO(members[0] + bytes(damaged) + members[2]), True, 1 << 20))
     texts = [line for line in found if not isinstance(line, Mark)]
     assert found.count(Mark.BROKEN) == 1
     assert texts[:50] == [b"0-%d" % line for line in range(50)]
     assert texts[-49:] == [b"2-%d" % line for line in range(1, 50)]
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_long_line_is_lost_and_costs_its_length(compressed: bool) -> None:
+    def seconds(size: int) -> float:
+        data = b"first\n" + b"x" * size + b"\nlast"
+        file = io.BytesIO(gzip.compress(data, 1) if compressed else data)
+        started = time.process_time()
+        assert list(lines(file, compressed, 1 << 20)) == [b"first", Mark.TOO_LONG, b"last"]
+        return time.process_time() - started
+
+    # Four times the length; with a line that is joined to each of its pieces, sixteen times the time.
+    assert seconds(24 << 20) < 0.3 + 8 * seconds(6 << 20)
+    whole = b"x" * (4 << 20)
+    assert list(lines(io.BytesIO(whole + b"\nlast"), False, 1 << 30)) == [whole, b"last"]
+
+
+@pytest.mark.parametrize("kind", ["zeros", "line feeds"])
+def test_a_bomb_takes_little_memory(kind: str) -> None:
+    block = (b"\0" if kind == "zeros" else b"\n") * (1 << 20)
+    packer = zlib.compressobj(9, wbits=31)
+    data = b"".join(packer.compress(block) for _ in range(80)) + packer.flush()
+    assert len(data) < 120_000
+    tracemalloc.start()
+    assert sum(1 for _ in records(io.BytesIO(data), True, 1 << 20)) <= 1
+    assert sum(line is Mark.TOO_LONG for line in lines(io.BytesIO(data), True, 1 << 20)) == (kind == "zeros")
+    assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    tracemalloc.stop()

@@ -1,0 +1,83 @@
+"""A request to stop ends every process soon and loses nothing: within long steps, and within long native calls."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from msm import checkpoints, training
+from msm.errors import Preempted
+from msm.execution import Execution
+
+NATIVE = """
+import hashlib, os, sys, threading
+from msm import stopping
+stopping.watch()
+stopping._watch.grace = 0.2
+print("ready", flush=True)
+hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 30)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_long_native_call(number: signal.Signals, code: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", NATIVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait(timeout=30) == code
+        assert process.stderr.read() == b"msm: stopped within a long call; the same command goes on\n"
+
+
+class Slow:
+    """A training whose every step changes a buffer and then takes a second where a file says so."""
+
+    def __init__(self, slow: bool) -> None:
+        torch.manual_seed(1)
+        self.module = nn.Linear(3, 1)
+        self.module.register_buffer("memory", torch.zeros(1))
+        self.slow = slow
+
+    def micro_losses(self, step: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
+        """The square of the output, and seconds of waiting."""
+        memory = self.module.get_buffer("memory")
+        memory += step
+        if self.slow and step == 3:
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            for _ in range(3000):
+                time.sleep(0.01)
+        yield (self.module(torch.ones(1, 3)) * memory).square().sum(), {"tokens": 1.0}
+
+    def describe(self, step: int) -> str:
+        """The number of the batch."""
+        return f"batch {step}"
+
+    def after(self, step: int) -> dict[str, float]:
+        """Nothing."""
+        return {}
+
+
+def test_within_a_long_step(tmp_path: Path) -> None:
+    plan = training.Plan(6, 0.01, 0, "linear", 0, (0.9, 0.99), 1e-8, 0.0, 0.0, 100)
+    whole, stopped = Slow(slow=False), Slow(slow=True)
+    training.train(whole, plan, Execution(work=tmp_path / "whole"))
+    before, started = signal.getsignal(signal.SIGTERM), time.monotonic()
+    with pytest.raises(Preempted, match="in step 4, after step 3"):
+        training.train(stopped, plan, Execution(work=tmp_path / "stopped"))
+    assert time.monotonic() - started < 10
+    assert signal.getsignal(signal.SIGTERM) == before
+    state = checkpoints.load(tmp_path / "stopped")
+    assert state is not None
+    assert state["step"] == 3
+    again = Slow(slow=False)
+    assert training.train(again, plan, Execution(work=tmp_path / "stopped"))["resumed_from"] == 3
+    for name, value in whole.module.state_dict().items():
+        assert torch.equal(value, again.module.state_dict()[name]), name
