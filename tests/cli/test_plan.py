@@ -9,8 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from msm.cli.main import main
-from msm.cli.plan import plan, read_sizes, training
 from msm.pipeline import recipes
+from msm.pipeline.costs import plan, read_sizes, training
 from msm.pipeline.tasks import tasks as tasks_of
 
 ROOT = Path(__file__).parents[2]

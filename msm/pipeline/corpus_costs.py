@@ -1,6 +1,5 @@
-"""What a corpus costs, from a speed that was measured: core hours and bytes; a part of `msm plan`."""
+"""What a corpus costs, from a speed that was measured: core hours and bytes."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,17 +58,4 @@ def corpus_cost(measured: Mapping[str, Any], *, text: float, kept: float, token_
         read=read * measured["input_bytes"],
         work=read * measured["work_bytes"],
         tokens=text * measured["tokens"] * token_bytes,
-    )
-
-
-def describe(cost: CorpusCost, measured: Mapping[str, Any], *, path: Path, kind: str, text: float, kept: float) -> str:
-    """The cost in words, with where the speed is from."""
-    terabytes = {name: value / 1e12 for name, value in dataclasses.asdict(cost).items()}
-    return (
-        f"\nCorpus: {text / 1e12:,.2f} TB of clean text from {kind.upper()} files, {kept:.0%} of what is read kept.\n"
-        f"  {cost.core_hours:,.0f} core hours at {measured['mb_per_second_core']} MB of text a second and core\n"
-        f"  ({path}: {measured['megabytes']} MB of {measured['source']} on {measured['device']}).\n"
-        f"  {terabytes['read']:,.2f} TB of files read, {terabytes['work']:,.2f} TB between, "
-        f"{terabytes['tokens']:,.2f} TB of token ids.\n"
-        "  Files are as dense as the measured ones; a crawl's pages are mostly markup, and take more of both.\n"
     )
