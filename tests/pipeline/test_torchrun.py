@@ -26,9 +26,9 @@ def start(tiny: Path, tmp_path: Path) -> Start:
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
     reads = {name: tiny / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
 
-    def started(**changes: object) -> subprocess.Popen[str]:
+    def started(units: Path = reads["units"], **changes: object) -> subprocess.Popen[str]:
         settings = dataclasses.replace(task.settings, **changes)
-        words = runner.command("pretrain", settings, reads, tmp_path / "out")
+        words = runner.command("pretrain", settings, reads | {"units": units}, tmp_path / "out")
         words += ["--work", str(tmp_path / "work"), "--device", "cpu", "--gpus", "2"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         return subprocess.Popen([sys.executable, "-m", *words], stderr=subprocess.PIPE, text=True, env=environment)
@@ -38,9 +38,9 @@ def start(tiny: Path, tmp_path: Path) -> Start:
 
 @pytest.mark.slow
 def test_bad_input_in_a_process_is_bad_input(start: Start, tmp_path: Path) -> None:
-    process = start(objective="mlm", gather="grad")
+    process = start(units=tmp_path / "nowhere")
     error = process.communicate(timeout=200)[1]
-    assert "gather is for the objective msm" in error
+    assert f"msm: {tmp_path / 'nowhere'}: no such folder" in error
     assert process.returncode == 2, "torchrun itself ends with 1"
     assert not (tmp_path / "out").exists()
 
