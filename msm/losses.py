@@ -4,7 +4,7 @@ Shapes: M sentence vectors of one batch, H width, P scored positions, V vocabula
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,8 @@ from torch.utils.checkpoint import checkpoint
 
 HEAD_ROWS = 8192
 """Most positions whose logits are held at once: those of 8,192 positions over 250,000 pieces are 8 GB in fp32."""
+BLOCK = 2**25
+"""Logits that are held at once where their gradient is computed beside the loss: 128 MiB in fp32."""
 KOLEO_EPS = 1e-8
 """Number that is added to a distance before its logarithm is taken (MEXMA's released code)."""
 
@@ -166,6 +168,97 @@ def token_loss(
 
 def _summed_token_loss(head: Callable[[Tensor], Tensor], states: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     return F.cross_entropy(head(states).float(), targets, reduction="none") @ weights
+
+
+def linear_token_loss(
+    states: Tensor, pieces: Tensor, bias: Tensor | None, targets: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """The same as `token_loss` for a head that ends in a product with the vectors of all pieces.
+
+    The gradient is computed beside the loss, so that no logit is kept or computed twice: memory beside the gradients
+    is one block of `BLOCK` logits, whatever P is. Products run in the precision of autocast where it is on, all sums
+    in fp32. Its gradient can be taken once.
+
+    Args:
+        states: states before the last product of the head, [P, H].
+        pieces: vectors of the pieces, [V, H].
+        bias: of the pieces, [V]; None for none.
+        targets: ids of the tokens that were hidden, [P].
+        weights: weight of each token in the mean, [P]; equal weights where None.
+    """
+    if weights is None:
+        weights = torch.full((len(states),), 1 / len(states), device=states.device)
+    kind = states.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
+    return cast(Tensor, _LinearTokenLoss.apply(states, pieces, bias, targets, weights, dtype, torch.is_grad_enabled()))
+
+
+class _LinearTokenLoss(torch.autograd.Function):
+    """Weighted sum of the cross entropies of `states @ pieces.T + bias`, with its gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        pieces: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        weights: Tensor,
+        dtype: torch.dtype,
+        wanted: bool,
+    ) -> Tensor:
+        """The loss; for the gradient, where it is wanted, the same blocks of logits serve."""
+        with torch.autocast(states.device.type, enabled=False):
+            low, table = states.to(dtype), pieces.to(dtype)
+            loss = torch.zeros((), device=states.device)
+            gradients = [
+                torch.zeros_like(part, dtype=torch.float32) if part is not None and needed else None
+                for part, needed in zip((pieces, bias), ctx.needs_input_grad[1:3], strict=True)
+            ]
+            of_states = torch.empty_like(low)
+            rows = max(BLOCK // len(pieces), 1)
+            for first in range(0, len(states), rows):
+                part = slice(first, first + rows)
+                logits = (low[part] @ table.T).float()
+                if bias is not None:
+                    logits += bias
+                loss += _to_gradient(logits, targets[part], weights[part])
+                if wanted:
+                    _add_gradients(logits, low[part], table, of_states[part], gradients)
+            ctx.gradients = [of_states, *gradients]
+            ctx.dtypes = [None if part is None else part.dtype for part in (states, pieces, bias)]
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients that stand ready, times that of the loss; once, because they are scaled in place."""
+        ready = zip(ctx.gradients, ctx.dtypes, strict=True)
+        del ctx.gradients
+        scaled = [None if part is None else part.mul_(outer[0]).to(dtype) for part, dtype in ready]
+        return (*scaled, None, None, None, None)
+
+
+def _to_gradient(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """The weighted sum of the cross entropies of a block, whose logits become their gradient."""
+    places = torch.arange(len(logits), device=logits.device)
+    logits -= logits.amax(1, keepdim=True)
+    chosen = logits[places, targets]
+    sums = logits.exp_().sum(1)
+    logits *= (weights / sums)[:, None]
+    logits[places, targets] -= weights
+    return (sums.log() - chosen) @ weights
+
+
+def _add_gradients(
+    logits: Tensor, states: Tensor, pieces: Tensor, of_states: Tensor, gradients: Sequence[Tensor | None]
+) -> None:
+    low = logits.to(states.dtype)
+    torch.mm(low, pieces, out=of_states)
+    of_pieces, of_bias = gradients
+    if of_pieces is not None:
+        of_pieces.addmm_(low.T, states) if low.dtype == of_pieces.dtype else of_pieces.add_(low.T @ states)
+    if of_bias is not None:
+        of_bias += logits.sum(0)
 
 
 def koleo_loss(vectors: Tensor, owners: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from msm.losses import Matches, contrastive_loss, in_batch_loss, own_matches, token_loss
+from msm import losses
+from msm.losses import Matches, contrastive_loss, in_batch_loss, linear_token_loss, own_matches, token_loss
 
 
 def slow_loss(queries: list, keys: list, documents: list[int], temperature: float, mu: float, negatives: str) -> float:
@@ -148,3 +149,32 @@ def test_token_loss_in_parts_equals_the_whole_and_so_do_its_gradients() -> None:
     found = torch.autograd.grad(parts, [states, *head.parameters()])
     for one, other in zip(wanted, found, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("block", [1, 4 * 11, 10**6])
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_the_gradient_beside_the_loss_is_torch_s(block: int, size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "BLOCK", block)
+    torch.manual_seed(6)
+    states, targets, weights = torch.randn(23, 5, requires_grad=True), torch.randint(0, 11, (23,)), torch.rand(23)
+    head = torch.nn.Linear(5, 11)
+    head.weight.data *= size
+    inputs = [states, *head.parameters()]
+    whole = torch.nn.functional.cross_entropy(head(states), targets, reduction="none") @ weights
+    ours = linear_token_loss(states, head.weight, head.bias, targets, weights)
+    torch.testing.assert_close(ours, whole)
+    wanted, found = (torch.autograd.grad(3 * loss, inputs) for loss in (whole, ours))
+    for one, other in zip(wanted, found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5 * size)
+
+
+def test_the_gradient_beside_the_loss_in_bf16_and_of_frozen_pieces() -> None:
+    torch.manual_seed(6)
+    states, targets = torch.randn(40, 16, requires_grad=True), torch.randint(0, 11, (40,))
+    pieces = torch.randn(11, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = linear_token_loss(states, pieces, None, targets)
+        whole = torch.nn.functional.cross_entropy(torch.nn.functional.linear(states, pieces).float(), targets)
+    torch.testing.assert_close(ours, whole, rtol=1e-2, atol=1e-2)
+    found, wanted = (torch.autograd.grad(loss, states)[0] for loss in (ours, whole))
+    assert torch.nn.functional.cosine_similarity(found.flatten(), wanted.flatten(), 0) > 0.999

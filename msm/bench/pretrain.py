@@ -19,12 +19,13 @@ from transformers import AutoModelForMaskedLM
 
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
+from msm.bench.step_profile import peak_mib, shares
 from msm.corpora.packing import pack as pack_sentences
-from msm.encoders.heads import body
+from msm.encoders.heads import SplitHead, body, split_head
 from msm.encoders.packed import token_states
 from msm.encoders.packing import join, pack
 from msm.encoders.pooling import pool
-from msm.losses import contrastive_loss, own_matches, token_loss
+from msm.losses import contrastive_loss, linear_token_loss, own_matches, token_loss
 from msm.pretraining.document_encoder import DocumentEncoder, Layer, heads
 from msm.pretraining.masking import hide_tokens
 from msm.training import pick_device
@@ -37,6 +38,8 @@ SPECIAL = (0, 1, 2, 3)
 SENTENCE_TOKENS = 29
 """Mean length of a sentence in the benchmark, `</s>` included; deviation of its logarithm below."""
 SPREAD = 0.55
+SCORED = 1024
+"""Hidden tokens in the race of their loss alone."""
 
 
 class Shape(NamedTuple):
@@ -61,6 +64,7 @@ class Contender:
     masked: Any
     documents: DocumentEncoder
     heads: nn.ModuleDict
+    split: SplitHead
 
     def parameters(self) -> list[nn.Parameter]:
         """All weights."""
@@ -89,11 +93,12 @@ class Batch(NamedTuple):
         return int(sum((labels >= 0).sum() for labels in self.labels))
 
 
-def run(quick: bool) -> Iterator[dict[str, Any]]:
+def run(quick: bool, *, profile: bool = False) -> Iterator[dict[str, Any]]:
     """The comparisons of `docs/speed.md`.
 
     Args:
         quick: a small model instead of XLM-R base, and fewer pairs.
+        profile: no races; where the time of our step goes, at real packing.
     """
     device = pick_device("auto")
     precision = "bf16" if device.type == "cuda" else "fp32"
@@ -113,12 +118,50 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
             "flop": _flop(shape, batch),
         }
         ours = _step(contender, optimizer, batch, _packed_losses)
+        if profile:
+            if lengths is _packed_units:
+                yield {"name": "pretrain_step_profile", **facts, "shares": shares(ours), "device": device.type}
+            continue
         for name, losses in (("all_positions", _padded_losses), ("masked_only", _masked_only_losses)):
             _check_equal(contender, batch, losses)
             theirs = _step(contender, optimizer, batch, losses)
             yield race(f"pretrain_step_vs_{name}", ours, theirs, pairs, **facts)
+            yield _memory_row(f"pretrain_step_memory_vs_{name}", ours, theirs, facts | {"device": device.type})
+    if profile:
+        return
+    yield _token_loss_race(shape, pairs, device)
     for precision in ("fp32", "bf16"):
         yield _document_race(shape._replace(documents=4, units=32), pairs, precision, device)
+
+
+def _memory_row(
+    name: str, ours: Callable[[], Any], theirs: Callable[[], Any], facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Memory of the usual step by that of ours, beside weights and the state of the optimiser."""
+    peaks = [peak_mib(theirs), peak_mib(ours)]
+    ratio = round(peaks[0] / max(peaks[1], 1), 3) if peaks[0] is not None and peaks[1] is not None else None
+    return {"name": name, "ratio": ratio, "peak_mib": peaks, **facts}
+
+
+def _token_loss_race(shape: Shape, pairs: int, device: torch.device) -> dict[str, Any]:
+    """Loss and gradient of the hidden tokens beside each other, against torch's cross entropy of all logits."""
+    torch.manual_seed(0)
+    head = nn.Linear(shape.width, shape.vocabulary, device=device)
+    states = torch.randn(SCORED, shape.width, device=device, requires_grad=True)
+    targets = torch.randint(0, shape.vocabulary, (SCORED,), device=device)
+    inputs = [states, *head.parameters()]
+
+    def ours() -> tuple[Tensor, ...]:
+        return torch.autograd.grad(linear_token_loss(states, head.weight, head.bias, targets), inputs)
+
+    def theirs() -> tuple[Tensor, ...]:
+        return torch.autograd.grad(F.cross_entropy(head(states), targets), inputs)
+
+    for one, other in zip(ours(), theirs(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+    facts = {"scored": SCORED, "pieces": shape.vocabulary, "width": shape.width, "precision": "fp32"}
+    row = race("token_loss_vs_cross_entropy", ours, theirs, pairs, **facts)
+    return row | {"peak_mib": [peak_mib(theirs), peak_mib(ours)]}
 
 
 def _contender(shape: Shape, device: torch.device) -> Contender:
@@ -128,7 +171,9 @@ def _contender(shape: Shape, device: torch.device) -> Contender:
     masked = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
     documents = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)
     projections = heads("asymmetric", shape.width)
-    return Contender(masked.to(device), documents.to(device), projections.to(device))
+    split = split_head(masked.to(device))
+    assert split is not None
+    return Contender(masked, documents.to(device), projections.to(device), split)
 
 
 def _sentences(count: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -218,7 +263,9 @@ def _packed_losses(contender: Contender, batch: Batch) -> Tensor:
     states = token_states(body(contender.masked), join(clean, hidden).to(batch.device))
     labels = torch.from_numpy(np.concatenate(batch.labels)).to(batch.device)
     chosen = labels >= 0
-    mlm = token_loss(contender.masked.lm_head, states[len(clean.tokens) :][chosen], labels[chosen])
+    head = contender.split
+    hidden_states = head.transform(states[len(clean.tokens) :][chosen])
+    mlm = linear_token_loss(hidden_states, head.pieces, head.bias, labels[chosen])
     vectors = pool(states[: len(clean.tokens)], clean.to(batch.device), "cls")
     return mlm + _contrast(contender, vectors, batch.documents, contender.documents)
 

@@ -5,6 +5,7 @@ Masked language modelling stands beside most objectives; its text and theirs sha
 Shapes: S texts, T tokens, P hidden tokens, H width.
 """
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -12,11 +13,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from msm.encoders.heads import body, has_language_head, language_head
+from msm.encoders.heads import SplitHead, body, has_language_head, language_head, split_head
 from msm.encoders.packed import token_states
 from msm.encoders.packing import Packed, join
 from msm.encoders.pooling import pool
-from msm.losses import Contrast, token_loss
+from msm.losses import Contrast, linear_token_loss, token_loss
 from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.pair_batches import PairBatches
@@ -98,7 +99,13 @@ class Objective(ABC, Generic[B]):
         """
         chosen = states[torch.from_numpy(hidden.rows).to(self.device)]
         targets = torch.from_numpy(hidden.targets).long().to(self.device)
+        if head := self._split_head:
+            return linear_token_loss(head.transform(chosen), head.pieces, head.bias, targets)
         return token_loss(language_head(self.model.masked), chosen, targets)
+
+    @functools.cached_property
+    def _split_head(self) -> SplitHead | None:
+        return split_head(self.model.masked)
 
     def add(self, contrast: Contrast, weight: float, mlm: Tensor | None, tokens: int) -> Loss:
         """Add the loss of masked tokens, where there is one, to a contrastive loss, each with its weight.

@@ -18,7 +18,7 @@ from msm.encoders.packed import NAME, run_layers
 from msm.encoders.packing import Packed, pack
 from msm.encoders.pooling import pool
 from msm.errors import BadInput
-from msm.losses import koleo_loss, token_loss
+from msm.losses import koleo_loss, linear_token_loss
 from msm.pretraining.batches import HiddenTokens, Texts
 from msm.pretraining.objective import Loss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches
@@ -97,7 +97,7 @@ class Mexma(Objective[PairBatches]):
         targets = torch.from_numpy(hidden.targets).to(self.device)
         pieces = cast(nn.Embedding, self.model.masked.get_input_embeddings()).weight
         bias = cast(nn.Parameter, self.model.unmask_bias)
-        return token_loss(lambda states: F.linear(states, pieces, bias), guesses, targets, weights)
+        return linear_token_loss(guesses, pieces, bias, targets, weights)
 
 
 def unmasking_layers(encoder: PreTrainedConfig, settings: MexmaSettings, seed: int) -> nn.ModuleList:

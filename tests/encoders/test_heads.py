@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM
 
-from msm.encoders.heads import body, inner_width, language_head
+from msm.encoders.heads import body, inner_width, language_head, split_head
 from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
 from tests.encoders.tiny_models import sequences, tiny_config
@@ -39,3 +39,27 @@ def test_the_head_holds_the_model_s_weights() -> None:
         model.get_output_embeddings().weight += 1
     assert not torch.equal(head(states), before)
     assert inner_width(model.config) == 48
+
+
+@pytest.mark.parametrize("kind", MASKED)
+def test_a_head_splits_into_a_transform_and_a_product_or_not_at_all(kind: str) -> None:
+    torch.manual_seed(0)
+    model = AutoModelForMaskedLM.from_config(tiny_config(kind))
+    for weight in model.parameters():
+        weight.data += 0.1 * torch.randn_like(weight)
+    head = split_head(model)
+    assert head or kind not in ("bert", "xlm-roberta", "modernbert")
+    if head:
+        states = torch.randn(3, 32)
+        logits = torch.nn.functional.linear(head.transform(states), head.pieces, head.bias)
+        torch.testing.assert_close(logits, language_head(model)(states))
+
+
+def test_a_head_that_does_more_than_a_product_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = AutoModelForMaskedLM.from_config(tiny_config("xlm-roberta")).train()
+    forward = type(model.lm_head).forward
+    monkeypatch.setattr(type(model.lm_head), "forward", lambda self, *states: 2 * forward(self, *states))
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    assert split_head(model) is None
+    assert model.training
+    assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())

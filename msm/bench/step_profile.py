@@ -1,0 +1,63 @@
+"""Where the time of a training step goes, and how much memory it takes."""
+
+import ctypes
+import gc
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "optimiser": ("adamw", "Optimizer"),
+    "attention": ("attention",),
+    "softmax and losses": ("softmax", "nll_loss", "cross_entropy", "exp", "log", "amax", "LinearTokenLoss"),
+    "products": ("mm", "linear"),
+    "embeddings and indices": ("embedding", "index", "gather", "scatter"),
+}
+"""Part of a step to what the names of its operations contain; the first part that fits takes an operation."""
+REST = "rest"
+MIB = 2**20
+
+
+def shares(step: Callable[[], Any]) -> dict[str, float]:
+    """Share of each part in the time of a step, of operations without those that they call; they add up to 1."""
+    on_gpu = torch.cuda.is_available()
+    step()
+    with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as seen:
+        step()
+    times = dict.fromkeys((*PARTS, REST), 0.0)
+    for event in seen.key_averages():
+        times[_part(event.key)] += event.self_device_time_total if on_gpu else event.self_cpu_time_total
+    whole = sum(times.values())
+    return {part: round(time / whole, 3) for part, time in times.items()}
+
+
+def _part(operation: str) -> str:
+    return next((part for part, words in PARTS.items() if any(word in operation for word in words)), REST)
+
+
+def peak_mib(work: Callable[[], Any]) -> int | None:
+    """Memory that some work takes at most beside what is held when it begins, in MiB; None where it cannot be seen."""
+    work()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return round((torch.cuda.max_memory_allocated() - before) / MIB)
+    if sys.platform != "linux":
+        return None
+    # Freed memory that the C library keeps would be taken again unseen.
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _status("VmRSS")
+    work()
+    return round((_status("VmHWM") - before) / 1024)
+
+
+def _status(name: str) -> int:
+    """A line of the process's status, in KiB."""
+    return int(Path("/proc/self/status").read_text(encoding="ascii").split(f"{name}:")[1].split()[0])
