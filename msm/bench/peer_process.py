@@ -44,7 +44,7 @@ def of_graph(folder: str, graph: str, threads: int, engine: str) -> Encode:
 
 
 def fastembed(folder: str, graph: str, threads: int, _: str) -> Encode:
-    """fastembed with a folder of one's own: it wants the files of the tokenizer beside the graph."""
+    """A folder of one's own in fastembed, which wants the files of the tokenizer beside the graph."""
     package = importlib.import_module("fastembed")
     described = importlib.import_module("fastembed.common.model_description")
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):

@@ -134,9 +134,7 @@ def run(quick: bool, *, profile: bool = False) -> Iterator[dict[str, Any]]:
         yield _document_race(shape._replace(documents=4, units=32), pairs, precision, device)
 
 
-def _memory_row(
-    name: str, ours: Callable[[], Any], theirs: Callable[[], Any], facts: dict[str, Any]
-) -> dict[str, Any]:
+def _memory_row(name: str, ours: Callable[[], Any], theirs: Callable[[], Any], facts: dict[str, Any]) -> dict[str, Any]:
     """Memory of the usual step by that of ours, beside weights and the state of the optimiser."""
     peaks = [peak_mib(theirs), peak_mib(ours)]
     ratio = round(peaks[0] / max(peaks[1], 1), 3) if peaks[0] is not None and peaks[1] is not None else None

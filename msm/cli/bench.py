@@ -15,7 +15,9 @@ RACES = {
     "encode": "msm.bench.encode",
     "finetune": "msm.bench.finetune",
 }
-"""Module of each benchmark. Its function `run(quick)` yields one dictionary a comparison; `encode` has more options."""
+"""Module of each benchmark. Its function `run(quick)` yields one dictionary a comparison."""
+OPTIONS = {"encode": ("mirror", "peers"), "pretrain": ("profile",)}
+"""Further arguments of these functions."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--peers", action="store_true", help="For encode, install other engines in a folder, and time them too."
     )
     parser.add_argument(
+        "--profile", action="store_true", help="For pretrain, show where the time of a step goes instead of racing."
+    )
+    parser.add_argument(
         "--mirror", default="", metavar="DIR", help="For encode, folder with a copy of the public files."
     )
 
@@ -33,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print each comparison when it is done."""
     for name in [arguments.name] if arguments.name else RACES:
-        options = {"mirror": arguments.mirror, "peers": arguments.peers} if name == "encode" else {}
         module, rows = importlib.import_module(RACES[name]), []
+        options = {option: getattr(arguments, option) for option in OPTIONS.get(name, ())}
         for row in module.run(arguments.quick, **options):
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()

@@ -189,7 +189,7 @@ def _search_tile(
 def _scored(
     queries: TextVectors, passages: TextVectors, longest: float, first: int, candidates: Entries, floors: Floats
 ) -> Entries:
-    """Those of a tile's candidates that may still be among the best, with their exact scores and places in the shard."""
+    """The candidates of a tile that may still be among the best, with exact scores and their places in the shard."""
     products = queries.tile_scores(passages[first : first + TILE_PASSAGES], longest)
     near = candidates.part(candidates.scores >= _below(floors - products.errors)[candidates.queries])
     exact = products.scores(near.queries, near.places) if products.errors.any() else near.scores
