@@ -9,6 +9,7 @@ integer arrays ready, which is how a run is kept. Both sides give every measure 
 Results of the two sides must agree before the clock runs.
 """
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
 def _encode_races(size: Size, folder: Path) -> Iterator[dict[str, Any]]:
     random = np.random.default_rng(0)
     words = _words(random)
-    _write_model(size, folder, [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)])
+    write_model(size, folder, [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     ours = open_encoder(folder, device=device, precision="fp32")
     theirs = SentenceTransformer(str(folder), device=str(device))
@@ -133,10 +134,8 @@ def _encode_race(size: Size, ours: Encoder, theirs: SentenceTransformer, kind: s
 def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
     """Peak memory of this process while a small and a large corpus are encoded by a small model and searched."""
     small = Size(2, 64, 2, {}, 0, 0, 0, 0, 0)
-    random = np.random.default_rng(0)
-    words = _words(random)
-    texts = [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)]
-    _write_model(small, folder / "small", texts)
+    texts = list(itertools.islice(invented_texts("sentences"), 3000))
+    write_model(small, folder / "small", texts)
     encoder = open_encoder(folder / "small", device=torch.device("cpu"), precision="fp32")
     pool = Pool("all", None, None)
     queries = [Query(str(number), "en", text) for number, text in enumerate(texts[:100])]
@@ -166,7 +165,13 @@ def _texts(words: list[str], kind: str, random: np.random.Generator) -> Iterator
         yield " ".join(random.choice(words, count, p=frequency)) + "."
 
 
-def _write_model(size: Size, folder: Path, sentences: list[str]) -> None:
+def invented_texts(kind: str, seed: int = 0) -> Iterator[str]:
+    """Texts without end, of the lengths of `sentences` or of `passages`."""
+    random = np.random.default_rng(seed)
+    return _texts(_words(random), kind, random)
+
+
+def write_model(size: Size, folder: Path, sentences: list[str]) -> None:
     """A model folder with random weights; speed does not depend on them."""
     form = Tokenizer(name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
     pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
@@ -267,7 +272,7 @@ def _check_same(
 
 
 def _score_races(size: Size) -> Iterator[dict[str, Any]]:
-    qrels, run = _judged_run(size.scored)
+    qrels, run = judged_run(size.scored)
     measures = [parse_measure(name) for name in MEASURES]
     judged, found = _dictionaries(qrels, run)
     evaluator = pytrec_eval.RelevanceEvaluator(judged, set(MEASURES.values()))
@@ -288,7 +293,7 @@ def _score_races(size: Size) -> Iterator[dict[str, Any]]:
     yield race("score_vs_ir_measures", ours, lambda: ir_measures.calc(wanted, judged, found), size.pairs, **facts)
 
 
-def _judged_run(queries: int) -> tuple[Qrels, Run]:
+def judged_run(queries: int) -> tuple[Qrels, Run]:
     """Rankings of random passages with rounded scores, so that some tie; up to three relevant each."""
     random = np.random.default_rng(0)
     query_ids = [f"q{number}" for number in range(queries)]

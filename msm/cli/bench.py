@@ -14,9 +14,10 @@ RACES = {
     "retrieve": "msm.bench.retrieve",
     "encode": "msm.bench.encode",
     "finetune": "msm.bench.finetune",
+    "growth": "msm.bench.growth",
 }
 """Module of each benchmark. Its function `run(quick)` yields one dictionary a comparison."""
-OPTIONS = {"encode": ("mirror", "peers"), "pretrain": ("profile",)}
+OPTIONS = {"encode": ("mirror", "peers"), "pretrain": ("profile",), "growth": ("sizes", "picture_file")}
 """Further arguments of these functions."""
 
 
@@ -29,6 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--profile", action="store_true", help="For pretrain, show where the time of a step goes instead of racing."
+    )
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        default=[],
+        metavar="KIND=N,N",
+        help="For growth, sizes of search (passages), score (queries), units (MB) or report (runs).",
+    )
+    parser.add_argument(
+        "--picture", dest="picture_file", default="", metavar="FILE", help="For growth, write a picture (SVG)."
     )
     parser.add_argument(
         "--mirror", default="", metavar="DIR", help="For encode, folder with a copy of the public files."

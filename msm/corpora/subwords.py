@@ -134,6 +134,10 @@ class SentencePiece:
         found = self._processor.encode([text for text in texts if len(text) > self.longest], return_type="numpy")
         return sum(not self._is_exact(ids) for ids in found) / max(len(sentences), 1)
 
+    def pieces(self, texts: Sequence[str]) -> list[Ids]:
+        """Return SentencePiece's own ids of normal texts without special tokens."""
+        return list(self._processor.encode(list(texts), num_threads=1, return_type="numpy"))
+
     @cached_property
     def _slow(self) -> HuggingFace:
         return HuggingFace(self._folder)
@@ -141,7 +145,7 @@ class SentencePiece:
     def encode(self, sentences: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
         """See `Engine`."""
         texts = [self._special.sub(" ", normal(sentence)) for sentence in sentences]
-        found = list(self._processor.encode(texts, num_threads=1, return_type="numpy"))
+        found = self.pieces(texts)
         for number, text in enumerate(texts):
             if len(text) > self.longest and not self._is_exact(found[number]):
                 ids = self._slow.encode([text])[0]

@@ -72,7 +72,8 @@ def write_large(root: Path, size: Size) -> Path:
                 ranked = _run(size.queries, place) if is_compared else None
                 run = _write_run(root / "retrieve" / row, ranked, {"sources": world, "model": tuned})
                 values = np.clip(0.01 * place + 0.5 * hardness + rng.normal(0, 0.1, len(ids)), 0, 1)
-                rows = ids.set_column(5, SCHEMA.field("value"), pa.array(values))
+                value = SCHEMA.get_field_index("value")
+                rows = ids.set_column(value, SCHEMA.field(value), pa.array(values))
                 facts = {"benchmark": benchmark, "split": "test", "setting": "zero-shot", "model": name, "seed": seed}
                 shares = bias_rows(bias(collection, ranked, DEPTHS)) if ranked else []
                 _write_scores(root / "score" / row, rows, facts, {"sources": world, "run": run}, shares)
@@ -125,6 +126,7 @@ def _ids(queries: int, is_parallel: bool, measures: list[str]) -> pa.Table:
     columns = {
         "query_id": ids * len(measures),
         "question_id": asked * len(measures),
+        "cluster_id": pa.nulls(rows, pa.string()),
         "query_language": list(languages) * len(measures),
         "candidate_language": pa.nulls(rows, pa.string()),
         "measure": np.repeat(measures, queries),

@@ -1,0 +1,93 @@
+"""The picture of `msm bench growth`: a panel for each kind of work, time and memory over its size, in SVG."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+WIDTH, HEIGHT, MARGIN, TOP, GAP = 230, 190, 24, 84, 66
+INK, FAINT = "#1a1d21", "#5f6670"
+LINES = {"seconds": ("#2463a6", "processor seconds"), "mib": ("#b5541b", "MiB beside what was held before")}
+"""What is drawn, in which colour and by which name."""
+SIZES = {
+    "search": "passages, encode and search",
+    "score": "queries, scoring",
+    "units": "MB of text, units",
+    "report": "runs, table of a dashboard",
+}
+STYLE = (
+    "text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans',sans-serif;font-size:12px}.title{font-size:17px}"
+)
+
+
+class Scale(NamedTuple):
+    """A logarithmic axis of whole powers of ten."""
+
+    low: int
+    high: int
+    length: float
+
+    def place(self, value: float) -> float:
+        """Distance from the low end."""
+        return (math.log10(value) - self.low) / (self.high - self.low) * self.length
+
+
+def picture(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The SVG of all measurements; dashed lines show what is proportional to the size."""
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    width = 2 * MARGIN + len(kinds) * (WIDTH + GAP)
+    height = TOP + HEIGHT + 62
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'role="img" aria-label="Time and memory against size">',
+        f"<style>{STYLE}</style>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<text x="{MARGIN}" y="34" class="title" fill="{INK}">Time and memory against size</text>',
+    ]
+    for number, (colour, name) in enumerate(LINES.values()):
+        parts.append(f'<text x="{MARGIN + 140 * number}" y="56" fill="{colour}">{name}</text>')
+    for number, kind in enumerate(kinds):
+        parts.append(f'<g transform="translate({MARGIN + 30 + number * (WIDTH + GAP)} {TOP})">')
+        parts += [*_panel(kind, [row for row in rows if row["kind"] == kind]), "</g>"]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _panel(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    across = _scale([row["size"] for row in rows], WIDTH)
+    up = _scale([max(row[key], 0.01) for row in rows for key in LINES], HEIGHT)
+    parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#d5d9de"/>']
+    for power in range(across.low, across.high + 1):
+        left = across.place(10**power)
+        parts.append(_label(left, HEIGHT + 18, f"{10**power:,}" if power >= 0 else f"{10**power:g}", "middle"))
+    for power in range(up.low, up.high + 1):
+        base = HEIGHT - up.place(10**power)
+        parts.append(f'<path d="M0 {base:g}H{WIDTH}" stroke="#eceff2"/>')
+        parts.append(_label(-6, base + 4, f"{10**power:g}", "end"))
+    for key, (colour, _) in LINES.items():
+        points = [(across.place(row["size"]), HEIGHT - up.place(max(row[key], 0.01))) for row in rows]
+        parts.append(_line(points, f'stroke="{colour}" stroke-width="2"'))
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
+        parts.append(_proportional(rows, key, across, up, colour))
+    return [*parts, _label(WIDTH / 2, HEIGHT + 40, SIZES.get(kind, kind), "middle", INK)]
+
+
+def _proportional(rows: Sequence[Mapping[str, Any]], key: str, across: Scale, up: Scale, colour: str) -> str:
+    """From the first point on, as if every unit of size cost the same, within the panel."""
+    first, last = rows[0], rows[-1]
+    start = max(first[key], 0.01)
+    end = min(last["size"] / first["size"], 10**up.high / start)
+    ends = [(across.place(first["size"] * times), HEIGHT - up.place(start * times)) for times in (1, end)]
+    return _line(ends, f'stroke="{colour}" stroke-dasharray="3 4" stroke-opacity=".6"')
+
+
+def _scale(values: Sequence[float], length: float) -> Scale:
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return Scale(low, max(high, low + 1), length)
+
+
+def _line(points: Sequence[tuple[float, float]], look: str) -> str:
+    return f'<path d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in points)}" fill="none" {look}/>'
+
+
+def _label(left: float, base: float, text: str, anchor: str, colour: str = FAINT) -> str:
+    return f'<text x="{left:g}" y="{base:g}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
