@@ -54,6 +54,7 @@ class Shape(NamedTuple):
 
 
 BASE = Shape(12, 768, 12, 250_002, 2, 16)
+LARGE = Shape(24, 1024, 16, 250_002, 16, 32)
 QUICK = Shape(3, 192, 3, 16_000, 4, 8)
 
 
@@ -104,27 +105,27 @@ def run(quick: bool, *, profile: bool = False) -> Iterator[dict[str, Any]]:
     precision = "bf16" if device.type == "cuda" else "fp32"
     shape, pairs = (QUICK, 5) if quick else (BASE if device.type == "cpu" else BASE._replace(documents=64), 7)
     torch.manual_seed(0)
-    contender = _contender(shape, device)
+    contender = new_contender(shape, device)
     # One model for all: what a step costs does not depend on the weights, and two of them need twice the memory.
     optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
-    for label, lengths in (("one sentence a unit", _sentence_units), ("whole sentences packed", _packed_units)):
-        batch = _batch(shape, lengths, precision)
+    for label, lengths in (("one sentence a unit", _sentence_units), ("whole sentences packed", packed_units)):
+        batch = new_batch(shape, lengths, precision)
         facts = {
             "fill": round(batch.fill, 3),
             "units": label,
             "documents": shape.documents,
             "shape": "quick" if quick else "XLM-R base",
             "precision": precision,
-            "flop": _flop(shape, batch),
+            "flop": flop_of(shape, batch),
         }
-        ours = _step(contender, optimizer, batch, _packed_losses)
+        ours = step_of(contender, optimizer, batch, packed_losses)
         if profile:
-            if lengths is _packed_units:
+            if lengths is packed_units:
                 yield {"name": "pretrain_step_profile", **facts, "shares": shares(ours), "device": device.type}
             continue
-        for name, losses in (("all_positions", _padded_losses), ("masked_only", _masked_only_losses)):
-            _check_equal(contender, batch, losses)
-            theirs = _step(contender, optimizer, batch, losses)
+        for name, losses in (("all_positions", padded_losses), ("masked_only", masked_only_losses)):
+            check_equal(contender, batch, losses)
+            theirs = step_of(contender, optimizer, batch, losses)
             yield race(f"pretrain_step_vs_{name}", ours, theirs, pairs, **facts)
             yield _memory_row(f"pretrain_step_memory_vs_{name}", ours, theirs, facts | {"device": device.type})
     if profile:
@@ -162,7 +163,8 @@ def _token_loss_race(shape: Shape, pairs: int, device: torch.device) -> dict[str
     return row | {"peak_mib": [peak_mib(theirs), peak_mib(ours)]}
 
 
-def _contender(shape: Shape, device: torch.device) -> Contender:
+def new_contender(shape: Shape, device: torch.device) -> Contender:
+    """The weights of a step at random."""
     config = encoder_config(
         layers=shape.layers, width=shape.width, heads=shape.heads, vocabulary=shape.vocabulary, tokens=UNIT_TOKENS
     )
@@ -185,14 +187,16 @@ def _sentence_units(count: int, random: np.random.Generator) -> NDArray[np.int64
     return np.minimum(_sentences(count, random) + 1, UNIT_TOKENS)
 
 
-def _packed_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
+def packed_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
     """Lengths of units as the stage `units` builds them of the same sentences, `<s>` included."""
     offsets = np.concatenate([[0], np.cumsum(_sentences(4 * count, random))])
     firsts = pack_sentences(offsets, UNIT_TOKENS - 1, 0, 4 * count)
     return np.minimum(np.diff(offsets[firsts])[:count] + 1, UNIT_TOKENS)
 
 
-def _batch(shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArray[np.int64]], precision: str) -> Batch:
+def new_batch(
+    shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArray[np.int64]], precision: str
+) -> Batch:
     """Random tokens in units of such lengths."""
     random = np.random.default_rng(0)
     count = shape.documents * shape.units
@@ -216,7 +220,7 @@ def _batch(shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArra
     return Batch(units, masked, labels, documents, float(lengths.sum() / count / UNIT_TOKENS), precision)
 
 
-def _flop(shape: Shape, batch: Batch) -> float:
+def flop_of(shape: Shape, batch: Batch) -> float:
     """Floating-point operations of one step, forward and backward: layers on real tokens, head on hidden ones.
 
     The document encoder and the reading and writing of the weights are left out, so that the share is the encoder's.
@@ -230,7 +234,9 @@ def _flop(shape: Shape, batch: Batch) -> float:
 Losses = Callable[[Contender, Batch], Tensor]
 
 
-def _step(contender: Contender, optimizer: torch.optim.Optimizer, batch: Batch, losses: Losses) -> Callable[[], float]:
+def step_of(
+    contender: Contender, optimizer: torch.optim.Optimizer, batch: Batch, losses: Losses
+) -> Callable[[], float]:
     """Forward, backward and update."""
 
     def step() -> float:
@@ -248,14 +254,19 @@ def _loss(contender: Contender, batch: Batch, losses: Losses) -> Tensor:
         return losses(contender, batch)
 
 
-def _check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
+def check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
+    """See that a way computes the loss of the packed one.
+
+    Raises:
+        RuntimeError: it does not.
+    """
     with torch.no_grad():
-        ours, theirs = (_loss(start, batch, way).item() for way in (_packed_losses, losses))
+        ours, theirs = (_loss(start, batch, way).item() for way in (packed_losses, losses))
     if abs(ours - theirs) > TOLERANCE[batch.precision] * abs(theirs):
         raise RuntimeError(f"the two sides do not compute the same loss: {ours} and {theirs}")
 
 
-def _packed_losses(contender: Contender, batch: Batch) -> Tensor:
+def packed_losses(contender: Contender, batch: Batch) -> Tensor:
     """Our way: all texts in one packed forward pass, the head on masked positions only."""
     clean, hidden = pack(batch.units), pack(batch.masked)
     states = token_states(body(contender.masked), join(clean, hidden).to(batch.device))
@@ -275,14 +286,14 @@ def _padded(batch: Batch, sequences: list[NDArray[np.int64]], value: int) -> Ten
     return rows.to(batch.device)
 
 
-def _padded_losses(contender: Contender, batch: Batch) -> Tensor:
+def padded_losses(contender: Contender, batch: Batch) -> Tensor:
     """The library's own masked-language loss: the head on all positions."""
     tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
     output = contender.masked(input_ids=tokens, attention_mask=(tokens != 1).long(), labels=labels)
     return output.loss + _padded_contrast(contender, batch)
 
 
-def _masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
+def masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
     """Padded, but the head on the masked positions only."""
     tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
     states = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state

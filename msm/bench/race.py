@@ -26,8 +26,8 @@ def race(
         facts: written beside the ratio.
 
     Returns:
-        `name`, `ratio` (median over pairs), `spread` (half the distance of the quartiles), `pairs`, the facts, and on
-        a GPU whose peak is known `mfu`, the share of it that `ours` reaches.
+        `name`, `ratio` (median over pairs), `spread` (half the distance of the quartiles), `pairs`, the facts,
+        `seconds` (median of `ours`), and on a GPU whose peak is known `mfu`, the share of it that `ours` reaches.
     """
     ours()
     theirs()
@@ -48,6 +48,7 @@ def race(
         "spread": round((high - low) / 2, 3),
         "pairs": pairs,
         **facts,
+        "seconds": round(statistics.median(seconds), 4),
         **({"mfu": round(flop / statistics.median(seconds) / peak, 3)} if flop and peak else {}),
         "device": device,
     }

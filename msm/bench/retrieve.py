@@ -11,7 +11,7 @@ Results of the two sides must agree before the clock runs.
 
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -23,7 +23,7 @@ import pytrec_eval
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from transformers import AutoModel
+from transformers import AutoModel, PreTrainedConfig
 
 from msm.bench.encoders import encoder_config
 from msm.bench.race import race
@@ -172,14 +172,27 @@ def invented_texts(kind: str, seed: int = 0) -> Iterator[str]:
 
 
 def write_model(size: Size, folder: Path, sentences: list[str]) -> None:
-    """A model folder with random weights; speed does not depend on them."""
+    """A model folder in XLM-R's form with random weights; speed does not depend on them."""
+
+    def config(pieces: int) -> PreTrainedConfig:
+        shape = {"layers": size.layers, "width": size.width, "heads": size.heads}
+        return encoder_config(**shape, vocabulary=pieces, tokens=LONGEST)
+
+    write_config(config, folder, sentences)
+
+
+def write_config(config: Callable[[int], PreTrainedConfig], folder: Path, sentences: list[str]) -> None:
+    """A model folder with random weights and a tokenizer of these sentences.
+
+    Args:
+        config: the configuration for a number of pieces.
+        folder: to fill.
+        sentences: for the tokenizer.
+    """
     form = Tokenizer(name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
     pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
-    config = encoder_config(
-        layers=size.layers, width=size.width, heads=size.heads, vocabulary=len(pieces), tokens=LONGEST
-    )
     torch.manual_seed(0)
-    AutoModel.from_config(config).save_pretrained(folder)
+    AutoModel.from_config(config(len(pieces))).save_pretrained(folder)
     pieces.save_pretrained(folder)
     save_encoder(new_encoder(folder, Form("mean", "cosine", 256, 256)), folder)
 

@@ -1,12 +1,17 @@
 """`msm bench NAME`: times this project against the usual way, and prints one JSON line a comparison.
 
-`msm bench encode` ends with its lines as a table.
+`msm bench encode` and `gpu` end with their lines as a table; with `--against`, ratios are held to committed ones.
 """
 
 import argparse
 import importlib
 import json
 import sys
+from pathlib import Path
+from typing import Any
+
+from msm.bench import verdicts
+from msm.errors import CommandError
 
 RACES = {
     "corpus": "msm.bench.corpus",
@@ -17,16 +22,31 @@ RACES = {
     "growth": "msm.bench.growth",
 }
 """Module of each benchmark. Its function `run(quick)` yields one dictionary a comparison."""
-OPTIONS = {"encode": ("mirror", "peers"), "pretrain": ("profile",), "growth": ("sizes", "picture_file")}
+ALONE = {"gpu": "msm.bench.gpu"}
+"""Those that run by their name only."""
+OPTIONS = {
+    "encode": ("mirror", "peers"),
+    "pretrain": ("profile",),
+    "growth": ("sizes", "picture_file"),
+    "gpu": ("minutes",),
+}
 """Further arguments of these functions."""
+MINUTES = 8.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm bench`."""
-    parser.add_argument("name", nargs="?", choices=RACES, help="Name of the comparison; all by default.")
+    names = [*RACES, *ALONE]
+    parser.add_argument("name", nargs="?", choices=names, help="Name of the comparison; all but gpu by default.")
     parser.add_argument("--quick", action="store_true", help="Take smaller shapes, under a minute each.")
     parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="Ratios (JSON lines) that those of this run are held to."
+    )
+    parser.add_argument(
         "--peers", action="store_true", help="For encode, install other engines in a folder, and time them too."
+    )
+    parser.add_argument(
+        "--mirror", default="", metavar="DIR", help="For encode, folder with a copy of the public files."
     )
     parser.add_argument(
         "--profile", action="store_true", help="For pretrain, show where the time of a step goes instead of racing."
@@ -42,18 +62,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--picture", dest="picture_file", default="", metavar="FILE", help="For growth, write a picture (SVG)."
     )
     parser.add_argument(
-        "--mirror", default="", metavar="DIR", help="For encode, folder with a copy of the public files."
+        "--minutes", type=float, default=MINUTES, metavar="N", help="For gpu, time after which nothing new begins."
     )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print each comparison when it is done."""
+    """Print each comparison when it is done.
+
+    Raises:
+        BadInput: the file of committed ratios cannot be read.
+        CommandError: a ratio is clearly less than the committed one.
+    """
+    committed = verdicts.read_committed(arguments.against) if arguments.against else {}
+    rows: list[dict[str, Any]] = []
     for name in [arguments.name] if arguments.name else RACES:
-        module, rows = importlib.import_module(RACES[name]), []
-        options = {option: getattr(arguments, option) for option in OPTIONS.get(name, ())}
-        for row in module.run(arguments.quick, **options):
-            sys.stdout.write(json.dumps(row) + "\n")
-            sys.stdout.flush()
-            rows.append(row)
-        if rows and hasattr(module, "table"):
-            sys.stdout.writelines(f"{line}\n" for line in ["", *module.table(rows)])
+        rows += _run(name, arguments)
+    if arguments.against:
+        judged = list(verdicts.verdicts(rows, committed))
+        sys.stdout.writelines(f"{line}\n" for line in ["", *verdicts.lines(judged)])
+        if not all(verdict.passed for verdict in judged):
+            raise CommandError("bench: slower than committed")
+
+
+def _run(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows of a benchmark, which are printed one by one, and its table, where it has one."""
+    module = importlib.import_module((RACES | ALONE)[name])
+    options = {option: getattr(arguments, option) for option in OPTIONS.get(name, ())}
+    rows = []
+    for row in module.run(arguments.quick, **options):
+        sys.stdout.write(json.dumps(row) + "\n")
+        sys.stdout.flush()
+        rows.append(row)
+    if rows and hasattr(module, "table"):
+        sys.stdout.writelines(f"{line}\n" for line in ["", *module.table(rows)])
+    return rows

@@ -1,0 +1,252 @@
+"""What one GPU does in some minutes, without any download: training steps, encoding, and search in pieces.
+
+Steps: masked-sentence pre-training in XLM-R base's and large's shapes, packed (and packed with `torch.compile` of every
+layer) against padded with the head on the masked positions, flash attention where its package is installed. Encoding:
+random weights in the shapes of multilingual-e5-small, XLM-R base and ModernBERT base against sentence-transformers.
+Search: exact products and the best of each piece, of more passages than one piece holds, against ours on the CPU.
+
+What has begun when the minutes are over is finished; what has not is left out and said. Without a GPU only `--quick`
+runs, in tiny shapes on the CPU, to show that the program is whole.
+"""
+
+import functools
+import importlib.util
+import itertools
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+from transformers import ModernBertConfig, PreTrainedConfig
+
+from msm.bench import pretrain
+from msm.bench.encoders import encoder_config
+from msm.bench.race import race
+from msm.bench.retrieve import LONGEST, invented_texts, write_config
+from msm.bench.step_profile import peak_mib
+from msm.encoders.heads import body
+from msm.encoders.loading import open_encoder
+from msm.errors import BadInput
+from msm.retrieval.search import BestPassages, nearest
+
+FLASH = "flash_attention_2" if importlib.util.find_spec("flash_attn") else "sdpa"
+"""Attention of the padded side."""
+LEAST_COSINE = {"fp32": 0.9999, "bf16": 0.99}
+DEPTH = 100
+PIECE = 2**18
+"""Passages that are searched at once."""
+CHECKED = 2**14
+"""Passages on which the GPU's search is held to ours, and on which ours is timed."""
+
+
+class Plan(NamedTuple):
+    """How much is done."""
+
+    steps: Mapping[str, pretrain.Shape]
+    texts: int
+    shapes: Mapping[str, Callable[[int], PreTrainedConfig]]
+    """Name to the configuration of a number of pieces."""
+    passages: int
+    width: int
+    queries: int
+    pairs: int
+
+
+def _xlmr(layers: int, width: int, heads: int, pieces: int) -> PreTrainedConfig:
+    return encoder_config(layers=layers, width=width, heads=heads, vocabulary=pieces, tokens=LONGEST)
+
+
+def _modernbert(sizes: Mapping[str, int], pieces: int) -> PreTrainedConfig:
+    special: dict[str, Any] = dict.fromkeys(("bos_token_id", "cls_token_id"), 0)
+    special |= dict.fromkeys(("eos_token_id", "sep_token_id"), 2)
+    return ModernBertConfig(vocab_size=pieces, pad_token_id=1, **sizes, **special)
+
+
+FULL = Plan(
+    {"XLM-R base": pretrain.BASE._replace(documents=32, units=32), "XLM-R large": pretrain.LARGE},
+    4096,
+    {
+        "e5-small": functools.partial(_xlmr, 12, 384, 12),
+        "XLM-R base": functools.partial(_xlmr, 12, 768, 12),
+        "ModernBERT base": functools.partial(_modernbert, {}),
+    },
+    10_000_000,
+    768,
+    1000,
+    5,
+)
+TINY = Plan(
+    {"tiny": pretrain.Shape(2, 32, 2, 500, 2, 4)},
+    24,
+    {
+        "tiny XLM-R": functools.partial(_xlmr, 2, 32, 2),
+        "tiny ModernBERT": functools.partial(
+            _modernbert, {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+        ),
+    },
+    3000,
+    16,
+    20,
+    2,
+)
+
+
+def run(quick: bool, *, minutes: float) -> Iterator[dict[str, Any]]:
+    """One row for each comparison.
+
+    Args:
+        quick: tiny shapes.
+        minutes: time after which nothing new begins.
+
+    Raises:
+        BadInput: no GPU, and the shapes are not tiny.
+    """
+    if not torch.cuda.is_available() and not quick:
+        raise BadInput("bench gpu: no GPU here; --quick runs tiny shapes on the CPU")
+    plan, end = TINY if quick else FULL, time.monotonic() + 60 * minutes
+    works: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+        **{f"step, {name}": functools.partial(_steps, name, shape, plan.pairs) for name, shape in plan.steps.items()},
+        **{f"encode, {name}": functools.partial(_encode, name, config, plan) for name, config in plan.shapes.items()},
+        "search": functools.partial(_search, plan),
+    }
+    for name, work in works.items():
+        if time.monotonic() > end:
+            sys.stderr.write(f"{name}: left out, {minutes:g} minutes are over\n")
+            continue
+        yield from work()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Lines of Markdown, one row for each comparison."""
+    yield f"{rows[0]['device']}, torch {torch.__version__}, padded side with {FLASH}:"
+    yield ""
+    yield "| what | shape | times as fast | spread | tokens a second | MFU | MiB, theirs and ours |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in rows:
+        peaks = " and ".join(map(str, row["peak_mib"])) if row.get("peak_mib") else ""
+        speed = f"{row['tokens'] / row['seconds']:,.0f}" if row.get("tokens") else ""
+        cells = (row["name"], row["shape"], f"{row['ratio']:.2f}", f"{row['spread']:.2f}", speed, row.get("mfu", ""))
+        yield f"| {' | '.join(map(str, cells))} | {peaks} |"
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _precision() -> str:
+    return "bf16" if torch.cuda.is_available() else "fp32"
+
+
+def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, Any]]:
+    """A step of pre-training, packed, then packed and compiled, against the padded one."""
+    torch.manual_seed(0)
+    contender = pretrain.new_contender(shape, _device())
+    contender.masked.set_attn_implementation(FLASH)
+    optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
+    batch = pretrain.new_batch(shape, pretrain.packed_units, _precision())
+    pretrain.check_equal(contender, batch, pretrain.masked_only_losses)
+    ours = pretrain.step_of(contender, optimizer, batch, pretrain.packed_losses)
+    theirs = pretrain.step_of(contender, optimizer, batch, pretrain.masked_only_losses)
+    facts = {
+        "shape": name,
+        "fill": round(batch.fill, 3),
+        "tokens": 2 * sum(map(len, batch.units)),
+        "precision": batch.precision,
+        "flop": pretrain.flop_of(shape, batch),
+    }
+    peaks = {"peak_mib": [peak_mib(theirs), peak_mib(ours)]}
+    yield race("gpu_step_packed", ours, theirs, pairs, **facts) | peaks
+    for layer in _layers(contender.masked):
+        # Without a GPU the layers are traced only, which takes seconds; code for a CPU would take minutes.
+        layer.compile(dynamic=True, backend="inductor" if torch.cuda.is_available() else "eager")
+    yield race("gpu_step_packed_compiled", ours, theirs, pairs, **facts) | {
+        "peak_mib": [peaks["peak_mib"][0], peak_mib(ours)]
+    }
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """The layers of a body, whatever they are called."""
+    for module in body(model).modules():
+        if isinstance(module, torch.nn.ModuleList):
+            yield from module
+            return
+
+
+def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) -> Iterator[dict[str, Any]]:
+    """Texts to vectors against sentence-transformers, the same weights and precision."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_config(config, folder, list(itertools.islice(invented_texts("sentences"), 3000)))
+        texts = list(itertools.islice(invented_texts("passages", 1), plan.texts))
+        ours = open_encoder(folder, device=_device(), precision=_precision())
+        dtype = torch.bfloat16 if _precision() == "bf16" else torch.float32
+        options = {"dtype": dtype, "attn_implementation": FLASH}
+        theirs = SentenceTransformer(str(folder), device=str(_device()), model_kwargs=options)
+    tokens = [len(ids) for ids in ours.model.tokenizer(texts)["input_ids"]]
+    expected = theirs.encode(texts, normalize_embeddings=True, convert_to_numpy=True).astype(np.float32)
+    cosine = float((ours.encode(texts, "passage") * expected).sum(1).min())
+    if cosine < LEAST_COSINE[_precision()]:
+        raise RuntimeError(f"{name}: the vectors of the two sides differ: cosine {cosine}")
+    facts = {
+        "shape": name,
+        "texts": len(texts),
+        "tokens": sum(tokens),
+        "precision": _precision(),
+        "flop": _encode_flop(theirs[0].auto_model, tokens),
+        "least_cosine": round(cosine, 6),
+    }
+    yield race("gpu_encode", lambda: ours.encode(texts, "passage"), lambda: theirs.encode(texts), plan.pairs, **facts)
+
+
+def _encode_flop(model: Any, tokens: Sequence[int]) -> float:
+    """Floating-point operations of a forward pass: two for each weight of a layer and token, and attention."""
+    lengths = np.array(tokens, np.float64)
+    weights = sum(weight.numel() for layer in _layers(model) for weight in layer.parameters())
+    attention = 4 * model.config.hidden_size * model.config.num_hidden_layers
+    return float(2 * weights * lengths.sum() + attention * (lengths**2).sum())
+
+
+def _search(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Exact search of pieces that are made on the device, and merged as they come."""
+    generator = torch.Generator(_device()).manual_seed(0)
+    queries = torch.randn(plan.queries, plan.width, device=_device(), generator=generator)
+    few = torch.randn(min(CHECKED, plan.passages), plan.width, device=_device(), generator=generator)
+    own_queries, own_few = queries.cpu().numpy(), few.cpu().numpy()
+    places, scores = nearest(own_queries, own_few, DEPTH)
+    theirs = _piece(queries, few)
+    apart = np.abs(theirs[1].cpu().numpy() - scores).max()
+    if apart > 1e-3 or (theirs[0].cpu().numpy() != places).mean() > 0.01:
+        raise RuntimeError(f"the search on the device differs: scores by {apart}")
+    facts = {"shape": f"{len(few):,} x {plan.width}, {plan.queries} queries", "depth": DEPTH}
+    yield race(
+        "gpu_search_by_ours_on_cpu",
+        lambda: nearest(own_queries, own_few, DEPTH),
+        lambda: _piece(queries, few),
+        3,
+        **facts,
+    )
+    start = time.perf_counter()
+    best = BestPassages(plan.queries, DEPTH)
+    for first in range(0, plan.passages, PIECE):
+        rows = min(PIECE, plan.passages - first)
+        piece = torch.randn(rows, plan.width, device=_device(), generator=generator)
+        best.add(*(part.cpu().numpy() for part in _piece(queries, piece, first)))
+    seconds = time.perf_counter() - start
+    shape = f"{plan.passages:,} x {plan.width} in pieces of {PIECE:,}, {plan.queries} queries"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    row = {"name": "gpu_search_in_pieces", "shape": shape, "ratio": 1.0, "spread": 0.0, "seconds": round(seconds, 2)}
+    yield row | {"device": device}
+
+
+def _piece(queries: Tensor, passages: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+    """Places and scores of the best of a piece by float32 products."""
+    scores, places = torch.topk(queries @ passages.T, min(DEPTH, len(passages)), dim=1)
+    return places + first, scores

@@ -1,0 +1,75 @@
+"""Ratios of a run beside those that were committed: pass where they are not clearly less."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msm.errors import BadInput
+from msm.files import read_json_lines
+
+LEAST_SHARE = 0.8
+"""Share of the committed ratio that passes: two runs on one idle machine differ by less."""
+MOST_EXPONENT = 1.25
+"""Growth of time with size that passes; 1 is linear."""
+GROWTH = "growth_exponents"
+TELLING = (
+    *("units", "documents", "shape", "precision", "kind", "against", "passages", "queries", "relevant", "scored"),
+    *("pieces", "source", "width", "depth"),
+)
+"""Facts that tell comparisons of one name apart."""
+
+Row = Mapping[str, Any]
+
+
+class Verdict(NamedTuple):
+    """One comparison, and whether it is as fast as it was."""
+
+    name: str
+    value: float
+    """Ratio, or for growth the exponent of the time."""
+    committed: float | None
+    """None where nothing was committed."""
+    passed: bool
+
+
+def read_committed(path: Path) -> dict[str, float]:
+    """Ratios by the names of their comparisons.
+
+    Raises:
+        BadInput: no such file, or a line of another kind.
+    """
+    committed = {}
+    for number, row in read_json_lines(path):
+        if not isinstance(row.get("name"), str) or not isinstance(row.get("ratio"), int | float):
+            raise BadInput(f"{path}:{number}: not a comparison with a ratio: {json.dumps(row)[:80]}")
+        committed[full_name(row)] = float(row["ratio"])
+    return committed
+
+
+def full_name(row: Row) -> str:
+    """Name of a comparison with the facts that tell it from others of that name."""
+    facts = [str(row[fact]) for fact in TELLING if row.get(fact) is not None]
+    return ", ".join([row["name"], *facts])
+
+
+def verdicts(rows: Iterable[Row], committed: Mapping[str, float]) -> Iterator[Verdict]:
+    """What can be judged of the rows of a run: ratios, and exponents of growth."""
+    for row in rows:
+        if row["name"] == GROWTH and row.get("seconds") is not None:
+            yield Verdict(full_name(row), row["seconds"], None, row["seconds"] <= MOST_EXPONENT)
+        elif row.get("ratio") is not None:
+            before = committed.get(full_name(row))
+            passed = row["ratio"] >= LEAST_SHARE * (before if before is not None else -math.inf)
+            yield Verdict(full_name(row), row["ratio"], before, passed)
+
+
+def lines(judged: Sequence[Verdict]) -> Iterator[str]:
+    """The verdicts, one a line, and how many failed."""
+    for verdict in judged:
+        beside = "new" if verdict.committed is None else f"committed {verdict.committed:.2f}"
+        beside = f"at most {MOST_EXPONENT}" if verdict.name.startswith(GROWTH) else beside
+        yield f"{'pass' if verdict.passed else 'FAIL'}  {verdict.value:6.2f}  {beside:16}  {verdict.name}"
+    failed = sum(not verdict.passed for verdict in judged)
+    yield f"{failed} of {len(judged)} failed" if failed else f"all {len(judged)} passed"
