@@ -14,6 +14,7 @@ from msm.pipeline.fingerprints import notes
 from msm.pipeline.places import check_processes
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import find_task, tasks
+from msm.pipeline.times import time_lines
 from msm.settings import Setting, base_type, flat, make, nested
 from msm.verbs import run as verb
 
@@ -67,6 +68,7 @@ def recipe_parser() -> Parser:
         "--any_code", action="store_true", help="Take results that another version of the program has made."
     )
     parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
+    parser.add_argument("--times", action="store_true", help="Print where the time went, by stage.")
     add_verify(parser)
     add_log(parser)
     return parser
@@ -86,6 +88,8 @@ def _recipe(name: str, words: Sequence[str]) -> None:
         verify=arguments.verify,
     )
     sys.stderr.write(f"{summary(Path(name).stem, outcome)}\n")
+    if arguments.times:
+        sys.stdout.writelines(f"{line}\n" for line in time_lines(outcome.times))
 
 
 def _task(name: str, words: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from msm.pipeline.places import cores, free_memory, processes, visible_gpus
 from msm.pipeline.runner import describe, finished
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, inputs
+from msm.pipeline.times import Span
 from msm.reporting.lineage import portable
 from msm.retrieval.parts import refusal
 from msm.settings import suggestion
@@ -54,6 +55,8 @@ class Outcome(NamedTuple):
     reused: list[str]
     exported: list[str]
     """Rows whose exported results have the same fingerprint."""
+    times: dict[str, Span]
+    """When each task that ran began and ended, in seconds after the chain began."""
 
 
 class Failure(NamedTuple):
@@ -162,10 +165,11 @@ class Chain:
         self.waiting = _missing(made, done | {task.out for task in exported_tasks})
         self.total = len(self.waiting)
         self.shared_models = _shared_models(made)
-        self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks])
+        self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks], {})
         self.failed: dict[str, Failure] = {}
         self.lost: list[str] = []
         self.running: list[_Running] = []
+        self.begun = time.monotonic()
         self.most = options.side_by_side or min(cores(), MOST_TASKS)
         self.free_gpus = list(range(visible_gpus()))
 
@@ -181,6 +185,7 @@ class Chain:
         Raises:
             TasksFailed: some failed; those that do not need their outputs have been run.
         """
+        self.begun = time.monotonic()
         with self._stopped_together():
             while self.waiting or self.running:
                 self._collect()
@@ -286,6 +291,8 @@ class Chain:
             seconds = time.monotonic() - one.started
             if one.process.returncode == 0:
                 self.outcome.ran.append(one.task.name)
+                ended = one.started + seconds
+                self.outcome.times[one.task.name] = Span(one.started - self.begun, ended - self.begun)
                 self._tell(one.task, f"{seconds:.1f} s")
                 continue
             failure = Failure(one.process.returncode, _reason(one.log))
