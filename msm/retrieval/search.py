@@ -216,7 +216,7 @@ class _Floors:
         self._top = np.full((len(least), depth), -np.inf, np.float32)
 
     def candidates(self, products: TileScores) -> Entries:
-        """Return the pairs that may be among the best, with their fast scores and places in the tile; raises the floors."""
+        """Return the pairs that may be among the best: fast scores, and places in the tile; raises the floors."""
         approximate, depth = products.approximate, self._top.shape[1]
         columns = approximate.shape[1]
         kept = self._reaching(products)
