@@ -48,6 +48,15 @@ class Preempted(CommandError):
     exit_code = 75
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of the message of an error, or the name of its class where it has no message.
+
+    A line that ends with a colon only announces what follows, so the next line is added.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])
+
+
 def bad_line(path: Path | str, line: int, problem: str) -> BadInput:
     """Make a `BadInput` that names the file and the line, counted from 1."""
     return BadInput(f"{path}:{line}: {problem}")

@@ -148,7 +148,8 @@ def main(arguments: Namespace) -> None:
     scored = []
     for evaluation in evaluations:
         scored.append(evaluation.run())
-        print_scores(evaluation, scored[-1])
+        if scored[-1].rows:  # none where another process scores
+            sys.stdout.write(f"{scored[-1].title}\n{scored[-1]}\n")
     if len(scored) > 1 and all(scores.rows for scores in scored):
         _print_overview(evaluations, scored)
 
@@ -178,14 +179,6 @@ def _fields(kind: type[Any], arguments: Namespace) -> dict[str, Any]:
     """The arguments that are fields of a dataclass; what is not given is left to its default."""
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     return {field.name: given[field.name] for field in dataclasses.fields(kind) if field.name in given}
-
-
-def print_scores(evaluation: "msm.Evaluation", scores: Scores) -> None:
-    """Print the scores by language; nothing where another process does."""
-    if scores.rows:
-        first = scores.rows[0]
-        title = f"{first['benchmark']}, {evaluation.asked_split}: {first['model']} ({evaluation.out})"
-        sys.stdout.write(f"{title}\n{scores}\n")
 
 
 def _print_overview(evaluations: list["msm.Evaluation"], scored: list[Scores]) -> None:

@@ -18,7 +18,6 @@ from msm.evaluation.ranks import Ties
 from msm.files import write_json_lines
 from msm.settings import listed
 from msm.verbs.score import VectorFiles, score, score_on_benchmark
-from msm.verbs.scores import Scores
 
 VECTORS = ("query_vectors", "passage_vectors")
 
@@ -123,7 +122,7 @@ def _score_on_benchmark(arguments: Namespace) -> None:
         measures=arguments.measures,
         ties=arguments.ties or "benchmark",
     )
-    _print_means(scores)
+    sys.stdout.write(f"{scores.title}\n{scores}\n")
 
 
 def _vector_files(arguments: Namespace) -> VectorFiles:
@@ -135,14 +134,6 @@ def _vector_files(arguments: Namespace) -> VectorFiles:
         similarity=arguments.similarity,
         depth=arguments.depth,
     )
-
-
-def _print_means(scores: Scores) -> None:
-    """Print the means over languages, one JSON object a line."""
-    names = ("benchmark", "model", "candidate_language", "measure", "value", "queries", "tied")
-    for row in scores.rows:
-        if row["query_language"] == "mean":
-            sys.stdout.write(json.dumps({name: row[name] for name in names}) + "\n")
 
 
 def _score_plainly(arguments: Namespace) -> None:

@@ -123,7 +123,7 @@ class Benchmark:
         try:
             collection = assemble(draft)
         except BadInput as error:
-            raise BadInput(f"{folder}: {error}") from error
+            raise error if str(folder) in str(error) else BadInput(f"{folder}: {error}") from error
         self._check_passages(folder, collection)
         return collection._replace(rules=rules)
 

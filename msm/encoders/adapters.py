@@ -7,9 +7,10 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 
-from msm.encoders.model_files import ADAPTER, is_adapter, read_object, refuse_pickles
+from msm.encoders.model_files import adapter_base, is_adapter, refuse_pickles
 from msm.errors import BadInput
 from msm.optional import needed_package
+from msm.pipeline.artifacts import ADAPTER
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -25,10 +26,7 @@ def base_of(folder: Path) -> Path:
     refuse_pickles(folder)
     if not (folder / WEIGHTS).is_file():
         raise BadInput(f"{folder}: adapters without weights; there is no {WEIGHTS}")
-    base = read_object(folder / ADAPTER).get("base_model_name_or_path")
-    if not isinstance(base, str) or not Path(base).is_dir():
-        raise BadInput(f"{folder / ADAPTER}: base_model_name_or_path {base!r} is no folder; the base must lie there")
-    return Path(base)
+    return adapter_base(folder)
 
 
 def merge_adapters(model: SentenceTransformer, folder: Path) -> None:

@@ -4,6 +4,7 @@ No code of a checkpoint runs, nothing is unpickled (weights are safetensors, or 
 `weights_only`), and no question is asked on the terminal. Whatever is wrong is one line.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES,
 )
 
-from msm.errors import BadInput
-from msm.files import read_json
+from msm.encoders.model_files import CODE, CONFIG, check_files, check_tokenizer, read_object
+from msm.errors import BadInput, first_line
+from msm.pipeline.artifacts import ADAPTER
 
 HALVES = {kind for kind, name in MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES.items() if name.endswith("EncoderModel")}
 """Types of encoder-decoders whose encoder can be loaded alone, such as T5 and mT5."""
@@ -72,9 +74,12 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
         BadInput: there is no tokenizer, or it cannot be loaded.
     """
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
-        raise BadInput(f"{name}: no tokenizer that can be loaded: {_line(error)}") from error
+        check_files(Path(name))
+        raise BadInput(f"{name}: no tokenizer that can be loaded: {first_line(error)}") from error
+    check_tokenizer(tokenizer)
+    return tokenizer
 
 
 def read_config(name: str | Path) -> PreTrainedConfig:
@@ -83,13 +88,13 @@ def read_config(name: str | Path) -> PreTrainedConfig:
     Raises:
         BadInput: there is no configuration, it is damaged, or it needs code that must not run.
     """
-    path = Path(name) / "config.json"
-    if path.is_file() and not isinstance(read_json(path), dict):
-        raise BadInput(f"{path}: must hold a JSON object")
+    read_object(Path(name) / CONFIG)
+    if (Path(name) / ADAPTER).is_file():
+        raise BadInput(f"{name}: adapters, and not the model that they belong to; give a model with them merged in")
     try:
         return AutoConfig.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
-        raise BadInput(f"{name}: not a checkpoint that can be loaded: {_line(error)}") from error
+        raise _unloadable(name, error) from error
 
 
 def _load(kind: Any, name: str | Path, config: PreTrainedConfig) -> tuple[Any, list[str]]:
@@ -99,11 +104,40 @@ def _load(kind: Any, name: str | Path, config: PreTrainedConfig) -> tuple[Any, l
     transformers.logging.set_verbosity_error()
     try:
         model, report = kind.from_pretrained(
-            name, config=config, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+            name,
+            config=config,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            trust_remote_code=False,
         )
     except Exception as error:  # A damaged file raises whatever its reader happens to stumble over.
-        raise BadInput(f"{name}: not a checkpoint that can be loaded: {_line(error)}") from error
+        raise _unloadable(name, error) from error
+    refuse_other_shapes(name, report["mismatched_keys"])
     return model, sorted(report["missing_keys"])
+
+
+def refuse_other_shapes(name: str | Path, mismatched: Collection[tuple[str, Any, Any]]) -> None:
+    """Refuse weights whose shapes are not those of the configuration.
+
+    Args:
+        name: of the checkpoint.
+        mismatched: name, shape in the file and shape in the model of each such weight.
+
+    Raises:
+        BadInput: there are any.
+    """
+    for weight, stored, wanted in sorted(mismatched)[:1]:
+        raise BadInput(f"{name}: weight {weight} has shape {list(stored)}, not {list(wanted)}")
+
+
+def _unloadable(name: str | Path, error: Exception) -> BadInput:
+    check_files(Path(name))
+    if "Weights only load failed" in str(error):
+        return BadInput(f"{name}: its weights are a pickle of more than tensors, which is never read")
+    if CODE in str(error):
+        return BadInput(f"{name}: needs code that comes with it, and no code of others runs here")
+    return BadInput(f"{name}: not a checkpoint that can be loaded: {first_line(error)}")
 
 
 def _shorten(name: str | Path, config: PreTrainedConfig, layers: int) -> None:
@@ -136,8 +170,3 @@ def _check_complete(name: str | Path, missing: list[str]) -> None:
 
 def _is_pooler(weight: str) -> bool:
     return "pooler" in weight.split(".")
-
-
-def _line(error: Exception) -> str:
-    """The first line of a message."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

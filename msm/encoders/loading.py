@@ -1,7 +1,8 @@
 """Loads an encoder: a sentence-transformers model as its files say, or a bare checkpoint as flags say."""
 
+import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -11,21 +12,36 @@ import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base import BaseModel
+from sentence_transformers.base.modules import Transformer
 from transformers import modeling_utils
+from transformers.integrations import peft as adapters_of_transformers
 
 from msm.encoders.adapters import base_of, merge_adapters
 from msm.encoders.building import POOLER, build_modules, new_transformer
-from msm.encoders.chain import find_chain
+from msm.encoders.chain import Chain, find_chain
+from msm.encoders.checkpoints import refuse_other_shapes
 from msm.encoders.encoder import BATCH_TOKENS, Encoder
 from msm.encoders.limits import set_lengths
-from msm.encoders.model_files import KINDS, MODULES, OWN, SETTINGS, check_model, find_model, model_kind, read_object
+from msm.encoders.model_files import (
+    CODE,
+    KINDS,
+    MODULES,
+    OWN,
+    SETTINGS,
+    USE,
+    check_files,
+    check_model,
+    check_tokenizer,
+    find_model,
+    linked_model,
+    model_kind,
+    read_object,
+)
 from msm.encoders.precision import resolve_precision
 from msm.encoders.usage import SIMILARITIES, TASKS, Choice, Usage
-from msm.errors import BadInput
+from msm.errors import BadInput, first_line
 from msm.training import pick_device
 
-USE = "use.json"
-"""File of flags that stands beside links to a model's files; see `msm.encoders.saving.link_model`."""
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
 """Names under which sentence-transformers looks for the prompt of passages, in this order."""
 UNUSED = frozenset({"lm_head", "cls", "pooler"})
@@ -105,18 +121,32 @@ def open_encoder(
     Raises:
         BadInput: see `load_encoder`.
     """
-    flags = Usage(**read_object(folder / USE)).updated(usage or Usage())
+    flags = read_flags(folder).updated(usage or Usage())
+    folder = linked_model(folder)
     base = base_of(folder)
     check_model(base, trust_remote_code=bool(flags.trust_remote_code))
     if (kind := model_kind(base)) in KINDS:
         raise BadInput(f"{folder}: {KINDS[kind]} ({kind}), not a model of one vector for each text")
     with quietly_checked(folder, unused=frozenset() if flags.pooling == POOLER else UNUSED):
         model = read_modules(base, flags)
+        check_tokenizers(model)
         if base != folder:
             merge_adapters(model, folder)
     choices = _choices(base, model, flags)
     choices["precision"] = Choice(resolve_precision(precision, device), "default" if precision == "auto" else "flag")
     return Encoder(model, choices, device=device, batch_tokens=batch_tokens)
+
+
+def read_flags(folder: Path) -> Usage:
+    """Read the flags beside the links of `msm.encoders.saving.link_model`; any other folder has none.
+
+    Raises:
+        BadInput: the file holds something else.
+    """
+    values = read_object(folder / USE)
+    if unknown := sorted(values.keys() - {field.name for field in dataclasses.fields(Usage)}):
+        raise BadInput(f"{folder / USE}: {unknown[0]} is no flag of a model")
+    return Usage(**values)
 
 
 def read_modules(folder: Path, flags: Usage) -> SentenceTransformer:
@@ -142,6 +172,27 @@ def read_modules(folder: Path, flags: Usage) -> SentenceTransformer:
     return model if flags.pooling is None else _pooled_otherwise(folder, model, flags)
 
 
+def check_tokenizers(model: torch.nn.Module) -> None:
+    """Refuse a model whose tokenizer was made up; see `msm.encoders.model_files.check_tokenizer`."""
+    for module in model.modules():
+        if isinstance(module, Transformer):
+            check_tokenizer(module.tokenizer)
+
+
+def check_widths(folder: Path, chains: Sequence[Chain | None]) -> None:
+    """Refuse a pooling that names another width than its transformer has: vectors would be cut to it.
+
+    Raises:
+        BadInput: there is one.
+    """
+    for chain in chains:
+        if chain is None:
+            continue
+        said, width = chain.rest[0].embedding_dimension, chain.transformer.get_embedding_dimension()
+        if said != width:
+            raise BadInput(f"{folder}: the pooling is of width {said}, not {width} as its transformer")
+
+
 def _pooled_otherwise(folder: Path, model: SentenceTransformer, flags: Usage) -> SentenceTransformer:
     """Make a model of the same transformer with another pooling."""
     names = [type(module).__name__ for module in model.children()]
@@ -158,6 +209,7 @@ def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str
     """Return every choice that decides the vectors; lengths are set in the model, which truncates texts."""
     own = read_object(folder / OWN)
     chains = [find_chain(model, task) for task in TASKS.values()]
+    check_widths(folder, chains)
     choices = {
         "modules": Choice(module_names(model), f"file {MODULES}" if (folder / MODULES).is_file() else "flag"),
         "pooling": _pooling(flags, chains),
@@ -247,21 +299,31 @@ def quietly_checked(folder: Path, *, unused: frozenset[str] = UNUSED) -> Iterato
         missing = sorted(name for name in loading_info.missing_keys if not unused & set(name.split(".")))
         if missing:
             raise BadInput(f"{folder}: lacks {len(missing)} weights of {type(model).__name__}, such as {missing[0]}")
-        if loading_info.mismatched_keys:
-            name, *shapes = min(loading_info.mismatched_keys)
-            raise BadInput(f"{folder}: weight {name} has shape {shapes[0]}, not {shapes[1]}")
+        refuse_other_shapes(folder, loading_info.mismatched_keys)
+
+    def check_adapters(*, loading_info: Any, **_: Any) -> None:
+        refuse_other_shapes(folder, loading_info.mismatched_keys)
+        for name in sorted({*loading_info.missing_keys, *loading_info.unexpected_keys})[:1]:
+            raise BadInput(f"{folder}: adapters of another base: {name} is on one side only")
 
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     try:
         # The report that transformers only logs is the one place that knows which weights a checkpoint lacks.
-        with mock.patch.object(modeling_utils, "log_state_dict_report", check):
+        with (
+            mock.patch.object(modeling_utils, "log_state_dict_report", check),
+            mock.patch.object(adapters_of_transformers, "log_state_dict_report", check_adapters),
+        ):
             yield
     except (BadInput, torch.OutOfMemoryError):
         raise
     except Exception as error:  # the loaders of others fail in any way on damaged files
-        if "custom code" in str(error) or "trust_remote_code" in str(error):
-            raise BadInput(f"{folder}: needs code that comes with it; say --trust_remote_code to let it run") from error
-        line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise BadInput(f"{folder}: not a loadable model: {line}") from error
+        check_files(folder)
+        if CODE in str(error):
+            problem = "needs code that comes with it; only `msm evaluate --trust_remote_code` lets that run"
+        elif "processing class" in str(error):
+            problem = "not a loadable model: there is no tokenizer, or a damaged one"
+        else:
+            problem = f"not a loadable model: {first_line(error)}"
+        raise BadInput(f"{folder}: {problem}") from error

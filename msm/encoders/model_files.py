@@ -8,17 +8,25 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from msm.corpora.public_tokenizers import ENCODERS
 from msm.encoders.published import published_folder
-from msm.errors import BadInput
-from msm.files import read_json
+from msm.errors import BadInput, first_line
+from msm.files import read_json, within
+from msm.pipeline.artifacts import ADAPTER
 
 MODULES, CONFIG, SETTINGS = "modules.json", "config.json", "config_sentence_transformers.json"
-ADAPTER = "adapter_config.json"
 OWN = "encoder.json"
 """File of what sentence-transformers has no file for: the context of a passage, the question mark, the scale of
 training."""
+USE = "use.json"
+"""File of flags that stands beside links to a model's files; see `msm.encoders.saving.link_model`."""
+TRANSFORMER = "sentence_bert_config.json"
+"""File of settings beside the weights of a transformer of sentence-transformers."""
+OBJECTS = (CONFIG, SETTINGS, OWN, USE, ADAPTER, TRANSFORMER, "tokenizer.json", "tokenizer_config.json")
+"""Files that hold a JSON object."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 UNUSED = ["*.h5", "*.msgpack", "*.ot", "onnx/*", "openvino/*", *(f"*{ending}" for ending in PICKLES)]
 """Patterns of files that are not fetched from the hub."""
+CODE = "trust_remote_code"
+"""Word in every message of the libraries about a model that needs code of its own."""
 SPARSE, MULTI_VECTOR = "SparseEncoder", "MultiVectorEncoder"
 KINDS = {
     SPARSE: "a learned sparse model",
@@ -50,9 +58,14 @@ def find_model(name: str | Path, revision: str | None = None) -> Path:
     try:
         return Path(snapshot_download(str(name), revision=revision, ignore_patterns=UNUSED))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise BadInput(
-            f"{name}: no such folder, and not to be had from the hub: {str(error).splitlines()[0]}"
-        ) from error
+        raise BadInput(f"{name}: no such folder, and not to be had from the hub: {first_line(error)}") from error
+
+
+def linked_model(folder: Path) -> Path:
+    """Return the model whose files a folder links to, so that messages name it; any other folder is returned itself."""
+    links = (path for path in sorted(folder.rglob("*")) if path.is_symlink()) if (folder / USE).is_file() else iter(())
+    link = next(links, None)
+    return folder if link is None else link.readlink().parents[len(link.relative_to(folder).parts) - 1]
 
 
 def check_model(folder: Path, *, trust_remote_code: bool) -> None:
@@ -67,10 +80,53 @@ def check_model(folder: Path, *, trust_remote_code: bool) -> None:
     if not (folder / MODULES).is_file() and not (folder / CONFIG).is_file():
         raise BadInput(f"{folder}: no model; neither {MODULES} nor {CONFIG} is there")
     refuse_pickles(folder)
+    read_modules_list(folder)
+    _check_prompts(folder / SETTINGS)
+    for path in sorted(folder.rglob(TRANSFORMER)):
+        read_object(path)
+        if (path.parent / ADAPTER).is_file():
+            adapter_base(path.parent)
     for path in sorted(folder.rglob(CONFIG)):
         config = read_object(path)
         if not trust_remote_code:
             _refuse_code(path, config)
+
+
+def _check_prompts(path: Path) -> None:
+    prompts = read_object(path).get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(prompt, str | None) for prompt in prompts.values()):
+        raise BadInput(f"{path}: prompts must be texts by name, got {prompts!r}")
+
+
+def read_modules_list(folder: Path) -> list[dict[str, str]]:
+    """Read the modules of a sentence-transformers folder, in order; an empty list for any other folder.
+
+    Raises:
+        BadInput: the file is no list of modules, or one of them lies outside the folder.
+    """
+    path = folder / MODULES
+    modules = read_json(path) if path.is_file() else []
+    if path.is_file() and not (isinstance(modules, list) and modules and all(map(_is_module, modules))):
+        raise BadInput(f"{path}: not a list of modules, each with its type and path")
+    for module in modules:
+        within(folder, module["path"])
+    return modules
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in ("type", "path"))
+
+
+def adapter_base(folder: Path) -> Path:
+    """Return the folder of the model that adapters belong to.
+
+    Raises:
+        BadInput: the adapters name none that lies on this machine.
+    """
+    base = read_object(folder / ADAPTER).get("base_model_name_or_path")
+    if not isinstance(base, str) or not Path(base).is_dir():
+        raise BadInput(f"{folder / ADAPTER}: base_model_name_or_path {base!r} is no folder; the base must lie there")
+    return Path(base)
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -85,6 +141,32 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInput(f"{path}: not a JSON object, but {type(value).__name__}")
     return value
+
+
+def check_tokenizer(tokenizer: Any) -> None:
+    """Refuse a tokenizer that was made up because its folder has no files of one: it would know no word.
+
+    Args:
+        tokenizer: of transformers.
+
+    Raises:
+        BadInput: its class reads files of pieces, and none of them is there.
+    """
+    files = {*getattr(tokenizer, "vocab_files_names", {}).values()}
+    folder = Path(getattr(tokenizer, "name_or_path", ""))
+    # A module may lie in a folder below the one that its tokenizer names.
+    if files and folder.is_dir() and not any(path for name in files for path in folder.rglob(name)):
+        raise BadInput(f"{folder}: no tokenizer; none of {', '.join(sorted(files))} is there")
+
+
+def check_files(folder: Path) -> None:
+    """Refuse a model folder with a file that is no JSON, or not the object that it has to be, and name the file.
+
+    Raises:
+        BadInput: there is one.
+    """
+    for path in sorted(folder.rglob("*.json")):
+        read_object(path) if path.name in OBJECTS else read_json(path)
 
 
 def model_kind(folder: Path) -> str:

@@ -20,12 +20,13 @@ from torch import Tensor
 
 from msm.encoders.encoder import BATCH_TOKENS, CPU_BATCH_TOKENS, Encoder, batches_of
 from msm.encoders.loading import (
-    USE,
+    check_tokenizers,
     first_said,
     module_names,
     open_encoder,
     prompt_choices,
     quietly_checked,
+    read_flags,
 )
 from msm.encoders.model_files import (
     CONFIG,
@@ -36,6 +37,7 @@ from msm.encoders.model_files import (
     SETTINGS,
     SPARSE,
     check_model,
+    linked_model,
     model_kind,
     read_object,
 )
@@ -143,7 +145,8 @@ def open_any(
     """
     if (kind := model_kind(folder)) not in OTHER_KINDS:
         return open_encoder(folder, usage, device=device, precision=precision, batch_tokens=batch_tokens)
-    flags = Usage(**read_object(folder / USE)).updated(usage)
+    flags = read_flags(folder).updated(usage)
+    folder = linked_model(folder)
     check_usage(folder, flags)
     trusted = bool(flags.trust_remote_code)
     check_model(folder, trust_remote_code=trusted)
@@ -156,6 +159,7 @@ def open_any(
             trust_remote_code=trusted,
             model_kwargs={"dtype": torch.float32, "use_safetensors": True},
         )
+        check_tokenizers(model)
         # A sparse model's modules may not know, before they have encoded a text, how many terms there are.
         width = model.encode(["a"], show_progress_bar=False)[0].shape[-1]
     choices = _choices(folder, model, flags) | {"dimensions": Choice(width, "file of the model")}

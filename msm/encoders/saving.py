@@ -14,8 +14,8 @@ from sentence_transformers.base.modules import Transformer
 from msm.encoders.building import Form, new_transformer, shape_model
 from msm.encoders.chain import find_chain
 from msm.encoders.encoder import Encoder
-from msm.encoders.loading import USE, quietly_checked, read_modules
-from msm.encoders.model_files import MODULES, OWN, check_model
+from msm.encoders.loading import check_tokenizers, check_widths, quietly_checked, read_modules
+from msm.encoders.model_files import MODULES, OWN, USE, check_model
 from msm.encoders.positions import positions
 from msm.encoders.usage import TASKS, Choice, Usage
 from msm.errors import BadInput
@@ -37,6 +37,8 @@ def new_encoder(folder: Path, form: Form, *, device: torch.device | None = None,
     check_model(folder, trust_remote_code=False)
     with quietly_checked(folder):
         transformers = _transformers(folder)
+        for transformer in transformers:
+            check_tokenizers(transformer)
     if form.towers == "one" and len(transformers) > 1:
         raise BadInput(f"{folder}: a model with two towers, but one is wanted")
     for transformer in transformers:
@@ -55,6 +57,7 @@ def _transformers(folder: Path) -> list[Transformer]:
         return [new_transformer(folder)]
     model = read_modules(folder, Usage())
     chains = [find_chain(model, task) for task in TASKS.values()]
+    check_widths(folder, chains)
     transformers = dict.fromkeys(chain.transformer for chain in chains if chain is not None)
     if not transformers:
         raise BadInput(f"{folder}: no transformer that can be trained here")
@@ -85,6 +88,6 @@ def link_model(folder: Path, usage: Usage, place: Path) -> None:
         if file.is_file():
             link = place / file.relative_to(folder)
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(file.resolve())
+            link.symlink_to(file.absolute())
     given = {name: value for name, value in dataclasses.asdict(usage).items() if value is not None}
     write_json(place / USE, given)

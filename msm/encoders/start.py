@@ -10,16 +10,13 @@ from transformers import AutoModelForMaskedLM, PreTrainedModel, XLMRobertaConfig
 
 from msm.corpora.public_tokenizers import ENCODERS
 from msm.encoders.checkpoints import load_masked, load_tokenizer
+from msm.encoders.model_files import MODULES, read_modules_list
 from msm.encoders.published import LICENCES, write_published
 from msm.encoders.settings import Encoder
 from msm.encoders.trimming import keep_rows, kept_rows
 from msm.errors import BadInput
 from msm.execution import Execution
-from msm.files import read_json
 from msm.pipeline import artifacts
-
-MODULES = "modules.json"
-"""File that lists the modules of a sentence-transformers model."""
 
 
 def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) -> dict[str, Any]:
@@ -109,7 +106,7 @@ def copy_usage(checkpoint: Path, folder: Path) -> None:
     """
     if not (checkpoint / MODULES).is_file():
         return
-    paths = [str(module["path"]) for module in read_json(checkpoint / MODULES)]
+    paths = [module["path"] for module in read_modules_list(checkpoint)]
     if not paths or paths[0]:
         return
     for name in (MODULES, "config_sentence_transformers.json", "sentence_bert_config.json"):

@@ -27,6 +27,8 @@ from msm.evaluation.statistics import (
     rank_intervals,
 )
 
+ROUNDING = ("precision", "processor")
+"""Choices of a protocol that change the vectors of one model by rounding alone."""
 Seeds = Sequence[ScoreFolder]
 """Score folders of one model, one for each seed."""
 
@@ -87,6 +89,7 @@ def check_comparable(folders: Seeds, *, any_protocol: bool = False) -> list[str]
                     "--any_protocol compares them nevertheless"
                 )
             notes.append(f"the rules of scoring differ: {folder.rules!r} against {first.rules!r}")
+        notes += _rounded_otherwise(folder, first)
     old = [folder for folder in folders if not folder.checksums]
     if old:
         notes.append(
@@ -96,6 +99,16 @@ def check_comparable(folders: Seeds, *, any_protocol: bool = False) -> list[str]
     if not all(folder.has_clusters for folder in folders):
         notes.append("no record of which questions are about one text: each question is drawn alone")
     return notes
+
+
+def _rounded_otherwise(folder: ScoreFolder, first: ScoreFolder) -> Iterator[str]:
+    for name in ROUNDING:
+        here, there = folder.choice(name), first.choice(name)
+        if here and there and here != there:
+            yield (
+                f"{folder.path}: {name} {here}, that of {first.path} is {there}; "
+                "the same model gives vectors that differ by rounding"
+            )
 
 
 def check_seeds(seeds: Seeds) -> None:

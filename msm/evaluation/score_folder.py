@@ -30,6 +30,11 @@ class ScoreFolder(NamedTuple):
         rules, ties, rest = self.facts["protocol"].partition("; ties ")
         return self.checksums.get("rules") or rules + ties + rest.partition(";")[0]
 
+    def choice(self, name: str) -> str:
+        """The value that the protocol gives for a choice, such as `precision`; empty where it names none."""
+        parts = (part.partition(" ") for part in self.facts["protocol"].split("; "))
+        return next((value for key, _, value in parts if key == name), "")
+
     @property
     def has_clusters(self) -> bool:
         """Return whether the folder says which questions are about one text."""

@@ -40,6 +40,8 @@ FOLDERS = (
     "report",
 )
 """Folders of a recipe; each holds one folder for every row."""
+ADAPTER = "adapter_config.json"
+"""File of the package `peft` beside adapters; it names the model that they belong to."""
 SETTLED_SECONDS = 2.0
 """Age from which a file is taken to be written to the end."""
 
@@ -134,7 +136,22 @@ def payload_checksum(folder: Path) -> str:
     rows = {path.parent.name: read_manifest(path.parent) for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))}
     if rows:
         return checksum({name: manifest["outputs"] for name, manifest in rows.items()})
-    return checksum(checksums(payload(folder)))
+    files = checksums(payload(folder))
+    base = base_of_adapters(payload(folder))
+    return checksum(files | {"base": checksums(base)} if base else files)
+
+
+def base_of_adapters(folder: Path) -> Path | None:
+    """Return the folder of the model that adapters belong to; None for other folders, and where that model is not there.
+
+    Args:
+        folder: folder of files as the package `peft` saves them.
+    """
+    try:
+        name = read_json(folder / ADAPTER)["base_model_name_or_path"]
+        return Path(name) if Path(name).is_dir() else None
+    except (BadInput, LookupError, TypeError):
+        return None
 
 
 def is_partial(path: Path) -> bool:

@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoTokenizer
 
 from msm import distributed
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.streaming import open_units
+from msm.encoders.checkpoints import load_tokenizer
 from msm.encoders.heads import body, has_language_head
 from msm.encoders.packed import checkpoint_layers
 from msm.encoders.positions import positions
@@ -125,6 +125,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     distributed.start(device)
     batches = _batches(units, settings, execution)
     model = SentenceModel(weights, settings, batches.document_units)
+    tokenizer = load_tokenizer(weights)
     _check(batches, model)
     _check_head(batches, model, settings)
     if settings.activations == "recomputed":
@@ -137,7 +138,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
         if settings.head_steps:
             facts["head"] = head_losses(read_log(execution.work / artifacts.LOG), settings.head_steps)
         model.masked.save_pretrained(out)
-        AutoTokenizer.from_pretrained(weights, trust_remote_code=False).save_pretrained(out)
+        tokenizer.save_pretrained(out)
     return facts
 
 

@@ -6,6 +6,7 @@ Numbers of different splits, settings or questions never meet: they are differen
 Shapes: C questions, L languages, S seeds.
 """
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import ALL, FIELDS
 from msm.evaluation.statistics import Columns, with_mean
-from msm.reporting import lineage
+from msm.reporting import lineage, wording
 from msm.reporting.published import MEAN
 
 SCORES, CHANCE = "scores.jsonl", "chance.jsonl"
@@ -118,8 +119,8 @@ class Benchmark(NamedTuple):
 
     @property
     def columns(self) -> list[Column]:
-        """Measures of relevance and pools, of values between 0 and 1."""
-        return [column for column in self.first.means if column[0] not in (*RANKS, *FAIRNESS)]
+        """Measures of relevance and pools that all models have, of values between 0 and 1."""
+        return [column for column in self.first.means if column[0] not in RANKS and column in self.shared]
 
     @property
     def fairness(self) -> list[Column]:
@@ -128,8 +129,13 @@ class Benchmark(NamedTuple):
 
     @property
     def distances(self) -> list[Column]:
-        """Measures and pools of values that are numbers of ranks."""
-        return [column for column in self.first.means if column[0] in RANKS]
+        """Measures and pools that all models have, of values that are numbers of ranks."""
+        return [column for column in self.first.means if column[0] in RANKS and column in self.shared]
+
+    @property
+    def shared(self) -> set[Column]:
+        """Columns that all models have, but for those that earlier versions did not have."""
+        return set.intersection(*(_relevance(run) for model in self.models for run in model.runs))
 
 
 def together(models: Sequence[Model], column: Column) -> Columns:
@@ -161,7 +167,7 @@ def read(scores: Path) -> Results:
         elif exported_paths or (path.is_dir() and not path.name.startswith(".")):
             try:
                 scored = _read_folder(path)
-                _check_beside(scored, found)
+                _check_beside(scored, found, alike=True)
                 found.append(scored)
             except BadInput as error:
                 problems.append(Problem(path, str(error)))
@@ -182,9 +188,12 @@ def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Ben
     for path in paths:
         for folder in score_folders(path):
             scored = _read_folder(folder, choice)
-            _check_beside(scored, found)
+            _check_beside(scored, found, alike=False)
             found.append(scored)
-    return _benchmarks(found)
+    benchmarks = _benchmarks(found)
+    for benchmark in benchmarks:
+        _say_left_out(benchmark)
+    return benchmarks
 
 
 def score_folders(path: Path) -> list[Path]:
@@ -348,13 +357,30 @@ def _benchmarks(found: list[Scored]) -> list[Benchmark]:
     ]
 
 
-def _check_beside(scored: Scored, found: list[Scored]) -> None:
-    """Whether a folder may stand in one table with those read before."""
+def _say_left_out(benchmark: Benchmark) -> None:
+    """Name the measures and pools that no table shows, since not all models have them."""
+    columns = [column for model in benchmark.models for run in model.runs for column in _relevance(run)]
+    if not benchmark.shared:
+        raise BadInput(f"{benchmark.name}: no measure and pool that all folders have")
+    names = [f"{measure} ({wording.pool(kind)})" for measure, kind in sorted(set(columns) - benchmark.shared)]
+    if names:
+        logging.getLogger(__name__).warning("%s: left out, since not all have it: %s", benchmark.name, ", ".join(names))
+
+
+def _check_beside(scored: Scored, found: list[Scored], *, alike: bool) -> None:
+    """Whether a folder may stand in one table with those read before.
+
+    Args:
+        scored: the folder.
+        found: those before.
+        alike: whether all its measures and pools must be theirs; else one is enough.
+    """
     for other in found:
         if scored.kind == other.kind:
             if (scored.facts["model"], scored.facts["seed"]) == (other.facts["model"], other.facts["seed"]):
                 raise BadInput(f"{scored.path}: the same model and seed as {other.path.name}")
-            if _relevance(scored) != _relevance(other):
+            ours, theirs = _relevance(scored), _relevance(other)
+            if ours != theirs if alike else not ours & theirs:
                 raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
 
 

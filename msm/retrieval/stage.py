@@ -214,4 +214,5 @@ def write_runs(
 
 def _usage(encoder: Encoder | OtherEncoder) -> dict[str, object]:
     # The scale of training multiplies every score alike.
-    return {name: value for name, value in encoder.protocol().items() if name != "scale"}
+    usage = {name: value for name, value in encoder.protocol().items() if name != "scale"}
+    return usage | {"processor": encoder.device.type}

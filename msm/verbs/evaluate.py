@@ -13,9 +13,12 @@ A stage that is finished is not run again; a killed one goes on after the last f
 (`torchrun`) split the shards; the first one scores.
 """
 
+import contextlib
 import dataclasses
 import os
 import re
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -194,7 +197,8 @@ class Evaluation:
     def _run(self, execution: Execution) -> Scores:
         if not _rank():
             self._fetch()
-        runs = _search(self, execution)
+        with _tidied(self.out):
+            runs = _search(self, execution)
         if _rank() or self.part:
             return Scores(self.out, [])
         if self.fuse is not None:
@@ -280,6 +284,20 @@ def _check_mined(evaluation: Evaluation) -> None:
         raise BadInput(f"--language_vectors: none are taken off bitext, and {name} is bitext")
     if evaluation.usage.vectors not in (None, "fp32"):
         raise BadInput(f"--vectors {evaluation.usage.vectors}: bitext has no passages that an index would keep")
+
+
+@contextlib.contextmanager
+def _tidied(out: Path) -> Iterator[None]:
+    """After an error nothing is left but what another call goes on from."""
+    try:
+        yield
+    except BaseException:
+        for links in (out / "work").glob(f"*-{_rank()}"):
+            shutil.rmtree(links)
+        for folder in (out / "work", out):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _search(evaluation: Evaluation, execution: Execution) -> Path:

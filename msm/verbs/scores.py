@@ -93,6 +93,12 @@ class Scores:
             or (kind == "same" and row["candidate_language"] == "same")
         }
 
+    @property
+    def title(self) -> str:
+        """Benchmark, split, model and folder, in words."""
+        first = self.rows[0]
+        return f"{first['benchmark']}, {first['split']}: {first['model']} ({self.folder})"
+
     def __str__(self) -> str:
         return "\n".join(score_lines(self.rows))
 

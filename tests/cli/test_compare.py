@@ -73,6 +73,19 @@ def test_seeds_are_averaged_before_models_are_compared(
         assert float(rows["de"][1]) == pytest.approx(values[:, 0].mean(), abs=1e-4)
 
 
+def test_other_precision_and_processor_are_said(
+    tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocols = ["p; ties trec; precision fp32; processor cpu", "p; ties trec; precision bf16; processor cuda"]
+    folders = [write_scores(tmp_path / text[-3:], text[-3:], 1, values, protocol=text) for text in protocols]
+    main(["compare", "--baseline", *folders, "--resamples", "20"])
+    text = capsys.readouterr().out
+    for name, here, there in (("precision", "bf16", "fp32"), ("processor", "cuda", "cpu")):
+        assert f"note: {folders[1]}: {name} {here}, that of {folders[0]} is {there}; the same model" in text
+    main(["compare", "--baseline", folders[0], folders[0], "--resamples", "20"])
+    assert "rounding" not in capsys.readouterr().out
+
+
 def test_fairness_is_short_unless_all_of_it_is_wanted(
     tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,8 @@
 import csv
 import html.parser
 import io
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,26 @@ def test_languages_and_pairs_are_chosen_and_means_are_theirs(recipe: Path, capsy
         main(["table", str(recipe), "--languages", "sw"])
     assert end.value.code == 2
     assert "no averages of sw" in capsys.readouterr().err
+
+
+def test_folders_with_other_measures_share_what_they_have(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    own, other = recipe / "score" / "lareqa-mlm-1", tmp_path / "score" / "other"
+    shutil.copytree(own, other)
+    for path in other.rglob("scores.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        kept = [line | {"model": "other"} for line in lines if line["candidate_language"] is None]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    text = printed(capsys, str(own), str(other))
+    assert "one pool of all languages" in text and "own" not in text
+    assert "left out, since not all have it: map@20 (" in caplog.text
+    for line in kept:
+        line["measure"] = "mrr@100"
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    with pytest.raises(SystemExit) as end:
+        main(["table", str(own), str(other)])
+    assert end.value.code == 2 and "other measures or pools" in capsys.readouterr().err
 
 
 def test_folders_are_taken_one_by_one_and_what_is_none_is_refused(

@@ -18,6 +18,7 @@ from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder
 from msm.encoders.usage import Usage
 from msm.errors import BadInput
+from msm.pipeline.artifacts import payload_checksum
 from tests.encoders.tiny import TEXTS, WIDTH, checkpoint, edit
 
 CPU = torch.device("cpu")
@@ -55,6 +56,16 @@ def test_adapters_load_onto_their_base(tmp_path: Path) -> None:
     np.testing.assert_allclose(ours.encode(TEXTS, "passage"), expected, atol=1e-5)
     with pytest.raises(BadInput, match="adapters only; a whole model is needed here"):
         new_encoder(folder, Form("mean", "cosine", 24, 24))
+
+
+def test_the_base_is_part_of_what_adapters_are(tmp_path: Path) -> None:
+    base, folder = checkpoint(tmp_path / "base"), tmp_path / "adapters"
+    adapters(base, folder)
+    before, text = payload_checksum(folder), (base / "config.json").read_text()
+    edit(base / "config.json", hidden_act="relu")
+    assert payload_checksum(folder) != before
+    (base / "config.json").write_text(text)
+    assert payload_checksum(folder) == before
 
 
 def wider(folder: Path) -> None:

@@ -2,22 +2,20 @@
 
 import json
 import pickle
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import (
     AutoModel,
     BartConfig,
     BartModel,
     PreTrainedModel,
-    PreTrainedTokenizerFast,
     T5ForConditionalGeneration,
 )
 
-from msm.encoders.checkpoints import load_masked, load_tokenizer
+from msm.encoders.checkpoints import load_masked
 from msm.encoders.heads import body
 from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
@@ -74,38 +72,6 @@ def test_other_encoder_decoders_are_refused(tmp_path: Path) -> None:
         load_bare(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["null", "[]", "{", "", '{"model_type": "no_such_type"}', '{"model_type": "bert"'])
-def test_a_damaged_configuration_is_refused(bert: Path, text: str) -> None:
-    with pytest.raises(BadInput, match=str(bert)) as caught:
-        load_bare(edit(bert, "config.json", text))
-    assert "\n" not in str(caught.value)
-
-
-def test_half_a_model_is_refused(bert: Path) -> None:
-    weights = load_file(bert / "model.safetensors")
-    kept = {name: weight for name, weight in weights.items() if "layer.1" not in name}
-    save_file(kept, bert / "model.safetensors", {"format": "pt"})
-    with pytest.raises(BadInput, match=r"lacks 16 weights of the encoder, such as bert\.encoder\.layer\.1"):
-        load_masked(bert)
-
-
-def test_weights_of_another_shape_are_refused(bert: Path) -> None:
-    config = read_json(bert / "config.json")
-    with pytest.raises(BadInput, match="not a checkpoint that can be loaded") as caught:
-        load_bare(edit(bert, "config.json", json.dumps(config | {"intermediate_size": 40})))
-    assert "\n" not in str(caught.value)
-
-
-def test_torn_weights_are_refused(bert: Path) -> None:
-    path = bert / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(BadInput, match="not a checkpoint that can be loaded"):
-        load_bare(bert)
-    path.unlink()
-    with pytest.raises(BadInput, match="not a checkpoint that can be loaded"):
-        load_bare(bert)
-
-
 class Trap:
     """Leaves a trace when it is unpickled."""
 
@@ -122,7 +88,7 @@ def test_a_pickle_is_never_unpickled(bert: Path, tmp_path: Path, writer: str) ->
     (bert / "model.safetensors").unlink()
     with (bert / "pytorch_model.bin").open("wb") as file:
         (pickle.dump if writer == "pickle" else torch.save)({"weight": Trap(trace)}, file)
-    with pytest.raises(BadInput, match="not a checkpoint that can be loaded"):
+    with pytest.raises(BadInput, match="a pickle of more than tensors, which is never read"):
         load_bare(bert)
     assert not trace.exists()
 
@@ -132,33 +98,6 @@ def test_weights_that_torch_wrote_load_without_unpickling(bert: Path) -> None:
     (bert / "model.safetensors").unlink()
     torch.save(weights, bert / "pytorch_model.bin")
     assert torch.equal(load_bare(bert).embeddings.word_embeddings.weight, weights["embeddings.word_embeddings.weight"])
-
-
-def test_remote_code_never_runs(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question was asked on the terminal"))
-    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
-    trace = tmp_path / "trace"
-    code = f"from pathlib import Path\nPath({str(trace)!r}).touch()\nfrom transformers import BertConfig, BertModel\n"
-    code += 'class OddConfig(BertConfig):\n    model_type = "odd"\n'
-    code += "class OddModel(BertModel):\n    config_class = OddConfig\n"
-    edit(bert, "odd.py", code)
-    auto = {"auto_map": {"AutoConfig": "odd.OddConfig", "AutoModel": "odd.OddModel"}}
-    config = read_json(bert / "config.json") | {"model_type": "odd"} | auto
-    edit(bert, "config.json", json.dumps(config))
-    with pytest.raises(BadInput, match="not a checkpoint that can be loaded") as caught:
-        load_bare(bert)
-    assert "\n" not in str(caught.value)
-    assert not trace.exists()
-
-
-def test_a_damaged_tokenizer_is_refused(encoder: Path, tmp_path: Path) -> None:
-    shutil.copytree(encoder, tmp_path / "torn")
-    for path in (tmp_path / "torn").glob("*token*"):
-        path.write_text('{"version": "1.0", ')
-    with pytest.raises(BadInput, match="no tokenizer that can be loaded") as caught:
-        load_tokenizer(tmp_path / "torn")
-    assert "\n" not in str(caught.value)
-    assert isinstance(load_tokenizer(encoder), PreTrainedTokenizerFast)
 
 
 def test_attention_dropout_is_taken_away_from_the_layers_and_not_from_the_files(tmp_path: Path) -> None:

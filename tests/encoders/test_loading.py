@@ -222,20 +222,10 @@ def test_version_0_1_0_put_the_prompt_of_a_pair_before_the_text(tmp_path: Path) 
     assert np.abs(flagged - vectors).max() > 1e-3  # a flag is sentence-transformers' prompt, before the title
 
 
-def broken(folder: Path, name: str, data: bytes) -> None:
-    (folder / name).write_bytes(data)
-
-
 BAD = {
     "similarity_fn_name euclidean cannot": lambda folder: edit(folder / SETTINGS, similarity_fn_name="euclidean"),
     "similarity_fn_name maxsim cannot": lambda folder: edit(folder / SETTINGS, similarity_fn_name="maxsim"),
     "a learned sparse model": lambda folder: edit(folder / SETTINGS, model_type="SparseEncoder"),
-    "not a JSON object": lambda folder: broken(folder, "config.json", b"null"),
-    "config.json": lambda folder: broken(folder, "config.json", b"{"),
-    "not a loadable model": lambda folder: broken(folder, "model.safetensors", b"\x08\0\0\0\0\0\0\0{}"),
-    "loadable model: .*": lambda folder: broken(folder, "tokenizer.json", b"{}"),
-    "weights in a pickle are never read": lambda folder: (folder / "model.safetensors").rename(folder / "model.bin"),
-    "neither modules.json nor config.json": lambda folder: [path.unlink() for path in folder.glob("*.json")],
     "model's 64 positions, got 80": lambda folder: edit(folder / "sentence_bert_config.json", max_seq_length=80),
     "tokens must be at least 1": lambda folder: edit(folder / "tokenizer_config.json", model_max_length=-3),
     "dimensions must be from 1 to 16": lambda folder: edit(folder / SETTINGS, truncate_dim=17),
