@@ -141,7 +141,8 @@ def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
     folder = lineage.folder(root, name) if lineage.is_step(name) else None
     if folder is None or not (folder / artifacts.MANIFEST).is_file():
         raise BadInput(
-            f"The input {read} ({path or 'none'}) is missing on this machine, so its rankings cannot be shown."
+            f"The {read} ({path or 'none'}) are not on this machine: exported results hold no texts and no runs. "
+            f"`msm run {root.name}` makes them, and its rankings can be shown then."
         )
     return folder
 

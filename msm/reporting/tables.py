@@ -103,7 +103,7 @@ def _extent(shape: ByQuestion) -> str:
     """How many questions there are, and on how many texts, where that is known."""
     clusters = int(shape.clusters.max()) + 1
     texts = f" about {clusters:,} texts" if clusters < len(shape.questions) else ""
-    few = f" ({wording.few_clusters(clusters)})" if clusters < FEW_CLUSTERS else ""
+    few = f" (fewer than {FEW_CLUSTERS}: intervals and tests are rough)" if clusters < FEW_CLUSTERS else ""
     return f"{len(shape.known):,} questions{texts}{few}"
 
 

@@ -48,7 +48,7 @@ def test_without_texts_the_numbers_remain(tiny_recipe: Path, show: Show) -> None
     shutil.rmtree(tiny_recipe / "sources")
     app = show("compare", recipe="tiny")
     assert len(app.dataframe) == 1
-    assert "missing on this machine" in app.info[0].value
+    assert "not on this machine" in app.info[0].value
 
 
 def test_questions_outside_the_sources_are_not_opened(tiny_recipe: Path, show: Show) -> None:

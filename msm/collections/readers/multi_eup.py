@@ -5,8 +5,10 @@ The title of its debate stands in 24 languages, `title_EN` and so on, each with 
 title in a language (Irish, in most cases) they are empty, `null` or a number. A title is a query in its language, and
 relevant are the speeches of its debate. The title is not part of the passage: it is the query.
 
-Sources: arXiv:2311.01870; the cards of huggingface.co/datasets/unimelb-nlp/Multi-EuP (commit 108b681) and MultiEup-v2.
-Which of the rows the paper's own runs searched could not be seen; here it is all of them.
+Sources: arXiv:2311.01870; the cards of huggingface.co/datasets/unimelb-nlp/Multi-EuP (commit 108b681) and MultiEup-v2;
+the authors' scripts (github.com/jrnlp/Multi-EuP, `runs/`): one index of all languages and one of each, and
+`trec_eval -c -M 100`, which is mrr@100. For single languages they read a `test` split that is not published; here all
+rows are searched.
 """
 
 import re
