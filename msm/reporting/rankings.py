@@ -141,8 +141,8 @@ def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
     folder = lineage.folder(root, name) if lineage.is_step(name) else None
     if folder is None or not (folder / artifacts.MANIFEST).is_file():
         raise BadInput(
-            f"The {read} ({path or 'none'}) are not on this machine: exported results hold no texts and no runs. "
-            f"`msm run {root.name}` makes them, and its rankings can be shown then."
+            f"{path or f'the {read}'} is not on this machine: exported results hold no texts, runs or models. "
+            f"'msm run {root.name}' makes it, and its rankings can be shown then."
         )
     return folder
 

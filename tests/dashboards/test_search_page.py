@@ -59,7 +59,7 @@ def test_model_that_is_not_here_is_said(searched: Path, show: Show) -> None:
     app = show("search", recipe="tiny")
     app.text_input(key="asked").set_value("who?").run()
     assert not app.exception
-    assert "not on this machine" in app.info[0].value
+    assert "missing on this machine" in app.info[0].value
 
 
 def test_a_collection_of_millions_is_refused_before_it_is_read(searched: Path, show: Show) -> None:
