@@ -82,7 +82,8 @@ def main(words: Sequence[str] | None = None) -> None:
         if expected is None or sys.flags.dev_mode:
             raise
         torchrun.record(expected)
-        print(f"msm: {expected}", file=sys.stderr)
+        # An id in a message may hold a character that ends a line.
+        print("msm:", " ".join(str(expected).splitlines()), file=sys.stderr)
         _drop_output()
         sys.exit(expected.exit_code)
 

@@ -144,6 +144,8 @@ class Benchmark:
         return sorted(self.languages or {*self.counts, *found})
 
     def _check_questions(self, folder: Path, draft: Draft) -> None:
+        if self.languages and not draft.queries:
+            raise BadInput(f"{folder}: no question in {', '.join(self.languages)}")
         questions = Counter(query.language for query in draft.queries)
         languages = {query.query_id: query.language for query in draft.queries}
         judgements = Counter(languages.get(qrel.query_id, "") for qrel in draft.qrels)

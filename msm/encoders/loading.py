@@ -21,6 +21,7 @@ from msm.encoders.building import POOLER, build_modules, new_transformer
 from msm.encoders.chain import Chain, find_chain
 from msm.encoders.checkpoints import refuse_other_shapes
 from msm.encoders.encoder import BATCH_TOKENS, Encoder
+from msm.encoders.finding import find_model
 from msm.encoders.limits import set_lengths
 from msm.encoders.model_files import (
     CODE,
@@ -32,7 +33,6 @@ from msm.encoders.model_files import (
     check_files,
     check_model,
     check_tokenizer,
-    find_model,
     linked_model,
     model_kind,
     read_object,
@@ -138,7 +138,7 @@ def open_encoder(
 
 
 def read_flags(folder: Path) -> Usage:
-    """Read the flags beside the links of `msm.encoders.saving.link_model`; any other folder has none.
+    """Read the flags beside the links of `msm.encoders.model_files.link_model`; any other folder has none.
 
     Raises:
         BadInput: the file holds something else.

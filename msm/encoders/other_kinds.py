@@ -30,13 +30,13 @@ from msm.encoders.loading import (
 )
 from msm.encoders.model_files import (
     CONFIG,
-    KINDS,
     MULTI_VECTOR,
     OTHER_KINDS,
     OWN,
     SETTINGS,
     SPARSE,
     check_model,
+    check_usage,
     linked_model,
     model_kind,
     read_object,
@@ -56,8 +56,6 @@ LOGITS = 2**28
 """Largest number of weights of a batch before they are pooled, one for each token and term: 1 GiB in float32."""
 EXPANSION = 64
 """Tokens that a prompt, special tokens and expansion add to a text, as a rule."""
-ONE_VECTOR = ("pooling", "dimensions", "vectors", "query_tokens", "passage_tokens")
-"""Flags for models of one vector a text."""
 
 
 class OtherEncoder(TextEncoder[list[Text], Rows]):
@@ -165,19 +163,6 @@ def open_any(
     choices = _choices(folder, model, flags) | {"dimensions": Choice(width, "file of the model")}
     choices["precision"] = Choice(resolve_precision(precision, device), "default" if precision == "auto" else "flag")
     return OtherEncoder(model, choices, device=device, batch_tokens=batch_tokens)
-
-
-def check_usage(folder: Path, usage: Usage) -> None:
-    """Refuse flags that are not for the kind of a model.
-
-    Raises:
-        BadInput: a flag is for models with one vector for each text.
-    """
-    if (kind := model_kind(folder)) not in OTHER_KINDS:
-        return
-    names = [*ONE_VECTOR, *(["similarity"] if kind == MULTI_VECTOR else [])]
-    if given := [name for name in names if getattr(usage, name) is not None]:
-        raise BadInput(f"{folder}: {KINDS[kind]}; --{given[0]} is for models of one vector a text")
 
 
 def _choices(folder: Path, model: SparseEncoder | MultiVectorEncoder, flags: Usage) -> dict[str, Choice]:

@@ -9,6 +9,7 @@ import torch
 
 from msm.encoders.usage import PRECISIONS
 from msm.errors import BadInput
+from msm.training import pick_device
 
 CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Flags of processors with units for bf16; the last one is ARM's. Without such units bf16 is several times slower."""
@@ -32,6 +33,11 @@ def resolve_precision(precision: str, device: torch.device) -> Precision:
     if precision != "auto":
         return cast(Precision, precision)
     return "bf16" if has_bf16(device) else "fp32"
+
+
+def resolve_on(precision: str, device: str) -> Precision:
+    """Resolve a precision on a device that is given by its name; see `resolve_precision`."""
+    return resolve_precision(precision, pick_device(device))
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -15,7 +15,7 @@ from msm.encoders.building import Form, new_transformer, shape_model
 from msm.encoders.chain import find_chain
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import check_tokenizers, check_widths, quietly_checked, read_modules
-from msm.encoders.model_files import MODULES, OWN, USE, check_model
+from msm.encoders.model_files import MODULES, OWN, check_model
 from msm.encoders.positions import positions
 from msm.encoders.usage import TASKS, Choice, Usage
 from msm.errors import BadInput
@@ -74,20 +74,3 @@ def save_encoder(encoder: Encoder, folder: Path) -> None:
     encoder.model.save_pretrained(str(folder), create_model_card=False)
     values = {name: encoder.choices[name].value for name in ("passage_context", "question_mark", "scale")}
     write_json(folder / OWN, values)
-
-
-def link_model(folder: Path, usage: Usage, place: Path) -> None:
-    """Fill a folder with links to a model's files and with flags, so that the model is used another way.
-
-    Args:
-        folder: folder of the model.
-        usage: flags that win over the model's files.
-        place: folder to fill.
-    """
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            link = place / file.relative_to(folder)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(file.absolute())
-    given = {name: value for name, value in dataclasses.asdict(usage).items() if value is not None}
-    write_json(place / USE, given)

@@ -142,7 +142,7 @@ def payload_checksum(folder: Path) -> str:
 
 
 def base_of_adapters(folder: Path) -> Path | None:
-    """Return the folder of the model that adapters belong to; None for other folders, and where that model is not there.
+    """Return the folder of the model that adapters belong to; None for other folders, and where it is not there.
 
     Args:
         folder: folder of files as the package `peft` saves them.

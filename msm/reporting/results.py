@@ -8,10 +8,11 @@ Shapes: C questions, L languages, S seeds.
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ from msm.collections.measure_names import FAIRNESS
 from msm.errors import BadInput
 from msm.evaluation import exported
 from msm.evaluation.choice import EVERYTHING, Choice
+from msm.evaluation.identity import FILE as COLLECTION
+from msm.evaluation.identity import NAMES
 from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import ALL, FIELDS
@@ -62,6 +65,8 @@ class Scored(NamedTuple):
     """Whether something was trained behind it; nothing was for BM25, nor for a run that no stage made."""
     choice: Choice = EVERYTHING
     """Languages that are looked at."""
+    checksums: Mapping[str, str] = MappingProxyType({})
+    """Checksums of questions, candidates and judgements; see `msm.evaluation.identity`. Early versions have none."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -281,7 +286,8 @@ def _read_folder(path: Path, choice: Choice = EVERYTHING) -> Scored:
         raise BadInput(f"{path}: no averages{chosen} in {SCORES}")
     chance = by_language(checked_lines(path, CHANCE, absent=("tied", "run_sha256")), choice)
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
-    scored = Scored(path, manifest, facts, means, chance, {}, choice=choice)
+    _, checksums = next(exported.score_lines(path, COLLECTION), (None, {}))
+    scored = Scored(path, manifest, facts, means, chance, {}, choice=choice, checksums=checksums)
     return scored._replace(is_trained=_is_trained(path.parents[1], scored.source))
 
 
@@ -379,6 +385,10 @@ def _check_beside(scored: Scored, found: list[Scored], *, alike: bool) -> None:
         if scored.kind == other.kind:
             if (scored.facts["model"], scored.facts["seed"]) == (other.facts["model"], other.facts["seed"]):
                 raise BadInput(f"{scored.path}: the same model and seed as {other.path.name}")
+            for name in NAMES:
+                here, there = (one.checksums.get(name, "") for one in (scored, other))
+                if here and there and here != there:
+                    raise BadInput(f"{scored.path}: {name} are {here[:12]}, those of {other.path} are {there[:12]}")
             ours, theirs = _relevance(scored), _relevance(other)
             if ours != theirs if alike else not ours & theirs:
                 raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")

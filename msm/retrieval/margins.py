@@ -15,9 +15,7 @@ import numpy as np
 from msm.collections.runs import Floats, Integers
 from msm.errors import BadInput
 from msm.retrieval.search import nearest
-
-NEIGHBOURS = 4
-"""Number of neighbours k of LASER."""
+from msm.retrieval.settings import NEIGHBOURS
 
 
 class Mined(NamedTuple):

@@ -8,6 +8,8 @@ from msm.settings import Count, Positive, Rate, Settings, Share
 
 BM25 = "bm25"
 """Name under which `msm evaluate` takes BM25 for a model."""
+NEIGHBOURS = 4
+"""Number of neighbours that a margin is relative to; LASER's k."""
 LanguageVectorsKind = Literal["none", "shift", "both_sides", "own"]
 
 

@@ -13,7 +13,6 @@ from msm.collections.registry import find_benchmark, find_bitext
 from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
 from msm.collections.runs import write_run
 from msm.encoders.encoder import Encoder
-from msm.encoders.model_files import KINDS, OTHER_KINDS, model_kind
 from msm.encoders.other_kinds import OtherEncoder, open_any
 from msm.encoders.usage import Choice, Usage
 from msm.encoders.vector_store import VectorStore
@@ -22,6 +21,7 @@ from msm.errors import BadInput
 from msm.execution import Execution, Part, read_part
 from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
+from msm.retrieval.kinds import check_kind
 from msm.retrieval.language_estimates import described, estimate
 from msm.retrieval.language_labels import GIVEN
 from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors
@@ -97,24 +97,6 @@ def _guessed_right(settings: Retrieve, collection: Collection, taken: LanguageVe
         return {}
     pairs = zip(taken.labels(collection.queries), collection.queries, strict=True)
     return {"languages_guessed_right": fmean(guess == query.language for guess, query in pairs)}
-
-
-def check_kind(model: Path, benchmark: str, language_vectors: str) -> None:
-    """Refuse what only models with one vector for each text can do.
-
-    Args:
-        model: folder of the model.
-        benchmark: its reference.
-        language_vectors: see `msm.retrieval.settings.Retrieve`.
-
-    Raises:
-        BadInput: the model is of another kind.
-    """
-    kind = model_kind(model)
-    if kind in OTHER_KINDS and find_bitext(benchmark):
-        raise BadInput(f"{model}: {KINDS[kind]}; {benchmark} is mined by one vector a text")
-    if kind in OTHER_KINDS and language_vectors != "none":
-        raise BadInput(f"{model}: {KINDS[kind]}; --language_vectors are taken off one vector a text")
 
 
 def _opened(settings: Retrieve, model: Path, device: torch.device, execution: Execution) -> Encoder | OtherEncoder:

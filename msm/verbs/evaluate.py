@@ -22,16 +22,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.measure_names import parse_measure
 from msm.collections.registry import find_benchmark, find_bitext, find_split, reference
-from msm.encoders.building import POOLINGS
-from msm.encoders.model_files import find_model
-from msm.encoders.other_kinds import check_usage
-from msm.encoders.precision import resolve_precision
-from msm.encoders.saving import link_model
+from msm.encoders.model_files import check_usage, link_model
+from msm.encoders.settings import Pooling
 from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, SIMILARITIES, VECTOR_KINDS, Usage
 from msm.errors import BadInput
 from msm.evaluation.settings import Score, Setting, TieRule
@@ -40,19 +37,17 @@ from msm.files import files_below, new_file
 from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.fusion import fuse_folders
-from msm.retrieval.margins import NEIGHBOURS
-from msm.retrieval.settings import BM25, LanguageVectorsKind, Lexical, Retrieve
-from msm.retrieval.stage import check_kind
+from msm.retrieval.kinds import check_kind
+from msm.retrieval.settings import BM25, NEIGHBOURS, LanguageVectorsKind, Lexical, Retrieve
 from msm.settings import listed
-from msm.training import pick_device
-from msm.verbs.scores import Scores, copy_scores, score_folder
+from msm.verbs.scores import Scores, copy_scores, drop_empty, score_folder
 
 LEAST_DEPTH = 100
 HERE = "."
 QUESTIONS, TEXTS = "questions", "texts"
 """Names of the links to the data and to parallel texts."""
 USAGES = {
-    "pooling": POOLINGS,
+    "pooling": get_args(Pooling),
     "similarity": SIMILARITIES,
     "vectors": VECTOR_KINDS,
     "passage_context": CONTEXTS,
@@ -294,9 +289,7 @@ def _tidied(out: Path) -> Iterator[None]:
     except BaseException:
         for links in (out / "work").glob(f"*-{_rank()}"):
             shutil.rmtree(links)
-        for folder in (out / "work", out):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        drop_empty(out / "work", out)
         raise
 
 
@@ -331,7 +324,7 @@ def _depth(benchmark: Benchmark) -> int:
 
 def _model(evaluation: Evaluation) -> Path:
     """The model's folder; where it is to be used otherwise than it says, one of links to its files."""
-    folder = find_model(evaluation.model, evaluation.revision)
+    folder = runner.entry("msm.encoders.finding:find_model")(evaluation.model, evaluation.revision)
     _check_kind(evaluation, folder)
     if evaluation.usage == Usage():
         return folder
@@ -373,7 +366,8 @@ def _retrieve(evaluation: Evaluation) -> Retrieve:
         depth=evaluation.kept_depth,
         pool_depth=evaluation.kept_depth,
         batch_tokens=evaluation.batch_tokens,
-        precision=resolve_precision(evaluation.precision, pick_device(evaluation.device)),
+        # By its name: torch is not imported where BM25 alone is evaluated.
+        precision=runner.entry("msm.encoders.precision:resolve_on")(evaluation.precision, evaluation.device),
         language_vectors=evaluation.language_vectors,
         language_texts=f"{TEXTS}/{evaluation.language_texts.name}" if evaluation.language_texts else "",
         language_sentences=evaluation.language_sentences,

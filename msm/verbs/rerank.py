@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from msm.collections.registry import find_benchmark, find_split
-from msm.encoders.model_files import find_model
+from msm.encoders.finding import find_model
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
 from msm.execution import Execution

@@ -29,7 +29,18 @@ def score_folder(out: Path) -> Iterator[None]:
     if names and not names & CONTENTS:
         raise BadInput(f"{out}: holds files of something else; take another folder for --out")
     with locked(out):
-        yield
+        try:
+            yield
+        except BaseException:
+            drop_empty(out / "work", out)
+            raise
+
+
+def drop_empty(*folders: Path) -> None:
+    """Remove folders that hold nothing, in this order."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 @dataclass(frozen=True)

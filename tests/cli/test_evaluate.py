@@ -1,6 +1,8 @@
 """`msm evaluate` with models of ours and of others, on pools of one's own."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,12 @@ def test_a_plain_encoder_needs_flags_and_flags_win(
 def test_bm25_is_a_model(beir: Path, tmp_path: Path) -> None:
     evaluate("--benchmark", "beir", "--model", "bm25", "--data", beir, "--out", tmp_path / "out")
     assert scores(tmp_path / "out")["mrr@100"] > 0.5
+
+
+def test_bm25_needs_no_torch(beir: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--benchmark", "beir", "--model", "bm25", "--data", str(beir), "--out", str(tmp_path / "out")]
+    code = f"import sys; from msm.cli.main import main; main({words}); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_fusion_adds_bm25(encoder: Path, beir: Path, tmp_path: Path) -> None:

@@ -110,6 +110,19 @@ def test_folders_with_other_measures_share_what_they_have(
     assert end.value.code == 2 and "other measures or pools" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["questions", "candidates", "qrels"])
+def test_other_judgements_or_candidates_are_refused(
+    name: str, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, other = recipe / "score" / "lareqa-mlm-1", recipe / "score" / "lareqa-mlm-2"
+    for folder, digit in ((own, "1"), (other, "2")):
+        sums = {"questions": "0" * 64, "candidates": "0" * 64, "qrels": "0" * 64} | {name: digit * 64}
+        (folder / "scores" / "collection.json").write_text(json.dumps(sums))
+    with pytest.raises(SystemExit) as end:
+        main(["table", str(own), str(other)])
+    assert end.value.code == 2 and f"{name} are 222222222222, those of {own}" in capsys.readouterr().err
+
+
 def test_folders_are_taken_one_by_one_and_what_is_none_is_refused(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,8 @@ def test_beir_layout(beir: Path) -> None:
     assert judged(collection) == {("q1", "d2"): 2, ("q1", "d1"): 0}
     assert [pool.name for pool in collection.pools] == ["multilingual"]
     assert list(find_benchmark("beir:mine").read(beir).passages) == list(collection.passages)
+    with pytest.raises(BadInput, match="no question in he"):
+        find_benchmark("beir:mine-he,").read(beir)
 
 
 @pytest.mark.parametrize(

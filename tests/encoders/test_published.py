@@ -13,8 +13,8 @@ from transformers import AutoModel, AutoTokenizer
 
 import msm
 from msm.encoders import start
+from msm.encoders.finding import find_model
 from msm.encoders.loading import load_encoder
-from msm.encoders.model_files import find_model
 from msm.encoders.published import write_four_bit
 from msm.encoders.settings import Encoder
 from msm.encoders.usage import Side

@@ -1,8 +1,8 @@
 """TREC NeuCLIR: English topics of newswire, 10,038,768 documents in Persian, Russian and Chinese.
 
 `neuclir_2022` and `neuclir_2023` search each language by itself; `neuclir_2023_mlir` searches all of them in one
-pool, with judgements of its own. Gains are 3, 1 and 0 in 2022, and 3, 2, 1 and 0 in 2023. The overviews print ndcg@20, with map and recall@1000
-beside it; runs are 1,000 deep.
+pool, with judgements of its own. Gains are 3, 1 and 0 in 2022, and 3, 2, 1 and 0 in 2023. The overviews print ndcg@20,
+with map and recall@1000 beside it; runs are 1,000 deep.
 """
 
 from dataclasses import replace
