@@ -31,6 +31,11 @@ def load(root: Path) -> Benchmark:
     return benchmark
 
 
+def newer(path: Path) -> None:
+    """Make a manifest one of a later version."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+
+
 def rewrite(folder: Path, change: Callable[[dict], dict]) -> None:
     """Change every line of the score file, and nothing else."""
     path = folder / "scores" / "scores.jsonl"
@@ -75,13 +80,14 @@ def test_no_scores_yet_is_no_error(tmp_path: Path) -> None:
     [
         (lambda folder: (folder / "manifest.json").unlink(), "no manifest.json"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "not JSON"),
-        (lambda folder: (folder / "manifest.json").write_text('{"format": 99}'), "format 99"),
+        (lambda folder: (folder / "manifest.json").write_text('{"outputs": 1}'), "outputs must be checksums by name"),
+        (lambda folder: newer(folder / "manifest.json"), "format 99"),
         (lambda folder: (folder / "scores/scores.jsonl").unlink(), "no such file"),
         (lambda folder: (folder / "scores/scores.jsonl").write_text("{}\n"), "scores.jsonl:1: benchmark is None"),
         (lambda folder: (folder / "scores/scores.jsonl").write_text(""), "no averages"),
         (lambda folder: (folder / "scores/scores.jsonl").write_bytes(b"\xff\xfe\n"), "scores.jsonl:1"),
         (lambda folder: (folder / "scores/chance.jsonl").write_text("[]\n"), "chance.jsonl:1"),
-        (lambda folder: rewrite(folder, lambda line: line | {"value": float("nan")}), "value is nan"),
+        (lambda folder: rewrite(folder, lambda line: line | {"value": float("nan")}), "NaN is no number"),
         (lambda folder: rewrite(folder, lambda line: line | {"value": 33.4}), "value is 33.4"),
         (lambda folder: rewrite(folder, lambda line: line | {"seed": 2}), "the same model and seed"),
         (lambda folder: rewrite(folder, lambda line: line | {"measure": "mrr@100"}), "other measures or pools"),
