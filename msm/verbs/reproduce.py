@@ -88,7 +88,7 @@ def side_by_side(anchor: Mapping[str, Any], scores: Scores) -> list[dict[str, An
     """Published and measured values side by side.
 
     Args:
-        anchor: as in the file.
+        anchor: as in the file; a language of `expected` may be a pair, such as `eng-ara`.
         scores: of the evaluation.
 
     Raises:
@@ -102,6 +102,8 @@ def side_by_side(anchor: Mapping[str, Any], scores: Scores) -> list[dict[str, An
             candidates, language = row["candidate_language"], row["query_language"]
             if candidates in wanted if wanted is not None else candidates == language:
                 found.setdefault((language, row["measure"]), row["value"])
+    # The name of a pair, such as eng-ara, stands for questions in one language and candidates in the other.
+    found |= {(f"{row['query_language']}-{row['candidate_language']}", row["measure"]): row["value"] for row in rows}
     compared = []
     for language, measures in anchor["expected"].items():
         for measure, expected in measures.items():
