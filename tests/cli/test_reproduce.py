@@ -100,7 +100,7 @@ def test_what_an_anchor_lacks_is_said(
     for changes, message in (
         ({"sources": "nowhere.json"}, "nowhere.json: no such file"),
         ({"tolerence": 1}, "unknown field tolerence"),
-        ({"usage": {"pooling": "most"}}, "toy: --pooling must be one of pooler, cls"),
+        ({"usage": {"pooling": "most"}}, "toy: --pooling must be one of cls, mean"),
         ({"expected": {"xx": {"map@20": 0.1}}}, "no map@20 of xx, which was published"),
     ):
         with pytest.raises(SystemExit) as end:
