@@ -1,1 +1,1 @@
-"""The chain: stages, recipes, and how a stage is run."""
+"""Recipes, the table of stages, and the runner of tasks."""

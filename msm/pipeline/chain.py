@@ -1,4 +1,4 @@
-"""Run what is missing of a recipe: independent tasks side by side, each a process of its own."""
+"""Runs what is missing of a recipe: independent tasks side by side, each in a process of its own."""
 
 import contextlib
 import os
@@ -25,11 +25,11 @@ from msm.retrieval.parts import refusal
 from msm.settings import suggestion
 
 MOST_TASKS = 8
-"""Tasks side by side, if nobody says another number."""
+"""Largest number of tasks side by side where no other number is given."""
 LEAST_MEMORY = 1 << 30
 """Bytes that must be free for one more task beside others, however little the tasks before needed."""
 MOST_NAMES = 8
-"""Names of tasks that one line lists."""
+"""Largest number of tasks that one line lists by name."""
 PAUSE = 0.05
 """Seconds between two looks at the running tasks."""
 
@@ -45,11 +45,11 @@ class Options(NamedTuple):
     any_code: bool = False
     """Take results that another version of the program has made."""
     words: tuple[str, ...] = ()
-    """Further words of every task's command, such as `--mirror DIR`."""
+    """Further words of the command of every task, such as `--mirror DIR`."""
 
 
 class Outcome(NamedTuple):
-    """What became of the tasks, by name."""
+    """Names of the tasks by their outcome."""
 
     ran: list[str]
     reused: list[str]
@@ -65,7 +65,7 @@ class Failure(NamedTuple):
     code: int
     """Exit code; negative for a signal."""
     reason: str
-    """What it said itself, or the last line of its log."""
+    """Message of the task, or the last line of its log."""
 
 
 class TasksFailed(CommandError):
@@ -84,7 +84,7 @@ class TasksFailed(CommandError):
 
 @dataclass
 class _Running:
-    """A task at work."""
+    """A task that is running."""
 
     task: Task
     process: subprocess.Popen[bytes]
@@ -180,7 +180,7 @@ class Chain:
         return is_told(manifest, wanted, any_code=self.options.any_code)
 
     def run(self) -> Outcome:
-        """Run them.
+        """Run the tasks.
 
         Raises:
             TasksFailed: some failed; those that do not need their outputs have been run.
@@ -350,13 +350,13 @@ def _reason(log: Path) -> str:
 
 
 def named(names: Sequence[str]) -> str:
-    """The first of some names, and how many there are besides."""
+    """Return the first of some names, and the number of the others."""
     besides = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {besides} more" if besides > 0 else "")
 
 
 def summary(recipe: str, outcome: Outcome) -> str:
-    """One line: what was run and what was not."""
+    """Return one line: which tasks were run and which were not."""
     parts = [f"{len(outcome.ran)} run", f"{len(outcome.reused)} reused"]
     if outcome.exported:
         parts.append(f"{len(outcome.exported)} rows taken as exported")

@@ -1,4 +1,4 @@
-"""What can be known to fail before anything runs: names of benchmarks and files, sizes that do not divide."""
+"""Finds what would fail later before anything runs: names of benchmarks and files, sizes that do not divide."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from msm.retrieval.settings import Lexical, Retrieve
 from msm.settings import listed, present, suggestion
 
 WORLD_FILES = ("documents/constructed.jsonl.gz", "questions/train", "questions/dev", "questions/test")
-"""What the stage `world` writes."""
+"""Files that the stage `world` writes."""
 
 
 TRAINING_BYTES = 16

@@ -1,4 +1,4 @@
-"""Whether a task's result is there already, told from the recipe alone: no input has to exist for that."""
+"""Decides from the recipe alone whether a task's result exists: no input has to exist for that."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

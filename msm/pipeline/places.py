@@ -1,4 +1,4 @@
-"""What this machine has, and how many processes a task can use of it."""
+"""Measures this machine, and how many processes a task can use of it."""
 
 import os
 from pathlib import Path
@@ -12,30 +12,30 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def visible_gpus() -> int:
-    """GPUs that this container was given, counted by their device files: torch need not be loaded."""
+    """Return the number of GPUs of this container, counted by their device files, so that torch is not loaded."""
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def total_memory() -> int:
-    """Bytes of memory of this machine, or of the container's limit, whichever is less."""
+    """Return the bytes of memory of this machine, or of the container's limit, whichever is less."""
     total, limit = _memory("MemTotal"), _number(CGROUP / "memory.max")
     return min(total, limit) if limit else total
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free, of this machine or of the container's limit, whichever is less."""
+    """Return the bytes of memory that are free, of this machine or of the container's limit, whichever is less."""
     free = _memory("MemAvailable")
     limit, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
     return min(free, limit - used) if limit and used else free
 
 
 def _memory(name: str) -> int:
-    """Bytes that the kernel tells under a name; a lot where it tells nothing."""
+    """Return the bytes that the kernel reports under a name; a very large number where it reports none."""
     path = Path("/proc/meminfo")
     rows = path.read_text(encoding="ascii").splitlines() if path.is_file() else []
     return next((int(row.split()[1]) * 1024 for row in rows if row.startswith(name)), 1 << 50)
@@ -47,13 +47,13 @@ def _number(path: Path) -> int:
 
 
 def processes(settings: Settings | None, most: int) -> int:
-    """The largest number of processes, up to `most`, that can share an update of training; else `most` itself."""
+    """Return the largest number of processes, up to `most`, that can share an update of training."""
     shares = settings.shares if isinstance(settings, Pretrain | Finetune) else 0
     return max((number for number in range(1, most + 1) if shares % number == 0), default=most)
 
 
 def check_processes(settings: Settings | None, gpus: int) -> None:
-    """See that so many processes can share an update of training.
+    """Check that so many processes can share an update of training.
 
     Raises:
         BadInput: they cannot; with the number that can.

@@ -1,4 +1,4 @@
-"""Recipes: what is run, on what, with which values; whole, or as differences from another recipe (`base`)."""
+"""Reads recipes: what is run, on what data, with which values; whole, or as differences from another recipe."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ RECIPES = Path("recipes")
 """Folder of a project's own recipes, in the working directory; a recipe of the package gives way to one of its name."""
 PACKAGED = Path(__file__).parents[1] / "recipes"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Ten times as fast where PyYAML was built with its C library."""
+"""Loader of YAML; that of PyYAML's C library takes a tenth of the time."""
 Values = dict[str, Any]
 SECTIONS: dict[str, tuple[type[Settings], ...]] = {
     "documents": (Documents,),
@@ -61,7 +61,7 @@ SOURCE = ("name", "stage", "settings")
 
 
 def find(name: str, *, own: Path = RECIPES, where: str = "") -> Path:
-    """The file of a recipe that is given by name or by path.
+    """Return the file of a recipe that is given by name or by path.
 
     Args:
         name: name, such as `demo`, or path of a `.yaml` file.
@@ -99,7 +99,7 @@ def load(path: Path) -> Values:
 
 
 def layers(path: Path) -> list[tuple[Path, Values]]:
-    """A recipe's file and its own values, then those of its base, and so on.
+    """Return a recipe's file and its own values, then those of its base, and so on.
 
     Raises:
         BadInput: as `load` says.
@@ -117,7 +117,7 @@ def layers(path: Path) -> list[tuple[Path, Values]]:
 
 
 def read(path: Path) -> Values:
-    """The mapping in a YAML file.
+    """Read the mapping in a YAML file.
 
     Raises:
         BadInput: no such file, or not a YAML mapping.
@@ -132,7 +132,7 @@ def read(path: Path) -> Values:
 
 
 def _check_keys(recipe: Mapping[str, Any], path: Path) -> None:
-    """See that every key means something, before any of them is used."""
+    """Check that every key has a meaning, before any of them is used."""
     check_names(recipe, TOP, f"{path}: unknown key")
     if str(recipe.get("recipe", path.stem)) in STAGES:
         raise BadInput(f"{path}: recipe: {recipe.get('recipe', path.stem)} is the name of a stage; take another name")
@@ -159,7 +159,7 @@ def check_names(values: Mapping[str, Any], names: Any, what: str) -> None:
 
 
 def mapping(value: Any, where: str) -> Mapping[str, Any]:
-    """A value that must be a mapping.
+    """Return a value that must be a mapping.
 
     Raises:
         BadInput: it is none.
@@ -170,7 +170,7 @@ def mapping(value: Any, where: str) -> Mapping[str, Any]:
 
 
 def rows(recipe: Mapping[str, Any], name: str, where: str) -> list[Values]:
-    """The rows of a list; none where the recipe does not have it.
+    """Return the rows of a list; none where the recipe does not have it.
 
     Raises:
         BadInput: no list, a row that is no mapping or has no name, or two rows of one name.
@@ -189,7 +189,7 @@ def rows(recipe: Mapping[str, Any], name: str, where: str) -> list[Values]:
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Values:
-    """Values of two mappings; the upper one's win, and mappings within both are merged in the same way."""
+    """Return the values of two mappings; the upper one's win, and mappings within both are merged in the same way."""
     result = dict(below)
     for name, value in above.items():
         both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
@@ -198,7 +198,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Values:
 
 
 def resolved(recipe: Mapping[str, Any]) -> Values:
-    """A recipe with every default written out, in the order of `TOP`."""
+    """Return a recipe with every default written out, in the order of `TOP`."""
     whole = {name: recipe[name] for name in TOP if name in recipe}
     for name, kinds in SECTIONS.items():
         if name in whole:
@@ -218,7 +218,7 @@ def _with_defaults(kind: type[Settings], values: Mapping[str, Any]) -> Values:
 
 
 def holders(files: Sequence[tuple[Path, Values]], key: str) -> Iterator[tuple[Path, str]]:
-    """Files that say a dotted key: the recipe's own, or else its base's; of a mapping that both say, both.
+    """Yield the files that set a dotted key: the recipe's own, or else its base's; of a mapping that both set, both.
 
     Args:
         files: the recipe and its bases, as `layers` gives them.

@@ -1,4 +1,4 @@
-"""Run one stage: check, reuse what is finished, write whole folders only, say what made them."""
+"""Runs one stage: checks inputs, reuses finished results, writes whole folders only, and records how they were made."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""The stage table: what every stage needs, reads and writes. Imports nothing heavy."""
+"""The table of stages: settings, inputs, outputs and resources of every stage. Imports nothing heavy."""
 
 from typing import NamedTuple
 

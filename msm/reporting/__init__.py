@@ -1,1 +1,1 @@
-"""Tables, published numbers and the report."""
+"""Tables, reports and exports of scores, and the published numbers beside them."""

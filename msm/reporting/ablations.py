@@ -17,7 +17,7 @@ from msm.reporting.settings import Report
 
 REFERENCE = "msm"
 REFERENCES = {"6": "table6-candidates-same"}
-"""Reference of a table whose rows are trained on other batches than the rest."""
+"""Table to its reference, where its rows are trained on other batches than the rest."""
 TITLES = {
     "4": "Document encoder shared by the languages",
     "5": "Negatives of the same document, and their bias",
@@ -63,17 +63,17 @@ ROWS: dict[str, dict[str, str]] = {
 }
 """Our model of every row of the paper's tables, in the order of print, and of further rows of the same kind."""
 PRINTED = ("mr_tydi", "mrr@100")
-"""The benchmark and measure of all five tables."""
+"""Benchmark and measure of all five tables."""
 
 
 class Ablated(NamedTuple):
-    """A row of one of the paper's tables."""
+    """One row of a table of the paper, with ours."""
 
     table: str
     label: str
     """Name of the row as printed."""
     model: str
-    """Name of our model, which need not have been trained."""
+    """Name of our model, which may not have been trained."""
     value: float | None
     """Our value, the mean over languages; None where the model was not trained."""
     change: float | None
@@ -94,16 +94,16 @@ class Shuffled(NamedTuple):
     value: float
     """Mean over languages and seeds."""
     interval: Interval
-    """95 %, over the questions."""
+    """95 % interval over the questions."""
     seeds: dict[int, float]
-    """Mean over languages of every seed."""
+    """Mean over languages of each seed."""
 
 
 def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ablated]:
-    """Every row of tables 4 to 8, where the recipe has the reference and at least one other row; else none.
+    """Return every row of tables 4 to 8, where the recipe has the reference and at least one other row; else none.
 
     Args:
-        benchmark: with the values of the column loaded.
+        benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
         settings: the resamples and their seed.
     """
@@ -121,12 +121,12 @@ def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ab
 
 
 def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report) -> list[Shuffled]:
-    """Every model whose manifests say what it was trained on, by objective and share of shuffled documents.
+    """Return every model whose manifests name its texts, by objective and share of shuffled documents.
 
     Args:
-        benchmark: with the values of the column loaded.
+        benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
-        root: the recipe's folder, where the manifests lie.
+        root: folder of the recipe, where the manifests lie.
         settings: the resamples and their seed.
 
     Returns:
@@ -147,7 +147,7 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
 
 
 def training_text(root: Path, scored: Scored) -> tuple[str, float] | None:
-    """Objective of the last pre-training behind a score, and the share of shuffled documents; None if not known."""
+    """Return objective of the last pre-training behind a score, and share of shuffled documents; None if unknown."""
     steps = {step.name: step.manifest for step in lineage.chain(scored.name, root, largest=0)}
     trained = [manifest for name, manifest in steps.items() if name.startswith("pretrain/") and manifest]
     if not trained:

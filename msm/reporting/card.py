@@ -1,4 +1,4 @@
-"""Model cards: what a checkpoint is, what it was trained on, how it is used, what it scored, what it is not.
+"""Writes model cards: what a checkpoint is, its training data, its use, its scores and its limits.
 
 Everything comes from the manifests of the stages that made it; what they do not say is not said.
 """
@@ -23,14 +23,14 @@ LIMITS = (
 
 
 def card(folder: Path, scores: Sequence[Path]) -> str:
-    """The card of a finished `pretrain` or `finetune` folder, as Markdown with the hub's header.
+    """Return the card of a finished `pretrain` or `finetune` folder, as Markdown with the hub's header.
 
     Args:
-        folder: of the stage.
+        folder: folder of the stage.
         scores: folders of the `score` stage on this model.
 
     Raises:
-        BadInput: not a folder of such a stage, or without its weights.
+        BadInput: the folder is not one of such a stage, or lacks its weights.
     """
     manifest = read_manifest(folder)
     if manifest["stage"] not in TRAINED:
@@ -54,7 +54,7 @@ def card(folder: Path, scores: Sequence[Path]) -> str:
 
 
 def find_scores(folder: Path) -> list[Path]:
-    """The score folders beside a model that were made with it, by what the runs were made from.
+    """Return the score folders beside a model that were made with it, by the inputs of their runs.
 
     Args:
         folder: `RECIPE/STAGE/ROW`.
@@ -79,7 +79,7 @@ def _header(retriever: bool) -> str:
 
 
 def _lineage(folder: Path, manifest: dict[str, Any], shown: set[str], depth: int = 0) -> Iterator[str]:
-    """The inputs of a stage, and theirs, as a nested list; what an input was made from stands there once."""
+    """Return the inputs of a stage, and theirs, as a nested list; each input's own inputs are listed once."""
     for name, value in manifest["inputs"].items():
         path = Path(value["path"])
         beside = folder.parent.parent / path.parent.name / path.name
@@ -103,7 +103,7 @@ def _cell(value: Any) -> str:
 
 
 def _scores(folders: Sequence[Path]) -> str:
-    """Means over languages; none is compared with another split or protocol."""
+    """Return means over languages, each under its split and protocol."""
     lines = [
         "| benchmark | split | candidates | measure | value | questions | protocol |",
         "|---|---|---|---|---|---|---|",

@@ -3,18 +3,18 @@
 from typing import NamedTuple
 
 STOPS = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725")
-"""The viridis map at ten even places (van der Walt and Smith, CC0): its lightness rises evenly."""
+"""Ten even steps of the viridis map (van der Walt and Smith, CC0), whose lightness rises evenly."""
 
 
 class Colour(NamedTuple):
-    """A cell's fill and the text colour that reads well on it, as `#rrggbb`."""
+    """Fill of a cell and the text colour that reads well on it, as `#rrggbb`."""
 
     fill: str
     text: str
 
 
 def colour(value: float, low: float, high: float) -> Colour:
-    """The colour of a value on a scale from `low` (dark) to `high` (bright); values outside take the end's."""
+    """Return the colour of a value on a scale from `low` (dark) to `high` (bright); values outside take the end's."""
     share = (value - low) / (high - low) if high > low else 0.5
     place = min(max(share, 0.0), 1.0) * (len(STOPS) - 1)
     below = min(int(place), len(STOPS) - 2)
@@ -24,7 +24,7 @@ def colour(value: float, low: float, high: float) -> Colour:
 
 
 def contrast(first: str, second: str) -> float:
-    """Contrast ratio of two colours, 1 to 21, as WCAG 2 defines it."""
+    """Return the contrast ratio of two colours, 1 to 21, as WCAG 2 defines it."""
     brighter, darker = sorted((_luminance(_channels(first)), _luminance(_channels(second))), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 

@@ -1,4 +1,4 @@
-"""Models against controls, with a verdict in plain words: a difference inside the noise is called that.
+"""Compares models with controls, and gives a verdict in plain words, noise included.
 
 Two kinds of noise are kept apart. Other questions: the interval and the corrected p. Another training of the same
 model: the standard deviation over seeds; with one seed nothing is known of it, and the verdict says so.
@@ -17,19 +17,19 @@ from msm.settings import listed
 
 SIGNIFICANT = 0.05
 FINEST = 100
-"""Random signs for each difference made, at least: the smallest p, corrected, is then .01."""
+"""Smallest number of random signs for each difference, so that the smallest corrected p is .01."""
 
 
 class Difference(NamedTuple):
-    """A model less a control on the same questions, mean over the languages."""
+    """Mean over the languages of a model less a control, on the same questions."""
 
     model: str
     control: str
     value: float
     interval: Interval
-    """95 %, over the questions."""
+    """95 % interval over the questions."""
     p: float
-    """Corrected for all differences in the column."""
+    """P value, corrected for all differences in the column."""
     better: list[str]
     """Languages where the model is better, corrected for the number of languages."""
     worse: list[str]
@@ -37,12 +37,12 @@ class Difference(NamedTuple):
 
 
 def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[Difference]:
-    """Every model against every control, Holm-corrected together.
+    """Return every model against every control, Holm-corrected together.
 
     A control is compared with the controls before it only, so that no pair comes twice.
 
     Args:
-        benchmark: with the values of the column loaded.
+        benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
         settings: the controls, and the resamples.
     """
@@ -74,20 +74,20 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
 
 
 def absent_controls(benchmark: Benchmark, settings: Report) -> list[Problem]:
-    """Controls without scores: no difference means anything without them, so their absence is said."""
+    """Return controls without scores, which a report names: differences mean little without them."""
     absent = [name for name in listed(settings.controls) if name not in {model.name for model in benchmark.models}]
     reason = f"no usable scores on {benchmark.name}, nothing is compared with it"
     return [Problem(benchmark.first.path.parent, f"control {name}: {reason}") for name in absent]
 
 
 def verdict(value: float, interval: Interval, p: float, training_noise: float | None) -> str:
-    """A difference in plain words.
+    """Return a difference in plain words.
 
     Args:
         value: the difference; above 0 where the model is better.
-        interval: 95 % over the questions.
-        p: corrected.
-        training_noise: as `training_noise` returns it.
+        interval: 95 % interval over the questions.
+        p: corrected p value.
+        training_noise: noise of training, as `training_noise` returns it.
     """
     if p >= SIGNIFICANT or interval.low <= 0 <= interval.high:
         return "inside the noise"
@@ -100,7 +100,7 @@ def verdict(value: float, interval: Interval, p: float, training_noise: float | 
 
 
 def training_noise(model: Model, control: Model, column: Column) -> float | None:
-    """Half the 95 % interval of a difference of means over other trainings of both.
+    """Return half the 95 % interval of a difference of means over other trainings of both.
 
     NaN where a trained one has a single seed, so that it cannot be known; None where nothing was trained.
     """

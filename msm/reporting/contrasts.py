@@ -1,4 +1,4 @@
-"""Models that people pick, head to head: by language, and question by question.
+"""Compares models that people pick, by language and question by question.
 
 Shapes: C questions, L languages.
 """
@@ -18,11 +18,11 @@ from msm.reporting.results import Benchmark, Column, Model, together
 from msm.reporting.settings import Report
 
 STEP = 0.02
-"""Width of a cell in which pairs are counted together."""
+"""Width of a cell in which pairs are counted together, on the scale of 0 to 1."""
 
 
 class Contrast(NamedTuple):
-    """A model less a baseline in one language, or in their mean."""
+    """A model less a baseline in one language, or in the mean of all."""
 
     model: str
     baseline: str
@@ -34,9 +34,9 @@ class Contrast(NamedTuple):
     interval: Interval
     """95 % interval over the questions."""
     p: float
-    """Corrected for all languages and models that are compared together."""
+    """P value, corrected for all languages and models that are compared together."""
     wins: int
-    """Questions where the model is better; of `mean`, in all languages."""
+    """Number of questions where the model is better; of `mean`, in all languages."""
     ties: int
     losses: int
     less_is_better: bool
@@ -44,14 +44,14 @@ class Contrast(NamedTuple):
 
     @property
     def direction(self) -> str:
-        """`better` or `worse` where the questions tell the two apart, else `inside` the noise."""
+        """Verdict of the questions: `better` or `worse` where they tell the two apart, else `inside` the noise."""
         if self.p >= SIGNIFICANT or self.interval.low <= 0 <= self.interval.high:
             return "inside"
         return "better" if (self.difference > 0) != self.less_is_better else "worse"
 
 
 class Pair(NamedTuple):
-    """A question in one language, and what two models make of it."""
+    """A question in one language, and its values by two models."""
 
     question: str
     """Id of the question, which is the same in every language."""
@@ -61,17 +61,17 @@ class Pair(NamedTuple):
 
     @property
     def change(self) -> float:
-        """Model less baseline."""
+        """Value of the model less that of the baseline."""
         return self.model - self.baseline
 
 
 def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settings: Report) -> list[Contrast]:
-    """Every further model against the first, all p values Holm-corrected together.
+    """Return every further model against the first, all p values Holm-corrected together.
 
     Args:
-        benchmark: with the values of the column loaded.
+        benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
-        names: of models, each once; the first is the baseline.
+        names: names of models, each once; the first is the baseline.
         settings: the resamples and their seed.
     """
     baseline, *models = (_model(benchmark, name) for name in names)
@@ -109,13 +109,13 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
 
 
 def pairs(benchmark: Benchmark, column: Column, name: str, baseline: str) -> list[Pair]:
-    """Every question in every language where it exists, greatest change first, up or down.
+    """Return every question in every language where it exists, greatest change first, up or down.
 
     Args:
-        benchmark: with the values of the column loaded.
+        benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
-        name: of the model.
-        baseline: of the model that it is compared with.
+        name: name of the model.
+        baseline: name of the model that it is compared with.
     """
     shape = benchmark.first.values[column]
     values: tuple[Floats, Floats] = (_model(benchmark, name).values(column), _model(benchmark, baseline).values(column))
@@ -127,7 +127,7 @@ def pairs(benchmark: Benchmark, column: Column, name: str, baseline: str) -> lis
 
 
 def grid(found: Sequence[Pair]) -> list[tuple[float, float, int]]:
-    """Value of the baseline, value of the model, and how many pairs lie within half a `STEP` of both."""
+    """Return value of the baseline, value of the model, and the number of pairs within half a `STEP` of both."""
     cells = Counter((round(pair.baseline / STEP), round(pair.model / STEP)) for pair in found)
     return [(column * STEP, row * STEP, count) for (column, row), count in sorted(cells.items())]
 

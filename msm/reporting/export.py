@@ -1,4 +1,4 @@
-"""Results that belong into version control: scores, manifests and report; no texts, no models, no logs."""
+"""Exports results for version control: scores, manifests and report; no texts, no models, no logs."""
 
 import shutil
 from collections.abc import Collection, Iterable
@@ -15,7 +15,7 @@ from msm.reporting.settings import Report
 from msm.settings import make
 
 LARGEST = 1 << 30
-"""Bytes of a payload that is checked against its manifest before it is vouched for."""
+"""Largest number of bytes of a payload that is checked against its manifest before its export."""
 
 
 def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ()) -> int:
@@ -63,7 +63,7 @@ def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ())
 
 
 def _manifests(names: Iterable[str], root: Path, *, largest: int) -> dict[str, dict[str, Any]]:
-    """Manifests of some steps and of all behind them.
+    """Return the manifests of some steps and of all behind them.
 
     Raises:
         BadInput: one no longer matches what lies there.
@@ -76,13 +76,13 @@ def _manifests(names: Iterable[str], root: Path, *, largest: int) -> dict[str, d
 
 
 def _report_manifest(root: Path) -> dict[str, dict[str, Any]]:
-    """The manifest of a recipe's report by its name; empty where there is none."""
+    """Return the manifest of a recipe's report by its name; empty where there is none."""
     name = "report/all"
     return {name: lineage.read_manifest(root / name)} if lineage.has_manifest(root, name) else {}
 
 
 def _write_report(settings: Report, root: Path, out: Path) -> None:
-    """Report on what an export holds, without the plain files, which repeat the scores."""
+    """Write a report on what an export holds, without the plain files, which repeat the scores."""
     out.mkdir()
     stage.run(settings, scores=root / "score", out=out)
     for name in (METRICS, VALUES):

@@ -1,4 +1,4 @@
-"""Models by the measures of language fairness, with intervals."""
+"""Tables of models by the measures of language fairness, with intervals."""
 
 from typing import NamedTuple
 
@@ -27,24 +27,24 @@ NOTE = (
 
 
 class FairnessRow(NamedTuple):
-    """A model, averaged over its seeds."""
+    """Values of a model, averaged over its seeds."""
 
     model: str
     cells: dict[str, Cell]
-    """Value of each measure that was taken, by measure."""
+    """Measure to its value, for measures that were taken."""
 
 
 def head(measure: str) -> str:
-    """A measure as people read it, with its depth."""
+    """Return a measure as people read it, with its depth."""
     name, at, depth = measure.partition("@")
     return HEADS[name] + at + depth
 
 
 def fairness_rows(benchmark: Benchmark, settings: Report) -> list[FairnessRow]:
-    """Every model by every measure that it was scored with; none where several languages are not ranked together.
+    """Return every model by every measure of fairness; none where several languages are not ranked together.
 
     Args:
-        benchmark: as read, no values loaded.
+        benchmark: benchmark as read, no values loaded.
         settings: order of the rows, and the intervals.
     """
     found: dict[str, dict[str, Cell]] = {model.name: {} for model in ordered(benchmark, settings)}

@@ -12,7 +12,7 @@ CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2
 MEAN_WIDTH = 162
 LABEL_WIDTH, TOP, MARGIN = 150, 104, 24
 LETTER, TITLE_LETTER = 7.2, 9.2
-"""Widths of an average letter."""
+"""Widths of an average letter of the text and of the title, in pixels."""
 INK = "#1a1d21"
 STYLE = (
     "text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans',sans-serif;font-size:13px}"
@@ -21,7 +21,7 @@ STYLE = (
 
 
 def heatmap(table: Table) -> str:
-    """The table as an SVG document; a cell without a value stays blank."""
+    """Return the table as an SVG document; a cell without a value stays blank."""
     languages = table.languages
     left = MARGIN + max([LABEL_WIDTH, *(LETTER * len(row.label) for row in table.rows)]) + 16
     cells = len(languages) * CELL_WIDTH
@@ -52,7 +52,7 @@ def heatmap(table: Table) -> str:
 
 
 def limits(rows: Sequence[Row]) -> tuple[float, float]:
-    """Smallest and largest value of some rows, between which the colours run; 0 and 1 without any."""
+    """Return the smallest and largest value of some rows, between which the colours run; 0 and 1 without any."""
     values = [cell.value for row in rows for cell in row.cells.values() if cell.value is not None]
     return (min(values), max(values)) if values else (0.0, 1.0)
 

@@ -36,7 +36,7 @@ RANKS = (
 
 
 def page(title: str, body: str) -> str:
-    """A whole document."""
+    """Return a whole document."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -45,10 +45,10 @@ def page(title: str, body: str) -> str:
 
 
 def table_html(table: Table, links: dict[str, str] | None = None) -> str:
-    """One table with its title; values are filled by size.
+    """Return one table with its title; the fill of a cell says how large its value is.
 
     Args:
-        table: of one measure on one kind of pool.
+        table: table of one measure on one kind of pool.
         links: address of a row's lineage, by its label.
     """
     names = [*table.languages, "95 % interval", "rank", "seeds", *[HEAD] * table.tells_training]
@@ -65,11 +65,11 @@ def table_html(table: Table, links: dict[str, str] | None = None) -> str:
 
 
 def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
-    """A leaderboard: every table, language fairness, and where every number comes from.
+    """Return a leaderboard: every table, language fairness, and the origin of every number.
 
     Args:
-        title: of the page.
-        sections: one a benchmark.
+        title: title of the page.
+        sections: sections, one for each benchmark.
         chains: the steps behind a model, by benchmark and model as `anchor` joins them.
     """
     places = [(f"b{number}", section) for number, section in enumerate(sections)]
@@ -81,7 +81,7 @@ def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]])
 
 
 def anchor(section: Section, model: str) -> str:
-    """What names a model of a benchmark."""
+    """Return the name of a model of a benchmark in addresses."""
     return f"{section.benchmark.name}/{section.benchmark.split}/{section.benchmark.setting}/{model}"
 
 

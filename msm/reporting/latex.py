@@ -14,7 +14,7 @@ SIGNS = {
 
 
 def latex(table: Table) -> str:
-    """The table as a `table` environment."""
+    """Return the table as a `table` environment."""
     names = [*table.languages, MEAN]
     digits = {name: table.mean_digits if name == MEAN else 1 for name in names}
     best = {name: _best(table, name, digits[name]) for name in names}

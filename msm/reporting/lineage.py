@@ -1,4 +1,4 @@
-"""Where a number comes from: the stage folders behind it, and whether they still are what their manifests say.
+"""Follows a number to its origin: the stage folders behind it, and whether they still match their manifests.
 
 Paths in manifests are data: only their last two parts, STAGE/ROW, are used, and only below the recipe's folder.
 """
@@ -13,7 +13,8 @@ from msm.evaluation import exported
 from msm.pipeline import artifacts, manifests
 
 NAME = re.compile(r"[\w+][\w.+:@,-]*")
-"""A row: such names of benchmarks as `squad:tydi` and `tatoeba@deu-eng` are part of it; a path is none."""
+"""Pattern of a row's name: names of benchmarks such as `squad:tydi` and `tatoeba@deu-eng` are part of it; a path is
+none."""
 
 State = Literal["intact", "changed", "unchecked", "not here", "given"]
 
@@ -22,22 +23,23 @@ class Step(NamedTuple):
     """One stage behind a number."""
 
     name: str
-    """STAGE/ROW below the recipe's folder; a path as given for an input that no stage made."""
+    """STAGE/ROW below the recipe's folder; the path for an input that no stage made."""
     manifest: dict[str, Any]
     """Manifest of the step; empty where it is not on this machine."""
     state: State
-    """`unchecked`: larger than was allowed to be read; `not here`: exported without it; `given`: the user's own."""
+    """`unchecked`: larger than is read; `not here`: exported without it; `given`: the user's own; else whether it
+    matches."""
     problems: list[str]
-    """What no longer matches, file by file."""
+    """Files that no longer match, with the reason."""
 
 
 def chain(name: str, root: Path, *, largest: int) -> list[Step]:
-    """Every step behind a stage folder, sources first, itself last.
+    """Return every step behind a stage folder, sources first, itself last.
 
     Args:
         name: STAGE/ROW.
         root: the recipe's folder, such as `artifacts/mini`.
-        largest: bytes of a payload that is read to be checked; 0 checks no bytes.
+        largest: largest number of bytes of a payload that is read to be checked; 0 checks none.
     """
     found: dict[str, Step] = {}
     _collect(name, root, largest, found)
@@ -45,10 +47,10 @@ def chain(name: str, root: Path, *, largest: int) -> list[Step]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a stage folder, or of a step of an export, checked for what lineage needs.
+    """Read the manifest of a stage folder, or of a step of an export, checked for what lineage needs.
 
     Raises:
-        BadInput: none there, not JSON, of a newer format, or without a needed field.
+        BadInput: there is no manifest, it is not JSON, of a newer format, or lacks a needed field.
     """
     known = _exported_manifest(folder.parents[1], step_name(str(folder)))
     manifest = artifacts.read_manifest(folder) if known is None else known
@@ -69,7 +71,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def has_manifest(root: Path, name: str) -> bool:
-    """Whether it is here what made a step."""
+    """Return whether the manifest of a step is on this machine."""
     return (folder(root, name) / artifacts.MANIFEST).is_file() or _exported_manifest(root, name) is not None
 
 
@@ -78,24 +80,24 @@ def _exported_manifest(root: Path, name: str) -> dict[str, Any] | None:
 
 
 def step_name(path: str) -> str:
-    """STAGE/ROW of an input's path; the path itself if no stage wrote it."""
+    """Return STAGE/ROW of an input's path; the path itself if no stage wrote it."""
     name = "/".join(Path(path).parts[-2:])
     return name if is_step(name) else path
 
 
 def is_step(name: str) -> bool:
-    """Whether a name is STAGE/ROW, and so may be looked up below a recipe's folder."""
+    """Return whether a name is STAGE/ROW, and so may be looked up below a recipe's folder."""
     family, _, row = name.partition("/")
     return family in artifacts.FOLDERS and NAME.fullmatch(row) is not None
 
 
 def portable(row: str) -> str:
-    """Name of a row's folder in an export, which is checked out on file systems that take no colon."""
+    """Return the name of a row's folder in an export, which is checked out on file systems that take no colon."""
     return row.replace(":", ".")
 
 
 def folder(root: Path, name: str) -> Path:
-    """Where a step lies, in a recipe's artifacts or in their export."""
+    """Return the folder of a step, in a recipe's artifacts or in their export."""
     path = root / name
     return path if path.is_dir() or name in exported.manifests(root) else path.with_name(portable(path.name))
 
@@ -133,7 +135,7 @@ def _other_input(read: str, checksum: str, step: Step) -> list[str]:
 
 
 def _payload_state(payload: Path, outputs: dict[str, str], largest: int) -> tuple[State, list[str]]:
-    """Compare what lies on disk with what was written; no path out of a manifest is ever opened."""
+    """Compare the payload on disk with its manifest; no path out of a manifest is ever opened."""
     if not payload.is_dir():
         return "not here", []
     here = {path.relative_to(payload).as_posix(): path for path in sorted(payload.rglob("*")) if path.is_file()}

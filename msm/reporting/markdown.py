@@ -1,4 +1,4 @@
-"""A report in Markdown: what was run, tables, differences with verdicts, and where every number comes from."""
+"""Writes a report in Markdown: the recipe, tables, differences with verdicts, and the origin of every number."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ Questions are one source of noise, training is another: *one training* marks a d
 was trained with a single seed, so that nothing is known of the second."""
 
 NAMED = 4
-"""Most languages of a training that are listed by name."""
+"""Largest number of languages of a training that are listed by name."""
 OVERLAP = {
     "all": "every language may tell the same documents; their alignment is shown to no objective",
     "disjoint": "each document is kept in one language only",
@@ -38,12 +38,12 @@ OVERLAP = {
 def document(
     recipe: str, sections: Sequence[Section], problems: Sequence[Problem], chains: dict[str, list[Step]], picture: str
 ) -> str:
-    """The whole report.
+    """Return the whole report.
 
     Args:
-        recipe: its name.
-        sections: one a benchmark.
-        problems: what was left out.
+        recipe: name of the recipe.
+        sections: sections, one for each benchmark.
+        problems: folders that were left out, with the reasons.
         chains: STAGE/ROW of a score folder to the steps behind it, sources first.
         picture: template of a heat map's file name, with `{}` for the benchmark.
     """
@@ -62,7 +62,7 @@ def document(
 
 
 def table_text(table: Table) -> str:
-    """One table with its title."""
+    """Return one table with its title."""
     title = f"**{_plain(table.title)}** ({_plain(table.subtitle)})"
     rows = [row._replace(label=_plain(row.label)) for row in table.rows]
     parts = [title, _table(table._replace(rows=rows)), _training_sources(table)]
@@ -111,7 +111,7 @@ def _with_interval(cell: Cell | None) -> str:
 
 
 def _ceiling(section: Section, column: Column) -> str:
-    """What a ranker that knows nothing of other languages can reach where answers stand in all of them."""
+    """Return the score of a ranker without any other language, where answers stand in all of them."""
     languages = len(section.tables[column].languages)
     if column[1] != "multilingual" or (column[0], "other") not in section.tables or not column[0].startswith("map"):
         return ""
@@ -204,7 +204,7 @@ def _training(step: Step) -> str:
 
 
 def _texts(chains: dict[str, list[Step]]) -> str:
-    """Whether the languages were trained on the same documents: to be said beside every result."""
+    """Return a note on whether the languages were trained on the same documents."""
     steps = {step.name: step for steps in chains.values() for step in steps if step.name.startswith("documents/")}
     lines = []
     for name, step in sorted(steps.items()):
@@ -243,7 +243,7 @@ def _commands(chains: dict[str, list[Step]]) -> str:
 
 
 def _recipes(chains: dict[str, list[Step]]) -> Iterator[str]:
-    """The recipe with every value; each of them, where rows were run with different ones."""
+    """Return the recipe with every value; each of them, where rows were run with different ones."""
     rows: dict[str, list[str]] = {}
     for name, steps in chains.items():
         if steps and (recipe := steps[-1].manifest.get("recipe")):

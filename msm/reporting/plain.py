@@ -1,4 +1,4 @@
-"""The scores as plain files, for `dvc metrics` and `dvc plots`: `metrics.json` and `scores.csv`."""
+"""Writes the scores as plain files, for `dvc metrics` and `dvc plots`: `metrics.json` and `scores.csv`."""
 
 import csv
 from collections.abc import Iterable
@@ -39,6 +39,6 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
 
 
 def _measure(line: dict[str, Any]) -> str:
-    """Name of a value, such as `map@20`, `map@20 same`, `map@20 other`, or `map@20 de` for one language."""
+    """Return the name of a value, such as `map@20`, `map@20 same`, `map@20 other`, or `map@20 de` for one language."""
     language = "" if line["query_language"] == MEAN else line["query_language"]
     return " ".join(word for word in (line["measure"], line["candidate_language"], language) if word)

@@ -1,4 +1,4 @@
-"""Published numbers: the tables of the papers and of peers, as printed, and what is wrong with them.
+"""Published numbers: the tables of the papers and of peers, as printed, and corrections of known errors.
 
 The files beside this module hold what was printed, by source, table, row and language; `corrections.json`
 says what is known to be wrong and why. A record carries both, so a corrected number can always be traced.
@@ -19,7 +19,7 @@ class Published(NamedTuple):
     """One printed cell, corrected where it is known to be wrong."""
 
     source: str
-    """Name in `sources()`."""
+    """Name of the source in `sources()`."""
     table: str
     benchmark: str
     split: str
@@ -30,22 +30,22 @@ class Published(NamedTuple):
     setting: str
     """`zero-shot` or `multilingual` fine-tuning, `untrained`, `english`, `bitext`."""
     protocol: str
-    """Name in the source's protocols."""
+    """Name of the protocol among those of the source."""
     model: str
     language: str
     """ISO 639-1 code, `mean`, or `mean without en`."""
     value: float | None
-    """0 to 1; ranks for `rank_distance`; None where nothing was printed."""
+    """Value from 0 to 1; a number of ranks for `rank_distance`; None where nothing was printed."""
     printed: str | None
     """The text in print, in the source's own scale."""
     printed_language: str
-    """The column it stands in."""
+    """Heading of the column in print."""
     note: str
-    """What was corrected, or why the cell is empty, and the reason."""
+    """Correction of the cell, or the reason why it is empty."""
 
 
 class Source(NamedTuple):
-    """Where published numbers come from."""
+    """Origin of published numbers."""
 
     title: str
     reference: str
@@ -53,7 +53,7 @@ class Source(NamedTuple):
 
 
 class Average(NamedTuple):
-    """A printed average beside the mean of the printed cells it stands for."""
+    """A printed average beside the mean of the printed cells that it summarises."""
 
     cell: Published
     mean: float
@@ -63,7 +63,7 @@ class Average(NamedTuple):
 
 @functools.cache
 def sources() -> dict[str, Source]:
-    """Every source by name."""
+    """Return every source by name."""
     return {
         name: Source(content["title"], content["reference"], content["protocols"]) for name, content in _files().items()
     }
@@ -71,19 +71,19 @@ def sources() -> dict[str, Source]:
 
 @functools.cache
 def load() -> tuple[Published, ...]:
-    """Every cell of every source, corrected, in the order of print."""
+    """Return every cell of every source, corrected, in the order of print."""
     rules = json.loads((FOLDER / CORRECTIONS).read_text(encoding="utf-8"))
     scales = {name: float(content["scale"]) for name, content in _files().items()}
     return tuple(_corrected(cell, rules, scales[cell.source]) for cell in _printed())
 
 
 def select(**facts: str) -> list[Published]:
-    """The cells whose fields have these values, such as `benchmark="lareqa", measure="map@20"`."""
+    """Return the cells whose fields have these values, such as `benchmark="lareqa", measure="map@20"`."""
     return [cell for cell in load() if all(getattr(cell, field) == value for field, value in facts.items())]
 
 
 def averages() -> list[Average]:
-    """Every printed average whose cells are printed too, wherever, recomputed from the cells of its row.
+    """Return every printed average whose cells are printed too, recomputed from the cells of its row.
 
     An average without cells in its own table is compared with the cells of the same row in another one.
     """
@@ -110,7 +110,7 @@ def _row(cell: Published) -> tuple[str, ...]:
 
 
 def _rounding(cell: Published) -> float:
-    """Half a unit of the last printed digit, on the scale of `value`."""
+    """Return half a unit of the last printed digit, on the scale of `value`."""
     digits = len((cell.printed or "").partition(".")[2])
     return 0.5 * 10.0**-digits / _files()[cell.source]["scale"]
 
@@ -141,7 +141,7 @@ def _printed() -> Iterable[Published]:
 
 
 def _corrected(cell: Published, rules: Iterable[Mapping[str, Any]], scale: float) -> Published:
-    """The cell after every rule that names it; a rule looks at what was printed."""
+    """Return the cell after every rule that names it; a rule looks at what was printed."""
     result = cell
     text = cell.printed
     for rule in rules:

@@ -1,4 +1,4 @@
-"""The rankings behind a score: run and texts, found through its manifest, only below the recipe's folder."""
+"""Finds the rankings behind a score, run and texts, through its manifest and only below the recipe's folder."""
 
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,21 +17,21 @@ from msm.reporting import lineage
 from msm.reporting.results import Scored
 
 RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
-"""File of a kind of pool, by the language of the candidates; the pools of the other languages are several."""
+"""Language of the candidates to the file of the run; the pools of the other languages are several."""
 
 
 class Texts(NamedTuple):
-    """A benchmark's questions and judgements, to be looked up."""
+    """Questions and judgements of a benchmark, by their keys."""
 
     collection: Collection
     queries: dict[tuple[str, str], int]
-    """(question, language) to the place of the query."""
+    """(question, language) to the index of the query."""
     relevant: set[tuple[str, str]]
-    """(query id, passage id)."""
+    """Pairs of query id and passage id."""
 
 
 class Ranked(NamedTuple):
-    """The best answers to every question. Of a collection of millions no more than their texts are held."""
+    """Best passages for every question. Of a collection of millions only their texts are held."""
 
     run: Run
     passages: dict[str, Passage]
@@ -39,7 +39,7 @@ class Ranked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A place of a ranking."""
+    """One rank of a ranking."""
 
     rank: int
     """Rank, from 1."""
@@ -49,14 +49,14 @@ class Answer(NamedTuple):
 
 
 def texts(root: Path, scored: Scored) -> Texts:
-    """What was scored; the candidates stay where they lie.
+    """Read what was scored; the passages stay in their files.
 
     Args:
         root: the recipe's folder.
-        scored: names them in its manifest.
+        scored: score folder, whose manifest names the texts.
 
     Raises:
-        BadInput: they are not here, or not what the benchmark reads.
+        BadInput: the texts are not on this machine, or not what the benchmark reads.
     """
     settings = scored.manifest["settings"]
     folder = _payload(root, scored, "sources")
@@ -75,11 +75,11 @@ def texts(root: Path, scored: Scored) -> Texts:
 
 
 def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: str, depth: int) -> Ranked:
-    """The best answers of the run that a score was made from. Reads all candidates once.
+    """Return the best passages of the run behind a score. Reads all passages once.
 
     Args:
         root: the recipe's folder.
-        scored: names its run in its manifest.
+        scored: score folder, whose manifest names its run.
         known: texts of its benchmark.
         kind: of pool.
         language: of the candidates, if `kind` is `same`.
@@ -101,12 +101,12 @@ def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: s
 
 
 def answers(found: Ranked, known: Texts, query: int) -> list[Answer]:
-    """The best answers to a question.
+    """Return the best passages for a question.
 
     Args:
         found: by a run.
         known: texts of its benchmark.
-        query: place in the collection.
+        query: index of the query in the collection.
     """
     run = found.run
     query_id = known.collection.queries[query].query_id
@@ -120,7 +120,7 @@ def answers(found: Ranked, known: Texts, query: int) -> list[Answer]:
 
 
 def model(root: Path, scored: Scored) -> Path:
-    """Folder of the fine-tuned model behind a score.
+    """Return the folder of the fine-tuned model behind a score.
 
     Raises:
         BadInput: the folder of the model is missing, or no stage made the model.

@@ -1,4 +1,4 @@
-"""Score folders of a recipe, read without trust: what cannot be used becomes a problem, the rest is kept.
+"""Reads the score folders of a recipe without trust: what cannot be used becomes a problem, the rest is kept.
 
 Numbers of different splits, settings or questions never meet: they are different `Benchmark`s, or a problem.
 `read` looks at score lines and manifests only; `load` adds the per-query values of the columns asked for.
@@ -32,16 +32,16 @@ from msm.reporting.published import MEAN
 
 SCORES, CHANCE = "scores.jsonl", "chance.jsonl"
 KINDS = {"seed": int, "value": (int, float), "queries": int, "tied": int, "candidate_language": (str, type(None))}
-"""What a field of a score line holds, where it is not text."""
+"""Field of a score line to its type, where it is not text."""
 RANKS = ("rank_distance",)
 """Measures whose values are numbers of ranks, not shares."""
 
 Column = tuple[str, PoolKind]
-"""A measure and the candidates that were ranked."""
+"""A measure and a kind of pool."""
 
 
 class Problem(NamedTuple):
-    """A folder that is left out, and why."""
+    """A folder that is left out, and the reason."""
 
     path: Path
     reason: str
@@ -64,7 +64,7 @@ class Scored(NamedTuple):
     is_trained: bool = True
     """Whether something was trained behind it; nothing was for BM25, nor for a run that no stage made."""
     choice: Choice = EVERYTHING
-    """Languages that are looked at."""
+    """Languages that are shown."""
     checksums: Mapping[str, str] = MappingProxyType({})
     """Checksums of questions, candidates and judgements; see `msm.evaluation.identity`. Early versions have none."""
 
@@ -85,7 +85,7 @@ class Scored(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model on a benchmark, all its seeds."""
+    """A model on a benchmark, with all its seeds."""
 
     name: str
     runs: list[Scored]
@@ -97,15 +97,15 @@ class Model(NamedTuple):
         return self.runs[0].is_trained
 
     def values(self, column: Column) -> Floats:
-        """Per-query values averaged over the seeds, [C, L]."""
+        """Return per-query values averaged over the seeds, [C, L]."""
         return self.runs[0].values[column].spread(self.known(column))
 
     def known(self, column: Column) -> Floats:
-        """Values that exist, in the order of `ByQuestion.cells`, [N]."""
+        """Return the values that exist, in the order of `ByQuestion.cells`, [N]."""
         return np.mean([run.values[column].known for run in self.runs], axis=0)
 
     def seed_means(self, column: Column) -> Floats:
-        """Means of every seed over its questions, by language and their mean, [S, L + 1]."""
+        """Return means of every seed over its questions, by language and their mean, [S, L + 1]."""
         return with_mean(np.array([run.values[column].means for run in self.runs]))
 
 
@@ -153,16 +153,16 @@ def together(models: Sequence[Model], column: Column) -> Columns:
 
 
 class Results(NamedTuple):
-    """What a recipe has scored so far."""
+    """Everything that a recipe has scored so far."""
 
     root: Path
-    """The recipe's folder."""
+    """Folder of the recipe."""
     benchmarks: list[Benchmark]
     problems: list[Problem]
 
 
 def read(scores: Path) -> Results:
-    """Every score folder below `scores`, such as `artifacts/mini/score`, or of an export; nothing where none is."""
+    """Read every score folder below `scores`, such as `artifacts/mini/score`, or of an export; none may be there."""
     found: list[Scored] = []
     problems = []
     exported_paths = exported.score_folders(scores.parent)
@@ -180,11 +180,11 @@ def read(scores: Path) -> Results:
 
 
 def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Benchmark]:
-    """Score folders of any origin: of stage `score`, of `msm evaluate`, or all of a recipe or of its export.
+    """Read score folders of any origin: of stage `score`, of `msm evaluate`, of a recipe or of its export.
 
     Args:
         paths: the folders.
-        choice: languages that are looked at; means are those of their values.
+        choice: languages that are shown; means are those of their values.
 
     Raises:
         BadInput: a folder is none of these, has nothing that was chosen, or cannot stand in one table with the others.
@@ -202,7 +202,7 @@ def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Ben
 
 
 def score_folders(path: Path) -> list[Path]:
-    """The score folders that a folder stands for: itself, that of `msm evaluate`, or all of a recipe or its export."""
+    """Return the score folders that a folder stands for: itself, that of `msm evaluate`, or all of a recipe."""
     if exported.is_exported(path):
         return exported.score_folders(path)
     if (path / "score" / "manifest.json").is_file():
@@ -213,7 +213,7 @@ def score_folders(path: Path) -> list[Path]:
 
 
 def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | None, list[Problem]]:
-    """A benchmark with the per-query values of some columns, without the folders that have no usable ones.
+    """Load per-query values of some columns of a benchmark; folders without usable ones are left out.
 
     Returns:
         The benchmark, None if no folder is left, and what was left out.
@@ -235,11 +235,11 @@ def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | N
 
 
 def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
-    """A benchmark with some seeds only; what was not trained stays. None if nothing is left.
+    """Return a benchmark with some seeds only; untrained models stay. None if nothing is left.
 
     Args:
-        benchmark: any.
-        seeds: to keep; none of them keeps all.
+        benchmark: benchmark to reduce.
+        seeds: seeds that are kept; an empty choice keeps all.
     """
     models = [
         model._replace(runs=[run for run in model.runs if run.facts["seed"] in seeds])
@@ -252,10 +252,10 @@ def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
 
 
 def checked_lines(folder: Path, file: str, absent: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Checked lines of a score file, those that have a value: a measure that a run is too shallow for has none.
+    """Yield checked lines of a score file that have a value; a run too shallow for a measure has none.
 
     Args:
-        folder: of scores, or the path that stands for it in an export.
+        folder: folder of scores, or the path that stands for it in an export.
         file: `scores.jsonl` or `chance.jsonl`.
         absent: fields that its lines do not have.
 
@@ -292,11 +292,11 @@ def _read_folder(path: Path, choice: Choice = EVERYTHING) -> Scored:
 
 
 def by_language(lines: Iterable[dict[str, Any]], choice: Choice = EVERYTHING) -> dict[Column, dict[str, float]]:
-    """Values of score lines by column and language, and their `mean`.
+    """Return the values of score lines by column and language, and their `mean`.
 
     Args:
-        lines: of `scores.jsonl` or `chance.jsonl`.
-        choice: languages that are looked at.
+        lines: lines of `scores.jsonl` or `chance.jsonl`.
+        choice: languages that are shown.
     """
     pools: dict[Column, dict[tuple[str, str | None], float]] = {}
     for line in lines:
@@ -308,7 +308,7 @@ def by_language(lines: Iterable[dict[str, Any]], choice: Choice = EVERYTHING) ->
 
 
 def _with_mean(pools: dict[tuple[str, str | None], float]) -> dict[str, float]:
-    """Values of pools by the language of their questions; of their candidates where all questions are in one."""
+    """Return values of pools by language of the questions, or of the candidates where all questions share one."""
     side = 1 if len({asked for asked, _ in pools}) == 1 < len(pools) else 0
     groups: dict[str, list[float]] = {}
     for languages, value in pools.items():
@@ -318,7 +318,7 @@ def _with_mean(pools: dict[tuple[str, str | None], float]) -> dict[str, float]:
 
 
 def _is_trained(root: Path, source: str) -> bool:
-    """Whether something behind a run was trained here; where its folder is not here, unless it is BM25's."""
+    """Return whether a training stands behind a run; assumed where its folder is missing, unless it is BM25's."""
     if not lineage.is_step(source):
         return False
     if not lineage.has_manifest(root, source):
@@ -334,7 +334,7 @@ def _is_trained(root: Path, source: str) -> bool:
 
 
 def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
-    """Per-query values of some columns; the layouts are those met so far."""
+    """Return per-query values of some columns; `layouts` keeps those that were met so far."""
     rows = scored.choice.rows(scored.facts["benchmark"], exported.score_values(scored.path))
     found = {}
     for column in columns:

@@ -1,4 +1,4 @@
-"""The scores of one run as plain text: a row for each measure and pool, a column for each language."""
+"""Prints the scores of one run as plain text: a row for each measure and pool, a column for each language."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,20 +9,20 @@ from msm.reporting.results import RANKS
 MEAN, BYTES = "mean", "bytes"
 WIDTH, CELL = 110, 7
 POOLS = {None: "all languages", "same": "own language", "other": "other languages"}
-"""Names of what is searched, by `candidate_language`."""
+"""Value of `candidate_language` to the words for what is searched."""
 
 
 def score_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Lines of a table, at most `WIDTH` columns wide; a second block where one line is too short for all languages.
+    """Return lines of a table of at most `WIDTH` columns; a second block where one line is too short.
 
     Args:
-        rows: of `scores.jsonl`; see `msm.evaluation.scores`.
+        rows: rows of `scores.jsonl`; see `msm.evaluation.scores`.
     """
     return _table(_cells(rows))
 
 
 def overview_lines(models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Mapping[str, float]) -> Iterator[str]:
-    """The first measure in the first pool, as a title; then a row for each model.
+    """Return the first measure in the first pool as a title, then a row for each model.
 
     Args:
         models: name to rows of `scores.jsonl`, all of one benchmark.
@@ -36,7 +36,7 @@ def overview_lines(models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Map
 def loss_lines(
     models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Mapping[str, float], whole: Mapping[str, str]
 ) -> Iterator[str]:
-    """What smaller vectors add to the first measure in the first pool, or take from it.
+    """Return the gain or loss of smaller vectors in the first measure in the first pool.
 
     Args:
         models: name to rows of `scores.jsonl`, all of one benchmark.
@@ -52,7 +52,7 @@ def loss_lines(
 
 
 def _first_cells(models: Mapping[str, Iterable[Mapping[str, Any]]]) -> tuple[str, dict[str, dict[str, float]]]:
-    """The first measure in the first pool, and its values by model and language."""
+    """Return the first measure in the first pool, and its values by model and language."""
     cells = {model: _cells(rows) for model, rows in models.items()}
     first = next(iter(next(iter(cells.values()))))
     return first, {model: values.get(first, {}) for model, values in cells.items()}
@@ -63,7 +63,7 @@ def _size(size: float | None) -> dict[str, float]:
 
 
 def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Values by measure and pool, and by language; shares times 100, ranks as they are."""
+    """Return values by measure and pool, and by language; shares times 100, ranks as they are."""
     cells: dict[str, dict[str, float]] = {}
     for row in rows:
         scale = 1 if row["measure"] in RANKS else 100

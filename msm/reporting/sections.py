@@ -1,4 +1,4 @@
-"""What a report says about each benchmark: its tables, differences and printed rows, before any rendering."""
+"""Collects what a report shows of each benchmark, before any rendering: tables, differences and printed rows."""
 
 from typing import NamedTuple
 
@@ -10,19 +10,19 @@ from msm.reporting.tables import Row, Table, published_rows, table
 
 
 class Section(NamedTuple):
-    """A benchmark with all that is shown of it."""
+    """A benchmark with everything that is shown of it."""
 
     benchmark: Benchmark
     tables: dict[Column, Table]
     published: dict[Column, list[Row]]
-    """Printed rows of the same column; none for most."""
+    """Printed rows of the same column; empty for most benchmarks."""
     differences: dict[Column, list[Difference]]
     fairness: list[FairnessRow]
-    """Language fairness; None where several languages are not ranked together."""
+    """Rows of language fairness; None where several languages are not ranked together."""
 
 
 def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:
-    """A section a benchmark, and everything that had to be left out."""
+    """Return a section for each benchmark, and every folder that was left out."""
     found, problems = [], list(results.problems)
     for benchmark in results.benchmarks:
         loaded, unusable = load(benchmark, benchmark.columns)

@@ -1,4 +1,4 @@
-"""Stage `report`: the score folders of a recipe to `report.md`, `table.txt`, plain files, a heat map a benchmark."""
+"""Stage `report`: writes `report.md`, `table.txt`, plain files and heat maps of a recipe's score folders."""
 
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ def run(settings: Report, *, scores: Path, out: Path) -> dict[str, Any]:
     """Write the report.
 
     Args:
-        settings: of the stage.
-        scores: score folders, one a row, such as `artifacts/mini/score`; what lies behind them stands beside.
+        settings: settings of the stage.
+        scores: folder of score folders, one for each row, such as `artifacts/mini/score`; the stages behind them stand
+            beside.
         out: empty folder to fill.
 
     Returns:

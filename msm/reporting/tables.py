@@ -17,7 +17,7 @@ from msm.reporting.training_sets import UNKNOWN, Training, training_of
 from msm.settings import listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
-"""Pool of a published number to ours."""
+"""Kind of pool of a published number to ours."""
 
 
 class Cell(NamedTuple):
@@ -29,22 +29,22 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of a table."""
+    """One line of a table."""
 
     label: str
     kind: Literal["chance", "model", "published"]
     cells: dict[str, Cell]
-    """Cells by language, and `mean`."""
+    """Language to its cell, and `mean`."""
     about: str = ""
-    """Protocol of the number, and where it is printed."""
+    """Protocol of the number, and its place in print."""
     seeds: int = 0
-    """Trainings that are averaged; 0 where nothing was trained."""
+    """Number of trainings that are averaged; 0 where nothing was trained."""
     seed_deviation: float | None = None
-    """Standard deviation of their means."""
+    """Standard deviation of the means of the seeds."""
     ranks: RankInterval | None = None
-    """Which of the ranks by the mean it may have, all pairs of models looked at together; None without rivals."""
+    """Ranks that the model may have by its mean, from all pairs of models together; None without rivals."""
     training: Training = UNKNOWN
-    """Which of the benchmark's training sets the model was trained on."""
+    """Training sets of the benchmark that the model was trained on."""
 
 
 class Table(NamedTuple):
@@ -56,21 +56,21 @@ class Table(NamedTuple):
     rows: list[Row]
     less_is_better: bool = False
     side: Side = "questions"
-    """Whose languages stand side by side."""
+    """Side whose languages are the columns."""
     mean_digits: int = 1
-    """Decimals of the means, so that models that are told apart are printed differently."""
+    """Number of decimals of the means, so that models that are told apart are printed differently."""
 
     @property
     def tells_training(self) -> bool:
-        """Whether it is known of any row which training sets it has seen."""
+        """Whether it is known of any row which training sets its model has seen."""
         return any(row.training.sets for row in self.rows)
 
 
 def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
-    """Chance, the controls and every other model, with 95 % intervals over the questions.
+    """Return chance, the controls and every other model, with 95 % intervals over the questions.
 
     Args:
-        benchmark: with the values of the column loaded.
+        benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
         settings: order of the rows, and the intervals.
     """
@@ -100,7 +100,7 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
 
 
 def _extent(shape: ByQuestion) -> str:
-    """How many questions there are, and on how many texts, where that is known."""
+    """Return the number of questions, and of the texts they are about where that is known."""
     clusters = int(shape.clusters.max()) + 1
     texts = f" about {clusters:,} texts" if clusters < len(shape.questions) else ""
     few = f" (fewer than {FEW_CLUSTERS}: intervals and tests are rough)" if clusters < FEW_CLUSTERS else ""
@@ -108,7 +108,7 @@ def _extent(shape: ByQuestion) -> str:
 
 
 def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:
-    """Means of all pairs of models whose ranks cannot be the same."""
+    """Return the means of all pairs of models whose ranks cannot be the same."""
     ranked = [(row.ranks, row.cells[MEAN].value or 0.0) for row in rows if row.ranks]
     for (one, value), (other, rival) in combinations(ranked, 2):
         if one.last < other.first or other.last < one.first:
@@ -116,7 +116,7 @@ def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:
 
 
 def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
-    """The models: the first control, then BM25, the other controls, the rest by name."""
+    """Return the models: the first control, then BM25, the other controls, the rest by name."""
     controls = listed(settings.controls)
 
     def place(model: Model) -> tuple[int, int, str]:
@@ -128,10 +128,10 @@ def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
 
 
 def first_pair(models: Sequence[Model], settings: Report) -> list[Model]:
-    """A control and a candidate to be looked at first: the last of each in the order of tables.
+    """Return the control and the candidate that are compared first: the last of each in the order of tables.
 
     Args:
-        models: as `ordered` gives them.
+        models: models as `ordered` returns them.
         settings: the names of the controls.
     """
     controls = listed(settings.controls)
@@ -142,7 +142,7 @@ def first_pair(models: Sequence[Model], settings: Report) -> list[Model]:
 
 
 def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
-    """Printed rows of the same benchmark, split, measure, kind of pool and setting, with source and protocol.
+    """Return printed rows of the same benchmark, split, measure, kind of pool and setting.
 
     Beside some languages of a benchmark only their cells stand: the printed mean is that of all.
     """
@@ -162,7 +162,7 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
 
 
 def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
-    """Row, its cells and what there is to say about them: corrections, and why a cell is blank."""
+    """Return row, cells and a remark on them: corrections, and why a cell is blank."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for name, cell in row.cells.items():
@@ -172,7 +172,7 @@ def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
 
 
 def training_sources(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Rows of models of others, and where it is written which training sets they have seen."""
+    """Return rows of models of others, and the source for their training sets."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if row.training.source:
@@ -201,7 +201,7 @@ def _model_row(model: Model, column: Column, languages: list[str], bounds: list[
 
 
 def _published_row(cells: list[Published]) -> Row:
-    """One row out of all tables that print it; a printed value goes before an empty cell."""
+    """Return one row out of all tables that print it; a printed value goes before an empty cell."""
     chosen: dict[str, Published] = {}
     for cell in cells:
         if cell.language not in chosen or chosen[cell.language].value is None:

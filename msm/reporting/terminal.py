@@ -1,4 +1,4 @@
-"""A report as plain text for a terminal, at most 110 columns wide."""
+"""Prints a report as plain text for a terminal, at most 110 columns wide."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 
 
 def section_text(section: Section) -> str:
-    """The first table by language, the means on every kind of pool, and the differences."""
+    """Return the first table by language, the means on every kind of pool, and the differences."""
     first = next(iter(section.tables.values()))
     lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables), *_trainings(first)]
     for column, table in section.tables.items():
@@ -26,7 +26,7 @@ def section_text(section: Section) -> str:
 
 
 def _languages(table: Table) -> Iterator[str]:
-    """Rows by language; a second block where one line is too short for all."""
+    """Return rows by language; a second block where one line is too short for all."""
     label = _label_width(table.rows)
     fitting = (WIDTH - label) // CELL - 1
     for start in range(0, len(table.languages), fitting):
@@ -54,7 +54,7 @@ def _means(tables: dict[Column, Table]) -> Iterator[str]:
 
 
 def _trainings(table: Table) -> Iterator[str]:
-    """Which training sets of the benchmark the models have seen, and where that is written."""
+    """Return the training sets of the benchmark that the models have seen, with their source."""
     found: dict[Training, list[str]] = {}
     for row in table.rows:
         if row.training.sets:

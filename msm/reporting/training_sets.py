@@ -1,4 +1,4 @@
-"""Which training sets of a benchmark a model was trained on, as far as that is known.
+"""Finds out which training sets of a benchmark a model was trained on, as far as that is known.
 
 A model of others is known by its name, or by that of the checkpoint that a recipe starts from: `training_sets.json`
 says on what it was trained, and where that is written. A model of ours is known by the manifests behind its run. Sets
@@ -16,35 +16,35 @@ from msm.reporting import lineage
 from msm.settings import listed
 
 OWN = "its own"
-"""Training set of a benchmark whose questions the recipe makes itself."""
+"""Name of a benchmark's training set whose questions the recipe makes itself."""
 NONE = "none"
-"""Everything that the model was fine-tuned on is known."""
+"""Word for a model whose fine-tuning data are known, none of them the benchmark's."""
 _MODELS = ("encoder", "pretrain", "finetune", "mine", "retrieve")
-"""Stages between the sources and a run."""
+"""Stages that stand between the sources and a run."""
 
 
 class Training(NamedTuple):
-    """What is known of a model on a benchmark."""
+    """Known training sets of a model for a benchmark."""
 
     sets: str
     """Titles of the benchmark's training sets, `NONE`, or empty where nothing is known."""
     source: str = ""
-    """Where that is written of a model of others; of ours it follows from the manifests."""
+    """Source of that for a model of others; empty for ours, whose manifests say it."""
 
 
 UNKNOWN = Training("")
 HEAD = "training sets seen"
-"""Title of the column."""
+"""Heading of the column."""
 
 
 def training_of(benchmark: str, model: str, manifest: Mapping[str, Any], root: Path) -> Training:
-    """What is known of the model behind a score.
+    """Return the known training sets of the model behind a score.
 
     Args:
         benchmark: name in scores.
         model: name in scores.
-        manifest: of the score.
-        root: the recipe's folder.
+        manifest: manifest of the score.
+        root: folder of the recipe.
     """
     steps = list(_steps(manifest, root))
     starts = [str(step["settings"].get("checkpoint", "")) for step in steps if step["stage"] == "encoder"]
@@ -78,7 +78,7 @@ def _steps(manifest: Mapping[str, Any], root: Path) -> Iterator[Mapping[str, Any
 
 
 def _examples(steps: list[Mapping[str, Any]], score: Mapping[str, Any]) -> tuple[bool, list[str]]:
-    """Whether a model was trained on the questions beside those that are scored, and the files of all its examples."""
+    """Return whether a model was trained on questions beside the scored ones, and the files of all its examples."""
     trained = [step["settings"] for step in steps if step["stage"] in ("finetune", "mine")]
     texts = [str(settings.get("examples", "")) for settings in trained if settings.get("steps") != 0]
     files = [item.rpartition("=")[2] for text in texts for item in listed(text)]
@@ -88,7 +88,7 @@ def _examples(steps: list[Mapping[str, Any]], score: Mapping[str, Any]) -> tuple
 
 
 def _step_of(checkpoint: str) -> str:
-    """STAGE/ROW of a checkpoint that another recipe made; the text itself of any other."""
+    """Return STAGE/ROW of a checkpoint that another recipe made; the text itself of any other."""
     return "/".join(PurePosixPath(checkpoint).parts[2:4]) if checkpoint.startswith("artifacts/") else checkpoint
 
 
@@ -101,7 +101,7 @@ def _is_of(one: str, file: str) -> bool:
 
 
 def _entry(name: str) -> Mapping[str, Any] | None:
-    """What is written of the model that a name begins with, which may be followed by how it was used."""
+    """Return the entry of the model whose name a given name begins with."""
     plain = name.rpartition("/")[2].lower().replace("_", "-")
     named = [
         (len(known), entry)

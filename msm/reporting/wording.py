@@ -1,4 +1,4 @@
-"""Numbers and verdicts as the words that people read; every measure is shown times 100."""
+"""Writes numbers and verdicts as people read them; every measure is shown times 100."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,29 +17,29 @@ SHORT_POOLS = {"multilingual": "all languages", "same": "own language", "other":
 
 
 def benchmark(name: str) -> str:
-    """A benchmark as people write it."""
+    """Return a benchmark as people write it."""
     described = describe(name)
     return described.title if described and described.name == name else name
 
 
 def measure(name: str) -> str:
-    """A measure as people write it, such as `mAP@20`."""
+    """Return a measure as people write it, such as `mAP@20`."""
     kind, at, cutoff = name.partition("@")
     return MEASURES.get(kind, kind) + at + cutoff
 
 
 def pool(kind: str) -> str:
-    """A kind of pool in words."""
+    """Return a kind of pool in words."""
     return POOLS[kind]
 
 
 def column(column: tuple[str, str]) -> str:
-    """A measure and the candidates that were ranked."""
+    """Return a measure and its kind of pool in words."""
     return f"{measure(column[0])}, {pool(column[1])}"
 
 
 def decimals(apart: Iterable[tuple[float, float]]) -> int:
-    """Decimals of values times 100, 1 to 4: as many as it takes to print values that were told apart differently."""
+    """Return the decimals of values times 100, 1 to 4, that print values differently which were told apart."""
     pairs = list(apart)
     for count in (1, 2, 3):
         if all(round(100 * one, count) != round(100 * other, count) for one, other in pairs):
@@ -48,7 +48,7 @@ def decimals(apart: Iterable[tuple[float, float]]) -> int:
 
 
 def times_100(value: float | None, digits: int = 1) -> str:
-    """A share times 100; a dash where there is none."""
+    """Return a share times 100; a dash where there is none."""
     return BLANK if value is None else f"{100 * value:.{digits}f}".replace("-", MINUS)
 
 
@@ -58,34 +58,34 @@ def interval(limits: Interval | None) -> str:
 
 
 def seeds(count: int, deviation: float | None) -> str:
-    """Number of trainings and the standard deviation of their means; empty where nothing was trained."""
+    """Return the number of trainings and the deviation of their means; empty where nothing was trained."""
     return str(count or "") if deviation is None else f"{count}, SD {times_100(deviation)}"
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """A difference times 100 with its sign; `0.0` has none."""
+    """Return a difference times 100 with its sign; `0.0` has none."""
     text = f"{100 * value:+.{digits}f}"
     return text.replace("-", MINUS) if float(text) else f"{0:.{digits}f}"
 
 
 def signed_interval(limits: Interval, digits: int = 1) -> str:
-    """Limits of a difference."""
+    """Return the limits of a difference."""
     return f"[{signed(limits.low, digits)}, {signed(limits.high, digits)}]"
 
 
 def difference(value: float, limits: Interval) -> tuple[str, str]:
-    """A difference and its limits; with more decimals where one would print limits that exclude 0 as 0."""
+    """Return a difference and its limits, with more decimals where limits that exclude 0 would print as 0."""
     is_clear = limits.low > 0 or limits.high < 0
     digits = decimals((limit, 0.0) for limit in (value, *limits)) if is_clear else 1
     return signed(value, digits), signed_interval(limits, digits)
 
 
 def rank_groups(names: Sequence[str], ranks: Sequence[RankInterval]) -> list[str]:
-    """Models by their ranks, such as `1: mexma` and `2 to 3: msm, mlm: not separable`.
+    """Return models by their ranks, such as `1: mexma` and `2 to 3: msm, mlm: not separable`.
 
     Args:
-        names: of the models.
-        ranks: of each of them.
+        names: names of the models.
+        ranks: ranks of each model.
     """
     groups: dict[RankInterval, list[str]] = {}
     for span, name in sorted(zip(ranks, names, strict=True), key=lambda pair: pair[0]):
@@ -104,7 +104,7 @@ def rank(span: RankInterval | None) -> str:
 
 
 def few_clusters(clusters: int) -> str:
-    """What fewer independent texts than needed mean."""
+    """Return a sentence about fewer independent texts than intervals need."""
     return f"the questions are about {clusters} texts, fewer than {FEW_CLUSTERS}: intervals and tests are rough"
 
 

@@ -1,1 +1,1 @@
-"""What each verb of the command line does, as a function of Python: it brings the rooms below together."""
+"""The commands as functions of Python, which bring the rooms below together."""

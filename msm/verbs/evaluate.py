@@ -53,7 +53,7 @@ USAGES = {
     "passage_context": CONTEXTS,
     "question_mark": QUESTION_MARKS,
 }
-"""Choices of a usage to their values."""
+"""Choice of a usage to its allowed values."""
 LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "title_text"]] = {
     None: "benchmark",
     "none": "none",
@@ -103,7 +103,7 @@ class Evaluation:
     ties: TieRule = "benchmark"
     """Order of equal scores; see `msm.evaluation.settings.Score`."""
     depth: int = 0
-    """Passages that are kept of each question; 0 keeps what the measures need."""
+    """Number of passages that are kept of each question; 0 keeps what the measures need."""
     fuse: float | None = None
     """Weight of the model's scores when BM25's are added, both scaled; None searches without BM25."""
     language_vectors: LanguageVectorsKind = "none"
@@ -145,7 +145,7 @@ class Evaluation:
 
     @cached_property
     def reference(self) -> str:
-        """The benchmark with its format, languages and pairs, as stages name it."""
+        """Benchmark with its format, languages and pairs, as stages name it."""
         return reference(self.benchmark, self.format, listed(self.languages), self.pairs)
 
     @cached_property
@@ -156,7 +156,7 @@ class Evaluation:
 
     @property
     def asked_split(self) -> str:
-        """The split that scores name."""
+        """Name of the split in scores."""
         return self.split or find_split(self.reference) or "test"
 
     @property
@@ -166,13 +166,13 @@ class Evaluation:
 
     @property
     def label(self) -> str:
-        """The model with what is kept of its vectors."""
+        """Name of the model, with the size of its vectors where one was chosen."""
         parts = (Path(self.model).name, self.usage.dimensions, self.usage.vectors)
         return " ".join(str(part) for part in parts if part is not None)
 
     @cached_property
     def kept_depth(self) -> int:
-        """Passages that are kept of each question."""
+        """Number of passages that are kept of each question."""
         if self.bitext:
             return self.depth or NEIGHBOURS
         return self.depth or _depth(find_benchmark(self.reference).measured_by(listed(self.measures)))
@@ -203,7 +203,7 @@ class Evaluation:
         return copy_scores(self.out)
 
     def _fetch(self) -> None:
-        """Download the data where a library does that; before anybody takes their checksum."""
+        """Download the data where a library does that, before their checksums are taken."""
         fetch = None if self.bitext else find_benchmark(self.reference).fetch
         if fetch:
             fetch(self.data)
@@ -247,7 +247,7 @@ def evaluate(
 
 
 def file_name(text: str) -> str:
-    """A text as the name of a folder."""
+    """Return a text as the name of a folder."""
     return re.sub(r"[^\w.,@+-]+", "-", text)
 
 

@@ -1,4 +1,4 @@
-"""A public checkpoint against its published scores."""
+"""Compares a public checkpoint with its published scores."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +32,7 @@ def reproduce(
     """Fetch a benchmark, evaluate a public checkpoint on it, and put published scores beside the measured ones.
 
     Args:
-        name: of the anchor.
+        name: name of the anchor.
         anchors: the file of anchors; that of the package when not given.
         data: the benchmark's files, where they cannot be fetched.
         out: folder to write; `artifacts/anchors/NAME` when not given.
@@ -68,7 +68,7 @@ def reproduce(
 
 
 def read_anchor(path: Path, name: str) -> dict[str, Any]:
-    """One entry of the file of anchors.
+    """Read one entry of the file of anchors.
 
     Raises:
         BadInput: no such entry, or a field that is missing or unknown.
@@ -85,7 +85,7 @@ def read_anchor(path: Path, name: str) -> dict[str, Any]:
 
 
 def side_by_side(anchor: Mapping[str, Any], scores: Scores) -> list[dict[str, Any]]:
-    """Published and measured values side by side.
+    """Return published and measured values side by side.
 
     Args:
         anchor: as in the file; a language of `expected` may be a pair, such as `eng-ara`.

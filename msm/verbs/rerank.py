@@ -1,4 +1,4 @@
-"""A cross-encoder ranks the best passages of any evaluation anew, and the new runs are scored."""
+"""Ranks the best passages of an evaluation anew with a cross-encoder, and scores the new runs."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Score rankings that exist, of any system: on judgements alone, or on a benchmark.
+"""Scores rankings of any system, on judgements alone or on a benchmark.
 
 On a benchmark, a system gets what models of ours get: a folder with scores by language, per-query values, chance levels
 and languages of the answers, which `msm.compare`, `msm report` and the dashboard read.
@@ -43,13 +43,13 @@ class Result(NamedTuple):
     value: float | None
     """Value; None where the run does not give it."""
     queries: int
-    """Queries that it is defined for."""
+    """Number of queries for which the measure is defined."""
     judged: int
-    """Queries with judgements."""
+    """Number of queries with judgements."""
     ranked: int
-    """Those of them that the run ranks anything for; the others count 0."""
+    """Number of judged queries for which the run ranks anything; the others count 0."""
     blank: str
-    """Why the value cannot be known; empty where it is."""
+    """Reason why the value cannot be known; empty where it is known."""
 
 
 def score(
@@ -61,7 +61,7 @@ def score(
     ties: Ties | None = None,
     float32: bool = False,
 ) -> dict[str, Result]:
-    """Measures of a run on judgements alone, averaged over the judged queries as by `trec_eval -c`.
+    """Return measures of a run on judgements alone, averaged over the judged queries as by `trec_eval -c`.
 
         >>> import msm
         >>> run = {"q1": {"cat": 0.9, "dog": 0.7, "cow": 0.1}}

@@ -1,4 +1,4 @@
-"""The scores of one model on one benchmark, as the verbs return them."""
+"""The scores of one model on one benchmark, as functions and commands return them."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -60,19 +60,19 @@ class Scores:
 
     @property
     def mean(self) -> float | None:
-        """The first measure as a mean over the languages, in the widest pool."""
+        """Mean of the first measure over the languages, in the widest pool."""
         return self.by_language().get("mean")
 
     @property
     def passage_bytes(self) -> float | None:
-        """Bytes that an index keeps of a passage, or their mean; None for BM25, bitext, and runs of other systems."""
+        """Number of bytes that an index keeps of a passage, or their mean; None where it keeps no vectors."""
         folder = self.folder / "retrieve"
         if not (folder / MANIFEST).is_file():
             return None
         return read_manifest(folder)["facts"].get("passage_bytes")
 
     def by_language(self, measure: str = "", candidates: str | None = None) -> Mapping[str, float | None]:
-        """Values of a measure by language of the questions; `mean` is their unweighted mean.
+        """Return values of a measure by language of the questions; `mean` is their unweighted mean.
 
         Args:
             measure: such as `ndcg@10`; the first one when not given.
