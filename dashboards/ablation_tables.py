@@ -1,4 +1,4 @@
-"""Ablations to data frames."""
+"""Turns ablations into data frames."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Ablations: what one change gains or loses, here and in the paper; and whether the order of sentences matters."""
+"""The page of ablations: what one change gains or loses, here and in the paper, and what sentence order does."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ NONE = (
 
 
 def show_tables(rows: list[Ablated]) -> None:
-    """A small chart a table."""
+    """Show a small chart for each table."""
     st.header("Tables 4 to 8", anchor=False)
     st.caption(
         "Change against the reference of the same table, in points (times 100): :blue[ours] with 95 % intervals over "
@@ -29,7 +29,7 @@ def show_tables(rows: list[Ablated]) -> None:
 
 
 def show_order(points: list[Shuffled]) -> None:
-    """Score against the share of shuffled documents."""
+    """Show scores against the share of shuffled documents."""
     st.header("The order of sentences", anchor=False)
     st.altair_chart(charts.order(*ablation_tables.order_frames(points)), width="stretch")
     st.caption(
@@ -39,7 +39,7 @@ def show_order(points: list[Shuffled]) -> None:
 
 
 def page() -> None:
-    """The whole page."""
+    """Show the whole page."""
     st.title("Ablations", anchor=False)
     chosen = views.choose_column()
     if chosen is None:

@@ -1,4 +1,4 @@
-"""Language bias: which language the best answers come from, for each language of the question."""
+"""The page of language bias: the languages of the best answers, for each language of the question."""
 
 import pandas as pd
 import streamlit as st
@@ -14,12 +14,12 @@ from msm.reporting.results import Benchmark, Scored
 from msm.reporting.tables import first_pair, ordered
 
 NARROW = 8
-"""Most languages whose matrices fit side by side."""
+"""Largest number of languages whose matrices fit side by side."""
 DEPTHS = ["10", "1", "5", "20", "100"]  # the first is the default
 
 
 def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
-    """Shares of the languages, filled by value."""
+    """Show the shares of the languages, filled by value."""
     columns = {"questions in": st.column_config.TextColumn(pinned=True, width=130)}
     columns |= {name: st.column_config.NumberColumn(width=56) for name in languages}
     style = tables.shares_map(frame, languages)
@@ -27,14 +27,14 @@ def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
 
 
 def show_run(run: Scored, found: Bias) -> None:
-    """The matrix of a run."""
+    """Show the matrix of a run."""
     st.subheader(plain(tables.run_label(run)), anchor=False)
     show_matrix(tables.bias_frame(found), found.answered)
     st.caption(f"In the question's own language: **{wording.times_100(found.own)} %** on average.")
 
 
 def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
-    """The matrices side by side where there is room, and what they should be measured by."""
+    """Show the matrices side by side where there is room, with the yardsticks for them."""
     made: dict[str, Bias] = {}
     for run in runs:
         try:
@@ -57,7 +57,7 @@ def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
 
 
 def show_distances(benchmark: Benchmark) -> None:
-    """How far apart the answers of all languages stand, where that was scored."""
+    """Show the distance of the answers in all languages, where it was scored."""
     frame = tables.distances_frame(benchmark)
     if len(frame):
         st.subheader("Rank distance", anchor=False)
@@ -66,7 +66,7 @@ def show_distances(benchmark: Benchmark) -> None:
 
 
 def show_fairness(recipe: Recipe, benchmark: Benchmark) -> None:
-    """Every model by every measure of fairness, where they were taken."""
+    """Show every model by every measure of fairness, where they were taken."""
     rows = loading.fairness(recipe, benchmark)
     if rows:
         st.subheader("Models compared", anchor=False)
@@ -77,7 +77,7 @@ def show_fairness(recipe: Recipe, benchmark: Benchmark) -> None:
 
 
 def page() -> None:
-    """The whole page."""
+    """Show the whole page."""
     st.title("Language bias", anchor=False)
     places = views.filters(3, 4, 2, 2)
     recipe = views.open_recipe(places[0])

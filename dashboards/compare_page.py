@@ -1,4 +1,4 @@
-"""Compare: models against a baseline by language, question by question, and what both ranked where they differ."""
+"""The page of comparisons: models against a baseline by language, question by question, and with their answers."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def choose_question(pairs: list[Pair]) -> Pair:
 
 
 def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model], place_of_text: Place) -> None:
-    """A question, and how both models ranked its answers."""
+    """Show a question, and how both models ranked its answers."""
     try:
         known = loading.texts(root, models[0].runs[0])
         query = known.queries[chosen.question, chosen.language]
@@ -48,7 +48,7 @@ def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model],
 
 
 def show_contrasts(found: list[Contrast]) -> None:
-    """A model against the baseline by language: numbers, and the differences drawn."""
+    """Show a model against the baseline by language: numbers, and the differences drawn."""
     st.subheader(f"{plain(found[0].model)} against {plain(found[0].baseline)}", anchor=False)
     left, right = st.columns([9, 4])
     columns = {
@@ -63,7 +63,7 @@ def show_contrasts(found: list[Contrast]) -> None:
 
 
 def show_questions(recipe: Recipe, column: Column, found: Compared, models: dict[str, Model], baseline: str) -> None:
-    """Every question by both models, and one of those that changed most."""
+    """Show every question by both models, and one of those that changed most."""
     st.header("Question by question", anchor=False)
     left, right = st.columns(2)
     with right:
@@ -78,7 +78,7 @@ def show_questions(recipe: Recipe, column: Column, found: Compared, models: dict
 
 
 def page() -> None:
-    """The whole page."""
+    """Show the whole page."""
     st.title("Compare", anchor=False)
     chosen = views.choose_column()
     if chosen is None:

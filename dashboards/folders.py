@@ -1,4 +1,4 @@
-"""The folders that the dashboard reads: given on the command line, nothing outside them is opened."""
+"""The folders that the dashboard reads, given on the command line; nothing outside them is opened."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Folders(NamedTuple):
-    """Where stage folders, exported results and running stages lie."""
+    """Folders of stages, of exported results and of running stages."""
 
     artifacts: Path
     results: Path

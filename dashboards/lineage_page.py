@@ -1,4 +1,4 @@
-"""Lineage: every step behind a number, the commands that make it again, and whether it still is what was written."""
+"""The page of lineage: every step behind a number, the commands that repeat it, and whether its files are unchanged."""
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ LOOKS = {
 
 
 def show_number(run: Scored) -> None:
-    """The numbers that hang on the steps below."""
+    """Show the numbers that the steps below lead to."""
     facts = run.facts
     st.markdown(
         f"**{plain(facts['model'])}**, seed {facts['seed']}, on {plain(wording.benchmark(facts['benchmark']))}, "
@@ -31,7 +31,7 @@ def show_number(run: Scored) -> None:
 
 
 def show_step(step: Step) -> None:
-    """One stage: its state at a glance, all that its manifest says inside."""
+    """Show one stage: its state at a glance, all that its manifest says inside."""
     icon, colour, words = LOOKS[step.state]
     with st.expander(f"{icon} **{plain(step.name)}** :{colour}[{words}]", expanded=bool(step.problems)):
         for problem in step.problems:
@@ -48,7 +48,7 @@ def show_step(step: Step) -> None:
 
 
 def show_steps(recipe: Recipe, run: Scored) -> None:
-    """Every step behind a score folder, and the commands that make it again."""
+    """Show every step behind a score folder, and the commands that repeat it."""
     whole = st.toggle("Compare large files too", help="every byte against its checksum; may take minutes")
     steps = loading.steps(recipe.root, run.name, LARGEST if whole else CHECKED)
     changed = sum(bool(step.problems) for step in steps)
@@ -63,7 +63,7 @@ def show_steps(recipe: Recipe, run: Scored) -> None:
 
 
 def page() -> None:
-    """The whole page."""
+    """Show the whole page."""
     st.title("Lineage", anchor=False)
     left, right = views.filters(1, 2)
     recipe = views.open_recipe(left)

@@ -1,4 +1,4 @@
-"""What the pages read, kept in memory until a file of it changes; everybody gets the same objects and changes none."""
+"""Reads what the pages show, and keeps it until a file changes; everybody gets the same objects."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from msm.evaluation.per_query import PoolKind
 from msm.reporting import ablations, contrasts, lineage, rankings
 from msm.reporting.ablations import Ablated, Shuffled
 from msm.reporting.comparisons import Difference, absent_controls, differences
-from msm.reporting.contrasts import Contrast, Pair
+from msm.reporting.contrasts import Best, Contrast, Pair
 from msm.reporting.fairness import FairnessRow, fairness_rows
 from msm.reporting.lineage import Step
 from msm.reporting.rankings import Answer, Ranked, Texts
@@ -28,32 +28,32 @@ class Recipe(NamedTuple):
     root: Path
     results: Results
     settings: Report
-    """How its own report is made, so that the pages show the same numbers."""
+    """Settings of its own report, so that the pages show the same numbers."""
     state: str
-    """State of its score folders."""
+    """Digest of its score folders."""
 
 
 class Shown(NamedTuple):
-    """All that the results page shows of one measure and kind of pool, but the differences."""
+    """Everything that the results page shows of one measure and kind of pool, except the differences."""
 
     table: Table | None
-    """Its scores; None if no score folder has usable values."""
+    """Table of scores; None if no score folder has usable values."""
     published: list[Row]
     problems: list[Problem]
 
 
 class Compared(NamedTuple):
-    """All that the page of comparisons shows of some models."""
+    """Everything that the page of comparisons shows of some models."""
 
     contrasts: list[Contrast]
-    """Every further model against the first."""
+    """Comparison of every further model with the first."""
     pairs: dict[str, list[Pair]]
-    """Question by question against the first, by model; greatest change first."""
+    """Model to its questions against the first, greatest change first."""
     problems: list[Problem]
 
 
 class Studied(NamedTuple):
-    """All that the page of ablations shows."""
+    """Everything that the page of ablations shows."""
 
     rows: list[Ablated]
     order: list[Shuffled]
@@ -61,38 +61,43 @@ class Studied(NamedTuple):
 
 
 def recipe(label: str, root: Path) -> Recipe:
-    """A recipe, its score files read once for every state of its folders."""
+    """Return a recipe; its score files are read once for every state of its folders."""
     state = recipes.scores_state(root)
     return Recipe(label, root, _results(root, state), recipes.report_settings(root), state)
 
 
 def shown(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> Shown:
-    """Table and printed rows of a measure and kind of pool; with all seeds, as the recipe's report has them."""
+    """Return table and printed rows of a measure and kind of pool; with all seeds, as the recipe's report has them."""
     return _shown(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
 
 
 def different(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> list[Difference]:
-    """Every model against every control."""
+    """Return every model against every control."""
     return _different(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
 
 
+def best(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...], language: str) -> Best | None:
+    """Return the best model for a language; None without usable values."""
+    return _best(recipe, benchmark, column, seeds, language, _key(recipe, benchmark), recipe.settings)
+
+
 def compared(recipe: Recipe, benchmark: Benchmark, column: Column, names: tuple[str, ...]) -> Compared:
-    """Models against the first of them."""
+    """Return models against the first of them."""
     return _compared(recipe, benchmark, column, names, _key(recipe, benchmark), recipe.settings)
 
 
 def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> Studied:
-    """Rows of the paper's tables, and the experiment on the order of sentences; empty where a recipe has none."""
+    """Return the paper's tables, and the experiment on the order of sentences; empty where a recipe has none."""
     return _ablated(recipe, benchmark, column, _key(recipe, benchmark), recipe.settings)
 
 
 def texts(root: Path, scored: Scored) -> Texts:
-    """Questions and judgements of a score; see `rankings.texts`."""
+    """Return questions and judgements of a score; see `rankings.texts`."""
     return _texts(root, scored, (scored.name, recipes.state(root / "sources")))
 
 
 def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: int, depth: int) -> list[Answer]:
-    """The best answers to a question; see `rankings.answers`."""
+    """Return the best answers to a question; see `rankings.answers`."""
     known = texts(root, scored)
     # One run holds the questions of all languages, unless each has a pool of its own.
     of = language if kind == "same" else ""
@@ -101,17 +106,17 @@ def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: in
 
 
 def bias(root: Path, scored: Scored, depth: int) -> Bias:
-    """Languages of the best answers on the pool of all languages; see `language_bias.read_bias`."""
+    """Return languages of the best answers on the pool of all languages; see `language_bias.read_bias`."""
     return _bias(scored, depth, (str(scored.path), recipes.scores_state(root)))
 
 
 def fairness(recipe: Recipe, benchmark: Benchmark) -> list[FairnessRow]:
-    """Models by the measures of language fairness."""
+    """Return models by the measures of language fairness."""
     return _fairness(benchmark, (*_key(recipe, benchmark), "fairness"), recipe.settings)
 
 
 def steps(root: Path, name: str, largest: int) -> list[Step]:
-    """The steps behind a score folder; see `lineage.chain`. Bytes are compared again when a file of them changes."""
+    """Return the steps behind a score folder; see `lineage.chain`. Bytes are compared again when a file changes."""
     names = [step.name for step in lineage.chain(name, root, largest=0) if step.state not in ("not here", "given")]
     return _steps(root, name, largest, [(step, recipes.state(lineage.folder(root, step))) for step in names])
 
@@ -160,6 +165,21 @@ def _different(
     loaded, _ = _loaded(_benchmark, column, key)
     some = with_seeds(loaded, seeds) if loaded else None
     return differences(some, column, settings) if some else []
+
+
+@st.cache_resource(show_spinner="Comparing models", max_entries=200)
+def _best(
+    _recipe: Recipe,
+    _benchmark: Benchmark,
+    column: Column,
+    seeds: tuple[int, ...],
+    language: str,
+    key: tuple,
+    settings: Report,
+) -> Best | None:
+    loaded, _ = _loaded(_benchmark, column, key)
+    some = with_seeds(loaded, seeds) if loaded else None
+    return contrasts.best(some, column, language, settings) if some else None
 
 
 @st.cache_resource(show_spinner="Comparing models", max_entries=50)

@@ -1,4 +1,4 @@
-"""The recipes there are, and what tells whether anything of one was written since."""
+"""Finds the recipes with scores, and tells whether anything of one was written since."""
 
 import hashlib
 import os
@@ -14,28 +14,31 @@ from msm.reporting.settings import Report
 from msm.settings import make
 
 EXPORTED = " (exported)"
+FIRST = "real"
+"""Recipe that is shown first where nothing was run here: a published encoder on real languages."""
 DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}
-"""For a recipe whose report is not written yet."""
+"""Settings of a report for a recipe whose own is not written yet."""
 
 
 def recipes(folders: Folders) -> dict[str, Path]:
-    """Label to folder of every recipe that has scores, being scored or exported."""
+    """Return label to folder of every recipe that has scores, in the making or exported."""
     found = {}
     for folder, suffix in ((folders.artifacts, ""), (folders.results, EXPORTED)):
         for root in sorted(
-            path for path in folder.glob("*") if (path / "score").is_dir() or exported.is_exported(path)
+            (path for path in folder.glob("*") if (path / "score").is_dir() or exported.is_exported(path)),
+            key=lambda path: (path.name != FIRST, path.name),
         ):
             found[root.name + suffix] = root
     return found
 
 
 def scores_state(root: Path) -> str:
-    """A digest of a recipe's score folders, or of its export."""
+    """Return a digest of a recipe's score folders, or of its export."""
     return state(root if exported.is_exported(root) else root / "score")
 
 
 def state(folder: Path) -> str:
-    """A digest of names, times and sizes of all files below a folder: equal as long as nothing was written."""
+    """Return a digest of names, times and sizes of all files below a folder: equal while nothing is written."""
     digest = hashlib.sha256()
     for line in sorted(_files(str(folder))):
         digest.update(line.encode(errors="surrogateescape"))
@@ -56,7 +59,7 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def report_settings(root: Path) -> Report:
-    """How the recipe's own report is made, so that the page shows the same numbers."""
+    """Return the settings of the recipe's own report, so that the page shows the same numbers."""
     values: dict[str, Any] = {"recipe": root.name, **DEFAULTS}
     exported_reports = [root / name for name in exported.manifests(root) if name.startswith("report/")]
     for path in exported_reports or sorted((root / "report").glob("[!.]*")):

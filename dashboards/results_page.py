@@ -1,4 +1,4 @@
-"""Results: every model by language, ours beside published values, differences with their verdicts."""
+"""The page of results: the best model for a language, every model by language, and differences with verdicts."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from msm.reporting.tables import Row, Table
 
 
 def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table) -> None:
-    """Our rows, to be taken along."""
+    """Show our rows, with files to take along."""
     st.subheader(plain(table.title), anchor=False)
     st.caption(f"{plain(table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
     links = {model.name: tables.lineage_link(recipe.label, model.runs[0].path.name) for model in benchmark.models}
@@ -20,13 +20,25 @@ def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Tabl
 
 
 def show_published(rows: list[Row], languages: list[str]) -> None:
-    """Printed rows, marked as what they are."""
+    """Show printed rows, marked as such."""
     st.subheader("Published, for the same benchmark, split and measure", anchor=False)
     st.caption("Other protocols and another scale: a landmark, not a rival.")
     views.show_rows(rows, languages, {})
     for about in dict.fromkeys(row.about for row in rows):
         labels = ", ".join(row.label for row in rows if row.about == about)
         st.caption(f"**{plain(labels)}**: {plain(about)}.")
+
+
+def show_best(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table, seeds: tuple[int, ...]) -> None:
+    """Show which model is best for a language that people pick, and whether that is sure."""
+    words = {MEAN: "all languages"} | {code: tables.language_name(code) for code in table.languages}
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    with left:
+        language = views.choose("Your language", list(words), "for", words)
+    found = loading.best(recipe, benchmark, column, seeds, language)
+    if found:
+        show = right.info if found.rivals else right.success
+        show(tables.best_text(found, words[language]), icon=":material/trophy:")
 
 
 def choose_seeds(benchmark: Benchmark) -> tuple[int, ...]:
@@ -42,7 +54,7 @@ def choose_models(table: Table) -> list[str]:
 
 
 def choose_order(table: Table) -> str:
-    """Let people pick what the rows are sorted by."""
+    """Let people pick the language that the rows are sorted by."""
     words = {tables.REPORT: "controls first", MEAN: "best mean first"}
     words |= {language: f"best in {language} first" for language in table.languages} | {tables.NAME: "by name"}
     return views.choose("Order", list(words), "order", words)
@@ -57,7 +69,7 @@ def look_ahead(recipe: Recipe, column: Column, seeds: tuple[int, ...]) -> None:
 
 
 def page() -> None:
-    """The whole page."""
+    """Show the whole page."""
     st.title("Results", anchor=False)
     chosen = views.choose_column()
     if chosen is None:
@@ -70,6 +82,7 @@ def page() -> None:
     views.show_problems([*recipe.results.problems, *shown.problems])
     if shown.table is None:
         return
+    show_best(recipe, benchmark, column, shown.table, seeds)
     with for_models:
         only = choose_models(shown.table)
     with for_order:

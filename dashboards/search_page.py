@@ -1,4 +1,4 @@
-"""Search: ask in any language, and see what two models answer from all of them."""
+"""The page of search: ask in any language, and see what two models answer from all of them."""
 
 import importlib
 from pathlib import Path
@@ -18,18 +18,18 @@ DEPTH = 10
 EXAMPLES = 4
 LONGEST = 1000
 LARGEST = 100_000
-"""Most passages that are encoded here; more take too long to wait for."""
+"""Largest number of passages that are encoded here; more take too long to wait for."""
 
 
 @st.cache_resource(show_spinner="Loading a model and encoding the collection; later questions are quick", max_entries=4)
 def searcher(model: Path, _known: Texts, state: tuple) -> Any:
-    """A model with the vectors of a collection; the only place of the dashboard that loads torch."""
+    """Return a model with the vectors of a collection; the only place of the dashboard that loads torch."""
     del state
     return importlib.import_module("msm.retrieval.ask").Searcher(model, _known.collection)
 
 
 def show_model(root: Path, run: Scored, question: str) -> None:
-    """What one model answers."""
+    """Show what one model answers."""
     known = loading.texts(root, run)
     model = rankings.model(root, run)
     found = searcher(model, known, (recipes.state(model), recipes.state(root / "sources")))
@@ -47,10 +47,10 @@ def show_model(root: Path, run: Scored, question: str) -> None:
 
 
 def texts(root: Path, run: Scored) -> Texts:
-    """What was scored; a collection that is too large is refused before it is read.
+    """Return what was scored; a collection that is too large is refused before it is read.
 
     Raises:
-        BadInput: it is too large, or not here.
+        BadInput: the collection is too large, or not on this machine.
     """
     passages = run.manifest["facts"].get("passages")
     if isinstance(passages, int) and passages > LARGEST:
@@ -58,8 +58,17 @@ def texts(root: Path, run: Scored) -> Texts:
     return loading.texts(root, run)
 
 
+def missing_model(root: Path, run: Scored) -> str:
+    """Return why the model of a score cannot be asked; empty where it can."""
+    try:
+        rankings.model(root, run)
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
 def show_examples(known: Texts) -> None:
-    """A few of the collection's own questions: clicked, they are asked."""
+    """Show a few of the collection's own questions, which are asked when clicked."""
     queries = known.collection.queries
     with st.container(horizontal=True):
         for query in queries[:: len(queries) // EXAMPLES + 1]:
@@ -74,7 +83,7 @@ def ask(question: str) -> None:
 
 
 def show_answers(recipe: Recipe, runs: list[Scored], question: str) -> None:
-    """What the models answer, side by side."""
+    """Show what the models answer, side by side."""
     for place, run in zip(st.columns(len(runs)), runs, strict=True):
         with place:
             st.subheader(plain(tables.run_label(run)), anchor=False)
@@ -86,7 +95,7 @@ def show_answers(recipe: Recipe, runs: list[Scored], question: str) -> None:
 
 
 def page() -> None:
-    """The whole page."""
+    """Show the whole page."""
     st.title("Search", anchor=False)
     places = views.filters(3, 4, 2)
     recipe = views.open_recipe(places[0])
@@ -97,14 +106,24 @@ def page() -> None:
     if not runs:
         st.info("No trained model has been scored on this collection yet.")
         return
+    # What is missing is said before anybody writes a question.
+    missing = {name: reason for name, run in runs.items() if (reason := missing_model(recipe.root, run))}
+    if missing:
+        many = "No model" if len(missing) == len(runs) else f"{len(runs) - len(missing)} of {len(runs)} models"
+        reason = plain(next(iter(missing.values())))
+        st.info(f"{many} can be asked here: {reason}", icon=":material/report:")
+    runs = {name: run for name, run in runs.items() if name not in missing}
+    if not runs:
+        return
+    try:
+        known = texts(recipe.root, next(iter(runs.values())))
+    except BadInput as error:
+        st.info(f"Nothing can be asked here: {plain(str(error))}", icon=":material/report:")
+        return
     words = {name: tables.run_label(run) for name, run in runs.items()}
     names = views.choose_several("Models, one or two", list(runs), "ask", list(runs)[-2:], 2, words)
     question = st.text_input("Question", key="asked", max_chars=LONGEST, placeholder="in any language").strip()
-    try:
-        show_examples(texts(recipe.root, next(iter(runs.values()))))
-    except BadInput as error:
-        st.info(plain(str(error)))
-        return
+    show_examples(known)
     if question and names:
         show_answers(recipe, [runs[name] for name in names], question)
 

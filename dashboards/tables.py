@@ -1,4 +1,4 @@
-"""Results to data frames for the pages: pure, tested, no Streamlit."""
+"""Turns results into data frames for the pages; pure functions without Streamlit."""
 
 import math
 import re
@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from msm.corpora.languages import languages
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.measures import Floats
 from msm.evaluation.statistics import Interval
 from msm.reporting import wording
 from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
-from msm.reporting.contrasts import Contrast
+from msm.reporting.contrasts import Best, Contrast
 from msm.reporting.fairness import FairnessRow, head
 from msm.reporting.published import MEAN
 from msm.reporting.results import Benchmark, Results, Scored
@@ -26,12 +27,14 @@ from msm.reporting.training_sets import HEAD
 REPORT, NAME = "report", "name"
 """Orders of rows beside those by a value."""
 NOT_SCORED, NOT_SHOWN = "not scored on this benchmark and setting yet", "no usable scores with the chosen seeds"
+RIVALS = 3
+"""Largest number of models that are named beside the best one."""
 RANDOM, PERFECT = "a random ranking", "perfect,"
 SIGNS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "inside": "="}
 
 
 def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> pd.DataFrame:
-    """Rows as they are shown, times 100; NaN where there is no value.
+    """Return rows as they are shown, times 100; NaN where there is no value.
 
     Args:
         rows: of a table.
@@ -62,7 +65,7 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
 
 
 def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, languages: Sequence[str]) -> list[Row]:
-    """A blank row, with the reason, for every model of the recipe that has no values here.
+    """Return a blank row, with the reason, for every model of the recipe that has no values here.
 
     Args:
         results: of the recipe.
@@ -79,8 +82,33 @@ def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, langua
     ]
 
 
+def best_text(found: Best, where: str) -> str:
+    """Return which model is best, and whether that is sure, as Markdown.
+
+    Args:
+        found: the best model.
+        where: language in words, such as `Swahili (sw)`.
+    """
+    first = f"Best for **{plain(where)}**: **{plain(found.model)}**, {wording.times_100(found.value)}."
+    if not found.others:
+        return f"{first} It is the only model here."
+    training = " Models were trained once: another seed may turn the order round." * found.one_training
+    if not found.rivals:
+        many = f"each of the {found.others} others" if found.others > 1 else "the other one"
+        return f"{first} Sure: better than {many} beyond the noise of the questions.{training}"
+    names = [f"{plain(name)} ({wording.times_100(value)})" for name, value in list(found.rivals.items())[:RIVALS]]
+    more = f" and {len(found.rivals) - RIVALS} more" if len(found.rivals) > RIVALS else ""
+    return f"{first} Not sure: {', '.join(names)}{more} may be as good on other questions.{training}"
+
+
+def language_name(code: str) -> str:
+    """Return the name of a language with its code, such as `Swahili (sw)`; the code alone where it has no name."""
+    known = languages().get(code)
+    return f"{known.name} ({code})" if known else code
+
+
 def arranged(rows: Sequence[Row], only: Sequence[str], by: str) -> list[Row]:
-    """The rows that people want to see, in the order they want.
+    """Return the rows that people want to see, in the order they want.
 
     Args:
         rows: of a table.
@@ -97,7 +125,7 @@ def arranged(rows: Sequence[Row], only: Sequence[str], by: str) -> list[Row]:
 
 
 def blanks(rows: Sequence[Row], languages: Sequence[str]) -> list[tuple[str, str]]:
-    """What there is to say about cells, and where they are: corrections, and why a cell is blank."""
+    """Return remarks on cells, and where they are: corrections, and why a cell is blank."""
     found: dict[tuple[str, str], list[str]] = {}
     for label, cells, note in notes(list(rows)):
         is_whole = set(languages) <= set(cells.split(", "))
@@ -106,7 +134,7 @@ def blanks(rows: Sequence[Row], languages: Sequence[str]) -> list[tuple[str, str
 
 
 def heat_map(frame: pd.DataFrame, languages: Sequence[str], mean_digits: int = 1) -> Styler:
-    """Language cells filled by value, from the frame's least (dark) to its greatest (bright); blanks stay blank.
+    """Return language cells filled by value, from the frame's least (dark) to its greatest (bright).
 
     Args:
         frame: of `values_frame`.
@@ -120,13 +148,13 @@ def heat_map(frame: pd.DataFrame, languages: Sequence[str], mean_digits: int = 1
 
 
 def limits(frame: pd.DataFrame, languages: Sequence[str]) -> tuple[float, float]:
-    """Limits between which the colours run; NaN without any value."""
+    """Return the limits between which the colours run; NaN without any value."""
     values = frame[list(languages)]
     return float(values.min().min()), float(values.max().max())
 
 
 def fairness_frame(rows: Sequence[FairnessRow]) -> pd.DataFrame:
-    """Models by measures of language fairness, times 100 with intervals, as text."""
+    """Return models by measures of language fairness, times 100 with intervals, as text."""
     measures = dict.fromkeys(measure for row in rows for measure in row.cells)
     return pd.DataFrame(
         {"model": row.model, **{head(measure): _with_interval(row.cells.get(measure)) for measure in measures}}
@@ -139,7 +167,7 @@ def _with_interval(cell: Cell | None) -> str:
 
 
 def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFrame:
-    """Differences with their verdicts first, as text."""
+    """Return differences with their verdicts first, as text."""
     return pd.DataFrame(
         {
             "pair": f"{one.model} {wording.MINUS} {one.control}",
@@ -154,7 +182,7 @@ def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFra
 
 
 def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
-    """A model against a baseline, a row for each language and the mean, as text."""
+    """Return a model against a baseline, a row for each language and the mean, as text."""
     return pd.DataFrame(
         {
             "language": one.language,
@@ -182,7 +210,7 @@ def _means(one: Contrast) -> dict[str, str]:
 
 
 def intervals_frame(found: Sequence[Contrast]) -> pd.DataFrame:
-    """The differences by language with their intervals, times 100, and which way they point."""
+    """Return the differences by language with their intervals, times 100, and their directions."""
     return pd.DataFrame(
         {
             "language": one.language,
@@ -196,12 +224,12 @@ def intervals_frame(found: Sequence[Contrast]) -> pd.DataFrame:
 
 
 def bias_frame(found: Bias) -> pd.DataFrame:
-    """Shares of the answers' languages in %, a row for each language of the questions."""
+    """Return shares of the answers' languages in %, a row for each language of the questions."""
     return _shares_frame(found.asked, found.answered, found.shares)
 
 
 def yardsticks_frame(found: Bias) -> pd.DataFrame:
-    """Shares that a random and a perfect ranking give."""
+    """Return the shares that a random and a perfect ranking give."""
     labels = [RANDOM, *(f"{PERFECT} {language}" for language in found.asked)]
     return _shares_frame(labels, found.answered, np.vstack([found.candidates, found.relevant]))
 
@@ -212,12 +240,12 @@ def _shares_frame(labels: Sequence[str], languages: Sequence[str], shares: Float
 
 
 def shares_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
-    """Shares filled from 0 (dark) to 100 (bright); blanks stay blank."""
+    """Return shares filled from 0 (dark) to 100 (bright); blanks stay blank."""
     return _filled(frame, languages, 0, 100)
 
 
 def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
-    """Rank distances of every run, where they were scored; no rows elsewhere."""
+    """Return rank distances of every run, where they were scored; no rows elsewhere."""
     return pd.DataFrame(
         {
             "model": model.name,
@@ -231,7 +259,7 @@ def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def means_frame(run: Scored) -> pd.DataFrame:
-    """The averages of a score folder."""
+    """Return the averages of a score folder."""
     return pd.DataFrame(
         {
             "measure": wording.column(column),
@@ -243,29 +271,29 @@ def means_frame(run: Scored) -> pd.DataFrame:
 
 
 def checksums_frame(manifest: dict[str, Any]) -> pd.DataFrame:
-    """What a stage read and wrote, with checksums."""
+    """Return what a stage read and wrote, with checksums."""
     read = [("read", source["path"], source["checksum"]) for source in manifest["inputs"].values()]
     wrote = [("wrote", file, checksum) for file, checksum in manifest["outputs"].items()]
     return pd.DataFrame([*read, *wrote], columns=pd.Index(["", "path", "SHA-256"]))
 
 
 def run_label(run: Scored) -> str:
-    """A score folder's model and seed, as people choose it by."""
+    """Return a score folder's model and seed, as people choose it by."""
     return f"{run.facts['model']}, seed {run.facts['seed']}" if run.is_trained else run.facts["model"]
 
 
 def lineage_link(recipe: str, row: str) -> str:
-    """Address of the lineage page of a score folder, from any page."""
+    """Return the address of the lineage page of a score folder, from any page."""
     return f"lineage?{urlencode({'recipe': recipe, 'row': row})}"
 
 
 def file_name(*parts: str) -> str:
-    """Parts as a file name without ending, of harmless signs only."""
+    """Return parts as a file name without ending, of harmless signs only."""
     return "-".join(re.sub(r"[^\w@.]+", "_", part).strip("_.") for part in parts)
 
 
 def plain(text: str) -> str:
-    """Text from data for a Markdown element: every sign stands for itself."""
+    """Return text from data for a Markdown element, in which every sign stands for itself."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 

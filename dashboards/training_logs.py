@@ -1,4 +1,4 @@
-"""Training logs to data frames: finished ones and those still being written."""
+"""Turns training logs into data frames, finished ones and those still being written."""
 
 import json
 import time
@@ -38,16 +38,16 @@ QUANTITIES = {
 }
 """Fields of a log line, in the order of the page, and their axis titles."""
 SILENCE = 300
-"""Seconds without a line after which an unfinished run counts as stopped."""
+"""Number of seconds without a line after which an unfinished training counts as stopped."""
 POINTS = 300
-"""Most points of a curve; each is the mean of the steps it stands for."""
+"""Largest number of points of a curve; each is the mean of the steps it stands for."""
 
 
 State = Literal["finished", "running", "stopped"]
 
 
 class Run(NamedTuple):
-    """A training run with a log."""
+    """A training with a log."""
 
     recipe: str
     name: str
@@ -58,12 +58,12 @@ class Run(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What people choose it by."""
+        """Name of the training in choices."""
         return self.name if self.state == "finished" else f"{self.name} ({self.state})"
 
 
 def runs(folders: Folders) -> list[Run]:
-    """Every run of every recipe; one that is not finished takes the place of its finished namesake."""
+    """Return every training of every recipe; an unfinished one takes the place of its finished namesake."""
     found = {}
     for folder, is_finished in ((folders.artifacts, True), (folders.work, False)):
         # A running stage keeps its log one level deeper, in the scratch folder of its settings and inputs.
@@ -88,7 +88,7 @@ class Tail:
         self._begin(-1)
 
     def curves(self) -> tuple[pd.DataFrame, str]:
-        """The known quantities by step, thinned to `POINTS` means, and what is wrong with the log, if anything."""
+        """Return the known quantities by step, thinned to `POINTS` means, and what is wrong with the log."""
         with self.lock:
             self._read_on()
             width = -(-len(self.numbers) // POINTS) or 1

@@ -1,4 +1,4 @@
-"""Training: the curves of one or several runs side by side, live while a run writes."""
+"""The page of trainings: the curves of one or several side by side, live while a training writes."""
 
 from html import escape
 from pathlib import Path
@@ -13,17 +13,17 @@ from msm.dashboards.folders import folders
 from msm.dashboards.training_logs import QUANTITIES, Run, Tail
 
 EVERY = 5
-"""Seconds from one look at a running log to the next."""
+"""Seconds between two readings of a running log."""
 
 
 @st.cache_resource(max_entries=100)
 def tail(log: Path) -> Tail:
-    """The log, read once; later only what was added."""
+    """Return the log, read once; later only what was added."""
     return Tail(log)
 
 
 def show_curves(chosen: list[Run]) -> None:
-    """One small chart for every quantity that a chosen run logs."""
+    """Show one small chart for every quantity that a chosen training logs."""
     if not all(run.log.is_file() for run in chosen):
         st.rerun()  # one has finished since, and its log stands where it stays
     frames = []
@@ -46,7 +46,7 @@ def show_curves(chosen: list[Run]) -> None:
 
 
 def chart(frame: pd.DataFrame, name: str, labels: list[str]) -> alt.Chart:
-    """A quantity against the step, one line a run."""
+    """Return a quantity against the step, one line for each training."""
     return (
         alt.Chart(frame[["step", name, "run"]].dropna())
         .mark_line(strokeWidth=1.8, point=name.startswith("dev_"))
@@ -61,7 +61,7 @@ def chart(frame: pd.DataFrame, name: str, labels: list[str]) -> alt.Chart:
 
 
 def page() -> None:
-    """Choose a recipe and runs, and see their curves."""
+    """Let people choose a recipe and trainings, and show their curves."""
     st.title("Training", anchor=False)
     found = training_logs.runs(folders())
     if not found:

@@ -87,7 +87,7 @@ def _reader(words: Mapping[str, str] | None) -> Callable[[str], str]:
 
 
 def filters(*widths: int) -> list[Place]:
-    """Places for choices in a line; two in a line on a narrow screen."""
+    """Return places for choices in a line; two in a line on a narrow screen."""
     return st.container(key=f"filters {len(widths)}").columns(widths)
 
 
@@ -150,13 +150,13 @@ def choose_column() -> tuple[Recipe, Benchmark, Column] | None:
 
 
 def show_text(text: str, language: str) -> None:
-    """Text from data, in the direction of its own script."""
+    """Show text from data, in the direction of its own script."""
     words = f'<b>{escape(language)}</b><p dir="auto" style="margin:0">{escape(text)}</p>'
     st.html(f'<div style="display:flex;gap:.6em">{words}</div>')
 
 
 def show_answers(answers: Sequence[Answer]) -> None:
-    """A ranking with its texts, each in the direction of its own script; relevant ones are marked."""
+    """Show a ranking with its texts, each in the direction of its own script; relevant ones are marked."""
     cells = "".join(
         f"<tr style='vertical-align:top'><td style='text-align:right'>{one.rank}</td>"
         f"<td>{'&#10003;' if one.is_relevant else ''}</td>"
@@ -169,12 +169,12 @@ def show_answers(answers: Sequence[Answer]) -> None:
 
 
 def explain_answers() -> None:
-    """What the columns of rankings beside one another mean."""
+    """Say what the columns of rankings beside one another mean."""
     st.caption("Rank, ✓ where it is judged relevant, language, score. Scores of two models are not comparable.")
 
 
 def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str], mean_digits: int = 1) -> None:
-    """A heat map and, below it, how its colours run and what is to be said about its cells.
+    """Show a heat map and, below it, its colours and remarks on its cells.
 
     Args:
         rows: of a table.
@@ -204,14 +204,14 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
 
 
 def show_scale(low: str, high: str) -> None:
-    """How the colours of a heat map run."""
+    """Show how the colours of a heat map run."""
     bar = f"height:.8em;width:9em;border-radius:2px;background:linear-gradient(90deg,{','.join(STOPS)})"
     line = "display:flex;gap:.5em;align-items:center;font-size:.875rem"
     st.html(f'<div style="{line}">{escape(low)} <span style="{bar}"></span> {escape(high)}</div>')
 
 
 def show_downloads(table: Table, name: str) -> None:
-    """The table as files for papers and sheets.
+    """Offer the table as files for papers and sheets.
 
     Args:
         table: as shown.
@@ -229,7 +229,7 @@ def show_downloads(table: Table, name: str) -> None:
 
 
 def show_differences(found: Sequence[Difference], languages: int) -> None:
-    """Verdicts first, and what they mean."""
+    """Show verdicts, and what they mean."""
     columns = {"pair": st.column_config.TextColumn(pinned=True), "verdict": st.column_config.TextColumn(width=210)}
     frame = tables.differences_frame(found, languages)
     st.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
@@ -241,7 +241,7 @@ def show_differences(found: Sequence[Difference], languages: int) -> None:
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
-    """What had to be left out, word for word."""
+    """Show what had to be left out, word for word."""
     reasons = [problem.reason for problem in problems]
     if reasons:
         st.warning(f"{len(reasons)} missing; the rest is shown.", icon=":material/report:")

@@ -108,6 +108,38 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
     ]
 
 
+class Best(NamedTuple):
+    """The model with the best value in one language or in the mean, and how sure that is."""
+
+    model: str
+    value: float
+    rivals: dict[str, float]
+    """Models that the questions do not tell apart from it, with their values, best first."""
+    others: int
+    """Number of the other models."""
+    one_training: bool
+    """Whether some model was trained with a single seed, so that another one may turn the order round."""
+
+
+def best(benchmark: Benchmark, column: Column, language: str, settings: Report) -> Best:
+    """Return the best model for a language, or for the mean of all.
+
+    Args:
+        benchmark: benchmark with the values of the column loaded.
+        column: measure and pool.
+        language: code of a language of the column, or `mean`.
+        settings: the resamples and their seed.
+    """
+    place = [*benchmark.first.values[column].languages, MEAN].index(language)
+    values = {model.name: float(language_means(model.values(column))[place]) for model in benchmark.models}
+    names = sorted(values, key=values.__getitem__, reverse=column[0] not in LESS_IS_BETTER)
+    compared = contrasts(benchmark, column, names, settings)
+    close = [one.model for one in compared if one.language == language and one.direction == "inside"]
+    one_training = any(model.is_trained and len(model.runs) == 1 for model in benchmark.models)
+    rivals = {name: values[name] for name in close}
+    return Best(names[0], values[names[0]], rivals, len(names) - 1, one_training)
+
+
 def pairs(benchmark: Benchmark, column: Column, name: str, baseline: str) -> list[Pair]:
     """Return every question in every language where it exists, greatest change first, up or down.
 

@@ -40,6 +40,14 @@ def test_results_show_models_differences_and_published_rows(recipe: Path, show: 
     assert "lost in the public text" in texts(app)
 
 
+def test_the_first_look_says_which_model_is_best_and_whether_that_is_sure(recipe: Path, show: Show) -> None:
+    app = show(recipe="demo")
+    assert "all languages**: **msm**" in app.success[0].value
+    assert "better than each of the 3 others" in app.success[0].value
+    app = show(recipe="demo", **{"for": "ar"})
+    assert "Arabic (ar)" in (app.success or app.info)[0].value
+
+
 def test_values_can_be_taken_along(recipe: Path, show: Show) -> None:
     buttons = show(recipe="demo").get("download_button")
     assert [button.proto.label for button in buttons] == ["CSV", "LaTeX", "Markdown"]

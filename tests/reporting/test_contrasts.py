@@ -7,7 +7,7 @@ import pytest
 
 from msm.evaluation.per_query import read_per_query
 from msm.reporting import results
-from msm.reporting.contrasts import STEP, Pair, contrasts, grid, pairs
+from msm.reporting.contrasts import STEP, Pair, best, contrasts, grid, pairs
 from msm.reporting.results import Benchmark
 from tests.reporting import made
 
@@ -76,3 +76,16 @@ def test_grid_counts_every_pair_once(benchmark: Benchmark) -> None:
     found = pairs(benchmark, COLUMN, "msm", "mlm")
     assert sum(count for _, _, count in grid(found)) == len(found)
     assert all(round(x / STEP) * STEP == pytest.approx(x) for x, _, _ in grid(found))
+
+
+def test_the_best_model_is_that_of_the_language_and_its_rivals_are_those_inside_the_noise(benchmark: Benchmark) -> None:
+    for language in (*made.LANGUAGES, "mean"):
+        found = best(benchmark, COLUMN, language, made.SETTINGS)
+        names = [model.name for model in benchmark.models]
+        against = [
+            one for one in contrasts(benchmark, COLUMN, [found.model, *set(names) - {found.model}], made.SETTINGS)
+        ]
+        there = [one for one in against if one.language == language]
+        assert all(one.means[0] <= found.value == pytest.approx(one.means[1]) for one in there)
+        assert set(found.rivals) == {one.model for one in there if one.interval.low <= 0 <= one.interval.high}
+        assert found.others == len(names) - 1
