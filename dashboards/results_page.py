@@ -75,6 +75,7 @@ def page() -> None:
     if chosen is None:
         return
     recipe, benchmark, column = chosen
+    first_look = st.container()
     for_models, for_seeds, for_order = views.filters(3, 1, 1)
     with for_seeds:
         seeds = choose_seeds(benchmark)
@@ -82,7 +83,8 @@ def page() -> None:
     views.show_problems([*recipe.results.problems, *shown.problems])
     if shown.table is None:
         return
-    show_best(recipe, benchmark, column, shown.table, seeds)
+    with first_look:
+        show_best(recipe, benchmark, column, shown.table, seeds)
     with for_models:
         only = choose_models(shown.table)
     with for_order:
