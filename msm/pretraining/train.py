@@ -31,7 +31,7 @@ from msm.pretraining.masked_sentences import MaskedSentences
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import MaskedTokens, Objective
 from msm.pretraining.pair_batches import PairBatches
-from msm.pretraining.settings import Pretrain
+from msm.pretraining.settings import READS, Pretrain
 from msm.pretraining.translations import Distillation, Mexma
 from msm.training import Plan, pick_device, read_log, seed_torch, train
 
@@ -44,7 +44,7 @@ OBJECTIVES: dict[str, type[Objective[Any]]] = {
     "mexma": Mexma,
     "distill": Distillation,
 }
-CONTRASTIVE = ("msm", "crop", "ict", "ccp")
+CONTRASTIVE = tuple(name for name, sections in READS.items() if name != "mlm" and "mlm" in sections)
 """Objectives that learn masked tokens as well, where the model has a language-model head."""
 
 
