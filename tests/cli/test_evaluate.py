@@ -63,6 +63,7 @@ def test_the_model_of_another_library_gives_its_rankings(encoder: Path, beir: Pa
     assert scores(tmp_path / "out")["recall@100"] == 1
     rows = (tmp_path / "out" / "scores.jsonl").read_text()
     assert '"benchmark": "toy"' in rows and "pooling mean" in rows and "query_prompt Query: " in rows
+    assert "; precision fp32; " in rows and "; processor cpu; " in rows
 
 
 def test_a_plain_encoder_needs_flags_and_flags_win(

@@ -1,5 +1,6 @@
 """Every page on result files in their real format: whole, absent, broken, and hostile."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,19 @@ def test_address_chooses_recipe_and_candidates(recipe: Path, folders: Folders, s
     app = show(recipe="other")
     assert "Constructed languages" in app.subheader[0].value
     assert len(app.dataframe) == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("search", "'msm run demo' makes it"), ("ablations", "neither the rows of"), ("training", "No training log yet")],
+)
+def test_exported_results_without_their_folders_open(
+    recipe: Path, folders: Folders, show: Show, page: str, words: str
+) -> None:
+    export(recipe, folders.results / "demo")
+    shutil.rmtree(folders.artifacts)
+    app = show(page, recipe="demo (exported)")
+    assert words in app.info[0].value.replace("\\", "")
 
 
 def test_exported_results_are_shown_too(recipe: Path, folders: Folders, show: Show) -> None:
