@@ -15,7 +15,9 @@ from msm.collections.formats import MEASURES
 from msm.collections.registry import reference
 from msm.errors import BadInput
 from msm.evaluation.ranks import Ties
-from msm.files import write_json_lines
+from msm.files import read_json_lines, write_json_lines
+from msm.retrieval.approximate import INDEXES, lines
+from msm.retrieval.foreign import INDEXES_FILE
 from msm.settings import listed
 from msm.verbs.score import VectorFiles, score, score_on_benchmark
 
@@ -83,6 +85,13 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         help="Similarity of two vectors; `dot` takes them as they are.",
     )
     own.add_argument("--depth", type=int, default=100, help="Passages kept for each query where vectors are searched.")
+    own.add_argument(
+        "--index",
+        nargs="+",
+        choices=INDEXES,
+        default=[],
+        help="Approximate indexes of the vectors: their recall against the exact search, by language.",
+    )
     own.add_argument("--name", help="Name of the system in tables; the first file's by default.")
     add_labels(own, "system")
 
@@ -123,6 +132,9 @@ def _score_on_benchmark(arguments: Namespace) -> None:
         ties=arguments.ties or "benchmark",
     )
     sys.stdout.write(f"{scores.title}\n{scores}\n")
+    if arguments.index:
+        rows = [row for _, row in read_json_lines(arguments.out / "runs" / INDEXES_FILE)]
+        sys.stdout.writelines(f"{line}\n" for line in ["", *lines(rows)])
 
 
 def _vector_files(arguments: Namespace) -> VectorFiles:
@@ -133,6 +145,7 @@ def _vector_files(arguments: Namespace) -> VectorFiles:
         passage_ids=arguments.passage_ids,
         similarity=arguments.similarity,
         depth=arguments.depth,
+        indexes=tuple(arguments.index),
     )
 
 

@@ -19,9 +19,13 @@ from msm.collections.foreign_vectors import ForeignVectors
 from msm.collections.run_folder import POOLS, ranks_file, run_file, write_protocol
 from msm.collections.runs import Run, sorted_run, write_run
 from msm.errors import BadInput
+from msm.files import write_json_lines
+from msm.retrieval import approximate
 from msm.retrieval.ranking import search_vectors
 
 TAG = "given"
+INDEXES_FILE = "indexes.jsonl"
+"""Recall of approximate indexes, one line for each index and pool."""
 LOG = logging.getLogger(__name__)
 
 
@@ -68,7 +72,13 @@ def write_foreign_runs(out: Path, collection: Collection, files: Sequence[Path])
 
 
 def write_vector_runs(
-    out: Path, collection: Collection, queries: ForeignVectors, passages: ForeignVectors, similarity: str, depth: int
+    out: Path,
+    collection: Collection,
+    queries: ForeignVectors,
+    passages: ForeignVectors,
+    similarity: str,
+    depth: int,
+    indexes: Sequence[str] = (),
 ) -> None:
     """Write the runs of all pools and the exact ranks of their relevant passages, from vectors.
 
@@ -79,6 +89,7 @@ def write_vector_runs(
         passages: vectors of all passages.
         similarity: `cosine`, or `dot` for the vectors as they are.
         depth: number of passages to keep for each query.
+        indexes: approximate indexes whose recall against these runs is written beside them, in `INDEXES_FILE`.
 
     Raises:
         BadInput: queries and passages of different widths, or a vector that is not finite.
@@ -87,14 +98,22 @@ def write_vector_runs(
         raise BadInput(f"{queries.path}: width {queries.width}, but {passages.path} has {passages.width}")
     unit = similarity == "cosine"
     depths = dict.fromkeys(collection.pools, depth)
-    ranking = search_vectors(
-        collection, queries.read(slice(None), unit), lambda places: passages.read(places, unit), depths
-    )
+    asked = queries.read(slice(None), unit)
+    ranking = search_vectors(collection, asked, lambda places: passages.read(places, unit), depths)
     for pool in collection.pools:
         write_run(run_file(out, pool), ranking.run(pool), TAG)
         if not collection.answers:
             write_exact_ranks(ranks_file(out, pool), ranking.exact_ranks(pool))
     write_protocol(out, {"made": "vectors given", "similarity": similarity})
+    if indexes:
+        rows = [
+            recall._asdict()
+            for kind in indexes
+            for recall in approximate.recalls(
+                kind, collection, asked, lambda places: passages.read(places, unit), ranking
+            )
+        ]
+        write_json_lines(out / INDEXES_FILE, rows)
 
 
 def _pool_name(path: Path, pools: Sequence[Pool]) -> str:

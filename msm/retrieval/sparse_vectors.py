@@ -30,16 +30,16 @@ class SparseProducts:
     """
 
     def __init__(self, queries: csr_array, passages: csr_array) -> None:
-        self.queries, self.passages = queries, passages
-        self.errors: Floats = np.zeros(queries.shape[0])
+        self.queries: Any = queries
+        self.passages: Any = passages
+        self.errors: Floats = np.zeros(self.queries.shape[0])
         """0 for each query, [B]."""
 
     @cached_property
     def approximate(self) -> Floats:
         """float32, [B, N]."""
         # Of each query, the products are added in the order of its terms.
-        sums: Any = self.queries @ self.passages.T
-        return sums.toarray().astype(np.float32)
+        return (self.queries @ self.passages.T).toarray().astype(np.float32)
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
         """Scores of some pairs, float32, [E]."""

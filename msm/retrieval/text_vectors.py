@@ -5,6 +5,7 @@ Shapes: S texts, Q queries, B queries of a tile, N passages of a tile, E pairs.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -19,13 +20,10 @@ Arrays = dict[str, NDArray[Any]]
 class TileScores(Protocol):
     """Scores of the queries and passages of a tile: approximate ones, the bound of their error, and the true ones."""
 
+    approximate: cached_property[Floats]
+    """Approximate scores, float32, [B, N]; computed when they are first asked for."""
     errors: Floats
     """Largest possible difference of `approximate` and the scores, for each query, float64, [B]."""
-
-    @property
-    def approximate(self) -> Floats:
-        """Return approximate scores, float32, [B, N]; computed when it is first asked for."""
-        ...
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
         """Return scores of some pairs, float32, [E]: the same numbers in a tile of any shape.

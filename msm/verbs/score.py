@@ -26,6 +26,7 @@ from msm.evaluation.settings import Score, Setting, TieRule
 from msm.execution import Execution
 from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder
+from msm.retrieval.approximate import INDEXES
 from msm.retrieval.foreign import write_foreign_runs, write_vector_runs
 from msm.settings import listed
 from msm.verbs.scores import Scores, copy_scores, score_folder
@@ -152,13 +153,17 @@ class VectorFiles:
     """Similarity of two vectors: `cosine`, or `dot` for the vectors as they are."""
     depth: int = 100
     """Passages that are kept of each question."""
+    indexes: tuple[str, ...] = ()
+    """Approximate indexes, `hnsw` and `ivf_pq`, whose recall against the exact search is written beside the runs."""
 
     def __post_init__(self) -> None:
-        """Check the depth.
+        """Check the depth and the indexes.
 
         Raises:
-            BadInput: it is below 1.
+            BadInput: the depth is below 1, or there is no such index.
         """
+        if unknown := [name for name in self.indexes if name not in INDEXES]:
+            raise BadInput(f"--index must be one of {', '.join(INDEXES)}, got {unknown[0]!r}")
         if self.depth < 1:
             raise BadInput(f"--depth must be at least 1, got {self.depth}")
 
@@ -235,4 +240,4 @@ def _write_runs(folder: Path, collection: Collection, system: Sequence[str | Pat
     passage_ids = [passage.passage_id for passage in collection.passages]
     queries = ForeignVectors(system.queries, query_ids, system.query_ids)
     passages = ForeignVectors(system.passages, passage_ids, system.passage_ids)
-    write_vector_runs(folder, collection, queries, passages, system.similarity, system.depth)
+    write_vector_runs(folder, collection, queries, passages, system.similarity, system.depth, system.indexes)

@@ -1,0 +1,169 @@
+"""Approximate indexes of FAISS beside the exact search: which share of the exact best they find, by language.
+
+`hnsw`: a graph of neighbours over whole vectors. `ivf_pq`: vectors in lists around centres, each kept as the codes of
+its parts, a fraction of the bytes. Both are faster on large collections and miss passages, not of all languages alike;
+so what they find is shown against the exact search and never scored in its place.
+
+Shapes: Q queries, N passages, H width, K depth.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import faiss
+import numpy as np
+
+from msm.collections.collection import Collection, Pool
+from msm.collections.runs import Floats, Integers
+from msm.retrieval.ranking import SHARD_PASSAGES, Ranking
+
+INDEXES = ("hnsw", "ivf_pq")
+NEIGHBOURS, BUILD_BREADTH, LEAST_BREADTH = 32, 200, 128
+"""Of the graph: links of a passage; candidates while it is built, and at least so many while it is searched."""
+TRAINING = 39
+"""Vectors for each centre, from which FAISS trains without a warning."""
+CODE_BITS, PART_WIDTH = 8, 4
+"""Bits of a code, and dimensions that share one."""
+VISITED = 1 / 16
+"""Share of the lists that a query visits."""
+LEAST_TRAINING, MOST_TRAINING = 2, 100_000
+
+
+class Recall(NamedTuple):
+    """What an index found of the exact best passages."""
+
+    index: str
+    pool: str
+    depth: int
+    """Passages of a query that are compared, K."""
+    mean: float
+    """Mean over the languages."""
+    languages: dict[str, float]
+    """Mean share of the exact best passages over the queries of each language."""
+    build_seconds: float
+    search_seconds: float
+    passage_bytes: float
+    """Bytes that it keeps of a passage, links included."""
+
+
+Vectors = Callable[[slice | Integers], Floats]
+"""Vectors of the passages at some places of a collection, float32, [any, H]."""
+
+
+def recalls(kind: str, collection: Collection, queries: Floats, passages: Vectors, exact: Ranking) -> Iterator[Recall]:
+    """Search the pool of all languages, or without one each language's own pool, with an approximate index.
+
+    Args:
+        kind: one of `INDEXES`.
+        collection: queries and passages.
+        queries: vectors of all queries, float32, [Q, H].
+        passages: gives those of passages.
+        exact: what the exact search of the same vectors found.
+    """
+    languages = np.array([passage.language for passage in collection.passages], object)
+    asked = np.array([query.language for query in collection.queries], object)
+    for pool in compared(list(exact.best)):
+        places = np.flatnonzero([pool.candidate_language in (None, language) for language in languages])
+        best = exact.best[pool].passages
+        rows = exact.rows[pool]
+        if not best.size:
+            continue
+        began = time.perf_counter()
+        index = build(kind, lambda part, places=places: passages(places[part]), len(places))
+        built = time.perf_counter()
+        spare = int(collection.rules.own_ids == "dropped")
+        found = nearest(index, queries[rows], min(best.shape[1] + spare, len(places)), places)
+        ended = time.perf_counter()
+        shares = found_shares(best, found)
+        by_language = {str(name): float(shares[asked[rows] == name].mean()) for name in np.unique(asked[rows])}
+        mean = float(np.mean(list(by_language.values())))
+        size = stored_bytes(kind, queries.shape[1])
+        yield Recall(kind, pool.name, best.shape[1], mean, by_language, built - began, ended - built, size)
+
+
+def compared(pools: list[Pool]) -> list[Pool]:
+    """Return the pool of all languages where there is one, else the languages' own."""
+    whole = [pool for pool in pools if pool.query_language is None and pool.candidate_language is None]
+    return whole or [pool for pool in pools if pool.query_language == pool.candidate_language]
+
+
+def build(kind: str, vectors: Callable[[slice], Floats], count: int) -> Any:
+    """Return an index of passages, which are read in pieces.
+
+    Args:
+        kind: one of `INDEXES`.
+        vectors: gives those of consecutive passages.
+        count: N.
+    """
+    width = vectors(slice(0, 1)).shape[1]
+    index: Any = faiss.index_factory(width, _description(kind, width, count), faiss.METRIC_INNER_PRODUCT)
+    if kind == "hnsw":
+        index.hnsw.efConstruction = BUILD_BREADTH
+    elif not index.is_trained:
+        step = -(-count // MOST_TRAINING)
+        index.train(np.ascontiguousarray(vectors(slice(0, count, step))))
+        index.nprobe = max(1, round(VISITED * index.nlist))
+    for first in range(0, count, SHARD_PASSAGES):
+        index.add(np.ascontiguousarray(vectors(slice(first, min(first + SHARD_PASSAGES, count)))))
+    return index
+
+
+def _description(kind: str, width: int, count: int) -> str:
+    """What FAISS makes of it; small collections get fewer lists and shorter codes, which they can train."""
+    if kind == "hnsw":
+        return f"HNSW{NEIGHBOURS},Flat"
+    if count < LEAST_TRAINING:
+        return "Flat"
+    lists = max(1, min(round(4 * count**0.5), count // TRAINING))
+    bits = max(1, min(CODE_BITS, (count // TRAINING).bit_length() - 1))
+    return f"IVF{lists},PQ{_parts(width)}x{bits}"
+
+
+def _parts(width: int) -> int:
+    """Parts of a vector that have a code each: as many as divide the width, of `PART_WIDTH` dimensions or more."""
+    return max(parts for parts in range(1, max(width // PART_WIDTH, 1) + 1) if width % parts == 0)
+
+
+def stored_bytes(kind: str, width: int) -> float:
+    """Return the bytes that an index keeps of a passage, with the links of a graph or the number of a passage."""
+    if kind == "hnsw":
+        return 4 * width + 4 * 2 * NEIGHBOURS
+    return _parts(width) * CODE_BITS / 8 + 8
+
+
+def nearest(index: Any, queries: Floats, depth: int, places: Integers) -> Integers:
+    """Return places in the collection of the best passages, [Q, K]; -1 for none.
+
+    Args:
+        index: of some passages.
+        queries: [Q, H].
+        depth: K.
+        places: those of the passages of the index, [N].
+    """
+    if hasattr(index, "hnsw"):
+        index.hnsw.efSearch = max(LEAST_BREADTH, 2 * depth)
+    _, found = index.search(np.ascontiguousarray(queries), depth)
+    return np.where(found >= 0, places[found], -1)
+
+
+def found_shares(exact: Integers, found: Integers) -> Floats:
+    """Return the share of each query's exact best passages that were found too, [Q].
+
+    Args:
+        exact: places, [Q, any]; -1 for none.
+        found: places, [Q, any]; -1 for none.
+    """
+    shares = [np.isin(best[best >= 0], other).mean() for best, other in zip(exact, found, strict=True)]
+    return np.array(shares, np.float64)
+
+
+def lines(rows: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a table: a row for each index and pool, a column for each language, in percent of the exact best."""
+    languages = sorted({language for row in rows for language in row["languages"]})
+    yield f"{'recall of the exact best, %':34}{'mean':>7}" + "".join(f"{language:>7}" for language in languages)
+    for row in rows:
+        name = f"{row['index']}, {row['pool']}, best {row['depth']}"
+        shares = (row["mean"], *(row["languages"].get(language) for language in languages))
+        cells = "".join(f"{'' if share is None else f'{100 * share:.1f}':>7}" for share in shares)
+        yield f"{name:34}{cells}  {row['passage_bytes']:g} bytes a passage"
