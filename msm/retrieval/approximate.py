@@ -8,7 +8,7 @@ Shapes: Q queries, N passages, H width, K depth.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import faiss
@@ -33,7 +33,8 @@ LEAST_TRAINING, MOST_TRAINING = 2, 100_000
 class Recall(NamedTuple):
     """What an index found of the exact best passages."""
 
-    index: str
+    kind: str
+    """One of `INDEXES`."""
     pool: str
     depth: int
     """Passages of a query that are compared, K."""
@@ -158,12 +159,12 @@ def found_shares(exact: Integers, found: Integers) -> Floats:
     return np.array(shares, np.float64)
 
 
-def lines(rows: list[Mapping[str, Any]]) -> Iterator[str]:
+def lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a table: a row for each index and pool, a column for each language, in percent of the exact best."""
     languages = sorted({language for row in rows for language in row["languages"]})
     yield f"{'recall of the exact best, %':34}{'mean':>7}" + "".join(f"{language:>7}" for language in languages)
     for row in rows:
-        name = f"{row['index']}, {row['pool']}, best {row['depth']}"
+        name = f"{row['kind']}, {row['pool']}, best {row['depth']}"
         shares = (row["mean"], *(row["languages"].get(language) for language in languages))
         cells = "".join(f"{'' if share is None else f'{100 * share:.1f}':>7}" for share in shares)
         yield f"{name:34}{cells}  {row['passage_bytes']:g} bytes a passage"

@@ -50,8 +50,8 @@ def test_recall_stands_beside_the_runs_by_language(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{name}.npz", ids=np.array(texts), vectors=unit(random, len(texts)))
     judged = "".join(f"{query}\tp{place}\t1\n" for place, query in enumerate(ids["queries"]))
     (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
-    files = {"queries": tmp_path / "queries.npz", "passages": tmp_path / "corpus.npz"}
-    system = VectorFiles(**files, depth=5, indexes=("hnsw",))
+    queries, passages = tmp_path / "queries.npz", tmp_path / "corpus.npz"
+    system = VectorFiles(queries=queries, passages=passages, depth=5, indexes=("hnsw",))
     score_on_benchmark(system, "own", data, tmp_path / "out", format="beir")
     rows = [json.loads(line) for line in (tmp_path / "out" / "runs" / INDEXES_FILE).read_text().splitlines()]
     assert all(row["languages"] == {"de": 1.0, "en": 1.0} and row["depth"] == 5 for row in rows)
@@ -60,4 +60,4 @@ def test_recall_stands_beside_the_runs_by_language(tmp_path: Path) -> None:
     assert head.split()[-3:] == ["mean", "de", "en"]
     assert line.split()[4:7] == ["100.0", "100.0", "100.0"]
     with pytest.raises(BadInput, match="--index must be one of hnsw, ivf_pq, got 'lsh'"):
-        VectorFiles(**files, indexes=("lsh",))
+        VectorFiles(queries=queries, passages=passages, indexes=("lsh",))
