@@ -13,6 +13,7 @@ import pytest
 
 from msm.pipeline import recipes
 from msm.pipeline.tasks import tasks as tasks_of
+from msm.training import read_log
 
 ROOT = Path(__file__).parents[2]
 TASK = """
@@ -37,7 +38,7 @@ child.wait()
 def test_training_saves_when_the_launcher_dies(tiny: Path, tmp_path: Path) -> None:
     tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
-    settings = dataclasses.asdict(task.settings) | {"steps": 100_000, "checkpoint_steps": 100_000}
+    settings = dataclasses.asdict(task.settings) | {"steps": 100_000, "checkpoint_steps": 20}
     reads = {name: Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
     given = {name: [str(path), str(tiny / path)] for name, path in reads.items()}
     words = ["pretrain/msm-1", json.dumps(settings), given, str(tmp_path / "out"), str(tmp_path / "work")]
@@ -47,18 +48,28 @@ def test_training_saves_when_the_launcher_dies(tiny: Path, tmp_path: Path) -> No
     assert launcher.stdout is not None
     child = Path("/proc", launcher.stdout.readline().strip())
     work = tmp_path / "work" / "pretrain" / "msm-1"
-    while not list(work.glob("*/log.jsonl")):
+    while not list(work.glob("*/step-*.pt")):
         assert launcher.poll() is None
         time.sleep(0.1)
     launcher.send_signal(signal.SIGKILL)
     launcher.wait()
-    for _ in range(600):
-        if not child.exists():
+    for _ in range(1200):
+        if has_ended(child):
             break
         time.sleep(0.1)
     else:
         os.kill(int(child.name), signal.SIGKILL)
         raise AssertionError("the task outlived its launcher")
-    assert len(list(work.glob("*/step-*.pt"))) == 1
+    (log,) = work.glob("*/log.jsonl")
+    saved = max(int(path.stem.removeprefix("step-")) for path in work.glob("*/step-*.pt"))
+    assert saved == read_log(log)[-1]["step"], "its last update is kept, whatever checkpoint_steps says"
     assert not list(work.glob("*/.*.partial"))
     assert not (work / "verdict.json").exists(), "the next attempt goes on"
+
+
+def has_ended(process: Path) -> bool:
+    """Whether a process is gone, or has ended and nobody has asked for its exit code yet."""
+    try:
+        return "State:\tZ" in (process / "status").read_text()
+    except OSError:
+        return True
