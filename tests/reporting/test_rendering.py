@@ -36,8 +36,9 @@ def test_terminal_text_fits_its_width(tmp_path: Path, languages: list[str]) -> N
     assert max(map(len, lines)) <= WIDTH
     first_words = [line.split()[0] for line in lines if line.strip()]
     assert [word for word in first_words if word in ("chance", "bm25-words")][:2] == ["chance", "bm25-words"]
-    columns = {word for line in lines for word in line.split()}
-    assert {*languages, "mean"} <= columns
+    # The first table's headings, over as many blocks as it takes.
+    headings = [word for line in lines for word in line.split() if word in {*languages, "mean"}]
+    assert headings[: len(languages) + 1] == [*languages, "mean"]
 
 
 def test_long_names_are_cut_to_the_width(tmp_path: Path) -> None:
