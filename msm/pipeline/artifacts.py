@@ -47,12 +47,12 @@ SETTLED_SECONDS = 2.0
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below `folder`, by relative path, in sorted order."""
+    """Return the SHA-256 of every file below `folder`, by relative path, in sorted order."""
     return {name: sha256_of(folder / name) for name in file_names(folder)}
 
 
 def file_names(folder: Path) -> list[str]:
-    """Relative paths of all files below `folder`, in sorted order; those that are being written are none."""
+    """Return the relative paths of all finished files below `folder`, in sorted order."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not is_partial(path))
     return [path.relative_to(folder).as_posix() for path in files]
 
@@ -88,12 +88,12 @@ def file_stats(folder: Path) -> dict[str, list[int]]:
 
 
 def checksum(parts: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON value, independent of the order of its keys."""
+    """Return the SHA-256 of a JSON value, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a finished stage folder, in the newest format.
+    """Read the manifest of a finished stage folder, in the newest format.
 
     Raises:
         BadInput: there is none, or it is not JSON.
@@ -113,7 +113,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def payload(folder: Path) -> Path:
-    """What a stage reads of an input: the payload of a stage folder, or the folder itself if no stage made it.
+    """Return what a stage reads of an input: the payload of a stage folder, or a folder that no stage made.
 
     Raises:
         BadInput: the folder does not exist.
@@ -155,7 +155,7 @@ def base_of_adapters(folder: Path) -> Path | None:
 
 
 def is_partial(path: Path) -> bool:
-    """Whether a file or folder bears the temporary name of one that is being written."""
+    """Return whether a file or folder bears the temporary name of one that is being written."""
     return path.name.startswith(".") and path.suffix == ".partial"
 
 

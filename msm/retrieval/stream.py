@@ -1,4 +1,4 @@
-"""Encode and search in one stream: memory holds two shards of passages, those that are relevant, and the best found.
+"""Encodes and searches in one stream: memory holds two shards, the relevant passages, and the best so far.
 
 While one shard is encoded and searched, the next one is read and tokenised. What a shard adds to the best passages, and
 counts for the relevant ones, is written down when it is done, so a killed run goes on with the first unfinished shard,
@@ -67,16 +67,16 @@ def search(
     part: Part = WHOLE,
     language_vectors: LanguageVectors = NO_LANGUAGE_VECTORS,
 ) -> Ranking:
-    """The best passages of every pool, and the ranks of the relevant ones.
+    """Return the best passages of every pool, and the ranks of the relevant ones.
 
     Args:
-        queries: of all pools.
+        queries: queries of all pools.
         passages: read once, in order; where a pool is of one language, those of a language together.
-        encoder: texts to vectors.
-        depths: passages to keep for each query, by pool.
+        encoder: encoder of texts.
+        depths: number of passages to keep for each query, by pool.
         work: folder of the records of finished shards, one for all processes.
         relevant: queries with their relevant passages, which are among the passages.
-        own_ids: whether a passage may be found for a query that bears its id.
+        own_ids: whether a passage may be retrieved for a query that bears its id.
         part: the share of the shards that is searched; the ranking is of these alone then, and their records serve a
             search of the whole in the same folder.
         language_vectors: taken off the vectors before they are searched.
@@ -110,13 +110,13 @@ class _Stream:
     """Shards of one corpus, and how they are encoded.
 
     Args:
-        encoder: texts to vectors.
+        encoder: encoder of texts.
         queries: vectors of the same kind.
         work: folder of the records.
         relevant: queries with their relevant passages; these are encoded here.
         by_language: whether a shard is of one language.
-        part: the share of the shards that is searched.
-        language_vectors: taken off the vectors of passages.
+        part: share of the shards that is searched.
+        language_vectors: language vectors that are subtracted from the vectors of passages.
     """
 
     def __init__(
@@ -141,11 +141,11 @@ class _Stream:
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
 
     def record_path(self, number: int) -> Path:
-        """The record of a shard."""
+        """Return the file of the record of a shard."""
         return self.work / f"shard-{number:06d}.npz"
 
     def shards(self, passages: Iterable[Passage]) -> Iterator[Shard]:
-        """The shards of this process, ready to encode."""
+        """Yield the shards of this process, ready to encode."""
         for number, (first, texts) in enumerate(cut_by_language(passages, self.shard_passages, self.by_language)):
             if number % self.processes == self.own:
                 made_of = digest(texts)
@@ -156,7 +156,7 @@ class _Stream:
                 yield Shard(number, first, texts[0].language, ids, made_of, others, ready)
 
     def vectors(self, shard: Shard, bar: Progress) -> TextVectors:
-        """The vectors of its passages: those of the relevant ones stand ready."""
+        """Return the vectors of its passages; those of the relevant ones exist already."""
         texts = np.array([self._texts.get(passage_id, -1) for passage_id in shard.ids], np.int64)
         pieces = Pieces(self.work, f"shard-{shard.number:06d}", shard.digest)
         if shard.texts:
@@ -175,7 +175,7 @@ class _Stream:
         return _without(vectors, passages, self.language_vectors.passages, self.language_vectors)
 
     def _encode_relevant(self, passages: list[Passage]) -> list[TextVectors]:
-        """Vectors of the relevant passages; the processes split the parts, and each reads all."""
+        """Return vectors of the relevant passages; the processes split the parts, and each reads all."""
         size = self.shard_passages
         parts = [passages[first : first + size] for first in range(0, len(passages), size)]
         paths = [self.work / f"relevant-{number:06d}.npz" for number in range(len(parts))]
@@ -214,10 +214,10 @@ def _merge_others(ranking: Ranking, done: set[int], stream: _Stream) -> None:
 
 
 def read_whole(path: Path) -> Arrays:
-    """The arrays of a record that was written before.
+    """Return the arrays of a record that was written before.
 
     Raises:
-        BadInput: it is gone or damaged.
+        BadInput: the record is missing or damaged.
     """
     record = read_record(path)
     if record is None:

@@ -1,4 +1,4 @@
-"""A dense and a sparse run as one."""
+"""Fuses a dense and a sparse run."""
 
 import math
 from pathlib import Path
@@ -12,23 +12,23 @@ from msm.retrieval import fusion
 
 
 class Dev(NamedTuple):
-    """Development questions, whose best weight is taken."""
+    """Development questions, on which the best weight is chosen."""
 
     dense: Path
-    """A run of theirs."""
+    """Dense run of these questions."""
     sparse: Path
-    """Another one."""
+    """Sparse run of these questions."""
     qrels: Path
-    """Their judgements."""
+    """Judgements of these questions."""
     measure: str = "mrr@100"
     """Measure that the weight maximises."""
 
 
 class Weight(NamedTuple):
-    """Weight of the dense scores, and what it gives."""
+    """Weight of the dense scores, and the mean that it gives."""
 
     alpha: float
-    """The weight."""
+    """Weight of the dense scores."""
     dev: float | None
     """Mean of the measure on the development questions, from 0 to 1; None where these did not choose."""
 
@@ -45,8 +45,8 @@ def fuse(
     """Write the fusion of two run files of the same questions; see `msm.retrieval.fusion`.
 
     Args:
-        dense: a TREC run, which may be compressed.
-        sparse: another one.
+        dense: dense TREC run, which may be compressed.
+        sparse: sparse run of the same questions.
         out: run file to write.
         alpha: weight of the dense scores; chosen on `dev` when not given.
         dev: development questions of one language.

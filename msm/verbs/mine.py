@@ -1,4 +1,4 @@
-"""Mine hard negatives from a run or a model."""
+"""Mines hard negatives from a run or a model."""
 
 from pathlib import Path
 

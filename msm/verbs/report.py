@@ -1,4 +1,4 @@
-"""The tables of a recipe, and its results for version control."""
+"""Prints the tables of a recipe, and exports its results for version control."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ REPORT = "report/all"
 
 
 class Reported(NamedTuple):
-    """What a report is of."""
+    """Tables of a recipe, and the outcome of an export."""
 
     table: str
     """The tables as plain text, at most 110 columns wide."""
@@ -28,7 +28,7 @@ class Reported(NamedTuple):
     rows: list[str]
     """Names of the score folders that are there, such as `score/constructed-msm-1`."""
     missing: list[str]
-    """Those that the recipe has and that are not there."""
+    """Names of score folders that the recipe has and that do not exist."""
     kept: list[str]
     """Rows of an earlier export that an export has taken as they are, for they are not in the artifacts."""
     lost: list[str]
@@ -70,7 +70,7 @@ def report(
 
 
 def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:
-    """A recipe and its tasks; its name alone where its folders are there and its file is not.
+    """Return a recipe and its tasks; its name alone where its folders exist and its file does not.
 
     Folders of a recipe that is gone can still be read; it vouches for no row of an earlier export then.
     """
@@ -85,7 +85,7 @@ def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:
 
 
 def _bring_up(recipe: Values, made: Sequence[Task], root: Path) -> None:
-    """Write the report in the artifacts where it is not of the score folders that are there."""
+    """Write the report in the artifacts where it is not of the score folders that exist."""
     task = next((task for task in made if task.stage == "report"), None)
     if task is None or not _finished(root):
         return

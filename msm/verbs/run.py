@@ -1,4 +1,4 @@
-"""Run what is missing of a recipe."""
+"""Runs what is missing of a recipe."""
 
 from collections.abc import Sequence
 from pathlib import Path
