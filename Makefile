@@ -3,14 +3,14 @@ MIRROR ?= $(wildcard ../shared/data)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo mini real order test test-slow rehearse docs check format render dashboard bench repro clean
+.PHONY: help setup demo mini real order test test-slow rehearse docs check format render lock sbom dashboard bench repro clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## make .venv with everything
-.venv/.installed: pyproject.toml constraints.txt .ci/install
+.venv/.installed: pyproject.toml requirements.lock .ci/install
 	@.ci/install $(PYTHON)
 
 demo: setup ## the whole chain on constructed languages, in minutes on two cores
@@ -31,7 +31,8 @@ order: setup ## does the masked sentence model need the order of sentences? thre
 	@msm report order
 
 repro: setup ## the demo through DVC, the versioned way: run what is missing, keep it in dvc.lock
-	@dvc repro --quiet
+	@python -m msm.components.dvc_lock
+	@dvc repro > /dev/null
 	@msm report demo
 
 dashboard: setup ## open the dashboard on artifacts/ and results/
@@ -69,6 +70,12 @@ format: setup ## let ruff mend what it can
 
 render: setup ## write dvc.yaml and the other renderings of the stage table
 	@python -m msm.components.render
+
+lock: ## write requirements.lock and image.lock anew, after a change of pyproject.toml or constraints.txt; needs uv
+	@.ci/lock
+
+sbom: setup ## write the bill of materials of .venv: sbom.json, in CycloneDX's form
+	@python -m msm.components.sbom sbom.json
 
 bench: setup ## speed against the usual way in its quick form, held to the committed ratios; MIRROR=DIR as in mini
 	@msm bench --quick --against docs/bench-quick.jsonl $(if $(MIRROR),--mirror=$(MIRROR))

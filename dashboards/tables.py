@@ -294,7 +294,7 @@ def file_name(*parts: str) -> str:
 
 def plain(text: str) -> str:
     """Return text from data for a Markdown element, in which every sign stands for itself."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", wording.visible(text))
 
 
 def _times_100(row: Row, name: str) -> float:

@@ -10,6 +10,7 @@ import streamlit as st
 from msm.dashboards import training_logs, views
 from msm.dashboards.charts import PALETTE
 from msm.dashboards.folders import folders
+from msm.dashboards.tables import plain
 from msm.dashboards.training_logs import QUANTITIES, Run, Tail
 
 EVERY = 5
@@ -31,7 +32,7 @@ def show_curves(chosen: list[Run]) -> None:
         frame, problem = tail(run.log).curves()
         frames.append(frame.assign(run=run.label))
         if problem:
-            st.warning(problem, icon=":material/error:")
+            st.warning(plain(problem), icon=":material/error:")
     together = pd.concat(frames)
     shown = [name for name in QUANTITIES if name in together.columns]
     if not shown:

@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NoReturn, cast
 
+import numpy as np
 import yaml
 import zstandard
+from numpy.typing import NDArray
 
 from msm.errors import BadInput, bad_line
 
@@ -64,8 +66,11 @@ def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
         BadInput: the file cannot be written.
         OSError: the disk fills up, or fails, on the way; the error names the file.
     """
-    if target.is_dir():
-        raise BadInput(f"{target}: cannot be written: a folder")
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))  # the link stays, and what it leads to is written
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        kind = "a folder" if target.is_dir() else "a link to itself" if target.is_symlink() else "no regular file"
+        raise BadInput(f"{target}: cannot be written: {kind}")
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -374,6 +379,18 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
     if holds_half_character(value, line):
         raise bad_line(path, number, HALF_CHARACTER)
     return value
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Map the array of an `.npy` file, which is read where it is looked at.
+
+    Raises:
+        BadInput: the file is missing, cut off, or no array.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"{path}: {error}") from error
 
 
 def write_json(path: Path, value: Any) -> None:

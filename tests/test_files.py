@@ -1,13 +1,15 @@
 """JSON and YAML that others wrote: what has no end, or is no number, is refused with its line."""
 
 import gzip
+import os
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
 from msm.errors import BadInput
-from msm.files import check_below, files_below, read_json, read_json_lines, read_json_object, read_yaml
+from msm.files import check_below, files_below, new_file, read_json, read_json_lines, read_json_object, read_yaml
 
 HOSTILE = {
     "[" * 100_000: "nested",
@@ -83,6 +85,22 @@ def test_a_path_that_leads_out(name: str) -> None:
     with pytest.raises(BadInput, match="leads out"):
         check_below(name, "manifest.json")
     check_below("a/b..c", "manifest.json")
+
+
+def test_what_is_no_file_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    for name, problem in (("pipe", "no regular file"), ("self", "a link to itself"), (".", "a folder")):
+        with pytest.raises(BadInput, match=problem), new_file(tmp_path / name) as file:
+            file.write("x")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    with new_file(tmp_path / "link") as file:
+        file.write("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "a").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "link", "pipe", "self"]
 
 
 def test_links_in_a_circle(tmp_path: Path) -> None:

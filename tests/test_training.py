@@ -136,6 +136,27 @@ def test_two_processes_give_the_losses_of_one(units: Path, encoder: Path, tmp_pa
 
 
 @pytest.mark.slow
+def test_two_processes_go_on_as_one_and_back(units: Path, encoder: Path, straight: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for processes, step in ((2, 7), (1, 13), (2, 0)):
+        options = ["--checkpoint_seconds", "0"]  # a checkpoint after every step
+        process = start(units, encoder, out, processes, options)
+        if step:
+            wait_for_step(tmp_path / "work-out", step)
+            process.send_signal(signal.SIGTERM)
+        finish_any(process)
+    assert json.loads((out / "manifest.json").read_text())["facts"]["resumed_from"] >= 13
+    for first, second in zip(read_log(straight / "log.jsonl"), read_log(out / "log.jsonl"), strict=True):
+        assert first["loss"] == pytest.approx(second["loss"], abs=1e-4), first["step"]
+    assert all(torch.allclose(weights(straight)[name], weight, atol=1e-4) for name, weight in weights(out).items())
+
+
+def finish_any(process: subprocess.Popen[str]) -> None:
+    """Wait for the end of a process, whatever its exit code: torchrun itself ends with 1 when it is stopped."""
+    process.communicate(timeout=240)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("gather", "processes"), [("grad", 2), ("no_grad", 2), ("no_grad", 4)])
 def test_a_softmax_over_processes(units: Path, encoder: Path, tmp_path: Path, gather: str, processes: int) -> None:
     # Without heads, whose BatchNorm sees the local batch, and without dropout, drawn by each process.

@@ -12,7 +12,7 @@ from msm.collections.benchmark import Benchmark
 from msm.collections.collection import Collection, Pool
 from msm.collections.readers.bitext import Bitext
 from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, write_run
-from msm.files import read_json, write_json
+from msm.files import check_below, read_json, write_json
 
 _PROTOCOL = "protocol.json"
 FUSION = "fusion"
@@ -22,7 +22,12 @@ POOLS = "pools"
 
 
 def run_file(folder: Path, pool: Pool) -> Path:
-    """Return the file of the run of a pool."""
+    """Return the file of the run of a pool.
+
+    Raises:
+        BadInput: its name, which data may give, is no name of a file.
+    """
+    check_below(pool.name, "languages of the collection")
     return folder / f"{pool.name}.trec.gz"
 
 

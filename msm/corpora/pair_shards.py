@@ -15,7 +15,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from msm.corpora.shard_writer import token_type
 from msm.corpora.shards import Offsets, Tokens
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
-from msm.files import read_json, write_json
+from msm.files import check_below, read_array, read_json_object, write_json
 
 INDEX = "pairs.json"
 TEACHER = "teacher.npy"
@@ -81,26 +80,27 @@ def read_pair_shards(folder: Path) -> PairShards:
     """
     if not (folder / INDEX).is_file():
         raise BadInput(f"{folder}: no {INDEX}, so no parallel sentences; run the stage pairs or teach first")
-    values = read_json(folder / INDEX)
+    values = read_json_object(folder / INDEX)
     if values.pop("format", None) != FORMAT:
         raise BadInput(f"{folder / INDEX}: not in format {FORMAT} of parallel sentences; run the stage again")
-    index = PairIndex(layout=Layout(**values.pop("layout")), **values)
+    try:
+        index = PairIndex(layout=Layout(**values.pop("layout")), **values)
+        languages = [str(language) for language in (index.pivot, *index.pairs)]
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"{folder / INDEX}: no index of parallel sentences: {error}") from error
+    for language in languages:
+        check_below(language, folder / INDEX)
     return PairShards(
         index,
-        {
-            language: Sentences(_map(folder / f"{language}.tokens.npy"), _map(folder / f"{language}.sentences.npy"))
-            for language in (index.pivot, *index.pairs)
-        },
-        {language: _map(folder / f"{language}.pairs.npy") for language in index.pairs},
-        _map(folder / TEACHER) if (folder / TEACHER).is_file() else None,
+        {language: _sentences(folder / language) for language in languages},
+        {language: read_array(folder / f"{language}.pairs.npy") for language in index.pairs},
+        read_array(folder / TEACHER) if (folder / TEACHER).is_file() else None,
     )
 
 
-def _map(path: Path) -> NDArray[Any]:
-    try:
-        return np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: {error}") from error
+def _sentences(start: Path) -> Sentences:
+    """Those of a language, whose files begin with this path."""
+    return Sentences(*(read_array(start.with_name(f"{start.name}.{kind}.npy")) for kind in ("tokens", "sentences")))
 
 
 def write_sentences(folder: Path, language: str, sentences: Sequence[NDArray[np.integer]], vocabulary: int) -> None:

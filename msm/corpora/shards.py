@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from msm.corpora.packing import pack
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
-from msm.files import check_below, read_json, read_json_object
+from msm.files import check_below, read_array, read_json, read_json_object
 
 Tokens = NDArray[np.unsignedinteger[Any]]
 Offsets = NDArray[np.int64]
@@ -295,10 +295,7 @@ def _read_shard(folder: Path, language: str, index: Index) -> Shard:
 
 
 def _map(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
-    try:
-        array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: {error}") from error
+    array = read_array(path)
     if array.shape != shape:
         raise BadInput(f"{path}: has shape {array.shape}, the index says {shape}")
     return array

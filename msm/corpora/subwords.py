@@ -110,8 +110,16 @@ class SentencePiece:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Load the model of a folder."""
-        self._processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / SENTENCEPIECE_MODEL))
+        """Load the model of a folder.
+
+        Raises:
+            BadInput: its model is damaged.
+        """
+        path = folder / SENTENCEPIECE_MODEL
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        except (OSError, RuntimeError) as error:
+            raise BadInput(f"{path}: no model of SentencePiece: {' '.join(str(error).split())}") from error
         tokenizer = read_tokenizer(folder)
         self._special = _special_pattern(tokenizer)
         self._unknown = read_layout(folder, tokenizer).unknown

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from msm.collections.records import Example, Passage
 from msm.encoders.encoder import Encoder
+from msm.errors import BadInput
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.finetuning.settings import Finetune
 from msm.losses import in_batch_loss
@@ -33,7 +34,13 @@ class DevSet(NamedTuple):
 
 
 def make_dev_set(examples: Sequence[Example], settings: Finetune) -> DevSet:
-    """Make a development set of the first `dev_queries` examples, each with `dev_negatives` hard negatives."""
+    """Make a development set of the first `dev_queries` examples, each with `dev_negatives` hard negatives.
+
+    Raises:
+        BadInput: there are none.
+    """
+    if not examples:
+        raise BadInput(f"dev_examples: no question in {settings.dev_examples!r}")
     kept = [
         example._replace(negatives=example.negatives[: settings.selection.dev_negatives])
         for example in examples[: settings.selection.dev_queries]

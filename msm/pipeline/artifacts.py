@@ -42,6 +42,12 @@ FOLDERS = (
 """Folders of a recipe; each holds one folder for every row."""
 ADAPTER = "adapter_config.json"
 """File of the package `peft` beside adapters; it names the model that they belong to."""
+OPTIONAL_FIELDS: dict[str, Any] = {
+    **dict.fromkeys(("stage", "command"), ""),
+    **dict.fromkeys(("commit", "device"), "unknown"),
+    **{name: {} for name in ("settings", "inputs", "outputs", "facts", "versions", "files")},
+}
+"""Fields of a manifest that some lack, and what stands for them."""
 SETTLED_SECONDS = 2.0
 """Age from which a file is taken to be written to the end."""
 
@@ -101,14 +107,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise BadInput(f"{folder}: not a finished stage folder (no {MANIFEST})")
-    manifest = upgrade(read_json_object(path))
-    outputs, place = manifest.get("outputs"), manifest.get("payload")
-    if not isinstance(outputs, dict) or not all(isinstance(value, str) for value in outputs.values()):
-        raise BadInput(f"{path}: no manifest of a stage: outputs must be checksums by name")
-    if not isinstance(place, str):
-        raise BadInput(f"{path}: no manifest of a stage: payload is {place!r:.60}")
-    for name in (place, *outputs):
+    manifest = {**OPTIONAL_FIELDS, **upgrade(read_json_object(path))}
+    for name, value in {**OPTIONAL_FIELDS, "payload": ""}.items():
+        if not isinstance(manifest.get(name), type(value)):
+            raise BadInput(f"{path}: no manifest of a stage: {name} is {manifest.get(name)!r:.60}")
+    for name, checksum_of in manifest["outputs"].items():
+        if not isinstance(checksum_of, str):
+            raise BadInput(f"{path}: no manifest of a stage: outputs: {name} is {checksum_of!r:.60}")
         check_below(name, path)
+    for name, value in manifest["inputs"].items():
+        if not isinstance(value, dict) or not all(isinstance(value.get(key), str) for key in ("path", "checksum")):
+            raise BadInput(f"{path}: no manifest of a stage: inputs: {name} is {value!r:.60}")
+    check_below(manifest["payload"], path)
     return manifest
 
 
@@ -194,7 +204,7 @@ def altered(folder: Path, *, whole: bool = False) -> list[str]:
         return [f"{path.name}/{name}" for path in inner for name in altered(path, whole=whole)]
     manifest = read_manifest(folder)
     outputs: dict[str, str] = manifest["outputs"]
-    told: dict[str, list[int]] = {} if whole else manifest.get("files", {})
+    told: dict[str, list[int]] = {} if whole else manifest["files"]
     place = folder / str(manifest["payload"])
     there = file_stats(place)
     return sorted(

@@ -124,6 +124,8 @@ def _check_sizes(task: Task) -> None:
         _divides("batches.micro_queries", settings.micro, together)
         if settings.loss.candidates == "hard" and not batches.hard_negatives:
             raise BadInput("loss.candidates=hard leaves only hard negatives, and batches.hard_negatives is 0")
+        if not listed(settings.dev_examples):
+            raise BadInput("dev_examples names no file; every fine-tuning is watched on questions that it does not see")
         if settings.steps and settings.epochs:
             raise BadInput(f"either steps or epochs must be 0, got {settings.steps} and {settings.epochs}")
 

@@ -123,6 +123,7 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     """
     device = pick_device(execution.device)
     distributed.start(device)
+    tokenizer = load_tokenizer(weights)  # now, because it is written at the end
     batches = _batches(units, settings, execution)
     model = SentenceModel(weights, settings, batches.document_units)
     tokenizer = load_tokenizer(weights)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from msm.errors import BadInput
-from msm.files import read_json, read_json_lines
+from msm.files import read_json_lines, read_json_object
 from msm.pipeline.artifacts import MANIFEST, payload, read_manifest
+from msm.reporting import wording
 
 TRAINED = ("finetune", "pretrain")
 USAGE = "encoder.json"
@@ -20,6 +21,7 @@ LIMITS = (
     "Texts longer than the lengths above are cut; languages without training text work worse or not at all.",
     "Rankings repeat what is one-sided in the training text. Look at them before they decide anything about people.",
 )
+NO_RETRIEVER = "A start for fine-tuning; not a retriever."
 
 
 def card(folder: Path, scores: Sequence[Path]) -> str:
@@ -39,13 +41,13 @@ def card(folder: Path, scores: Sequence[Path]) -> str:
     if manifest["stage"] == "finetune" and not usage.is_file():
         raise BadInput(f"{usage}: no such file; a card lies beside the weights, and these are not here")
     sections = {
-        "How it is used": _table(read_json(usage)) if usage.is_file() else "A start for fine-tuning; not a retriever.",
+        "How it is used": _table(read_json_object(usage)) if usage.is_file() else NO_RETRIEVER,
         "What it was made from": "\n".join(_lineage(folder, manifest, set())),
         "Settings": _table(manifest["settings"]),
         "Training": _table({**manifest["facts"], "device": manifest["device"], "seconds": manifest["seconds"]}),
         "Scores": _scores(scores),
         "Limits": "\n".join(f"- {limit}" for limit in LIMITS),
-        "To make it again": f"```\n{manifest['command']}\n```\nCommit `{manifest['commit']}`; "
+        "To make it again": f"{wording.fenced(manifest['command'])}\nCommit `{manifest['commit']}`; "
         + ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items())),
     }
     title = f"# {folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
@@ -61,13 +63,18 @@ def find_scores(folder: Path) -> list[Path]:
     """
     found = []
     for path in sorted((folder.parent.parent / "score").glob(f"*/{MANIFEST}")):
-        run = Path(read_json(path)["inputs"]["run"]["path"])
+        run = _input(path.parent, "run")
         manifest = folder.parent.parent / "retrieve" / run.name / MANIFEST
         if manifest.is_file():
-            model = Path(read_json(manifest)["inputs"]["model"]["path"])
+            model = _input(manifest.parent, "model")
             if model.parts[-2:] == folder.parts[-2:]:
                 found.append(path.parent)
     return found
+
+
+def _input(folder: Path, name: str) -> Path:
+    """Where a stage found an input; nowhere if it had none of this name."""
+    return Path(read_manifest(folder)["inputs"].get(name, {"path": ""})["path"])
 
 
 def _header(retriever: bool) -> str:
@@ -98,8 +105,7 @@ def _table(values: dict[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return wording.plain(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
 
 
 def _scores(folders: Sequence[Path]) -> str:

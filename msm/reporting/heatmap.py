@@ -1,12 +1,12 @@
 """A table as a heat map in SVG: plain shapes and text, light background, no plotting library."""
 
 from collections.abc import Sequence
-from html import escape
 
 from msm.reporting import wording
 from msm.reporting.colours import STOPS, colour
 from msm.reporting.published import MEAN
 from msm.reporting.tables import Cell, Row, Table
+from msm.reporting.wording import escaped
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2
 MEAN_WIDTH = 162
@@ -30,7 +30,7 @@ def heatmap(table: Table) -> str:
     low, high = limits(table.rows)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom + 58}" width="{width}" '
-        f'height="{bottom + 58}" role="img" aria-label="{escape(table.title)}">',
+        f'height="{bottom + 58}" role="img" aria-label="{escaped(table.title)}">',
         f"<style>{STYLE}</style>",
         f'<rect width="{width}" height="{bottom + 58}" fill="#ffffff"/>',
         _text(MARGIN, 34, table.title, style="title"),
@@ -104,4 +104,4 @@ def _text(left: float, base: float, text: str, *, style: str = "", anchor: str =
     kind = f' class="{style}"' if style else ""
     place = "" if anchor == "start" else f' text-anchor="{anchor}"'
     paint = "" if "faint" in style else f' fill="{fill}"'
-    return f'<text x="{left:g}" y="{base:g}"{kind}{place}{paint}>{escape(text)}</text>'
+    return f'<text x="{left:g}" y="{base:g}"{kind}{place}{paint}>{escaped(text)}</text>'

@@ -1,7 +1,6 @@
 """Tables and a leaderboard as one HTML page: no server, no script, nothing fetched; every text is escaped."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from msm.reporting import wording
 from msm.reporting.colours import colour
@@ -12,6 +11,7 @@ from msm.reporting.published import MEAN
 from msm.reporting.sections import Section
 from msm.reporting.tables import Row, Table, training_sources
 from msm.reporting.training_sets import HEAD
+from msm.reporting.wording import escaped
 
 STYLE = """
 :root{color-scheme:light}
@@ -40,7 +40,7 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"<title>{escaped(title)}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
 
@@ -55,11 +55,11 @@ def table_html(table: Table, links: dict[str, str] | None = None) -> str:
     low, high = limits(table.rows)
     rows = "\n".join(_row(row, table, links or {}, low, high) for row in table.rows)
     return (
-        f"<h3>{escape(table.title)}</h3><p>{escape(table.subtitle)}</p>\n"
+        f"<h3>{escaped(table.title)}</h3><p>{escaped(table.subtitle)}</p>\n"
         f'<div class="wide"><table><thead>{_cells("th", ["model", MEAN, *names])}</thead><tbody>\n{rows}\n'
         "</tbody></table></div>"
         + "".join(
-            f"<p>{HEAD}, {escape(labels)}: {escape(source)}</p>" for labels, source in training_sources(table.rows)
+            f"<p>{HEAD}, {escaped(labels)}: {escaped(source)}</p>" for labels, source in training_sources(table.rows)
         )
     )
 
@@ -73,8 +73,8 @@ def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]])
         chains: the steps behind a model, by benchmark and model as `anchor` joins them.
     """
     places = [(f"b{number}", section) for number, section in enumerate(sections)]
-    links = "".join(f'<a href="#{place}">{escape(_name(section))}</a>' for place, section in places)
-    parts = [f"<h1>{escape(title)}</h1><p>{escape(RANKS)}</p><nav>{links}</nav>"]
+    links = "".join(f'<a href="#{place}">{escaped(_name(section))}</a>' for place, section in places)
+    parts = [f"<h1>{escaped(title)}</h1><p>{escaped(RANKS)}</p><nav>{links}</nav>"]
     for place, section in places:
         parts += _section(place, section, chains)
     return page(title, "\n".join(parts))
@@ -86,7 +86,7 @@ def anchor(section: Section, model: str) -> str:
 
 
 def _section(place: str, section: Section, chains: dict[str, list[Step]]) -> Iterator[str]:
-    yield f'<h2 id="{place}">{escape(_name(section))}</h2>'
+    yield f'<h2 id="{place}">{escaped(_name(section))}</h2>'
     models = [model.name for model in section.benchmark.models]
     links = {name: f"#{place}-m{number}" for number, name in enumerate(models)}
     for table in section.tables.values():
@@ -96,14 +96,14 @@ def _section(place: str, section: Section, chains: dict[str, list[Step]]) -> Ite
     yield "<h3>Where the numbers come from</h3>"
     for number, name in enumerate(models):
         steps = chains.get(anchor(section, name), [])
-        yield f'<details id="{place}-m{number}"><summary>{escape(name)}</summary>{_lineage(steps)}</details>'
+        yield f'<details id="{place}-m{number}"><summary>{escaped(name)}</summary>{_lineage(steps)}</details>'
 
 
 def _fairness(rows: Sequence[FairnessRow]) -> str:
     measures = list(dict.fromkeys(measure for row in rows for measure in row.cells))
     lines = [_cells("td", [row.model, *(_fair(row, measure) for measure in measures)]) for row in rows]
     return (
-        f"<h3>Language fairness, one pool of all languages</h3><p>{escape(NOTE)}</p>\n"
+        f"<h3>Language fairness, one pool of all languages</h3><p>{escaped(NOTE)}</p>\n"
         f'<div class="wide"><table><thead>{_cells("th", ["model", *map(head, measures)])}</thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
@@ -116,8 +116,8 @@ def _fair(row: FairnessRow, measure: str) -> str:
 
 def _lineage(steps: Sequence[Step]) -> str:
     lines = [
-        f"<p>{escape(step.name)}, commit {escape(str(step.manifest.get('commit', 'unknown'))[:12])}</p>"
-        f"<pre>{escape(str(step.manifest.get('command', '')))}</pre>"
+        f"<p>{escaped(step.name)}, commit {escaped(str(step.manifest.get('commit', 'unknown'))[:12])}</p>"
+        f"<pre>{escaped(str(step.manifest.get('command', '')))}</pre>"
         for step in steps
         if step.manifest
     ]
@@ -125,8 +125,8 @@ def _lineage(steps: Sequence[Step]) -> str:
 
 
 def _row(row: Row, table: Table, links: dict[str, str], low: float, high: float) -> str:
-    label = escape(row.label)
-    name = f'<a href="{escape(links[row.label])}">{label}</a>' if row.label in links else label
+    label = escaped(row.label)
+    name = f'<a href="{escaped(links[row.label])}">{label}</a>' if row.label in links else label
     mean = row.cells[MEAN]
     languages = "".join(_filled(row, language, low, high) for language in table.languages)
     seeds = wording.seeds(row.seeds, row.seed_deviation)
@@ -136,7 +136,7 @@ def _row(row: Row, table: Table, links: dict[str, str], low: float, high: float)
         seeds,
         *[row.training.sets] * table.tells_training,
     ]
-    words = "".join(f"<td>{escape(text)}</td>" for text in texts)
+    words = "".join(f"<td>{escaped(text)}</td>" for text in texts)
     value = wording.times_100(mean.value, table.mean_digits)
     return f'<tr class="{row.kind}"><td>{name}</td><td class="mean">{value}</td>{languages}{words}</tr>'
 
@@ -150,7 +150,7 @@ def _filled(row: Row, language: str, low: float, high: float) -> str:
 
 
 def _cells(tag: str, texts: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{escaped(text)}</{tag}>" for text in texts) + "</tr>"
 
 
 def _name(section: Section) -> str:

@@ -15,6 +15,7 @@ from msm.reporting.results import Column, Problem, Scored
 from msm.reporting.sections import Section
 from msm.reporting.tables import Cell, Row, Table, notes, training_sources
 from msm.reporting.training_sets import HEAD
+from msm.reporting.wording import plain
 
 READING = """\
 Values are times 100. *Chance* is what a random ranking scores. Intervals hold the mean with 95 % confidence over
@@ -51,7 +52,7 @@ def document(
     if any("one training" in one.verdict for part in sections for found in part.differences.values() for one in found):
         parts.append(ONE_TRAINING)
     if problems:
-        parts.append("**Left out:**\n\n" + "\n".join(f"- {_plain(problem.reason)}" for problem in problems))
+        parts.append("**Left out:**\n\n" + "\n".join(f"- {plain(problem.reason)}" for problem in problems))
     parts += ["## What was run", _what_was_run(sections, chains)]
     for section in sections:
         parts += _section(section, picture)
@@ -63,14 +64,14 @@ def document(
 
 def table_text(table: Table) -> str:
     """Return one table with its title."""
-    title = f"**{_plain(table.title)}** ({_plain(table.subtitle)})"
-    rows = [row._replace(label=_plain(row.label)) for row in table.rows]
+    title = f"**{plain(table.title)}** ({plain(table.subtitle)})"
+    rows = [row._replace(label=plain(row.label)) for row in table.rows]
     parts = [title, _table(table._replace(rows=rows)), _training_sources(table)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _training_sources(table: Table) -> str:
-    return "\n".join(f"- *{HEAD}*, {_plain(rows)}: {_plain(source)}" for rows, source in training_sources(table.rows))
+    return "\n".join(f"- *{HEAD}*, {plain(rows)}: {plain(source)}" for rows, source in training_sources(table.rows))
 
 
 def _section(section: Section, picture: str) -> Iterator[str]:
@@ -102,7 +103,7 @@ def _fairness(rows: Sequence[FairnessRow]) -> Iterator[str]:
     measures = list(dict.fromkeys(measure for row in rows for measure in row.cells))
     yield "### Language fairness, one pool of all languages"
     yield NOTE
-    lines = ([_plain(row.model), *(_with_interval(row.cells.get(measure)) for measure in measures)] for row in rows)
+    lines = ([plain(row.model), *(_with_interval(row.cells.get(measure)) for measure in measures)] for row in rows)
     yield _grid(["model", *map(head, measures)], lines)
 
 
@@ -142,16 +143,17 @@ def _table(table: Table) -> str:
 def _printed_table(languages: Sequence[str], rows: Iterable[Row]) -> str:
     names = [*languages, MEAN]
     return _grid(
-        ["published", *names], ([_plain(row.label), *(_value(row.cells.get(name)) for name in names)] for row in rows)
+        ["published", *names],
+        ([plain(row.label), *(_value(row.cells.get(name)) for name in names)] for row in rows),
     )
 
 
 def _notes(rows: Sequence[Row]) -> Iterator[str]:
     for about in dict.fromkeys(row.about for row in rows):
         labels = ", ".join(row.label for row in rows if row.about == about)
-        yield f"- {_plain(labels)}: {_plain(about)}"
+        yield f"- {plain(labels)}: {plain(about)}"
     for label, cells, note in notes(list(rows)):
-        yield f"- {_plain(label)}, {cells}: {_plain(note)}"
+        yield f"- {plain(label)}, {cells}: {plain(note)}"
 
 
 def _differences(found: Sequence[Difference], languages: int) -> str:
@@ -200,7 +202,7 @@ def _training(step: Step) -> str:
         words.append(" ".join(map(str, languages)) if len(languages) <= NAMED else f"{len(languages)} languages")
     words += [f"{settings['steps']:,} steps"] if isinstance(settings.get("steps"), int) else []
     words += [f"{facts['tokens']:,} tokens"] if isinstance(facts.get("tokens"), int) else []
-    return _plain(", ".join(words))
+    return plain(", ".join(words))
 
 
 def _texts(chains: dict[str, list[Step]]) -> str:
@@ -233,13 +235,13 @@ def _origin(run: Scored, steps: Sequence[Step]) -> list[str]:
         f"`{models[-1]}`" if models else "",
         f"`{str(run.manifest.get('commit', 'unknown'))[:12]}`",
         " ".join(f"`{checksum[:12]}`" for checksum in sources),
-        "**no:** " + _plain("; ".join(problems)) if problems else "yes",
+        "**no:** " + plain("; ".join(problems)) if problems else "yes",
     ]
 
 
 def _commands(chains: dict[str, list[Step]]) -> str:
     commands = {step.name: step.manifest["command"] for steps in chains.values() for step in steps if step.manifest}
-    return "\n".join(["```sh", *commands.values(), "```"])
+    return wording.fenced("\n".join(commands.values()), "sh")
 
 
 def _recipes(chains: dict[str, list[Step]]) -> Iterator[str]:
@@ -251,7 +253,7 @@ def _recipes(chains: dict[str, list[Step]]) -> Iterator[str]:
     for text, names in rows.items():
         of_rows = f" when {', '.join(names)} ran" if len(rows) > 1 else ""
         yield f"<details><summary>The recipe, with every value{of_rows}</summary>"
-        yield f"```yaml\n{text}```"
+        yield wording.fenced(text, "yaml")
         yield "</details>"
 
 
@@ -262,8 +264,3 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _value(cell: Cell | None) -> str:
     return wording.BLANK if cell is None else wording.times_100(cell.value)
-
-
-def _plain(text: str) -> str:
-    """Text from data without meaning to Markdown or HTML."""
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in text.replace("\n", " "))

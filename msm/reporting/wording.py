@@ -1,6 +1,8 @@
 """Writes numbers and verdicts as people read them; every measure is shown times 100."""
 
+import re
 from collections.abc import Iterable, Sequence
+from html import escape
 
 from msm.collections.registry import describe
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval
@@ -14,6 +16,31 @@ POOLS = {
     "other": "pools of the other languages",
 }
 SHORT_POOLS = {"multilingual": "all languages", "same": "own language", "other": "other languages"}
+
+
+INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and the marks that turn the direction of the text around them."""
+
+
+def visible(text: str) -> str:
+    """Text from data in one line, without signs that change how the text around it is read."""
+    return INVISIBLE.sub("", " ".join(text.split()))
+
+
+def plain(text: str) -> str:
+    """Text from data for Markdown and the HTML within: every sign stands for itself."""
+    return re.sub(r"([\\`*_\[\]<>|#~$&])", r"\\\1", visible(text))
+
+
+def escaped(text: str) -> str:
+    """Text from data for HTML: every sign stands for itself."""
+    return escape(visible(text))
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Text from data as a block of code, whose fence is longer than any within."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def benchmark(name: str) -> str:

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,22 +36,28 @@ class Ended(NamedTuple):
 CODES = {0, 1, 2, 3, 4, 75, 130, 141}
 
 
-def run(words: Sequence[str], folder: Path, *, file_bytes: int = 0, before: Callable[[], None] | None = None) -> Ended:
+def run(
+    words: Sequence[str],
+    folder: Path,
+    *,
+    file_bytes: int = 0,
+    seconds: float = SECONDS,
+) -> Ended:
     """Run `msm WORDS` in a folder.
 
     Args:
         words: without `msm`.
         folder: current folder of the command.
         file_bytes: largest size of a file that it may write, past which a write fails as on a full disk; 0 for any.
-        before: called in the process before the command.
+        seconds: after which it is killed.
     """
     # A pipe, for a limit on the size of files holds for standard error as well.
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
     started = time.monotonic()
-    process = start(words, folder, writer, file_bytes=file_bytes, before=before)
+    process = start(words, folder, writer, file_bytes=file_bytes)
     os.close(writer)
-    code = wait(process, SECONDS)
+    code = wait(process, seconds)
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as output:
         return Ended(code, (output.read() or b"").decode(errors="replace"), time.monotonic() - started)
@@ -63,7 +69,6 @@ def start(
     output: int,
     *,
     file_bytes: int = 0,
-    before: Callable[[], None] | None = None,
 ) -> int:
     """Start a command and return its process; see `run`.
 
@@ -85,8 +90,6 @@ def start(
         if file_bytes:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
-        if before:
-            before()
         code = _code(words)
     finally:
         os._exit(code)

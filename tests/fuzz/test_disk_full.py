@@ -9,6 +9,7 @@ import pytest
 from msm.pipeline import recipes
 from msm.pipeline.artifacts import checksums
 from msm.pipeline.tasks import Task, tasks
+from tests.corpora.crawl.made import write_recipe
 from tests.fuzz.conftest import ROOT
 from tests.fuzz.forked import run
 
@@ -25,12 +26,27 @@ def test_a_full_disk(task: Task, chain: Path, tmp_path: Path) -> None:
     before = checksums(out.parent)
     sizes = sorted(path.stat().st_size for path in out.rglob("*") if path.is_file())
     for file_bytes in {100, sizes[-1] // 2, sizes[-1] - 1}:
-        ended = run(["run", task.name, "--recipe", "tiny"], tmp_path, file_bytes=file_bytes)
+        ended = run(["run", task.name, "--recipe", "tiny", "--processes", "1"], tmp_path, file_bytes=file_bytes)
         assert ended.code == 2, ended.stderr
         assert "Traceback" not in ended.stderr
         assert ended.stderr.splitlines()[-1].startswith("msm: ")
         assert checksums(out.parent) == before
         assert not list(out.parent.glob(".*"))
-    ended = run(["run", task.name, "--recipe", "tiny"], tmp_path)
+    ended = run(["run", task.name, "--recipe", "tiny", "--processes", "1"], tmp_path)
     assert ended.code == 0, ended.stderr
     assert json.loads((out / "manifest.json").read_text())["outputs"] == manifest["outputs"]
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_a_corpus(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    rows = [{"text": f"Text number {number} is about nothing. " * 30, "language": "en"} for number in range(50)]
+    (tmp_path / "texts" / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    inputs = [{"address": str(tmp_path / "texts"), "files": "*.jsonl", "format": "jsonl", "language": ""}]
+    recipe = write_recipe(tmp_path / "recipe.yaml", inputs)
+    words = ["corpus", str(recipe), "--out", "out", "--work", "work", "--workers", "1"]
+    ended = run(words, tmp_path, file_bytes=1000)
+    assert ended.code == 2, ended.stderr
+    assert "Traceback" not in ended.stderr, "datatrove logs the errors of its tasks with their trace"
+    assert ended.stderr.splitlines()[-1].startswith("msm: ")
+    assert run(words, tmp_path).code == 0

@@ -93,16 +93,21 @@ def test_a_stage_stops_when_its_parent_dies(units: Path, encoder: Path, tmp_path
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     try:
-        wait_until(lambda: any((tmp_path / "work").glob("*/log.jsonl")) or parent.poll() is not None, seconds=120)
+        wait_until(lambda: is_at_work(tmp_path / "work") or parent.poll() is not None, seconds=120)
         assert parent.poll() is None, "the stage ended before it was stopped"
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        wait_until(lambda: not Path(f"/proc/{child}").exists(), seconds=60)
+        wait_until(lambda: not Path(f"/proc/{child}").exists(), seconds=120)
         assert list((tmp_path / "work").glob("*/step-*.pt")), "it saved first"
     finally:
         parent.kill()
         if Path(f"/proc/{child}").exists():
             os.kill(child, signal.SIGKILL)
+
+
+def is_at_work(work: Path) -> bool:
+    """Whether a training has done a step."""
+    return any(log.stat().st_size for log in work.glob("*/log.jsonl"))
 
 
 def wait_until(is_so: Callable[[], bool], *, seconds: float) -> None:

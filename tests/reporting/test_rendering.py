@@ -146,3 +146,10 @@ def test_signed_differences(value: float, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.0321, ".032"), (0.0009, "< .001"), (1.0, "1.000")])
 def test_p_values(value: float, text: str) -> None:
     assert wording.p_value(value) == text
+
+
+def test_text_from_data_hides_nothing() -> None:
+    text = "a\u202eb\x07 | `c`\n<i>"
+    assert wording.plain(text) == "ab \\| \\`c\\` \\<i\\>"
+    assert wording.escaped(text) == "ab | `c` &lt;i&gt;"
+    assert wording.fenced("a\n```\nb", "sh") == "````sh\na\n```\nb\n````"

@@ -1,0 +1,46 @@
+"""Sets a broken lock file of DVC aside: `python -m msm.components.dvc_lock` before `dvc repro`.
+
+DVC rewrites `.dvc/tmp/rwlock` in place, so a kill in that moment leaves it empty, and every later command of DVC stops
+at it. The file only tells which commands are at work; without it, DVC starts a new one.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+RWLOCK = Path(".dvc", "tmp", "rwlock")
+MOMENT = 0.3
+"""Seconds in which a command that is at work has written the file whole."""
+
+
+def set_aside(path: Path = RWLOCK) -> str:
+    """Rename a lock file that DVC cannot read.
+
+    Returns:
+        One line that says so; empty where there is nothing to do.
+    """
+    if not _is_broken(path):
+        return ""
+    time.sleep(MOMENT)
+    if not _is_broken(path):
+        return ""
+    aside = path.with_name(f"{path.name}.broken")
+    path.replace(aside)
+    return f"{path}: half-written, as a kill leaves it; set aside as {aside.name}"
+
+
+def _is_broken(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    parts = value.items() if isinstance(value, dict) else [("", None)]
+    return not all(name in ("read", "write") and isinstance(part, dict) for name, part in parts)
+
+
+if __name__ == "__main__":
+    if line := set_aside():
+        sys.stderr.write(f"{line}\n")

@@ -1,0 +1,55 @@
+"""Writes the bill of materials of an environment, in CycloneDX's JSON: `python -m msm.components.sbom FILE`."""
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from msm.files import write_json
+from msm.version import __version__
+
+LICENCE = re.compile(r"License :: (?:OSI Approved :: )?(.+)")
+
+
+def bill() -> dict[str, Any]:
+    """The packages that are installed beside this one, with version and licence, in order of their names."""
+    packages = {_plain(found.metadata["Name"]): found for found in importlib.metadata.distributions()}
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"component": {"type": "application", "name": "msm-bench", "version": __version__}},
+        "components": [_component(name, packages[name]) for name in sorted(packages) if name != "msm-bench"],
+    }
+
+
+def _component(name: str, found: importlib.metadata.Distribution) -> dict[str, Any]:
+    said = found.metadata.get("License-Expression") or _classified(found) or _told(found) or "not said"
+    return {
+        "type": "library",
+        "name": name,
+        "version": found.version,
+        "purl": f"pkg:pypi/{name}@{found.version}",
+        "licenses": [{"license": {"name": said}}],
+    }
+
+
+def _classified(found: importlib.metadata.Distribution) -> str:
+    matches = map(LICENCE.fullmatch, found.metadata.get_all("Classifier") or ())
+    return ", ".join(match[1] for match in matches if match)
+
+
+def _told(found: importlib.metadata.Distribution) -> str:
+    """The field of old metadata; some put the whole text of a licence there."""
+    text = found.metadata.get("License") or ""
+    return text if "\n" not in text else ""
+
+
+def _plain(name: str) -> str:
+    """The name of a package as the package index spells it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+if __name__ == "__main__":
+    write_json(Path(sys.argv[1]), bill())

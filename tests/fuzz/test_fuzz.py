@@ -1,0 +1,82 @@
+"""At least 1,000 broken inputs over every verb and stage: one line and an exit code of the table, nothing left."""
+
+import gc
+import importlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from msm.cli.main import VERBS
+from msm.pipeline.stages import STAGES
+from tests.fuzz.cases import Case, cases, draw, files_of, prepare
+from tests.fuzz.forked import CODES, Ended, run
+from tests.fuzz.mutations import mutate, mutate_words
+
+INPUTS = 1000
+WORD_SHARE = 0.2
+
+
+class Broken(NamedTuple):
+    """A command that was broken, and how it ended."""
+
+    seed: int
+    words: list[str]
+    change: str
+    ended: Ended
+    left: list[str]
+    """Files that it left behind under temporary names."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with its end; empty if nothing."""
+        if "Traceback" in self.ended.stderr:
+            return "trace"
+        if self.ended.code not in CODES - {1}:
+            return f"exit {self.ended.code}"
+        if self.ended.code and len(self.ended.stderr.splitlines()[-1:]) != 1:
+            return "no line"
+        return "left behind" if self.left else ""
+
+
+def import_all() -> None:
+    """Import what commands need, once for all forks."""
+    for module, _ in VERBS.values():
+        importlib.import_module(module)
+    for stage in STAGES.values():
+        importlib.import_module(stage.run.partition(":")[0])
+    gc.collect()
+    gc.freeze()
+
+
+def broken(base: Path, listed: list[Case], seed: int) -> Broken:
+    """Break and run the command of a seed, on files that share their bytes with those of the base."""
+    case, rng = draw(listed, seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "a" / "b" / "case"  # so that `../../out` stays inside
+        shutil.copytree(base, folder, copy_function=os.link)
+        words, files = list(case.words), files_of(folder, case)
+        if not files or rng.random() < WORD_SHARE:
+            change = mutate_words(words, rng)
+        else:
+            path = rng.choice(files)
+            change = f"{path.relative_to(folder)}: {mutate(path, rng)}"
+        ended = run(words, folder, seconds=60)
+        left = [str(path.relative_to(folder)) for path in folder.rglob(".*") if path.suffix in (".partial", ".lock")]
+        return Broken(seed, words, change, ended, left)
+
+
+@pytest.mark.slow
+def test_every_command_survives_its_inputs(chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    prepare(chain)
+    import_all()
+    listed = cases(chain)
+    for case in listed:
+        assert run(case.words, chain).code in (0, 2), case.words
+        shutil.rmtree(chain / "out", ignore_errors=True)
+    found = [one for one in (broken(chain, listed, seed) for seed in range(INPUTS)) if one.problem]
+    assert not found, "\n".join(f"{one.seed}: {one.problem}: {one.words[:3]}, {one.change}" for one in found)
