@@ -39,8 +39,9 @@ def error_of(number: int) -> BaseException:
 class _Watch:
     """What the watching thread knows of the main one."""
 
+    is_watching = False
     is_seen = False
-    """Whether Python has seen the last request."""
+    """Whether Python has seen a request: the process is about to end, which may take as long as keeping its state."""
     lock = threading.Lock()
     rescue: Callable[[], None] | None = None
     """Keeps the state of a training while the main thread is in native code."""
@@ -53,6 +54,9 @@ _watch = _Watch()
 
 def watch() -> None:
     """End this process soon after a request to stop, from now on; called once, by the main thread."""
+    if _watch.is_watching:
+        return
+    _watch.is_watching = True
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     for number in SIGNALS:
@@ -64,6 +68,7 @@ def watch() -> None:
 
 
 def _forget() -> None:
+    _watch.is_watching = _watch.is_seen = False
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,7 +86,6 @@ def _wait(reader: int) -> None:
             time.sleep(_watch.grace)
             if not _watch.is_seen:
                 _end(requests[0])
-            _watch.is_seen = False
 
 
 def _end(number: int) -> NoReturn:
