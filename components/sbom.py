@@ -25,7 +25,7 @@ def bill() -> dict[str, Any]:
 
 
 def _component(name: str, found: importlib.metadata.Distribution) -> dict[str, Any]:
-    said = found.metadata["License-Expression"] or _classified(found) or _told(found) or "not said"
+    said = found.metadata.json.get("license_expression") or _classified(found) or _told(found) or "not said"
     return {
         "type": "library",
         "name": name,
@@ -42,7 +42,7 @@ def _classified(found: importlib.metadata.Distribution) -> str:
 
 def _told(found: importlib.metadata.Distribution) -> str:
     """The field of old metadata; some put the whole text of a licence there."""
-    text = found.metadata["License"] or ""
+    text = str(found.metadata.json.get("license") or "")
     return text if "\n" not in text else ""
 
 
