@@ -24,7 +24,7 @@ from msm.bench.growth_picture import picture
 from msm.bench.retrieve import DEPTH, MEASURES, Size, invented_texts, judged_run, write_model
 from msm.collections.collection import Pool
 from msm.collections.measure_names import parse_measure
-from msm.collections.records import Passage, Query
+from msm.collections.records import Document, Passage, Query
 from msm.corpora import units
 from msm.corpora.settings import Units
 from msm.encoders.loading import open_encoder
@@ -162,8 +162,8 @@ def _units(size: int, folder: Path) -> Work:
     rows = [sentences for _, sentences in found]
     line_bytes = [len(" ".join(row).encode()) for row in rows]
     count = int(size * 1e6 / np.mean(line_bytes))
-    lines = ({"id": str(place), "sentences": rows[place % len(rows)]} for place in range(count))
-    files.write_json_lines(documents / "en.jsonl", lines)
+    made = (Document("en", str(place), rows[place % len(rows)]) for place in range(count))
+    files.write_json_lines(documents / "en.jsonl", (document._asdict() for document in made))
     settings = Units(unit_tokens=64, document_units=32, min_units=2)
     return lambda: units.run(
         settings, documents=documents, tokenizer=pieces, out=out, execution=Execution(work=folder, processes=1)

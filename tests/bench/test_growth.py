@@ -40,9 +40,9 @@ def test_the_picture_has_a_panel_a_kind_and_a_point_a_size() -> None:
     assert not re.search("nan|inf", picture(rows))
 
 
-@pytest.mark.parametrize("kind", ["score", "report"])
-def test_a_size_is_measured(kind: str) -> None:
-    cost = _cost(kind, 3)
+@pytest.mark.parametrize(("kind", "size"), [("search", 30), ("score", 3), ("units", 1), ("report", 3)])
+def test_a_size_is_measured(kind: str, size: int) -> None:
+    cost = _cost(kind, size)
     assert cost["seconds"] >= 0
     assert cost["mib"] >= 0
 
