@@ -1,6 +1,7 @@
 """Runs what is missing of a recipe: independent tasks side by side, each in a process of its own."""
 
 import contextlib
+import fcntl
 import os
 import resource
 import shutil
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from msm.errors import BadInput, CommandError
 from msm.evaluation import exported
@@ -186,14 +187,19 @@ class Chain:
             TasksFailed: some failed; those that do not need their outputs have been run.
         """
         self.begun = time.monotonic()
-        with self._stopped_together():
-            while self.waiting or self.running:
-                self._collect()
-                if not self._start_next():
-                    time.sleep(PAUSE)
-        if self.failed:
-            raise TasksFailed(self.failed, self.lost)
-        self._drop_stores()
+        with contextlib.ExitStack() as stack:
+            stores = {self._store(task) for task in self.waiting if task.stage == "retrieve"}
+            signs = {store: stack.enter_context(presence(store)) for store in stores}
+            with self._stopped_together():
+                while self.waiting or self.running:
+                    self._collect()
+                    if not self._start_next():
+                        time.sleep(PAUSE)
+            if self.failed:
+                raise TasksFailed(self.failed, self.lost)
+            for store, sign in signs.items():
+                if is_alone(sign):
+                    shutil.rmtree(store, ignore_errors=True)
         return self.outcome
 
     def _ready(self) -> list[Task]:
@@ -247,10 +253,6 @@ class Chain:
 
     def _store(self, task: Task) -> Path:
         return Path("work", Path(task.out).parts[1], "vectors")
-
-    def _drop_stores(self) -> None:
-        for folder in {self._store(task) for task in self.tasks if task.stage == "retrieve"}:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _gpus(self, task: Task) -> int:
         """Number of GPUs of a task: those of the stage table, or a share of all free ones where the work splits."""
@@ -323,6 +325,24 @@ class Chain:
                 one.process.terminate()
             for one in self.running:
                 one.process.wait()
+
+
+@contextlib.contextmanager
+def presence(store: Path) -> Iterator[IO[bytes]]:
+    """A file whose shared lock says that a chain is at work which may read a store of vectors."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with store.with_name(f".{store.name}.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file
+
+
+def is_alone(sign: IO[bytes]) -> bool:
+    """Whether no other chain is at work that may read the store."""
+    try:
+        fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _rows_first(waiting: Sequence[Task], made: Sequence[Task]) -> list[Task]:

@@ -19,7 +19,7 @@ from msm.corpora.settings import Download
 from msm.errors import BadInput
 from msm.evaluation import exported
 from msm.pipeline import artifacts, code, recipes
-from msm.pipeline.chain import Chain, Options, TasksFailed, rows_of
+from msm.pipeline.chain import Chain, Options, TasksFailed, is_alone, presence, rows_of
 from msm.pipeline.fingerprints import fingerprints
 from msm.pipeline.tasks import inputs, tasks
 from tests.pipeline.made import ROOT
@@ -208,6 +208,14 @@ def test_finished_rows_are_not_run_again_here_nor_elsewhere(tmp_path: Path) -> N
     for name in (first | second).keys() - {"report/all"}:
         for field in ("identity", "outputs", "fingerprint", "settings", "command"):
             assert first[name][field] == second[name][field]
+
+
+def test_vectors_stay_while_another_chain_is_at_work(tmp_path: Path) -> None:
+    store = tmp_path / "work" / "twice" / "vectors"
+    with presence(store) as ours:
+        with presence(store):
+            assert not is_alone(ours)
+        assert is_alone(ours)
 
 
 @pytest.mark.slow
