@@ -14,6 +14,10 @@ from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, behind
 from msm.settings import as_values
 
+LATER: Mapping[str, Mapping[str, Any]] = {"selection": {"dev_other_negatives": 0}}
+"""Settings of a section that came after results had been exported, with the value that does what was done before. At
+that value they are no part of a fingerprint, so that exported rows go on to count."""
+
 
 class Fingerprint(NamedTuple):
     """Two checksums of a task and of everything behind it."""
@@ -37,13 +41,22 @@ def fingerprints(tasks: Iterable[Task]) -> dict[str, Fingerprint]:
         stage = STAGES[task.stage]
         values = {
             "stage": task.stage,
-            "settings": as_values(task.settings),
+            "settings": _counted(as_values(task.settings)),
             "data": entry(stage.data)(task.settings) if stage.data else "",
             "reads": {read: print_.values for read, print_ in above.items()},
         }
         code = {"own": code_checksum(task.stage), **{read: print_.code for read, print_ in above.items()}}
         found[task.out] = Fingerprint(checksum(values), checksum(code))
     return found
+
+
+def _counted(settings: Values) -> Values:
+    return {
+        section: {name: one for name, one in value.items() if (name, one) not in LATER[section].items()}
+        if section in LATER
+        else value
+        for section, value in settings.items()
+    }
 
 
 def notes(task: Task, made: Sequence[Task], recipe: Values) -> dict[str, Any]:

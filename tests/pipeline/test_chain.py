@@ -20,7 +20,7 @@ from msm.errors import BadInput
 from msm.evaluation import exported
 from msm.pipeline import artifacts, code, recipes
 from msm.pipeline.chain import Chain, Options, TasksFailed, is_alone, presence, rows_of
-from msm.pipeline.fingerprints import fingerprints
+from msm.pipeline.fingerprints import exported_rows, fingerprints
 from msm.pipeline.tasks import inputs, tasks
 from tests.pipeline.made import ROOT
 
@@ -208,6 +208,14 @@ def test_finished_rows_are_not_run_again_here_nor_elsewhere(tmp_path: Path) -> N
     for name in (first | second).keys() - {"report/all"}:
         for field in ("identity", "outputs", "fingerprint", "settings", "command"):
             assert first[name][field] == second[name][field]
+
+
+@pytest.mark.parametrize("name", ["ablations", "real_hybrid"])
+def test_committed_rows_count_as_done(name: str, tmp_path: Path) -> None:
+    root = ROOT / "results" / name
+    made = tasks(recipes.load(ROOT / "recipes" / f"{name}.yaml"), name)
+    rows = {step for step in exported.manifests(root) if step.startswith("score/")}
+    assert rows == set(exported_rows(made, root, tmp_path))
 
 
 def test_vectors_stay_while_another_chain_is_at_work(tmp_path: Path) -> None:
