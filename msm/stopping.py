@@ -115,6 +115,7 @@ class Request:
         self.number = 0
         """Of the signal; 0 where none has come."""
         self._count = 0
+        self._repeats: list[threading.Timer] = []
         self._needed = 0
         """Requests that leave the present block; 0 for none."""
 
@@ -127,6 +128,9 @@ class Request:
             yield
         finally:
             _watch.grace = GRACE
+            # A caller that goes on, such as a notebook, is not to be ended later.
+            for timer in self._repeats:
+                timer.cancel()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -139,6 +143,7 @@ class Request:
             raise Interrupted
         timer = threading.Timer(PATIENCE, os.kill, (os.getpid(), self.number))
         timer.daemon = True
+        self._repeats.append(timer)
         timer.start()
 
     @contextlib.contextmanager

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from msm import checkpoints, training
+from msm import checkpoints, stopping, training
 from msm.errors import Preempted
 from msm.execution import Execution
 
@@ -81,3 +81,19 @@ def test_within_a_long_step(tmp_path: Path) -> None:
     assert training.train(again, plan, Execution(work=tmp_path / "stopped"))["resumed_from"] == 3
     for name, value in whole.module.state_dict().items():
         assert torch.equal(value, again.module.state_dict()[name]), name
+
+
+def test_a_request_that_was_kept_is_not_repeated_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "PATIENCE", 0.2)
+    later: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: later.append(number))
+    try:
+        stop = stopping.Request(alone=True)
+        with stop.handled():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+        time.sleep(0.5)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stop.number == signal.SIGTERM
+    assert later == []
