@@ -14,14 +14,15 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
-import numpy as np
 import yaml
 import zstandard
-from numpy.typing import NDArray
 
 from msm.errors import BadInput, bad_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def sha256_of(path: Path) -> str:
@@ -381,12 +382,14 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
     return value
 
 
-def read_array(path: Path) -> NDArray[Any]:
+def read_array(path: Path) -> "NDArray[Any]":
     """Map the array of an `.npy` file, which is read where it is looked at.
 
     Raises:
         BadInput: the file is missing, cut off, or no array.
     """
+    import numpy as np  # `msm --help` reads no numbers
+
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

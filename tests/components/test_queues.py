@@ -183,7 +183,7 @@ def test_requests_leave_room_for_kubelet_and_daemonsets(name: str) -> None:
         ("cpus: many", "cpus: 'many' is of the wrong type"),
         ("cpus: 0", "cpus: 0 is too small"),
         ("gpu: 8", "differs in ['gpu']"),
-        ("cpus: [", "cannot be read as YAML"),
+        ("cpus: [", "not YAML"),
     ],
 )
 def test_a_cluster_file_of_ones_own(change: str, message: str, tmp_path: Path) -> None:

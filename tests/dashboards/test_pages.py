@@ -1,5 +1,6 @@
 """Every page on result files in their real format: whole, absent, broken, and hostile."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -95,10 +96,11 @@ def test_a_link_by_name_finds_results_that_are_only_exported(recipe: Path, folde
 def test_broken_folders_are_named_and_the_rest_shown(recipe: Path, show: Show) -> None:
     (recipe / "score/lareqa-mlm-1/scores/scores.jsonl").write_text("oops\n")
     (recipe / "score/lareqa-mlm-2/scores/per_query.parquet").write_bytes(b"PAR1")
-    (recipe / "score/lareqa-untrained-2/manifest.json").write_text('{"format": 7}')
+    manifest = recipe / "score/lareqa-untrained-2/manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 7}))
     (recipe / "score/.lareqa-new-1.partial").mkdir()
     app = show()
-    said = texts(app)
+    said = texts(app).replace("\\", "")
     for words in ("scores.jsonl:1", "per_query.parquet: not a table", "format 7", "half-written", "control mlm"):
         assert words in said
     values = app.dataframe[0].value.set_index("model")
@@ -164,7 +166,7 @@ def test_training_draws_what_was_logged(recipe: Path, folders: Folders, show: Sh
     assert not app.exception
     (recipe / "pretrain/msm-1/log.jsonl").write_text("oops\n")
     app.multiselect(key="logs").set_value(["pretrain/msm-1"]).run()
-    assert "log.jsonl:1" in app.warning[0].value
+    assert "log.jsonl:1" in app.warning[0].value.replace("\\", "")
 
 
 HOSTILE = "<script>x</script> **b** :red[r] $z$ [l](javascript:y) ../../etc/passwd"
