@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import msm
-from msm import tracking
+from msm import stopping, tracking
 from msm.components import verdicts
 from msm.components.clusters import GPU, PART_OF, PRIORITY, QUEUE, TRAINING, TrainJobPlace
 from msm.components.kubernetes_api import Api, ApiFailed, Object, Unreachable, condition, is_true
@@ -205,16 +205,14 @@ class Watcher:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             raise _Cancelled
 
-        before = signal.signal(signal.SIGTERM, end)
         try:
-            yield
+            with stopping.handled_by(end):
+                yield
         except _Cancelled as error:
             if self._evicted():
                 raise Preempted("this pod is evicted; the TrainJob goes on, and the next attempt follows it") from error
             self.api.delete_job(self.name)
             raise Preempted("asked to stop; the TrainJob is deleted, its checkpoints stay") from error
-        finally:
-            signal.signal(signal.SIGTERM, before)
 
     def _evicted(self) -> bool:
         """Whether the cluster takes this pod away (a drain, Kueue), and not somebody the run."""

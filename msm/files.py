@@ -14,15 +14,12 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, Any, NoReturn, cast
 
 import yaml
 import zstandard
 
 from msm.errors import BadInput, bad_line
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def sha256_of(path: Path) -> str:
@@ -380,20 +377,6 @@ def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
     if holds_half_character(value, line):
         raise bad_line(path, number, HALF_CHARACTER)
     return value
-
-
-def read_array(path: Path) -> "NDArray[Any]":
-    """Map the array of an `.npy` file, which is read where it is looked at.
-
-    Raises:
-        BadInput: the file is missing, cut off, or no array.
-    """
-    import numpy as np  # `msm --help` reads no numbers
-
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BadInput(f"{path}: {error}") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -53,8 +53,8 @@ _watch = _Watch()
 
 
 def watch() -> None:
-    """End this process soon after a request to stop, from now on; called once, by the main thread."""
-    if _watch.is_watching:
+    """End this process soon after a request to stop, from now on; only the main thread can see to that."""
+    if _watch.is_watching or threading.current_thread() is not threading.main_thread():
         return
     _watch.is_watching = True
     reader, writer = os.pipe()
@@ -78,6 +78,21 @@ def _raise(number: int, frame: FrameType | None) -> NoReturn:
     del frame
     _watch.is_seen = True
     raise error_of(number)
+
+
+@contextlib.contextmanager
+def handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within the block SIGTERM calls a function, which ends what is at work and may take its time."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        _watch.is_seen = True
+        handler(number, frame)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _wait(reader: int) -> None:

@@ -17,6 +17,16 @@ from msm import checkpoints, stopping, training
 from msm.errors import Preempted
 from msm.execution import Execution
 
+OWN = """
+import os, signal, time
+from msm import stopping
+stopping.watch()
+stopping._watch.grace = 0.2
+with stopping.handled_by(lambda number, frame: None):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.6)
+print("ended by itself")
+"""
 NATIVE = """
 import hashlib, os, sys, threading
 from msm import stopping
@@ -97,3 +107,9 @@ def test_a_request_that_was_kept_is_not_repeated_later(monkeypatch: pytest.Monke
         signal.signal(signal.SIGTERM, before)
     assert stop.number == signal.SIGTERM
     assert later == []
+
+
+def test_who_handles_a_request_may_take_its_time() -> None:
+    """A launcher waits for its workers to keep their state, and is not ended meanwhile."""
+    done = subprocess.run([sys.executable, "-c", OWN], capture_output=True, text=True, check=True)
+    assert done.stdout == "ended by itself\n"

@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from msm.corpora.arrays import read_array
 from msm.corpora.shard_writer import token_type
 from msm.corpora.shards import Offsets, Tokens
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
-from msm.files import check_below, read_array, read_json_object, write_json
+from msm.files import check_below, read_json_object, write_json
 
 INDEX = "pairs.json"
 TEACHER = "teacher.npy"

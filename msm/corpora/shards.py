@@ -28,10 +28,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from msm.corpora.arrays import read_array
 from msm.corpora.packing import pack
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
-from msm.files import check_below, read_array, read_json, read_json_object
+from msm.files import check_below, read_json, read_json_object
 
 Tokens = NDArray[np.unsignedinteger[Any]]
 Offsets = NDArray[np.int64]

@@ -8,7 +8,6 @@ ends with it, so that whoever started that (Kubernetes, a pipeline) can tell wha
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from msm import stopping
 from msm.errors import CommandError
 from msm.files import write_json
 
@@ -52,15 +52,13 @@ def run(words: Sequence[str], processes: int) -> int:
         def stop(number: int, frame: FrameType | None) -> None:
             process.send_signal(number)
 
-        before = signal.signal(signal.SIGTERM, stop)
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.terminate()
-            process.wait()
-            raise
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        with stopping.handled_by(stop):
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                process.terminate()
+                process.wait()
+                raise
         return first_exit_code(Path(logs)) or code if code else 0
 
 

@@ -238,12 +238,13 @@ def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
 
 def test_cancelling_deletes_the_job(start: Start) -> None:
     server, watcher = start("running")
+    before = signal.getsignal(signal.SIGTERM)
     server.on_look = lambda: os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(Preempted, match="checkpoints stay") as end:
         watcher.run(WORDS, HOUR)
     assert end.value.exit_code == 75
     assert server.deleted == [NAME]
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("condition", ["DisruptionTarget", "TerminationTarget"])
