@@ -20,7 +20,7 @@ from typing import Any
 
 from msm.errors import BadInput
 from msm.files import check_below, read_json, read_json_object, sha256_of, write_json
-from msm.pipeline.manifests import upgrade
+from msm.pipeline.manifests import FORMAT, upgrade
 
 MANIFEST = "manifest.json"
 LOG = "log.jsonl"
@@ -102,12 +102,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a finished stage folder, in the newest format.
 
     Raises:
-        BadInput: there is none, or it is not JSON.
+        BadInput: there is none, it is not JSON, of a newer format, or no manifest.
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise BadInput(f"{folder}: not a finished stage folder (no {MANIFEST})")
     manifest = {**OPTIONAL_FIELDS, **upgrade(read_json_object(path))}
+    if isinstance(told := manifest.get("format"), int) and told > FORMAT:
+        raise BadInput(f"{path}: format {told}; this version reads format {FORMAT}: update it")
     for name, value in {**OPTIONAL_FIELDS, "payload": ""}.items():
         if not isinstance(manifest.get(name), type(value)):
             raise BadInput(f"{path}: no manifest of a stage: {name} is {manifest.get(name)!r:.60}")

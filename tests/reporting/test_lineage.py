@@ -121,7 +121,7 @@ def test_an_own_folder_as_input_is_given(root: Path) -> None:
         ("{", "not JSON"),
         ("[]", "expected a JSON object"),
         ('{"format": 3}', "format 3; this version reads format 2"),
-        ('{"format": 1, "stage": "score"}', "no usable 'settings'"),
+        ('{"format": 1, "stage": "score"}', "no manifest of a stage: payload is None"),
     ],
 )
 def test_a_bad_manifest_says_what_is_wrong(tmp_path: Path, content: str, words: str) -> None:
