@@ -33,7 +33,7 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: both a weight and development questions are given, or neither, or a file is no run.
     """
-    dev = Dev(*arguments.dev, arguments.measure) if arguments.dev else None
+    dev = Dev(*arguments.dev, measure=arguments.measure) if arguments.dev else None
     weight = fuse(
         arguments.dense, arguments.sparse, arguments.out, alpha=arguments.alpha, dev=dev, depth=arguments.depth
     )
