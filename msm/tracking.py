@@ -157,7 +157,7 @@ def check(name: str) -> None:
     """
     if name:
         needed_package(name, "tracking")
-    if name == "wandb" and os.environ.get("WANDB_MODE") not in ("offline", "disabled", "dryrun"):
+    if name == "wandb" and os.environ.get("WANDB_MODE") not in ("offline", "disabled"):
         if not importlib.import_module("wandb").api.api_key:
             raise BadInput("--log wandb: no key; set WANDB_API_KEY, or WANDB_MODE=offline")
 
@@ -304,6 +304,8 @@ class Wandb:
             project=watched.recipe,
             name=watched.task,
             id=watched.identity[:32],
+            # Said again: the tool keeps what the environment was when it first looked for a key.
+            mode=os.environ.get("WANDB_MODE"),
             resume="allow",
             dir=str(watched.folder),
             settings=wandb.Settings(silent=True, console="off"),

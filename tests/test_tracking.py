@@ -29,8 +29,9 @@ ROW = "constructed-mlm-1"
 @pytest.fixture(scope="module")
 def score(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A score folder."""
-    made.write_recipe(tmp_path_factory.mktemp("made") / "demo", models={"msm": [1]})
-    return tmp_path_factory.getbasetemp().joinpath("made0", "demo", "score", "lareqa-msm-1")
+    recipe = tmp_path_factory.mktemp("made") / "demo"
+    made.write_recipe(recipe, models={"msm": [1]})
+    return recipe / "score" / "lareqa-msm-1"
 
 
 def test_tensorboard_reads_what_was_told(score: Path, tmp_path: Path) -> None:
