@@ -26,9 +26,8 @@ from torch import Tensor
 from transformers import ModernBertConfig, PreTrainedConfig
 
 from msm.bench import pretrain
-from msm.bench.encoders import encoder_config
+from msm.bench.invented import DEPTH, invented_texts, write_model, xlmr
 from msm.bench.race import race
-from msm.bench.retrieve import LONGEST, invented_texts, write_config
 from msm.bench.step_profile import peak_mib
 from msm.encoders.heads import body
 from msm.encoders.loading import open_encoder
@@ -38,7 +37,6 @@ from msm.retrieval.search import BestPassages, nearest
 FLASH = "flash_attention_2" if importlib.util.find_spec("flash_attn") else "sdpa"
 """Attention of the padded side."""
 LEAST_COSINE = {"fp32": 0.9999, "bf16": 0.99}
-DEPTH = 100
 PIECE = 2**18
 """Passages that are searched at once."""
 CHECKED = 2**14
@@ -58,10 +56,6 @@ class Plan(NamedTuple):
     pairs: int
 
 
-def _xlmr(layers: int, width: int, heads: int, pieces: int) -> PreTrainedConfig:
-    return encoder_config(layers=layers, width=width, heads=heads, vocabulary=pieces, tokens=LONGEST)
-
-
 def _modernbert(sizes: Mapping[str, int], pieces: int) -> PreTrainedConfig:
     special: dict[str, Any] = dict.fromkeys(("bos_token_id", "cls_token_id"), 0)
     special |= dict.fromkeys(("eos_token_id", "sep_token_id"), 2)
@@ -72,8 +66,8 @@ FULL = Plan(
     {"XLM-R base": pretrain.BASE._replace(documents=32, units=32), "XLM-R large": pretrain.LARGE},
     4096,
     {
-        "e5-small": functools.partial(_xlmr, 12, 384, 12),
-        "XLM-R base": functools.partial(_xlmr, 12, 768, 12),
+        "e5-small": functools.partial(xlmr, 12, 384, 12),
+        "XLM-R base": functools.partial(xlmr, 12, 768, 12),
         "ModernBERT base": functools.partial(_modernbert, {}),
     },
     10_000_000,
@@ -85,7 +79,7 @@ TINY = Plan(
     {"tiny": pretrain.Shape(2, 32, 2, 500, 2, 4)},
     24,
     {
-        "tiny XLM-R": functools.partial(_xlmr, 2, 32, 2),
+        "tiny XLM-R": functools.partial(xlmr, 2, 32, 2),
         "tiny ModernBERT": functools.partial(
             _modernbert, {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
         ),
@@ -184,7 +178,7 @@ def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) ->
     """Texts to vectors against sentence-transformers, the same weights and precision."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        write_config(config, folder, list(itertools.islice(invented_texts("sentences"), 3000)))
+        write_model(config, folder, list(itertools.islice(invented_texts("sentences"), 3000)))
         texts = list(itertools.islice(invented_texts("passages", 1), plan.texts))
         ours = open_encoder(folder, device=_device(), precision=_precision())
         dtype = torch.bfloat16 if _precision() == "bf16" else torch.float32

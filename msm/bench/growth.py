@@ -5,6 +5,7 @@ beside what was held before are taken of the work alone.
 """
 
 import ctypes
+import functools
 import gc
 import itertools
 import multiprocessing
@@ -21,7 +22,7 @@ import torch
 from msm import files
 from msm.bench.corpus import texts, train
 from msm.bench.growth_picture import picture
-from msm.bench.retrieve import DEPTH, MEASURES, Size, invented_texts, judged_run, write_model
+from msm.bench.invented import DEPTH, invented_texts, judged_run, write_model, xlmr
 from msm.collections.collection import Pool
 from msm.collections.measure_names import parse_measure
 from msm.collections.records import Document, Passage, Query
@@ -135,7 +136,7 @@ def _status(name: str) -> int:
 def _search(size: int, folder: Path) -> Work:
     """Encode passages with a small model and search them."""
     some = list(itertools.islice(invented_texts("sentences"), 2_000))
-    write_model(Size(2, 64, 2, {}, 0, 0, 0, 0, 0), folder / "model", some)
+    write_model(functools.partial(xlmr, 2, 64, 2), folder / "model", some)
     encoder = open_encoder(folder / "model", device=torch.device("cpu"), precision="fp32")
     queries = [Query(str(number), "en", text) for number, text in enumerate(some[:ASKED])]
     passages = (Passage(str(place), "en", f"{place} {some[place % len(some)]}") for place in range(size))
@@ -147,7 +148,7 @@ def _score(size: int, folder: Path) -> Work:
     """All measures of a run of so many queries."""
     del folder
     qrels, ranked = judged_run(size)
-    measures = [parse_measure(name) for name in MEASURES]
+    measures = [parse_measure(name) for name in ("mrr", "recall@100", "ndcg@10", "map@20")]
     return lambda: evaluate(qrels, ranked, measures, ties="trec")
 
 

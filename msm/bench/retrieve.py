@@ -9,9 +9,10 @@ integer arrays ready, which is how a run is kept. Both sides give every measure 
 Results of the two sides must agree before the clock runs.
 """
 
+import functools
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -23,21 +24,16 @@ import pytrec_eval
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from transformers import AutoModel, PreTrainedConfig
 
-from msm.bench.encoders import encoder_config
+from msm.bench.invented import DEPTH, invented_texts, judged_run, write_model, xlmr
 from msm.bench.race import race
 from msm.collections.collection import Pool
 from msm.collections.measure_names import parse_measure
 from msm.collections.records import Passage, Query
-from msm.collections.runs import Qrels, Run, ranked_run
-from msm.corpora import tokenizer
-from msm.corpora.settings import Tokenizer
-from msm.encoders.building import Form
+from msm.collections.runs import Qrels, Run
 from msm.encoders.chain import Tokens
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
-from msm.encoders.saving import new_encoder, save_encoder
 from msm.evaluation.measures import Evaluation, evaluate
 from msm.retrieval.inner_products import DenseVectors, pair_scores
 from msm.retrieval.search import Relevant, nearest, search_shard
@@ -45,8 +41,6 @@ from msm.retrieval.stream import search
 
 MEASURES = {"mrr": "recip_rank", "recall@100": "recall.100", "ndcg@10": "ndcg_cut.10", "map@20": "map_cut.20"}
 """Names of measures, and the names of the same measures in trec_eval."""
-TOKENS = {"sentences": (3.2, 0.5), "passages": (4.7, 0.45)}
-"""Logarithm of the words of a text: mean and deviation. About 27 and 130 tokens, as LAReQA and Mr. TyDi have."""
 
 
 class Size(NamedTuple):
@@ -73,12 +67,9 @@ CORPORA = (50_000, 200_000)
 """Passages of the two corpora whose memory is compared."""
 RELEVANT = (1, 11)
 """Relevant passages of a question whose exact ranks are counted beside the search: as in Mr. TyDi, and as in LAReQA."""
-DEPTH = 100
 CHECKED_QUERIES = 8
 """Questions whose counts are made again from all products before the clock runs."""
 SEARCH_WIDTH = 384
-LONGEST = 512
-"""Tokens of the longest text that the model takes, as XLM-R's."""
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
@@ -99,14 +90,13 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
 
 
 def _encode_races(size: Size, folder: Path) -> Iterator[dict[str, Any]]:
-    random = np.random.default_rng(0)
-    words = _words(random)
-    write_model(size, folder, [text for _, text in zip(range(3000), _texts(words, "sentences", random), strict=False)])
+    config = functools.partial(xlmr, size.layers, size.width, size.heads)
+    write_model(config, folder, list(itertools.islice(invented_texts("sentences"), 3000)))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     ours = open_encoder(folder, device=device, precision="fp32")
     theirs = SentenceTransformer(str(folder), device=str(device))
     for kind, count in size.texts.items():
-        texts = [text for _, text in zip(range(count), _texts(words, kind, random), strict=False)]
+        texts = list(itertools.islice(invented_texts(kind, 1), count))
         yield _encode_race(size, ours, theirs, kind, texts)
 
 
@@ -133,9 +123,8 @@ def _encode_race(size: Size, ours: Encoder, theirs: SentenceTransformer, kind: s
 
 def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
     """Peak memory of this process while a small and a large corpus are encoded by a small model and searched."""
-    small = Size(2, 64, 2, {}, 0, 0, 0, 0, 0)
     texts = list(itertools.islice(invented_texts("sentences"), 3000))
-    write_model(small, folder / "small", texts)
+    write_model(functools.partial(xlmr, 2, 64, 2), folder / "small", texts)
     encoder = open_encoder(folder / "small", device=torch.device("cpu"), precision="fp32")
     pool = Pool("all", None, None)
     queries = [Query(str(number), "en", text) for number, text in enumerate(texts[:100])]
@@ -148,53 +137,6 @@ def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
         peaks.append(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]))
     facts = {"passages": list(corpora), "peak_mib": [round(peak / 1024) for peak in peaks[1:]]}
     return {"name": "peak_memory_large_vs_small", "ratio": round(peaks[2] / peaks[1], 3), **facts, "device": "cpu"}
-
-
-def _words(random: np.random.Generator) -> list[str]:
-    """5,000 invented words of one to four syllables."""
-    syllables = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
-    return ["".join(random.choice(syllables, random.integers(1, 5))) for _ in range(5000)]
-
-
-def _texts(words: list[str], kind: str, random: np.random.Generator) -> Iterator[str]:
-    """Texts without end: word frequencies and lengths scatter as those of real text do."""
-    frequency = 1 / np.arange(1, len(words) + 1)
-    frequency /= frequency.sum()
-    while True:
-        count = int(np.clip(np.exp(random.normal(*TOKENS[kind])), 4, 400))
-        yield " ".join(random.choice(words, count, p=frequency)) + "."
-
-
-def invented_texts(kind: str, seed: int = 0) -> Iterator[str]:
-    """Texts without end, of the lengths of `sentences` or of `passages`."""
-    random = np.random.default_rng(seed)
-    return _texts(_words(random), kind, random)
-
-
-def write_model(size: Size, folder: Path, sentences: list[str]) -> None:
-    """A model folder in XLM-R's form with random weights; speed does not depend on them."""
-
-    def config(pieces: int) -> PreTrainedConfig:
-        shape = {"layers": size.layers, "width": size.width, "heads": size.heads}
-        return encoder_config(**shape, vocabulary=pieces, tokens=LONGEST)
-
-    write_config(config, folder, sentences)
-
-
-def write_config(config: Callable[[int], PreTrainedConfig], folder: Path, sentences: list[str]) -> None:
-    """A model folder with random weights and a tokenizer of these sentences.
-
-    Args:
-        config: the configuration for a number of pieces.
-        folder: to fill.
-        sentences: for the tokenizer.
-    """
-    form = Tokenizer(name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
-    pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
-    torch.manual_seed(0)
-    AutoModel.from_config(config(len(pieces))).save_pretrained(folder)
-    pieces.save_pretrained(folder)
-    save_encoder(new_encoder(folder, Form("mean", "cosine", 256, 256)), folder)
 
 
 def _search_race(size: Size) -> dict[str, Any]:
@@ -304,23 +246,6 @@ def _score_races(size: Size) -> Iterator[dict[str, Any]]:
 
     yield race("score_vs_pytrec_eval", ours, lambda: evaluator.evaluate(found), size.pairs, **facts)
     yield race("score_vs_ir_measures", ours, lambda: ir_measures.calc(wanted, judged, found), size.pairs, **facts)
-
-
-def judged_run(queries: int) -> tuple[Qrels, Run]:
-    """Rankings of random passages with rounded scores, so that some tie; up to three relevant each."""
-    random = np.random.default_rng(0)
-    query_ids = [f"q{number}" for number in range(queries)]
-    passage_ids = [f"d{number}" for number in range(10 * queries)]
-    # Distinct within a query: a random start, then strides.
-    strides = 10 * np.arange(DEPTH)
-    places = (random.integers(0, 10 * queries, queries)[:, None] + strides) % (10 * queries)
-    scores = -np.sort(-random.standard_normal((queries, DEPTH)).round(3), axis=1).astype(np.float32)
-    run = ranked_run(query_ids, passage_ids, places, scores)
-    judged = np.repeat(np.arange(queries), 3)
-    relevant = np.stack([places[np.arange(queries), random.integers(0, DEPTH, queries)] + step for step in (0, 3, 5)])
-    relevant = (relevant % (10 * queries)).T.ravel()
-    labels = random.integers(0, 3, len(judged))
-    return Qrels(pa.array(query_ids), pa.array(passage_ids), judged, relevant, labels), run
 
 
 Judgements = dict[str, dict[str, int]]
