@@ -29,7 +29,7 @@ def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
 def show_run(run: Scored, found: Bias) -> None:
     """Show the matrix of a run."""
     st.subheader(plain(tables.run_label(run)), anchor=False)
-    show_matrix(tables.bias_frame(found), found.answered)
+    show_matrix(tables.bias_frame(found), found.candidate_languages)
     st.caption(f"In the question's own language: **{wording.times_100(found.own)} %** on average.")
 
 
@@ -44,7 +44,7 @@ def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
     if not made:
         return
     one = next(iter(made.values()))
-    across = 2 if len(one.answered) <= NARROW else 1
+    across = 2 if len(one.candidate_languages) <= NARROW else 1
     shown = [run for run in runs if run.path.name in made]
     for start in range(0, len(shown), across):
         for place, run in zip(st.columns(across), shown[start : start + across], strict=False):
@@ -53,7 +53,7 @@ def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
     views.show_scale("0 %", "100 %")
     st.caption("Shares of the languages among the best answers, in %; a row sums to 100.")
     with st.expander("What a random and a perfect ranking give"):
-        show_matrix(tables.yardsticks_frame(one), one.answered)
+        show_matrix(tables.yardsticks_frame(one), one.candidate_languages)
 
 
 def show_distances(benchmark: Benchmark) -> None:

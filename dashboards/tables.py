@@ -225,13 +225,13 @@ def intervals_frame(found: Sequence[Contrast]) -> pd.DataFrame:
 
 def bias_frame(found: Bias) -> pd.DataFrame:
     """Return shares of the answers' languages in %, a row for each language of the questions."""
-    return _shares_frame(found.asked, found.answered, found.shares)
+    return _shares_frame(found.query_languages, found.candidate_languages, found.shares)
 
 
 def yardsticks_frame(found: Bias) -> pd.DataFrame:
     """Return the shares that a random and a perfect ranking give."""
-    labels = [RANDOM, *(f"{PERFECT} {language}" for language in found.asked)]
-    return _shares_frame(labels, found.answered, np.vstack([found.candidates, found.relevant]))
+    labels = [RANDOM, *(f"{PERFECT} {language}" for language in found.query_languages)]
+    return _shares_frame(labels, found.candidate_languages, np.vstack([found.candidates, found.relevant]))
 
 
 def _shares_frame(labels: Sequence[str], languages: Sequence[str], shares: Floats) -> pd.DataFrame:

@@ -45,21 +45,21 @@ def answer_values(collection: Collection, run: Run, rule: AnswerRule) -> dict[st
         rule: rule by which answers are matched.
     """
     judge = judge_of(rule)
-    ranked = dict(_ranked(collection, run))
-    rows = [judge(ranked.get(query.query_id, []), collection.answers[query.query_id]) for query in collection.queries]
+    texts = dict(_ranked(collection, run))
+    rows = [judge(texts.get(query.query_id, []), collection.answers[query.query_id]) for query in collection.queries]
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def _dpr(passages: list[str], answers: Sequence[str]) -> dict[str, float]:
-    place = first_match(passages[: max(CUTOFFS)], answers)
-    return {f"success@{cutoff}": float(place is not None and place < cutoff) for cutoff in CUTOFFS}
+    position = first_match(passages[: max(CUTOFFS)], answers)
+    return {f"success@{cutoff}": float(position is not None and position < cutoff) for cutoff in CUTOFFS}
 
 
 def _ranked(collection: Collection, run: Run) -> Iterator[tuple[str, list[str]]]:
     """Query id and texts of its best passages."""
-    found = collection.passages.texts(run.passage_ids.to_pylist())
-    passage_texts = [found[passage].text for passage in run.passage_ids.to_pylist()]
+    passages = collection.passages.texts(run.passage_ids.to_pylist())
+    passage_texts = [passages[passage].text for passage in run.passage_ids.to_pylist()]
     starts = np.searchsorted(run.queries, np.arange(len(run.query_ids) + 1))
-    for place, query in enumerate(run.query_ids.to_pylist()):
-        entries = run.passages[starts[place] : min(starts[place + 1], starts[place] + ANSWER_DEPTH)]
+    for index, query in enumerate(run.query_ids.to_pylist()):
+        entries = run.passages[starts[index] : min(starts[index + 1], starts[index] + ANSWER_DEPTH)]
         yield query, [passage_texts[entry] for entry in entries]

@@ -76,12 +76,12 @@ def holds_leniently(tokens: Sequence[str], answers: Sequence[str]) -> bool:
 
 def first_match(passages: Iterable[str], answers: Iterable[str]) -> int | None:
     """Return the index of the first passage that holds an answer's words in sequence, in any case (DPR)."""
-    wanted = [_words(answer) for answer in answers]
-    for place, passage in enumerate(passages):
+    phrases = [_words(answer) for answer in answers]
+    for position, passage in enumerate(passages):
         words = _words(passage)
         # Words have no blanks, so a run of them is a substring; DPR finds an answer without words everywhere.
-        if any(answer in words or not answer.strip() for answer in wanted):
-            return place
+        if any(answer in words or not answer.strip() for answer in phrases):
+            return position
     return None
 
 

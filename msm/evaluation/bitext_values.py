@@ -18,12 +18,12 @@ CHOSEN = Measure("success", 1)
 
 
 def alignment(bitext: Bitext, equal_texts_are_right: bool) -> Qrels:
-    """Return the judgements of a pair: the target of the same line and, where asked, every target with its text."""
-    places: dict[str, list[int]] = {}
-    for place, text in enumerate(bitext.targets):
-        places.setdefault(text if equal_texts_are_right else str(place), []).append(place)
+    """Return the judgements of a pair: the target of the same line and, by that rule, every target with its text."""
+    positions: dict[str, list[int]] = {}
+    for position, text in enumerate(bitext.targets):
+        positions.setdefault(text if equal_texts_are_right else str(position), []).append(position)
     names = bitext.targets if equal_texts_are_right else map(str, range(len(bitext.targets)))
-    pairs = [(source, target) for source, name in enumerate(names) for target in places[name]]
+    pairs = [(source, target) for source, name in enumerate(names) for target in positions[name]]
     sources, targets = np.array(pairs, np.int64).T
     ids = pa.array(bitext.source_ids), pa.array(bitext.target_ids)
     return Qrels(*ids, sources, targets, np.ones(len(pairs), np.int64))
@@ -42,11 +42,11 @@ def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: boo
     Raises:
         BadInput: the run has other sentences.
     """
-    for ids, known in ((run.query_ids, bitext.source_ids), (run.passage_ids, bitext.target_ids)):
-        if unknown := set(ids.to_pylist()).difference(known):
+    for ids, sentence_ids in ((run.query_ids, bitext.source_ids), (run.passage_ids, bitext.target_ids)):
+        if unknown := set(ids.to_pylist()).difference(sentence_ids):
             raise BadInput(f"{path}: {min(unknown)} is no sentence of {bitext.name}; the run was made for other files")
     evaluation = evaluate(alignment(bitext, equal_texts_are_right), run, [CHOSEN], ties="list")
-    [found] = evaluation.measures
+    [result] = evaluation.measures
     by_chance = chance(CHOSEN, evaluation.relevant, len(bitext.target_ids))
     wrong_counts = measure != "accuracy"
     count = len(bitext.sources)
@@ -57,8 +57,8 @@ def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: boo
         "query_language": pa.repeat(bitext.source_language, count),
         "candidate_language": pa.repeat(bitext.target_language, count),
         "measure": pa.repeat(measure, count),
-        "value": 1 - found.values if wrong_counts else found.values,
-        "tied": found.tied,
+        "value": 1 - result.values if wrong_counts else result.values,
+        "tied": result.tied,
         "chance": 1 - by_chance if wrong_counts else by_chance,
     }
     return pa.table(columns, schema=SCHEMA)

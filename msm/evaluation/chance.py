@@ -22,9 +22,9 @@ def chance(measure: Measure, relevant: Integers, passages: int) -> Floats:
         passages: number of passages in the pool.
     """
     cutoff = min(measure.cutoff or passages, passages)
-    counts, places = np.unique(relevant, return_inverse=True)
-    expected = [CHANCE[measure.name](int(count), passages, cutoff) if count else 0.0 for count in counts]
-    return np.array(expected, dtype=np.float64)[places]
+    counts, rows = np.unique(relevant, return_inverse=True)
+    values = [CHANCE[measure.name](int(count), passages, cutoff) if count else 0.0 for count in counts]
+    return np.array(values, dtype=np.float64)[rows]
 
 
 def average_precision(relevant: int, passages: int, cutoff: int) -> float:
@@ -55,8 +55,8 @@ def mrr(relevant: int, passages: int, cutoff: int) -> float:
 
 def _none_within(relevant: int, passages: int, cutoff: int) -> Floats:
     """Return the probability that the first r ranks hold no relevant passage, for r from 1 to the cutoff."""
-    places = np.arange(cutoff)
-    return np.cumprod(np.maximum(passages - relevant - places, 0) / (passages - places))
+    steps = np.arange(cutoff)
+    return np.cumprod(np.maximum(passages - relevant - steps, 0) / (passages - steps))
 
 
 CHANCE: dict[str, Callable[[int, int, int], float]] = {

@@ -24,10 +24,10 @@ class Choice(NamedTuple):
         sides = (query_language, candidate_language) if is_bitext else (query_language,)
         if self.languages and not set(sides).intersection(self.languages):
             return False
-        spelled = {f"{query_language}-{candidate_language}"}
+        names = {f"{query_language}-{candidate_language}"}
         if is_bitext:
-            spelled.add(f"{candidate_language}-{query_language}")
-        return not self.pairs or not spelled.isdisjoint(self.pairs)
+            names.add(f"{candidate_language}-{query_language}")
+        return not self.pairs or not names.isdisjoint(self.pairs)
 
     def line(self, line: dict[str, Any]) -> bool:
         """Return whether a score line of one pool is shown."""
@@ -40,11 +40,11 @@ class Choice(NamedTuple):
         names = ["query_language", "candidate_language"]
         codes = [table[name].combine_chunks() for name in names]
         texts = [array.dictionary.to_pylist() for array in codes]
-        places = [array.indices.fill_null(-1).to_numpy() for array in codes]
-        kept = np.array(
-            [[self.holds(benchmark, asked, searched) for searched in (*texts[1], None)] for asked in texts[0]], bool
+        indices = [array.indices.fill_null(-1).to_numpy() for array in codes]
+        is_shown = np.array(
+            [[self.holds(benchmark, query, candidate) for candidate in (*texts[1], None)] for query in texts[0]], bool
         )
-        return table.filter(pa.array(kept[places[0], places[1]]))
+        return table.filter(pa.array(is_shown[indices[0], indices[1]]))
 
 
 EVERYTHING = Choice()
@@ -57,6 +57,6 @@ def choice(languages: str, pairs: str) -> Choice:
         languages: codes with commas between them, in any spelling; empty for all.
         pairs: such as `de-en`, with commas between them, as the scores spell them; empty for all.
     """
-    spelled = listed(languages)
+    codes = listed(languages)
     # Bitext keeps the names of its files, such as `deu` and `eng_Latn`.
-    return Choice(tuple(dict.fromkeys([*spelled, *map(canonical, spelled)])), tuple(listed(pairs)))
+    return Choice(tuple(dict.fromkeys([*codes, *map(canonical, codes)])), tuple(listed(pairs)))

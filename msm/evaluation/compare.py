@@ -103,10 +103,10 @@ def check_comparable(folders: Seeds, *, any_protocol: bool = False) -> list[str]
 
 def _rounded_otherwise(folder: ScoreFolder, first: ScoreFolder) -> Iterator[str]:
     for name in ROUNDING:
-        here, there = folder.choice(name), first.choice(name)
-        if here and there and here != there:
+        value, first_value = folder.choice(name), first.choice(name)
+        if value and first_value and value != first_value:
             yield (
-                f"{folder.path}: {name} {here}, that of {first.path} is {there}; "
+                f"{folder.path}: {name} {value}, that of {first.path} is {first_value}; "
                 "the same model gives vectors that differ by rounding"
             )
 
@@ -117,14 +117,14 @@ def check_seeds(seeds: Seeds) -> None:
     Raises:
         BadInput: the models differ, or a seed comes twice.
     """
-    seen: dict[int, Path] = {}
+    paths: dict[int, Path] = {}
     for folder in seeds:
         model, seed = folder.facts["model"], folder.facts["seed"]
         if model != seeds[0].facts["model"]:
             raise BadInput(f"{folder.path}: model {model}, but the first baseline is {seeds[0].facts['model']}")
-        if seed in seen:
-            raise BadInput(f"{folder.path}: model {model} with seed {seed}, as {seen[seed]}; compare one by one")
-        seen[seed] = folder.path
+        if seed in paths:
+            raise BadInput(f"{folder.path}: model {model} with seed {seed}, as {paths[seed]}; compare one by one")
+        paths[seed] = folder.path
 
 
 def compare_folders(
@@ -141,14 +141,14 @@ def compare_folders(
     Raises:
         BadInput: a folder has other measures, or was scored on other questions.
     """
-    shared = measures_and_kinds(groups[0][0].rows)
+    common = measures_and_kinds(groups[0][0].rows)
     for folder in (folder for seeds in groups for folder in seeds):
-        found = set(measures_and_kinds(folder.rows))
-        shared = [column for column in shared if column in found]
-    if not shared:
+        present = set(measures_and_kinds(folder.rows))
+        common = [column for column in common if column in present]
+    if not common:
         raise BadInput(f"{groups[1][0].path}: no measure that {groups[0][0].path} has too")
     left_out = () if all_fairness else set(FAIRNESS).difference(FIRST_FAIRNESS)
-    for measure, kind in shared:
+    for measure, kind in common:
         if measure in left_out:
             continue
         languages, numbers, models = _models(groups, measure, kind)
@@ -160,11 +160,11 @@ def _compared(
     measure: str, kind: PoolKind, languages: list[str], models: list[Model], values: Columns, resamples: int, seed: int
 ) -> Compared:
     less = measure in LESS_IS_BETTER
-    pairs = [(place, 0) for place in range(1, len(models))]
-    made = compare(values, pairs, resamples=resamples, signs=resamples, seed=seed, less_is_better=less)
-    corrected = np.split(holm(np.concatenate([comparison.p_values for comparison in made])), len(made))
+    pairs = [(number, 0) for number in range(1, len(models))]
+    comparisons = compare(values, pairs, resamples=resamples, signs=resamples, seed=seed, less_is_better=less)
+    p_values = np.split(holm(np.concatenate([comparison.p_values for comparison in comparisons])), len(comparisons))
     ranks = rank_intervals(values, bootstrap(values, resamples=resamples, seed=seed), less_is_better=less)
-    return Compared(measure, kind, languages, values.cluster_count, models, made, corrected, ranks)
+    return Compared(measure, kind, languages, values.cluster_count, models, comparisons, p_values, ranks)
 
 
 def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list[str], Integers, list[Model]]:
@@ -174,16 +174,16 @@ def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list
     for seeds in groups:
         values = []
         for folder in seeds:
-            found = by_question(folder.rows, measure, kind)
-            if not found.is_asked_as(first):
+            scores = by_question(folder.rows, measure, kind)
+            if not scores.is_asked_as(first):
                 raise BadInput(f"{folder.path}: not scored on the questions of {groups[0][0].path} ({measure}, {kind})")
-            values.append(found.values)
+            values.append(scores.values)
         means = np.array([language_means(value) for value in values])
         models.append(Model(seeds[0].facts["model"], np.mean(values, axis=0), means))
     return first.languages, first.clusters, models
 
 
-def _refuse_other(name: str, folder: ScoreFolder, first: ScoreFolder, here: str, there: str) -> None:
-    if here != there:
+def _refuse_other(name: str, folder: ScoreFolder, first: ScoreFolder, value: str, first_value: str) -> None:
+    if value != first_value:
         verb = "is" if name in KIND else "are"
-        raise BadInput(f"{folder.path}: {name} {verb} {here}, that of {first.path} is {there}")
+        raise BadInput(f"{folder.path}: {name} {verb} {value}, that of {first.path} is {first_value}")

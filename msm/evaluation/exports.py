@@ -33,7 +33,7 @@ def write_collection(kind: str, collection: Collection, split: str, out: Path) -
     """
     for pool in collection.pools:
         folder = out / pool.name if len(collection.pools) > 1 else out
-        queries = [collection.queries[place] for place in collection.pool_queries(pool)]
+        queries = [collection.queries[position] for position in collection.pool_queries(pool)]
         passages = collection.passages.of(pool.candidate_language)
         if kind == "beir":
             _write_beir(folder, queries, passages, collection, pool, split)

@@ -64,21 +64,21 @@ def fairness(collection: Collection, run: Run, languages: Mapping[str, str]) -> 
 
 def _answers(collection: Collection, run: Run, languages: Mapping[str, str]) -> list[Answers]:
     relevant: list[dict[str, tuple[str, int]]] = [{} for _ in collection.queries]
-    qrels, judged = collection.qrels, collection.passages.languages
+    qrels, passage_languages = collection.qrels, collection.passages.languages
     names = qrels.passage_ids.to_pylist()
     for query, passage, label in zip(qrels.queries, qrels.passages, qrels.labels.tolist(), strict=True):
         if label >= 1:
-            relevant[query][names[passage]] = (judged[names[passage]], label)
+            relevant[query][names[passage]] = (passage_languages[names[passage]], label)
     starts = np.searchsorted(run.queries, np.arange(len(run.query_ids) + 1))
     rows = {query_id: row for row, query_id in enumerate(run.query_ids.to_pylist())}
     ids = run.passage_ids.to_pylist()
-    found = []
-    for query, wanted in zip(collection.queries, relevant, strict=True):
+    answers = []
+    for query, of_query in zip(collection.queries, relevant, strict=True):
         row = rows.get(query.query_id)
         first, last = (0, 0) if row is None else (starts[row], min(starts[row + 1], starts[row] + FIRST_DEPTH))
-        best = [ids[place] for place in run.passages[first:last]]
-        found.append(Answers(query.language, wanted, best, [languages[name] for name in best]))
-    return found
+        best = [ids[index] for index in run.passages[first:last]]
+        answers.append(Answers(query.language, of_query, best, [languages[name] for name in best]))
+    return answers
 
 
 def _samples(one: Answers, depth: int) -> dict[int, dict[str, list[float]]]:
@@ -109,10 +109,10 @@ def peer(samples: Sequence[Mapping[int, Mapping[str, Sequence[float]]]], labels:
 def _kruskal_wallis(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
     """Return H without a correction for ties, and its degrees of freedom, 0 where nothing can be compared."""
     ranks = np.concatenate(groups) if groups else np.empty(0)
-    lost = np.isnan(ranks)
-    if len(groups) < 2 or lost.all():
+    is_unranked = np.isnan(ranks)
+    if len(groups) < 2 or is_unranked.all():
         return 0.0, 0
-    ranks = np.where(lost, (2 * len(ranks) + np.count_nonzero(lost) + 1) / 2, ranks)
+    ranks = np.where(is_unranked, (2 * len(ranks) + np.count_nonzero(is_unranked) + 1) / 2, ranks)
     sizes = np.array([len(group) for group in groups])
     sums = np.add.reduceat(ranks, np.cumsum(sizes) - sizes)
     between = np.sum(sizes * (sums / sizes - ranks.mean()) ** 2)
@@ -121,13 +121,13 @@ def _kruskal_wallis(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
 
 
 def _mrc(questions: Sequence[str], rankings: Sequence[list[str]]) -> Floats:
-    places: dict[str, list[int]] = {}
-    for place, question in enumerate(questions):
-        places.setdefault(question, []).append(place)
+    translations_of: dict[str, list[int]] = {}
+    for position, question in enumerate(questions):
+        translations_of.setdefault(question, []).append(position)
     values = np.full(len(questions), np.nan)
-    for translations in places.values():
+    for translations in translations_of.values():
         if len(translations) > 1:
-            values[translations] = mean_rank_correlation([rankings[place] for place in translations])
+            values[translations] = mean_rank_correlation([rankings[position] for position in translations])
     return values
 
 
@@ -154,15 +154,15 @@ def mean_rank_correlation(rankings: Sequence[Sequence[str]]) -> Floats:
     products = ranks @ ranks.T + alone * behind.T + alone.T * behind - union * mean**2
     squares = np.sum(ranks**2, axis=1)[:, None] + (union - counts[:, None]) * behind**2 - union * mean**2
     scale = np.sqrt(np.maximum(squares, 0) * np.maximum(squares.T, 0))
-    same = (union == 1) & (counts[:, None] == counts)
-    correlations = np.where(same, 1.0, np.divide(products, scale, out=np.zeros_like(scale), where=scale > 1e-9))
+    is_same = (union == 1) & (counts[:, None] == counts)
+    correlations = np.where(is_same, 1.0, np.divide(products, scale, out=np.zeros_like(scale), where=scale > 1e-9))
     np.fill_diagonal(correlations, 0)
     return np.clip(correlations.sum(axis=1) / (len(rankings) - 1), -1, 1)
 
 
 def _other_recall(one: Answers) -> float:
-    others = {name for name, (language, _) in one.relevant.items() if language != one.language}
-    return len(others.intersection(one.ids[:DEPTH])) / len(others) if others else np.nan
+    relevant = {name for name, (language, _) in one.relevant.items() if language != one.language}
+    return len(relevant.intersection(one.ids[:DEPTH])) / len(relevant) if relevant else np.nan
 
 
 def _own_first(one: Answers) -> float:

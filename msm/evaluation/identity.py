@@ -24,10 +24,10 @@ NAMES = ("questions", "candidates", "qrels")
 def checksums(collection: Collection) -> dict[str, str]:
     """Return the checksum of each part of a collection."""
     questions = (tuple(query) for query in collection.queries)
-    asked = ((*query, question) for query, question in zip(questions, collection.questions, strict=True))
+    rows = ((*query, question) for query, question in zip(questions, collection.questions, strict=True))
     pools = (tuple(map(str, pool)) for pool in collection.pools)
     return {
-        "questions": _digest([*sorted(asked), *pools]),
+        "questions": _digest([*sorted(rows), *pools]),
         "candidates": collection.passages.digest,
         "qrels": _digest(sorted([*_judgements(collection), *_answers(collection)])),
     }

@@ -29,9 +29,9 @@ DEPTHS = (1, 5, 10, 20, 100)
 class Bias(NamedTuple):
     """Shares of the languages among the best answers."""
 
-    asked: list[str]
+    query_languages: list[str]
     """Languages of the questions, sorted, [Q]."""
-    answered: list[str]
+    candidate_languages: list[str]
     """Languages of the candidates, sorted, [L]."""
     shares: Floats
     """Share of the best answers in each language, [Q, L]; each row sums to 1, or is NaN without any answer."""
@@ -43,16 +43,19 @@ class Bias(NamedTuple):
     @property
     def own(self) -> float:
         """Mean over the languages of the share of the question's own language; NaN where it has no candidates."""
-        places = [self.answered.index(language) if language in self.answered else -1 for language in self.asked]
-        if not places or min(places) < 0:
+        columns = [
+            self.candidate_languages.index(language) if language in self.candidate_languages else -1
+            for language in self.query_languages
+        ]
+        if not columns or min(columns) < 0:
             return float("nan")
-        return float(np.mean(self.shares[np.arange(len(places)), places]))
+        return float(np.mean(self.shares[np.arange(len(columns)), columns]))
 
 
 def retrieved_languages(collection: Collection, run: Run) -> dict[str, str]:
     """Return the language of every passage of a run that the collection holds. It reads the corpus once."""
-    wanted = set(run.passage_ids.to_pylist())
-    return {text.passage_id: text.language for text in collection.passages if text.passage_id in wanted}
+    passage_ids = set(run.passage_ids.to_pylist())
+    return {text.passage_id: text.language for text in collection.passages if text.passage_id in passage_ids}
 
 
 def bias(
@@ -69,45 +72,52 @@ def bias(
     Raises:
         BadInput: the run has a query or passage that the collection has not.
     """
-    asked = sorted({query.language for query in collection.queries})
-    answered = sorted(collection.passages.counts)
-    of_query = {query.query_id: asked.index(query.language) for query in collection.queries}
-    rows = _languages(run.query_ids.to_pylist(), of_query)
+    query_languages = sorted({query.language for query in collection.queries})
+    candidate_languages = sorted(collection.passages.counts)
+    row_of = {query.query_id: query_languages.index(query.language) for query in collection.queries}
+    rows = _languages(run.query_ids.to_pylist(), row_of)
     ids = run.passage_ids.to_pylist()
-    found = retrieved_languages(collection, run) if languages is None else languages
-    columns = _languages(ids, {passage_id: answered.index(language) for passage_id, language in found.items()})
+    language_of = retrieved_languages(collection, run) if languages is None else languages
+    column_of = {passage_id: candidate_languages.index(language) for passage_id, language in language_of.items()}
+    columns = _languages(ids, column_of)
     ranks = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries)
-    shape = (len(asked), len(answered))
-    judged = collection.passages.languages
+    shape = (len(query_languages), len(candidate_languages))
+    judged_languages = collection.passages.languages
     judged_columns = np.array(
-        [answered.index(judged[text]) if text in judged else -1 for text in collection.qrels.passage_ids.to_pylist()],
+        [
+            candidate_languages.index(judged_languages[text]) if text in judged_languages else -1
+            for text in collection.qrels.passage_ids.to_pylist()
+        ],
         np.int64,
     )
     # A relevant passage that the corpus lacks has no language.
     relevant = (collection.qrels.labels >= 1) & (judged_columns[collection.qrels.passages] >= 0)
-    query_rows = np.array(list(of_query.values()), np.int64)
+    query_rows = np.array(list(row_of.values()), np.int64)
     perfect = _shares(
         query_rows[collection.qrels.queries[relevant]], judged_columns[collection.qrels.passages[relevant]], shape
     )
-    candidates = np.array([collection.passages.counts[language] for language in answered])
-    made = {}
+    candidates = np.array([collection.passages.counts[language] for language in candidate_languages])
+    shares_by_depth = {}
     for depth in depths:
         best = ranks < depth
         shares = _shares(rows[run.queries[best]], columns[run.passages[best]], shape)
-        made[depth] = Bias(asked, answered, shares, perfect, candidates / candidates.sum())
-    return made
+        shares_by_depth[depth] = Bias(
+            query_languages, candidate_languages, shares, perfect, candidates / candidates.sum()
+        )
+    return shares_by_depth
 
 
-def bias_rows(found: Mapping[int, Bias]) -> Iterator[dict[str, Any]]:
+def bias_rows(shares_by_depth: Mapping[int, Bias]) -> Iterator[dict[str, Any]]:
     """Yield the lines of `languages.jsonl`."""
-    for depth, one in found.items():
-        for (row, asked), (column, answered) in product(enumerate(one.asked), enumerate(one.answered)):
-            values = one.shares[row, column], one.relevant[row, column], one.candidates[column]
+    for depth, bias in shares_by_depth.items():
+        cells = product(enumerate(bias.query_languages), enumerate(bias.candidate_languages))
+        for (row, query_language), (column, candidate_language) in cells:
+            values = bias.shares[row, column], bias.relevant[row, column], bias.candidates[column]
             share, relevant, candidates = (None if np.isnan(value) else float(value) for value in values)
             yield {
                 "depth": depth,
-                "query_language": asked,
-                "candidate_language": answered,
+                "query_language": query_language,
+                "candidate_language": candidate_language,
                 "share": share,
                 "relevant": relevant,
                 "candidates": candidates,
@@ -132,22 +142,24 @@ def read_bias(folder: Path, depth: int) -> Bias:
         raise BadInput(f"{folder}: no shares of languages at depth {depth}")
     try:
         cells = {(row["query_language"], row["candidate_language"]): row for row in rows}
-        asked, answered = (sorted({pair[side] for pair in cells}) for side in (0, 1))
+        query_languages, candidate_languages = (sorted({pair[side] for pair in cells}) for side in (0, 1))
         shares, relevant = (
-            np.array([[cells[q, c][name] for c in answered] for q in asked], np.float64)
+            np.array([[cells[q, c][name] for c in candidate_languages] for q in query_languages], np.float64)
             for name in ("share", "relevant")
         )
-        candidates = np.array([cells[asked[0], language]["candidates"] for language in answered], np.float64)
+        candidates = np.array(
+            [cells[query_languages[0], language]["candidates"] for language in candidate_languages], np.float64
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{folder}: not shares of languages: {error!r}") from error
-    return Bias(asked, answered, shares, relevant, candidates)
+    return Bias(query_languages, candidate_languages, shares, relevant, candidates)
 
 
-def _languages(ids: list[str], known: dict[str, int]) -> Integers:
+def _languages(ids: list[str], numbers: dict[str, int]) -> Integers:
     for text in ids:
-        if text not in known:
+        if text not in numbers:
             raise BadInput(f"{text} is no query or passage of this benchmark; the run was made for another one")
-    return np.array([known[text] for text in ids], np.int64)
+    return np.array([numbers[text] for text in ids], np.int64)
 
 
 def _shares(rows: Integers, columns: Integers, shape: tuple[int, int]) -> Floats:

@@ -39,8 +39,8 @@ class Values(NamedTuple):
     @property
     def mean(self) -> float:
         """Mean over the queries for which the measure is defined; NaN where there are none."""
-        defined = self.values[~np.isnan(self.values)]
-        return float(defined.mean()) if len(defined) else float("nan")
+        numbers = self.values[~np.isnan(self.values)]
+        return float(numbers.mean()) if len(numbers) else float("nan")
 
 
 class Evaluation(NamedTuple):
@@ -85,10 +85,10 @@ def evaluate(
     for measure in measures:
         cutoff = measure.cutoff or np.iinfo(np.int64).max
         values = {rule: MEASURES[measure.name](ranking, cutoff) for rule, ranking in rankings.items()}
-        tied = np.abs(values.get("optimistic", values[ties]) - values.get("pessimistic", values[ties])) > _SAME
+        is_tied = np.abs(values.get("optimistic", values[ties]) - values.get("pessimistic", values[ties])) > _SAME
         blank = reach.blank(measure)
-        shown = np.full(len(values[ties]), np.nan) if blank else values[ties]
-        results.append(Values(measure, shown, tied, blank))
+        printed_values = np.full(len(values[ties]), np.nan) if blank else values[ties]
+        results.append(Values(measure, printed_values, is_tied, blank))
     return Evaluation(np.unique(qrels.queries), rankings[ties].relevant, results)
 
 
@@ -111,13 +111,14 @@ class _Reach(NamedTuple):
             return f"{unknown} questions have relevant passages without a rank in this run" if unknown else ""
         if self.exact or self.pool is None:
             return ""
-        looks = min(measure.cutoff or self.pool, self.pool)
-        cut = self._cut_at()
-        is_cut = self.depths < looks if self.is_fused else self.depths == cut
+        depth = min(measure.cutoff or self.pool, self.pool)
+        cut_depth = self._cut_at()
+        is_cut = self.depths < depth if self.is_fused else self.depths == cut_depth
         unknown = np.count_nonzero(missing & is_cut)
-        if cut >= looks or not unknown:
+        if cut_depth >= depth or not unknown:
             return ""
-        return f"the run is cut at {cut} of {self.pool} passages, and {unknown} questions have relevant ones below that"
+        deeper = f"{unknown} questions have relevant ones below that"
+        return f"the run is cut at {cut_depth} of {self.pool} passages, and {deeper}"
 
     def _cut_at(self) -> int:
         """Number of entries at which most queries of the run are cut. A search that found fewer passages is not cut."""
@@ -131,18 +132,18 @@ class _Reach(NamedTuple):
 
 def mrr(rankings: Rankings, cutoff: int) -> Floats:
     """Reciprocal rank: 1 / rank of the first relevant passage, [Q]."""
-    return _sums(rankings, rankings.hits, (rankings.hits.places == 1) / rankings.hits.ranks, cutoff)
+    return _sums(rankings, rankings.hits, (rankings.hits.numbers == 1) / rankings.hits.ranks, cutoff)
 
 
 def success(rankings: Rankings, cutoff: int) -> Floats:
     """Success: 1 if a relevant passage is within the cutoff, else 0; its mean is the accuracy of the top k, [Q]."""
-    return _sums(rankings, rankings.hits, (rankings.hits.places == 1) * 1.0, cutoff)
+    return _sums(rankings, rankings.hits, (rankings.hits.numbers == 1) * 1.0, cutoff)
 
 
 def recall(rankings: Rankings, cutoff: int) -> Floats:
     """Recall: share of the relevant passages within the cutoff, [Q]."""
-    found = _sums(rankings, rankings.hits, np.ones(len(rankings.hits.ranks)), cutoff)
-    return found / np.maximum(rankings.relevant, 1)
+    hits = _sums(rankings, rankings.hits, np.ones(len(rankings.hits.ranks)), cutoff)
+    return hits / np.maximum(rankings.relevant, 1)
 
 
 def precision(rankings: Rankings, cutoff: int) -> Floats:
@@ -152,16 +153,16 @@ def precision(rankings: Rankings, cutoff: int) -> Floats:
 
 def average_precision(rankings: Rankings, cutoff: int) -> Floats:
     """Average precision: mean over all relevant passages of the precision at their ranks, 0 beyond the cutoff, [Q]."""
-    precisions = _sums(rankings, rankings.hits, rankings.hits.places / rankings.hits.ranks, cutoff)
+    precisions = _sums(rankings, rankings.hits, rankings.hits.numbers / rankings.hits.ranks, cutoff)
     return precisions / np.maximum(rankings.relevant, 1)
 
 
 def ndcg(rankings: Rankings, cutoff: int) -> Floats:
     """nDCG: sum of gain / log2(rank + 1), divided by that of a perfect ranking, [Q]."""
-    reached, greatest = (
+    gains, perfect_gains = (
         _sums(rankings, hits, hits.gains / np.log2(hits.ranks + 1), cutoff) for hits in (rankings.hits, rankings.best)
     )
-    return reached / np.where(greatest > 0, greatest, 1)
+    return gains / np.where(perfect_gains > 0, perfect_gains, 1)
 
 
 def rank_distance(rankings: Rankings, cutoff: int) -> Floats:
@@ -175,10 +176,10 @@ def rank_distance(rankings: Rankings, cutoff: int) -> Floats:
     """
     hits = rankings.hits
     best, worst = np.zeros(len(rankings.relevant)), np.zeros(len(rankings.relevant))
-    first, last = hits.places == 1, hits.places == rankings.relevant[hits.queries]
-    best[hits.queries[first]], worst[hits.queries[last]] = hits.ranks[first], hits.ranks[last]
-    defined = (rankings.relevant > 1) & (rankings.missing == 0)
-    return np.where(defined, worst - best, np.nan)
+    is_first, is_last = hits.numbers == 1, hits.numbers == rankings.relevant[hits.queries]
+    best[hits.queries[is_first]], worst[hits.queries[is_last]] = hits.ranks[is_first], hits.ranks[is_last]
+    has_distance = (rankings.relevant > 1) & (rankings.missing == 0)
+    return np.where(has_distance, worst - best, np.nan)
 
 
 MEASURES: dict[str, Callable[[Rankings, int], Floats]] = {

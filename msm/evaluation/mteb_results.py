@@ -42,23 +42,23 @@ def write_mteb(lines: Iterable[Line], out: Path) -> list[Path]:
         groups.setdefault((line["model"], line["seed"], line["benchmark"]), []).append(line)
     if not groups:
         raise BadInput("no scores")
-    tasks = {key: _task(key[2], own) for key, own in groups.items()}
-    written = []
+    tasks = {key: _task(key[2], group) for key, group in groups.items()}
+    paths = []
     for (model, seed, benchmark), task in tasks.items():
         revision = f"seed_{seed}" if seed else NO_REVISION
         folder = out / _file_name(model) / revision
         write_json(folder / "model_meta.json", {"name": model, "revision": revision, "framework": ["PyTorch"]})
-        written.append(folder / f"{_file_name(benchmark)}.json")
-        write_json(written[-1], task)
-    return written
+        paths.append(folder / f"{_file_name(benchmark)}.json")
+        write_json(paths[-1], task)
+    return paths
 
 
 def mteb_code(language: str) -> str:
     """Return MTEB's code of a language in any spelling, such as `eng-Latn` of `en`; a given script stays."""
     name, *subtags = canonical(language).split("-")
-    known = _codes().get(name, name)
+    code = _codes().get(name, name)
     scripts = [subtag for subtag in subtags if len(subtag) == 4]
-    return f"{known.partition('-')[0]}-{scripts[0]}" if scripts else known
+    return f"{code.partition('-')[0]}-{scripts[0]}" if scripts else code
 
 
 @functools.cache
@@ -75,7 +75,7 @@ def _task(benchmark: str, lines: list[Line]) -> dict[str, Any]:
         "dataset_revision": lines[0]["run_sha256"],
         "task_name": benchmark,
         "mteb_version": None,
-        "scores": {split: _subsets(own) for split, own in splits.items()},
+        "scores": {split: _subsets(group) for split, group in splits.items()},
         "evaluation_time": None,
         "kg_co2_emissions": None,
     }
@@ -88,11 +88,11 @@ def _subsets(lines: list[Line]) -> list[dict[str, Any]]:
         languages = (line["query_language"], line["candidate_language"])
         if line["value"] is None or {"mean", ALL} & set(languages) or languages[1] in ("same", "other"):
             continue
-        named = [language for language in dict.fromkeys(languages) if language]
-        entry = subsets.setdefault(languages, {"hf_subset": "-".join(named), "languages": list(map(mteb_code, named))})
+        codes = [language for language in dict.fromkeys(languages) if language]
+        entry = subsets.setdefault(languages, {"hf_subset": "-".join(codes), "languages": list(map(mteb_code, codes))})
         measure = line["measure"].replace("@", "_at_")
         if measure in entry:
-            raise BadInput(f"{line['model']} has two scores of {line['measure']} on {line['benchmark']}, {named[0]}")
+            raise BadInput(f"{line['model']} has two scores of {line['measure']} on {line['benchmark']}, {codes[0]}")
         entry.setdefault("main_score", line["value"])
         entry[measure] = line["value"]
         entry |= {"protocol": line["protocol"], "setting": line["setting"]}

@@ -65,7 +65,7 @@ class ByQuestion(NamedTuple):
     """Codes of the languages, sorted, [L]."""
     cells: Integers
     """Index of each value in the flattened [C, L], ascending, [N]."""
-    known: Floats
+    present_values: Floats
     """The values, [N]."""
     side: Side = "questions"
     """Side whose languages these are."""
@@ -73,24 +73,24 @@ class ByQuestion(NamedTuple):
     @property
     def values(self) -> Floats:
         """Return the value of each question in each language, [C, L]; NaN where the language lacks a question."""
-        return self.spread(self.known)
+        return self.spread(self.present_values)
 
     @property
     def means(self) -> Floats:
         """Return the mean of every language over its questions, [L]."""
         columns = self.cells % len(self.languages)
-        return np.bincount(columns, self.known) / np.bincount(columns)
+        return np.bincount(columns, self.present_values) / np.bincount(columns)
 
-    def spread(self, known: Floats) -> Floats:
+    def spread(self, values: Floats) -> Floats:
         """Return values of the same questions as a grid, [N] to [C, L]."""
         flat = np.full(len(self.questions) * len(self.languages), np.nan)
-        flat[self.cells] = known
+        flat[self.cells] = values
         return flat.reshape(len(self.questions), len(self.languages))
 
     def is_asked_as(self, other: "ByQuestion") -> bool:
         """Return whether both have the same questions in the same languages."""
-        same = self.questions == other.questions and self.languages == other.languages
-        return same and np.array_equal(self.cells, other.cells)
+        is_same_grid = self.questions == other.questions and self.languages == other.languages
+        return is_same_grid and np.array_equal(self.cells, other.cells)
 
 
 def write_per_query(path: Path, rows: pa.Table) -> None:
@@ -131,10 +131,10 @@ def measures_and_kinds(rows: pa.Table) -> list[tuple[str, PoolKind]]:
     """Return the measures of rows, each on the kinds of pools that it was taken on, in the order of `PoolKind`."""
     names = ["measure", "candidate_language", "query_language"]
     distinct = rows.select(names).group_by(names, use_threads=False).aggregate([]).to_pylist()
-    found = {(row["measure"], _kind(row["candidate_language"], row["query_language"])) for row in distinct}
+    columns = {(row["measure"], _kind(row["candidate_language"], row["query_language"])) for row in distinct}
     measures = dict.fromkeys(row["measure"] for row in distinct)
     kinds: tuple[PoolKind, ...] = get_args(PoolKind)
-    return [(measure, kind) for measure in measures for kind in kinds if (measure, kind) in found]
+    return [(measure, kind) for measure in measures for kind in kinds if (measure, kind) in columns]
 
 
 class Layout(NamedTuple):
@@ -142,9 +142,9 @@ class Layout(NamedTuple):
 
     texts: pa.Table
     """Columns that decide the layout."""
-    chosen: Integers
+    row_indices: Integers
     """Indices of the rows of the measure and kind."""
-    places: Integers
+    value_indices: Integers
     """Index of the value, [N], of every chosen row."""
     questions: list[str]
     clusters: Integers
@@ -159,21 +159,23 @@ class Layout(NamedTuple):
 
     def values(self, rows: pa.Table) -> ByQuestion:
         """Return the values of rows that it fits; several of a question in a language are averaged."""
-        sums = np.bincount(self.places, rows["value"].to_numpy()[self.chosen], minlength=len(self.cells))
-        means = sums / np.bincount(self.places, minlength=len(self.cells))
+        sums = np.bincount(self.value_indices, rows["value"].to_numpy()[self.row_indices], minlength=len(self.cells))
+        means = sums / np.bincount(self.value_indices, minlength=len(self.cells))
         return ByQuestion(self.questions, self.clusters, self.languages, self.cells, means, self.side)
 
 
 def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
     """Return the positions of the values of some rows; see `by_question`."""
-    chosen = np.flatnonzero(_is_kind(rows, measure, kind))
-    questions, rows_of = _places(rows["question_id"], chosen)
-    side = _side(rows, chosen) if kind == "other" else "questions"
-    languages, columns_of = _places(rows["candidate_language" if side == "candidates" else "query_language"], chosen)
-    clusters = _clusters(rows["cluster_id"], chosen, rows_of, len(questions))
-    cells, places = np.unique(rows_of * len(languages) + columns_of, return_inverse=True)
+    row_indices = np.flatnonzero(_is_kind(rows, measure, kind))
+    questions, rows_of = _distinct(rows["question_id"], row_indices)
+    side = _side(rows, row_indices) if kind == "other" else "questions"
+    languages, columns_of = _distinct(
+        rows["candidate_language" if side == "candidates" else "query_language"], row_indices
+    )
+    clusters = _clusters(rows["cluster_id"], row_indices, rows_of, len(questions))
+    cells, value_indices = np.unique(rows_of * len(languages) + columns_of, return_inverse=True)
     texts = rows.select([name for name in VALUES if name in _TEXTS])
-    return Layout(texts, chosen, places, questions, clusters, languages, cells, side)
+    return Layout(texts, row_indices, value_indices, questions, clusters, languages, cells, side)
 
 
 def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
@@ -188,17 +190,17 @@ def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:
     return layout(rows, measure, kind).values(rows)
 
 
-def _side(rows: pa.Table, chosen: Integers) -> Side:
+def _side(rows: pa.Table, row_indices: Integers) -> Side:
     """Whose languages tell the chosen rows of other pools apart."""
-    languages = (_encoded(rows[name])[1][chosen] for name in ("query_language", "candidate_language"))
-    asked, searched = (len(np.unique(codes)) for codes in languages)
-    return "candidates" if asked == 1 < searched else "questions"
+    languages = (_encoded(rows[name])[1][row_indices] for name in ("query_language", "candidate_language"))
+    query_languages, candidate_languages = (len(np.unique(codes)) for codes in languages)
+    return "candidates" if query_languages == 1 < candidate_languages else "questions"
 
 
-def _places(column: pa.ChunkedArray, chosen: Integers) -> tuple[list[str], Integers]:
+def _distinct(column: pa.ChunkedArray, row_indices: Integers) -> tuple[list[str], Integers]:
     """Return the distinct texts of the chosen entries, sorted, and the index of every chosen entry among them."""
     texts, codes = _encoded(column)
-    codes = codes[chosen]
+    codes = codes[row_indices]
     order = pc.call_function("sort_indices", [texts]).to_numpy()
     order = order[np.bincount(codes, minlength=len(texts))[order] > 0]
     ranks = np.empty(len(texts), np.int64)
@@ -206,13 +208,13 @@ def _places(column: pa.ChunkedArray, chosen: Integers) -> tuple[list[str], Integ
     return texts.take(pa.array(order)).to_pylist(), ranks[codes]
 
 
-def _clusters(column: pa.ChunkedArray, chosen: Integers, rows_of: Integers, questions: int) -> Integers:
+def _clusters(column: pa.ChunkedArray, row_indices: Integers, rows_of: Integers, questions: int) -> Integers:
     """Return the number of the cluster of each question; one without a name is a cluster of its own."""
-    named = np.empty(questions, np.int64)
-    named[rows_of] = _encoded(column)[1][chosen]
-    alone = named < 0
-    named[alone] = named.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
-    return np.unique(named, return_inverse=True)[1]
+    numbers = np.empty(questions, np.int64)
+    numbers[rows_of] = _encoded(column)[1][row_indices]
+    alone = numbers < 0
+    numbers[alone] = numbers.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
+    return np.unique(numbers, return_inverse=True)[1]
 
 
 def _kind(candidate: str | None, language: str) -> PoolKind:
@@ -224,8 +226,8 @@ def _is_kind(rows: pa.Table, measure: str, kind: PoolKind) -> NDArray[np.bool_]:
     languages, language_codes = _encoded(rows["query_language"])
     candidates, candidate_codes = _encoded(rows["candidate_language"])
     # Candidates as codes of the languages of queries: -2 for another language, -1 for all languages.
-    known = {language: code for code, language in enumerate(languages.to_pylist())}
-    pools = np.array([*(known.get(language, -2) for language in candidates.to_pylist()), -1])[candidate_codes]
+    code_of = {language: code for code, language in enumerate(languages.to_pylist())}
+    pools = np.array([*(code_of.get(language, -2) for language in candidates.to_pylist()), -1])[candidate_codes]
     right = {
         "multilingual": pools == -1,
         "same": pools == language_codes,
@@ -236,7 +238,7 @@ def _is_kind(rows: pa.Table, measure: str, kind: PoolKind) -> NDArray[np.bool_]:
 
 def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Integers]:
     """Return distinct texts, and the index of every entry among them; -1 where it is null."""
-    encoded = column.combine_chunks()
-    if not pa.types.is_dictionary(encoded.type):
-        encoded = encoded.dictionary_encode()
-    return encoded.dictionary, encoded.indices.fill_null(-1).to_numpy()
+    array = column.combine_chunks()
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    return array.dictionary, array.indices.fill_null(-1).to_numpy()

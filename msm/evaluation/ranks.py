@@ -31,8 +31,8 @@ class Hits(NamedTuple):
     """Rank of each hit from 1, ascending within a query, [H]."""
     gains: Integers
     """Gain of each hit, [H]."""
-    places: Integers
-    """Number of each hit among those of its query, from 1, [H]."""
+    numbers: Integers
+    """Number of each hit among those of its query, counted from 1, [H]."""
 
 
 class Rankings(NamedTuple):
@@ -59,10 +59,10 @@ def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
         run: rankings; its ids are matched with those of the qrels.
         ties: tie rule of the scores.
     """
-    wanted = _wanted(qrels)
-    judgements, entries = _shared(qrels, run, wanted.places)
-    found = _Found(wanted.queries[judgements], wanted.gains[judgements], entries, *_neighbours(run, entries))
-    return {rule: wanted.rankings(_hits(run, found, rule)) for rule in _rules(ties, found.tied)}
+    judged = _judged(qrels)
+    judgements, entries = _shared(qrels, run, judged.indices)
+    hits = _RunHits(judged.queries[judgements], judged.gains[judgements], entries, *_neighbours(run, entries))
+    return {rule: judged.rankings(_hits(run, hits, rule)) for rule in _rules(ties, hits.has_ties)}
 
 
 def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rankings]:
@@ -73,26 +73,26 @@ def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rank
         ranks: exact ranks of its relevant passages; ids are matched with those of the qrels.
         ties: tie rule of the scores.
     """
-    wanted = _wanted(qrels)
-    judgements, rows = _shared_pairs(qrels, ranks, wanted.places)
-    queries, gains, counts = wanted.queries[judgements], wanted.gains[judgements], ranks.counts[rows]
-    tied = bool(np.any(counts[:, 1]))
+    judged = _judged(qrels)
+    judgements, rows = _shared_pairs(qrels, ranks, judged.indices)
+    queries, gains, counts = judged.queries[judgements], judged.gains[judgements], ranks.counts[rows]
+    has_ties = bool(np.any(counts[:, 1]))
     return {
-        rule: wanted.rankings(_ordered(queries, _exact_ranks(queries, gains, counts, rule), gains))
-        for rule in _rules(ties, tied)
+        rule: judged.rankings(_ordered(queries, _exact_ranks(queries, gains, counts, rule), gains))
+        for rule in _rules(ties, has_ties)
     }
 
 
 def run_depths(qrels: Qrels, run: Run) -> Integers:
     """Return the number of entries of the run for each query that has judgements, [Q]."""
-    rows = _places_in(run.query_ids, qrels.query_ids)[np.unique(qrels.queries)]
+    rows = _positions_in(run.query_ids, qrels.query_ids)[np.unique(qrels.queries)]
     return np.append(np.bincount(run.queries, minlength=len(run.query_ids)), 0)[rows]
 
 
-class _Wanted(NamedTuple):
+class _Judged(NamedTuple):
     """The relevant judgements, each array [R]."""
 
-    places: Integers
+    indices: Integers
     """Index of each relevant judgement among all judgements, [R]."""
     queries: Integers
     """Query of each relevant judgement, numbered among the queries with judgements, [R]."""
@@ -104,16 +104,16 @@ class _Wanted(NamedTuple):
         return Rankings(self.counts, hits, _best_hits(self.queries, self.gains))
 
 
-def _wanted(qrels: Qrels) -> _Wanted:
+def _judged(qrels: Qrels) -> _Judged:
     present = np.bincount(qrels.queries, minlength=len(qrels.query_ids)) > 0
-    places = np.flatnonzero(qrels.labels >= 1)
-    queries = (np.cumsum(present) - 1)[qrels.queries[places]]
-    return _Wanted(places, queries, qrels.labels[places], np.bincount(queries, minlength=np.count_nonzero(present)))
+    indices = np.flatnonzero(qrels.labels >= 1)
+    queries = (np.cumsum(present) - 1)[qrels.queries[indices]]
+    return _Judged(indices, queries, qrels.labels[indices], np.bincount(queries, minlength=np.count_nonzero(present)))
 
 
-def _rules(ties: Ties, tied: bool) -> set[Ties]:
-    """The rule asked for, and the two extremes where it matters."""
-    return {ties, "pessimistic", "optimistic"} if tied else {ties}
+def _rules(ties: Ties, has_ties: bool) -> set[Ties]:
+    """The given rule and, where scores are equal, the two extremes."""
+    return {ties, "pessimistic", "optimistic"} if has_ties else {ties}
 
 
 def _exact_ranks(queries: Integers, gains: Integers, counts: Integers, ties: Ties) -> Integers:
@@ -125,18 +125,18 @@ def _exact_ranks(queries: Integers, gains: Integers, counts: Integers, ties: Tie
         counts: the four `COUNTS` of each, [H, 4].
         ties: tie rule of the scores.
     """
-    above, tied, by_id, in_order = counts.T
-    before_by_rule = {"trec": by_id, "list": in_order, "reversed": tied - in_order}
+    above, equal, by_id, in_order = counts.T
+    before_by_rule = {"trec": by_id, "list": in_order, "reversed": equal - in_order}
     if ties in before_by_rule:
         return above + 1 + before_by_rule[ties]
     # Relevant passages of one query with equally many above have one score.
     order = np.lexsort((-gains, above, queries))
     before = np.empty(len(order), np.int64)
     before[order] = _since(_changes(queries[order]) | _changes(above[order]))
-    return above + 1 + (before if ties == "optimistic" else tied - before)
+    return above + 1 + (before if ties == "optimistic" else equal - before)
 
 
-class _Found(NamedTuple):
+class _RunHits(NamedTuple):
     """Relevant passages that the run holds, in its order, each array [H]."""
 
     queries: Integers
@@ -151,45 +151,45 @@ class _Found(NamedTuple):
     """Index past the last entry of the same query and score."""
 
     @property
-    def tied(self) -> bool:
+    def has_ties(self) -> bool:
         return bool(np.any(self.ends - self.starts > 1))
 
 
 def _shared_pairs(qrels: Qrels, ranks: ExactRanks, relevant: Integers) -> tuple[Integers, Integers]:
     """Return which relevant judgements have exact ranks, and in which rows, both [H]."""
-    rows = _places_in(ranks.query_ids, qrels.query_ids)[qrels.queries[relevant]]
-    columns = _places_in(ranks.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
-    known = np.flatnonzero((rows >= 0) & (columns >= 0))
+    rows = _positions_in(ranks.query_ids, qrels.query_ids)[qrels.queries[relevant]]
+    columns = _positions_in(ranks.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
+    indices = np.flatnonzero((rows >= 0) & (columns >= 0))
     width = np.int64(len(ranks.passage_ids))
     pairs = ranks.queries * width + ranks.passages
     order = np.argsort(pairs)
-    wanted = rows[known] * width + columns[known]
-    places = np.searchsorted(pairs[order], wanted)
-    same = np.append(pairs[order], -1)[places] == wanted
-    return known[same], order[places[same]]
+    keys = rows[indices] * width + columns[indices]
+    positions = np.searchsorted(pairs[order], keys)
+    is_shared = np.append(pairs[order], -1)[positions] == keys
+    return indices[is_shared], order[positions[is_shared]]
 
 
 def _shared(qrels: Qrels, run: Run, relevant: Integers) -> tuple[Integers, Integers]:
     """Return which relevant judgements the run holds, and in which entries, both [H]; entries ascend."""
-    rows = _places_in(run.query_ids, qrels.query_ids)[qrels.queries[relevant]]
-    columns = _places_in(run.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
-    known = np.flatnonzero((rows >= 0) & (columns >= 0))
+    rows = _positions_in(run.query_ids, qrels.query_ids)[qrels.queries[relevant]]
+    columns = _positions_in(run.passage_ids, qrels.passage_ids)[qrels.passages[relevant]]
+    indices = np.flatnonzero((rows >= 0) & (columns >= 0))
     # Most entries are not relevant: a small table of hashes sorts them out at a third of the cost of a search.
-    mask = (1 << (16 * len(known)).bit_length()) - 1
-    marked = np.zeros(mask + 1, dtype=bool)
-    marked[_hashes(rows[known], columns[known]) & mask] = True
-    entries = np.flatnonzero(marked[_hashes(run.queries, run.passages) & mask])
+    mask = (1 << (16 * len(indices)).bit_length()) - 1
+    has_hash = np.zeros(mask + 1, dtype=bool)
+    has_hash[_hashes(rows[indices], columns[indices]) & mask] = True
+    entries = np.flatnonzero(has_hash[_hashes(run.queries, run.passages) & mask])
     width = np.int64(len(run.passage_ids))
-    wanted = rows[known] * width + columns[known]
-    order = np.argsort(wanted)
+    keys = rows[indices] * width + columns[indices]
+    order = np.argsort(keys)
     pairs = run.queries[entries] * width + run.passages[entries]
-    places = np.searchsorted(wanted[order], pairs)
-    same = np.append(wanted[order], -1)[places] == pairs
-    return known[order[places[same]]], entries[same]
+    positions = np.searchsorted(keys[order], pairs)
+    is_shared = np.append(keys[order], -1)[positions] == pairs
+    return indices[order[positions[is_shared]]], entries[is_shared]
 
 
-def _places_in(table: pa.Array, ids: pa.Array) -> Integers:
-    """Place of every id in the table; -1 where it has none."""
+def _positions_in(table: pa.Array, ids: pa.Array) -> Integers:
+    """Position of every id in the table; -1 where it has none."""
     if ids.equals(table):
         return np.arange(len(ids))
     return pc.call_function("index_in", [ids], pc.SetLookupOptions(table)).fill_null(-1).to_numpy()
@@ -211,9 +211,9 @@ def _neighbours(run: Run, entries: Integers) -> tuple[Integers, Integers, Intege
     return firsts, bounds[groups - 1], bounds[groups]
 
 
-def _hits(run: Run, found: _Found, ties: Ties) -> Hits:
+def _hits(run: Run, hits: _RunHits, ties: Ties) -> Hits:
     """The found passages under a tie rule."""
-    return _ordered(found.queries, _entries(run, found, ties) - found.firsts + 1, found.gains)
+    return _ordered(hits.queries, _entries(run, hits, ties) - hits.firsts + 1, hits.gains)
 
 
 def _ordered(queries: Integers, ranks: Integers, gains: Integers) -> Hits:
@@ -222,36 +222,36 @@ def _ordered(queries: Integers, ranks: Integers, gains: Integers) -> Hits:
     return Hits(queries, ranks[order], gains[order], _since(_changes(queries)) + 1)
 
 
-def _entries(run: Run, found: _Found, ties: Ties) -> Integers:
+def _entries(run: Run, hits: _RunHits, ties: Ties) -> Integers:
     """Return the entries of the hits in the run when the tie rule orders equal scores, [H]."""
-    if ties == "list" or not found.tied:
-        return found.entries
+    if ties == "list" or not hits.has_ties:
+        return hits.entries
     if ties == "reversed":
-        return found.starts + found.ends - 1 - found.entries
+        return hits.starts + hits.ends - 1 - hits.entries
     if ties == "trec":
-        return _entries_by_id(run, found)
-    order = np.lexsort((-found.gains, found.starts))
+        return _entries_by_id(run, hits)
+    order = np.lexsort((-hits.gains, hits.starts))
     before = np.empty(len(order), np.int64)
-    before[order] = _since(_changes(found.starts[order]))
-    return found.starts + before if ties == "optimistic" else found.ends - 1 - before
+    before[order] = _since(_changes(hits.starts[order]))
+    return hits.starts + before if ties == "optimistic" else hits.ends - 1 - before
 
 
-def _entries_by_id(run: Run, found: _Found) -> Integers:
-    starts, first = np.unique(found.starts, return_index=True)
-    groups = np.repeat(starts, found.ends[first] - starts)
+def _entries_by_id(run: Run, hits: _RunHits) -> Integers:
+    starts, firsts = np.unique(hits.starts, return_index=True)
+    groups = np.repeat(starts, hits.ends[firsts] - starts)
     entries = groups + _since(_changes(groups))
-    passages, places = np.unique(run.passages[entries], return_inverse=True)
+    passages, numbers = np.unique(run.passages[entries], return_inverse=True)
     ids = np.array(run.passage_ids.take(pa.array(passages)).to_pylist(), dtype=object)
-    by_id = np.argsort(np.argsort(ids))[places]
-    moved = np.empty(len(entries), np.int64)
-    moved[np.lexsort((-by_id, groups))] = entries
-    return moved[np.searchsorted(entries, found.entries)]
+    by_id = np.argsort(np.argsort(ids))[numbers]
+    reordered = np.empty(len(entries), np.int64)
+    reordered[np.lexsort((-by_id, groups))] = entries
+    return reordered[np.searchsorted(entries, hits.entries)]
 
 
 def _best_hits(queries: Integers, gains: Integers) -> Hits:
     order = np.lexsort((-gains, queries))
-    places = _since(_changes(queries[order])) + 1
-    return Hits(queries[order], places, gains[order], places)
+    ranks = _since(_changes(queries[order])) + 1
+    return Hits(queries[order], ranks, gains[order], ranks)
 
 
 def _changes(values: Integers) -> NDArray[np.bool_]:

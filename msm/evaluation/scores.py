@@ -57,20 +57,20 @@ def averages(rows: pa.Table) -> list[Cell]:
 
 
 def _grouped(rows: pa.Table, keys: list[str], parts: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    grouped = rows.group_by(keys, use_threads=False).aggregate(parts)
-    return grouped.select([*keys, *(f"{column}_{function}" for column, function in parts)]).to_pylist()
+    groups = rows.group_by(keys, use_threads=False).aggregate(parts)
+    return groups.select([*keys, *(f"{column}_{function}" for column, function in parts)]).to_pylist()
 
 
 def _of_measure(cells: list[Cell]) -> Iterator[Cell]:
     cells = sorted(cells, key=lambda cell: (cell.query_language, cell.candidate_language or ""))
     multilingual = [cell for cell in cells if cell.candidate_language is None]
-    same = [cell for cell in cells if cell.candidate_language == cell.query_language]
+    monolingual = [cell for cell in cells if cell.candidate_language == cell.query_language]
     pairs = [cell for cell in cells if cell.candidate_language not in (None, cell.query_language)]
-    other = [
+    cross_lingual = [
         _mean([cell for cell in pairs if cell.query_language == language], language, "other")
         for language in dict.fromkeys(cell.query_language for cell in pairs)
     ]
-    for kind, candidates in ((multilingual, None), (same, "same"), (other, "other")):
+    for kind, candidates in ((multilingual, None), (monolingual, "same"), (cross_lingual, "other")):
         yield from pairs if candidates == "other" else ()
         yield from kind
         if kind:
@@ -97,8 +97,8 @@ def _over_questions(cells: list[Cell], candidate_language: str | None) -> Cell:
     total = sum(queries)
 
     def mean(values: list[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return sum(map(mul, known, queries)) / total if len(known) == len(values) and total else None
+        numbers = [value for value in values if value is not None]
+        return sum(map(mul, numbers, queries)) / total if len(numbers) == len(values) and total else None
 
     return _mean(cells, ALL, candidate_language)._replace(
         value=mean([cell.value for cell in cells]), chance=mean([cell.chance for cell in cells])
@@ -107,8 +107,8 @@ def _over_questions(cells: list[Cell], candidate_language: str | None) -> Cell:
 
 def _fmean(values: list[float | None]) -> float | None:
     """The mean; None where a value is."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
+    numbers = [value for value in values if value is not None]
+    return fmean(numbers) if len(numbers) == len(values) else None
 
 
 def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | None, str]) -> Iterator[dict[str, Any]]:

@@ -67,25 +67,27 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path) -> dict[str, An
         BadInput: another split than the published one, or a run that is missing, malformed, or of other questions or
             candidates.
     """
-    published = find_split(settings.benchmark)
-    if published not in (None, settings.split):
-        raise BadInput(f"split must be {published}: that is what {settings.benchmark} reads, got {settings.split}")
+    published_split = find_split(settings.benchmark)
+    if published_split not in (None, settings.split):
+        raise BadInput(
+            f"split must be {published_split}: that is what {settings.benchmark} reads, got {settings.split}"
+        )
     bitext = find_bitext(settings.benchmark)
     folder = within(sources, settings.questions)
-    scored = _score_pairs(*bitext, folder, run) if bitext else _score_pools(settings, folder, run)
-    write_per_query(out / "per_query.parquet", scored.rows.filter(pc.field("value").is_valid()))
-    cells = averages(scored.rows)
+    results = _score_pairs(*bitext, folder, run) if bitext else _score_pools(settings, folder, run)
+    write_per_query(out / "per_query.parquet", results.rows.filter(pc.field("value").is_valid()))
+    cells = averages(results.rows)
     facts = {name: getattr(settings, name) for name in ("split", "setting", "model", "seed")}
     facts["benchmark"] = settings.name
     facts["protocol"] = "; ".join(
-        [scored.rules, *(f"{name} {value}" for name, value in sorted(read_protocol(run).items()))]
+        [results.rules, *(f"{name} {value}" for name, value in sorted(read_protocol(run).items()))]
     )
-    write_json_lines(out / "scores.jsonl", score_rows(cells, facts, scored.runs))
+    write_json_lines(out / "scores.jsonl", score_rows(cells, facts, results.runs))
     write_json_lines(out / "chance.jsonl", chance_rows(cells, facts))
-    write_json(out / COLLECTION, scored.checksums | {"rules": scored.rules})
-    if scored.bias:
-        write_json_lines(out / FILE, bias_rows(scored.bias))
-    return scored.facts | {
+    write_json(out / COLLECTION, results.checksums | {"rules": results.rules})
+    if results.bias:
+        write_json_lines(out / FILE, bias_rows(results.bias))
+    return results.facts | {
         "means": {
             f"{cell.measure} {cell.candidate_language or 'multilingual'}": cell.value
             for cell in cells
@@ -101,19 +103,19 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
     tables, fair, languages = [], [], {}
     pools, is_fused = _scored_pools(collection, run), FUSION in read_protocol(run)
     for pool in pools:
-        found = _read_pool(collection, pool, run_file(run, pool))
+        pool_run = _read_pool(collection, pool, run_file(run, pool))
         if collection.spare:
-            found = without_own_ids(found)
+            pool_run = without_own_ids(pool_run)
         exact = read_exact_ranks(ranks_file(run, pool)) if ranks_file(run, pool).is_file() else None
         if pool.candidate_language is None and len(collection.passages.counts) > 1:
-            known = retrieved_languages(collection, found)
-            languages = bias(collection, found, DEPTHS, known)
+            language_of = retrieved_languages(collection, pool_run)
+            languages = bias(collection, pool_run, DEPTHS, language_of)
             if not benchmark.answers:
-                fair += _fairness_rows(collection, pool, fairness(collection, found, known))
+                fair += _fairness_rows(collection, pool, fairness(collection, pool_run, language_of))
         if benchmark.answers:
-            tables += _answer_rows(collection, pool, found, benchmark.answers)
+            tables += _answer_rows(collection, pool, pool_run, benchmark.answers)
         else:
-            tables += _judged_rows(collection, pool, exact or found, benchmark.parsed_measures(pool), ties, is_fused)
+            tables += _judged_rows(collection, pool, exact or pool_run, benchmark.parsed_measures(pool), ties, is_fused)
     return Scored(
         pa.concat_tables([*tables, *fair]),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in pools},
@@ -164,10 +166,10 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
         BadInput: it has queries or passages that are not of the pool.
     """
     run = read_run(path, may_be_empty=True)
-    queries = (collection.queries[place].query_id for place in collection.pool_queries(pool))
+    queries = (collection.queries[position].query_id for position in collection.pool_queries(pool))
     passages = (passage.passage_id for passage in collection.passages.of(pool.candidate_language))
-    for found, known in ((run.query_ids, queries), (run.passage_ids, passages)):
-        if unknown := set(found.to_pylist()).difference(known):
+    for ids, pool_ids in ((run.query_ids, queries), (run.passage_ids, passages)):
+        if unknown := set(ids.to_pylist()).difference(pool_ids):
             raise BadInput(
                 f"{path}: {min(unknown)} is no query or passage of this pool; the run was made for another one"
             )
@@ -189,45 +191,45 @@ def _judged_rows(
     for result in evaluation.measures:
         if result.blank:
             sys.stderr.write(f"{pool.name}: {result.measure} is left blank: {result.blank}\n")
-        kept = ~np.isnan(result.values) | bool(result.blank)
+        has_value = ~np.isnan(result.values) | bool(result.blank)
         values = {
             "measure": str(result.measure),
-            "value": pa.array(result.values[kept], mask=np.isnan(result.values[kept])),
-            "tied": result.tied[kept],
-            "chance": _chance(result, evaluation.relevant[kept], passages),
+            "value": pa.array(result.values[has_value], mask=np.isnan(result.values[has_value])),
+            "tied": result.tied[has_value],
+            "chance": _chance(result, evaluation.relevant[has_value], passages),
         }
-        yield _table(collection, pool, evaluation.queries[kept], values)
+        yield _table(collection, pool, evaluation.queries[has_value], values)
 
 
-def _fairness_rows(collection: Collection, pool: Pool, found: dict[str, Floats]) -> Iterator[pa.Table]:
+def _fairness_rows(collection: Collection, pool: Pool, values_by_measure: dict[str, Floats]) -> Iterator[pa.Table]:
     """Return per-query values of the measures of fairness, in the form of `SCHEMA`, for judged queries."""
-    for name, values in found.items():
-        places = np.flatnonzero(~np.isnan(values))
-        untied, unknown = np.zeros(len(places), bool), pa.nulls(len(places), pa.float64())
-        columns = {"measure": name, "value": values[places], "tied": untied, "chance": unknown}
-        yield _table(collection, pool, places, columns)
+    for name, values in values_by_measure.items():
+        positions = np.flatnonzero(~np.isnan(values))
+        is_tied, chance_values = np.zeros(len(positions), bool), pa.nulls(len(positions), pa.float64())
+        columns = {"measure": name, "value": values[positions], "tied": is_tied, "chance": chance_values}
+        yield _table(collection, pool, positions, columns)
 
 
 def _answer_rows(collection: Collection, pool: Pool, run: Run, rule: AnswerRule) -> Iterator[pa.Table]:
     """Return per-query values of one pool by the answers that its passages hold, in the form of `SCHEMA`."""
     count = len(collection.queries)
-    for name, found in answer_values(collection, run, rule).items():
+    for name, results in answer_values(collection, run, rule).items():
         values = {
             "measure": name,
-            "value": found,
+            "value": results,
             "tied": np.zeros(count, bool),
             "chance": pa.nulls(count, pa.float64()),
         }
         yield _table(collection, pool, np.arange(count), values)
 
 
-def _table(collection: Collection, pool: Pool, places: Integers, values: dict[str, Any]) -> pa.Table:
+def _table(collection: Collection, pool: Pool, positions: Integers, values: dict[str, Any]) -> pa.Table:
     """Return rows of some queries; one text stands for all of a column."""
-    queries = [collection.queries[place] for place in places]
+    queries = [collection.queries[position] for position in positions]
     columns = {
         "query_id": [query.query_id for query in queries],
-        "question_id": [collection.questions[place] for place in places],
-        "cluster_id": [collection.query_clusters[place] for place in places],
+        "question_id": [collection.questions[position] for position in positions],
+        "cluster_id": [collection.query_clusters[position] for position in positions],
         "query_language": [query.language for query in queries],
         "candidate_language": pa.repeat(pa.scalar(pool.candidate_language, pa.string()), len(queries)),
     } | values

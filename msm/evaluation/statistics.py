@@ -53,12 +53,12 @@ class Columns(NamedTuple):
 
     def sums(self) -> list[tuple[Floats, Floats]]:
         """Return the questions of each cluster, [G], and the sums of their values, [G, M], of every language."""
-        found = []
-        for rows, known in self.languages:
+        sums_by_language = []
+        for rows, values in self.languages:
             clusters = self.clusters[rows]
-            counts, *sums = (np.bincount(clusters, weights, self.cluster_count) for weights in (None, *known.T))
-            found.append((counts.astype(np.float64), np.stack(sums, axis=-1)))
-        return found
+            counts, *sums = (np.bincount(clusters, weights, self.cluster_count) for weights in (None, *values.T))
+            sums_by_language.append((counts.astype(np.float64), np.stack(sums, axis=-1)))
+        return sums_by_language
 
 
 class Interval(NamedTuple):
@@ -85,10 +85,10 @@ def columns(values: Floats, clusters: Integers | None = None) -> Columns:
         values: NaN where a question does not exist in a language.
         clusters: number of the cluster of every question, [C]; without it, each question is one.
     """
-    stacked = values.reshape(-1, *values.shape[-2:])
-    present = [np.flatnonzero(np.isfinite(column)) for column in stacked[0].T]
-    numbers = np.arange(stacked.shape[1]) if clusters is None else clusters
-    return Columns(numbers, [(rows, stacked[:, rows, place].T) for place, rows in enumerate(present)])
+    models = values.reshape(-1, *values.shape[-2:])
+    present = [np.flatnonzero(np.isfinite(column)) for column in models[0].T]
+    numbers = np.arange(models.shape[1]) if clusters is None else clusters
+    return Columns(numbers, [(rows, models[:, rows, language].T) for language, rows in enumerate(present)])
 
 
 def bootstrap(values: Columns, *, resamples: int, seed: int) -> Floats:
@@ -161,20 +161,20 @@ def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: i
     """
     rng = np.random.default_rng(seed)
     shares = [sums / counts.sum() for counts, sums in values.sums()]
-    first, second = np.array(pairs).T
+    models, baselines = np.array(pairs).T
     means = with_mean(np.stack([share.sum(axis=0) for share in shares], axis=-1))
-    observed = np.abs(means[first] - means[second])
+    gaps = np.abs(means[models] - means[baselines])
     # Sums in another order differ in their last digits.
     near = 1e-12 * max(1.0, float(np.abs(means).max()))
-    as_great = np.ones(observed.shape)
+    as_great = np.ones(gaps.shape)
     for count in _parts(resamples, values.cluster_count):
         # A bit a cluster, in whole words of the generator: whether its sign is turned, which takes it away twice.
         words = rng.bytes(4 * count * -(-values.cluster_count // 32))
         bits = np.unpackbits(np.frombuffer(words, np.uint8).reshape(count, -1), axis=1)
-        turned = bits[:, : values.cluster_count].astype(np.float64)
-        taken = np.stack([turned @ share for share in shares], axis=-1)
-        drawn = means - 2 * with_mean(taken)
-        as_great += np.sum(np.abs(drawn[:, first] - drawn[:, second]) >= observed - near, axis=0)
+        is_turned = bits[:, : values.cluster_count].astype(np.float64)
+        turned_sums = np.stack([is_turned @ share for share in shares], axis=-1)
+        random_means = means - 2 * with_mean(turned_sums)
+        as_great += np.sum(np.abs(random_means[:, models] - random_means[:, baselines]) >= gaps - near, axis=0)
     return as_great / (resamples + 1)
 
 
@@ -185,9 +185,9 @@ def holm(p_values: Floats) -> Floats:
     """
     order = np.argsort(p_values)
     factors = len(p_values) - np.arange(len(p_values))
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return corrected
+    corrected_values = np.empty(len(p_values))
+    corrected_values[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
+    return corrected_values
 
 
 class Comparison(NamedTuple):
@@ -220,10 +220,12 @@ def compare(
     """
     samples = bootstrap(values, resamples=resamples, seed=seed)
     p_values = randomisation_test(values, pairs, resamples=signs, seed=seed)
-    known = [known for _, known in values.languages]
+    by_language = [by_language for _, by_language in values.languages]
     sign = -1 if less_is_better else 1
-    made = zip(pairs, p_values, strict=True)
-    return [_comparison(known, samples, values.cluster_count, pair, of_pair, sign) for pair, of_pair in made]
+    return [
+        _comparison(by_language, samples, values.cluster_count, pair, of_pair, sign)
+        for pair, of_pair in zip(pairs, p_values, strict=True)
+    ]
 
 
 def _comparison(
@@ -231,7 +233,7 @@ def _comparison(
 ) -> Comparison:
     """Return one of the comparisons; values by language, each [N, M]; a change of `sign` is a win."""
     model, baseline = pair
-    changes = [sign * (known[:, model] - known[:, baseline]) for known in languages]
+    changes = [sign * (values_of_all[:, model] - values_of_all[:, baseline]) for values_of_all in languages]
     counts = [
         [np.count_nonzero(change > 1e-12), np.count_nonzero(np.abs(change) <= 1e-12), np.count_nonzero(change < -1e-12)]
         for change in changes
@@ -265,14 +267,14 @@ def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = F
 
     Source: Mogstad, Romano, Shaikh and Wilhelm 2024, Inference for ranks; Romano and Wolf 2005, the maximum of t.
     """
-    means = with_mean(np.stack([known.mean(axis=0) for _, known in values.languages], axis=-1))[:, -1]
+    means = with_mean(np.stack([values_of_all.mean(axis=0) for _, values_of_all in values.languages], axis=-1))[:, -1]
     gaps = means[:, None] - means
-    drawn = samples[:, :, -1]
-    errors = np.stack([(one - drawn).std(axis=1) for one in drawn])
+    means_of_draws = samples[:, :, -1]
+    errors = np.stack([(draws - means_of_draws).std(axis=1) for draws in means_of_draws])
     safe = np.where(errors > 1e-12, errors, np.inf)
-    greatest = np.zeros(drawn.shape[1])
-    for one, gap, error in zip(drawn, gaps, safe, strict=True):
-        greatest = np.maximum(greatest, (np.abs(one - drawn - gap[:, None]) / error[:, None]).max(axis=0))
+    greatest = np.zeros(means_of_draws.shape[1])
+    for draws, gap, error in zip(means_of_draws, gaps, safe, strict=True):
+        greatest = np.maximum(greatest, (np.abs(draws - means_of_draws - gap[:, None]) / error[:, None]).max(axis=0))
     few = student(max(values.cluster_count - 1, 1)) / NormalDist().inv_cdf(1 - TAIL)
     bound = np.quantile(greatest, 1 - 2 * TAIL) * few * errors
     better = (-gaps if less_is_better else gaps) > np.maximum(bound, 1e-12)
@@ -286,5 +288,5 @@ def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = F
 def _parts(resamples: int, clusters: int) -> Iterator[int]:
     """Resamples cut into parts that fit the memory."""
     largest = max(1, _DRAWS // clusters)
-    for done in range(0, resamples, largest):
-        yield min(largest, resamples - done)
+    for start in range(0, resamples, largest):
+        yield min(largest, resamples - start)

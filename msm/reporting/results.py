@@ -98,11 +98,11 @@ class Model(NamedTuple):
 
     def values(self, column: Column) -> Floats:
         """Return per-query values averaged over the seeds, [C, L]."""
-        return self.runs[0].values[column].spread(self.known(column))
+        return self.runs[0].values[column].spread(self.present_values(column))
 
-    def known(self, column: Column) -> Floats:
+    def present_values(self, column: Column) -> Floats:
         """Return the values that exist, in the order of `ByQuestion.cells`, [N]."""
-        return np.mean([run.values[column].known for run in self.runs], axis=0)
+        return np.mean([run.values[column].present_values for run in self.runs], axis=0)
 
     def seed_means(self, column: Column) -> Floats:
         """Return means of every seed over its questions, by language and their mean, [S, L + 1]."""
@@ -146,7 +146,7 @@ class Benchmark(NamedTuple):
 def together(models: Sequence[Model], column: Column) -> Columns:
     """Values of models on the same questions, each averaged over its seeds."""
     shape = models[0].runs[0].values[column]
-    known = np.stack([model.known(column) for model in models], axis=-1)
+    known = np.stack([model.present_values(column) for model in models], axis=-1)
     rows, languages = np.divmod(shape.cells, len(shape.languages))
     chosen = [np.flatnonzero(languages == place) for place in range(len(shape.languages))]
     return Columns(shape.clusters, [(rows[places], known[places]) for places in chosen])
@@ -342,7 +342,7 @@ def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Lay
         if fitting is None or not fitting.fits(rows):
             fitting = layouts[column] = layout(rows, *column)
         found[column] = fitting.values(rows)
-        if not (len(found[column].known) and np.isfinite(found[column].known).all()):
+        if not (len(found[column].present_values) and np.isfinite(found[column].present_values).all()):
             raise BadInput(f"{scored.path}: {column[0]}, {column[1]}: no values, or some that are no numbers")
     return found
 

@@ -104,7 +104,7 @@ def _extent(shape: ByQuestion) -> str:
     clusters = int(shape.clusters.max()) + 1
     texts = f" about {clusters:,} texts" if clusters < len(shape.questions) else ""
     few = f" (fewer than {FEW_CLUSTERS}: intervals and tests are rough)" if clusters < FEW_CLUSTERS else ""
-    return f"{len(shape.known):,} questions{texts}{few}"
+    return f"{len(shape.present_values):,} questions{texts}{few}"
 
 
 def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:

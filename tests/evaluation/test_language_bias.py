@@ -36,7 +36,7 @@ def run(*lines: tuple[str, str, float]) -> Run:
 def test_shares_are_of_the_best_answers(collection: Collection) -> None:
     ranking = run(("q0", "p1", 3), ("q0", "p2", 2), ("q0", "p0", 1), ("q1", "p3", 1), ("q1", "p1", 2))
     found = bias(collection, ranking, [2])[2]
-    assert (found.asked, found.answered) == (["de", "th"], ["ar", "de", "th"])
+    assert (found.query_languages, found.candidate_languages) == (["de", "th"], ["ar", "de", "th"])
     np.testing.assert_allclose(found.shares, [[0, 3 / 4, 1 / 4], [np.nan] * 3])
     np.testing.assert_allclose(found.relevant, [[1 / 2, 1 / 2, 0], [0, 0, 1]])
     np.testing.assert_allclose(found.candidates, [1 / 4, 1 / 2, 1 / 4])
@@ -57,7 +57,7 @@ def test_what_is_written_is_read(collection: Collection, tmp_path: Path) -> None
     write_json_lines(tmp_path / FILE, bias_rows(made))
     for depth, one in made.items():
         found = read_bias(tmp_path, depth)
-        assert (found.asked, found.answered) == (one.asked, one.answered)
+        assert (found.query_languages, found.candidate_languages) == (one.query_languages, one.candidate_languages)
         for ours, theirs in zip(found[2:], one[2:], strict=True):
             np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(BadInput, match="no shares of languages at depth 3"):
