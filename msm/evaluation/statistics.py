@@ -270,11 +270,14 @@ def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = F
     means = with_mean(np.stack([values_of_all.mean(axis=0) for _, values_of_all in values.languages], axis=-1))[:, -1]
     gaps = means[:, None] - means
     means_of_draws = samples[:, :, -1]
-    errors = np.stack([(draws - means_of_draws).std(axis=1) for draws in means_of_draws])
-    safe = np.where(errors > 1e-12, errors, np.inf)
+    errors = np.zeros(gaps.shape)
     greatest = np.zeros(means_of_draws.shape[1])
-    for draws, gap, error in zip(means_of_draws, gaps, safe, strict=True):
-        greatest = np.maximum(greatest, (np.abs(draws - means_of_draws - gap[:, None]) / error[:, None]).max(axis=0))
+    for row in range(len(means_of_draws) - 1):
+        rest = slice(row + 1, None)
+        differences = means_of_draws[row] - means_of_draws[rest]
+        error = errors[row, rest] = errors[rest, row] = differences.std(axis=1)
+        safe = np.where(error > 1e-12, error, np.inf)
+        greatest = np.maximum(greatest, (np.abs(differences - gaps[row, rest, None]) / safe[:, None]).max(axis=0))
     few = student(max(values.cluster_count - 1, 1)) / NormalDist().inv_cdf(1 - TAIL)
     bound = np.quantile(greatest, 1 - 2 * TAIL) * few * errors
     better = (-gaps if less_is_better else gaps) > np.maximum(bound, 1e-12)

@@ -165,6 +165,7 @@ def read(scores: Path) -> Results:
     """Read every score folder below `scores`, such as `artifacts/mini/score`, or of an export; none may be there."""
     found: list[Scored] = []
     problems = []
+    table = _Table(alike=True)
     exported_paths = exported.score_folders(scores.parent)
     for path in exported_paths or (sorted(scores.iterdir()) if scores.is_dir() else ()):
         if path.name.startswith(".") and path.name.endswith(".partial"):
@@ -172,7 +173,7 @@ def read(scores: Path) -> Results:
         elif exported_paths or (path.is_dir() and not path.name.startswith(".")):
             try:
                 scored = _read_folder(path)
-                _check_beside(scored, found, alike=True)
+                table.add(scored)
                 found.append(scored)
             except BadInput as error:
                 problems.append(Problem(path, str(error)))
@@ -190,10 +191,11 @@ def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Ben
         BadInput: a folder is none of these, has nothing that was chosen, or cannot stand in one table with the others.
     """
     found: list[Scored] = []
+    table = _Table(alike=False)
     for path in paths:
         for folder in score_folders(path):
             scored = _read_folder(folder, choice)
-            _check_beside(scored, found, alike=False)
+            table.add(scored)
             found.append(scored)
     benchmarks = _benchmarks(found)
     for benchmark in benchmarks:
@@ -373,25 +375,41 @@ def _say_left_out(benchmark: Benchmark) -> None:
         logging.getLogger(__name__).warning("%s: left out, since not all have it: %s", benchmark.name, ", ".join(names))
 
 
-def _check_beside(scored: Scored, found: list[Scored], *, alike: bool) -> None:
-    """Whether a folder may stand in one table with those read before.
+class _Table:
+    """Folders that stand in one table, of each kind; what is asked of a new one does not grow with their number.
 
     Args:
-        scored: the folder.
-        found: those before.
-        alike: whether all its measures and pools must be theirs; else one is enough.
+        alike: whether all measures and pools of a folder must be those of the others; else one is enough.
     """
-    for other in found:
-        if scored.kind == other.kind:
-            if (scored.facts["model"], scored.facts["seed"]) == (other.facts["model"], other.facts["seed"]):
-                raise BadInput(f"{scored.path}: the same model and seed as {other.path.name}")
-            for name in NAMES:
-                here, there = (one.checksums.get(name, "") for one in (scored, other))
-                if here and there and here != there:
-                    raise BadInput(f"{scored.path}: {name} are {here[:12]}, those of {other.path} are {there[:12]}")
-            ours, theirs = _relevance(scored), _relevance(other)
-            if ours != theirs if alike else not ours & theirs:
-                raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
+
+    def __init__(self, *, alike: bool) -> None:
+        self._alike = alike
+        self._first: dict[tuple[str, str, str], Scored] = {}
+        self._rows: dict[tuple[tuple[str, str, str], str, int], Scored] = {}
+        self._checksums: dict[tuple[tuple[str, str, str], str], Scored] = {}
+
+    def add(self, scored: Scored) -> None:
+        """Check that a folder may stand beside those that were added, and add it.
+
+        Raises:
+            BadInput: it may not.
+        """
+        row = (scored.kind, scored.facts["model"], scored.facts["seed"])
+        if row in self._rows:
+            raise BadInput(f"{scored.path}: the same model and seed as {self._rows[row].path.name}")
+        checksums = {(scored.kind, name): scored for name in NAMES if scored.checksums.get(name)}
+        for kind, name in checksums:
+            other = self._checksums.get((kind, name), scored)
+            here, there = (one.checksums[name] for one in (scored, other))
+            if here != there:
+                raise BadInput(f"{scored.path}: {name} are {here[:12]}, those of {other.path} are {there[:12]}")
+        other = self._first.get(scored.kind, scored)
+        ours, theirs = _relevance(scored), _relevance(other)
+        if ours != theirs if self._alike else not ours & theirs:
+            raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
+        self._first.setdefault(scored.kind, scored)
+        self._rows[row] = scored
+        self._checksums = checksums | self._checksums
 
 
 def _relevance(scored: Scored) -> set[Column]:
