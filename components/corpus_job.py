@@ -133,6 +133,11 @@ def _task(plan: CorpusPlan, step: str, pod: int, before: list[Any]) -> Any:
         return dsl.ContainerSpec(image=plan.image, command=command[:2], args=command[2:])
 
     def finish(shards: dsl.Output[dsl.Dataset]) -> dsl.ContainerSpec:
+        """Write the manifest of shards.
+
+        Returns:
+            shards: Manifest of the token shards: address, checksum and counts of each.
+        """
         kept = ["--manifest", f"{shards.path}/shards.json"]
         return dsl.ContainerSpec(image=plan.image, command=command[:2], args=[*command[2:], *kept])
 

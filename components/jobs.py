@@ -90,7 +90,8 @@ def _container(cluster: Cluster, work: Work) -> dict[str, Any]:
         "args": work.words[2:],
         "env": [{"name": "INDEX", "valueFrom": {"fieldRef": {"fieldPath": INDEX}}}, {"name": "HOME", "value": "/tmp"}],
         "envFrom": [{"secretRef": {"name": cluster.secret, "optional": True}}],
-        "resources": {"requests": sizes, "limits": sizes},
+        # Two dictionaries, because YAML would write the second one as a reference to the first.
+        "resources": {"requests": sizes, "limits": {**sizes}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

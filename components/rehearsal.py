@@ -22,6 +22,7 @@ import yaml
 from msm.components.clusters import CLUSTERS, TrainJobPlace
 from msm.components.corpus_job import CorpusPlan, config_map
 from msm.components.corpus_job import indexed_job as corpus_job
+from msm.components.stage_job import stage_job
 from msm.components.trainjob import job_name, train_job
 from msm.components.units_job import UnitsPlan, settings_of
 from msm.components.units_job import indexed_job as units_job
@@ -134,8 +135,9 @@ def jobs(name: str, namespace: str, recipes: Path) -> list[dict[str, Any]]:
     words = ["msm", "run", "pretrain", "--gpus", "8"]
     place = TrainJobPlace.of(cluster, namespace, 1, IMAGE)
     training = train_job(place, job_name("pretrain", words, IMAGE), words, 3600, None)
+    stage = stage_job(["tokenizer", "--out", "/work/t"], cluster, IMAGE)
     fresh = [volume_job(cluster, IMAGE)] if cluster.run_as_user is not None else []
-    return [config_map(crawl), corpus_job(crawl), units_job(units), training, *fresh]
+    return [config_map(crawl), corpus_job(crawl), units_job(units), stage, training, *fresh]
 
 
 def dry_run(kubectl: Kubectl, thing: dict[str, Any], namespace: str) -> str | None:

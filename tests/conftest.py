@@ -16,7 +16,6 @@ from msm.pipeline.tasks import tasks
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mirror", default="../shared/data", help="folder with the public files of the sources table")
     parser.addoption("--mlflow", default="", help="python of an environment with all of mlflow, to run its server")
-    parser.addoption("--schemas", default="../shared/k8s-openapi", help="folder with OpenAPI dumps of an API server")
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,6 @@ from tests.components.schemas import Schemas
 
 
 @pytest.fixture(scope="session")
-def schemas(request: pytest.FixtureRequest) -> Schemas:
-    """Schemas of a live API server; given by `--schemas`."""
-    folder = Path(request.config.getoption("--schemas")).resolve()
-    if not folder.is_dir():
-        pytest.skip(f"no OpenAPI dumps at {folder}; give --schemas DIR")
-    return Schemas(folder)
+def schemas() -> Schemas:
+    """Schemas of a live API server."""
+    return Schemas(Path(__file__).parents[1] / "data" / "openapi")

@@ -1,4 +1,4 @@
-"""What is installed is named by its bytes; a broken lock file of DVC is set aside."""
+"""What is installed is named by its bytes, the image gets all its files, a broken lock file of DVC is set aside."""
 
 import importlib.metadata
 import re
@@ -52,6 +52,24 @@ def test_the_bill_of_materials_names_what_is_installed() -> None:
     assert rows["pyyaml"]["purl"] == f"pkg:pypi/pyyaml@{importlib.metadata.version('pyyaml')}"
     assert "Apache" in rows["transformers"]["licenses"][0]["license"]["name"]
     assert "msm-bench" not in rows
+
+
+def test_what_the_image_copies_reaches_the_builder() -> None:
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", text("Containerfile"), re.M)
+    patterns = text(".containerignore").split("\n")
+    assert "*" in patterns
+    assert {f"!{name}" for names in copies for name in names.split()} == {
+        pattern for pattern in patterns if pattern.startswith("!")
+    }
+
+
+def test_documents_name_the_version_that_the_overlays_ask_for() -> None:
+    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
+    documents = [
+        text(name) for name in ("Containerfile", "docs/cluster.md", "manifests/overlays/kind/kustomization.yaml")
+    ]
+    pattern = r"(?:msm:|VERSION=|newTag: \")(\d+\.\d+\.\d+)"
+    assert [set(re.findall(pattern, document)) for document in documents] == [{version}] * len(documents)
 
 
 def test_a_broken_lock_of_dvc_is_set_aside(tmp_path: Path) -> None:
