@@ -11,7 +11,7 @@ from transformers import AutoModel, PreTrainedConfig
 from msm.bench.encoders import encoder_config
 from msm.collections.runs import Qrels, Run, ranked_run
 from msm.corpora import tokenizer
-from msm.corpora.settings import Tokenizer
+from msm.corpora.settings import TRAINED, Tokenizer
 from msm.encoders.building import Form
 from msm.encoders.saving import new_encoder, save_encoder
 
@@ -57,7 +57,7 @@ def write_model(config: Callable[[int], PreTrainedConfig], folder: Path, sentenc
         folder: to fill.
         sentences: for the tokenizer.
     """
-    form = Tokenizer(name=tokenizer.TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
+    form = Tokenizer(name=TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
     pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
     torch.manual_seed(0)
     AutoModel.from_config(config(len(pieces))).save_pretrained(folder)

@@ -81,7 +81,7 @@ def _write_site(arguments: Namespace) -> None:
     if not found:
         raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
     chains = {
-        html.anchor(section, model.name): lineage.chain(model.runs[0].name, model.runs[0].path.parents[1], largest=0)
+        html.anchor(section, model.name): lineage.chain(model.runs[0].name, model.runs[0].path.parent.parent, largest=0)
         for section in found
         for model in section.benchmark.models
     }

@@ -11,6 +11,7 @@ from msm.errors import BadInput
 from msm.evaluation.settings import Setting
 from msm.execution import DEVICES, Execution
 from msm.pipeline import torchrun
+from msm.pipeline.places import check_device
 from msm.stopping import stop_with_parent
 
 
@@ -103,6 +104,7 @@ def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
         if arguments[option] < 0:
             raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
     tracking.check(arguments["log"])
+    check_device(arguments["device"], arguments["gpus"])
     if arguments["stop_with_parent"]:
         stop_with_parent()
     if arguments["gpus"] and not torchrun.is_worker():

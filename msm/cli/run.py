@@ -10,6 +10,7 @@ from msm.cli.parser import Parser
 from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
 from msm.pipeline.chain import summary
+from msm.pipeline.checks import check
 from msm.pipeline.fingerprints import notes
 from msm.pipeline.places import check_processes
 from msm.pipeline.stages import STAGES
@@ -101,6 +102,8 @@ def _task(name: str, words: Sequence[str]) -> None:
     recipe = recipes.load(path)
     made = tasks(recipe, str(path))
     task = find_task(name, made, str(path))
+    if not arguments["stop_with_parent"]:  # a chain has looked at its recipe
+        check(made, str(path))
     check_processes(task.settings, arguments["gpus"])
     begin(arguments, ["msm", "run", name, *words])
     reads = {read: Path(folder) for read, folder in task.reads.items()}

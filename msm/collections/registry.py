@@ -156,6 +156,16 @@ def find_split(name: str) -> str | None:
     return bitext[0].split if bitext else find_benchmark(name).split
 
 
+def check_split(name: str, split: str) -> None:
+    """Check that a benchmark's questions are of a split.
+
+    Raises:
+        BadInput: they are of another one.
+    """
+    if (published := find_split(name)) not in (None, split):
+        raise BadInput(f"split must be {published}: that is what {name} reads, got {split}")
+
+
 def describe(name: str) -> Benchmark | BitextBenchmark | None:
     """Return the benchmark of a name in scores; None for your own data."""
     base = re.split("[-@]", name, maxsplit=1)[0]

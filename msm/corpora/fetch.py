@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,6 +87,7 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
     if not collections:
         raise BadInput("collections: no name given")
     files = [(collection, file) for collection in collections.values() for file in collection.files]
+    check_obtainable(collections.values(), execution.mirror)
     missing = [file for _, file in files if not (execution.work / file.path).exists()]
     check_room(execution.work, sum(file.bytes for file in missing), "files")
     for collection, file in tqdm(files, desc="files", unit="file", disable=None):
@@ -134,6 +136,30 @@ def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
         check_address(file, collection)
         download(file, target)
     return target
+
+
+def check_obtainable(collections: Iterable[Collection], mirror: str) -> None:
+    """Check that every file can be got: the mirror holds it, or it has an address or a package.
+
+    Args:
+        collections: whose files are to be got.
+        mirror: folder that replaces the network; empty for none.
+
+    Raises:
+        BadInput: one cannot; the message names it and how many others there are.
+    """
+    if mirror and not Path(mirror).is_dir():
+        raise BadInput(f"--mirror {mirror}: no such folder")
+    foreign = [collection for collection in collections if collection.content != OWN]
+    public = [(collection, file) for collection in foreign for file in collection.files if not file.package]
+    if mirror:
+        missing = [file.path for _, file in public if not _holds(Path(mirror), file)]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise BadInput(f"{mirror}: holds neither {missing[0]} nor {missing[0]}.gz{more}")
+        return
+    for collection, file in public:
+        check_address(file, collection)
 
 
 def _holds(mirror: Path, file: File) -> bool:

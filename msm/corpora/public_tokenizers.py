@@ -8,8 +8,6 @@ from msm.corpora import fetch
 from msm.corpora.subwords import ROLES
 from msm.errors import BadInput
 
-ENCODERS = ("e5_small", "e5_small_q4")
-"""Names in the table of sources that are encoders with their tokenizer."""
 TOKENIZER = "tokenizer.json"
 LONGEST = 512
 """Tokens of the longest text that these encoders read."""

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from msm.errors import BadInput
 from msm.settings import Between, Count, Positive, Settings, Share
+
+TRAINED = "trained"
+"""Name of a tokenizer that is trained on the documents."""
+ENCODERS = ("e5_small", "e5_small_q4")
+"""Names in the table of sources that are encoders with their tokenizer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +81,18 @@ class Tokenizer(Settings):
     least_count: Count = 0
     """Smallest number of times that a piece of a public tokenizer must occur in the documents to be kept; pieces of one
     character are always kept. The stage `encoder` keeps the embeddings of the kept pieces. 0 keeps all pieces."""
+
+    def __post_init__(self) -> None:
+        """Check every field, and that a trained tokenizer alone has a number of pieces.
+
+        Raises:
+            BadInput: a value is outside its type or limits, or of no use with this name.
+        """
+        super().__post_init__()
+        if self.name == TRAINED and self.least_count:
+            raise BadInput("least_count trims a public tokenizer; a trained one has as many pieces as `pieces` says")
+        if self.name == TRAINED and not self.pieces:
+            raise BadInput("pieces must be at least 1 for a trained tokenizer, got 0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,14 +23,14 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import sentencepiece_model_pb2_new as model_pb2
 
 from msm.corpora.documents import document_files, read_documents
-from msm.corpora.public_tokenizers import ENCODERS, fetch_tokenizer
+from msm.corpora.public_tokenizers import fetch_tokenizer
+from msm.corpora.settings import ENCODERS, TRAINED
 from msm.corpora.settings import Tokenizer as TokenizerSettings
 from msm.corpora.subwords import BLANKS, ROLES, SENTENCEPIECE_MODEL, normal, read_layout, read_tokenizer
 from msm.corpora.trimming import trim
 from msm.errors import BadInput
 from msm.execution import Execution
 
-TRAINED = "trained"
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>")
 SCORE_STEPS = 1024
 """Scores are multiples of 1 divided by this number, see above."""
@@ -65,8 +65,6 @@ def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: E
                 shutil.copyfile(model, out / SENTENCEPIECE_MODEL)
         read_layout(out, read_tokenizer(out))
         return {"pieces": len(tokenizer), "name": settings.name}
-    if settings.least_count:
-        raise BadInput("least_count trims a public tokenizer; a trained one has as many pieces as `pieces` says")
     chosen = {
         path.stem: choose(read_sentences(path), settings.language_sentences) for path in document_files(documents)
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from msm.corpora.public_tokenizers import ENCODERS
+from msm.corpora.settings import ENCODERS
 from msm.encoders.model_files import PICKLES
 from msm.encoders.published import published_folder
 from msm.errors import BadInput, first_line

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from msm.errors import BadInput
 from msm.settings import Count, Settings, Share
 
 StatePooling = Literal["cls", "mean", "max", "weightedmean", "mean_sqrt_len_tokens", "lasttoken"]
@@ -36,3 +37,18 @@ class Encoder(Settings):
     """Dropout rate of a fresh encoder, in attention and elsewhere; a checkpoint keeps its own."""
     seed: Count
     """Seed of fresh weights."""
+
+    def __post_init__(self) -> None:
+        """Check every field, and that a fresh encoder has all its sizes.
+
+        Raises:
+            BadInput: a value is outside its type or limits, or a size is missing.
+        """
+        super().__post_init__()
+        if self.checkpoint:
+            return
+        sizes = ("layers", "width", "heads", "feed_forward", "positions")
+        if missing := [name for name in sizes if not getattr(self, name)]:
+            raise BadInput(f"{missing[0]} must be at least 1 for a fresh encoder, got 0")
+        if self.width % self.heads:
+            raise BadInput(f"width must be a multiple of heads, got {self.width} and {self.heads}")

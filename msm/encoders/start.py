@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForMaskedLM, PreTrainedModel, XLMRobertaConfig
 
-from msm.corpora.public_tokenizers import ENCODERS
+from msm.corpora.settings import ENCODERS
 from msm.encoders.checkpoints import load_masked, load_tokenizer
 from msm.encoders.model_files import MODULES, read_modules_list
 from msm.encoders.published import LICENCES, write_published
@@ -76,8 +76,6 @@ def _own_pieces(checkpoint: str) -> dict[str, int]:
 
 def fresh(settings: Encoder, tokenizer: Any) -> PreTrainedModel:
     """Return an XLM-R with random weights, N(0, 0.02)."""
-    if settings.width % max(settings.heads, 1):
-        raise BadInput(f"width must be a multiple of heads, got {settings.width} and {settings.heads}")
     config = XLMRobertaConfig(
         vocab_size=len(tokenizer),
         hidden_size=settings.width,

@@ -68,7 +68,7 @@ def score_lines(folder: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]
     if folder.is_dir():
         yield from _folder_lines(payload(folder) / file, file)
         return
-    path = folder.parents[1] / FILES[file]
+    path = folder.parent.parent / FILES[file]
     if not path.is_file():
         raise BadInput(f"{folder}: no such folder; run the stage that writes it first")
     yield from _by_row(path, path.stat().st_mtime_ns).get(folder.name, [])
@@ -82,7 +82,7 @@ def score_values(folder: Path) -> pa.Table:
     """
     if folder.is_dir():
         return read_per_query(payload(folder) / PER_QUERY, VALUES)
-    path = folder.parents[1] / PER_QUERY
+    path = folder.parent.parent / PER_QUERY
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     try:

@@ -14,7 +14,7 @@ from msm.collections.benchmark import BitextBenchmark
 from msm.collections.collection import Collection, Pool
 from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
-from msm.collections.registry import find_benchmark, find_bitext, find_split
+from msm.collections.registry import check_split, find_benchmark, find_bitext
 from msm.collections.run_folder import FUSION, POOLS, pair_file, ranks_file, read_protocol, run_file
 from msm.collections.runs import Floats, Integers, Run, read_run, without_own_ids
 from msm.errors import BadInput
@@ -67,11 +67,7 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path) -> dict[str, An
         BadInput: another split than the published one, or a run that is missing, malformed, or of other questions or
             candidates.
     """
-    published_split = find_split(settings.benchmark)
-    if published_split not in (None, settings.split):
-        raise BadInput(
-            f"split must be {published_split}: that is what {settings.benchmark} reads, got {settings.split}"
-        )
+    check_split(settings.benchmark, settings.split)
     bitext = find_bitext(settings.benchmark)
     folder = within(sources, settings.questions)
     results = _score_pairs(*bitext, folder, run) if bitext else _score_pools(settings, folder, run)

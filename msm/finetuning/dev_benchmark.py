@@ -36,15 +36,11 @@ def read_dev_benchmark(sources: Path, settings: Finetune) -> DevBenchmark | None
         setting is empty.
 
     Raises:
-        BadInput: files are malformed, the measure is unknown, or one or two of `selection.benchmark`, `questions` and
-            `measure` are empty.
+        BadInput: files are malformed, or no pool asks and answers in the same languages.
     """
     selection = settings.selection
-    names = [selection.benchmark, selection.questions, selection.measure]
-    if not any(names) and selection.keep != "dev_measure":
+    if not selection.benchmark:
         return None
-    if not all(names):
-        raise BadInput("selection: benchmark, questions and measure belong together; one of them is empty")
     collection = find_benchmark(selection.benchmark).read(within(sources, selection.questions))
     pools = [pool for pool in collection.pools if pool.candidate_language is None]
     pools = pools or [pool for pool in collection.pools if pool.candidate_language == pool.query_language]

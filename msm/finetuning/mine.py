@@ -20,15 +20,13 @@ from msm.encoders.loading import open_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import write_json_lines
-from msm.finetuning.settings import Mine
+from msm.finetuning.settings import DEV, TRAIN, Mine
 from msm.retrieval.search import BestPassages, nearest
 from msm.settings import listed
 from msm.training import pick_device
 
 BLOCK_PASSAGES = 16384
 """Number of passages that are encoded and searched at once."""
-TRAIN, DEV = "train.jsonl.gz", "dev.jsonl.gz"
-"""Names of the stage's files, for the settings of the next fine-tuning."""
 
 
 class RankedPassage(NamedTuple):
@@ -57,7 +55,7 @@ def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Exe
         Counts for the manifest: examples, passages, and how many passages each filter dropped.
 
     Raises:
-        BadInput: files are malformed, the range of ranks is empty, or a filter is unknown.
+        BadInput: files are malformed.
     """
     read = (settings.language, settings.passage_unit)
     examples = read_examples(sources, listed(settings.examples), *read)
@@ -172,15 +170,8 @@ def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: 
         ranking: function that ranks passages for an example.
         settings: range of ranks, filters and number of negatives.
         counts: counts, which are added to.
-
-    Raises:
-        BadInput: the range of ranks is empty, or a filter is unknown.
     """
     filters = set(listed(settings.filters))
-    if unknown := sorted(filters - {"answer", "document", "score"}):
-        raise BadInput(f"filters are answer, document and score, got {unknown[0]}")
-    if settings.depth_from > settings.depth_to:
-        raise BadInput(f"depth_from must be at most depth_to, got {settings.depth_from} and {settings.depth_to}")
     for index, example in enumerate(examples):
         ranked, positive_score = ranking(index)
         window = ranked[settings.depth_from - 1 : settings.depth_to]

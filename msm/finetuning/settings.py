@@ -3,9 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from msm.collections.measure_names import parse_measure
 from msm.encoders.settings import Pooling
 from msm.errors import BadInput
-from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature
+from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature, listed
+
+FILTERS = ("answer", "document", "score")
+"""Names of the filters of mined negatives."""
+TRAIN, DEV = "train.jsonl.gz", "dev.jsonl.gz"
+"""Names of the files of the stage `mine`, for the settings of the next fine-tuning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,14 +177,34 @@ class Finetune(Settings):
         """Check every field, and that adapters reach all parts that are trained.
 
         Raises:
-            BadInput: a value is outside its type or limits, or there are adapters and a pooler, which they do not
-                train.
+            BadInput: a value is outside its type or limits, sizes do not divide each other, there are adapters and a
+                pooler, which they do not train, or one value is of no use without another.
         """
         super().__post_init__()
+        _divides("batches.shard_queries", self.batches.shard_queries, self.batches.batch_queries)
+        together = self.batches.shard_queries if self.loss.gather == "none" else self.batches.batch_queries
+        _divides("batches.micro_queries", self.micro, together)
+        if self.loss.candidates == "hard" and not self.batches.hard_negatives:
+            raise BadInput("loss.candidates=hard leaves only hard negatives, and batches.hard_negatives is 0")
+        if self.batches.translations and self.batches.sampler == "shuffled":
+            raise BadInput("translations are for the samplers mono, cross and hybrid; sampler is shuffled")
+        if not listed(self.dev_examples):
+            raise BadInput("dev_examples names no file; every fine-tuning is watched on questions that it does not see")
+        if self.steps and self.epochs:
+            raise BadInput(f"either steps or epochs must be 0, got {self.steps} and {self.epochs}")
+        self._check_selection()
         if self.lora.rank and self.encoding.pooling == "pooler":
             raise BadInput(
                 f"lora.rank {self.lora.rank} with encoding.pooling pooler: adapters do not train a pooler; take another"
             )
+
+    def _check_selection(self) -> None:
+        selection = self.selection
+        names = [selection.benchmark, selection.questions, selection.measure]
+        if (any(names) or selection.keep == "dev_measure") and not all(names):
+            raise BadInput("selection: benchmark, questions and measure belong together; one of them is empty")
+        if selection.measure:
+            parse_measure(selection.measure)
 
     @property
     def shares(self) -> int:
@@ -226,3 +252,20 @@ class Mine(Settings):
     """Number of tokens that are encoded at once. More tokens need more memory and give the same vectors."""
     seed: Count
     """Seed of the generator that draws negatives when `choice` is `random`."""
+
+    def __post_init__(self) -> None:
+        """Check every field, the filters and the range of ranks.
+
+        Raises:
+            BadInput: a value is outside its type or limits, a filter is unknown, or the range is empty.
+        """
+        super().__post_init__()
+        if unknown := sorted(set(listed(self.filters)) - {*FILTERS}):
+            raise BadInput(f"filters are answer, document and score, got {unknown[0]}")
+        if self.depth_from > self.depth_to:
+            raise BadInput(f"depth_from must be at most depth_to, got {self.depth_from} and {self.depth_to}")
+
+
+def _divides(name: str, part: int, whole: int) -> None:
+    if whole % part:
+        raise BadInput(f"{name} must divide {whole}, got {part}")

@@ -19,8 +19,8 @@ from msm.encoders.building import Form
 from msm.encoders.packed import checkpoint_layers
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.encoders.usage import Choice
-from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import check_room
 from msm.finetuning.batches import ExampleBatches
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
 from msm.finetuning.dev import DevSet, look, make_dev_set
@@ -119,6 +119,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     dev = make_dev_set(_examples(sources, settings.dev_examples, settings, others), settings)
     torch.manual_seed(settings.seed)
     model = BiEncoder(new_encoder(weights, _form(settings), device=device, precision=settings.precision), settings)
+    check_room(out, sum(weight.nbytes for weight in model.parameters()), "the weights")
     adapted = add_adapters(model.text, settings)
     if settings.activations == "recomputed":
         for tower in towers(model.text):
@@ -149,8 +150,6 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
 def _batches(sources: Path, settings: Finetune) -> ExampleBatches | LanguageBatches:
     if settings.batches.sampler != "shuffled":
         return LanguageBatches(read_items(sources, settings), settings)
-    if settings.batches.translations:
-        raise BadInput("translations are for the samplers mono, cross and hybrid; sampler is shuffled")
     return ExampleBatches(_examples(sources, settings.examples, settings), settings)
 
 
@@ -175,8 +174,6 @@ def _form(settings: Finetune) -> Form:
 
 
 def _plan(settings: Finetune, epoch_steps: int) -> Plan:
-    if settings.steps and settings.epochs:
-        raise BadInput(f"either steps or epochs must be 0, got {settings.steps} and {settings.epochs}")
     return Plan(
         steps=settings.steps or settings.epochs * epoch_steps,
         learning_rate=settings.learning_rate,

@@ -15,8 +15,9 @@ from typing import IO, NamedTuple
 
 from msm.errors import BadInput, CommandError
 from msm.evaluation import exported
+from msm.pipeline.checks import check_sources
 from msm.pipeline.fingerprints import Fingerprint, fingerprints, is_made, is_told
-from msm.pipeline.places import cores, free_memory, processes, visible_gpus
+from msm.pipeline.places import cores, free_memory, gpus, processes, visible_gpus
 from msm.pipeline.runner import describe, finished
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, inputs
@@ -90,7 +91,7 @@ class _Running:
     task: Task
     process: subprocess.Popen[bytes]
     log: Path
-    gpus: list[int]
+    gpus: list[str]
     started: float = field(default_factory=time.monotonic)
 
 
@@ -165,6 +166,8 @@ class Chain:
         exported_tasks = [task for task in made if task.out not in done and self._is_exported(task, prints[task.out])]
         self.waiting = _missing(made, done | {task.out for task in exported_tasks})
         self.total = len(self.waiting)
+        self.unseen = next((task for task in made if task.stage in ("download", "world")), None)
+        """The task that makes the sources, until these have been looked at."""
         self.shared_models = _shared_models(made)
         self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks], {})
         self.failed: dict[str, Failure] = {}
@@ -172,7 +175,7 @@ class Chain:
         self.running: list[_Running] = []
         self.begun = time.monotonic()
         self.most = options.side_by_side or min(cores(), MOST_TASKS)
-        self.free_gpus = list(range(visible_gpus()))
+        self.free_gpus = gpus()
 
     def _is_exported(self, task: Task, wanted: Fingerprint) -> bool:
         if task.stage != "score" or self.options.results is None:
@@ -193,6 +196,7 @@ class Chain:
             with self._stopped_together():
                 while self.waiting or self.running:
                     self._collect()
+                    self._look_at_sources()
                     if not self._start_next():
                         time.sleep(PAUSE)
             if self.failed:
@@ -200,7 +204,18 @@ class Chain:
             for store, sign in signs.items():
                 if is_alone(sign):
                     shutil.rmtree(store, ignore_errors=True)
+                    Path(sign.name).unlink(missing_ok=True)
         return self.outcome
+
+    def _look_at_sources(self) -> None:
+        """See, once the sources are there, that they hold what later tasks read.
+
+        Raises:
+            BadInput: they do not.
+        """
+        if self.unseen and self.unseen not in [*self.waiting, *(one.task for one in self.running)]:
+            check_sources(self.unseen, self.waiting)
+            self.unseen = None
 
     def _ready(self) -> list[Task]:
         """The waiting tasks whose inputs are made."""
@@ -265,7 +280,7 @@ class Chain:
         log = Path("work", *Path(task.out).parts[1:2], "logs", f"{portable(task.name)}.log")
         log.parent.mkdir(parents=True, exist_ok=True)
         count = self._gpus(task)
-        gpus, self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
+        given, self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
         words = ["msm", "run", task.name, "--recipe", str(self.options.recipe), *self.options.words]
         if count > 1:
             words += ["--gpus", str(count)]
@@ -273,7 +288,7 @@ class Chain:
             words += ["--vector_store", str(self._store(task))]
         environment = {"OMP_NUM_THREADS": str(max(1, cores() // self.most)), **os.environ}
         if visible_gpus():
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(given)
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words, "--stop_with_parent"],
@@ -284,7 +299,7 @@ class Chain:
                 # So that an interrupt from the terminal reaches this process alone, which lets tasks save their state.
                 start_new_session=True,
             )
-        return _Running(task, process, log, gpus)
+        return _Running(task, process, log, given)
 
     def _collect(self) -> None:
         for one in [one for one in self.running if one.process.poll() is not None]:
@@ -331,9 +346,14 @@ class Chain:
 def presence(store: Path) -> Iterator[IO[bytes]]:
     """A file whose shared lock says that a chain is at work which may read a store of vectors."""
     store.parent.mkdir(parents=True, exist_ok=True)
-    with store.with_name(f".{store.name}.lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        yield file
+    path = store.with_name(f".{store.name}.lock")
+    while True:
+        with path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            # Between opening and locking, another chain may have ended and taken the file away.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
 
 
 def is_alone(sign: IO[bytes]) -> bool:

@@ -1,25 +1,35 @@
-"""Finds what would fail later before anything runs: names of benchmarks and files, sizes that do not divide."""
+"""Finds what would fail later before anything runs: names of benchmarks and files, texts and models that do not fit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from msm.collections.registry import find_benchmark, find_bitext
+from msm.collections.examples import read_examples
+from msm.collections.registry import check_split, find_benchmark, find_bitext
 from msm.corpora.fetch import ADDRESSES, choose
 from msm.corpora.settings import Documents, Download, Parallel, Tokenizer, World
 from msm.encoders.settings import Encoder
 from msm.errors import BadInput
-from msm.finetuning.settings import Finetune, Mine
+from msm.evaluation.settings import Score
+from msm.files import OPENERS, check_room
+from msm.finetuning.settings import DEV, TRAIN, Finetune, Mine
+from msm.pipeline.artifacts import file_names, payload
+from msm.pipeline.here import check_settings, collections_of
+from msm.pipeline.places import check_device
 from msm.pipeline.tasks import Task, behind
 from msm.pretraining.settings import Pretrain
 from msm.retrieval.settings import Lexical, Retrieve
-from msm.settings import listed, present, suggestion
+from msm.settings import listed, suggestion
 
+UNITS = {"documents": ("units",), "parallel": ("pairs", "teach"), "distill": ("teach",)}
+"""Stages that make the units of a kind of objective."""
 WORLD_FILES = ("documents/constructed.jsonl.gz", "questions/train", "questions/dev", "questions/test")
 """Files that the stage `world` writes."""
 
 
 TRAINING_BYTES = 16
 """Bytes of a parameter that is trained: weight, gradient and the two moments of AdamW, all fp32."""
+STATE = 3
+"""Copies of the weights in the state of a training: themselves and the two moments of AdamW."""
 WEIGHT_BYTES = 4
 """Bytes of a parameter that is only read, in fp32."""
 
@@ -37,19 +47,44 @@ def check(made: Sequence[Task], where: str, memory: int = 0) -> None:
     """
     files = _source_files(made, where)
     sources = {task.out for task in made if task.name.startswith("sources/")}
+    mined = {task.out for task in made if task.stage == "mine"}
     for task in made:
         try:
-            _check_sizes(task)
+            _check_names(task)
+            _check_units(task, made)
+            _check_lengths(task, made)
             if task.stage == "pretrain":
                 _check_tokenizers(task, made)
-            if isinstance(task.settings, Retrieve | Lexical):
-                _check_benchmark(task.settings.benchmark)
             if memory:
                 _check_memory(task, made, memory)
             if files is not None and task.reads.get("sources") in sources:
                 _check_files(task, files)
+            if task.reads.get("sources") in mined:
+                _check_files(task, {TRAIN, DEV})
         except BadInput as error:
             raise BadInput(f"{where}: {task.name}: {error}") from error
+
+
+def check_here(waiting: Sequence[Task], made: Sequence[Task], where: str, *, device: str, mirror: str) -> None:
+    """Look for what this machine lacks.
+
+    Args:
+        waiting: tasks that are to be run.
+        made: all tasks of the recipe.
+        where: its file, named in messages.
+        device: name of the device.
+        mirror: folder with a copy of the public files; empty for none.
+
+    Raises:
+        BadInput: with the task and what it lacks.
+    """
+    check_device(device)
+    for task in waiting:
+        try:
+            check_settings(task.settings, mirror)
+        except BadInput as error:
+            raise BadInput(f"{where}: {task.name}: {error}") from error
+    check_room(Path("artifacts"), _bytes(waiting, made), "the outputs of the recipe")
 
 
 def _check_tokenizers(task: Task, made: Sequence[Task]) -> None:
@@ -87,9 +122,37 @@ def _source_files(made: Sequence[Task], where: str) -> set[str] | None:
     return None
 
 
+def check_sources(source: Task, waiting: Iterable[Task]) -> None:
+    """Look, as soon as the sources are there, for files that later tasks read, and read all development questions.
+
+    Args:
+        source: the task that has made the sources.
+        waiting: tasks that are to be run.
+
+    Raises:
+        BadInput: a file is not there, or development questions cannot be read or are none.
+    """
+    reading = [task for task in waiting if task.reads.get("sources") == source.out]
+    if not reading:
+        return
+    folder = payload(Path(source.out))
+    files, seen = set(file_names(folder)), set[tuple[str, ...]]()
+    for task in reading:
+        try:
+            _check_files(task, files)
+            if isinstance(task.settings, Finetune | Mine):
+                dev = (task.settings.dev_examples, task.settings.language, task.settings.passage_unit)
+                if dev not in seen:
+                    read_examples(folder, listed(dev[0]), *dev[1:])
+                seen.add(dev)
+        except BadInput as error:
+            raise BadInput(f"{task.name}: {error}") from error
+
+
 def _check_files(task: Task, files: set[str]) -> None:
     for setting, name in _files(task):
-        if not any(file == name or file.startswith(f"{name.rstrip('/')}/") for file in files):
+        plain = {f"{name}{ending}" for ending in ("", *OPENERS)}  # names may leave out how a file is compressed
+        if not any(file in plain or file.startswith(f"{name.rstrip('/')}/") for file in files):
             folders = {str(parent) for file in files for parent in Path(file).parents}
             raise BadInput(f"{setting}: the sources have no {name}{suggestion(name, files | folders)}")
 
@@ -102,32 +165,70 @@ def _files(task: Task) -> Iterable[tuple[str, str]]:
     if isinstance(settings, Finetune | Mine):
         for setting in ("examples", "dev_examples"):
             yield from ((setting, name.rpartition("=")[2]) for name in listed(getattr(settings, setting)))
-    if isinstance(settings, Retrieve | Lexical):
+    if isinstance(settings, Finetune):
+        yield from (("batches.translations", name) for name in listed(settings.batches.translations))
+        if settings.selection.questions:
+            yield "selection.questions", settings.selection.questions
+    if isinstance(settings, Mine) and settings.corpus:
+        yield "corpus", settings.corpus
+    if isinstance(settings, Retrieve) and settings.language_texts:
+        yield "language_texts", settings.language_texts
+    if isinstance(settings, Retrieve | Lexical | Score):
         yield "questions", settings.questions
 
 
-def _check_benchmark(name: str) -> None:
-    if not find_bitext(name):
-        find_benchmark(name)
-
-
-def _check_sizes(task: Task) -> None:
+def _check_names(task: Task) -> None:
+    """Check what the settings of a task name and that does not lie in its inputs: benchmark, split, measures."""
     settings = task.settings
-    if isinstance(settings, Pretrain):
-        parts = settings.micro_batches
-        if settings.mlm and present(settings.mlm).batch_blocks % parts:
-            raise BadInput(f"mlm.batch_blocks must be a multiple of {parts} softmaxes, got {settings.mlm.batch_blocks}")
+    if isinstance(settings, Finetune) and settings.selection.benchmark:
+        find_benchmark(settings.selection.benchmark)
+    if isinstance(settings, Lexical):
+        find_benchmark(settings.benchmark)
+    if isinstance(settings, Retrieve):
+        bitext = find_bitext(settings.benchmark)
+        if bitext and settings.language_vectors != "none":
+            raise BadInput(f"language_vectors: none are taken off bitext, and {settings.benchmark} is bitext")
+        if not bitext:
+            find_benchmark(settings.benchmark)
+    if isinstance(settings, Score):
+        check_split(settings.benchmark, settings.split)
+        if not find_bitext(settings.benchmark):
+            find_benchmark(settings.benchmark).measured_by(listed(settings.measures))
+
+
+def _check_units(task: Task, made: Sequence[Task]) -> None:
+    """Check that a pre-training reads units of its objective's kind."""
+    settings = task.settings
+    if not isinstance(settings, Pretrain):
+        return
+    kinds = UNITS["distill" if settings.distill else "parallel" if settings.parallel else "documents"]
+    units = next(other for other in made if other.out == task.reads["units"])
+    if units.stage not in kinds:
+        raise BadInput(
+            f"objective {settings.objective} reads {' or '.join(kinds)}, and {units.name} is of {units.stage}"
+        )
+
+
+def _check_lengths(task: Task, made: Sequence[Task]) -> None:
+    """Check that no text is longer than an encoder of the recipe's own sizes has positions for."""
+    if sizes := own_sizes(task, made):
+        for name, tokens in _lengths(task, made).items():
+            if tokens > sizes[0].positions:
+                raise BadInput(f"{name} must fit the encoder's {sizes[0].positions} positions, got {tokens}")
+
+
+def _lengths(task: Task, made: Sequence[Task]) -> dict[str, int]:
+    """Setting and number of tokens of every length of texts that a training reads."""
+    settings, lengths = task.settings, {}
     if isinstance(settings, Finetune):
-        batches, softmax = settings.batches, settings.batches.shard_queries
-        _divides("batches.shard_queries", softmax, batches.batch_queries)
-        together = softmax if settings.loss.gather == "none" else batches.batch_queries
-        _divides("batches.micro_queries", settings.micro, together)
-        if settings.loss.candidates == "hard" and not batches.hard_negatives:
-            raise BadInput("loss.candidates=hard leaves only hard negatives, and batches.hard_negatives is 0")
-        if not listed(settings.dev_examples):
-            raise BadInput("dev_examples names no file; every fine-tuning is watched on questions that it does not see")
-        if settings.steps and settings.epochs:
-            raise BadInput(f"either steps or epochs must be 0, got {settings.steps} and {settings.epochs}")
+        names = ("query_tokens", "passage_tokens")
+        lengths = {f"encoding.{name}": getattr(settings.encoding, name) for name in names}
+    if isinstance(settings, Pretrain):
+        units = next(other.settings for other in made if other.out == task.reads["units"])
+        lengths = {name: getattr(units, name) for name in ("unit_tokens", "sentence_tokens") if hasattr(units, name)}
+        if settings.mlm:
+            lengths["mlm.block_tokens"] = settings.mlm.block_tokens
+    return lengths
 
 
 def _check_memory(task: Task, made: Sequence[Task], memory: int) -> None:
@@ -136,22 +237,36 @@ def _check_memory(task: Task, made: Sequence[Task], memory: int) -> None:
     Activations are not counted: they follow from batches, which a process cuts to micro-batches. Nor are texts, vectors
     and shards, which are read and searched in blocks, nor checkpoints, whose sizes are known when they are loaded.
     """
+    needed = parameters(task, made) * _parameter_bytes(task)
+    if needed > memory:
+        encoder, tokenizer = own_sizes(task, made) or (None, None)
+        assert encoder is not None and tokenizer is not None
+        raise BadInput(
+            f"encoder.layers={encoder.layers}, encoder.width={encoder.width} and tokenizer.pieces={tokenizer.pieces} "
+            f"are {parameters(task, made):,} parameters, which take more than {needed / 2**30:.1f} GiB here, and there "
+            f"are {memory / 2**30:.1f} GiB"
+        )
+
+
+def own_sizes(task: Task, made: Sequence[Task]) -> tuple[Encoder, Tokenizer] | None:
+    """The encoder and tokenizer behind a task; None where it has none, or their sizes are those of a checkpoint."""
     above = [other.settings for other in behind(task, made)]
     encoder = next((other for other in above if isinstance(other, Encoder)), None)
     tokenizer = next((other for other in above if isinstance(other, Tokenizer)), None)
-    each = _parameter_bytes(task)
-    if not each or encoder is None or encoder.checkpoint or tokenizer is None:
-        return
-    parameters = encoder.layers * block(encoder.width, encoder.feed_forward)
-    parameters += encoder.width * (tokenizer.pieces + encoder.positions)
+    return None if encoder is None or encoder.checkpoint or tokenizer is None else (encoder, tokenizer)
+
+
+def parameters(task: Task, made: Sequence[Task]) -> int:
+    """Return the number of parameters of the model that a task makes or reads; 0 where that is not known."""
+    sizes = own_sizes(task, made)
+    if sizes is None:
+        return 0
+    encoder, tokenizer = sizes
+    count = encoder.layers * block(encoder.width, encoder.feed_forward)
+    count += encoder.width * (tokenizer.pieces + encoder.positions)
     if isinstance(task.settings, Pretrain) and task.settings.msm:
-        parameters += task.settings.msm.document_layers * block(encoder.width, 4 * encoder.width)
-    if (needed := parameters * each) > memory:
-        raise BadInput(
-            f"encoder.layers={encoder.layers}, encoder.width={encoder.width} and tokenizer.pieces={tokenizer.pieces} "
-            f"are {parameters:,} parameters, which take more than {needed / 2**30:.1f} GiB here, and there are "
-            f"{memory / 2**30:.1f} GiB"
-        )
+        count += task.settings.msm.document_layers * block(encoder.width, 4 * encoder.width)
+    return count
 
 
 def _parameter_bytes(task: Task) -> int:
@@ -169,6 +284,10 @@ def block(width: int, inner: int) -> int:
     return 4 * width * width + 2 * width * inner + 9 * width + inner
 
 
-def _divides(name: str, part: int, whole: int) -> None:
-    if whole % part:
-        raise BadInput(f"{name} must divide {whole}, got {part}")
+def _bytes(waiting: Sequence[Task], made: Sequence[Task]) -> int:
+    """Known bytes of what tasks write: downloads, weights, and the state of the largest training."""
+    downloads = [task.settings for task in waiting if isinstance(task.settings, Download)]
+    files = [file for settings in downloads for collection in collections_of(settings) for file in collection.files]
+    models = [task for task in waiting if isinstance(task.settings, Encoder | Pretrain | Finetune)]
+    weights = [parameters(task, made) * WEIGHT_BYTES for task in models]
+    return sum(file.bytes for file in files) + sum(weights) + STATE * max(weights, default=0)

@@ -1,12 +1,14 @@
 """Measures this machine, and how many processes a task can use of it."""
 
 import os
+import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 from msm.errors import BadInput
 from msm.finetuning.settings import Finetune
 from msm.pretraining.settings import Pretrain
-from msm.settings import Settings
+from msm.settings import Settings, listed
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -16,9 +18,35 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def gpus(variables: Mapping[str, str] = os.environ, devices: Path = Path("/dev")) -> list[str]:
+    """Return the names of the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them.
+
+    Args:
+        variables: of the environment; where `CUDA_VISIBLE_DEVICES` is among them, no other GPU is used.
+        devices: folder of the device files, which are counted, so that torch is not loaded.
+    """
+    count = len(list(devices.glob("nvidia[0-9]*")))
+    given = variables.get("CUDA_VISIBLE_DEVICES")
+    if not count or given is None:
+        return [str(number) for number in range(count)]
+    return [name for name in listed(given) if name != "-1"]
+
+
 def visible_gpus() -> int:
-    """Return the number of GPUs of this container, counted by their device files, so that torch is not loaded."""
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+    """Return the number of GPUs that this process may use."""
+    return len(gpus())
+
+
+def check_device(name: str, processes: int = 0) -> None:
+    """Check, without loading torch, that this machine has a device, and one for each of some processes.
+
+    Raises:
+        BadInput: it has not.
+    """
+    if (name == "cuda" and not gpus()) or (name == "mps" and platform.system() != "Darwin"):
+        raise BadInput(f"device {name}: there is none here")
+    if name != "cpu" and gpus() and processes > len(gpus()):
+        raise BadInput(f"--gpus {processes}: there are {len(gpus())} here")
 
 
 def total_memory() -> int:

@@ -23,6 +23,8 @@ from msm.errors import BadInput, CommandError, from_surroundings
 from msm.execution import Execution, read_part
 from msm.pipeline import artifacts, manifests
 from msm.pipeline.code import code_checksum
+from msm.pipeline.here import check_settings
+from msm.pipeline.places import check_device
 from msm.pipeline.stages import STAGES
 from msm.settings import Settings, as_values, flattened
 from msm.tracking import Watched, name_of, tracked
@@ -68,11 +70,13 @@ def run_stage(
     """
     stage = STAGES[name]
     _check_out(out, reads)
+    check_device(execution.device)
     if read_part(execution.part) and not stage.splits:
         raise BadInput(f"--part {execution.part}: the stage {name} is not split into parts")
     told = describe(name, settings, reads)
     if (done := finished(out, told)) is not None:
         return done
+    check_settings(settings, execution.mirror)
     for path in reads.values():
         artifacts.check_unaltered(path, whole=execution.verify)
     work = execution.work / told["identity"][:16]

@@ -161,11 +161,7 @@ class Batches:
         self.longest = max(self.mlm.block_tokens, units.index.unit_tokens)
         """Largest number of tokens of a sequence."""
         self.micro_batches = settings.micro_batches
-        self.micro_blocks, rest = divmod(self.mlm.batch_blocks, self.micro_batches)
-        if rest or not self.micro_blocks:
-            raise BadInput(
-                f"mlm.batch_blocks must be a multiple of {self.micro_batches} softmaxes, got {self.mlm.batch_blocks}"
-            )
+        self.micro_blocks = self.mlm.batch_blocks // self.micro_batches
         self.languages = units.languages
         document_counts = [len(units[language]) for language in self.languages]
         few = [

@@ -7,10 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from msm.errors import BadInput
-from msm.pretraining.settings import Pretrain
-from msm.settings import present
-
 AVERAGED = 5
 """Number of updates over which a loss is averaged."""
 
@@ -19,21 +15,6 @@ def freeze(encoder: nn.Module, frozen: bool) -> None:
     """Freeze the weights of an encoder or let them learn again, embeddings that the head shares included."""
     for parameter in encoder.parameters():
         parameter.requires_grad_(not frozen)
-
-
-def check_heads(settings: Pretrain) -> None:
-    """Check that some weights learn while the encoder is frozen.
-
-    Raises:
-        BadInput: the objective trains no weights but the encoder's, or `head_steps` leaves no update for the encoder.
-    """
-    if not settings.head_steps:
-        return
-    if settings.head_steps >= settings.steps:
-        raise BadInput(f"head_steps must be below steps, got {settings.head_steps} and {settings.steps}")
-    bare = settings.pairs and settings.pairs.projector == "none" and not present(settings.mlm).weight
-    if bare or settings.distill:
-        raise BadInput(f"head_steps: with these settings {settings.objective} trains nothing but the encoder")
 
 
 def head_losses(log: Sequence[Mapping[str, float]], head_steps: int) -> dict[str, float]:

@@ -260,7 +260,8 @@ class Pretrain(Settings):
         """Check the values, and that the sections given are those that the objective reads.
 
         Raises:
-            BadInput: a value is outside its limits, or a section is missing or not read by the objective.
+            BadInput: a value is outside its limits, a section is missing or not read by the objective, or sizes do not
+                divide each other.
         """
         super().__post_init__()
         if self.objective != "ccp" and self.pairs is not None and self.pairs.memory_keys:
@@ -268,6 +269,19 @@ class Pretrain(Settings):
         for name in {name for names in READS.values() for name in names}:
             if (getattr(self, name) is not None) != (name in READS[self.objective]):
                 raise BadInput(f"the objective {self.objective} reads the sections {', '.join(READS[self.objective])}")
+        if self.mlm and self.mlm.batch_blocks % (parts := self.micro_batches):
+            raise BadInput(f"mlm.batch_blocks must be a multiple of {parts} softmaxes, got {self.mlm.batch_blocks}")
+        self._check_heads()
+
+    def _check_heads(self) -> None:
+        """Check that some weights learn while the encoder is frozen, and that updates are left for the encoder."""
+        if not self.head_steps:
+            return
+        if self.head_steps >= self.steps:
+            raise BadInput(f"head_steps must be below steps, got {self.head_steps} and {self.steps}")
+        bare = self.pairs and self.pairs.projector == "none" and self.mlm and not self.mlm.weight
+        if bare or self.distill:
+            raise BadInput(f"head_steps: with these settings {self.objective} trains nothing but the encoder")
 
     @classmethod
     def sections(cls, values: Mapping[str, Any]) -> list[str]:

@@ -22,11 +22,12 @@ from msm.encoders.packed import checkpoint_layers
 from msm.encoders.positions import positions
 from msm.errors import BadInput
 from msm.execution import Execution
+from msm.files import check_room
 from msm.pipeline import artifacts
 from msm.pretraining.ahead import ReadAhead
 from msm.pretraining.baselines import Ccp, Crop, InverseCloze
 from msm.pretraining.batches import Batches
-from msm.pretraining.head_start import check_heads, freeze, head_losses
+from msm.pretraining.head_start import freeze, head_losses
 from msm.pretraining.masked_sentences import MaskedSentences
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import MaskedTokens, Objective
@@ -126,9 +127,9 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
     tokenizer = load_tokenizer(weights)  # now, because it is written at the end
     batches = _batches(units, settings, execution)
     model = SentenceModel(weights, settings, batches.document_units)
-    tokenizer = load_tokenizer(weights)
     _check(batches, model)
     _check_head(batches, model, settings)
+    check_room(out, sum(weight.nbytes for weight in model.masked.parameters()), "the weights")
     if settings.activations == "recomputed":
         checkpoint_layers(body(model.masked))
     objective = OBJECTIVES[settings.objective](model.to(device), batches, settings, device)
@@ -170,7 +171,6 @@ def _plan(settings: Pretrain) -> Plan:
 
 
 def _check(batches: Batches | PairBatches, model: SentenceModel) -> None:
-    check_heads(batches.settings)
     embeddings, needed = model.masked.config.vocab_size, batches.layout.vocabulary
     if embeddings < needed:
         raise BadInput(f"the start weights have {embeddings} embeddings, the units need {needed}")

@@ -52,7 +52,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: there is no manifest, it is not JSON, of a newer format, or lacks a needed field.
     """
-    known = _exported_manifest(folder.parents[1], step_name(str(folder)))
+    known = _exported_manifest(folder.parent.parent, step_name(str(folder)))
     manifest = artifacts.read_manifest(folder) if known is None else known
     path = folder / artifacts.MANIFEST
     if not isinstance(manifest, dict):

@@ -290,7 +290,7 @@ def _read_folder(path: Path, choice: Choice = EVERYTHING) -> Scored:
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
     _, checksums = next(exported.score_lines(path, COLLECTION), (None, {}))
     scored = Scored(path, manifest, facts, means, chance, {}, choice=choice, checksums=checksums)
-    return scored._replace(is_trained=_is_trained(path.parents[1], scored.source))
+    return scored._replace(is_trained=_is_trained(path.parent.parent, scored.source))
 
 
 def by_language(lines: Iterable[dict[str, Any]], choice: Choice = EVERYTHING) -> dict[Column, dict[str, float]]:

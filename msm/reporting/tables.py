@@ -196,7 +196,7 @@ def _model_row(model: Model, column: Column, languages: list[str], bounds: list[
     seeds = len(model.runs) if model.is_trained else 0
     deviation = float(by_seed[:, -1].std(ddof=1)) if seeds > 1 else None
     first = model.runs[0]
-    training = training_of(first.facts["benchmark"], model.name, first.manifest, first.path.parents[1])
+    training = training_of(first.facts["benchmark"], model.name, first.manifest, first.path.parent.parent)
     return Row(model.name, "model", cells, protocols, seeds, deviation, training=training)
 
 

@@ -24,7 +24,7 @@ from msm.errors import BadInput
 from msm.files import within
 from msm.retrieval import stream
 from msm.retrieval.inner_products import DenseVectors
-from msm.retrieval.language_labels import GIVEN, Labels, given_labels, labels_by
+from msm.retrieval.language_labels import Labels, given_labels, labels_by
 from msm.retrieval.language_vectors import (
     NO_LANGUAGE_VECTORS,
     LanguageVectors,
@@ -33,7 +33,7 @@ from msm.retrieval.language_vectors import (
     relative,
 )
 from msm.retrieval.ranking import cut_by_language
-from msm.retrieval.settings import Retrieve
+from msm.retrieval.settings import GIVEN, Retrieve
 from msm.retrieval.shard_records import digest, recorded_digest, write_record
 from msm.retrieval.text_vectors import check_finite
 
@@ -72,8 +72,8 @@ def estimate(
     pivot = canonical(settings.language_pivot)
     wanted = passage_languages | ({pivot} if kind == "shift" else query_languages)
     texts = parallel_sentences(within(sources, settings.language_texts), wanted, settings.language_sentences)
-    means = means_of(texts, encoder.encode_passages, work, "passages")
     labels = labels_by(settings.language_labels, passage_languages | query_languages)
+    means = means_of(texts, encoder.encode_passages, work, "passages")
     if kind == "shift":
         return LanguageVectors(relative(means, pivot), {}, cosine, labels)
     return LanguageVectors(means, means_of(texts, _as_queries(encoder), work, "questions"), cosine, labels)

@@ -11,8 +11,7 @@ from typing import Protocol
 from msm.corpora.codes import canonical
 from msm.errors import BadInput
 from msm.optional import needed_package
-
-GIVEN, SHIPPED = "given", "py3langid"
+from msm.retrieval.settings import GIVEN, SHIPPED
 
 
 class Text(Protocol):

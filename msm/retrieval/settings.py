@@ -8,6 +8,8 @@ from msm.settings import Count, Positive, Rate, Settings, Share
 
 BM25 = "bm25"
 """Name under which `msm evaluate` takes BM25 for a model."""
+GIVEN, SHIPPED = "given", "py3langid"
+"""Names of the labels of a collection, and of the identifier of languages that is a package."""
 NEIGHBOURS = 4
 """Number of neighbours that a margin is relative to; LASER's k."""
 LanguageVectorsKind = Literal["none", "shift", "both_sides", "own"]
@@ -56,7 +58,7 @@ class Retrieve(Settings):
         if (self.language_vectors in ("shift", "both_sides")) != bool(self.language_texts):
             need = "has no use for" if self.language_texts else "needs"
             raise BadInput(f"language_vectors {self.language_vectors} {need} language_texts")
-        if self.language_vectors == "none" and self.language_labels != "given":
+        if self.language_vectors == "none" and self.language_labels != GIVEN:
             raise BadInput("language_labels: no language vectors are taken off")
 
 

@@ -23,12 +23,11 @@ from msm.files import within
 from msm.retrieval.bitext_runs import write_pairs
 from msm.retrieval.kinds import check_kind
 from msm.retrieval.language_estimates import described, estimate
-from msm.retrieval.language_labels import GIVEN
 from msm.retrieval.language_vectors import NO_LANGUAGE_VECTORS, LanguageVectors
 from msm.retrieval.parts import refusal
 from msm.retrieval.ranking import Ranking
 from msm.retrieval.relevant import relevant_pairs
-from msm.retrieval.settings import Retrieve
+from msm.retrieval.settings import GIVEN, Retrieve
 from msm.retrieval.stream import WHOLE, search
 from msm.training import pick_device
 

@@ -7,7 +7,7 @@ from msm import tracking
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.chain import Chain, Options, Outcome, rows_of
-from msm.pipeline.checks import check
+from msm.pipeline.checks import check, check_here
 from msm.pipeline.places import total_memory, visible_gpus
 from msm.pipeline.tasks import tasks
 
@@ -60,4 +60,6 @@ def run(
     check(whole, str(path), 0 if visible_gpus() else total_memory())
     made = rows_of(whole, rows)
     words = (f"--mirror={mirror}", "--device", device, f"--log={log}", *(["--verify"] if verify else []))
-    return Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, words)).run()
+    chain = Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, words))
+    check_here(chain.waiting, whole, str(path), device=device, mirror=str(mirror))
+    return chain.run()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from msm.cli.main import main
-from msm.corpora.public_tokenizers import ENCODERS
+from msm.corpora.settings import ENCODERS
 from msm.encoders.building import Form
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.reporting.published import load

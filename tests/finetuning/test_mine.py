@@ -103,7 +103,7 @@ def test_random_negatives_are_the_same_again_and_keep_their_order() -> None:
 )
 def test_settings_without_sense_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        list(mine([EXAMPLE], lambda _: (RANKING, 8.0), form(**changes), Counts()))
+        form(**changes)
 
 
 def test_a_models_ranking_is_that_of_sorted_scores(encoder: Path) -> None:

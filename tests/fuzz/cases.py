@@ -31,17 +31,16 @@ class Case(NamedTuple):
 
 def prepare(folder: Path) -> None:
     """Add to a folder with a finished chain what the commands read besides."""
-    for name in ("anchors.yaml", "demo.yaml", "tiny.yaml"):
-        (folder / "recipes").mkdir(exist_ok=True)
-        shutil.copy(ROOT / "recipes" / name, folder / "recipes" / name)
-    shutil.copytree(ROOT / "recipes" / "corpus", folder / "recipes" / "corpus", dirs_exist_ok=True)
-    shutil.copytree(ROOT / "docs" / "examples" / "animals", folder / "animals", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "msm" / "examples" / "animals", folder / "animals")
     rng = np.random.default_rng(1)
     for name in ("queries", "corpus"):
         ids = [json.loads(line)["_id"] for line in (folder / "animals" / f"{name}.jsonl").read_text().splitlines()]
         np.savez(folder / f"{name}.npz", ids=np.array(ids), vectors=rng.normal(size=(len(ids), 4)).astype("f4"))
     lines = (folder / "animals" / "run.trec").read_text()
     (folder / "run.trec.gz").write_bytes(gzip.compress(lines.encode()))
+    judgements = (folder / "animals" / "qrels" / "test.tsv").read_text().splitlines()[1:]
+    rows = (line.split("\t") for line in judgements)
+    (folder / "qrels.trec").write_text("".join(f"{query} 0 {passage} {grade}\n" for query, passage, grade in rows))
     gold = [{"id": "q1", "question": "a?", "lang": "ja", "answers": ["cat"]}]
     (folder / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in gold))
     (folder / "predictions.json").write_text(json.dumps([{"id": "q1", "lang": "ja", "ctxs": ["a cat", "a dog"]}]))
@@ -55,7 +54,7 @@ def cases(folder: Path) -> list[Case]:
     gold, told = "gold.jsonl", "predictions.json"
     answers = ["--benchmark", "xor_retrieve", "--gold", gold, "--predictions", told]
     run, own_run = "run.trec.gz", "animals/run.trec"
-    qrels = f"animals/{next((folder / 'animals' / 'qrels').iterdir()).relative_to(folder / 'animals').as_posix()}"
+    qrels = "qrels.trec"
     own = ["--benchmark", "animals", "--format", "beir", "--data", "animals"]
     model = f"{tiny}/finetune/constructed-msm-1/model"
     crawl = "recipes/corpus/common_crawl.yaml"
@@ -83,7 +82,7 @@ def cases(folder: Path) -> list[Case]:
         Case(["run", "tiny", "--results", "", "--rows", "sources/world"], recipe, 6),
         Case(["benchmarks"], [], 1),
         Case(["benchmarks", "lareqa"], [], 1),
-        Case(["reproduce", "no-such-model", "--out", "out"], ["recipes/anchors.yaml"], 3),
+        Case(["reproduce", "no-such-model", "--out", "out"], [], 3),
         Case(["units-job", "tiny", "--parts", "2", "--image", "msm", "--job", "out"], recipe, 3),
         Case(["corpus-job", crawl, "--out", "o", "--pods", "2", "--image", "msm", "--job", "out"], [crawl], 3),
         Case(["mine", "--run", own_run, "--examples", "animals/queries.jsonl", "--out", "out.jsonl"], ["animals"], 2),

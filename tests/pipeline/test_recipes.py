@@ -209,6 +209,40 @@ Recipe = dict[str, Any]
             "lora.rank 4 with encoding.pooling pooler: adapters do not train a pooler",
         ),
         (lambda recipe: recipe["pretrain"].update(lora={"rank": 4}), "unknown setting: lora"),
+        (lambda recipe: recipe["encoder"].update(width=0), "width must be at least 1 for a fresh encoder, got 0"),
+        (
+            lambda recipe: recipe["encoder"].update(positions=32),
+            "pretrain/mlm-1: mlm.block_tokens must fit the encoder's 32 positions, got 64",
+        ),
+        (
+            lambda recipe: recipe["pretraining"][1].update(
+                pretrain={"objective": "mexma", "mexma": {"batch_pairs": 4, "micro_pairs": 2}}
+            ),
+            "pretrain/msm-1: objective mexma reads pairs or teach, and units/ordered is of units",
+        ),
+        (
+            lambda recipe: recipe["finetune"]["batches"].update(sampler="hybrid", translations="questions/all"),
+            "batches.translations: the sources have no questions/all",
+        ),
+        (
+            lambda recipe: recipe["finetune"]["selection"].update(benchmark="constructed", questions="questions/dev"),
+            "selection: benchmark, questions and measure belong together",
+        ),
+        (
+            lambda recipe: recipe["finetune"]["selection"].update(
+                benchmark="constructed", questions="questions/devel", measure="map@20"
+            ),
+            "selection.questions: the sources have no questions/devel; did you mean questions/dev?",
+        ),
+        (
+            lambda recipe: recipe["retrieve"].update(language_vectors="shift", language_texts="documents/other"),
+            "language_texts: the sources have no documents/other",
+        ),
+        (lambda recipe: recipe["score"].update(measures="ndgc@10"), "unknown measure: 'ndgc@10'"),
+        (
+            lambda recipe: recipe["benchmarks"][0].update(name="xquad_r", split="dev"),
+            "split must be test: that is what xquad_r reads, got dev",
+        ),
         (lambda recipe: recipe["benchmarks"][0].update(name="mr_tydi:lareqa"), "is no name for data of your own"),
     ],
 )

@@ -1,5 +1,6 @@
 """`msm run STAGE --gpus N`: torchrun's processes, and the exit code of the one that failed first."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 
 from msm.errors import Preempted
 from msm.pipeline import recipes, runner, torchrun
+from msm.pipeline.artifacts import read_manifest
 from msm.pipeline.tasks import tasks as tasks_of
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -26,12 +28,14 @@ def start(tiny: Path, tmp_path: Path) -> Start:
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
     reads = {name: tiny / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
 
-    def started(units: Path = reads["units"], **changes: object) -> subprocess.Popen[str]:
+    def started(units: Path = reads["units"], out: str = "out", **changes: object) -> subprocess.Popen[str]:
         settings = dataclasses.replace(task.settings, **changes)
-        words = runner.command("pretrain", settings, reads | {"units": units}, tmp_path / "out")
+        words = runner.command("pretrain", settings, reads | {"units": units}, tmp_path / out)
         words += ["--work", str(tmp_path / "work"), "--device", "cpu", "--gpus", "2"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return subprocess.Popen([sys.executable, "-m", *words], stderr=subprocess.PIPE, text=True, env=environment)
+        return subprocess.Popen(
+            [sys.executable, "-m", *words], stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        )
 
     return started
 
@@ -53,15 +57,41 @@ def test_a_loss_that_is_no_number_is_told_from_a_crash(start: Start, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_request_to_stop_reaches_the_processes_and_they_save(start: Start, tmp_path: Path) -> None:
-    process = start(steps=400, checkpoint_steps=1000)
-    while not list((tmp_path / "work").glob("*/log.jsonl")):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, Preempted.exit_code), (signal.SIGINT, 130)])
+def test_a_request_to_stop_ends_all_processes_and_loses_nothing(
+    number: signal.Signals, code: int, start: Start, tmp_path: Path
+) -> None:
+    process = start(steps=120, checkpoint_steps=1000)
+    while not any(path.stat().st_size for path in (tmp_path / "work").glob("*/log.jsonl")):
         assert process.poll() is None
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
+    tree, began = descendants(process.pid), time.monotonic()
+    assert len(tree) >= 3, "torchrun and two processes"
+    # A terminal sends Ctrl-C to all processes; whoever manages processes asks the first one only.
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     error = process.communicate(timeout=200)[1]
-    assert process.returncode == Preempted.exit_code, error
+    assert process.returncode == code, error
+    assert time.monotonic() - began < 60
+    assert not [one for one in tree if Path(f"/proc/{one}").exists()]
     assert list((tmp_path / "work").glob("*/step-*.pt"))
+    manifests = []
+    for out in ("out", "whole"):
+        process = start(out=out, steps=120, checkpoint_steps=1000)
+        assert process.wait(timeout=600) == 0
+        manifests.append(read_manifest(tmp_path / out))
+    stopped, whole = manifests
+    assert stopped["facts"]["resumed_from"] > 0 == whole["facts"]["resumed_from"]
+    assert stopped["outputs"] == whole["outputs"]
+
+
+def descendants(process: int) -> list[int]:
+    """Processes below a process."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    inner = [one for one, parent in parents.items() if parent == process]
+    return [*inner, *(below for one in inner for below in descendants(one))]
 
 
 def test_the_first_failure_counts(tmp_path: Path) -> None:
