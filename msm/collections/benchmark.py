@@ -93,8 +93,8 @@ class Benchmark:
         """
         if names and self.answers:
             raise BadInput(f"{self.name}: its passages are not judged, so its measures cannot be chosen")
-        chosen = tuple(str(parse_measure(name)) for name in names)
-        return replace(self, measures=chosen, language_measures=()) if chosen else self
+        measures = tuple(str(parse_measure(name)) for name in names)
+        return replace(self, measures=measures, language_measures=()) if measures else self
 
     def parsed_measures(self, pool: Pool | None = None) -> list[Measure]:
         """Return the official measures of a pool."""
@@ -138,10 +138,10 @@ class Benchmark:
             self, name=name, title=name, split=None, counts={}, passages=None, least_passages=0, by_language=False
         )
 
-    def _wanted(self, found: Mapping[str, int]) -> list[str]:
+    def _checked_languages(self, counts: Mapping[str, int]) -> list[str]:
         if not self.counts:
             return []
-        return sorted(self.languages or {*self.counts, *found})
+        return sorted(self.languages or {*self.counts, *counts})
 
     def _check_questions(self, folder: Path, draft: Draft) -> None:
         if self.languages and not draft.queries:
@@ -152,28 +152,28 @@ class Benchmark:
         if self.asked_in and self.counts:
             self._check_together(folder, questions.total(), judgements.total())
             return
-        for language in self._wanted(questions):
-            expected = self.counts.get(language, Counts(0))
-            self._check(folder, f"{language} has", "questions", questions[language], expected.questions)
-            self._check(folder, f"{language} has", "judgements", judgements[language], expected.judgements)
+        for language in self._checked_languages(questions):
+            published = self.counts.get(language, Counts(0))
+            self._check(folder, f"{language} has", "questions", questions[language], published.questions)
+            self._check(folder, f"{language} has", "judgements", judgements[language], published.judgements)
 
     def _check_together(self, folder: Path, questions: int, judgements: int) -> None:
         """Compare the sizes of all languages together, where a question's language does not name its passages."""
-        expected = [self.counts[language] for language in self._wanted({})]
-        self._check(folder, "there are", "questions", questions, sum(counts.questions or 0 for counts in expected))
-        self._check(folder, "there are", "judgements", judgements, sum(counts.judgements or 0 for counts in expected))
+        published = [self.counts[language] for language in self._checked_languages({})]
+        self._check(folder, "there are", "questions", questions, sum(counts.questions or 0 for counts in published))
+        self._check(folder, "there are", "judgements", judgements, sum(counts.judgements or 0 for counts in published))
 
     def _check_passages(self, folder: Path, collection: Collection) -> None:
         counts = collection.passages.counts
-        for language in self._wanted({}):
+        for language in self._checked_languages({}):
             self._check(folder, f"{language} has", "passages", counts[language], self.counts[language].passages)
         self._check(folder, "there are", "passages", len(collection.passages), self.passages)
         if len(collection.passages) < self.least_passages:
             raise self._unofficial(folder, f"{len(collection.passages)} passages are not the published corpus")
 
-    def _check(self, folder: Path, where: str, what: str, found: int, expected: int | None) -> None:
-        if expected is not None and found != expected:
-            raise self._unofficial(folder, f"{where} {found} {what} instead of {expected}")
+    def _check(self, folder: Path, where: str, things: str, count: int, published: int | None) -> None:
+        if published is not None and count != published:
+            raise self._unofficial(folder, f"{where} {count} {things} instead of {published}")
 
     def _unofficial(self, folder: Path, problem: str) -> BadInput:
         return BadInput(
@@ -193,14 +193,14 @@ def _check_own_ids(folder: Path, draft: Draft) -> None:
 
 def _said_rules(path: Path, rules: Rules) -> Rules:
     """The rules as a file says them."""
-    said = read_json(path)
+    values = read_json(path)
     choices = {"passage_context": get_args(PassageContext), "own_ids": get_args(OwnIds)}
-    if not isinstance(said, dict) or not said.keys() <= set(Rules._fields):
-        raise BadInput(f"{path}: expected a JSON object with any of {', '.join(Rules._fields)}, got {said!r:.60}")
-    for name, value in said.items():
+    if not isinstance(values, dict) or not values.keys() <= set(Rules._fields):
+        raise BadInput(f"{path}: expected a JSON object with any of {', '.join(Rules._fields)}, got {values!r:.60}")
+    for name, value in values.items():
         if not isinstance(value, str) or value not in choices.get(name, (value,)):
             raise BadInput(f"{path}: {name} must be {' or '.join(choices.get(name, ('text',)))}, got {value!r:.60}")
-    return rules._replace(**said)
+    return rules._replace(**values)
 
 
 @dataclass(frozen=True)

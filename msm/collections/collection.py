@@ -95,16 +95,16 @@ class Collection(NamedTuple):
 
     def pool_queries(self, pool: Pool) -> list[int]:
         """Return the indices of the pool's queries, ascending."""
-        wanted = pool.query_language
-        return [place for place, query in enumerate(self.queries) if wanted in (None, query.language)]
+        language = pool.query_language
+        return [position for position, query in enumerate(self.queries) if language in (None, query.language)]
 
     def pool_passages(self, pool: Pool) -> range:
         """Return the indices of the pool's passages among all."""
-        counts, wanted = self.passages.counts, pool.candidate_language
-        if wanted is None:
+        counts, candidate_language = self.passages.counts, pool.candidate_language
+        if candidate_language is None:
             return range(len(self.passages))
-        first = sum(counts[language] for language in takewhile(lambda other: other != wanted, counts))
-        return range(first, first + counts[wanted])
+        first = sum(counts[language] for language in takewhile(lambda other: other != candidate_language, counts))
+        return range(first, first + counts[candidate_language])
 
     def pool_qrels(self, pool: Pool) -> Qrels:
         """Return the judgements of the pool's queries and passages; only queries with a judgement count in means.
@@ -116,17 +116,23 @@ class Collection(NamedTuple):
         qrels = self.qrels
         queries = np.zeros(len(self.queries), bool)
         queries[self.pool_queries(pool)] = True
-        kept = queries[qrels.queries]
+        is_in_pool = queries[qrels.queries]
         if pool.candidate_language is not None:
-            own = pool.query_language == pool.candidate_language
-            kept &= self._judged_languages(pool.query_language if own else None) == pool.candidate_language
-        return qrels._replace(queries=qrels.queries[kept], passages=qrels.passages[kept], labels=qrels.labels[kept])
+            is_monolingual = pool.query_language == pool.candidate_language
+            is_in_pool &= (
+                self._judged_languages(pool.query_language if is_monolingual else None) == pool.candidate_language
+            )
+        return qrels._replace(
+            queries=qrels.queries[is_in_pool], passages=qrels.passages[is_in_pool], labels=qrels.labels[is_in_pool]
+        )
 
     def _judged_languages(self, otherwise: str | None) -> NDArray[np.object_]:
         """Return the language of the passage of each judgement, [J]; see `pool_qrels` for passages that are missing."""
         qrels = self.qrels
-        known = np.array([self.passages.languages.get(text) for text in qrels.passage_ids.to_pylist()], object)
-        languages = known[qrels.passages]
+        passage_languages = np.array(
+            [self.passages.languages.get(text) for text in qrels.passage_ids.to_pylist()], object
+        )
+        languages = passage_languages[qrels.passages]
         for row in [row for row, language in enumerate(languages.tolist()) if language is None]:
             others = {language for language in languages[qrels.queries == qrels.queries[row]] if language is not None}
             languages[row] = otherwise or (others.pop() if len(others) == 1 else None)
@@ -151,30 +157,30 @@ def assemble(draft: Draft) -> Collection:
     Raises:
         BadInput: an id stands twice, or a judged query is missing.
     """
-    query_places = _query_places(draft.queries)
+    query_positions = _query_positions(draft.queries)
     for qrel in draft.qrels:
-        if qrel.query_id not in query_places:
+        if qrel.query_id not in query_positions:
             raise BadInput(f"judged query {qrel.query_id} is not among the queries")
     passages = Passages(draft.passages, (qrel.passage_id for qrel in draft.qrels))
-    passage_places = {passage_id: place for place, passage_id in enumerate(passages.languages)}
+    passage_positions = {passage_id: position for position, passage_id in enumerate(passages.languages)}
     for qrel in draft.qrels:
         if qrel.label >= 1:
-            passage_places.setdefault(qrel.passage_id, len(passage_places))
+            passage_positions.setdefault(qrel.passage_id, len(passage_positions))
     rows = [
-        (query_places[qrel.query_id], passage_places[qrel.passage_id], qrel.label)
+        (query_positions[qrel.query_id], passage_positions[qrel.passage_id], qrel.label)
         for qrel in draft.qrels
-        if qrel.passage_id in passage_places
+        if qrel.passage_id in passage_positions
     ]
-    queries, answering, labels = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    query_ids, passage_ids = pa.array(query_places, pa.string()), pa.array(passage_places, pa.string())
+    queries, judged_passages, labels = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    query_ids, passage_ids = pa.array(query_positions, pa.string()), pa.array(passage_positions, pa.string())
     questions = draft.questions or [f"{query.language}-{query.query_id}" for query in draft.queries]
-    qrels = Qrels(query_ids, passage_ids, queries, answering, labels)
+    qrels = Qrels(query_ids, passage_ids, queries, judged_passages, labels)
     return Collection(draft.queries, questions, passages, qrels, draft.pools, draft.answers, draft.clusters)
 
 
-def _query_places(queries: list[Query]) -> dict[str, int]:
-    places: dict[str, int] = {}
-    for place, query in enumerate(queries):
-        if places.setdefault(query.query_id, place) != place:
+def _query_positions(queries: list[Query]) -> dict[str, int]:
+    positions: dict[str, int] = {}
+    for position, query in enumerate(queries):
+        if positions.setdefault(query.query_id, position) != position:
             raise BadInput(f"query id stands twice: {query.query_id}")
-    return places
+    return positions

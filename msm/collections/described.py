@@ -1,4 +1,4 @@
-"""Writes for people what the registry says of every benchmark."""
+"""Describes every benchmark of the registry for `msm benchmarks` and for the pages: rules, files, sizes, sources."""
 
 import functools
 import inspect
@@ -38,8 +38,8 @@ class Row(NamedTuple):
 
 def overview() -> list[Row]:
     """Return all published benchmarks, by name; constructed ones are left out."""
-    found = {name: one for name, one in {**BENCHMARKS, **BITEXTS}.items() if one.split}
-    return [_row(found[name]) for name in sorted(found)]
+    benchmarks = {name: one for name, one in {**BENCHMARKS, **BITEXTS}.items() if one.split}
+    return [_row(benchmarks[name]) for name in sorted(benchmarks)]
 
 
 def description(name: str) -> str:
@@ -96,13 +96,15 @@ def _rules(one: Benchmark | BitextBenchmark) -> list[str]:
     lines = [f"{row.split}; {row.measures}", f"protocol {one.protocol}"]
     if isinstance(one, BitextBenchmark):
         return lines
-    lines += [f"searched is {SEARCHED[one.passage_context]}", f"equal scores stand in the order `{one.ties}`"]
+    lines += [f"text that is searched: {SEARCHED[one.passage_context]}", f"order of equal scores: `{one.ties}`"]
     lines.append(f"a passage with the question's own id is {one.own_ids}")
     lines += [f"published instruction: {one.instruction}"] if one.instruction else []
     sizes = {language: _size(count) for language, count in one.counts.items() if any(count)}
-    same = len(set(sizes.values())) == 1
-    told = [f"each {next(iter(sizes.values()))}"] if same else [f"{name} {size}" for name, size in sizes.items()]
-    lines += [f"checked sizes: {', '.join(told)}"] if told else []
+    are_equal = len(set(sizes.values())) == 1
+    size_texts = (
+        [f"each {next(iter(sizes.values()))}"] if are_equal else [f"{name} {size}" for name, size in sizes.items()]
+    )
+    lines += [f"checked sizes: {', '.join(size_texts)}"] if size_texts else []
     return [*lines, f"sources: {', '.join(one.sources)}"]
 
 

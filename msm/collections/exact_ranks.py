@@ -77,7 +77,7 @@ def read_exact_ranks(path: Path) -> ExactRanks:
         raise BadInput(f"{path}: not a table of exact ranks: {str(error).splitlines()[0]}") from error
     queries, passages = (table[name].combine_chunks().dictionary_encode() for name in ("query_id", "passage_id"))
     counts = np.stack([table[name].to_numpy() for name in COUNTS], axis=1)
-    rows, columns = (encoded.indices.to_numpy() for encoded in (queries, passages))
+    rows, columns = (array.indices.to_numpy() for array in (queries, passages))
     return ExactRanks(
         queries.dictionary, passages.dictionary, rows, columns, table["score"].to_numpy(), counts, pool, whole
     )

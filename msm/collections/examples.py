@@ -60,21 +60,23 @@ def read_data_sets(
     sources: Path, names: Sequence[str], language: str, unit: str = "sentence", other_negatives: int = 0
 ) -> list[list[Example]]:
     """Read the examples by data set; names that differ only in their `LANG=` are one data set."""
-    found: dict[str, list[Example]] = {}
+    data_sets: dict[str, list[Example]] = {}
     for name in names:
-        named = NAMED.fullmatch(name)
-        spoken, file = named.groups() if named else (language, name)
+        match = NAMED.fullmatch(name)
+        file_language, file = match.groups() if match else (language, name)
         path = find(sources, file)
-        spoken = spoken if spoken == ALL else said_canonical(spoken, name)
-        languages = language_files(path) if spoken == ALL else [spoken]
+        file_language = file_language if file_language == ALL else said_canonical(file_language, name)
+        languages = language_files(path) if file_language == ALL else [file_language]
         try:
-            examples = [example for one in languages for example in _read(path, one, unit, other_negatives)]
+            examples = [
+                example for text_language in languages for example in _read(path, text_language, unit, other_negatives)
+            ]
         except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
         if not examples:
             raise BadInput(f"{sources / file}: no training example")
-        found.setdefault(file, []).extend(examples)
-    return [_with_others(examples) for examples in found.values()]
+        data_sets.setdefault(file, []).extend(examples)
+    return [_with_others(examples) for examples in data_sets.values()]
 
 
 def _with_others(examples: list[Example]) -> list[Example]:
@@ -98,12 +100,12 @@ def find(sources: Path, name: str) -> Path:
         BadInput: there is no such file, or there are several.
     """
     plain = within(sources, name)
-    found = [
+    paths = [
         path for path in (plain, *(plain.with_name(f"{plain.name}{ending}") for ending in OPENERS)) if path.exists()
     ]
-    if not found:
+    if not paths:
         raise BadInput(f"{sources / name}: no such file among the sources")
-    return only(found)
+    return only(paths)
 
 
 def _read(path: Path, language: str, unit: str, other_negatives: int) -> Iterable[Example]:
@@ -153,20 +155,20 @@ def draft_examples(draft: Draft) -> Iterator[Example]:
 
     The passages are read once; those that nobody judged are not held.
     """
-    wanted = {qrel.passage_id for qrel in draft.qrels}
+    judged_ids = {qrel.passage_id for qrel in draft.qrels}
     texts = {
         passage.passage_id: passage._replace(context=passage.context or passage.text)
-        for read in draft.passages.values()
-        for passage in read()
-        if passage.passage_id in wanted
+        for read_part in draft.passages.values()
+        for passage in read_part()
+        if passage.passage_id in judged_ids
     }
-    judged: dict[str, tuple[list[Passage], list[Passage]]] = {}
+    judged_passages: dict[str, tuple[list[Passage], list[Passage]]] = {}
     for qrel in draft.qrels:
         if qrel.passage_id in texts:
-            right, wrong = judged.setdefault(qrel.query_id, ([], []))
+            right, wrong = judged_passages.setdefault(qrel.query_id, ([], []))
             (right if qrel.label >= 1 else wrong).append(texts[qrel.passage_id])
     for query in draft.queries:
-        right, wrong = judged.get(query.query_id, ([], []))
+        right, wrong = judged_passages.get(query.query_id, ([], []))
         for passage in right:
             others = tuple(other.passage_id for other in right if other != passage)
             yield Example(query, passage, wrong, others)
@@ -189,7 +191,7 @@ def _squad(path: Path, language: str, unit: str) -> Iterator[Example]:
     for paragraph in read_squad(path, language):
         title, context = paragraph.title, paragraph.context
         for question in paragraph.questions:
-            ids = [f"{paragraph.paragraph_id}/{place}" for place in question.answer_sentences]
+            ids = [f"{paragraph.paragraph_id}/{number}" for number in question.answer_sentences]
             sentence = paragraph.sentences[question.answer_sentence]
             passage = (
                 Passage(ids[0], language, sentence, title, context)

@@ -11,7 +11,7 @@ sentence-transformers' `InformationRetrievalEvaluator`.
 
 `.json`: `{"query": {"passage": score}}`, as BEIR and ranx have it; or a list for each query in the order of the
 benchmark, `[[{"id": ..., "score": ...}]]`, which PyLate's `retrieve` and sentence-transformers' `semantic_search`
-return. In the latter a `corpus_id` is the place of the passage.
+return. In the latter a `corpus_id` is the position of the passage, counted from 0.
 
 All may be compressed.
 """
@@ -68,18 +68,18 @@ def _table(path: Path, columns: int) -> Iterator[Entry]:
     for number, row in rows:
         if len(row) != columns:
             raise bad_line(path, number, f"expected {columns} columns with tabs between, got {len(row)}")
-    ranked = columns == 3 and _are_ranks([(row[0], row[2]) for _, row in rows])
+    holds_ranks = columns == 3 and _are_ranks([(row[0], row[2]) for _, row in rows])
     for number, row in rows:
         score = _number(row[-1])
         if score is None:
             raise bad_line(path, number, f"score is not a finite number: {row[-1]}")
-        yield row[0], row[1], -score if ranked else score
+        yield row[0], row[1], -score if holds_ranks else score
 
 
 def _are_ranks(values: Iterable[tuple[str, str]]) -> bool:
     """Whether the values count 1, 2, 3 ... for each query."""
-    for _, same in groupby(values, key=lambda value: value[0]):
-        if any(text != str(rank) for rank, (_, text) in enumerate(same, start=1)):
+    for _, group in groupby(values, key=lambda value: value[0]):
+        if any(text != str(rank) for rank, (_, text) in enumerate(group, start=1)):
             return False
     return True
 
@@ -96,8 +96,8 @@ def _predictions(path: Path) -> Iterator[Entry]:
     for number, row in read_json_lines(path):
         if "query_id" not in row or not isinstance(row.get("results"), list):
             raise bad_line(path, number, "expected query_id and a list of results")
-        for found in row["results"]:
-            passage_id, score = _found(found, f"{path}:{number}")
+        for result in row["results"]:
+            passage_id, score = _found(result, f"{path}:{number}")
             yield str(row["query_id"]), str(passage_id), score
 
 
@@ -130,7 +130,7 @@ def _by_query(path: Path, query_ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _found(result: Any, where: str) -> tuple[str | int, float]:
-    """Id, or place, of a passage, and its score."""
+    """Id, or position, of a passage, and its score."""
     name = next((name for name in _NAMES if isinstance(result, Mapping) and name in result), None)
     if name is None or not isinstance(result[name], str | int) or isinstance(result[name], bool):
         raise BadInput(f"{where}: a passage must have an id ({', '.join(_NAMES)}), got {str(result)[:60]}")
@@ -148,12 +148,12 @@ def _joined(path: Path, entries: Iterable[Entry]) -> Run:
     """
     queries: dict[str, int] = {}
     passages: dict[str, int] = {}
-    rows, columns, scores, seen = [], [], [], set()
+    rows, columns, scores, pairs = [], [], [], set()
     for query_id, passage_id, score in entries:
         pair = queries.setdefault(query_id, len(queries)), passages.setdefault(passage_id, len(passages))
-        if pair in seen:
+        if pair in pairs:
             raise BadInput(f"{path}: query {query_id}, passage {passage_id}: twice in the run")
-        seen.add(pair)
+        pairs.add(pair)
         rows.append(pair[0])
         columns.append(pair[1])
         scores.append(score)

@@ -34,7 +34,7 @@ class ForeignVectors:
         BadInput: no such file, one of another form, ids that are too few or stand twice, or a text without vector.
     """
 
-    def __init__(self, path: Path, wanted: Sequence[str], ids: Path | None = None) -> None:
+    def __init__(self, path: Path, text_ids: Sequence[str], ids: Path | None = None) -> None:
         self.path = path
         self._vectors, names = _read(path, ids)
         if self._vectors.ndim != 2 or self._vectors.dtype.kind not in "fiu" or len(self._vectors) != len(names):
@@ -46,26 +46,26 @@ class ForeignVectors:
             raise BadInput(
                 f"{path}: an id stands twice: {next(name for row, name in enumerate(names) if rows[name] != row)}"
             )
-        lacking = [name for name in wanted if name not in rows]
+        lacking = [name for name in text_ids if name not in rows]
         if lacking:
-            raise BadInput(f"{path}: no vector for {len(lacking)} of {len(wanted)} texts, such as {lacking[0]}")
-        self._rows = np.array([rows[name] for name in wanted], np.int64)
+            raise BadInput(f"{path}: no vector for {len(lacking)} of {len(text_ids)} texts, such as {lacking[0]}")
+        self._rows = np.array([rows[name] for name in text_ids], np.int64)
         self.width = self._vectors.shape[1]
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def read(self, places: slice | Integers, unit_length: bool) -> Floats:
+    def read(self, which: slice | Integers, unit_length: bool) -> Floats:
         """Return the vectors of some of the ids, float32, [any, H].
 
         Args:
-            places: which.
+            which: indices of the texts, or a span of them.
             unit_length: whether each vector is divided by its length.
 
         Raises:
             BadInput: a vector that is not finite, or has no length and should have one.
         """
-        vectors = np.asarray(self._vectors[self._rows[places]], np.float32)
+        vectors = np.asarray(self._vectors[self._rows[which]], np.float32)
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or (unit_length and not lengths.all()):
             raise BadInput(f"{self.path}: a vector is not finite or has no length")
@@ -83,10 +83,10 @@ def _read(path: Path, ids: Path | None) -> tuple[Floats, list[str]]:
     except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path}: not .npy, nor .npz with arrays ids and vectors: {error}") from error
     beside = [path.with_suffix(f".ids{kind}") for kind in (".txt", ".json")]
-    found = ids or next((each for each in beside if each.is_file()), None)
-    if found is None:
+    ids_file = ids or next((each for each in beside if each.is_file()), None)
+    if ids_file is None:
         raise BadInput(f"{path}: no file of ids beside it ({beside[0].name} or {beside[1].name})")
-    return vectors, _read_ids(found)
+    return vectors, _read_ids(ids_file)
 
 
 def _read_ids(path: Path) -> list[str]:

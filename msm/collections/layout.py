@@ -53,9 +53,9 @@ def refuse_same_names(files: list[Path]) -> None:
     Raises:
         BadInput: two files bear the same name, but for their compression.
     """
-    seen: dict[str, Path] = {}
+    paths_by_name: dict[str, Path] = {}
     for path in files:
-        first = seen.setdefault(plain_name(path), path)
+        first = paths_by_name.setdefault(plain_name(path), path)
         if first != path:
             only([first, path])
 

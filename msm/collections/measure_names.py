@@ -55,8 +55,8 @@ def parse_measure(text: str) -> Measure:
     Raises:
         BadInput: an unknown name, or a cutoff that is not a whole number of at least 1.
     """
-    spelled, at, cutoff = text.strip().partition("@")
-    name = ABBREVIATIONS.get(spelled.lower(), spelled.lower())
+    spelling, at, cutoff = text.strip().partition("@")
+    name = ABBREVIATIONS.get(spelling.lower(), spelling.lower())
     if name not in NAMES:
         raise BadInput(f"unknown measure: {text!r}; known: {', '.join(NAMES)}, each with or without @CUTOFF")
     if at and not re.fullmatch(r"0*[1-9][0-9]{0,17}", cutoff):

@@ -39,16 +39,16 @@ class Passages:
         self.languages: dict[str, str] = {}
         """Language of each judged passage that exists."""
         self.judged: dict[str, tuple[int, Passage]] = {}
-        """Place and text of each judged passage that is there."""
-        wanted, hashes, digest = set(judged), array("q"), hashlib.sha256()
-        for place, passage in enumerate(self):
+        """Position and text of each judged passage that exists."""
+        judged_ids, hashes, digest = set(judged), array("q"), hashlib.sha256()
+        for position, passage in enumerate(self):
             fields = (passage.passage_id, passage.language, passage.title, passage.text)
             digest.update("\0".join(fields).encode(errors="surrogatepass") + b"\1")
             self.counts[passage.language] += 1
             hashes.append(hash(passage.passage_id))
-            if passage.passage_id in wanted:
+            if passage.passage_id in judged_ids:
                 self.languages[passage.passage_id] = passage.language
-                self.judged[passage.passage_id] = (place, passage)
+                self.judged[passage.passage_id] = (position, passage)
         self.digest = digest.hexdigest()
         """SHA-256 of ids, languages, titles and texts, in order."""
         self._refuse_twice(np.frombuffer(hashes, np.int64))
@@ -57,7 +57,7 @@ class Passages:
         return self.counts.total()
 
     def __iter__(self) -> Iterator[Passage]:
-        return chain.from_iterable(read() for read in self._parts.values())
+        return chain.from_iterable(read_part() for read_part in self._parts.values())
 
     def of(self, language: str | None) -> Iterator[Passage]:
         """Iterate over the passages of one language, or over all."""
@@ -65,16 +65,16 @@ class Passages:
 
     def texts(self, ids: Iterable[str]) -> dict[str, Passage]:
         """Return the passages of some ids, those that exist."""
-        wanted = set(ids)
-        return {passage.passage_id: passage for passage in self if passage.passage_id in wanted}
+        wanted_ids = set(ids)
+        return {passage.passage_id: passage for passage in self if passage.passage_id in wanted_ids}
 
     def _refuse_twice(self, hashes: Integers) -> None:
         hashes.sort()
-        alike = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
-        seen: set[str] = set()
+        shared_hashes = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+        earlier_ids: set[str] = set()
         # Two ids may share their hash, so those are looked at again.
-        for passage in self if alike else ():
-            if hash(passage.passage_id) in alike:
-                if passage.passage_id in seen:
+        for passage in self if shared_hashes else ():
+            if hash(passage.passage_id) in shared_hashes:
+                if passage.passage_id in earlier_ids:
                     raise BadInput(f"passage id stands twice: {passage.passage_id}")
-                seen.add(passage.passage_id)
+                earlier_ids.add(passage.passage_id)

@@ -99,9 +99,9 @@ def reference(benchmark: str, format: str = "", languages: Sequence[str] = (), p
     """
     text = f"{format}:{benchmark or format}" if format and ":" not in benchmark else benchmark
     if languages:
-        chosen = ",".join(said_canonical(language, "--languages") for language in languages)
+        codes = ",".join(said_canonical(language, "--languages") for language in languages)
         # Names of one's own may hold hyphens, so a comma tells that languages follow.
-        text += f"-{chosen}," if ":" in text and "," not in chosen else f"-{chosen}"
+        text += f"-{codes}," if ":" in text and "," not in codes else f"-{codes}"
     if pairs:
         text = f"{text.partition('@')[0]}@{pairs}"
     if not find_bitext(text):
@@ -119,9 +119,9 @@ def find_benchmark(name: str) -> Benchmark:
         raise BadInput(f"{name} is mined, not searched: it has no passages to retrieve")
     if "@" in name:
         raise BadInput(f"{name}: only bitext has pairs ({', '.join(BITEXTS | BITEXT_FORMATS)})")
-    kind, colon, own = name.partition(":")
+    kind, colon, own_name = name.partition(":")
     if colon:
-        return _own(kind, own)
+        return _own(kind, own_name)
     if name in BENCHMARKS:
         return BENCHMARKS[name]
     if name in FORMATS:
@@ -139,14 +139,14 @@ def find_bitext(name: str) -> tuple[BitextBenchmark, str] | None:
         BadInput: data of one's own under the name of a published benchmark.
     """
     base, _, pairs = name.partition("@")
-    kind, colon, own = base.partition(":")
+    kind, colon, own_name = base.partition(":")
     if colon and kind in BITEXTS:
         raise BadInput(f"{base}: bitext of your own is of --format bitext")
     if kind in BITEXT_FORMATS:
         if colon:
-            _refuse_official(own)
-        found = replace(BITEXT_FORMATS[kind], name=own or kind, title=own or kind)
-        return found, pairs or found.pairs
+            _refuse_official(own_name)
+        benchmark = replace(BITEXT_FORMATS[kind], name=own_name or kind, title=own_name or kind)
+        return benchmark, pairs or benchmark.pairs
     return (BITEXTS[kind], pairs or BITEXTS[kind].pairs) if kind in BITEXTS else None
 
 
@@ -176,33 +176,33 @@ def _in_languages(benchmark: Benchmark, text: str) -> Benchmark:
     """Return a benchmark in some of its languages; with commas between them, or hyphens as older recipes have it."""
     if not benchmark.by_language:
         raise BadInput(f"{benchmark.name}: its languages are searched together, so none can be left out")
-    known = [*benchmark.counts]
-    languages = text.split(",") if "," in text or text in known else text.split("-")
-    if unknown := [language for language in languages if language not in known]:
-        raise BadInput(f"{benchmark.title} has no {unknown[0]!r}; it has {', '.join(known)}")
+    codes = [*benchmark.counts]
+    languages = text.split(",") if "," in text or text in codes else text.split("-")
+    if unknown := [language for language in languages if language not in codes]:
+        raise BadInput(f"{benchmark.title} has no {unknown[0]!r}; it has {', '.join(codes)}")
     return replace(benchmark, languages=tuple(dict.fromkeys(languages)))
 
 
-def _own(kind: str, own: str) -> Benchmark:
-    match = _OWN_LANGUAGES.fullmatch(own) if "," in own else None
-    own = match["name"] if match else own
-    known = FORMATS | BENCHMARKS
-    if kind not in known and kind not in LIBRARIES:
+def _own(kind: str, own_name: str) -> Benchmark:
+    match = _OWN_LANGUAGES.fullmatch(own_name) if "," in own_name else None
+    own_name = match["name"] if match else own_name
+    formats = FORMATS | BENCHMARKS
+    if kind not in formats and kind not in LIBRARIES:
         raise BadInput(f"unknown format {kind!r}; {_nearest(kind)}")
-    _refuse_official(own)
-    found = LIBRARIES[kind](own) if kind in LIBRARIES else known[kind].owned(own)
-    return replace(found, languages=tuple(match["languages"].rstrip(",").split(","))) if match else found
+    _refuse_official(own_name)
+    benchmark = LIBRARIES[kind](own_name) if kind in LIBRARIES else formats[kind].owned(own_name)
+    return replace(benchmark, languages=tuple(match["languages"].rstrip(",").split(","))) if match else benchmark
 
 
 def _refuse_official(name: str) -> None:
     plain = re.sub(r"[-_ .]", "", name.lower().replace("+", "p"))
-    published = sorted(name for name, found in (BENCHMARKS | BITEXTS).items() if found.split)
-    if not plain or plain in {re.sub(r"[-_]", "", official) for official in published}:
-        raise BadInput(f"{name!r} is no name for data of your own; published are {', '.join(published)}")
+    official_names = sorted(name for name, benchmark in (BENCHMARKS | BITEXTS).items() if benchmark.split)
+    if not plain or plain in {re.sub(r"[-_]", "", official) for official in official_names}:
+        raise BadInput(f"{name!r} is no name for data of your own; published are {', '.join(official_names)}")
 
 
 def _nearest(name: str) -> str:
     """Return the end of a message about an unknown name: the nearest name, or all names."""
-    known = [*BENCHMARKS, *BITEXTS, *FORMATS, *BITEXT_FORMATS, *LIBRARIES]
-    close = difflib.get_close_matches(name.partition("-")[0].lower(), known, n=1, cutoff=0.6)
-    return f"the nearest is {close[0]}" if close else f"known are {', '.join(sorted(known))}"
+    names = [*BENCHMARKS, *BITEXTS, *FORMATS, *BITEXT_FORMATS, *LIBRARIES]
+    close = difflib.get_close_matches(name.partition("-")[0].lower(), names, n=1, cutoff=0.6)
+    return f"the nearest is {close[0]}" if close else f"known are {', '.join(sorted(names))}"

@@ -53,7 +53,7 @@ def write_pool(folder: Path, collection: Collection, pool: Pool, passages: Integ
         scores: scores of these passages, of the same shape.
         tag: last column of the run.
     """
-    query_ids = [collection.queries[place].query_id for place in collection.pool_queries(pool)]
+    query_ids = [collection.queries[position].query_id for position in collection.pool_queries(pool)]
     passage_ids = [passage.passage_id for passage in collection.passages]
     run = ranked_run(query_ids, passage_ids, passages, scores)
     if collection.spare:

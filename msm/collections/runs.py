@@ -85,8 +85,8 @@ def sorted_run(
         double: whether scores are kept as float64; else they become float32.
     """
     scores = scores.astype(np.float64 if double else np.float32, copy=False)
-    same = queries[1:] == queries[:-1]
-    if not np.all((queries[1:] > queries[:-1]) | (same & (scores[1:] <= scores[:-1]))):
+    is_same_query = queries[1:] == queries[:-1]
+    if not np.all((queries[1:] > queries[:-1]) | (is_same_query & (scores[1:] <= scores[:-1]))):
         order = np.lexsort((-scores, queries))
         queries, passages, scores = queries[order], passages[order], scores[order]
     queries, passages = queries.astype(np.int32, copy=False), passages.astype(np.int32, copy=False)
@@ -102,8 +102,8 @@ def ranked_run(query_ids: Any, passage_ids: Any, passages: Integers, scores: Flo
         passages: indices in `passage_ids`, best first, [Q, K]; -1 where there are fewer than K.
         scores: scores of these passages, [Q, K].
     """
-    queries, places = np.nonzero(passages >= 0)
-    return sorted_run(query_ids, passage_ids, queries, passages[queries, places], scores[queries, places])
+    queries, columns = np.nonzero(passages >= 0)
+    return sorted_run(query_ids, passage_ids, queries, passages[queries, columns], scores[queries, columns])
 
 
 def without_own_ids(run: Run, depth: int | None = None) -> Run:
@@ -113,9 +113,11 @@ def without_own_ids(run: Run, depth: int | None = None) -> Run:
         run: run of any system.
         depth: largest number of entries that are kept of a query; all where not given.
     """
-    own = pc.call_function("index_in", [run.query_ids], pc.SetLookupOptions(run.passage_ids)).fill_null(-1).to_numpy()
-    kept = own[run.queries] != run.passages
-    run = run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+    own_passages = (
+        pc.call_function("index_in", [run.query_ids], pc.SetLookupOptions(run.passage_ids)).fill_null(-1).to_numpy()
+    )
+    is_kept = own_passages[run.queries] != run.passages
+    run = run._replace(queries=run.queries[is_kept], passages=run.passages[is_kept], scores=run.scores[is_kept])
     if depth is None:
         return run
     best = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < depth
@@ -143,8 +145,8 @@ def write_qrels(path: Path, qrels: Qrels) -> None:
     _write(path, [queries, "0", passages, qrels.labels])
 
 
-def _ids(ids: pa.Array, places: Integers, path: Path) -> pa.Array:
-    return _escaped(ids, path).take(pa.array(places))
+def _ids(ids: pa.Array, indices: Integers, path: Path) -> pa.Array:
+    return _escaped(ids, path).take(pa.array(indices))
 
 
 def _escaped(ids: pa.Array, path: Path) -> pa.Array:
@@ -205,7 +207,7 @@ def read_run(path: Path, *, may_be_empty: bool = False, double: bool = False) ->
         return Run(pa.array([], pa.string()), pa.array([], pa.string()), nothing, nothing, np.empty(0, np.float32))
     _refuse_empty(data, path)
     table = _parsed(path, data, _RUN_COLUMNS)
-    (query_ids, queries), (passage_ids, passages) = _places(table["query"]), _places(table["passage"])
+    (query_ids, queries), (passage_ids, passages) = _ids_and_indices(table["query"]), _ids_and_indices(table["passage"])
     with np.errstate(over="ignore"):
         scores = table["score"].to_numpy().astype(np.float64 if double else np.float32)
     if not np.isfinite(scores).all():
@@ -226,12 +228,12 @@ def read_qrels(path: Path) -> Qrels:
     data = _normalised(path)
     _refuse_empty(data, path)
     table = _parsed(path, data, _QRELS_COLUMNS)
-    (query_ids, queries), (passage_ids, passages) = _places(table["query"]), _places(table["passage"])
+    (query_ids, queries), (passage_ids, passages) = _ids_and_indices(table["query"]), _ids_and_indices(table["passage"])
     labels = table["label"].to_numpy()
     firsts = _firsts(queries, passages, len(passage_ids))
     _refuse(path, data, firsts, labels != labels[firsts], "with two labels")
-    kept = firsts == np.arange(len(firsts))
-    return Qrels(query_ids, passage_ids, queries[kept], passages[kept], labels[kept])
+    is_first = firsts == np.arange(len(firsts))
+    return Qrels(query_ids, passage_ids, queries[is_first], passages[is_first], labels[is_first])
 
 
 def _normalised(path: Path) -> bytes:
@@ -254,18 +256,18 @@ def _refuse_empty(data: bytes, path: Path) -> None:
 
 
 def _parsed(path: Path, data: bytes, columns: dict[str, pa.DataType | None]) -> dict[str, pa.Array]:
-    kept = {name: kind for name, kind in columns.items() if kind}
+    kinds = {name: kind for name, kind in columns.items() if kind}
     try:
         table = pacsv.read_csv(
             pa.BufferReader(data),
             pacsv.ReadOptions(column_names=list(columns), block_size=1 << 24),
             pacsv.ParseOptions(delimiter=" ", quote_char=False),
-            pacsv.ConvertOptions(column_types=kept, include_columns=list(kept), null_values=[]),
+            pacsv.ConvertOptions(column_types=kinds, include_columns=list(kinds), null_values=[]),
         )
     except pa.ArrowInvalid as error:
         raise _explained(path, data, columns) or BadInput(f"{path}: {error}") from error
     table = table.unify_dictionaries().combine_chunks()
-    return {name: table[name].chunk(0) for name in kept}
+    return {name: table[name].chunk(0) for name in kinds}
 
 
 def _explained(path: Path, data: bytes, columns: dict[str, pa.DataType | None]) -> BadInput | None:
@@ -297,7 +299,7 @@ def _line(data: bytes, entry: np.integer[Any]) -> tuple[int, list[str]]:
     return next(itertools.islice(_lines(data), int(entry), None))
 
 
-def _places(column: pa.Array) -> tuple[pa.Array, Integers]:
+def _ids_and_indices(column: pa.Array) -> tuple[pa.Array, Integers]:
     return _unescaped(column.dictionary), column.indices.to_numpy()
 
 
@@ -306,8 +308,8 @@ def _firsts(queries: Integers, passages: Integers, passage_count: int) -> Intege
     pairs = queries * np.int64(passage_count) + passages
     if np.all(np.diff(np.sort(pairs))):
         return np.arange(len(pairs))
-    _, first, distinct = np.unique(pairs, return_index=True, return_inverse=True)
-    return first[distinct]
+    _, first_rows, distinct = np.unique(pairs, return_index=True, return_inverse=True)
+    return first_rows[distinct]
 
 
 def _refuse(path: Path, data: bytes, firsts: Integers, wrong: NDArray[np.bool_], problem: str) -> None:

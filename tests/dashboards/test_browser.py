@@ -18,7 +18,7 @@ from tests.reporting import made
 from tests.reporting.test_ablations import write_order
 
 PROBES = ("_stcore/health", "_stcore/host-config")
-"""Asked for below the page's own address first, by Streamlit itself; answered with 404 there."""
+"""SideQuestion for below the page's own address first, by Streamlit itself; answered with 404 there."""
 PAGES = {
     "results": ("?recipe=demo", "stDataFrame"),
     "compare": ("?recipe=tiny&models=bm25-words&models=msm", "stVegaLiteChart"),

@@ -46,12 +46,12 @@ def read_xor_predictions(path: Path) -> list[Prediction]:
     Raises:
         BadInput: not that format, or a question twice.
     """
-    found = []
+    predictions = []
     for where, record in _records(path):
         question = _text(record, "id", where)
-        found.append(Prediction(question, _language(record, where), _texts(record, "ctxs", where)))
-    _refuse_twice(path, [prediction.question_id for prediction in found])
-    return found
+        predictions.append(Prediction(question, _language(record, where), _texts(record, "ctxs", where)))
+    _refuse_twice(path, [prediction.question_id for prediction in predictions])
+    return predictions
 
 
 def read_nq_answers(path: Path) -> dict[str, list[str]]:
@@ -80,15 +80,15 @@ def read_nq_predictions(path: Path) -> tuple[list[Prediction], dict[str, list[st
     Raises:
         BadInput: not that format.
     """
-    names, found, answers = _Names(), [], {}
+    names, predictions, answers = _Names(), [], {}
     for where, record in _records(path):
         question = names.name(_text(record, "question", where))
         language = _language(record, where) if "lang" in record else "en"
         texts = [_passage(passage, where) for passage in _list(record, "ctxs", where)]
-        found.append(Prediction(question, language, texts))
+        predictions.append(Prediction(question, language, texts))
         if "answers" in record:
             answers[question] = _texts(record, "answers", where)
-    return found, answers
+    return predictions, answers
 
 
 class _Names:
@@ -109,11 +109,11 @@ def _json_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _table_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    for number, (question, listed) in read_table(path, 2):
+    for number, (question, answer_list) in read_table(path, 2):
         try:
-            answers = ast.literal_eval(listed)
+            answers = ast.literal_eval(answer_list)
         except (SyntaxError, ValueError) as error:
-            raise bad_line(path, number, f"answers are not a list: {listed[:60]}") from error
+            raise bad_line(path, number, f"answers are not a list: {answer_list[:60]}") from error
         yield question, _texts({"answers": answers}, "answers", f"{path}:{number}")
 
 
@@ -123,10 +123,10 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise BadInput(f"{path}: expected a JSON list of predictions, got {str(value)[:60]!r}")
     if not value:
         raise BadInput(f"{path}: no prediction")
-    for place, record in enumerate(value):
+    for number, record in enumerate(value):
         if not isinstance(record, dict):
-            raise BadInput(f"{path}: [{place}]: expected a JSON object, got {str(record)[:60]!r}")
-        yield f"{path}: [{place}]", record
+            raise BadInput(f"{path}: [{number}]: expected a JSON object, got {str(record)[:60]!r}")
+        yield f"{path}: [{number}]", record
 
 
 def _passage(value: Any, where: str) -> str:

@@ -34,11 +34,11 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "") -> Draft:
         BadInput: a file is missing or malformed, or there twice.
     """
     qrels = read_judgements(_judgements_file(folder / "qrels", split))
-    judged = {qrel.query_id for qrel in qrels}
-    queries = [query for query in _queries(folder, judged) if not languages or query.language in languages]
+    judged_ids = {qrel.query_id for qrel in qrels}
+    queries = [query for query in _queries(folder, judged_ids) if not languages or query.language in languages]
     if languages:
-        kept = {query.query_id for query in queries}
-        qrels = [qrel for qrel in qrels if qrel.query_id in kept]
+        query_ids = {query.query_id for query in queries}
+        qrels = [qrel for qrel in qrels if qrel.query_id in query_ids]
     return Draft(queries, qrels, {None: partial(read_corpus, folder)}, [MULTILINGUAL])
 
 
@@ -74,11 +74,11 @@ def read_judgements(path: Path) -> list[Qrel]:
     return list(rows.values())
 
 
-def _queries(folder: Path, judged: set[str]) -> Iterator[Query]:
+def _queries(folder: Path, judged_ids: set[str]) -> Iterator[Query]:
     path = find_file(folder, "queries.jsonl")
     for number, record in read_json_lines(path):
         where = f"{path}:{number}"
-        if id_of(record, ("_id", "query_id", "qid", "id"), where) in judged:
+        if id_of(record, ("_id", "query_id", "qid", "id"), where) in judged_ids:
             yield query_of(record, UNKNOWN_LANGUAGE, where)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from msm.collections.collection import Draft
 from msm.collections.layout import find_files, only
 from msm.collections.readers.ms_marco import text_id
-from msm.collections.readers.parallel import Asked, Side, monolingual_draft, own_pools, parallel_draft
+from msm.collections.readers.parallel import Side, SideQuestion, monolingual_draft, own_pools, parallel_draft
 from msm.collections.records import Passage
 from msm.collections.rows import ENDINGS, read_rows
 from msm.corpora.codes import canonical
@@ -68,10 +68,10 @@ def _sides(folder: Path, languages: Sequence[str]) -> dict[str, Side]:
             LOG.info("%s: language %s is read as %s", path, code, language)
     if not files:
         raise BadInput(f"{folder}: no file such as deu_Latn.jsonl here (plain or compressed)")
-    wanted = sorted(languages or files)
-    if absent := [language for language in wanted if language not in files]:
+    codes = sorted(languages or files)
+    if absent := [language for language in codes if language not in files]:
         raise BadInput(f"{folder}: no file of the language {absent[0]}; there are {', '.join(sorted(files))}")
-    return {language: _side(only(files[language]), language) for language in wanted}
+    return {language: _side(only(files[language]), language) for language in codes}
 
 
 def _side(path: Path, language: str) -> Side:
@@ -84,7 +84,7 @@ def _side(path: Path, language: str) -> Side:
         passage = Passage(f"{language}-{name}", language, text)
         if side.passages.setdefault(passage.passage_id, passage) != passage:
             raise BadInput(f"{where}: the passage of {link} ({split}) has another text in an earlier row")
-        side.questions.append(Asked(f"{name}-{number}", question, passage.passage_id))
+        side.questions.append(SideQuestion(f"{name}-{number}", question, passage.passage_id))
     return side
 
 

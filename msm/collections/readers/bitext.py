@@ -65,7 +65,7 @@ def read_folder(folder: Path, pairs: str) -> Iterator[Bitext]:
     """
     files = _language_files(folder)
     texts: dict[str, list[str]] = {}
-    for source, target in _wanted(pairs, sorted(files), folder):
+    for source, target in _language_pairs(pairs, sorted(files), folder):
         for language in (source, target):
             if language not in texts:
                 texts[language] = _read(files[language])
@@ -115,9 +115,9 @@ def read_tatoeba(folder: Path, pairs: str) -> Iterator[Bitext]:
     files = {path.name.split(".")[1].removesuffix("-eng"): path for path in _tatoeba_files(folder)}
     if len(files) != TATOEBA_LANGUAGES:
         raise BadInput(f"{folder}: not the whole of Tatoeba: {len(files)} languages instead of {TATOEBA_LANGUAGES}")
-    wanted = _wanted(pairs, [*files, "eng"], folder)
+    language_pairs = _language_pairs(pairs, [*files, "eng"], folder)
     for language, path in files.items():
-        if (language, "eng") not in wanted:
+        if (language, "eng") not in language_pairs:
             continue
         sources, targets = _read(find_file(folder, f"tatoeba.{language}-eng.eng")), _read(path)
         if len(sources) != len(targets) or len(sources) > TATOEBA_LINES:
@@ -145,8 +145,8 @@ def _language_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _wanted(pairs: str, languages: list[str], folder: Path) -> list[tuple[str, str]]:
-    wanted: dict[tuple[str, str], None] = {}
+def _language_pairs(pairs: str, languages: list[str], folder: Path) -> list[tuple[str, str]]:
+    language_pairs: dict[tuple[str, str], None] = {}
     for text in pairs.split(","):
         source, dash, target = text.strip().partition("-")
         sides = ("all", "all") if not dash and source == "all" else (source, target)
@@ -154,10 +154,10 @@ def _wanted(pairs: str, languages: list[str], folder: Path) -> list[tuple[str, s
             if language != "all" and language not in languages:
                 raise BadInput(f"{folder}: no {language!r} for --pairs {pairs}; there are {', '.join(languages)}")
         sources, targets = (languages if side == "all" else [side] for side in sides)
-        wanted |= {(a, b): None for a in sources for b in targets if a != b}
-    if not wanted:
+        language_pairs |= {(a, b): None for a in sources for b in targets if a != b}
+    if not language_pairs:
         raise BadInput(f"--pairs {pairs}: no pair of two languages")
-    return list(wanted)
+    return list(language_pairs)
 
 
 def _read(path: Path) -> list[str]:
@@ -165,7 +165,7 @@ def _read(path: Path) -> list[str]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise bad_line(path, number, "an empty line")
-    expected = next((count for kind, count in LINES.items() if f".{kind}" in path.suffixes), len(lines))
-    if not lines or len(lines) != expected:
-        raise BadInput(f"{path}: expected {expected or 'some'} lines, got {len(lines)}")
+    line_count = next((count for kind, count in LINES.items() if f".{kind}" in path.suffixes), len(lines))
+    if not lines or len(lines) != line_count:
+        raise BadInput(f"{path}: expected {line_count or 'some'} lines, got {len(lines)}")
     return lines

@@ -51,12 +51,12 @@ def read_b(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def _read(folder: Path, languages: Sequence[str], split: str, judgements: str) -> Draft:
-    wanted = languages or [code for code in LANGUAGES if find_files(folder, _topics(code, split), deep=True)]
-    if unknown := [language for language in wanted if language not in LANGUAGES]:
+    codes = languages or [code for code in LANGUAGES if find_files(folder, _topics(code, split), deep=True)]
+    if unknown := [language for language in codes if language not in LANGUAGES]:
         raise BadInput(f"CIRAL has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
-    if not wanted:
+    if not codes:
         raise BadInput(f"{folder}: no {_topics('LANG', split)} here (plain or compressed)")
-    return side_by_side({code: _part(folder, code, split, judgements) for code in wanted}, asked_in=ASKED_IN)
+    return side_by_side({code: _part(folder, code, split, judgements) for code in codes}, asked_in=ASKED_IN)
 
 
 def _topics(language: str, split: str) -> str:

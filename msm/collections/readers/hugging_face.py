@@ -39,12 +39,14 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
         BadInput: a kind of file is missing, or a record is of another form.
     """
     qrels = [qrel_of(row, where) for where, row in _rows(_split(_shards(folder, "qrels", "default"), split))]
-    judged = {qrel.query_id for qrel in qrels}
+    judged_ids = {qrel.query_id for qrel in qrels}
     queries = [query_of(row, UNKNOWN_LANGUAGE, where) for where, row in _rows(_shards(folder, "queries"))]
-    kept = [query for query in queries if query.query_id in judged and (not languages or query.language in languages)]
-    wanted = {query.query_id for query in kept} if languages else judged
-    qrels = [qrel for qrel in qrels if qrel.query_id in wanted]
-    return Draft(kept, qrels, {None: partial(_passages, _shards(folder, "corpus"))}, [MULTILINGUAL])
+    asked_queries = [
+        query for query in queries if query.query_id in judged_ids and (not languages or query.language in languages)
+    ]
+    query_ids = {query.query_id for query in asked_queries} if languages else judged_ids
+    qrels = [qrel for qrel in qrels if qrel.query_id in query_ids]
+    return Draft(asked_queries, qrels, {None: partial(_passages, _shards(folder, "corpus"))}, [MULTILINGUAL])
 
 
 def _passages(shards: list[Path]) -> Iterator[Passage]:
@@ -67,8 +69,8 @@ def _shards(folder: Path, *kinds: str) -> list[Path]:
 
 def _split(shards: list[Path], split: str) -> list[Path]:
     """Return the files with a split in their names, as a word of them; all files where none has."""
-    named = [path for path in shards if split in plain_name(path).replace("-", ".").replace("_", ".").split(".")]
-    return named or shards
+    split_files = [path for path in shards if split in plain_name(path).replace("-", ".").replace("_", ".").split(".")]
+    return split_files or shards
 
 
 def qrel_of(row: dict[str, Any], where: str) -> Qrel:

@@ -47,8 +47,8 @@ class Source(NamedTuple):
     @property
     def language(self) -> str:
         """Language of its texts where they do not name theirs."""
-        known = code_of(self.subset) in known_languages()
-        return canonical(self.subset) if self.subset and known else UNKNOWN_LANGUAGE
+        is_language = code_of(self.subset) in known_languages()
+        return canonical(self.subset) if self.subset and is_language else UNKNOWN_LANGUAGE
 
 
 def parse(name: str) -> Source:
@@ -70,7 +70,7 @@ def fetch(source: Source, folder: Path) -> None:
     Raises:
         BadInput: the hub does not have it, or cannot be reached.
     """
-    if _place(source, folder):
+    if _repository_folder(source, folder):
         return
     target = folder / source.repository
     partial_folder = target.with_name(f".{target.name}.partial")
@@ -93,41 +93,47 @@ def read(source: Source, folder: Path, languages: Sequence[str] = ()) -> Draft:
     Raises:
         BadInput: the folder lacks the repository, the library is not installed, or the layout is another one.
     """
-    place = _place(source, folder)
-    if place is None:
+    repository_folder = _repository_folder(source, folder)
+    if repository_folder is None:
         raise BadInput(f"hf:{source.repository}: not in {folder}; `msm evaluate` in one process downloads it")
     library = needed_package("datasets", "hub")
-    configurations = _configurations(library, place)
-    if not source.subset and "corpus" not in configurations and find_files(place, *_LAYOUT, deep=True):
-        return hugging_face.read(place, languages)
-    rows = {kind: _rows(library, place, _configuration(configurations, source, kind), kind) for kind in _KINDS}
+    configurations = _configurations(library, repository_folder)
+    if not source.subset and "corpus" not in configurations and find_files(repository_folder, *_LAYOUT, deep=True):
+        return hugging_face.read(repository_folder, languages)
+    rows = {
+        kind: _rows(library, repository_folder, _configuration(configurations, source, kind), kind) for kind in _KINDS
+    }
     qrels = [hugging_face.qrel_of(row, where) for where, row in rows["qrels"]]
-    judged = {qrel.query_id for qrel in qrels}
+    judged_ids = {qrel.query_id for qrel in qrels}
     queries = [query_of(row, source.language, where) for where, row in rows["queries"]]
-    kept = [query for query in queries if query.query_id in judged and (not languages or query.language in languages)]
-    wanted = {query.query_id for query in kept} if languages else judged
-    corpus = partial(_passages, library, place, _configuration(configurations, source, "corpus"), source.language)
-    return Draft(kept, [qrel for qrel in qrels if qrel.query_id in wanted], {None: corpus}, [MULTILINGUAL])
+    asked_queries = [
+        query for query in queries if query.query_id in judged_ids and (not languages or query.language in languages)
+    ]
+    query_ids = {query.query_id for query in asked_queries} if languages else judged_ids
+    corpus = partial(
+        _passages, library, repository_folder, _configuration(configurations, source, "corpus"), source.language
+    )
+    return Draft(asked_queries, [qrel for qrel in qrels if qrel.query_id in query_ids], {None: corpus}, [MULTILINGUAL])
 
 
 _KINDS = {"queries": ("queries",), "qrels": ("qrels", "default"), "corpus": ("corpus",)}
 _LAYOUT = tuple(f"corpus/*{ending}" for ending in ENDINGS)
 
 
-def _place(source: Source, folder: Path) -> Path | None:
+def _repository_folder(source: Source, folder: Path) -> Path | None:
     """Where the folder has the repository."""
-    for place in (folder / source.repository, folder / source.repository.partition("/")[2]):
-        if place.is_dir():
-            return place
+    for candidate in (folder / source.repository, folder / source.repository.partition("/")[2]):
+        if candidate.is_dir():
+            return candidate
     has_files = find_files(folder, *_LAYOUT, *(f"*{ending}" for ending in ENDINGS))
     return folder if has_files or (folder / "README.md").is_file() else None
 
 
-def _configurations(library: ModuleType, place: Path) -> list[str]:
+def _configurations(library: ModuleType, repository_folder: Path) -> list[str]:
     try:
-        return library.get_dataset_config_names(str(place))
+        return library.get_dataset_config_names(str(repository_folder))
     except Exception as error:
-        raise _unreadable(place, error) from error
+        raise _unreadable(repository_folder, error) from error
 
 
 def _configuration(configurations: Sequence[str], source: Source, kind: str) -> str:
@@ -135,39 +141,43 @@ def _configuration(configurations: Sequence[str], source: Source, kind: str) -> 
     if source.subset:
         names = [form for name in names for form in (f"{source.subset}-{name}", f"{name}-{source.subset}")]
         names += [source.subset] if kind == "qrels" else []
-    found = next((name for name in names if name in configurations), None)
-    if found is None:
-        there = ", ".join(sorted(configurations)[:20]) or "none"
-        raise BadInput(f"hf:{source.repository}: no configuration {' or '.join(names)}; there are {there}")
-    return found
+    configuration = next((name for name in names if name in configurations), None)
+    if configuration is None:
+        known_names = ", ".join(sorted(configurations)[:20]) or "none"
+        raise BadInput(f"hf:{source.repository}: no configuration {' or '.join(names)}; there are {known_names}")
+    return configuration
 
 
-def _passages(library: ModuleType, place: Path, configuration: str, language: str) -> Iterator[Passage]:
-    return (passage_of(row, language, where) for where, row in _rows(library, place, configuration, "corpus"))
+def _passages(library: ModuleType, repository_folder: Path, configuration: str, language: str) -> Iterator[Passage]:
+    return (
+        passage_of(row, language, where) for where, row in _rows(library, repository_folder, configuration, "corpus")
+    )
 
 
-def _rows(library: ModuleType, place: Path, configuration: str, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(
+    library: ModuleType, repository_folder: Path, configuration: str, kind: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows of a configuration, one at a time."""
-    where = f"{place} ({configuration})"
+    where = f"{repository_folder} ({configuration})"
     try:
-        splits = library.get_dataset_split_names(str(place), configuration)
+        splits = library.get_dataset_split_names(str(repository_folder), configuration)
         split = _split(splits, JUDGED if kind == "qrels" else kind, where)
-        stream = library.load_dataset(str(place), configuration, split=split, streaming=True)
+        stream = library.load_dataset(str(repository_folder), configuration, split=split, streaming=True)
         for number, row in enumerate(stream):
             yield f"{where}: row {number}", row
     except BadInput:
         raise
     except Exception as error:
-        raise _unreadable(place, error) from error
+        raise _unreadable(repository_folder, error) from error
 
 
-def _split(splits: Sequence[str], wanted: str, where: str) -> str:
-    if wanted not in splits and len(splits) != 1:
-        raise BadInput(f"{where}: expected a split {wanted}, or only one; there are {', '.join(splits) or 'none'}")
-    return wanted if wanted in splits else splits[0]
+def _split(splits: Sequence[str], split: str, where: str) -> str:
+    if split not in splits and len(splits) != 1:
+        raise BadInput(f"{where}: expected a split {split}, or only one; there are {', '.join(splits) or 'none'}")
+    return split if split in splits else splits[0]
 
 
-def _unreadable(place: Path, error: Exception) -> BadInput:
+def _unreadable(repository_folder: Path, error: Exception) -> BadInput:
     """Turn what the library raises for files that it cannot read into bad input."""
     problem = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return BadInput(f"{place}: not read by `datasets`: {problem[:300]}")
+    return BadInput(f"{repository_folder}: not read by `datasets`: {problem[:300]}")

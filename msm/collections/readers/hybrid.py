@@ -49,26 +49,26 @@ def written_questions(folder: Path, languages: Sequence[str] = ()) -> dict[str, 
     }
 
 
-def merge_equal_questions(draft: Draft, written: Mapping[str, str]) -> Draft:
+def merge_equal_questions(draft: Draft, texts_by_id: Mapping[str, str]) -> Draft:
     """Merge questions of one language with the same text into one, with the answers of all.
 
     Args:
         draft: questions and sentences.
-        written: query id to the text as its file has it.
+        texts_by_id: query id to the text as its file has it.
     """
     firsts: dict[tuple[str, str], str] = {}
-    merged = {
-        query.query_id: firsts.setdefault((query.language, written[query.query_id]), query.query_id)
+    first_of = {
+        query.query_id: firsts.setdefault((query.language, texts_by_id[query.query_id]), query.query_id)
         for query in draft.queries
     }
     # A question that stands for two texts ties them together.
     texts = {query.query_id: text for query, text in zip(draft.queries, draft.clusters, strict=True)}
-    clusters = connected((texts[first], texts[query_id]) for query_id, first in merged.items())
+    clusters = connected((texts[first], texts[query_id]) for query_id, first in first_of.items())
     names = draft.questions or [query.query_id for query in draft.queries]
-    kept = [place for place, query in enumerate(draft.queries) if merged[query.query_id] == query.query_id]
+    positions = [position for position, query in enumerate(draft.queries) if first_of[query.query_id] == query.query_id]
     return draft._replace(
-        queries=[draft.queries[place] for place in kept],
-        questions=[names[place] for place in kept],
-        clusters=[clusters[draft.clusters[place]] for place in kept],
-        qrels=list(dict.fromkeys(qrel._replace(query_id=merged[qrel.query_id]) for qrel in draft.qrels)),
+        queries=[draft.queries[position] for position in positions],
+        questions=[names[position] for position in positions],
+        clusters=[clusters[draft.clusters[position]] for position in positions],
+        qrels=list(dict.fromkeys(qrel._replace(query_id=first_of[qrel.query_id]) for qrel in draft.qrels)),
     )

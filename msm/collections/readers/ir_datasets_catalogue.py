@@ -31,9 +31,9 @@ def fetch(name: str, folder: Path) -> None:
     Raises:
         BadInput: the library is not installed or does not know the data set, or a download fails.
     """
-    found = _find(name, folder)
+    data_set = _find(name, folder)
     for kind in NEEDED:
-        next(_records(name, found, kind), None)
+        next(_records(name, data_set, kind), None)
 
 
 def read(name: str, folder: Path, languages: Sequence[str] = ()) -> Draft:
@@ -47,26 +47,26 @@ def read(name: str, folder: Path, languages: Sequence[str] = ()) -> Draft:
     Raises:
         BadInput: the library is not installed or does not know the data set, or a download fails.
     """
-    found = _find(name, folder)
-    asked_in = _language(found.queries_lang())
+    data_set = _find(name, folder)
+    asked_in = _language(data_set.queries_lang())
     if languages and asked_in not in languages:
         raise BadInput(f"ir_datasets:{name}: its queries are in {asked_in}, not {', '.join(languages)}")
-    qrels = [Qrel(row.query_id, row.doc_id, int(row.relevance)) for row in _records(name, found, "qrels")]
-    judged = {qrel.query_id for qrel in qrels}
-    queries = [Query(row.query_id, asked_in, row.default_text()) for row in _records(name, found, "queries")]
-    kept = [query for query in queries if query.query_id in judged]
-    return Draft(kept, qrels, {None: partial(_passages, name, found)}, [MULTILINGUAL])
+    qrels = [Qrel(row.query_id, row.doc_id, int(row.relevance)) for row in _records(name, data_set, "qrels")]
+    judged_ids = {qrel.query_id for qrel in qrels}
+    queries = [Query(row.query_id, asked_in, row.default_text()) for row in _records(name, data_set, "queries")]
+    asked_queries = [query for query in queries if query.query_id in judged_ids]
+    return Draft(asked_queries, qrels, {None: partial(_passages, name, data_set)}, [MULTILINGUAL])
 
 
 def _find(name: str, folder: Path) -> Any:
     library = _library(folder)
     try:
-        found = library.load(name)
+        data_set = library.load(name)
     except KeyError as error:
         raise BadInput(f"ir_datasets:{name}: not in the catalogue (ir-datasets.com)") from error
-    if lacking := [kind for kind in NEEDED if not getattr(found, f"has_{kind}")()]:
+    if lacking := [kind for kind in NEEDED if not getattr(data_set, f"has_{kind}")()]:
         raise BadInput(f"ir_datasets:{name}: it has no {lacking[0]}; a name below it may, such as {name}/test")
-    return found
+    return data_set
 
 
 def _library(folder: Path) -> ModuleType:
@@ -81,17 +81,17 @@ def _library(folder: Path) -> ModuleType:
     return needed_package(PACKAGE, "hub")
 
 
-def _records(name: str, found: Any, kind: str) -> Iterator[Any]:
+def _records(name: str, data_set: Any, kind: str) -> Iterator[Any]:
     try:
-        yield from getattr(found, f"{kind}_iter")()
+        yield from getattr(data_set, f"{kind}_iter")()
     except Exception as error:
         problem = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInput(f"ir_datasets:{name}: {kind}: {problem[:300]}") from error
 
 
-def _passages(name: str, found: Any) -> Iterator[Passage]:
-    language = _language(found.docs_lang())
-    for document in _records(name, found, "docs"):
+def _passages(name: str, data_set: Any) -> Iterator[Passage]:
+    language = _language(data_set.docs_lang())
+    for document in _records(name, data_set, "docs"):
         title = getattr(document, "title", "") or ""
         text = document.text if title and hasattr(document, "text") else document.default_text()
         yield Passage(document.doc_id, language, text.strip(), title.strip())

@@ -59,8 +59,10 @@ def _clusters(paragraphs: dict[str, list[Paragraph]]) -> dict[str, str]:
 
 def _passages(language: str, paragraphs: list[Paragraph]) -> Iterator[Passage]:
     for number, paragraph in enumerate(paragraphs):
-        for place, sentence in enumerate(paragraph.sentences):
-            yield Passage(_passage_id(language, number, place), language, sentence, paragraph.title, paragraph.context)
+        for position, sentence in enumerate(paragraph.sentences):
+            yield Passage(
+                _passage_id(language, number, position), language, sentence, paragraph.title, paragraph.context
+            )
 
 
 def _answers(paragraphs: dict[str, list[Paragraph]]) -> dict[str, list[str]]:
@@ -69,10 +71,10 @@ def _answers(paragraphs: dict[str, list[Paragraph]]) -> dict[str, list[str]]:
     for language, texts in paragraphs.items():
         for number, paragraph in enumerate(texts):
             for question in paragraph.questions:
-                right = {paragraph.sentences[place] for place in question.answer_sentences}
-                places = [place for place, sentence in enumerate(paragraph.sentences) if sentence in right]
-                found = [_passage_id(language, number, place) for place in places]
-                answers.setdefault(question.question_id, []).extend(found)
+                right = {paragraph.sentences[position] for position in question.answer_sentences}
+                positions = [position for position, sentence in enumerate(paragraph.sentences) if sentence in right]
+                passage_ids = [_passage_id(language, number, position) for position in positions]
+                answers.setdefault(question.question_id, []).extend(passage_ids)
     return answers
 
 

@@ -26,11 +26,11 @@ def mention_text(record: dict[str, Any]) -> str:
     if surface != span["text"]:
         raise ValueError(f"mention {span['text']!r} is not at {start}-{end}")
     sentences = [(sentence["start"], sentence["end"]) for sentence in record["context"]["sentence_spans"]]
-    around = next(((low, high) for low, high in sentences if low <= start and end <= high), None)
-    if around is None:
+    bounds = next(((low, high) for low, high in sentences if low <= start and end <= high), None)
+    if bounds is None:
         raise ValueError(f"mention {surface!r} at {start}-{end} lies in no sentence")
-    left, right = (BRACES.sub(r"(\1)", part) for part in (text[around[0] : start], text[end : around[1]]))
-    return _tidy(f"{surface}: {left} {{ {surface} }} {right}")
+    before, after = (BRACES.sub(r"(\1)", part) for part in (text[bounds[0] : start], text[end : bounds[1]]))
+    return _tidy(f"{surface}: {before} {{ {surface} }} {after}")
 
 
 def entity_text(record: dict[str, Any]) -> str:

@@ -29,10 +29,10 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "dev") -> Dra
         BadInput: a file is missing, malformed, or there twice.
     """
     topics = find_files(folder, f"topics.miracl-v1.0-*-{split}.tsv", deep=True)
-    wanted = languages or sorted({path.name.split("-")[2] for path in topics})
-    if not wanted:
+    codes = languages or sorted({path.name.split("-")[2] for path in topics})
+    if not codes:
         raise BadInput(f"{folder}: no topics.miracl-v1.0-LANG-{split}.tsv here")
-    return side_by_side({language: read_part(folder, language, split) for language in wanted})
+    return side_by_side({language: read_part(folder, language, split) for language in codes})
 
 
 def read_part(folder: Path, language: str, split: str) -> Part:

@@ -37,8 +37,8 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
         BadInput: a file is missing or malformed.
     """
     queries, questions, answers = [], [], {}
-    for question, spans, asked in _questions(find_file(folder, FILE)):
-        for query in asked:
+    for question, spans, translations in _questions(find_file(folder, FILE)):
+        for query in translations:
             if not languages or query.language in languages:
                 queries.append(query)
                 questions.append(question)
@@ -53,11 +53,11 @@ def _questions(path: Path) -> Iterator[tuple[str, list[str], list[Query]]]:
         try:
             spans = _spans(record["answers"]["en"])
             name, texts = str(record["example_id"]), record["queries"].items()
-            asked = [_query(name, code, text, path) for code, text in texts] if spans else []
+            queries = [_query(name, code, text, path) for code, text in texts] if spans else []
         except (KeyError, TypeError, AttributeError) as error:
             raise bad_line(path, number, f"not a question of MKQA: {error!r}") from error
         if spans:
-            yield name, spans, asked
+            yield name, spans, queries
 
 
 def _query(name: str, code: str, text: Any, path: Path) -> Query:
@@ -68,6 +68,6 @@ def _query(name: str, code: str, text: Any, path: Path) -> Query:
 
 
 def _spans(answers: list[dict[str, Any]]) -> list[str]:
-    kept = [answer for answer in answers if answer["type"] not in WITHOUT_SPAN]
-    texts = [text for answer in kept for text in (*(answer.get("aliases") or ()), answer.get("text"))]
+    span_answers = [answer for answer in answers if answer["type"] not in WITHOUT_SPAN]
+    texts = [text for answer in span_answers for text in (*(answer.get("aliases") or ()), answer.get("text"))]
     return [text for text in texts if isinstance(text, str) and text.strip()]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, find_files
-from msm.collections.readers.parallel import Asked, Side, cross_pools, parallel_draft
+from msm.collections.readers.parallel import Side, SideQuestion, cross_pools, parallel_draft
 from msm.collections.readers.squad import read_squad
 from msm.collections.records import Passage
 from msm.errors import BadInput
@@ -32,11 +32,13 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
     Raises:
         BadInput: a file is missing, malformed or there twice.
     """
-    there = {plain_name(path).split("-")[2] for path in find_files(folder, _name(split, "*"), deep=True)}
-    wanted = sorted(languages or there.intersection(LANGUAGES))
-    if not wanted:
+    codes = {plain_name(path).split("-")[2] for path in find_files(folder, _name(split, "*"), deep=True)}
+    read_languages = sorted(languages or codes.intersection(LANGUAGES))
+    if not read_languages:
         raise BadInput(f"{folder}: no {_name(split, 'LANG')} here (plain or compressed)")
-    sides = {language: _side(find_file(folder, _name(split, language), deep=True), language) for language in wanted}
+    sides = {
+        language: _side(find_file(folder, _name(split, language), deep=True), language) for language in read_languages
+    }
     return parallel_draft(sides, cross_pools(sides))
 
 
@@ -49,5 +51,7 @@ def _side(path: Path, language: str) -> Side:
     for paragraph in read_squad(path, language):
         passage_id = f"{language}-{paragraph.paragraph_id}"
         side.passages[passage_id] = Passage(passage_id, language, paragraph.context, paragraph.title)
-        side.questions.extend(Asked(asked.question_id, asked.text, passage_id) for asked in paragraph.questions)
+        side.questions.extend(
+            SideQuestion(question.question_id, question.text, passage_id) for question in paragraph.questions
+        )
     return side

@@ -61,10 +61,10 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
     """
     if unknown := [language for language in languages if language not in LANGUAGES]:
         raise BadInput(f"mMARCO has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
-    wanted = languages or [code for code, name in LANGUAGES.items() if _collection_files(folder, name)]
-    if not wanted:
+    codes = languages or [code for code, name in LANGUAGES.items() if _collection_files(folder, name)]
+    if not codes:
         raise BadInput(f"{folder}: no LANGUAGE_collection.tsv here, such as german_collection.tsv")
-    parts = {language: _part(folder, language, f"{LANGUAGES[language]}_") for language in wanted}
+    parts = {language: _part(folder, language, f"{LANGUAGES[language]}_") for language in codes}
     return side_by_side(parts, translated=True)
 
 

@@ -44,10 +44,10 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
     """
     if unknown := [language for language in languages if language not in LANGUAGES]:
         raise BadInput(f"Mr. TyDi has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
-    wanted = languages or [language for language in LANGUAGES if _folder(folder, language)]
-    if not wanted:
+    codes = languages or [language for language in LANGUAGES if _folder(folder, language)]
+    if not codes:
         raise BadInput(f"{folder}: no language here (folders such as mrtydi-v1.1-swahili, or sw)")
-    return side_by_side({language: read_part(folder, language, split) for language in wanted})
+    return side_by_side({language: read_part(folder, language, split) for language in codes})
 
 
 def language_of(folder: Path) -> str:
@@ -68,13 +68,15 @@ def read_part(folder: Path, language: str, split: str) -> Part:
     Raises:
         BadInput: a file is missing or malformed.
     """
-    place = _folder(folder, language)
-    if place is None:
+    language_folder = _folder(folder, language)
+    if language_folder is None:
         raise BadInput(f"{folder}: no folder mrtydi-v1.1-{LANGUAGES[language]} or {language}")
     return Part(
-        read_topics(find_file(place, f"topic.{split}.tsv", f"topics.mrtydi-v1.1-{language}.{split}.txt"), language),
-        partial(read_passages, [find_file(place, "collection/docs.jsonl", "docs.jsonl")], language),
-        read_qrel_rows(find_file(place, f"qrels.{split}.txt", f"qrels.mrtydi-v1.1-{language}.{split}.txt")),
+        read_topics(
+            find_file(language_folder, f"topic.{split}.tsv", f"topics.mrtydi-v1.1-{language}.{split}.txt"), language
+        ),
+        partial(read_passages, [find_file(language_folder, "collection/docs.jsonl", "docs.jsonl")], language),
+        read_qrel_rows(find_file(language_folder, f"qrels.{split}.txt", f"qrels.mrtydi-v1.1-{language}.{split}.txt")),
     )
 
 

@@ -48,12 +48,12 @@ def read_ids(folder: Path, language: str) -> Iterator[Example]:
     triples = find_file(folder, "triples*.tsv")
     negatives: dict[tuple[str, str], dict[str, int]] = {}
     for number, (query, positive, *others) in rows(triples, least=2):
-        found = negatives.setdefault((query, positive), {})
+        numbers = negatives.setdefault((query, positive), {})
         for other in others:
-            found.setdefault(other, number)
+            numbers.setdefault(other, number)
     queries = _texts(find_file(folder, f"{language}_queries*.tsv", "queries*.tsv"), {query for query, _ in negatives})
-    wanted = {passage for (_, positive), others in negatives.items() for passage in (positive, *others)}
-    passages = _texts(find_file(folder, f"{language}_collection*.tsv", "collection*.tsv"), wanted)
+    passage_ids = {passage for (_, positive), others in negatives.items() for passage in (positive, *others)}
+    passages = _texts(find_file(folder, f"{language}_collection*.tsv", "collection*.tsv"), passage_ids)
     right: dict[str, list[str]] = {}
     for query, positive in negatives:
         right.setdefault(query, []).append(positive)
@@ -67,8 +67,8 @@ def read_ids(folder: Path, language: str) -> Iterator[Example]:
         )
 
 
-def _texts(path: Path, wanted: set[str]) -> dict[str, str]:
-    found = {columns[0]: columns[-1] for _, columns in rows(path, least=2) if columns[0] in wanted}
-    if missing := sorted(wanted - found.keys()):
+def _texts(path: Path, ids: set[str]) -> dict[str, str]:
+    texts = {columns[0]: columns[-1] for _, columns in rows(path, least=2) if columns[0] in ids}
+    if missing := sorted(ids - texts.keys()):
         raise BadInput(f"{path}: no text for id {missing[0]} (and {len(missing) - 1} more)")
-    return found
+    return texts

@@ -57,10 +57,13 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
                 qrels[Qrel(query.query_id, row["did"], 1)] = None
     if not queries:
         raise BadInput(f"{path}: no title of a debate")
-    spoken = sorted(speeches)
-    asked = {query.language for query in queries.values()}
-    pools = [MULTILINGUAL, *(Pool(f"pool.{language}", language, language) for language in spoken if language in asked)]
-    parts: dict[str | None, Read] = {language: partial(iter, speeches[language]) for language in spoken}
+    speech_languages = sorted(speeches)
+    query_languages = {query.language for query in queries.values()}
+    pools = [
+        MULTILINGUAL,
+        *(Pool(f"pool.{language}", language, language) for language in speech_languages if language in query_languages),
+    ]
+    parts: dict[str | None, Read] = {language: partial(iter, speeches[language]) for language in speech_languages}
     names = [debates[name] for name in queries]
     return Draft(list(queries.values()), list(qrels), parts, pools, names, clusters=names)
 

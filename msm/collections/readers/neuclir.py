@@ -43,7 +43,7 @@ def read_2022(folder: Path, languages: Sequence[str] = ()) -> Draft:
         BadInput: a file is missing, malformed or there twice.
     """
     path = find_file(folder, "2022-qrels.all", "trec-2022/qrels", deep=True)
-    qrels = {language: list(_judgements_of(path, LANGUAGES[language])) for language in _wanted(languages)}
+    qrels = {language: list(_judgements_of(path, LANGUAGES[language])) for language in _checked_languages(languages)}
     return _side_by_side(folder, 2022, qrels)
 
 
@@ -53,7 +53,7 @@ def read_2023(folder: Path, languages: Sequence[str] = ()) -> Draft:
     Raises:
         BadInput: a file is missing, malformed or there twice.
     """
-    files = {language: f"qrels.final.gains.{LANGUAGES[language]}" for language in _wanted(languages)}
+    files = {language: f"qrels.final.gains.{LANGUAGES[language]}" for language in _checked_languages(languages)}
     qrels = {language: read_qrel_rows(find_file(folder, name, deep=True)) for language, name in files.items()}
     return _side_by_side(folder, 2023, qrels)
 
@@ -71,7 +71,7 @@ def read_2023_one_pool(folder: Path, languages: Sequence[str] = ()) -> Draft:
     return Draft(queries, qrels, {None: partial(_all_of, parts)}, [MULTILINGUAL])
 
 
-def _wanted(languages: Sequence[str]) -> Sequence[str]:
+def _checked_languages(languages: Sequence[str]) -> Sequence[str]:
     if unknown := [language for language in languages if language not in LANGUAGES]:
         raise BadInput(f"NeuCLIR has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
     return languages or list(LANGUAGES)
@@ -80,11 +80,11 @@ def _wanted(languages: Sequence[str]) -> Sequence[str]:
 def _side_by_side(folder: Path, year: int, qrels: dict[str, list[Qrel]]) -> Draft:
     parts = {
         language: Part(
-            _queries(folder, year, judged),
+            _queries(folder, year, judgements),
             partial(read_passage_records, _documents(folder, language), language),
-            judged,
+            judgements,
         )
-        for language, judged in qrels.items()
+        for language, judgements in qrels.items()
     }
     return side_by_side(parts, asked_in=ASKED_IN, translated=True)
 

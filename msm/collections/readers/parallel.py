@@ -9,7 +9,7 @@ from msm.collections.passages import Read
 from msm.collections.records import Passage, Qrel, Query
 
 
-class Asked(NamedTuple):
+class SideQuestion(NamedTuple):
     """A question in one language."""
 
     question: str
@@ -22,7 +22,7 @@ class Asked(NamedTuple):
 class Side(NamedTuple):
     """One language of a parallel collection."""
 
-    questions: list[Asked]
+    questions: list[SideQuestion]
     passages: dict[str, Passage]
     """Passages of the language, by id."""
 
@@ -50,26 +50,26 @@ def parallel_draft(sides: Mapping[str, Side], pools: list[Pool]) -> Draft:
         pools: pools beside the pool of all languages.
     """
     answers: dict[str, list[str]] = {}
-    for asked in (asked for side in sides.values() for asked in side.questions):
-        answers.setdefault(asked.question, []).append(asked.passage_id)
+    for question in (question for side in sides.values() for question in side.questions):
+        answers.setdefault(question.question, []).append(question.passage_id)
     return _draft(sides, [MULTILINGUAL, *pools], answers)
 
 
 def _draft(sides: Mapping[str, Side], pools: list[Pool], answers: Mapping[str, list[str]]) -> Draft:
     """Return a draft in which `answers` or, where it names none, its own passage is right for a question."""
-    questions = [asked for side in sides.values() for asked in side.questions]
+    questions = [question for side in sides.values() for question in side.questions]
     queries = [
-        Query(f"{language}-{asked.question}", language, asked.text)
+        Query(f"{language}-{question.question}", language, question.text)
         for language, side in sides.items()
-        for asked in side.questions
+        for question in side.questions
     ]
     qrels = [
         Qrel(query.query_id, passage_id, 1)
-        for query, asked in zip(queries, questions, strict=True)
-        for passage_id in answers.get(asked.question, [asked.passage_id])
+        for query, question in zip(queries, questions, strict=True)
+        for passage_id in answers.get(question.question, [question.passage_id])
     ]
     parts: dict[str | None, Read] = {language: side.passages.values for language, side in sides.items()}
     # Translations of a question share its name, so they lie in one cluster, and their passages with them.
-    clusters = connected((f"passage {asked.passage_id}", asked.question) for asked in questions)
-    names = [asked.question for asked in questions]
+    clusters = connected((f"passage {question.passage_id}", question.question) for question in questions)
+    names = [question.question for question in questions]
     return Draft(queries, qrels, parts, pools, names, clusters=[clusters[name] for name in names])

@@ -81,8 +81,8 @@ def id_of(record: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
 
 def spoken(record: Mapping[str, Any], language: str, where: str = "") -> str:
     """Return the language that a record names in `language` or `lang`, in its canonical form, else the given one."""
-    said = record.get("language") or record.get("lang")
-    return said_canonical(str(said), where.rpartition(":")[0]) if said else language
+    name = record.get("language") or record.get("lang")
+    return said_canonical(str(name), where.rpartition(":")[0]) if name else language
 
 
 def _said(record: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -76,8 +76,8 @@ def read_row(row: Row, language: str, reader: Reader, where: str) -> Example | N
                 raise ValueError(f"empty {name}")
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         kind = reader.__name__.removesuffix("_example")
-        said = f"no {error}" if isinstance(error, KeyError) else error
-        raise BadInput(f"{where}: not a record of kind {kind}: {said}") from error
+        problem = f"no {error}" if isinstance(error, KeyError) else error
+        raise BadInput(f"{where}: not a record of kind {kind}: {problem}") from error
     return example
 
 
@@ -95,22 +95,22 @@ def _list_items(path: Path) -> Iterator[Any]:
     decoder, number, commas = json.JSONDecoder(), 0, 0
     with open_text(path) as file:
         buffer = file.read(CHUNK)
-        place = buffer.index("[") + 1
+        position = buffer.index("[") + 1
         while True:
-            between = BETWEEN.match(buffer, place)
+            between = BETWEEN.match(buffer, position)
             assert between
-            commas, place = commas + between.group().count(","), between.end()
-            if buffer.startswith("]", place):
-                if commas or (buffer[place + 1 :] + file.read(CHUNK)).strip():
+            commas, position = commas + between.group().count(","), between.end()
+            if buffer.startswith("]", position):
+                if commas or (buffer[position + 1 :] + file.read(CHUNK)).strip():
                     raise BadInput(f"{path}: not JSON: the list does not end behind record {number - 1}")
                 return
             try:
-                item, place = decoder.raw_decode(buffer, place)
+                item, position = decoder.raw_decode(buffer, position)
             except json.JSONDecodeError as error:
-                more = file.read(max(CHUNK, len(buffer))) if len(buffer) - place < LONGEST else ""
+                more = file.read(max(CHUNK, len(buffer))) if len(buffer) - position < LONGEST else ""
                 if not more:
                     raise BadInput(f"{path}: record {number}: not JSON: {error.msg}") from error
-                buffer, place = buffer[place:] + more, 0
+                buffer, position = buffer[position:] + more, 0
                 continue
             if commas != min(number, 1):
                 raise BadInput(f"{path}: record {number}: not JSON: {commas} commas before it")
@@ -178,8 +178,8 @@ def pair_example(row: Row, language: str) -> Example:
     Negatives stand in `negative`, a text or a list of texts, or in `negative_1`, `negative_2` and so on.
     """
     question = row["anchor"] if "anchor" in row else row["query"]
-    found = [value for name, value in row.items() if re.fullmatch(r"negative(_\d+)?", name)]
-    texts = [text for value in found for text in (value if isinstance(value, list) else [value])]
+    values = [value for name, value in row.items() if re.fullmatch(r"negative(_\d+)?", name)]
+    texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
     positive, *negatives = (Passage(text_id(text), language, text, "", text) for text in (row["positive"], *texts))
     return _example(Query(text_id(question), language, question), [positive], negatives, None)
 
@@ -189,22 +189,22 @@ def _example(query: Query, positives: list[Passage], negatives: list[Passage], a
     texts = {(passage.title, passage.text) for passage in positives}
     others = tuple(dict.fromkeys(passage.passage_id for passage in positives[1:]))
     # The same text under another id is as right as the positive.
-    kept = [
+    wrong_passages = [
         passage
         for passage in negatives
         if passage.passage_id not in right and (passage.title, passage.text) not in texts
     ]
     if not isinstance(answers or [], list):
         raise TypeError(f"answers must be a list, got {answers!r}")
-    return Example(query, positives[0], kept, others, tuple(answers or ()))
+    return Example(query, positives[0], wrong_passages, others, tuple(answers or ()))
 
 
 def mewsli_example(row: Row, language: str) -> Example:
     """Read a Mewsli-X pair; both texts bear their own language."""
     del language
     mention, entity = row["contextual_mention"], row["entity"]
-    query_id, spoken = mention["mention"]["example_id"], mention["context"]["language"]
-    query = Query(str(query_id), canonical(spoken), mention_text(mention))
+    query_id, query_language = mention["mention"]["example_id"], mention["context"]["language"]
+    query = Query(str(query_id), canonical(query_language), mention_text(mention))
     text = entity_text(entity)
     passage = Passage(str(entity["entity_id"]), canonical(entity["description_language"]), text, entity["title"], text)
     return Example(query, passage, [])

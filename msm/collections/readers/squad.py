@@ -79,17 +79,17 @@ def read_squad(path: Path, language: str) -> list[Paragraph]:
 
     Raises:
         BadInput: not JSON, or a field that is missing, empty or of the wrong type, an offset outside the text, or
-            a question id that stands twice; the message names the file and the place.
+            a question id that stands twice; the message names the file and the position.
     """
-    paragraphs, seen = [], set()
+    paragraphs, question_ids = [], set()
     for where, title, record in _records(path):
         paragraph = _paragraph(record, title, language, where)
         paragraphs.append(paragraph)
         for question in paragraph.questions:
-            if question.question_id in seen:
+            if question.question_id in question_ids:
                 raise BadInput(f"{where}: question id stands twice in the file: {question.question_id}")
-            seen.add(question.question_id)
-    if not seen:
+            question_ids.add(question.question_id)
+    if not question_ids:
         raise BadInput(f"{path}: no question")
     return paragraphs
 
@@ -98,8 +98,8 @@ def _records(path: Path) -> Iterator[tuple[str, str, Any]]:
     articles = _field(read_json(path), "data", list, f"{path}: top level")
     for number, article in enumerate(articles):
         where = f"{path}: data[{number}]"
-        for place, record in enumerate(_field(article, "paragraphs", list, where)):
-            yield f"{where}.paragraphs[{place}]", str(article.get("title", "")), record
+        for paragraph_number, record in enumerate(_field(article, "paragraphs", list, where)):
+            yield f"{where}.paragraphs[{paragraph_number}]", str(article.get("title", "")), record
 
 
 def _paragraph(record: Any, title: str, language: str, where: str) -> Paragraph:
@@ -135,12 +135,12 @@ def _breaks(record: Any, context: str, where: str) -> list[tuple[int, int]]:
 
 def _split(context: str, language: str) -> list[tuple[int, int]]:
     """Return the bounds of sentences. The splitter changes blanks only, so other characters are counted."""
-    places = [place for place, character in enumerate(context) if not character.isspace()]
-    bounds, done = [], 0
+    positions = [position for position, character in enumerate(context) if not character.isspace()]
+    bounds, count = [], 0
     for sentence in split(context, language):
         length = sum(not character.isspace() for character in sentence)
-        bounds.append((places[done], places[done + length - 1] + 1))
-        done += length
+        bounds.append((positions[count], positions[count + length - 1] + 1))
+        count += length
     return bounds
 
 
@@ -153,18 +153,18 @@ def _question(entry: Any, length: int, bounds: list[tuple[int, int]], where: str
     if not answers and not entry.get("is_impossible"):
         raise BadInput(f"{where}: question {question_id} has no answer")
     starts = [_field(answer, "answer_start", int, where) for answer in answers]
-    placed = [start for start in starts if start != -1] or starts
-    for start in placed:
+    offsets = [start for start in starts if start != -1] or starts
+    for start in offsets:
         if not 0 <= start < length:
             raise BadInput(f"{where}: answer_start outside the text ({length}): {start}")
-    sentences = dict.fromkeys(_sentence_at(start, bounds) for start in placed)
+    sentences = dict.fromkeys(_sentence_at(start, bounds) for start in offsets)
     texts = dict.fromkeys(str(answer["text"]) for answer in answers if answer.get("text"))
     return Question(str(question_id), text.strip(), list(sentences), tuple(texts))
 
 
 def _sentence_at(start: int, bounds: list[tuple[int, int]]) -> int:
     """Return the sentence that holds a character; for blanks between two, the second one."""
-    return next((place for place, (_, end) in enumerate(bounds) if start < end), len(bounds) - 1)
+    return next((number for number, (_, end) in enumerate(bounds) if start < end), len(bounds) - 1)
 
 
 def _field(record: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:

@@ -43,17 +43,22 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
             continue
         if (first := files.setdefault((language, *split), path)) != path:
             raise BadInput(f"{path}: {language} stands in {first} too; keep one of them")
-        own = passages.setdefault(language, {})
+        language_passages = passages.setdefault(language, {})
         for paragraph in read_squad(path, language):
             passage_id = f"{language}-{paragraph.paragraph_id}"
-            own[passage_id] = Passage(passage_id, language, paragraph.context, paragraph.title)
+            language_passages[passage_id] = Passage(passage_id, language, paragraph.context, paragraph.title)
             for question in paragraph.questions if split != [TRAINING] else []:
                 queries.append(Query(f"{language}-{question.question_id}", language, question.text))
                 qrels.append(Qrel(queries[-1].query_id, passage_id, 1))
                 clusters.append(passage_id)
     if not queries:
         raise BadInput(f"{folder}: no questions here (LANG.json, plain or compressed)")
-    asked = sorted({query.language for query in queries})
-    pools = [MULTILINGUAL, *(Pool(f"pool.{language}", language, language) for language in asked if len(passages) > 1)]
-    parts: dict[str | None, Read] = {language: own.values for language, own in passages.items()}
+    query_languages = sorted({query.language for query in queries})
+    pools = [
+        MULTILINGUAL,
+        *(Pool(f"pool.{language}", language, language) for language in query_languages if len(passages) > 1),
+    ]
+    parts: dict[str | None, Read] = {
+        language: language_passages.values for language, language_passages in passages.items()
+    }
     return Draft(queries, qrels, parts, pools, clusters=clusters)

@@ -25,8 +25,10 @@ POSITIVES, NEGATIVES = "positive_document_ids", "negative_document_ids"
 
 def holds(folder: Path) -> bool:
     """Return whether a folder has data of this form."""
-    corpus, asked = _files(folder)
-    return bool(corpus and asked) and any(POSITIVES in row for _, row in [next(read_rows(asked[0]), ("", {}))])
+    corpus, question_files = _files(folder)
+    return bool(corpus and question_files) and any(
+        POSITIVES in row for _, row in [next(read_rows(question_files[0]), ("", {}))]
+    )
 
 
 def read(folder: Path, languages: Sequence[str] = (), language: str = UNKNOWN_LANGUAGE) -> Draft:
@@ -40,11 +42,11 @@ def read(folder: Path, languages: Sequence[str] = (), language: str = UNKNOWN_LA
     Raises:
         BadInput: a record of another form, or one file twice.
     """
-    corpus, asked = _files(folder)
-    refuse_same_names([*corpus, *asked])
+    corpus, question_files = _files(folder)
+    refuse_same_names([*corpus, *question_files])
     queries: dict[str, Query] = {}
     qrels: dict[Qrel, None] = {}
-    for where, row in (row for path in asked for row in read_rows(path)):
+    for where, row in (row for path in question_files for row in read_rows(path)):
         query = _query(row, language, where)
         if not languages or query.language in languages:
             queries.setdefault(query.query_id, query)

@@ -59,8 +59,8 @@ def _examples(path: Path) -> Iterator[Example]:
     language, reader = _language(path), None
     for number, (where, row) in enumerate(read_rows(path), start=1):
         reader = reader or find_reader(row, path, number)
-        for turned in _turned(row):
-            if example := read_row(turned, language, reader, where):
+        for one_positive in _turned(row):
+            if example := read_row(one_positive, language, reader, where):
                 yield example
 
 
@@ -70,8 +70,8 @@ def _turned(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if name is None:
         yield row
         return
-    for place in range(len(row[name])):
-        yield row | {name: [*row[name][place:], *row[name][:place]]}
+    for position in range(len(row[name])):
+        yield row | {name: [*row[name][position:], *row[name][:position]]}
 
 
 def _language(path: Path) -> str:

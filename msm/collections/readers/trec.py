@@ -71,9 +71,9 @@ def read_folder(folder: Path, languages: Sequence[str] = ()) -> Draft:
     """
     del languages
     qrels = read_qrel_rows(find_file(folder, "qrels*"))
-    judged = {qrel.query_id for qrel in qrels}
+    judged_ids = {qrel.query_id for qrel in qrels}
     queries = [
-        query for query in read_topics(find_file(folder, "topic*"), UNKNOWN_LANGUAGE) if query.query_id in judged
+        query for query in read_topics(find_file(folder, "topic*"), UNKNOWN_LANGUAGE) if query.query_id in judged_ids
     ]
     files = find_files(folder, "collection*.*", "docs*.*")
     if not files:
@@ -101,15 +101,15 @@ def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", translated: b
         asked_in: language of all queries; empty where each is in the language of its passages.
         translated: whether queries of one id in two languages ask the same.
     """
-    ordered = {language: parts[language] for language in sorted(parts)}
-    questions = [query.query_id for part in ordered.values() for query in part.queries]
+    parts_in_order = {language: parts[language] for language in sorted(parts)}
+    questions = [query.query_id for part in parts_in_order.values() for query in part.queries]
     if len(parts) > 1:
-        ordered = {language: _prefixed(part, language) for language, part in ordered.items()}
+        parts_in_order = {language: _prefixed(part, language) for language, part in parts_in_order.items()}
     return Draft(
-        [query for part in ordered.values() for query in part.queries],
-        [qrel for part in ordered.values() for qrel in part.qrels],
-        {language: part.passages for language, part in ordered.items()},
-        [Pool(f"pool.{language}", asked_in or language, language) for language in ordered],
+        [query for part in parts_in_order.values() for query in part.queries],
+        [qrel for part in parts_in_order.values() for qrel in part.qrels],
+        {language: part.passages for language, part in parts_in_order.items()},
+        [Pool(f"pool.{language}", asked_in or language, language) for language in parts_in_order],
         questions if translated else None,
     )
 
@@ -120,11 +120,11 @@ def judged_queries(queries: Sequence[Query], qrels: Sequence[Qrel], path: Path) 
     Raises:
         BadInput: no query has a judgement.
     """
-    judged = {qrel.query_id for qrel in qrels}
-    kept = [query for query in queries if query.query_id in judged]
-    if not kept:
+    judged_ids = {qrel.query_id for qrel in qrels}
+    asked_queries = [query for query in queries if query.query_id in judged_ids]
+    if not asked_queries:
         raise BadInput(f"{path}: no query here has a judgement")
-    return kept
+    return asked_queries
 
 
 def _prefixed(part: Part, language: str) -> Part:
@@ -135,8 +135,8 @@ def _prefixed(part: Part, language: str) -> Part:
     )
 
 
-def _prefixed_passages(read: Read, language: str) -> Iterator[Passage]:
-    return (passage._replace(passage_id=f"{language}-{passage.passage_id}") for passage in read())
+def _prefixed_passages(read_part: Read, language: str) -> Iterator[Passage]:
+    return (passage._replace(passage_id=f"{language}-{passage.passage_id}") for passage in read_part())
 
 
 def _columns(path: Path, most: int, least: int | None = None) -> Iterator[tuple[int, list[str]]]:

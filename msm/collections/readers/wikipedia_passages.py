@@ -36,8 +36,8 @@ def read_xor(folder: Path, languages: Sequence[str] = ()) -> Draft:
         BadInput: a file is missing or malformed.
     """
     queries, answers = read_xor_questions(folder)
-    kept = [query for query in queries if not languages or query.language in languages]
-    return _draft(kept, answers, find_file(folder, XOR_PASSAGES))
+    asked_queries = [query for query in queries if not languages or query.language in languages]
+    return _draft(asked_queries, answers, find_file(folder, XOR_PASSAGES))
 
 
 def read_nq(folder: Path, languages: Sequence[str] = ()) -> Draft:
@@ -54,7 +54,7 @@ def read_nq(folder: Path, languages: Sequence[str] = ()) -> Draft:
 def read_xor_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]:
     """Read questions with an answer other than yes and no, and these answers."""
     path = find_file(folder, XOR_FILE)
-    answers = {name: [a for a in found if a not in ("yes", "no")] for name, found in read_xor_answers(path).items()}
+    answers = {name: [a for a in texts if a not in ("yes", "no")] for name, texts in read_xor_answers(path).items()}
     queries = []
     for number, record in read_json_lines(path):
         if answers[record["id"]]:
@@ -69,7 +69,7 @@ def read_xor_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]
 def read_nq_questions(folder: Path) -> tuple[list[Query], dict[str, list[str]]]:
     """Read questions, named by their position, and their answers."""
     rows = list(read_nq_rows(find_file(folder, NQ_FILE)))
-    queries = [Query(f"nq-{place}", "en", question) for place, (question, _) in enumerate(rows)]
+    queries = [Query(f"nq-{number}", "en", question) for number, (question, _) in enumerate(rows)]
     return queries, {query.query_id: answers for query, (_, answers) in zip(queries, rows, strict=True)}
 
 
