@@ -177,7 +177,7 @@ def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
     entries, counts = search_shard(DenseVectors(queries), DenseVectors(passages), least, DEPTH, pairs)
     expected_scores, expected = _flat(index, queries)
     shape = (size.searched, DEPTH)
-    _check_same(entries.places.reshape(shape), entries.scores.reshape(shape), expected, expected_scores)
+    _check_same(entries.positions.reshape(shape), entries.scores.reshape(shape), expected, expected_scores)
     _check_counts(queries, passages, pairs, counts)
     return race(
         f"exact_ranks_of_{relevant}_vs_faiss_alone",

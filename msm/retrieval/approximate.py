@@ -20,11 +20,11 @@ from msm.retrieval.ranking import SHARD_PASSAGES, Ranking
 
 INDEXES = ("hnsw", "ivf_pq")
 NEIGHBOURS, BUILD_BREADTH, LEAST_BREADTH = 32, 200, 128
-"""Of the graph: links of a passage; candidates while it is built, and at least so many while it is searched."""
+"""Sizes of the graph: links of a passage; candidates while it is built; least number of candidates of a search."""
 TRAINING = 39
-"""Vectors for each centre, from which FAISS trains without a warning."""
+"""Number of vectors for each centre from which FAISS trains without a warning."""
 CODE_BITS, PART_WIDTH = 8, 4
-"""Bits of a code, and dimensions that share one."""
+"""Number of bits of a code, and of dimensions that share one."""
 VISITED = 1 / 16
 """Share of the lists that a query visits."""
 LEAST_TRAINING, MOST_TRAINING = 2, 100_000
@@ -36,8 +36,9 @@ class Recall(NamedTuple):
     kind: str
     """One of `INDEXES`."""
     pool: str
+    """Name of the pool that was searched."""
     depth: int
-    """Passages of a query that are compared, K."""
+    """Number of passages of a query that are compared, K."""
     mean: float
     """Mean over the languages."""
     languages: dict[str, float]
@@ -45,11 +46,11 @@ class Recall(NamedTuple):
     build_seconds: float
     search_seconds: float
     passage_bytes: float
-    """Bytes that it keeps of a passage, links included."""
+    """Number of bytes that the index keeps of a passage, links included."""
 
 
 Vectors = Callable[[slice | Integers], Floats]
-"""Vectors of the passages at some places of a collection, float32, [any, H]."""
+"""Function that gives the vectors of the passages at some positions of a collection, float32, [any, H]."""
 
 
 def recalls(kind: str, collection: Collection, queries: Floats, passages: Vectors, exact: Ranking) -> Iterator[Recall]:
@@ -59,28 +60,32 @@ def recalls(kind: str, collection: Collection, queries: Floats, passages: Vector
         kind: one of `INDEXES`.
         collection: queries and passages.
         queries: vectors of all queries, float32, [Q, H].
-        passages: gives those of passages.
-        exact: what the exact search of the same vectors found.
+        passages: function that gives the vectors of passages.
+        exact: result of the exact search of the same vectors.
     """
     languages = np.array([passage.language for passage in collection.passages], object)
-    asked = np.array([query.language for query in collection.queries], object)
+    query_languages = np.array([query.language for query in collection.queries], object)
     for pool in compared(list(exact.best)):
-        places = np.flatnonzero([pool.candidate_language in (None, language) for language in languages])
+        positions = np.flatnonzero([pool.candidate_language in (None, language) for language in languages])
         best = exact.best[pool].passages
         rows = exact.rows[pool]
         if not best.size:
             continue
-        began = time.perf_counter()
-        index = build(kind, lambda part, places=places: passages(places[part]), len(places))
-        built = time.perf_counter()
+        build_start = time.perf_counter()
+        index = build(kind, lambda part, positions=positions: passages(positions[part]), len(positions))
+        build_end = time.perf_counter()
         spare = int(collection.rules.own_ids == "dropped")
-        found = nearest(index, queries[rows], min(best.shape[1] + spare, len(places)), places)
-        ended = time.perf_counter()
-        shares = found_shares(best, found)
-        by_language = {str(name): float(shares[asked[rows] == name].mean()) for name in np.unique(asked[rows])}
+        best_of_index = nearest(index, queries[rows], min(best.shape[1] + spare, len(positions)), positions)
+        search_end = time.perf_counter()
+        shares = found_shares(best, best_of_index)
+        by_language = {
+            str(name): float(shares[query_languages[rows] == name].mean()) for name in np.unique(query_languages[rows])
+        }
         mean = float(np.mean(list(by_language.values())))
         size = stored_bytes(kind, queries.shape[1])
-        yield Recall(kind, pool.name, best.shape[1], mean, by_language, built - began, ended - built, size)
+        yield Recall(
+            kind, pool.name, best.shape[1], mean, by_language, build_end - build_start, search_end - build_end, size
+        )
 
 
 def compared(pools: list[Pool]) -> list[Pool]:
@@ -94,8 +99,8 @@ def build(kind: str, vectors: Callable[[slice], Floats], count: int) -> Any:
 
     Args:
         kind: one of `INDEXES`.
-        vectors: gives those of consecutive passages.
-        count: N.
+        vectors: function that gives the vectors of consecutive passages.
+        count: number of passages, N.
     """
     width = vectors(slice(0, 1)).shape[1]
     index: Any = faiss.index_factory(width, _description(kind, width, count), faiss.METRIC_INNER_PRODUCT)
@@ -111,7 +116,7 @@ def build(kind: str, vectors: Callable[[slice], Floats], count: int) -> Any:
 
 
 def _description(kind: str, width: int, count: int) -> str:
-    """What FAISS makes of it; small collections get fewer lists and shorter codes, which they can train."""
+    """Return FAISS's description of an index; small collections get fewer lists and shorter codes to train."""
     if kind == "hnsw":
         return f"HNSW{NEIGHBOURS},Flat"
     if count < LEAST_TRAINING:
@@ -122,7 +127,7 @@ def _description(kind: str, width: int, count: int) -> str:
 
 
 def _parts(width: int) -> int:
-    """Parts of a vector that have a code each: as many as divide the width, of `PART_WIDTH` dimensions or more."""
+    """Return the number of parts of a vector: the most that divide it evenly, of `PART_WIDTH` dimensions or more."""
     return max(parts for parts in range(1, max(width // PART_WIDTH, 1) + 1) if width % parts == 0)
 
 
@@ -133,29 +138,29 @@ def stored_bytes(kind: str, width: int) -> float:
     return _parts(width) * CODE_BITS / 8 + 8
 
 
-def nearest(index: Any, queries: Floats, depth: int, places: Integers) -> Integers:
-    """Return places in the collection of the best passages, [Q, K]; -1 for none.
+def nearest(index: Any, queries: Floats, depth: int, positions: Integers) -> Integers:
+    """Return the positions in the collection of the best passages, [Q, K]; -1 for none.
 
     Args:
-        index: of some passages.
-        queries: [Q, H].
-        depth: K.
-        places: those of the passages of the index, [N].
+        index: index of some passages.
+        queries: vectors of the queries, [Q, H].
+        depth: number of passages of each query, K.
+        positions: positions in the collection of the passages of the index, [N].
     """
     if hasattr(index, "hnsw"):
         index.hnsw.efSearch = max(LEAST_BREADTH, 2 * depth)
-    _, found = index.search(np.ascontiguousarray(queries), depth)
-    return np.where(found >= 0, places[found], -1)
+    _, indices = index.search(np.ascontiguousarray(queries), depth)
+    return np.where(indices >= 0, positions[indices], -1)
 
 
-def found_shares(exact: Integers, found: Integers) -> Floats:
+def found_shares(exact: Integers, approximate: Integers) -> Floats:
     """Return the share of each query's exact best passages that were found too, [Q].
 
     Args:
-        exact: places, [Q, any]; -1 for none.
-        found: places, [Q, any]; -1 for none.
+        exact: positions of the exact best passages, [Q, any]; -1 for none.
+        approximate: positions that the index found, [Q, any]; -1 for none.
     """
-    shares = [np.isin(best[best >= 0], other).mean() for best, other in zip(exact, found, strict=True)]
+    shares = [np.isin(best[best >= 0], retrieved).mean() for best, retrieved in zip(exact, approximate, strict=True)]
     return np.array(shares, np.float64)
 
 

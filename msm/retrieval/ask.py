@@ -44,4 +44,4 @@ class Searcher:
         """Return the best passages, best first; equal scores keep the order of the passages."""
         scores = self.vectors @ self.encoder.encode_queries([question])[0]
         best = np.argsort(-scores, kind="stable")[:depth]
-        return [Found(self.passages[place], float(scores[place])) for place in best]
+        return [Found(self.passages[position], float(scores[position])) for position in best]

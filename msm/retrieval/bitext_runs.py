@@ -55,8 +55,10 @@ def write_pairs(
                 sources, targets = vectors(tuple(bitext.sources)), vectors(tuple(bitext.targets))
                 hard = vectors(tuple(bitext.distractors)) if measure == "xsim++" else targets[:0]
                 ids = bitext.target_ids[: len(targets) + len(hard)]
-                found = (by_cosine if measure == "accuracy" else by_margin)(sources, np.concatenate([targets, hard]))
-                write_run(path, ranked_run(bitext.source_ids, ids, found.targets, found.scores), measure)
+                translations = (by_cosine if measure == "accuracy" else by_margin)(
+                    sources, np.concatenate([targets, hard])
+                )
+                write_run(path, ranked_run(bitext.source_ids, ids, translations.targets, translations.scores), measure)
     distributed.barrier()
     for bitext in pairs:
         for measure in benchmark.measures:

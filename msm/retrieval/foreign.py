@@ -1,7 +1,7 @@
 """Writes the run folder of a model that this package does not run, from its runs or from its vectors.
 
 Pools are filled by the names of the files (`pool.de.trec` is of the pool `pool.de`); what stands in files of other
-names is of every pool whose questions and candidates it ranks. A pool that gets nothing is left out and said.
+names is of every pool whose questions and candidates it ranks. A pool without an entry is left out, with a message.
 """
 
 import logging
@@ -48,27 +48,29 @@ def write_foreign_runs(out: Path, collection: Collection, files: Sequence[Path])
         languages.append(passage.language)
     of_passage = dict(zip(passage_ids, languages, strict=True))
     of_query = {query.query_id: query.language for query in collection.queries}
-    named: dict[str, Run] = {}
-    others: list[Run] = []
+    named_run: dict[str, Run] = {}
+    other_runs: list[Run] = []
     for path in files:
         run = read_foreign_run(path, query_ids, passage_ids)
         _check_ids(path, run, of_query, of_passage)
         name = _pool_name(path, collection.pools)
-        if name in named:
+        if name in named_run:
             raise BadInput(f"{path}: a second run of the pool {name}")
         if name:
-            named[name] = run
+            named_run[name] = run
         else:
-            others.append(run)
-    rest = _together(others) if others else None
-    runs = {pool: _of_pool(pool, named.get(pool.name), rest, of_query, of_passage) for pool in collection.pools}
-    filled = {pool: run for pool, run in runs.items() if run is not None and len(run.queries)}
-    if not filled:
+            other_runs.append(run)
+    other_run = _together(other_runs) if other_runs else None
+    runs = {
+        pool: _of_pool(pool, named_run.get(pool.name), other_run, of_query, of_passage) for pool in collection.pools
+    }
+    pool_runs = {pool: run for pool, run in runs.items() if run is not None and len(run.queries)}
+    if not pool_runs:
         raise BadInput(f"{files[0]}: nothing for any pool of {', '.join(pool.name for pool in collection.pools)}")
-    for pool, run in filled.items():
+    for pool, run in pool_runs.items():
         _say_missing(collection, pool, run)
         write_run(run_file(out, pool), run, TAG)
-    _write_made(out, collection, filled, {"made": "run given"})
+    _write_made(out, collection, pool_runs, {"made": "run given"})
 
 
 def write_vector_runs(
@@ -98,8 +100,8 @@ def write_vector_runs(
         raise BadInput(f"{queries.path}: width {queries.width}, but {passages.path} has {passages.width}")
     unit = similarity == "cosine"
     depths = dict.fromkeys(collection.pools, depth)
-    asked = queries.read(slice(None), unit)
-    ranking = search_vectors(collection, asked, lambda places: passages.read(places, unit), depths)
+    query_vectors = queries.read(slice(None), unit)
+    ranking = search_vectors(collection, query_vectors, lambda positions: passages.read(positions, unit), depths)
     for pool in collection.pools:
         write_run(run_file(out, pool), ranking.run(pool), TAG)
         if not collection.answers:
@@ -110,24 +112,24 @@ def write_vector_runs(
             recall._asdict()
             for kind in indexes
             for recall in approximate.recalls(
-                kind, collection, asked, lambda places: passages.read(places, unit), ranking
+                kind, collection, query_vectors, lambda positions: passages.read(positions, unit), ranking
             )
         ]
         write_json_lines(out / INDEXES_FILE, rows)
 
 
 def _pool_name(path: Path, pools: Sequence[Pool]) -> str:
-    """The pool that a file is named after; empty for none."""
+    """Return the name of the pool that a file is named after; empty for none."""
     names = [pool.name for pool in pools if path.name == pool.name or path.name.startswith(f"{pool.name}.")]
     return max(names, key=len, default="")
 
 
 def _check_ids(path: Path, run: Run, queries: dict[str, str], passages: dict[str, str]) -> None:
-    for kind, ids, known in (("query", run.query_ids, queries), ("passage", run.passage_ids, passages)):
-        if unknown := [name for name in ids.to_pylist() if name not in known]:
+    for kind, ids, own_ids in (("query", run.query_ids, queries), ("passage", run.passage_ids, passages)):
+        if unknown := [name for name in ids.to_pylist() if name not in own_ids]:
             raise BadInput(
                 f"{path}: {len(unknown)} of {len(ids)} {kind} ids are not of this benchmark, such as {unknown[0]}; "
-                f"its own look like {next(iter(known), '')}"
+                f"its own look like {next(iter(own_ids), '')}"
             )
 
 
@@ -140,8 +142,8 @@ def _together(runs: Sequence[Run]) -> Run:
     if len(runs) == 1:
         return runs[0]
     queries, passages = (
-        pa.concat_arrays([getattr(run, ids).take(pa.array(getattr(run, places))) for run in runs]).dictionary_encode()
-        for ids, places in (("query_ids", "queries"), ("passage_ids", "passages"))
+        pa.concat_arrays([getattr(run, ids).take(pa.array(getattr(run, indices))) for run in runs]).dictionary_encode()
+        for ids, indices in (("query_ids", "queries"), ("passage_ids", "passages"))
     )
     rows, columns = queries.indices.to_numpy(), passages.indices.to_numpy()
     pairs = rows.astype(np.int64) * len(passages.dictionary) + columns
@@ -154,40 +156,42 @@ def _together(runs: Sequence[Run]) -> Run:
 
 
 def _of_pool(
-    pool: Pool, named: Run | None, rest: Run | None, of_query: dict[str, str], of_passage: dict[str, str]
+    pool: Pool, named_run: Run | None, other_run: Run | None, of_query: dict[str, str], of_passage: dict[str, str]
 ) -> Run | None:
     """Return the run of a pool: of the file that bears its name, else of the other files' entries for it."""
-    run = named if named is not None else rest
-    if run is None or (named is None and pool.query_language != pool.candidate_language):
+    run = named_run if named_run is not None else other_run
+    if run is None or (named_run is None and pool.query_language != pool.candidate_language):
         # A run over all languages says nothing about how one language's candidates stand among themselves.
-        return named
-    asked = np.array([of_query[name] for name in run.query_ids.to_pylist()], object)
-    found = np.array([of_passage[name] for name in run.passage_ids.to_pylist()], object)
-    kept = np.ones(len(run.queries), bool)
+        return named_run
+    query_languages = np.array([of_query[name] for name in run.query_ids.to_pylist()], object)
+    passage_languages = np.array([of_passage[name] for name in run.passage_ids.to_pylist()], object)
+    is_of_pool = np.ones(len(run.queries), bool)
     if pool.query_language is not None:
-        kept &= asked[run.queries] == pool.query_language
+        is_of_pool &= query_languages[run.queries] == pool.query_language
     if pool.candidate_language is not None:
-        kept &= found[run.passages] == pool.candidate_language
-    if named is not None and not kept.all():
+        is_of_pool &= passage_languages[run.passages] == pool.candidate_language
+    if named_run is not None and not is_of_pool.all():
         raise BadInput(f"the run of {pool.name} ranks other questions or candidates than those of the pool")
-    return run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+    return run._replace(
+        queries=run.queries[is_of_pool], passages=run.passages[is_of_pool], scores=run.scores[is_of_pool]
+    )
 
 
 def _say_missing(collection: Collection, pool: Pool, run: Run) -> None:
     """Print how many judged questions a pool's run lacks; they count 0."""
     qrels = collection.pool_qrels(pool)
-    judged = qrels.query_ids.take(pa.array(np.unique(qrels.queries))).to_pylist()
-    there = set(run.query_ids.take(pa.array(np.unique(run.queries))).to_pylist())
-    lacking = [name for name in judged if name not in there]
-    if lacking:
-        counts = f"{len(lacking)} of {len(judged)} judged questions"
-        LOG.warning("%s: the run lacks %s, such as %s; they count 0", pool.name, counts, lacking[0])
+    judged_ids = qrels.query_ids.take(pa.array(np.unique(qrels.queries))).to_pylist()
+    run_ids = set(run.query_ids.take(pa.array(np.unique(run.queries))).to_pylist())
+    missing_ids = [name for name in judged_ids if name not in run_ids]
+    if missing_ids:
+        counts = f"{len(missing_ids)} of {len(judged_ids)} judged questions"
+        LOG.warning("%s: the run lacks %s, such as %s; they count 0", pool.name, counts, missing_ids[0])
 
 
-def _write_made(out: Path, collection: Collection, filled: dict[Pool, Run], made: dict[str, Any]) -> None:
+def _write_made(out: Path, collection: Collection, pool_runs: dict[Pool, Run], protocol: dict[str, Any]) -> None:
     """Write how the runs were made, and which pools exist where some are left out."""
-    left = [pool.name for pool in collection.pools if pool not in filled]
-    if left:
-        LOG.warning("no run for the pools %s; they are left out", ", ".join(left))
-        made = made | {POOLS: ",".join(pool.name for pool in filled)}
-    write_protocol(out, made)
+    empty_pools = [pool.name for pool in collection.pools if pool not in pool_runs]
+    if empty_pools:
+        LOG.warning("no run for the pools %s; they are left out", ", ".join(empty_pools))
+        protocol = protocol | {POOLS: ",".join(pool.name for pool in pool_runs)}
+    write_protocol(out, protocol)

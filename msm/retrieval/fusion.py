@@ -60,22 +60,22 @@ def fuse(dense: Run, sparse: Run, alpha: float, depth: int) -> Run:
     gains = np.concatenate([weight * (_scaled(run) - _least(run)) for run, weight in parts])
     keys = queries.astype(np.int64) * len(passage_ids) + passages
     pairs, owners = np.unique(keys, return_inverse=True)
-    places = np.split(queries, [len(dense.queries)])
-    base = alpha * _base(len(query_ids), places[0], dense) + _base(len(query_ids), places[1], sparse)
-    asked, found = pairs // len(passage_ids), pairs % len(passage_ids)
-    scores = (np.bincount(owners, gains) + base[asked]).astype(np.float32)
-    order = np.lexsort((found, -scores, asked))
-    asked, found, scores = asked[order], found[order], scores[order]
-    ranks = np.arange(len(asked)) - np.searchsorted(asked, asked)
-    kept = ranks < depth
-    return sorted_run(query_ids, passage_ids, asked[kept], found[kept], scores[kept])
+    list_queries = np.split(queries, [len(dense.queries)])
+    base = alpha * _base(len(query_ids), list_queries[0], dense) + _base(len(query_ids), list_queries[1], sparse)
+    pair_queries, pair_passages = pairs // len(passage_ids), pairs % len(passage_ids)
+    scores = (np.bincount(owners, gains) + base[pair_queries]).astype(np.float32)
+    order = np.lexsort((pair_passages, -scores, pair_queries))
+    pair_queries, pair_passages, scores = pair_queries[order], pair_passages[order], scores[order]
+    ranks = np.arange(len(pair_queries)) - np.searchsorted(pair_queries, pair_queries)
+    is_kept = ranks < depth
+    return sorted_run(query_ids, passage_ids, pair_queries[is_kept], pair_passages[is_kept], scores[is_kept])
 
 
 def _joined(first: pa.Array, second: pa.Array, mine: Integers, theirs: Integers) -> tuple[pa.Array, Integers]:
     """Return the ids of both runs, each once, and the indices of all entries among them."""
-    together = pa.concat_arrays([first.cast(pa.string()), second.cast(pa.string())]).dictionary_encode()
-    places = together.indices.to_numpy()
-    return together.dictionary, np.concatenate([places[: len(first)][mine], places[len(first) :][theirs]])
+    ids = pa.concat_arrays([first.cast(pa.string()), second.cast(pa.string())]).dictionary_encode()
+    indices = ids.indices.to_numpy()
+    return ids.dictionary, np.concatenate([indices[: len(first)][mine], indices[len(first) :][theirs]])
 
 
 def _extremes(run: Run) -> tuple[Floats, Floats]:

@@ -62,8 +62,11 @@ class Products:
             sums = self._doubles[rows, columns]
         else:
             sums = _sums(self.queries, self.passages, rows, columns)
-        scores, other = (sums - self._doubts[rows]).astype(np.float32), (sums + self._doubts[rows]).astype(np.float32)
-        doubtful = np.flatnonzero(scores != other)
+        scores, upper_scores = (
+            (sums - self._doubts[rows]).astype(np.float32),
+            (sums + self._doubts[rows]).astype(np.float32),
+        )
+        doubtful = np.flatnonzero(scores != upper_scores)
         if len(doubtful):
             scores[doubtful] = pair_scores(self.queries, self.passages, rows[doubtful], columns[doubtful])
         return scores
@@ -112,13 +115,13 @@ def _compensated(queries: Floats, passages: Floats) -> Floats:
     """
     # A product of two float32 is exact in float64.
     terms = queries.T.astype(np.float64) * passages.T
-    total, lost = np.zeros(len(queries)), np.zeros(len(queries))
+    total, errors = np.zeros(len(queries)), np.zeros(len(queries))
     for term in terms:
         following = total + term
-        added = following - total
-        lost += (total - (following - added)) + (term - added)
+        addend = following - total
+        errors += (total - (following - addend)) + (term - addend)
         total = following
-    return (total + lost).astype(np.float32)
+    return (total + errors).astype(np.float32)
 
 
 class DenseVectors(TextVectors):
@@ -137,11 +140,11 @@ class DenseVectors(TextVectors):
         return self.values.shape[1]
 
     def __len__(self) -> int:
-        """S."""
+        """Return the number of texts, S."""
         return len(self.values)
 
     def __getitem__(self, rows: slice | Integers) -> Self:
-        """Those of some texts."""
+        """Return the vectors of some texts."""
         return type(self)(self.values[rows])
 
     def joined(self, others: Sequence[Self]) -> Self:

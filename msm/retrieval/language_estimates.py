@@ -58,8 +58,8 @@ def estimate(
     kind, cosine = settings.language_vectors, encoder.similarity == "cosine"
     if kind == "none":
         return NO_LANGUAGE_VECTORS
-    if (stored := encoder.protocol().get("vectors", "fp32")) != "fp32":
-        raise BadInput(f"language_vectors are taken off before vectors are stored as {stored}; give them fp32")
+    if (vector_kind := encoder.protocol().get("vectors", "fp32")) != "fp32":
+        raise BadInput(f"language_vectors are taken off before vectors are stored as {vector_kind}; give them fp32")
     passage_languages, query_languages = set(collection.passages.counts), {text.language for text in collection.queries}
     if kind == "own":
         if missing := query_languages - passage_languages:
@@ -70,8 +70,8 @@ def estimate(
         # A language that no passage of the sample is taken for has no vector, and is no guess from here on.
         return LanguageVectors(means, means, cosine, labels_by(settings.language_labels, means))
     pivot = canonical(settings.language_pivot)
-    wanted = passage_languages | ({pivot} if kind == "shift" else query_languages)
-    texts = parallel_sentences(within(sources, settings.language_texts), wanted, settings.language_sentences)
+    languages = passage_languages | ({pivot} if kind == "shift" else query_languages)
+    texts = parallel_sentences(within(sources, settings.language_texts), languages, settings.language_sentences)
     labels = labels_by(settings.language_labels, passage_languages | query_languages)
     means = means_of(texts, encoder.encode_passages, work, "passages")
     if kind == "shift":
@@ -85,11 +85,11 @@ def described(settings: Retrieve) -> dict[str, str]:
     if kind == "none":
         return {}
     labels = Path(settings.language_labels).name
-    guessed = "" if labels == GIVEN else f", languages guessed by {labels}"
+    guess = "" if labels == GIVEN else f", languages guessed by {labels}"
     if kind == "own":
-        return {"language_vectors": f"own (transductive, {count} passages a language{guessed})"}
+        return {"language_vectors": f"own (transductive, {count} passages a language{guess})"}
     pivot = f" from {canonical(settings.language_pivot)}" if kind == "shift" else ""
-    return {"language_vectors": f"{kind}{pivot} ({count} sentences of {Path(settings.language_texts).name}{guessed})"}
+    return {"language_vectors": f"{kind}{pivot} ({count} sentences of {Path(settings.language_texts).name}{guess})"}
 
 
 def parallel_sentences(path: Path, languages: Iterable[str], count: int) -> list[Passage]:
@@ -112,14 +112,14 @@ def parallel_sentences(path: Path, languages: Iterable[str], count: int) -> list
     if missing := {language for language, texts in documents.items() if not texts}:
         raise BadInput(f"{path}: no sentences in {_listed(missing)}, so its language vector cannot be estimated")
     first, *others = documents.values()
-    same = [name for name, texts in first.items() if all(len(other.get(name, ())) == len(texts) for other in others)]
-    if not same:
+    names = [name for name, texts in first.items() if all(len(other.get(name, ())) == len(texts) for other in others)]
+    if not names:
         raise BadInput(f"{path}: no document has as many sentences in each of {_listed(documents)}")
     return [
         Passage(f"{language}-{number}", language, text)
         for language, texts in documents.items()
         for number, text in enumerate(
-            itertools.islice(itertools.chain.from_iterable(texts[name] for name in same), count or None)
+            itertools.islice(itertools.chain.from_iterable(texts[name] for name in names), count or None)
         )
     ]
 
@@ -129,8 +129,8 @@ def _own_sample(settings: Retrieve, collection: Collection) -> Iterable[Passage]
     count = settings.language_sentences
     if settings.language_labels == GIVEN:
         return sampled(collection.passages, count)
-    unlabelled = (passage._replace(language="") for passage in collection.passages)
-    return sampled(unlabelled, count * len(collection.passages.counts))
+    without_labels = (passage._replace(language="") for passage in collection.passages)
+    return sampled(without_labels, count * len(collection.passages.counts))
 
 
 def sampled(passages: Iterable[Passage], count: int) -> Iterable[Passage]:

@@ -53,15 +53,15 @@ def labels_by(identifier: str, languages: Collection[str]) -> Labels:
         return given_labels
     rank, labels = _loaded(identifier)
     bases = {label: _base(label.removeprefix("__label__")) for label in labels}
-    spelled: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for language in sorted(languages):
         base = _base(language)
-        if base in spelled:
-            raise BadInput(f"language_labels {identifier}: it cannot tell {spelled[base]} from {language}")
+        if base in spellings:
+            raise BadInput(f"language_labels {identifier}: it cannot tell {spellings[base]} from {language}")
         if base not in bases.values():
             raise BadInput(f"language_labels {identifier}: it cannot name {language or 'a text without a language'}")
-        spelled[base] = language
-    names = {label: spelled[base] for label, base in bases.items() if base in spelled}
+        spellings[base] = language
+    names = {label: spellings[base] for label, base in bases.items() if base in spellings}
     return lambda texts: [next(names[label] for label in rank(text.text) if label in names) for text in texts]
 
 

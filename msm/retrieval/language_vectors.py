@@ -71,25 +71,25 @@ def relative(means: Mapping[str, Floats], pivot: str) -> Means:
     return {language: mean - means[pivot] for language, mean in means.items()}
 
 
-def take_off(vectors: Floats, languages: Sequence[str], taken: Mapping[str, Floats], cosine: bool) -> Floats:
+def take_off(vectors: Floats, languages: Sequence[str], means: Mapping[str, Floats], cosine: bool) -> Floats:
     """Return vectors less those of their languages.
 
     Args:
         vectors: vectors of the texts, [S, H].
         languages: languages of the texts, [S].
-        taken: language to the vector that is subtracted; empty to change nothing.
+        means: language to the vector that is subtracted; empty to change nothing.
         cosine: whether what is left is scaled to length 1. A vector of which nothing is left stays zero.
 
     Returns:
         float32, [S, H].
     """
-    if not taken or not len(vectors):
+    if not means or not len(vectors):
         return vectors
-    rest = vectors.astype(np.float32)
+    differences = vectors.astype(np.float32)
     names = np.array(languages, str)
     for language in dict.fromkeys(languages):
-        rest[names == language] -= taken[language].astype(np.float32)
+        differences[names == language] -= means[language].astype(np.float32)
     if cosine:
-        lengths = np.linalg.norm(rest, axis=1, keepdims=True)
-        rest /= np.where(lengths > 0, lengths, np.float32(1))
-    return rest
+        lengths = np.linalg.norm(differences, axis=1, keepdims=True)
+        differences /= np.where(lengths > 0, lengths, np.float32(1))
+    return differences

@@ -78,12 +78,12 @@ def run(settings: Lexical, *, sources: Path, out: Path) -> dict[str, Any]:
     queries = [vocabulary.terms(query.text) for query in collection.queries]
     for pool, depth in tqdm(depths.items(), desc="BM25", unit=" pools"):
         candidates = np.array(collection.pool_passages(pool))
-        asked = [queries[place] for place in collection.pool_queries(pool)]
+        query_terms = [queries[position] for position in collection.pool_queries(pool)]
         pairs = PoolPairs(collection, pool, relevant)
-        searched = [passages[place] for place in candidates]
-        places, scores = search(asked, searched, settings.k1, settings.b, depth + collection.spare, pairs)
-        found = np.where(places >= 0, candidates[places], -1)
-        write_pool(out, collection, pool, found, scores, f"bm25-{settings.analyzer}")
+        passage_terms = [passages[position] for position in candidates]
+        positions, scores = search(query_terms, passage_terms, settings.k1, settings.b, depth + collection.spare, pairs)
+        best = np.where(positions >= 0, candidates[positions], -1)
+        write_pool(out, collection, pool, best, scores, f"bm25-{settings.analyzer}")
         if not collection.answers:
             write_exact_ranks(ranks_file(out, pool), pairs.exact_ranks())
     write_protocol(out, {"analyzer": settings.analyzer, "k1": settings.k1, "b": settings.b, "passage_context": context})
@@ -108,47 +108,47 @@ class PoolPairs:
 
     def __init__(self, collection: Collection, pool: Pool, relevant: RelevantPairs) -> None:
         queries, candidates = collection.pool_queries(pool), collection.pool_passages(pool)
-        places = relevant.places[relevant.texts] - candidates.start
-        inside = np.isin(relevant.queries, queries) & (places >= 0) & (places < len(candidates))
-        self._query_ids = [collection.queries[place].query_id for place in queries]
+        positions = relevant.positions[relevant.texts] - candidates.start
+        inside = np.isin(relevant.queries, queries) & (positions >= 0) & (positions < len(candidates))
+        self._query_ids = [collection.queries[position].query_id for position in queries]
         self._ids = [passage.passage_id for passage in collection.passages.of(pool.candidate_language)]
         self._rows = np.searchsorted(np.array(queries, np.int64), relevant.queries[inside])
-        self._places = places[inside]
+        self._places = positions[inside]
         self._id_ranks = np.argsort(np.argsort(np.array(self._ids, object), kind="stable"))
         self._scores = np.zeros(len(self._rows), np.float32)
         self._counts = np.zeros((len(self._rows), len(COUNTS)), np.int64)
-        places_of = dict(zip(self._ids, range(len(self._ids)), strict=True)) if collection.spare else {}
-        self._own = [places_of.get(query_id) for query_id in self._query_ids]
+        position_of = dict(zip(self._ids, range(len(self._ids)), strict=True)) if collection.spare else {}
+        self._own = [position_of.get(query_id) for query_id in self._query_ids]
 
     def count(self, row: int, values: Floats) -> None:
         """Count the scores of all passages for one query; a passage that is dropped for its id gets 0.
 
         Args:
-            row: of the query in the pool.
-            values: 0 where no term is shared, [N].
+            row: index of the query in the pool.
+            values: score of each passage, 0 where it shares no term with the query, [N].
         """
         if self._own[row] is not None:
             values[self._own[row]] = 0
         for pair in range(*np.searchsorted(self._rows, (row, row + 1)).tolist()):
-            place = self._places[pair]
-            tied = values == values[place]
-            tied[place] = False
-            by_id = tied & (self._id_ranks > self._id_ranks[place])
-            counts = (values > values[place], tied, by_id, tied[:place])
-            self._scores[pair] = values[place]
+            position = self._places[pair]
+            is_equal = values == values[position]
+            is_equal[position] = False
+            by_id = is_equal & (self._id_ranks > self._id_ranks[position])
+            counts = (values > values[position], is_equal, by_id, is_equal[:position])
+            self._scores[pair] = values[position]
             self._counts[pair] = [np.count_nonzero(which) for which in counts]
 
     def exact_ranks(self) -> ExactRanks:
         """Return the ranks of the relevant passages that share a term with their query; the others have none."""
-        ranked = self._scores > 0
-        used, passages = np.unique(self._places[ranked], return_inverse=True)
+        is_ranked = self._scores > 0
+        positions, passages = np.unique(self._places[is_ranked], return_inverse=True)
         return ExactRanks(
             pa.array(self._query_ids, pa.string()),
-            pa.array([self._ids[place] for place in used], pa.string()),
-            self._rows[ranked],
+            pa.array([self._ids[position] for position in positions], pa.string()),
+            self._rows[is_ranked],
             passages,
-            self._scores[ranked],
-            self._counts[ranked],
+            self._scores[is_ranked],
+            self._counts[is_ranked],
             len(self._ids),
             whole=False,
         )
@@ -165,40 +165,40 @@ def search(
         k1: saturation of the term frequency.
         b: share of the length normalisation.
         depth: most passages for each query.
-        relevant: takes in all scores, where the ranks of the relevant passages are wanted.
+        relevant: relevant pairs whose ranks are counted from the scores of all passages; None for none.
 
     Returns:
-        Places and scores, both [queries, depth]; equal scores in order of place; -1 and minus infinity for none.
+        Positions and scores, both [queries, depth]; equal scores in order of position; -1 and minus infinity for none.
     """
-    places = np.full((len(queries), depth), -1, dtype=np.int64)
+    positions = np.full((len(queries), depth), -1, dtype=np.int64)
     scores = np.full((len(queries), depth), -np.inf, dtype=np.float32)
     for row, values in enumerate(_scores(queries, passages, k1, b)):
         if relevant:
             relevant.count(row, values)
         best = _best(values, depth)
-        places[row, : len(best)], scores[row, : len(best)] = best, values[best]
-    return places, scores
+        positions[row, : len(best)], scores[row, : len(best)] = best, values[best]
+    return positions, scores
 
 
 def _scores(queries: list[Terms], passages: list[Terms], k1: float, b: float) -> Iterator[Floats]:
     """Yield BM25 of all passages for one query after the other, 0 where no term is shared."""
     # The index must know no term that its passages have not, so they are numbered anew.
     terms, numbers = np.unique(np.concatenate(passages), return_inverse=True)
-    anew = np.full(max(int(text.max(initial=0)) for text in [*queries, terms]) + 1, -1)
-    anew[terms] = np.arange(len(terms))
+    new_numbers = np.full(max(int(text.max(initial=0)) for text in [*queries, terms]) + 1, -1)
+    new_numbers[terms] = np.arange(len(terms))
     bounds = np.cumsum([len(passage) for passage in passages])
     texts = [part.tolist() for part in np.split(numbers, bounds[:-1])]
     index = bm25s.BM25(k1=k1, b=b, method="lucene")
     index.index((texts, dict(enumerate(range(len(terms))))), create_empty_token=False, show_progress=False)
     for query in queries:
-        known = anew[query]
-        yield index.get_scores_from_ids(known[known >= 0].tolist())
+        query_numbers = new_numbers[query]
+        yield index.get_scores_from_ids(query_numbers[query_numbers >= 0].tolist())
 
 
 def _best(scores: Floats, depth: int) -> Integers:
     """Return the indices of the greatest scores above 0, best first, equal ones in ascending order."""
-    places = np.flatnonzero(scores > 0)
-    if len(places) > depth:
-        least = np.partition(scores[places], -depth)[-depth]
-        places = places[scores[places] >= least]
-    return places[np.argsort(-scores[places], kind="stable")[:depth]]
+    positions = np.flatnonzero(scores > 0)
+    if len(positions) > depth:
+        least = np.partition(scores[positions], -depth)[-depth]
+        positions = positions[scores[positions] >= least]
+    return positions[np.argsort(-scores[positions], kind="stable")[:depth]]

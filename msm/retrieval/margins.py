@@ -61,8 +61,8 @@ def by_margin(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) ->
         neighbours: number of targets kept, k; all of a smaller side.
     """
     sources, targets = unit_length(sources), unit_length(targets)
-    places, cosines = nearest(sources, targets, neighbours)
+    nearest_targets, cosines = nearest(sources, targets, neighbours)
     _, backward = nearest(targets, sources, neighbours)
-    margins = cosines / ((cosines.mean(axis=1)[:, None] + backward.mean(axis=1)[places]) / 2)
+    margins = cosines / ((cosines.mean(axis=1)[:, None] + backward.mean(axis=1)[nearest_targets]) / 2)
     order = np.argsort(-margins, axis=1, kind="stable")
-    return Mined(np.take_along_axis(places, order, axis=1), np.take_along_axis(margins, order, axis=1))
+    return Mined(np.take_along_axis(nearest_targets, order, axis=1), np.take_along_axis(margins, order, axis=1))

@@ -44,22 +44,22 @@ def encode_in_pieces(encoder: Encoder | OtherEncoder, texts: Any, pieces: Pieces
         pieces: files of the pieces, which are removed at the end.
         bar: progress bar that counts the texts.
     """
-    written = _read_pieces(pieces, encoder.width, len(texts))
-    done = sum(len(piece) for piece in written)
-    bar.update(done)
+    earlier = _read_pieces(pieces, encoder.width, len(texts))
+    count = sum(len(piece) for piece in earlier)
+    bar.update(count)
     parts: list[TextVectors] = []
     at = time.monotonic()
-    while done < len(texts):
-        parts.append(encode(encoder, part_of(texts, done, min(done + PIECE_TEXTS, len(texts))), "passage"))
-        done += len(parts[-1])
+    while count < len(texts):
+        parts.append(encode(encoder, part_of(texts, count, min(count + PIECE_TEXTS, len(texts))), "passage"))
+        count += len(parts[-1])
         bar.update(len(parts[-1]))
-        if time.monotonic() - at >= SECONDS and done < len(texts):
+        if time.monotonic() - at >= SECONDS and count < len(texts):
             piece = _joined(parts)
-            write_record(pieces.path(done - len(piece)), pieces.digest, piece.arrays())
-            written, parts, at = [*written, piece], [], time.monotonic()
+            write_record(pieces.path(count - len(piece)), pieces.digest, piece.arrays())
+            earlier, parts, at = [*earlier, piece], [], time.monotonic()
     for path in pieces.paths():
         path.unlink(missing_ok=True)  # another part encodes the same relevant passages
-    return _joined([*written, *parts])
+    return _joined([*earlier, *parts])
 
 
 def encode_questions(encoder: Encoder | OtherEncoder, texts: list[str], bar: Progress) -> TextVectors:
@@ -72,8 +72,8 @@ def encode_questions(encoder: Encoder | OtherEncoder, texts: list[str], bar: Pro
     """
     parts: list[TextVectors] = []
     for first in range(0, len(texts) or 1, PIECE_TEXTS):
-        prepared = encoder.prepare_queries(texts[first : first + PIECE_TEXTS])
-        parts.append(encode(encoder, prepared, "query"))
+        inputs = encoder.prepare_queries(texts[first : first + PIECE_TEXTS])
+        parts.append(encode(encoder, inputs, "query"))
         bar.update(len(parts[-1]))
     return _joined(parts)
 
@@ -84,14 +84,14 @@ def _joined(parts: list[TextVectors]) -> TextVectors:
 
 def _read_pieces(pieces: Pieces, width: int, texts: int) -> list[TextVectors]:
     """Vectors of earlier pieces, from the first text on."""
-    found: list[TextVectors] = []
-    done = 0
-    while (record := read_record(pieces.path(done))) is not None:
+    earlier: list[TextVectors] = []
+    count = 0
+    while (record := read_record(pieces.path(count))) is not None:
         vectors = restored(record)
         if str(record["digest"]) != pieces.digest or vectors.width != width or not len(vectors):
             break
-        if done + len(vectors) > texts:
+        if count + len(vectors) > texts:
             break
-        found.append(vectors)
-        done += len(vectors)
-    return found
+        earlier.append(vectors)
+        count += len(vectors)
+    return earlier

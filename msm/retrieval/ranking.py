@@ -20,6 +20,8 @@ from msm.retrieval.text_vectors import Arrays, TextVectors
 
 SHARD_PASSAGES = 16384
 """Number of passages that are encoded and searched at once, which bounds the memory."""
+ARRAYS = ("queries", "places", "scores")
+"""Names under which the record of a shard holds the fields of `Entries`; records of earlier versions have them too."""
 
 
 class Ranking:
@@ -44,8 +46,8 @@ class Ranking:
         own_ids: OwnIds = "kept",
     ) -> None:
         self.queries, self.vectors = queries, vectors
-        dropped = queries if own_ids == "dropped" else []
-        self._dropped = {query.query_id: place for place, query in enumerate(dropped)}
+        dropped_queries = queries if own_ids == "dropped" else []
+        self._dropped = {query.query_id: number for number, query in enumerate(dropped_queries)}
         self.relevant = RankedPairs(relevant, queries, vectors, relevant_vectors)
         self.rows = {pool: _rows(queries, pool.query_language) for pool in depths}
         """Indices of the queries of each pool among all queries, ascending."""
@@ -71,17 +73,17 @@ class Ranking:
         """
         arrays: Arrays = {"passages": np.array(len(vectors)), "bytes": np.array(vectors.stored_bytes())}
         pools = [pool for pool in self.best if pool.candidate_language in (None, language)]
-        kept: list[Integers] = [np.empty(0, np.int64)]
-        for asked in dict.fromkeys(pool.query_language for pool in pools):
-            sharing = [pool for pool in pools if pool.query_language == asked]
-            found = self._search_pools(first, ids, vectors, sharing)
-            for pool, (entries, counts) in found.items():
-                entries = entries._replace(places=entries.places + first)
-                kept.append(entries.places)
-                arrays |= {f"{pool.name}/{name}": values for name, values in entries._asdict().items()}
+        positions: list[Integers] = [np.empty(0, np.int64)]
+        for query_language in dict.fromkeys(pool.query_language for pool in pools):
+            sharing = [pool for pool in pools if pool.query_language == query_language]
+            results = self._search_pools(first, ids, vectors, sharing)
+            for pool, (entries, counts) in results.items():
+                entries = entries._replace(positions=entries.positions + first)
+                positions.append(entries.positions)
+                arrays |= {f"{pool.name}/{name}": values for name, values in zip(ARRAYS, entries, strict=True)}
                 arrays[f"{pool.name}/counts"] = counts.astype(np.uint32)
-        arrays["places"] = np.unique(np.concatenate(kept))
-        arrays["ids"] = np.array([ids[place - first] for place in arrays["places"]], str)
+        arrays["places"] = np.unique(np.concatenate(positions))
+        arrays["ids"] = np.array([ids[position - first] for position in arrays["places"]], str)
         return arrays
 
     def _search_pools(
@@ -96,19 +98,19 @@ class Ranking:
         least = np.min(list(leasts.values()), axis=0)
         entries, counts = search_shard(self.vectors[rows], vectors, least, depth, relevant, self._own(rows, ids))
         ranks = np.arange(len(entries.queries)) - np.searchsorted(entries.queries, entries.queries)
-        found = {}
+        results = {}
         for pool in pools:
-            wanted = (entries.scores >= leasts[pool][entries.queries]) & (ranks < self.best[pool].depth)
-            chosen = np.searchsorted(pairs, self.pairs[pool])
-            found[pool] = entries.part(wanted), counts[chosen]
-        return found
+            is_best = (entries.scores >= leasts[pool][entries.queries]) & (ranks < self.best[pool].depth)
+            pair_rows = np.searchsorted(pairs, self.pairs[pool])
+            results[pool] = entries.part(is_best), counts[pair_rows]
+        return results
 
     def _own(self, rows: Integers, ids: list[str]) -> tuple[Integers, Integers]:
         """Pairs of a query and a passage of a shard that are dropped because they share their id."""
-        own = [
-            (self._dropped[passage_id], place) for place, passage_id in enumerate(ids) if passage_id in self._dropped
+        own_pairs = [
+            (self._dropped[passage_id], column) for column, passage_id in enumerate(ids) if passage_id in self._dropped
         ]
-        queries, columns = np.array(own, np.int64).reshape(-1, 2).T
+        queries, columns = np.array(own_pairs, np.int64).reshape(-1, 2).T
         inside = np.isin(queries, rows)
         return np.searchsorted(rows, queries[inside]), columns[inside]
 
@@ -116,47 +118,47 @@ class Ranking:
         """Merge the record of a shard."""
         for pool in self.best:
             if f"{pool.name}/queries" in record:
-                queries, places, scores = (record[f"{pool.name}/{name}"] for name in Entries._fields)
-                self.best[pool].add_entries(Entries(queries, places, scores))
+                queries, positions, scores = (record[f"{pool.name}/{name}"] for name in ARRAYS)
+                self.best[pool].add_entries(Entries(queries, positions, scores))
                 self.counts[pool] += record[f"{pool.name}/counts"]
                 self.passages[pool] += int(record["passages"])
         self.stored_bytes += int(record.get("bytes", 0))
-        known = self.ids | dict(zip(record["places"].tolist(), record["ids"].tolist(), strict=True))
-        places = np.unique(np.concatenate([best.passages.ravel() for best in self.best.values()]))
-        self.ids = {place: known[place] for place in places[places >= 0].tolist()}
+        ids = self.ids | dict(zip(record["places"].tolist(), record["ids"].tolist(), strict=True))
+        positions = np.unique(np.concatenate([best.passages.ravel() for best in self.best.values()]))
+        self.ids = {position: ids[position] for position in positions[positions >= 0].tolist()}
 
     def run(self, pool: Pool) -> Run:
         """Return the run of a pool."""
         best = self.best[pool]
         queries, columns = np.nonzero(best.passages >= 0)
-        places, passages = np.unique(best.passages[queries, columns], return_inverse=True)
-        ids = [self.ids[place] for place in places.tolist()]
+        positions, passages = np.unique(best.passages[queries, columns], return_inverse=True)
+        ids = [self.ids[position] for position in positions.tolist()]
         return sorted_run(self._query_ids(pool), ids, queries, passages, best.scores[queries, columns])
 
     def exact_ranks(self, pool: Pool) -> ExactRanks:
         """Return the ranks of the relevant passages in the whole pool."""
-        chosen, pairs = self.pairs[pool], self.relevant.pairs
+        pair_indices, pairs = self.pairs[pool], self.relevant.pairs
         return ExactRanks(
             pa.array(self._query_ids(pool), pa.string()),
             pa.array([passage.passage_id for passage in pairs.passages], pa.string()),
-            np.searchsorted(self.rows[pool], pairs.queries[chosen]),
-            pairs.texts[chosen],
-            self.relevant.scores[chosen],
+            np.searchsorted(self.rows[pool], pairs.queries[pair_indices]),
+            pairs.texts[pair_indices],
+            self.relevant.scores[pair_indices],
             self.counts[pool],
             self.passages[pool],
             whole=True,
         )
 
     def _query_ids(self, pool: Pool) -> list[str]:
-        return [self.queries[place].query_id for place in self.rows[pool]]
+        return [self.queries[row].query_id for row in self.rows[pool]]
 
 
 Vectors = Callable[[slice | Integers], Floats]
-"""Vectors of the passages at some places of a collection, float32, [any, H]."""
+"""Vectors of the passages at some positions of a collection, float32, [any, H]."""
 
 
 def search_vectors(collection: Collection, queries: Floats, passages: Vectors, depths: dict[Pool, int]) -> Ranking:
-    """The best passages of some pools, and the ranks of the relevant ones, of vectors that are there.
+    """Return the best passages of some pools, and the ranks of the relevant ones, from vectors that exist already.
 
     Args:
         collection: queries, passages and judgements.
@@ -166,7 +168,7 @@ def search_vectors(collection: Collection, queries: Floats, passages: Vectors, d
     """
     pairs = relevant_pairs(collection)
     own_ids = collection.rules.own_ids
-    relevant = DenseVectors(passages(pairs.places))
+    relevant = DenseVectors(passages(pairs.positions))
     ranking = Ranking(collection.queries, DenseVectors(queries), depths, pairs, relevant, own_ids)
     by_language = any(pool.candidate_language for pool in depths)
     for first, texts in cut_by_language(collection.passages, SHARD_PASSAGES, by_language):

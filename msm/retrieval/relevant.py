@@ -27,24 +27,24 @@ class RelevantPairs(NamedTuple):
     """Index of the passage in `passages`, [R]."""
     passages: list[Passage]
     """The distinct relevant passages, [T]."""
-    places: Integers
-    """Position of each of them in the corpus, [T]."""
+    positions: Integers
+    """Position of each relevant passage in the corpus, [T]."""
 
 
 def relevant_pairs(collection: Collection) -> RelevantPairs:
     """Return the pairs of a collection, without passages that the corpus lacks or that are dropped."""
-    qrels, judged = collection.qrels, collection.passages.judged
+    qrels, judged_passages = collection.qrels, collection.passages.judged
     ids = qrels.passage_ids.to_pylist()
-    there = np.array([text in judged for text in ids], bool)
-    kept = np.flatnonzero((qrels.labels >= 1) & there[qrels.passages])
+    exists = np.array([text in judged_passages for text in ids], bool)
+    is_there = np.flatnonzero((qrels.labels >= 1) & exists[qrels.passages])
     if collection.rules.own_ids == "dropped":
         query_ids = qrels.query_ids.to_pylist()
-        kept = kept[[query_ids[qrels.queries[place]] != ids[qrels.passages[place]] for place in kept]]
-    kept = kept[np.argsort(qrels.queries[kept], kind="stable")]
-    used, texts = np.unique(qrels.passages[kept], return_inverse=True)
-    found = [judged[ids[place]] for place in used]
-    places = np.array([place for place, _ in found], np.int64)
-    return RelevantPairs(qrels.queries[kept], texts, [passage for _, passage in found], places)
+        is_there = is_there[[query_ids[qrels.queries[row]] != ids[qrels.passages[row]] for row in is_there]]
+    is_there = is_there[np.argsort(qrels.queries[is_there], kind="stable")]
+    passage_indices, texts = np.unique(qrels.passages[is_there], return_inverse=True)
+    passages = [judged_passages[ids[row]] for row in passage_indices]
+    positions = np.array([row for row, _ in passages], np.int64)
+    return RelevantPairs(qrels.queries[is_there], texts, [passage for _, passage in passages], positions)
 
 
 NO_PAIRS = RelevantPairs(np.empty(0, np.int64), np.empty(0, np.int64), [], np.empty(0, np.int64))
@@ -54,10 +54,10 @@ class RankedPairs:
     """Relevant pairs with their scores, and what the shards have counted for them in each pool.
 
     Args:
-        pairs: of all queries.
+        pairs: relevant pairs of all queries.
         queries: all queries.
-        query_vectors: of all queries, Q.
-        passage_vectors: of the relevant passages, T.
+        query_vectors: vectors of all queries, Q of them.
+        passage_vectors: vectors of the relevant passages, T of them.
     """
 
     def __init__(
@@ -71,18 +71,18 @@ class RankedPairs:
 
     def of(self, pool: Pool) -> Integers:
         """Return the pairs whose query and passage belong to a pool, ascending."""
-        kept = np.ones(len(self.scores), bool)
+        is_of_pool = np.ones(len(self.scores), bool)
         if pool.query_language is not None:
-            kept &= self._query_languages == pool.query_language
+            is_of_pool &= self._query_languages == pool.query_language
         if pool.candidate_language is not None:
-            kept &= self._passage_languages == pool.candidate_language
-        return np.flatnonzero(kept)
+            is_of_pool &= self._passage_languages == pool.candidate_language
+        return np.flatnonzero(is_of_pool)
 
-    def in_shard(self, chosen: Integers, rows: Integers, first: int, ids: list[str]) -> Relevant:
+    def in_shard(self, pair_indices: Integers, rows: Integers, first: int, ids: list[str]) -> Relevant:
         """Return some of the pairs as a shard sees them.
 
         Args:
-            chosen: indices of the pairs.
+            pair_indices: indices of the pairs.
             rows: indices of the queries that are searched, ascending; those of the pairs are among them.
             first: position of the shard's first passage in the corpus.
             ids: ids of the shard's passages, [N].
@@ -90,11 +90,11 @@ class RankedPairs:
         order = sorted(ids)
         ranks = {passage_id: rank for rank, passage_id in enumerate(order)}
         lesser = np.array([bisect_right(order, passage.passage_id) for passage in self.pairs.passages], np.int64)
-        texts = self.pairs.texts[chosen]
-        earlier = np.clip(self.pairs.places[texts] - first, -1, len(ids))
+        texts = self.pairs.texts[pair_indices]
+        earlier = np.clip(self.pairs.positions[texts] - first, -1, len(ids))
         return Relevant(
-            np.searchsorted(rows, self.pairs.queries[chosen]),
-            self.scores[chosen],
+            np.searchsorted(rows, self.pairs.queries[pair_indices]),
+            self.scores[pair_indices],
             np.where(earlier < len(ids), earlier, -1),
             np.maximum(earlier, 0),
             lesser[texts],

@@ -67,16 +67,16 @@ def rerank(run: Run, queries: Mapping[str, str], passages: Mapping[str, str], sc
         score: function that scores pairs.
         depth: number of passages of each query that are ranked.
     """
-    kept = best_entries(run, depth)
+    best = best_entries(run, depth)
     query_ids, passage_ids = run.query_ids.to_pylist(), run.passage_ids.to_pylist()
-    entries = zip(run.queries[kept].tolist(), run.passages[kept].tolist(), strict=True)
+    entries = zip(run.queries[best].tolist(), run.passages[best].tolist(), strict=True)
     pairs = [[queries[query_ids[query]], passages[passage_ids[passage]]] for query, passage in entries]
     parts = [np.empty(0, np.float32)]
     with progress(len(pairs), "rerank", "pairs", shown=not distributed.rank()) as bar:
         for first in range(0, len(pairs), BLOCK_PAIRS):
             parts.append(score(pairs[first : first + BLOCK_PAIRS]))
             bar.update(len(parts[-1]))
-    return sorted_run(query_ids, passage_ids, run.queries[kept], run.passages[kept], np.concatenate(parts))
+    return sorted_run(query_ids, passage_ids, run.queries[best], run.passages[best], np.concatenate(parts))
 
 
 def best_entries(run: Run, depth: int) -> Any:
@@ -109,16 +109,16 @@ def rerank_folder(
     for file in files:
         run = read_run(file, may_be_empty=True)
         names = run.passage_ids.to_pylist()
-        wanted = {names[place] for place in np.unique(run.passages[best_entries(run, depth)]).tolist()}
-        texts = _texts(file, collection.passages.texts(wanted), wanted, context)
+        passage_ids = {names[number] for number in np.unique(run.passages[best_entries(run, depth)]).tolist()}
+        texts = _texts(file, collection.passages.texts(passage_ids), passage_ids, context)
         write_run(out / file.name, rerank(run, queries, texts, score, depth), "rerank")
-    made = {"reranked by": name, "reranked depth": depth, "reranked context": context}
-    write_protocol(out, read_protocol(folder) | made)
+    rules = {"reranked by": name, "reranked depth": depth, "reranked context": context}
+    write_protocol(out, read_protocol(folder) | rules)
 
 
-def _texts(file: Path, found: Mapping[str, Passage], wanted: set[str], context: str) -> dict[str, str]:
-    if missing := sorted(wanted - set(found)):
+def _texts(file: Path, passages_by_id: Mapping[str, Passage], passage_ids: set[str], context: str) -> dict[str, str]:
+    if missing := sorted(passage_ids - set(passages_by_id)):
         raise BadInput(f"{file}: passage {missing[0]} is not in the collection")
-    passages: Sequence[Passage] = list(found.values())
+    passages: Sequence[Passage] = list(passages_by_id.values())
     texts = passage_texts(passages, context)
     return {passage.passage_id: str(text) for passage, text in zip(passages, texts, strict=True)}

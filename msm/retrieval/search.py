@@ -25,7 +25,7 @@ from msm.retrieval.text_vectors import TextVectors, TileScores
 NONE: Integers = np.empty(0, np.int64)
 TILE_QUERIES = 256
 TILE_PASSAGES = 4096
-"""Products that are looked at together: 4 MiB."""
+"""Numbers of queries and passages whose products are looked at together: 4 MiB."""
 
 
 class Entries(NamedTuple):
@@ -33,14 +33,14 @@ class Entries(NamedTuple):
 
     queries: Integers
     """Index of the query of each entry, ascending, [E]."""
-    places: Integers
+    positions: Integers
     """Position of each passage in the shard, or in the corpus, [E]."""
     scores: Floats
     """Score of each entry, float32, [E]."""
 
     def part(self, which: NDArray[Any]) -> "Entries":
         """Return the entries of a mask, or at some positions."""
-        return Entries(self.queries[which], self.places[which], self.scores[which])
+        return Entries(self.queries[which], self.positions[which], self.scores[which])
 
 
 class Relevant(NamedTuple):
@@ -100,7 +100,7 @@ class BestPassages:
         self.scores = np.take_along_axis(scores, best, axis=1)
 
     def add_entries(self, entries: Entries) -> None:
-        """Merge entries of one more shard, whose places are positions in the corpus."""
+        """Merge entries of one more shard, whose positions are those in the corpus."""
         self.add(*_grid(entries, len(self.passages)))
 
     def least(self) -> Floats:
@@ -119,7 +119,7 @@ def nearest(queries: Floats, passages: Floats, depth: int) -> tuple[Integers, Fl
         depth: largest number of passages for each query.
 
     Returns:
-        Places in the shard and scores, best first, equal ones in order of place, both [Q, min(depth, N)].
+        Positions in the shard and scores, best first, equal ones in order of position, both [Q, min(depth, N)].
     """
     least = np.full(len(queries), -np.inf)
     entries, _ = search_shard(DenseVectors(queries), DenseVectors(passages), least, depth)
@@ -142,23 +142,23 @@ def search_shard(
         least: score that a passage needs to be among the best, [Q].
         depth: most passages for each query.
         relevant: relevant passages of the queries, of this shard and others.
-        dropped: rows and places of pairs that count for nothing, [any] each.
+        dropped: queries and positions of pairs that count for nothing, [any] each.
 
     Returns:
         The best passages that have the least score, at most `depth` for each query; and the `COUNTS` of the shard for
         each relevant pair, [R, 4].
     """
     longest = passages.longest()
-    found: list[Entries] = []
+    parts: list[Entries] = []
     counts: list[Integers] = [np.zeros((0, len(COUNTS)), np.int64)]
     for first in range(0, len(queries), TILE_QUERIES):
         tile = slice(first, first + TILE_QUERIES)
         part = relevant.part(first, first + TILE_QUERIES) if relevant else None
-        lost = dropped[0] - first, dropped[1]
-        entries, counted = _search_tile(queries[tile], passages, longest, least[tile], depth, part, lost)
-        found.append(entries._replace(queries=entries.queries + first))
-        counts.append(counted)
-    return _joined(found), np.concatenate(counts)
+        part_dropped = dropped[0] - first, dropped[1]
+        entries, part_counts = _search_tile(queries[tile], passages, longest, least[tile], depth, part, part_dropped)
+        parts.append(entries._replace(queries=entries.queries + first))
+        counts.append(part_counts)
+    return _joined(parts), np.concatenate(counts)
 
 
 def _search_tile(
@@ -171,29 +171,31 @@ def _search_tile(
     dropped: tuple[Integers, Integers],
 ) -> tuple[Entries, Integers]:
     floors = _Floors(least, depth)
-    found: dict[int, Entries] = {}
+    candidates: dict[int, Entries] = {}
     counts = np.zeros((len(relevant.queries) if relevant else 0, len(COUNTS)), np.int64)
     for first in range(0, len(passages), TILE_PASSAGES):
         products = queries.tile_scores(passages[first : first + TILE_PASSAGES], longest)
         _drop(products.approximate, dropped[0], dropped[1] - first)
-        found[first] = floors.candidates(products)
+        candidates[first] = floors.candidates(products)
         if relevant:
             _count(products, first, relevant, counts)
     # Only now is it known which candidates are near enough to the best to need their exact score.
-    scored = [_scored(queries, passages, longest, first, entries, floors.values) for first, entries in found.items()]
-    entries = _joined(scored)
-    kept = entries.scores >= np.maximum(least, floors.values)[entries.queries]
-    return _best(entries.part(kept), depth), counts
+    parts = [
+        _scored(queries, passages, longest, first, entries, floors.values) for first, entries in candidates.items()
+    ]
+    entries = _joined(parts)
+    is_near = entries.scores >= np.maximum(least, floors.values)[entries.queries]
+    return _best(entries.part(is_near), depth), counts
 
 
 def _scored(
     queries: TextVectors, passages: TextVectors, longest: float, first: int, candidates: Entries, floors: Floats
 ) -> Entries:
-    """The candidates of a tile that may still be among the best, with exact scores and their places in the shard."""
+    """The candidates of a tile that may still be among the best, with exact scores and their positions in the shard."""
     products = queries.tile_scores(passages[first : first + TILE_PASSAGES], longest)
     near = candidates.part(candidates.scores >= _below(floors - products.errors)[candidates.queries])
-    exact = products.scores(near.queries, near.places) if products.errors.any() else near.scores
-    return Entries(near.queries, near.places + first, exact)
+    exact = products.scores(near.queries, near.positions) if products.errors.any() else near.scores
+    return Entries(near.queries, near.positions + first, exact)
 
 
 def _drop(approximate: Floats, rows: Integers, columns: Integers) -> None:
@@ -206,31 +208,31 @@ class _Floors:
     """Scores that a passage certainly needs to be among the best of each query.
 
     Args:
-        least: what is known before, [B].
-        depth: K.
+        least: score that a passage needs already, [B].
+        depth: number of passages that are kept of each query, K.
     """
 
     def __init__(self, least: Floats, depth: int) -> None:
         self.values: Floats = least.astype(np.float64)
-        """[B]."""
+        """Score that a passage of each query needs, [B]."""
         self._top = np.full((len(least), depth), -np.inf, np.float32)
 
     def candidates(self, products: TileScores) -> Entries:
-        """Return the pairs that may be among the best: fast scores, and places in the tile; raises the floors."""
+        """Return the pairs that may be among the best: fast scores, and positions in the tile. It raises the floors."""
         approximate, depth = products.approximate, self._top.shape[1]
         columns = approximate.shape[1]
-        kept = self._reaching(products)
-        if len(kept) > 2 * depth * len(approximate) and columns > depth:
+        indices = self._reaching(products)
+        if len(indices) > 2 * depth * len(approximate) and columns > depth:
             self._raise(np.partition(approximate, columns - depth, axis=1)[:, columns - depth :], products.errors)
-            kept = self._reaching(products)
-            return Entries(kept // columns, kept % columns, approximate.ravel()[kept])
-        entries = Entries(kept // columns, kept % columns, approximate.ravel()[kept])
+            indices = self._reaching(products)
+            return Entries(indices // columns, indices % columns, approximate.ravel()[indices])
+        entries = Entries(indices // columns, indices % columns, approximate.ravel()[indices])
         self._raise(_grid(entries, len(approximate))[1], products.errors)
         return entries
 
     def _reaching(self, products: TileScores) -> Integers:
         least = np.maximum(_below(self.values - products.errors), np.finfo(np.float32).min)
-        return _places(products.approximate >= least[:, None])
+        return _flat_indices(products.approximate >= least[:, None])
 
     def _raise(self, values: Floats, errors: Floats) -> None:
         """Look at approximate scores of further passages, [B, any]."""
@@ -249,8 +251,8 @@ def _count(products: TileScores, first: int, relevant: Relevant, counts: Integer
         scores, errors = relevant.scores[pairs].astype(np.float64), products.errors[rows]
         above = approximate > _above(scores + errors)[:, None]
         counts[pairs, 0] += _set_bits(above)
-        places = _places(above ^ (approximate >= _below(scores - errors)[:, None]))
-        close.append((pairs[places // approximate.shape[1]], places % approximate.shape[1]))
+        indices = _flat_indices(above ^ (approximate >= _below(scores - errors)[:, None]))
+        close.append((pairs[indices // approximate.shape[1]], indices % approximate.shape[1]))
         # Few as a rule, so those of all slots are scored at once; many where all passages have nearly one score.
         if sum(len(columns) for _, columns in close) > approximate.size:
             _count_close(products, first, close, relevant, counts)
@@ -266,11 +268,11 @@ def _count_close(
     pairs, columns = (np.concatenate(parts) for parts in zip(*close, strict=True))
     scores = products.scores(relevant.queries[pairs], columns)
     columns = columns + first
-    other = columns != relevant.own[pairs]
-    above, tied = other & (scores > relevant.scores[pairs]), other & (scores == relevant.scores[pairs])
-    by_id = tied & (relevant.id_ranks[columns] >= relevant.lesser_ids[pairs])
-    in_order = tied & (columns < relevant.earlier[pairs])
-    for kind, which in enumerate((above, tied, by_id, in_order)):
+    is_other = columns != relevant.own[pairs]
+    above, is_equal = is_other & (scores > relevant.scores[pairs]), is_other & (scores == relevant.scores[pairs])
+    by_id = is_equal & (relevant.id_ranks[columns] >= relevant.lesser_ids[pairs])
+    in_order = is_equal & (columns < relevant.earlier[pairs])
+    for kind, which in enumerate((above, is_equal, by_id, in_order)):
         counts[:, kind] += np.bincount(pairs[which], minlength=len(counts))
 
 
@@ -291,7 +293,7 @@ def _below(values: Floats) -> Floats:
     return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
 
 
-def _places(mask: NDArray[np.bool_]) -> Integers:
+def _flat_indices(mask: NDArray[np.bool_]) -> Integers:
     """Return the flat indices of a mask; for one row in a fifth of the time of the two-dimensional question."""
     return np.flatnonzero(mask.ravel())
 
@@ -302,16 +304,16 @@ def _set_bits(mask: NDArray[np.bool_]) -> Integers:
 
 
 def _best(entries: Entries, depth: int) -> Entries:
-    """The K best of each query, in order."""
-    order = np.lexsort((entries.places, -entries.scores, entries.queries))
+    """Return the K best passages of each query, in order."""
+    order = np.lexsort((entries.positions, -entries.scores, entries.queries))
     queries = entries.queries[order]
     return entries.part(order[np.arange(len(order)) - np.searchsorted(queries, queries) < depth])
 
 
 def _joined(parts: list[Entries]) -> Entries:
     parts = [Entries(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)), *parts]
-    queries, places, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Entries(queries, places, scores)
+    queries, positions, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Entries(queries, positions, scores)
 
 
 def _grid(entries: Entries, queries: int) -> tuple[Integers, Floats]:
@@ -319,6 +321,6 @@ def _grid(entries: Entries, queries: int) -> tuple[Integers, Floats]:
     counts = np.bincount(entries.queries, minlength=queries)
     columns = np.arange(len(entries.queries)) - np.repeat(np.cumsum(counts) - counts, counts)
     shape = (queries, int(counts.max(initial=0)))
-    places, scores = np.full(shape, -1), np.full(shape, -np.inf, np.float32)
-    places[entries.queries, columns], scores[entries.queries, columns] = entries.places, entries.scores
-    return places, scores
+    positions, scores = np.full(shape, -1), np.full(shape, -np.inf, np.float32)
+    positions[entries.queries, columns], scores[entries.queries, columns] = entries.positions, entries.scores
+    return positions, scores

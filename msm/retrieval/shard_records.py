@@ -18,10 +18,10 @@ from msm.retrieval.text_vectors import Arrays
 
 def digest(passages: Iterable[Passage]) -> str:
     """Return the SHA-256 of ids and texts, so that the record of one shard is not taken for another's."""
-    found = hashlib.sha256()
+    checksum = hashlib.sha256()
     for passage in passages:
-        found.update("\0".join(passage).encode(errors="surrogatepass") + b"\1")
-    return found.hexdigest()
+        checksum.update("\0".join(passage).encode(errors="surrogatepass") + b"\1")
+    return checksum.hexdigest()
 
 
 def write_record(path: Path, made_of: str, arrays: Arrays) -> None:

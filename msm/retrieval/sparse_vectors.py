@@ -25,24 +25,24 @@ class SparseProducts:
     """Inner products of queries and passages; they have no error.
 
     Args:
-        queries: float64, [B, V], terms in order.
-        passages: float64, [N, V].
+        queries: weights of the terms of the queries, in order, float64, [B, V].
+        passages: weights of the terms of the passages, float64, [N, V].
     """
 
     def __init__(self, queries: csr_array, passages: csr_array) -> None:
         self.queries: Any = queries
         self.passages: Any = passages
         self.errors: Floats = np.zeros(self.queries.shape[0])
-        """0 for each query, [B]."""
+        """Bound of the error for each query: 0, [B]."""
 
     @cached_property
     def approximate(self) -> Floats:
-        """float32, [B, N]."""
+        """Scores of all pairs, float32, [B, N]."""
         # Of each query, the products are added in the order of its terms.
         return (self.queries @ self.passages.T).toarray().astype(np.float32)
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
-        """Scores of some pairs, float32, [E]."""
+        """Return scores of some pairs, float32, [E]."""
         return self.approximate[rows, columns]
 
 
@@ -63,11 +63,11 @@ class SparseVectors(TextVectors):
         return int(self.values.shape[1])
 
     def __len__(self) -> int:
-        """S."""
+        """Return the number of texts, S."""
         return int(self.values.shape[0])
 
     def __getitem__(self, rows: slice | Integers) -> Self:
-        """Those of some texts."""
+        """Return the vectors of some texts."""
         return type(self)(self.values[rows])
 
     def joined(self, others: Sequence[Self]) -> Self:
@@ -90,7 +90,7 @@ class SparseVectors(TextVectors):
         return 8 * int(self.values.nnz)
 
     def longest(self) -> float:
-        """0: the scores have no errors."""
+        """Return 0, because the scores have no errors."""
         return 0.0
 
     def tile_scores(self, passages: Self, longest: float) -> SparseProducts:
@@ -103,8 +103,8 @@ class SparseVectors(TextVectors):
         sums = np.zeros(len(rows))
         for first in range(0, len(rows), _PAIRS):
             part = slice(first, first + _PAIRS)
-            left, right = self.values[rows[part]], passages.values[columns[part]]
-            products = csr_array(left.astype(np.float64).multiply(right.astype(np.float64)))
+            query_weights, passage_weights = self.values[rows[part]], passages.values[columns[part]]
+            products = csr_array(query_weights.astype(np.float64).multiply(passage_weights.astype(np.float64)))
             products.sort_indices()
             pairs = np.repeat(np.arange(len(rows[part])), np.diff(products.indptr))
             # Added one after the other, in the order of the terms, as in a tile.

@@ -90,11 +90,11 @@ def _passage_bytes(encoder: Encoder | OtherEncoder, ranking: Ranking, passages: 
     return ranking.stored_bytes / max(passages, 1)
 
 
-def _guessed_right(settings: Retrieve, collection: Collection, taken: LanguageVectors) -> dict[str, float]:
+def _guessed_right(settings: Retrieve, collection: Collection, language_vectors: LanguageVectors) -> dict[str, float]:
     """Return the share of the questions whose guessed language is the one that the collection gives."""
     if settings.language_labels == GIVEN:
         return {}
-    pairs = zip(taken.labels(collection.queries), collection.queries, strict=True)
+    pairs = zip(language_vectors.labels(collection.queries), collection.queries, strict=True)
     return {"languages_guessed_right": fmean(guess == query.language for guess, query in pairs)}
 
 

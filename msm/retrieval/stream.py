@@ -91,18 +91,18 @@ def search(
     by_language = any(pool.candidate_language for pool in depths)
     stream = _Stream(encoder, vectors, work, relevant, by_language, part, language_vectors)
     ranking = Ranking(queries, vectors, depths, relevant, stream.relevant_vectors, own_ids)
-    done: set[int] = set()
+    shard_numbers: set[int] = set()
     total = len(passages) if isinstance(passages, Sized) else None
     with progress(total, "encode and search", "passages", shown=not distributed.rank()) as bar:
         for shard in _ahead(stream.shards(passages)):
             if shard.texts is not None:
-                found = ranking.search(shard.first, shard.language, shard.ids, stream.vectors(shard, bar))
-                write_record(stream.record_path(shard.number), shard.digest, found)
+                record = ranking.search(shard.first, shard.language, shard.ids, stream.vectors(shard, bar))
+                write_record(stream.record_path(shard.number), shard.digest, record)
             ranking.add(read_whole(stream.record_path(shard.number)))
-            done.add(shard.number)
+            shard_numbers.add(shard.number)
             bar.update(len(shard.ids) - (0 if shard.texts is None else len(shard.texts)))
     if part == WHOLE:
-        _merge_others(ranking, done, stream)
+        _merge_others(ranking, shard_numbers, stream)
     return ranking
 
 
@@ -135,8 +135,8 @@ class _Stream:
         self.own = part.number * distributed.world_size() + distributed.rank()
         """Number of this process among all processes of all parts."""
         self.processes = part.parts * distributed.world_size()
-        encoded = queries[:0].joined(self._encode_relevant(relevant.passages))
-        self.relevant_vectors = self._without_languages(encoded, relevant.passages)
+        vectors_of_texts = queries[:0].joined(self._encode_relevant(relevant.passages))
+        self.relevant_vectors = self._without_languages(vectors_of_texts, relevant.passages)
         """Vectors of the relevant passages, T of them."""
         self._texts = {passage.passage_id: text for text, passage in enumerate(relevant.passages)}
 
@@ -149,25 +149,25 @@ class _Stream:
         for number, (first, texts) in enumerate(cut_by_language(passages, self.shard_passages, self.by_language)):
             if number % self.processes == self.own:
                 made_of = digest(texts)
-                done = recorded_digest(self.record_path(number)) == made_of
-                others = [text for text in texts if text.passage_id not in self._texts]
-                ready = None if done else self.encoder.prepare_passages(others) if others else []
+                is_done = recorded_digest(self.record_path(number)) == made_of
+                other_passages = [text for text in texts if text.passage_id not in self._texts]
+                ready = None if is_done else self.encoder.prepare_passages(other_passages) if other_passages else []
                 ids = [text.passage_id for text in texts]
-                yield Shard(number, first, texts[0].language, ids, made_of, others, ready)
+                yield Shard(number, first, texts[0].language, ids, made_of, other_passages, ready)
 
     def vectors(self, shard: Shard, bar: Progress) -> TextVectors:
         """Return the vectors of its passages; those of the relevant ones exist already."""
         texts = np.array([self._texts.get(passage_id, -1) for passage_id in shard.ids], np.int64)
         pieces = Pieces(self.work, f"shard-{shard.number:06d}", shard.digest)
         if shard.texts:
-            encoded = encode_in_pieces(self.encoder, shard.texts, pieces, bar)
+            vectors_of_texts = encode_in_pieces(self.encoder, shard.texts, pieces, bar)
         else:
-            encoded = self.relevant_vectors[:0]
-        others, ready = np.flatnonzero(texts < 0), np.flatnonzero(texts >= 0)
-        vectors = self._without_languages(encoded, shard.others)
-        if len(ready):
-            back = np.argsort(np.concatenate([others, ready]))
-            vectors = vectors.joined([self.relevant_vectors[texts[ready]]])[back]
+            vectors_of_texts = self.relevant_vectors[:0]
+        other_rows, relevant_rows = np.flatnonzero(texts < 0), np.flatnonzero(texts >= 0)
+        vectors = self._without_languages(vectors_of_texts, shard.others)
+        if len(relevant_rows):
+            back = np.argsort(np.concatenate([other_rows, relevant_rows]))
+            vectors = vectors.joined([self.relevant_vectors[texts[relevant_rows]]])[back]
         check_finite(vectors, shard.ids)
         return vectors
 
@@ -192,15 +192,20 @@ class _Stream:
 
 
 def _without(
-    vectors: TextVectors, texts: Sequence[Query | Passage], means: Mapping[str, Floats], taken: LanguageVectors
+    vectors: TextVectors,
+    texts: Sequence[Query | Passage],
+    means: Mapping[str, Floats],
+    language_vectors: LanguageVectors,
 ) -> TextVectors:
     """Vectors without those of their languages, which only one vector a text can have."""
     if not means:
         return vectors
-    return DenseVectors(take_off(cast(DenseVectors, vectors).values, taken.labels(texts), means, taken.cosine))
+    return DenseVectors(
+        take_off(cast(DenseVectors, vectors).values, language_vectors.labels(texts), means, language_vectors.cosine)
+    )
 
 
-def _merge_others(ranking: Ranking, done: set[int], stream: _Stream) -> None:
+def _merge_others(ranking: Ranking, shard_numbers: set[int], stream: _Stream) -> None:
     """Add what the other processes found."""
     distributed.barrier()
     if distributed.world_size() > 1:
@@ -208,7 +213,7 @@ def _merge_others(ranking: Ranking, done: set[int], stream: _Stream) -> None:
             record = stream.record_path(number)
             if not record.is_file():
                 break
-            if number not in done:
+            if number not in shard_numbers:
                 ranking.add(read_whole(record))
     distributed.barrier()
 

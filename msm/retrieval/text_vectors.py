@@ -45,11 +45,11 @@ class TextVectors(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """S."""
+        """Return the number of texts, S."""
 
     @abstractmethod
     def __getitem__(self, rows: slice | Integers) -> Self:
-        """Those of some texts."""
+        """Return the vectors of some texts."""
 
     @abstractmethod
     def joined(self, others: Sequence[Any]) -> Self:

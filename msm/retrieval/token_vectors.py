@@ -30,7 +30,7 @@ BLOCK = 2**24
 _PAIR_TOKENS = 2**15
 """Number of tokens of passages whose exact scores are computed together."""
 _SPARE = 8
-"""Roundings beside those of the sums."""
+"""Number of roundings beside those of the sums."""
 
 
 class TokenVectors(TextVectors):
@@ -40,7 +40,7 @@ class TokenVectors(TextVectors):
         values: vectors of all tokens, one text after the other, float32, [T, H].
         counts: number of tokens of each text, [S].
         mean: whether a score is the mean over the tokens of the question, not the sum.
-        device: where these, as queries, are compared.
+        device: device that compares these, as queries, with passages.
     """
 
     def __init__(self, values: Floats, counts: Integers, *, mean: bool = False, device: torch.device = CPU) -> None:
@@ -54,11 +54,11 @@ class TokenVectors(TextVectors):
         return self.values.shape[1]
 
     def __len__(self) -> int:
-        """S."""
+        """Return the number of texts, S."""
         return len(self.counts)
 
     def __getitem__(self, rows: slice | Integers) -> Self:
-        """Those of some texts."""
+        """Return the vectors of some texts."""
         counts = self.counts[rows]
         if isinstance(rows, slice) and rows.step is None:
             first = int(self.starts[rows][0]) if len(counts) else 0
@@ -106,9 +106,9 @@ class TokenVectors(TextVectors):
         """Scores of some pairs, float32, [E].
 
         Args:
-            passages: any number.
-            rows: query of each pair, [E].
-            columns: passage of each pair, [E].
+            passages: vectors of any number of passages.
+            rows: index of the query of each pair, [E].
+            columns: index of the passage of each pair, [E].
             longest: length of the longest token's vector of a passage, or more.
         """
         sums = np.empty(len(rows))
@@ -116,14 +116,14 @@ class TokenVectors(TextVectors):
             sums[part] = self._pair_sums(passages, rows[part], columns[part])
         # Twice the bound, so that it covers both these sums and the exact ones.
         doubts = 2 * 2.0**-53 * self.sizes(longest)
-        scores, other = (sums - doubts[rows]).astype(np.float32), (sums + doubts[rows]).astype(np.float32)
-        for pair in np.flatnonzero(scores != other):
+        scores, upper_scores = (sums - doubts[rows]).astype(np.float32), (sums + doubts[rows]).astype(np.float32)
+        for pair in np.flatnonzero(scores != upper_scores):
             scores[pair] = self._exact(passages, int(rows[pair]), int(columns[pair]))
         scores[passages.counts[columns] == 0] = NOTHING
         return scores
 
     def weights(self) -> Floats:
-        """What the sum over a question's tokens is multiplied by, float64, [S]."""
+        """Return the factor of the sum over a question's tokens, float64, [S]."""
         return 1 / np.maximum(self.counts, 1) if self.mean else np.ones(len(self))
 
     def sizes(self, longest: float) -> Floats:
@@ -136,19 +136,21 @@ class TokenVectors(TextVectors):
         return (self.width + self.counts + _SPARE) * longest * totals * self.weights()
 
     def padded(self) -> Tensor:
-        """Tokens of all texts, [S, L, H]; a padded place holds a text's first token again, which changes no maximum."""
+        """Tokens of all texts, [S, L, H]; a slot of padding repeats a text's first token, which changes no maximum."""
         if not len(self.values):
             return torch.zeros(len(self), 1, self.width)
-        places = np.arange(max(int(self.counts.max(initial=0)), 1))
-        tokens = self.starts[:, None] + np.where(places < self.counts[:, None], places, 0)
+        slots = np.arange(max(int(self.counts.max(initial=0)), 1))
+        tokens = self.starts[:, None] + np.where(slots < self.counts[:, None], slots, 0)
         return torch.from_numpy(self.values[np.minimum(tokens, len(self.values) - 1)])
 
     def _pair_sums(self, passages: Self, rows: Integers, columns: Integers) -> Floats:
         """Scores in float64, in whatever order of the sums, [E]; of passages without tokens any numbers."""
         # Accelerators other than CUDA have no float64.
         device = self.device if self.device.type == "cuda" else CPU
-        left, right = (part.padded().to(device, torch.float64) for part in (self[rows], passages[columns]))
-        best = (left @ right.transpose(1, 2)).amax(2).cpu().numpy()
+        query_tokens, passage_tokens = (
+            part.padded().to(device, torch.float64) for part in (self[rows], passages[columns])
+        )
+        best = (query_tokens @ passage_tokens.transpose(1, 2)).amax(2).cpu().numpy()
         counts = self.counts[rows]
         best[np.arange(best.shape[1]) >= counts[:, None]] = 0
         return best.sum(axis=1) * self.weights()[rows]
@@ -156,8 +158,8 @@ class TokenVectors(TextVectors):
     def _exact(self, passages: Self, row: int, column: int) -> float:
         """A score whose sums are rounded once."""
         texts = (self[row : row + 1], passages[column : column + 1])
-        left, right = (text.values.astype(np.float64) for text in texts)
-        best = [max((math.fsum(query * token) for token in right), default=0.0) for query in left]
+        query_tokens, passage_tokens = (text.values.astype(np.float64) for text in texts)
+        best = [max((math.fsum(query * token) for token in passage_tokens), default=0.0) for query in query_tokens]
         return math.fsum(best) * float(self.weights()[row])
 
 
@@ -165,8 +167,8 @@ class MaxSims:
     """MaxSim of queries and passages, with the bound of its error.
 
     Args:
-        queries: B of them.
-        passages: N of them.
+        queries: vectors of the queries, B of them.
+        passages: vectors of the passages, N of them.
         longest: length of the longest token's vector of a passage, or more.
     """
 
@@ -178,7 +180,7 @@ class MaxSims:
 
     @cached_property
     def approximate(self) -> Floats:
-        """float32, [B, N]."""
+        """Approximate scores of all pairs, float32, [B, N]."""
         return _max_sims(self.queries, self.passages)
 
     def scores(self, rows: Integers, columns: Integers) -> Floats:
@@ -209,18 +211,18 @@ def _max_sims(queries: TokenVectors, passages: TokenVectors) -> Floats:
 
 
 def _cut(counts: Integers, most: int) -> Iterator[slice]:
-    """Consecutive texts with at most so many tokens in all once they are padded, or one text."""
+    """Yield spans of consecutive texts that have at most `most` tokens once they are padded, or of one text."""
     first, longest = 0, 0
-    for place, count in enumerate(counts.tolist()):
+    for number, count in enumerate(counts.tolist()):
         longest = max(longest, count)
-        if place > first and longest * (place + 1 - first) > most:
-            yield slice(first, place)
-            first, longest = place, count
+        if number > first and longest * (number + 1 - first) > most:
+            yield slice(first, number)
+            first, longest = number, count
     if first < len(counts):
         yield slice(first, len(counts))
 
 
 def _spans(starts: Integers, counts: Integers) -> Integers:
-    """Places of all tokens of some texts, one text after the other."""
+    """Return the indices of all tokens of some texts, one text after the other."""
     ends = np.cumsum(counts)
     return np.arange(int(counts.sum())) + np.repeat(starts - (ends - counts), counts)

@@ -14,9 +14,9 @@ from msm.retrieval.text_vectors import Arrays, TextVectors
 from msm.retrieval.token_vectors import TokenVectors
 
 
-def encode(encoder: Encoder | OtherEncoder, prepared: Any, side: Side) -> TextVectors:
+def encode(encoder: Encoder | OtherEncoder, inputs: Any, side: Side) -> TextVectors:
     """Return vectors of texts that the same encoder has prepared."""
-    rows = encoder.encode_prepared(prepared, side)
+    rows = encoder.encode_prepared(inputs, side)
     if isinstance(rows, np.ndarray):
         return DenseVectors(rows)
     if isinstance(rows, csr_array):

@@ -145,5 +145,5 @@ def test_counts_of_relevant_passages_equal_a_full_ranking(
     np.testing.assert_array_equal(queries.pair_scores(passages, rows, own), scores[rows, own])
     entries, _ = search.search_shard(queries, passages, np.full(9, -np.inf), 50)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :50]
-    np.testing.assert_array_equal(entries.places.reshape(9, 50), best)
+    np.testing.assert_array_equal(entries.positions.reshape(9, 50), best)
     np.testing.assert_array_equal(entries.scores.reshape(9, 50), np.take_along_axis(scores, best, axis=1))

@@ -173,7 +173,7 @@ def test_exact_ranks_are_those_of_the_whole_pool(model: Path, tmp_path: Path) ->
     queries, drawn = texts()
     passages = [repeated(place, drawn) for place in range(len(drawn))]
     pairs = relevant()
-    pairs = pairs._replace(passages=[passages[place] for place in pairs.places])
+    pairs = pairs._replace(passages=[passages[place] for place in pairs.positions])
     # Texts of one length, so that an encoder gives equal ones equal vectors in any batch.
     encoder = counting(model)
     ranking = search(queries, passages, encoder, POOLS, tmp_path / "work", pairs)
