@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -148,16 +147,20 @@ def _read_row(path: Path, row: str) -> pa.Table:
 
 def _write_values(path: Path, tables: Mapping[str, pa.Table]) -> None:
     """Write the values. Rows with the same questions share a block; a value of another block is null."""
-    texts = pa.schema([pa.field(name, pa.string()) for name in _KEYS])
+    texts = [pa.field(name, pa.string()) for name in _KEYS]
+    value = pa.schema([*texts, pa.field("value", pa.float32())])
+    # Values of one measure for the versions of one question are alike: side by side they take a third less.
+    order = [(name, "ascending") for name in ("measure", "candidate_language", "question_id", "query_language")]
     blocks: list[tuple[pa.Table, dict[str, pa.Array]]] = []
     for row, table in tables.items():
-        keys = table.select(_KEYS).cast(texts)
+        ordered = table.select(value.names).cast(value).sort_by(order)
+        keys = ordered.select(_KEYS)
         block = next((values for known, values in blocks if known.equals(keys)), None)
         if block is None:
             blocks.append((keys, block := {}))
-        block[row] = pa.array(table["value"].to_numpy().astype(np.float32))
+        block[row] = ordered["value"]
     schema = pa.schema([*texts, *(pa.field(row, pa.float32()) for row in tables)])
-    options = {"compression": "zstd", "compression_level": _COMPRESSION}
+    options = {"compression": "zstd", "compression_level": _COMPRESSION, "use_dictionary": _KEYS}
     with new_file(path, "wb") as file, pq.ParquetWriter(file, schema, **options) as writer:
         for keys, values in blocks:
             absent = pa.nulls(len(keys), pa.float32())
