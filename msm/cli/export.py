@@ -7,13 +7,12 @@ from pathlib import Path
 from msm.cli.languages import add_choice
 from msm.collections.registry import find_benchmark, reference
 from msm.errors import BadInput
-from msm.evaluation import exported
 from msm.evaluation.choice import Choice, choice
 from msm.evaluation.exports import write_collection
 from msm.evaluation.mteb_results import write_mteb
 from msm.files import new_file
 from msm.reporting import html, lineage
-from msm.reporting.results import SCORES, Results, read_folders, score_folders
+from msm.reporting.results import SCORES, Results, checked_lines, read_folders, score_folders
 from msm.reporting.sections import sections
 from msm.reporting.settings import Report
 from msm.settings import listed
@@ -65,7 +64,7 @@ def _write_mteb(arguments: Namespace) -> None:
     """The scores of every folder, of those languages that are chosen."""
     chosen = _chosen(arguments)
     folders = [folder for path in arguments.scores for folder in score_folders(path)]
-    lines = (line for folder in folders for _, line in exported.score_lines(folder, SCORES))
+    lines = (line for folder in folders for line in checked_lines(folder, SCORES))
     write_mteb([line for line in lines if chosen.line(line)], arguments.out)
     sys.stdout.write(f"{arguments.out}: scores of {len(folders)} folders\n")
 

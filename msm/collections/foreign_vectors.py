@@ -80,7 +80,7 @@ def _read(path: Path, ids: Path | None) -> tuple[Floats, list[str]]:
             with np.load(path, allow_pickle=False) as arrays:
                 return arrays["vectors"], [str(name) for name in (_read_ids(ids) if ids else arrays["ids"].tolist())]
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path}: not .npy, nor .npz with arrays ids and vectors: {error}") from error
     beside = [path.with_suffix(f".ids{kind}") for kind in (".txt", ".json")]
     ids_file = ids or next((each for each in beside if each.is_file()), None)

@@ -12,7 +12,7 @@ from msm.collections.benchmark import Benchmark
 from msm.collections.collection import Collection, Pool
 from msm.collections.readers.bitext import Bitext
 from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, write_run
-from msm.files import check_below, read_json, write_json
+from msm.files import check_below, read_json_object, write_json
 
 _PROTOCOL = "protocol.json"
 FUSION = "fusion"
@@ -68,7 +68,7 @@ def write_protocol(folder: Path, parts: dict[str, Any]) -> None:
 
 def read_protocol(folder: Path) -> dict[str, Any]:
     """Read the rules by which the runs were made; empty for runs that another program wrote."""
-    return read_json(folder / _PROTOCOL) if (folder / _PROTOCOL).is_file() else {}
+    return read_json_object(folder / _PROTOCOL) if (folder / _PROTOCOL).is_file() else {}
 
 
 def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int) -> int:

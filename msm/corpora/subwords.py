@@ -18,8 +18,8 @@ import sentencepiece
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, normalizers
 
-from msm.errors import BadInput
-from msm.files import read_json
+from msm.errors import BadInput, first_line
+from msm.files import read_json_object
 from msm.pipeline.artifacts import checksum
 
 SENTENCEPIECE_MODEL = "sentencepiece.bpe.model"
@@ -183,12 +183,15 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """Read the fast tokenizer of a folder.
 
     Raises:
-        BadInput: the folder holds no `tokenizer.json`.
+        BadInput: the folder holds no `tokenizer.json`, or a damaged one.
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise BadInput(f"{folder}: no tokenizer.json, so not the folder of a fast tokenizer")
-    return Tokenizer.from_file(str(path))
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # `tokenizers` raises nothing more exact
+        raise BadInput(f"{path}: not a tokenizer: {first_line(error)}") from error
 
 
 def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
@@ -203,12 +206,15 @@ def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
             BERT's: their `bos_token` begins a text or else their `eos_token`, which also ends it; where nothing hides
             a token the padding stands for the mask, and masked tokens cannot be trained.
     """
-    config = read_json(folder / "tokenizer_config.json")
+    config = read_json_object(folder / "tokenizer_config.json")
 
     def find(*roles: str) -> int:
         for role in roles:
-            token = config.get(role)
-            number = tokenizer.token_to_id(token["content"] if isinstance(token, dict) else token or "")
+            token = config.get(role) or ""
+            token = token.get("content") if isinstance(token, dict) else token
+            if not isinstance(token, str):
+                raise BadInput(f"{folder / 'tokenizer_config.json'}: {role} is {token!r:.60}")
+            number = tokenizer.token_to_id(token)
             if number is not None:
                 return number
         raise BadInput(f"{folder}: the tokenizer has no {roles[0]}")

@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from msm.errors import BadInput
+from msm.errors import BadInput, bad_line
 from msm.evaluation.per_query import VALUES, encoded, read_per_query
-from msm.files import new_file, read_json, read_json_lines, write_json_lines
+from msm.files import new_file, read_json_lines, read_json_object, write_json_lines
 from msm.pipeline.artifacts import payload
 from msm.pipeline.manifests import upgrade
 
@@ -109,7 +109,7 @@ def _folder_lines(path: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]
     if file in _OPTIONAL and not path.is_file():
         return
     if file.endswith(".json"):
-        yield str(path), read_json(path)
+        yield str(path), read_json_object(path)
     else:
         yield from ((f"{path}:{number}", line) for number, line in read_json_lines(path))
 
@@ -117,7 +117,12 @@ def _folder_lines(path: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]
 @lru_cache(maxsize=16)
 def _manifests(path: Path, written: int) -> dict[str, dict[str, Any]]:
     del written
-    return {str(line["name"]): upgrade(line["manifest"]) for _, line in read_json_lines(path)}
+    found: dict[str, dict[str, Any]] = {}
+    for number, line in read_json_lines(path):
+        if not isinstance(line.get("manifest"), dict):
+            raise bad_line(path, number, f"manifest is {line.get('manifest')!r:.60}")
+        found[str(line.get("name"))] = upgrade(line["manifest"])
+    return found
 
 
 @lru_cache(maxsize=32)

@@ -51,8 +51,8 @@ def read_score_folder(path: Path) -> ScoreFolder:
     where, first = next(score_lines(folder, "scores.jsonl"), (None, {}))
     if where is None:
         raise BadInput(f"{folder}: no line of scores.jsonl")
-    missing = [name for name in (*KIND, "model", "seed", "protocol") if name not in first]
-    if missing:
-        raise BadInput(f"{where}: no field {missing[0]!r}")
+    for name in (*KIND, "model", "seed", "protocol"):
+        if not isinstance(first.get(name), int if name == "seed" else str):
+            raise BadInput(f"{where}: {name} is {first.get(name)!r:.60}")
     _, checksums = next(score_lines(folder, "collection.json"), (None, {}))
     return ScoreFolder(path, first, checksums, score_values(folder))

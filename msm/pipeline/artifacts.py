@@ -70,7 +70,7 @@ def remembered_checksums(folder: Path, memory: Path) -> dict[str, str]:
         folder: of many or large files.
         memory: JSON file that keeps the checksums of files anywhere; without it, everything is read.
     """
-    known: dict[str, list[Any]] = read_json(memory) if memory.is_file() else {}
+    known: dict[str, list[Any]] = read_json_object(memory) if memory.is_file() else {}
     told, settled = {}, {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name, stat = str(path.absolute()), path.stat()

@@ -8,6 +8,7 @@ ends with it, so that whoever started that (Kubernetes, a pipeline) can tell wha
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,16 +48,24 @@ def run(words: Sequence[str], processes: int) -> int:
         start = [sys.executable, "-m", "msm.pipeline.torchrun_agent", *alone, "--nproc-per-node", str(processes)]
         together = [] if "--stop_with_parent" in words else ["--stop_with_parent"]
         environment = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": GRACE} | os.environ
-        process = subprocess.Popen([*start, "--log-dir", logs, "-m", *words, *together], env=environment)
+        # In a session of its own, so that Ctrl-C reaches this process alone: at a second request torchrun leaves its
+        # processes to themselves.
+        process = subprocess.Popen(
+            [*start, "--log-dir", logs, "-m", *words, *together], env=environment, start_new_session=True
+        )
+        requests: list[int] = []
 
         def stop(number: int, frame: FrameType | None) -> None:
-            process.send_signal(number)
+            del frame
+            if not requests:
+                process.terminate()
+            requests.append(number)
 
         with stopping.handled_by(stop):
             try:
                 code = process.wait()
             except KeyboardInterrupt:
-                process.terminate()
+                stop(signal.SIGINT, None)
                 process.wait()
                 raise
         return first_exit_code(Path(logs)) or code if code else 0

@@ -26,7 +26,7 @@ from typing import Any, Literal, get_args
 
 from msm.collections.benchmark import Benchmark, BitextBenchmark
 from msm.collections.measure_names import parse_measure
-from msm.collections.registry import find_benchmark, find_bitext, find_split, reference
+from msm.collections.registry import check_split, find_benchmark, find_bitext, find_split, reference
 from msm.encoders.model_files import check_usage, link_model
 from msm.encoders.settings import Pooling
 from msm.encoders.usage import CONTEXTS, QUESTION_MARKS, SIMILARITIES, VECTOR_KINDS, Usage
@@ -136,6 +136,7 @@ class Evaluation:
             _check_searched(self)
         else:
             _check_mined(self)
+        check_split(self.reference, self.asked_split)
         if self.language_texts and not self.language_texts.exists():
             raise BadInput(f"{self.language_texts}: no such file or folder")
         if not self.data.is_dir():

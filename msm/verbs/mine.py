@@ -1,6 +1,8 @@
 """Mines hard negatives from a run or a model."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from msm.collections.examples import read_examples
 from msm.collections.readers.records_json import mined_row
@@ -44,8 +46,13 @@ def mine(
         raise BadInput(f"--out must end in .jsonl or .jsonl.gz, to be read as training data, got {out}")
     examples = read_examples(Path(), listed(settings.examples), settings.language, settings.passage_unit)
     counts = Counts()
-    ranking = _ranking(settings, examples, run, model, device)
-    write_json_lines(Path(out), map(mined_row, mining.mine(examples, ranking, settings, counts)))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from map(
+            mined_row, mining.mine(examples, _ranking(settings, examples, run, model, device), settings, counts)
+        )
+
+    write_json_lines(Path(out), rows())  # the file is opened before a model is loaded
     return counts
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from msm.collections.registry import find_benchmark, find_split
+from msm.collections.registry import check_split, find_benchmark, find_split
 from msm.encoders.finding import find_model
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
@@ -55,6 +55,8 @@ def rerank(
     for folder in (run, data):
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder")
+    split = split or find_split(benchmark) or "test"
+    check_split(benchmark, split)
     found, name = find_model(model, revision), name or Path(model).name
     collection = find_benchmark(benchmark).read(data)
     scorer = open_cross_encoder(found, pick_device(device), trust_remote_code=trust_remote_code)
@@ -62,7 +64,7 @@ def rerank(
     settings = Score(
         benchmark=benchmark,
         questions=".",
-        split=split or find_split(benchmark) or "test",
+        split=split,
         setting="zero-shot",
         model=name,
         ties="trec",

@@ -17,7 +17,7 @@ from msm.collections.collection import Collection
 from msm.collections.foreign_vectors import ForeignVectors
 from msm.collections.formats import MEASURES
 from msm.collections.measure_names import Measure, parse_measure
-from msm.collections.registry import find_benchmark, find_split, reference
+from msm.collections.registry import check_split, find_benchmark, find_split, reference
 from msm.collections.runs import Floats, Integers, Qrels, Run, read_qrels, read_run, sorted_run
 from msm.errors import BadInput
 from msm.evaluation.measures import Values, evaluate
@@ -29,7 +29,7 @@ from msm.pipeline.artifacts import new_folder
 from msm.retrieval.approximate import INDEXES
 from msm.retrieval.foreign import write_foreign_runs, write_vector_runs
 from msm.settings import listed
-from msm.verbs.scores import Scores, copy_scores, score_folder
+from msm.verbs.scores import Scores, copy_scores, removed_on_failure, score_folder
 
 HERE = "."
 Rankings = Mapping[str, Mapping[str, float]]
@@ -213,10 +213,12 @@ def score_on_benchmark(
         raise BadInput(f"{data}: no such folder")
     first = system.queries if isinstance(system, VectorFiles) else Path(system[0])
     whole_name = reference(benchmark, format, listed(languages), "")
+    split = split or find_split(whole_name) or "test"
+    check_split(whole_name, split)
     settings = Score(
         benchmark=whole_name,
         questions=HERE,
-        split=split or find_split(whole_name) or "test",
+        split=split,
         setting=setting,
         model=name or first.name.split(".")[0],
         ties=ties,
@@ -224,7 +226,7 @@ def score_on_benchmark(
         seed=seed,
     )
     runs = out / "runs"
-    with score_folder(out):
+    with score_folder(out), removed_on_failure(runs):
         with new_folder(runs) as folder:
             _write_runs(folder, find_benchmark(whole_name).read(data), system)
         execution = Execution(work=out / "work", device="cpu")

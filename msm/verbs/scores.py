@@ -1,6 +1,7 @@
 """The scores of one model on one benchmark, as functions and commands return them."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,16 @@ def score_folder(out: Path) -> Iterator[None]:
         except BaseException:
             drop_empty(out / "work", out)
             raise
+
+
+@contextlib.contextmanager
+def removed_on_failure(runs: Path) -> Iterator[None]:
+    """Remove, after an error within the block, runs that are made quickly and of no use without their scores."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(runs, ignore_errors=True)
+        raise
 
 
 def drop_empty(*folders: Path) -> None:

@@ -198,8 +198,12 @@ def test_what_cannot_be_compared_is_refused(
         "dev: split is dev, that of": write_scores(tmp_path / "dev", "new", 1, values, split="dev"),
         "few: not scored on the questions of": write_scores(tmp_path / "few", "new", 1, values[1:]),
         "none: no such folder": str(tmp_path / "none"),
+        "NaN: no such folder": "NaN",
+        "collection.json: expected a JSON object": write_scores(tmp_path / "list", "new", 1, values),
+        "scores.jsonl:1: seed is None": write_scores(tmp_path / "seed", "new", None, values),  # type: ignore[arg-type]
         "scores.jsonl: no such file": str(tmp_path),
     }
+    (tmp_path / "list" / "collection.json").write_text("[]")
     for problem, folder in cases.items():
         with pytest.raises(SystemExit) as end:
             main(["compare", "--baseline", base, folder])

@@ -247,6 +247,9 @@ def test_vectors_with_other_ids_or_widths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "ids.json").write_text('["a", "b", "a"]')
     with pytest.raises(BadInput, match="an id stands twice: a"):
         ForeignVectors(tmp_path / "v.npy", ["a"], tmp_path / "ids.json")
+    (tmp_path / "empty.npz").touch()
+    with pytest.raises(BadInput, match=r"empty\.npz: not \.npy, nor \.npz"):
+        ForeignVectors(tmp_path / "empty.npz", ["a"])
     np.savez(tmp_path / "w.npz", ids=np.array(["a"]), vectors=np.array([[np.nan, 1.0]]))
     with pytest.raises(BadInput, match="not finite"):
         ForeignVectors(tmp_path / "w.npz", ["a"]).read(slice(None), unit_length=False)

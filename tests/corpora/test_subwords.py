@@ -130,6 +130,14 @@ def test_missing_special_token_is_named(invented_tokenizer: Path, tmp_path: Path
         read_layout(other, tokenizer)
     with pytest.raises(BadInput, match=r"no tokenizer\.json"):
         read_tokenizer(tmp_path)
+    for content, problem in (("[]", "expected a JSON object"), ('{"sep_token": [1]}', r"sep_token is \[1\]")):
+        (other / "tokenizer_config.json").write_text(content)
+        with pytest.raises(BadInput, match=rf"tokenizer_config\.json: {problem}"):
+            read_layout(other, tokenizer)
+    for content in ("null", '{"version": "1.0", "model": {"type": "Unigram", "vocab": [[1, 2, 3]]}}'):
+        (other / "tokenizer.json").write_text(content)
+        with pytest.raises(BadInput, match=r"tokenizer\.json: not a tokenizer: "):
+            read_tokenizer(other)
 
 
 def test_texts_too_long_for_exact_sums_give_the_same_ids(public_tokenizer: Path) -> None:

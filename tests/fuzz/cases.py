@@ -16,6 +16,9 @@ from tests.fuzz.conftest import ROOT
 
 QUICK = {"--steps": "2", "--checkpoint_steps": "1", "--selection.dev_steps": "1", "--warmup_steps": "1"}
 """Settings of stages that train."""
+IMAGE = f"localhost/msm@sha256:{'0' * 64}"
+UNKNOWN = "no-such-model"
+"""Name that is refused, so that nothing is fetched: the only case that does not succeed unbroken."""
 
 
 class Case(NamedTuple):
@@ -82,9 +85,9 @@ def cases(folder: Path) -> list[Case]:
         Case(["run", "tiny", "--results", "", "--rows", "sources/world"], recipe, 6),
         Case(["benchmarks"], [], 1),
         Case(["benchmarks", "lareqa"], [], 1),
-        Case(["reproduce", "no-such-model", "--out", "out"], [], 3),
-        Case(["units-job", "tiny", "--parts", "2", "--image", "msm", "--job", "out"], recipe, 3),
-        Case(["corpus-job", crawl, "--out", "o", "--pods", "2", "--image", "msm", "--job", "out"], [crawl], 3),
+        Case(["reproduce", UNKNOWN, "--out", "out"], [], 3),
+        Case(["units-job", "tiny", "--parts", "2", "--image", IMAGE, "--job", "out"], recipe, 3),
+        Case(["corpus-job", crawl, "--out", "o", "--pods", "2", "--image", IMAGE, "--job", "out"], [crawl], 3),
         Case(["mine", "--run", own_run, "--examples", "animals/queries.jsonl", "--out", "out.jsonl"], ["animals"], 2),
         Case(["evaluate", "--model", "bm25", *own, "--out", "out"], ["animals"], 8),
         Case(["evaluate", "--model", model, *own, "--device", "cpu", "--out", "out"], [model, "animals"], 10),
