@@ -100,10 +100,10 @@ def tokenizing(sentences: list[str], pieces: Path, pairs: int, origin: str) -> d
         return table.map(ids, batched=True, load_from_cache_file=False, keep_in_memory=True)
 
     ids, lengths = engine.encode(sentences)
-    expected = usual()["ids"]
-    if lengths.tolist() != [len(row) for row in expected]:
+    reference = usual()["ids"]
+    if lengths.tolist() != [len(row) for row in reference]:
         raise RuntimeError("sentences differ in their number of ids")
-    if not np.array_equal(ids, np.fromiter(itertools.chain.from_iterable(expected), np.int32)):
+    if not np.array_equal(ids, np.fromiter(itertools.chain.from_iterable(reference), np.int32)):
         raise RuntimeError("ids differ")
     facts = {
         "texts": len(sentences),
@@ -117,7 +117,7 @@ def tokenizing(sentences: list[str], pieces: Path, pairs: int, origin: str) -> d
 
 
 def shares_of_time(engine: SentencePiece, sentences: list[str]) -> dict[str, float]:
-    """Where the time of our side goes: normalising texts, SentencePiece's own search, joining the ids."""
+    """Shares of the time of our side: normalising texts, SentencePiece's own search, joining the ids."""
     texts = [normal(sentence) for sentence in sentences]
     parts: dict[str, Callable[[], Any]] = {
         "normalise": lambda: [normal(sentence) for sentence in sentences],
@@ -157,7 +157,7 @@ def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recip
 
 
 class Made(NamedTuple):
-    """What a corpus cost."""
+    """Measured cost of a corpus."""
 
     state: State
     seconds: float

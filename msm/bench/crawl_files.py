@@ -28,7 +28,7 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True)
 class Planted:
-    """What was written."""
+    """Counts of what was written."""
 
     originals: list[Page]
     """Pages that have to come out, each once."""
@@ -65,11 +65,11 @@ def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], 
         folder: gets `warc/*.warc.gz` and `wet/*.wet.gz`.
         pages: different documents.
         strangers: documents in languages that the recipe does not want.
-        seed: of the places of the faults.
+        seed: seed of the generator that draws the positions of the faults.
     """
     rows = [("good", page) for page in pages]
-    for place in BOILED:
-        rows[place] = ("good", Page(pages[place].language, (*pages[place].paragraphs, BOILERPLATE)))
+    for number in BOILED:
+        rows[number] = ("good", Page(pages[number].language, (*pages[number].paragraphs, BOILERPLATE)))
     later = [("duplicate", page) for page in pages[:8]]
     later += [("near_duplicate", changed(page)) for page in pages[8:16]]
     later += [("other_language", page) for page in strangers]
@@ -85,12 +85,12 @@ def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], 
 def _deal(folder: Path, rows: list[tuple[str, Page]], later: list[tuple[str, Page]]) -> None:
     """The originals first, so that of equal documents they are the ones that stay; the first half as WARC."""
     half = len(rows) // 2
-    for kind, count, own in (("warc", 4, rows[:half] + later[::2]), ("wet", 3, rows[half:] + later[1::2])):
-        size = -(-len(own) // count)
-        for place in range(count):
-            path = folder / kind / f"{place}.{kind}.gz"
+    for kind, count, page_group in (("warc", 4, rows[:half] + later[::2]), ("wet", 3, rows[half:] + later[1::2])):
+        size = -(-len(page_group) // count)
+        for number in range(count):
+            path = folder / kind / f"{number}.{kind}.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"".join(members(own[place * size : (place + 1) * size], kind)))
+            path.write_bytes(b"".join(members(page_group[number * size : (number + 1) * size], kind)))
 
 
 def members(rows: Iterable[tuple[str, Page]], kind: str) -> Iterable[bytes]:
@@ -116,11 +116,11 @@ def pages_of(documents: Iterable[tuple[str, Sequence[str]]], sentences: int = 3)
 
     Args:
         documents: language and sentences.
-        sentences: of a paragraph.
+        sentences: number of sentences of a paragraph.
     """
-    found = []
+    pages = []
     for language, texts in documents:
         joint = "" if language in ("zh", "ja") else " "
         parts = [joint.join(texts[start : start + sentences]) for start in range(0, len(texts), sentences)]
-        found.append(Page(language, tuple(parts)))
-    return found
+        pages.append(Page(language, tuple(parts)))
+    return pages

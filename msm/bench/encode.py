@@ -47,24 +47,24 @@ Vectors = NDArray[np.float32]
 
 
 class Size(NamedTuple):
-    """How much work a comparison is."""
+    """Sizes of the work of a comparison."""
 
     texts: Mapping[str, int]
-    """Texts of each kind."""
+    """Number of texts of each kind."""
     rounds: int
 
 
 FULL = Size({"questions": 550, "sentences": 550, "paragraphs": 110}, 7)
 QUICK = Size({"questions": 110, "sentences": 110, "paragraphs": 22}, 3)
 LARGE_SHARE = 4
-"""The larger shape gets one in so many of the texts."""
+"""Step with which the larger shape takes texts: one of every so many."""
 
 
 def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[str, Any]]:
     """The comparisons of `docs/speed.md`.
 
     Args:
-        quick: fewer texts and rounds.
+        quick: whether fewer texts and rounds are taken.
         mirror: folder that replaces the network for texts and weights; empty for none.
         peers: whether other engines are installed and raced, too.
     """
@@ -77,8 +77,8 @@ def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[
             model.mkdir()
             write(model, folder / "work", mirror)
             share = LARGE_SHARE if shape != E5 else 1
-            chosen = {kind: some[::share] for kind, some in texts.items()}
-            yield from _races(shape, model, chosen, size.rounds, folder / "peers" if peers else None)
+            shape_texts = {kind: some[::share] for kind, some in texts.items()}
+            yield from _races(shape, model, shape_texts, size.rounds, folder / "peers" if peers else None)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -117,7 +117,7 @@ def read_texts(size: Size, folder: Path, mirror: str) -> dict[str, list[str]]:
 
 
 def _spread(texts: Mapping[str, Sequence[str]], count: int) -> list[str]:
-    """So many texts, taken in equal steps through each language."""
+    """Return `count` texts, taken in equal steps through each language."""
     each = count // len(texts)
     return [text for some in texts.values() for text in itertools.islice(some, 0, None, len(some) // each)][:count]
 
@@ -145,10 +145,10 @@ def _races(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     ours = open_encoder(folder, device=device, precision="fp32")
     theirs = SentenceTransformer(str(folder), device=str(device))
-    others = start_peers(folder, peers, real=shape == E5) if peers else []
+    engines = start_peers(folder, peers, real=shape == E5) if peers else []
     for kind, some in texts.items():
-        yield from _race(shape, kind, some, ours, theirs, others, rounds)
-    for peer in others:
+        yield from _race(shape, kind, some, ours, theirs, engines, rounds)
+    for peer in engines:
         peer.close()
 
 
@@ -173,8 +173,8 @@ def _race(
         f"sentence-transformers, batch {best}": padded(best),
         **{peer.name: lambda peer=peer: peer.encode([prompt + text for text in texts]) for peer in peers},
     }
-    expected = ours.encode(texts, side)
-    least = {name: float((encode() * expected).sum(axis=1).min()) for name, encode in sides.items()}
+    reference = ours.encode(texts, side)
+    least = {name: float((encode() * reference).sum(axis=1).min()) for name, encode in sides.items()}
     limits = {peer.name: peer.least_cosine for peer in peers}
     for name, cosine in least.items():
         if cosine < limits.get(name, LEAST_COSINE):

@@ -10,11 +10,11 @@ def encoder_config(*, layers: int, width: int, heads: int, vocabulary: int, toke
     """The configuration of an encoder without dropout, which would make the losses of two sides incomparable.
 
     Args:
-        layers: of the transformer.
-        width: of its states.
-        heads: of its attention.
+        layers: number of layers of the transformer.
+        width: width of its states.
+        heads: number of heads of its attention.
         vocabulary: pieces.
-        tokens: of its longest text.
+        tokens: number of tokens of its longest text.
     """
     return XLMRobertaConfig(
         vocab_size=vocabulary,

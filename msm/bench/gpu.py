@@ -5,8 +5,8 @@ layer) against padded with the head on the masked positions, flash attention whe
 random weights in the shapes of multilingual-e5-small, XLM-R base and ModernBERT base against sentence-transformers.
 Search: exact products and the best of each piece, of more passages than one piece holds, against ours on the CPU.
 
-What has begun when the minutes are over is finished; what has not is left out and said. Without a GPU only `--quick`
-runs, in tiny shapes on the CPU, to show that the program is whole.
+Work that has begun when the minutes are over is finished; other work is left out, with a message. Without a GPU only
+`--quick` runs, in tiny shapes on the CPU, to show that the program is whole.
 """
 
 import functools
@@ -35,16 +35,16 @@ from msm.errors import BadInput
 from msm.retrieval.search import BestPassages, nearest
 
 FLASH = "flash_attention_2" if importlib.util.find_spec("flash_attn") else "sdpa"
-"""Attention of the padded side."""
+"""Name of the attention of the padded side."""
 LEAST_COSINE = {"fp32": 0.9999, "bf16": 0.99}
 PIECE = 2**18
-"""Passages that are searched at once."""
+"""Number of passages that are searched at once."""
 CHECKED = 2**14
-"""Passages on which the GPU's search is held to ours, and on which ours is timed."""
+"""Number of passages on which the GPU's search is checked against ours, and on which ours is timed."""
 
 
 class Plan(NamedTuple):
-    """How much is done."""
+    """Sizes of all the work."""
 
     steps: Mapping[str, pretrain.Shape]
     texts: int
@@ -176,8 +176,8 @@ def _layers(model: Any) -> Iterator[Any]:
 
 def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) -> Iterator[dict[str, Any]]:
     """Texts to vectors against sentence-transformers, the same weights and precision."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as number:
+        folder = Path(number)
         write_model(config, folder, list(itertools.islice(invented_texts("sentences"), 3000)))
         texts = list(itertools.islice(invented_texts("passages", 1), plan.texts))
         ours = open_encoder(folder, device=_device(), precision=_precision())
@@ -185,8 +185,8 @@ def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) ->
         options = {"dtype": dtype, "attn_implementation": FLASH}
         theirs = SentenceTransformer(str(folder), device=str(_device()), model_kwargs=options)
     tokens = [len(ids) for ids in ours.model.tokenizer(texts)["input_ids"]]
-    expected = theirs.encode(texts, normalize_embeddings=True, convert_to_numpy=True).astype(np.float32)
-    cosine = float((ours.encode(texts, "passage") * expected).sum(1).min())
+    reference = theirs.encode(texts, normalize_embeddings=True, convert_to_numpy=True).astype(np.float32)
+    cosine = float((ours.encode(texts, "passage") * reference).sum(1).min())
     if cosine < LEAST_COSINE[_precision()]:
         raise RuntimeError(f"{name}: the vectors of the two sides differ: cosine {cosine}")
     facts = {

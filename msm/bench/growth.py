@@ -47,34 +47,35 @@ FULL = {
     "units": (10, 100, 1_000),
     "report": (10, 100, 500, 2_000),
 }
-"""Passages that are encoded and searched, queries that are scored, MB of text that are packed, runs in a table."""
+"""Sizes by kind of work: passages that are encoded and searched, queries that are scored, MB of text that are packed,
+runs in a table."""
 QUICK = {"search": (1_000, 2_000, 4_000), "score": (500, 2_000, 8_000), "units": (1, 2, 4), "report": (10, 30, 90)}
-ASKED = 100
-"""Queries of the search."""
+SEARCH_QUERIES = 100
+"""Number of queries of the search."""
 LANGUAGES = ("ar", "de", "en", "th")
 QUESTIONS = 500
-"""Questions of each language in a run of the table."""
+"""Number of questions of each language in a run of the table."""
 Work = Callable[[], Any]
 
 
 def run(quick: bool, *, sizes: Sequence[str] = (), picture_file: str = "") -> Iterator[dict[str, Any]]:
-    """One row for each size of each kind of work, then the exponent with which each grows.
+    """Yield a row for each size of each kind of work, then the exponent with which each grows.
 
     Args:
-        quick: small sizes.
+        quick: whether small sizes are measured.
         sizes: `KIND=N,N,...` for other sizes of some kinds; only these kinds are measured then.
         picture_file: SVG to write; empty for none.
 
     Raises:
         BadInput: sizes that cannot be read.
     """
-    chosen = read_sizes(sizes) or (QUICK if quick else FULL)
+    sizes_by_kind = read_sizes(sizes) or (QUICK if quick else FULL)
     rows = []
-    for kind, steps in chosen.items():
+    for kind, steps in sizes_by_kind.items():
         for size in steps:
             rows.append({"name": "growth", "kind": kind, "size": size, **_apart(kind, size)})
             yield rows[-1]
-    for kind in chosen:
+    for kind in sizes_by_kind:
         yield {"name": "growth_exponents", "kind": kind, **exponents([row for row in rows if row["kind"] == kind])}
     if picture_file:
         with files.new_file(Path(picture_file)) as file:
@@ -82,7 +83,7 @@ def run(quick: bool, *, sizes: Sequence[str] = (), picture_file: str = "") -> It
 
 
 def read_sizes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Sizes by kind.
+    """Read sizes by kind of work.
 
     Raises:
         BadInput: no such kind, or a size that is no whole number above 0.
@@ -97,7 +98,7 @@ def read_sizes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
 
 
 def exponents(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Slopes of the logarithms of time and memory over that of the size, first to last: 1 is linear, 0 is bounded."""
+    """Return the slopes of the logarithms of time and memory over that of the size: 1 is linear, 0 is bounded."""
     first, last = rows[0], rows[-1]
     if first["size"] == last["size"]:
         return {"seconds": None, "mib": None}
@@ -107,7 +108,7 @@ def exponents(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
 
 
 def _apart(kind: str, size: int) -> dict[str, float]:
-    """What the work of a size costs in a process of its own, which shares the imports with the others."""
+    """Return the cost of the work of one size, in a process of its own that shares the imports with the others."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with context.Pool(1) as pool:
@@ -129,7 +130,7 @@ def _cost(kind: str, size: int) -> dict[str, float]:
 
 
 def _status(name: str) -> int:
-    """A line of the process's status, in KiB."""
+    """Return the value of a line of the process's status, in KiB."""
     return int(Path("/proc/self/status").read_text(encoding="ascii").split(f"{name}:")[1].split()[0])
 
 
@@ -138,18 +139,21 @@ def _search(size: int, folder: Path) -> Work:
     some = list(itertools.islice(invented_texts("sentences"), 2_000))
     write_model(functools.partial(xlmr, 2, 64, 2), folder / "model", some)
     encoder = open_encoder(folder / "model", device=torch.device("cpu"), precision="fp32")
-    queries = [Query(str(number), "en", text) for number, text in enumerate(some[:ASKED])]
-    passages = (Passage(str(place), "en", f"{place} {some[place % len(some)]}") for place in range(size))
-    encoder.encode_queries(some[:ASKED])
+    queries = [Query(str(number), "en", text) for number, text in enumerate(some[:SEARCH_QUERIES])]
+    passages = (
+        Passage(str(passage_number), "en", f"{passage_number} {some[passage_number % len(some)]}")
+        for passage_number in range(size)
+    )
+    encoder.encode_queries(some[:SEARCH_QUERIES])
     return lambda: search(queries, passages, encoder, {Pool("all", None, None): DEPTH}, folder / "records")
 
 
 def _score(size: int, folder: Path) -> Work:
-    """All measures of a run of so many queries."""
+    """Score a run of so many queries by all measures."""
     del folder
-    qrels, ranked = judged_run(size)
+    qrels, run = judged_run(size)
     measures = [parse_measure(name) for name in ("mrr", "recall@100", "ndcg@10", "map@20")]
-    return lambda: evaluate(qrels, ranked, measures, ties="trec")
+    return lambda: evaluate(qrels, run, measures, ties="trec")
 
 
 def _units(size: int, folder: Path) -> Work:
@@ -157,14 +161,14 @@ def _units(size: int, folder: Path) -> Work:
     documents, out = folder / "documents", folder / "out"
     documents.mkdir()
     out.mkdir()
-    found, _ = texts(300)
+    invented_documents, _ = texts(300)
     (folder / "pieces").mkdir()
-    pieces = train(folder / "pieces", [sentence for _, sentences in found for sentence in sentences])
-    rows = [sentences for _, sentences in found]
+    pieces = train(folder / "pieces", [sentence for _, sentences in invented_documents for sentence in sentences])
+    rows = [sentences for _, sentences in invented_documents]
     line_bytes = [len(" ".join(row).encode()) for row in rows]
     count = int(size * 1e6 / np.mean(line_bytes))
-    made = (Document("en", str(place), rows[place % len(rows)]) for place in range(count))
-    files.write_json_lines(documents / "en.jsonl", (document._asdict() for document in made))
+    documents_to_write = (Document("en", str(number), rows[number % len(rows)]) for number in range(count))
+    files.write_json_lines(documents / "en.jsonl", (document._asdict() for document in documents_to_write))
     settings = Units(unit_tokens=64, document_units=32, min_units=2)
     return lambda: units.run(
         settings, documents=documents, tokenizer=pieces, out=out, execution=Execution(work=folder, processes=1)
@@ -179,15 +183,15 @@ def _report(size: int, folder: Path) -> Work:
     def work() -> None:
         benchmark = read(folder / "score").benchmarks[0]
         column = benchmark.columns[0]
-        loaded, _ = load(benchmark, [column])
-        assert loaded is not None
-        tables.table(loaded, column, Report(recipe="growth", controls=""))
+        loaded_benchmark, _ = load(benchmark, [column])
+        assert loaded_benchmark is not None
+        tables.table(loaded_benchmark, column, Report(recipe="growth", controls=""))
 
     return work
 
 
 def _write_scores(folder: Path, model: str, seed: int) -> None:
-    """A score folder with values at random."""
+    """Write a score folder with random values."""
     payload = folder / "scores"
     payload.mkdir(parents=True)
     count = QUESTIONS * len(LANGUAGES)

@@ -57,8 +57,8 @@ def _panel(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     up = _scale([max(row[key], 0.01) for row in rows for key in LINES], HEIGHT)
     parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#d5d9de"/>']
     for power in range(across.low, across.high + 1):
-        left = across.place(10**power)
-        parts.append(_label(left, HEIGHT + 18, f"{10**power:,}" if power >= 0 else f"{10**power:g}", "middle"))
+        position = across.place(10**power)
+        parts.append(_label(position, HEIGHT + 18, f"{10**power:,}" if power >= 0 else f"{10**power:g}", "middle"))
     for power in range(up.low, up.high + 1):
         base = HEIGHT - up.place(10**power)
         parts.append(f'<path d="M0 {base:g}H{WIDTH}" stroke="#eceff2"/>')
@@ -72,7 +72,7 @@ def _panel(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _proportional(rows: Sequence[Mapping[str, Any]], key: str, across: Scale, up: Scale, colour: str) -> str:
-    """From the first point on, as if every unit of size cost the same, within the panel."""
+    """Return the line from the first point on, as if every unit of size cost the same, within the panel."""
     first, last = rows[0], rows[-1]
     start = max(first[key], 0.01)
     end = min(last["size"] / first["size"], 10**up.high / start)
@@ -89,5 +89,5 @@ def _line(points: Sequence[tuple[float, float]], look: str) -> str:
     return f'<path d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in points)}" fill="none" {look}/>'
 
 
-def _label(left: float, base: float, text: str, anchor: str, colour: str = FAINT) -> str:
-    return f'<text x="{left:g}" y="{base:g}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+def _label(position: float, base: float, text: str, anchor: str, colour: str = FAINT) -> str:
+    return f'<text x="{position:g}" y="{base:g}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'

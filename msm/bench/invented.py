@@ -54,8 +54,8 @@ def write_model(config: Callable[[int], PreTrainedConfig], folder: Path, sentenc
 
     Args:
         config: the configuration for a number of pieces.
-        folder: to fill.
-        sentences: for the tokenizer.
+        folder: folder to fill.
+        sentences: sentences from which the tokenizer is trained.
     """
     form = Tokenizer(name=TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
     pieces = tokenizer.to_hugging_face(tokenizer.train(sorted(set(sentences)), form))
@@ -72,11 +72,13 @@ def judged_run(queries: int) -> tuple[Qrels, Run]:
     passage_ids = [f"d{number}" for number in range(10 * queries)]
     # Distinct within a query: a random start, then strides.
     strides = 10 * np.arange(DEPTH)
-    places = (random.integers(0, 10 * queries, queries)[:, None] + strides) % (10 * queries)
+    positions = (random.integers(0, 10 * queries, queries)[:, None] + strides) % (10 * queries)
     scores = -np.sort(-random.standard_normal((queries, DEPTH)).round(3), axis=1).astype(np.float32)
-    run = ranked_run(query_ids, passage_ids, places, scores)
-    judged = np.repeat(np.arange(queries), 3)
-    relevant = np.stack([places[np.arange(queries), random.integers(0, DEPTH, queries)] + step for step in (0, 3, 5)])
+    run = ranked_run(query_ids, passage_ids, positions, scores)
+    has_judgement = np.repeat(np.arange(queries), 3)
+    relevant = np.stack(
+        [positions[np.arange(queries), random.integers(0, DEPTH, queries)] + step for step in (0, 3, 5)]
+    )
     relevant = (relevant % (10 * queries)).T.ravel()
-    labels = random.integers(0, 3, len(judged))
-    return Qrels(pa.array(query_ids), pa.array(passage_ids), judged, relevant, labels), run
+    labels = random.integers(0, 3, len(has_judgement))
+    return Qrels(pa.array(query_ids), pa.array(passage_ids), has_judgement, relevant, labels), run

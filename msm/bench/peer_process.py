@@ -46,16 +46,16 @@ def of_graph(folder: str, graph: str, threads: int, engine: str) -> Encode:
 def fastembed(folder: str, graph: str, threads: int, _: str) -> Encode:
     """A folder of one's own in fastembed, which wants the files of the tokenizer beside the graph."""
     package = importlib.import_module("fastembed")
-    described = importlib.import_module("fastembed.common.model_description")
+    description = importlib.import_module("fastembed.common.model_description")
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
         shutil.copyfile(Path(folder) / name, Path(graph).parent / name)
     # A graph may keep its weights in a second file, which fastembed has to be told of.
     beside = [path.name for path in Path(graph).parent.glob("*.data")]
     package.TextEmbedding.add_custom_model(
         model=folder,
-        pooling=described.PoolingType.MEAN,
+        pooling=description.PoolingType.MEAN,
         normalization=True,
-        sources=described.ModelSource(url="file:none"),
+        sources=description.ModelSource(url="file:none"),
         dim=json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["hidden_size"],
         model_file=Path(graph).name,
         additional_files=beside,
@@ -107,22 +107,22 @@ def openvino(graph: str, threads: int) -> Run:
     """A graph in OpenVINO, in single precision."""
     package = importlib.import_module("openvino")
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = package.Core().compile_model(graph, "CPU", settings)
-    return lambda inputs: compiled(inputs)[0]
+    compiled_model = package.Core().compile_model(graph, "CPU", settings)
+    return lambda inputs: compiled_model(inputs)[0]
 
 
 def encode(texts: list[str], tokenizer: Any, run: Run) -> NDArray[np.float32]:
     """Vectors of length 1 of texts, longest first in padded batches."""
-    encoded = [text.ids for text in tokenizer.encode_batch_fast(texts)]
-    order = sorted(range(len(texts)), key=lambda number: -len(encoded[number]))
+    output = [text.ids for text in tokenizer.encode_batch_fast(texts)]
+    order = sorted(range(len(texts)), key=lambda number: -len(output[number]))
     vectors = None
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
-        ids = np.ones((len(rows), len(encoded[rows[0]])), np.int64)
+        ids = np.ones((len(rows), len(output[rows[0]])), np.int64)
         mask = np.zeros_like(ids)
         for row, number in enumerate(rows):
-            ids[row, : len(encoded[number])] = encoded[number]
-            mask[row, : len(encoded[number])] = 1
+            ids[row, : len(output[number])] = output[number]
+            mask[row, : len(output[number])] = 1
         states = run({"input_ids": ids, "attention_mask": mask})
         means = (states * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
         vectors = np.empty((len(texts), means.shape[1]), np.float32) if vectors is None else vectors

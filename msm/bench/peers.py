@@ -47,8 +47,8 @@ class Peer:
     """One engine at work in its process.
 
     Args:
-        name: of the engine.
-        folder: of the model.
+        name: name of the engine.
+        folder: folder of the model.
         site: folder of the environment; the graph and what is exchanged lie there.
     """
 
@@ -84,7 +84,7 @@ def start_peers(folder: Path, site: Path, *, real: bool) -> list[Peer]:
     """Install the engines, export a model and start a process for each.
 
     Args:
-        folder: of a transformers model with a tokenizer.
+        folder: folder of a transformers model with a tokenizer.
         site: folder of the environment and the graph; what is installed there already stays.
         real: whether the model is multilingual-e5-small.
 
@@ -99,8 +99,8 @@ def start_peers(folder: Path, site: Path, *, real: bool) -> list[Peer]:
         _environment(site / "export"),
         f"{folder.name} cannot be exported",
     )
-    wanted = [name for name, engine in ENGINES.items() if real or not engine.real_only]
-    return [Peer(name, folder, site) for name in wanted if _imports(name, site)]
+    names = [name for name, engine in ENGINES.items() if real or not engine.real_only]
+    return [Peer(name, folder, site) for name in names if _imports(name, site)]
 
 
 def _make_environment(site: Path) -> None:
@@ -140,5 +140,8 @@ def _checked(words: list[str], environment: Any, problem: str) -> None:
 
 def _environment(*folders: Path) -> dict[str, str]:
     """The variables of a process: packages of these folders before those of its own Python, and of no others."""
-    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return own | {"PYTHONPATH": os.pathsep.join(map(str, folders)), "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    own_packages = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return own_packages | {
+        "PYTHONPATH": os.pathsep.join(map(str, folders)),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }

@@ -86,7 +86,7 @@ class Batch(NamedTuple):
 
     @property
     def device(self) -> torch.device:
-        """Where the step runs."""
+        """Device on which the step runs."""
         return self.documents.device
 
     def scored(self) -> int:
@@ -258,7 +258,7 @@ def check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
     """See that a way computes the loss of the packed one.
 
     Raises:
-        RuntimeError: it does not.
+        RuntimeError: the two sides differ.
     """
     with torch.no_grad():
         ours, theirs = (_loss(start, batch, way).item() for way in (packed_losses, losses))

@@ -18,7 +18,7 @@ def race(
     """How many times faster `ours` is.
 
     Args:
-        name: of the comparison.
+        name: name of the comparison.
         ours: does the work once; called once before the clock runs.
         theirs: the same work the usual way.
         pairs: timed pairs, which of the two goes first in turn.
@@ -55,21 +55,21 @@ def race(
 
 
 def turns(
-    name: str, ours: Callable[[], Any], others: Mapping[str, Callable[[], Any]], rounds: int
+    name: str, ours: Callable[[], Any], peers: Mapping[str, Callable[[], Any]], rounds: int
 ) -> list[dict[str, Any]]:
     """How many times faster `ours` is than each of several others.
 
     Args:
-        name: of the comparison.
+        name: name of the comparison.
         ours: does the work once; all sides are called once before the clock runs.
-        others: name to the same work another way.
-        rounds: in each round every side works once; the one that begins changes in turn.
+        peers: name to the same work another way.
+        rounds: number of rounds. In each, every side works once; the one that begins changes in turn.
 
     Returns:
         For each other side `name`, `against`, `ratio` (median over rounds), `spread` (half the distance of the
         quartiles), `seconds` (median of `ours`), `rounds` and the device.
     """
-    sides = {"": ours, **others}
+    sides = {"": ours, **peers}
     for work in sides.values():
         work()
     times: dict[str, list[float]] = {side: [] for side in sides}
@@ -82,8 +82,8 @@ def turns(
     gc.enable()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     rows = []
-    for side in others:
-        ratios = [their / own for their, own in zip(times[side], times[""], strict=True)]
+    for side in peers:
+        ratios = [their / own_seconds for their, own_seconds in zip(times[side], times[""], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
         row = {"name": name, "against": side, "ratio": round(middle, 3), "spread": round((high - low) / 2, 3)}
         rows.append(row | {"seconds": round(statistics.median(times[""]), 3), "rounds": rounds, "device": device})

@@ -44,31 +44,31 @@ MEASURES = {"mrr": "recip_rank", "recall@100": "recall.100", "ndcg@10": "ndcg_cu
 
 
 class Size(NamedTuple):
-    """How much work a pair is."""
+    """Sizes of the work of one pair of measurements."""
 
     layers: int
     width: int
     heads: int
     texts: dict[str, int]
     passages: int
-    """Of the search."""
+    """Number of passages of the search."""
     searched: int
-    """Queries of the search."""
+    """Number of queries of the search."""
     ranked: int
-    """Passages of the search that counts exact ranks."""
+    """Number of passages of the search that counts exact ranks."""
     scored: int
-    """Queries of the scoring."""
+    """Number of queries of the scoring."""
     pairs: int
 
 
 FULL = Size(12, 768, 12, {"sentences": 600, "passages": 200}, 1_000_000, 1000, 200_000, 10_000, 7)
 QUICK = Size(4, 256, 4, {"sentences": 240, "passages": 48}, 50_000, 300, 50_000, 2_000, 5)
 CORPORA = (50_000, 200_000)
-"""Passages of the two corpora whose memory is compared."""
+"""Numbers of passages of the two corpora whose memory is compared."""
 RELEVANT = (1, 11)
-"""Relevant passages of a question whose exact ranks are counted beside the search: as in Mr. TyDi, and as in LAReQA."""
+"""Numbers of relevant passages of a question, whose exact ranks are counted: as in Mr. TyDi, and as in LAReQA."""
 CHECKED_QUERIES = 8
-"""Questions whose counts are made again from all products before the clock runs."""
+"""Number of questions whose counts are checked against all products before the clock runs."""
 SEARCH_WIDTH = 384
 
 
@@ -102,8 +102,8 @@ def _encode_races(size: Size, folder: Path) -> Iterator[dict[str, Any]]:
 
 def _encode_race(size: Size, ours: Encoder, theirs: SentenceTransformer, kind: str, texts: list[str]) -> dict[str, Any]:
     passages = [Passage(str(number), "en", text) for number, text in enumerate(texts)]
-    vectors, expected = ours.encode_passages(passages), theirs.encode(texts)
-    cosine = float((vectors * expected).sum(axis=1).min())
+    vectors, reference = ours.encode_passages(passages), theirs.encode(texts)
+    cosine = float((vectors * reference).sum(axis=1).min())
     if cosine < 0.9999:
         raise RuntimeError(f"the vectors of the two sides differ: cosine {cosine}")
     lengths = [len(ids) for ids in cast(Tokens, ours.prepare_passages(passages)).ids]
@@ -132,7 +132,10 @@ def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
     # The first, unmeasured one fills the caches of the libraries.
     for turn, count in enumerate((corpora[0], *corpora)):
         Path("/proc/self/clear_refs").write_text("5")
-        passages = (Passage(str(place), "en", f"{place} {texts[place % len(texts)]}") for place in range(count))
+        passages = (
+            Passage(str(passage_number), "en", f"{passage_number} {texts[passage_number % len(texts)]}")
+            for passage_number in range(count)
+        )
         search(queries, passages, encoder, {pool: DEPTH}, folder / f"records-{turn}")
         peaks.append(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]))
     facts = {"passages": list(corpora), "peak_mib": [round(peak / 1024) for peak in peaks[1:]]}
@@ -145,8 +148,8 @@ def _search_race(size: Size) -> dict[str, Any]:
     queries = random.standard_normal((size.searched, SEARCH_WIDTH), dtype=np.float32)
     index = faiss.IndexFlatIP(SEARCH_WIDTH)
     index.add(passages)  # pyright: ignore[reportCallIssue]  (FAISS's wrapper has another signature than its stub)
-    (places, scores), (expected_scores, expected) = nearest(queries, passages, DEPTH), _flat(index, queries)
-    _check_same(places, scores, expected, expected_scores)
+    (positions, scores), (reference_scores, reference) = nearest(queries, passages, DEPTH), _flat(index, queries)
+    _check_same(positions, scores, reference, reference_scores)
     return race(
         "search_vs_faiss",
         lambda: nearest(queries, passages, DEPTH),
@@ -170,14 +173,14 @@ def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
     index = faiss.IndexFlatIP(SEARCH_WIDTH)
     index.add(passages)  # pyright: ignore[reportCallIssue]  (as above)
     rows = np.repeat(np.arange(size.searched), relevant)
-    places, order = random.integers(0, size.ranked, len(rows)), np.arange(size.ranked)
-    scores = pair_scores(queries, passages, rows, places)
-    pairs = Relevant(rows, scores, places, places, places + 1, order)
+    positions, order = random.integers(0, size.ranked, len(rows)), np.arange(size.ranked)
+    scores = pair_scores(queries, passages, rows, positions)
+    pairs = Relevant(rows, scores, positions, positions, positions + 1, order)
     least = np.full(size.searched, -np.inf)
     entries, counts = search_shard(DenseVectors(queries), DenseVectors(passages), least, DEPTH, pairs)
-    expected_scores, expected = _flat(index, queries)
+    reference_scores, reference = _flat(index, queries)
     shape = (size.searched, DEPTH)
-    _check_same(entries.positions.reshape(shape), entries.scores.reshape(shape), expected, expected_scores)
+    _check_same(entries.positions.reshape(shape), entries.scores.reshape(shape), reference, reference_scores)
     _check_counts(queries, passages, pairs, counts)
     return race(
         f"exact_ranks_of_{relevant}_vs_faiss_alone",
@@ -196,13 +199,13 @@ def _check_counts(
     queries: NDArray[np.float32], passages: NDArray[np.float32], pairs: Relevant, counts: NDArray[Any]
 ) -> None:
     """Counts of some questions equal those of float64 products of all passages."""
-    checked = pairs.queries < CHECKED_QUERIES
+    is_checked = pairs.queries < CHECKED_QUERIES
     products = queries[:CHECKED_QUERIES].astype(np.float64) @ passages.T.astype(np.float64)
-    products = products.astype(np.float32)[pairs.queries[checked]]
-    own = np.take_along_axis(products, pairs.own[checked, None], axis=1)
-    if (np.count_nonzero(products > own, axis=1) != counts[checked, 0]).any():
+    products = products.astype(np.float32)[pairs.queries[is_checked]]
+    own_scores = np.take_along_axis(products, pairs.own[is_checked, None], axis=1)
+    if (np.count_nonzero(products > own_scores, axis=1) != counts[is_checked, 0]).any():
         raise RuntimeError("the counts differ from those of all products")
-    if (np.count_nonzero(products == own, axis=1) - 1 != counts[checked, 1]).any():
+    if (np.count_nonzero(products == own_scores, axis=1) - 1 != counts[is_checked, 1]).any():
         raise RuntimeError("the ties differ from those of all products")
 
 
@@ -211,10 +214,10 @@ def _flat(index: faiss.IndexFlatIP, queries: NDArray[np.float32]) -> tuple[NDArr
 
 
 def _check_same(
-    places: NDArray[Any], scores: NDArray[Any], expected: NDArray[Any], expected_scores: NDArray[Any]
+    positions: NDArray[Any], scores: NDArray[Any], reference: NDArray[Any], reference_scores: NDArray[Any]
 ) -> None:
     """Check that two results hold the same passages in the same order, equal scores aside."""
-    if not np.allclose(scores, expected_scores, rtol=1e-5):
+    if not np.allclose(scores, reference_scores, rtol=1e-5):
         raise RuntimeError("the two searches give different scores")
     gap = 1e-4 * np.abs(scores).max()
     alone = np.ones(scores.shape, dtype=bool)
@@ -222,30 +225,36 @@ def _check_same(
     alone[:, 1:] &= apart
     alone[:, :-1] &= apart
     alone[:, -1] = False
-    if (places != expected)[alone].any():
+    if (positions != reference)[alone].any():
         raise RuntimeError("the two searches give different passages")
 
 
 def _score_races(size: Size) -> Iterator[dict[str, Any]]:
     qrels, run = judged_run(size.scored)
     measures = [parse_measure(name) for name in MEASURES]
-    judged, found = _dictionaries(qrels, run)
-    evaluator = pytrec_eval.RelevanceEvaluator(judged, set(MEASURES.values()))
-    wanted = [ir_measures.RR, ir_measures.R @ 100, ir_measures.nDCG @ 10, ir_measures.AP @ 20]
+    labels, run_scores = _dictionaries(qrels, run)
+    evaluator = pytrec_eval.RelevanceEvaluator(labels, set(MEASURES.values()))
+    ir_measures_names = [ir_measures.RR, ir_measures.R @ 100, ir_measures.nDCG @ 10, ir_measures.AP @ 20]
     facts = {"queries": size.scored, "depth": DEPTH, "measures": list(MEASURES)}
     evaluation = evaluate(qrels, run, measures, ties="trec")
-    theirs = evaluator.evaluate(found)
+    theirs = evaluator.evaluate(run_scores)
     _check_scores(evaluation, qrels, theirs)
-    means = ir_measures.calc_aggregate(wanted, judged, found)
-    for measure, values in zip(wanted, evaluation.measures, strict=True):
+    means = ir_measures.calc_aggregate(ir_measures_names, labels, run_scores)
+    for measure, values in zip(ir_measures_names, evaluation.measures, strict=True):
         if abs(means[measure] - values.values.mean()) > 1e-6:
             raise RuntimeError(f"{measure}: {values.values.mean()} and {means[measure]}")
 
     def ours() -> Evaluation:
         return evaluate(qrels, run, measures, ties="trec")
 
-    yield race("score_vs_pytrec_eval", ours, lambda: evaluator.evaluate(found), size.pairs, **facts)
-    yield race("score_vs_ir_measures", ours, lambda: ir_measures.calc(wanted, judged, found), size.pairs, **facts)
+    yield race("score_vs_pytrec_eval", ours, lambda: evaluator.evaluate(run_scores), size.pairs, **facts)
+    yield race(
+        "score_vs_ir_measures",
+        ours,
+        lambda: ir_measures.calc(ir_measures_names, labels, run_scores),
+        size.pairs,
+        **facts,
+    )
 
 
 Judgements = dict[str, dict[str, int]]
@@ -254,19 +263,19 @@ Found = dict[str, dict[str, float]]
 
 def _dictionaries(qrels: Qrels, run: Run) -> tuple[Judgements, Found]:
     query_ids, passage_ids = qrels.query_ids.to_pylist(), qrels.passage_ids.to_pylist()
-    judged: Judgements = {text: {} for text in query_ids}
+    labels: Judgements = {text: {} for text in query_ids}
     for query, passage, label in zip(qrels.queries, qrels.passages, qrels.labels, strict=True):
-        judged[query_ids[query]][passage_ids[passage]] = int(label)
-    found: Found = {text: {} for text in query_ids}
+        labels[query_ids[query]][passage_ids[passage]] = int(label)
+    run_scores: Found = {text: {} for text in query_ids}
     run_queries, run_passages = run.query_ids.to_pylist(), run.passage_ids.to_pylist()
     for query, passage, score in zip(run.queries, run.passages, run.scores, strict=True):
-        found[run_queries[query]][run_passages[passage]] = float(score)
-    return judged, found
+        run_scores[run_queries[query]][run_passages[passage]] = float(score)
+    return labels, run_scores
 
 
 def _check_scores(evaluation: Evaluation, qrels: Qrels, theirs: dict[str, dict[str, float]]) -> None:
     ids = qrels.query_ids.take(pa.array(evaluation.queries)).to_pylist()
     for (name, trec), values in zip(MEASURES.items(), evaluation.measures, strict=True):
-        expected = [theirs[text][trec.replace(".", "_")] for text in ids]
-        if not np.allclose(values.values, expected, atol=1e-6):
+        reference = [theirs[text][trec.replace(".", "_")] for text in ids]
+        if not np.allclose(values.values, reference, atol=1e-6):
             raise RuntimeError(f"{name} differs from trec_eval")

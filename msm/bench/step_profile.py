@@ -26,10 +26,10 @@ def shares(step: Callable[[], Any]) -> dict[str, float]:
     """Share of each part in the time of a step, of operations without those that they call; they add up to 1."""
     on_gpu = torch.cuda.is_available()
     step()
-    with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as seen:
+    with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as total:
         step()
     times = dict.fromkeys((*PARTS, REST), 0.0)
-    for event in seen.key_averages():
+    for event in total.key_averages():
         times[_part(event.key)] += event.self_device_time_total if on_gpu else event.self_cpu_time_total
     whole = sum(times.values())
     return {part: round(time / whole, 3) for part, time in times.items()}

@@ -28,9 +28,9 @@ class Verdict(NamedTuple):
 
     name: str
     value: float
-    """Ratio, or for growth the exponent of the time."""
+    """Measured ratio, or for growth the exponent of the time."""
     committed: float | None
-    """None where nothing was committed."""
+    """Committed value; None where there is none."""
     passed: bool
 
 
@@ -40,12 +40,12 @@ def read_committed(path: Path) -> dict[str, float]:
     Raises:
         BadInput: no such file, or a line of another kind.
     """
-    committed = {}
+    committed_ratios = {}
     for number, row in read_json_lines(path):
         if not isinstance(row.get("name"), str) or not isinstance(row.get("ratio"), int | float):
             raise BadInput(f"{path}:{number}: not a comparison with a ratio: {json.dumps(row)[:80]}")
-        committed[full_name(row)] = float(row["ratio"])
-    return committed
+        committed_ratios[full_name(row)] = float(row["ratio"])
+    return committed_ratios
 
 
 def full_name(row: Row) -> str:
@@ -54,13 +54,13 @@ def full_name(row: Row) -> str:
     return ", ".join([row["name"], *facts])
 
 
-def verdicts(rows: Iterable[Row], committed: Mapping[str, float]) -> Iterator[Verdict]:
-    """What can be judged of the rows of a run: ratios, and exponents of growth."""
+def verdicts(rows: Iterable[Row], committed_ratios: Mapping[str, float]) -> Iterator[Verdict]:
+    """Yield a verdict on each row that can be judged: ratios, and exponents of growth."""
     for row in rows:
         if row["name"] == GROWTH and row.get("seconds") is not None:
             yield Verdict(full_name(row), row["seconds"], None, row["seconds"] <= MOST_EXPONENT)
         elif row.get("ratio") is not None:
-            before = committed.get(full_name(row))
+            before = committed_ratios.get(full_name(row))
             passed = row["ratio"] >= LEAST_SHARE * (before if before is not None else -math.inf)
             yield Verdict(full_name(row), row["ratio"], before, passed)
 
@@ -71,5 +71,5 @@ def lines(judged: Sequence[Verdict]) -> Iterator[str]:
         beside = "new" if verdict.committed is None else f"committed {verdict.committed:.2f}"
         beside = f"at most {MOST_EXPONENT}" if verdict.name.startswith(GROWTH) else beside
         yield f"{'pass' if verdict.passed else 'FAIL'}  {verdict.value:6.2f}  {beside:16}  {verdict.name}"
-    failed = sum(not verdict.passed for verdict in judged)
-    yield f"{failed} of {len(judged)} failed" if failed else f"all {len(judged)} passed"
+    failures = sum(not verdict.passed for verdict in judged)
+    yield f"{failures} of {len(judged)} failed" if failures else f"all {len(judged)} passed"

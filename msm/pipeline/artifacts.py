@@ -67,28 +67,28 @@ def remembered_checksums(folder: Path, memory: Path) -> dict[str, str]:
     """Return `checksums`, without reading files again whose size, time and inode have not changed.
 
     Args:
-        folder: of many or large files.
+        folder: folder of many or large files.
         memory: JSON file that keeps the checksums of files anywhere; without it, everything is read.
     """
-    known: dict[str, list[Any]] = read_json_object(memory) if memory.is_file() else {}
-    told, settled = {}, {}
+    remembered_rows: dict[str, list[Any]] = read_json_object(memory) if memory.is_file() else {}
+    checksums_by_name, settled_rows = {}, {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name, stat = str(path.absolute()), path.stat()
         sign = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-        row = known.get(name, [])
+        row = remembered_rows.get(name, [])
         row = row if row[:-1] == sign else [*sign, sha256_of(path)]
-        told[path.relative_to(folder).as_posix()] = row[-1]
+        checksums_by_name[path.relative_to(folder).as_posix()] = row[-1]
         # A younger file could be written to once more within the same tick of the file system's clock.
         if time.time() - stat.st_mtime > SETTLED_SECONDS:
-            settled[name] = row
-    if any(known.get(name) != row for name, row in settled.items()):
+            settled_rows[name] = row
+    if any(remembered_rows.get(name) != row for name, row in settled_rows.items()):
         with contextlib.suppress(OSError):  # where nothing may be written, everything is read each time
-            write_json(memory, known | settled)
-    return told
+            write_json(memory, remembered_rows | settled_rows)
+    return checksums_by_name
 
 
 def file_stats(folder: Path) -> dict[str, list[int]]:
-    """Size and time of change, in nanoseconds, of every file below `folder`, by relative path."""
+    """Return the size in bytes and the time of change in nanoseconds of every file below `folder`, by relative path."""
     stats = {name: (folder / name).stat() for name in file_names(folder)}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
@@ -108,8 +108,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"{folder}: not a finished stage folder (no {MANIFEST})")
     manifest = {**OPTIONAL_FIELDS, **upgrade(read_json_object(path))}
-    if isinstance(told := manifest.get("format"), int) and told > FORMAT:
-        raise BadInput(f"{path}: format {told}; this version reads format {FORMAT}: update it")
+    if isinstance(format_number := manifest.get("format"), int) and format_number > FORMAT:
+        raise BadInput(f"{path}: format {format_number}; this version reads format {FORMAT}: update it")
     for name, value in {**OPTIONAL_FIELDS, "payload": ""}.items():
         if not isinstance(manifest.get(name), type(value)):
             raise BadInput(f"{path}: no manifest of a stage: {name} is {manifest.get(name)!r:.60}")
@@ -141,7 +141,7 @@ def payload_checksum(folder: Path) -> str:
     """Identity of what a stage reads: from the manifests where there are any, else from the bytes.
 
     Args:
-        folder: of a stage, with a manifest; of several stages, each with one; or of a user's files.
+        folder: folder of a stage, with a manifest; of several stages, each with one; or of a user's files.
     """
     if (folder / MANIFEST).is_file():
         return checksum(read_manifest(folder)["outputs"])
@@ -193,28 +193,28 @@ def _is_alive(process: int) -> bool:
 
 
 def altered(folder: Path, *, whole: bool = False) -> list[str]:
-    """Names of the files of a stage folder that are not what its manifest says: changed, missing or new.
+    """Return the names of the files of a stage folder that are not what its manifest says: changed, missing or new.
 
     A file of the size and time that the manifest tells is taken to be unchanged; any other is read.
 
     Args:
-        folder: of a stage, or of several stages; a folder without a manifest has nothing to differ from.
-        whole: read all files.
+        folder: folder of a stage, or of several stages; a folder without a manifest has nothing to differ from.
+        whole: whether all files are read.
     """
     if not (folder / MANIFEST).is_file():
         inner = [path.parent for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))]
         return [f"{path.name}/{name}" for path in inner for name in altered(path, whole=whole)]
     manifest = read_manifest(folder)
     outputs: dict[str, str] = manifest["outputs"]
-    told: dict[str, list[int]] = {} if whole else manifest["files"]
-    place = folder / str(manifest["payload"])
-    there = file_stats(place)
+    stats_of_manifest: dict[str, list[int]] = {} if whole else manifest["files"]
+    payload_folder = folder / str(manifest["payload"])
+    stats = file_stats(payload_folder)
     return sorted(
         name
-        for name in outputs.keys() | there.keys()
-        if name not in there
+        for name in outputs.keys() | stats.keys()
+        if name not in stats
         or name not in outputs
-        or (told.get(name) != there[name] and sha256_of(place / name) != outputs[name])
+        or (stats_of_manifest.get(name) != stats[name] and sha256_of(payload_folder / name) != outputs[name])
     )
 
 
@@ -222,7 +222,7 @@ def check_unaltered(folder: Path, *, whole: bool = False) -> None:
     """Refuse an input that is not what the stage that made it wrote; see `altered`.
 
     Raises:
-        BadInput: it is not; the message names the first file.
+        BadInput: a file differs; the message names the first one.
     """
     if names := altered(folder, whole=whole):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -231,14 +231,14 @@ def check_unaltered(folder: Path, *, whole: bool = False) -> None:
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder to fill; it takes the name `target` only when the block ends without an error.
+    """Give a folder to fill; it takes the name `target` only when the block ends without an error.
 
     Its temporary name tells the machine and the process that write it. What killed processes of this machine left is
     removed.
     """
-    for left in partial_folders(target):
-        if _is_left(left):
-            shutil.rmtree(left, ignore_errors=True)
+    for remnant in partial_folders(target):
+        if _is_left(remnant):
+            shutil.rmtree(remnant, ignore_errors=True)
     partial = target.with_name(f".{target.name}.{platform.node()}-{os.getpid()}.partial")
     partial.mkdir(parents=True)
     try:

@@ -37,17 +37,17 @@ PAUSE = 0.05
 
 
 class Options(NamedTuple):
-    """How a recipe is run; nothing here changes a result."""
+    """Choices of how a recipe is run; none of them changes a result."""
 
     recipe: Path
     results: Path | None = Path("results")
-    """Exported results; a row of theirs with the same fingerprint is not run again."""
+    """Folder of exported results. A row whose exported fingerprint is the recipe's is not run again."""
     side_by_side: int = 0
-    """Most tasks at once; 0 for one a core, up to `MOST_TASKS`."""
+    """Largest number of tasks that run side by side; 0 allows one for each core, up to `MOST_TASKS`."""
     any_code: bool = False
-    """Take results that another version of the program has made."""
+    """Whether finished results that another version of the program has made are accepted."""
     words: tuple[str, ...] = ()
-    """Further words of the command of every task, such as `--mirror DIR`."""
+    """Further words of the command of every task, such as `--mirror` and a folder."""
 
 
 class Outcome(NamedTuple):
@@ -58,11 +58,11 @@ class Outcome(NamedTuple):
     exported: list[str]
     """Rows whose exported results have the same fingerprint."""
     times: dict[str, Span]
-    """When each task that ran began and ended, in seconds after the chain began."""
+    """Begin and end of each task that ran, in seconds after the chain began."""
 
 
 class Failure(NamedTuple):
-    """How a task failed."""
+    """Exit code and reason of a task that failed."""
 
     code: int
     """Exit code; negative for a signal."""
@@ -76,12 +76,12 @@ class TasksFailed(CommandError):
     The exit code is that of the first.
     """
 
-    def __init__(self, failed: Mapping[str, Failure], lost: Sequence[str]) -> None:
-        message = "; ".join(f"{name}: {failure.reason}" for name, failure in failed.items())
-        super().__init__(f"{message}; not run for want of it: {named(lost)}" if lost else message)
-        self.failed, self.lost = dict(failed), list(lost)
+    def __init__(self, failures: Mapping[str, Failure], skipped_names: Sequence[str]) -> None:
+        message = "; ".join(f"{name}: {failure.reason}" for name, failure in failures.items())
+        super().__init__(f"{message}; not run for want of it: {named(skipped_names)}" if skipped_names else message)
+        self.failed, self.lost = dict(failures), list(skipped_names)
         # A negative code is that of a signal, such as the system's when memory runs out.
-        self.exit_code = max(1, next(iter(failed.values())).code)
+        self.exit_code = max(1, next(iter(failures.values())).code)
 
 
 @dataclass
@@ -95,55 +95,57 @@ class _Running:
     started: float = field(default_factory=time.monotonic)
 
 
-def rows_of(made: Sequence[Task], names: Sequence[str]) -> list[Task]:
-    """The tasks of some rows and everything that they read, with the report; all tasks where no row is named.
+def rows_of(all_tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
+    """Return the tasks of some rows and everything that they read, with the report; all tasks where no row is named.
 
     Args:
-        made: all tasks of the recipe.
-        names: of models, of rows of pre-training without their seed, or of tasks.
+        all_tasks: all tasks of the recipe.
+        names: names of models, of rows of pre-training without their seed, or of tasks.
 
     Raises:
         BadInput: a name that no row has.
     """
     if not names:
-        return list(made)
+        return list(all_tasks)
     by_name: dict[str, list[Task]] = {}
-    for task in made:
+    for task in all_tasks:
         model = getattr(task.settings, "model", "") if task.stage == "score" else ""
         for name in {task.name, task.row, task.row.rpartition("-")[0], model} - {""}:
             by_name.setdefault(name, []).append(task)
-    chosen: dict[str, Task] = {}
+    row_tasks: dict[str, Task] = {}
     for name in names:
         if name not in by_name:
             raise BadInput(f"--rows: no row {name}{suggestion(name, by_name)}")
         scores = [task for task in by_name[name] if task.stage == "score"]
-        chosen |= {task.out: task for task in scores or by_name[name]}
-    wanted = _needed(list(chosen.values()), made)
-    return [task for task in made if task.out in wanted or (task.stage == "report" and _scored(wanted, made))]
+        row_tasks |= {task.out: task for task in scores or by_name[name]}
+    outs = _needed(list(row_tasks.values()), all_tasks)
+    return [task for task in all_tasks if task.out in outs or (task.stage == "report" and _has_score(outs, all_tasks))]
 
 
-def _scored(wanted: set[str], made: Sequence[Task]) -> bool:
-    return any(task.stage == "score" and task.out in wanted for task in made)
+def _has_score(outs: set[str], all_tasks: Sequence[Task]) -> bool:
+    return any(task.stage == "score" and task.out in outs for task in all_tasks)
 
 
-def _needed(chosen: Sequence[Task], made: Sequence[Task]) -> set[str]:
-    """Output folders of some tasks and of everything behind them."""
-    wanted = {task.out for task in chosen}
-    for task in reversed(made):
-        if task.out in wanted:
-            wanted |= {other.out for other in inputs(task, made)}
-    return wanted
+def _needed(row_tasks: Sequence[Task], all_tasks: Sequence[Task]) -> set[str]:
+    """Return the output folders of some tasks and of everything behind them."""
+    outs = {task.out for task in row_tasks}
+    for task in reversed(all_tasks):
+        if task.out in outs:
+            outs |= {other.out for other in inputs(task, all_tasks)}
+    return outs
 
 
-def _missing(made: Sequence[Task], done: set[str]) -> list[Task]:
-    """Tasks that are not done and that a missing result needs; the report always, for it is of all scores."""
-    wanted: set[str] = set()
-    read = {other.out for task in made for other in inputs(task, made)}
-    for task in reversed(made):
-        if task.stage == "report" or (task.out not in done and (task.out in wanted or task.out not in read)):
-            wanted.add(task.out)
-            wanted |= {other.out for other in inputs(task, made) if other.out not in done}
-    return _rows_first([task for task in made if task.out in wanted], made)
+def _missing(all_tasks: Sequence[Task], finished_outs: set[str]) -> list[Task]:
+    """Return the tasks that are not done and that a missing result needs; always the report, which is of all scores."""
+    outs: set[str] = set()
+    inner_outs = {other.out for task in all_tasks for other in inputs(task, all_tasks)}
+    for task in reversed(all_tasks):
+        if task.stage == "report" or (
+            task.out not in finished_outs and (task.out in outs or task.out not in inner_outs)
+        ):
+            outs.add(task.out)
+            outs |= {other.out for other in inputs(task, all_tasks) if other.out not in finished_outs}
+    return _rows_first([task for task in all_tasks if task.out in outs], all_tasks)
 
 
 class Chain:
@@ -151,25 +153,27 @@ class Chain:
 
     Args:
         made: the tasks, each behind those that it reads.
-        options: how they are run.
+        options: choices of how they are run.
     """
 
-    def __init__(self, made: Sequence[Task], options: Options) -> None:
-        self.options, self.tasks = options, made
-        prints = fingerprints(made)
-        here = [
+    def __init__(self, all_tasks: Sequence[Task], options: Options) -> None:
+        self.options, self.tasks = options, all_tasks
+        prints = fingerprints(all_tasks)
+        finished_tasks = [
             task
-            for task in made
+            for task in all_tasks
             if task.stage != "report" and is_made(Path(task.out), prints[task.out], any_code=options.any_code)
         ]
-        done = {task.out for task in here}
-        exported_tasks = [task for task in made if task.out not in done and self._is_exported(task, prints[task.out])]
-        self.waiting = _missing(made, done | {task.out for task in exported_tasks})
+        finished_outs = {task.out for task in finished_tasks}
+        exported_tasks = [
+            task for task in all_tasks if task.out not in finished_outs and self._is_exported(task, prints[task.out])
+        ]
+        self.waiting = _missing(all_tasks, finished_outs | {task.out for task in exported_tasks})
         self.total = len(self.waiting)
-        self.unseen = next((task for task in made if task.stage in ("download", "world")), None)
+        self.unseen = next((task for task in all_tasks if task.stage in ("download", "world")), None)
         """The task that makes the sources, until these have been looked at."""
-        self.shared_models = _shared_models(made)
-        self.outcome = Outcome([], [task.name for task in here], [task.name for task in exported_tasks], {})
+        self.shared_models = _shared_models(all_tasks)
+        self.outcome = Outcome([], [task.name for task in finished_tasks], [task.name for task in exported_tasks], {})
         self.failed: dict[str, Failure] = {}
         self.lost: list[str] = []
         self.running: list[_Running] = []
@@ -177,11 +181,11 @@ class Chain:
         self.most = options.side_by_side or min(cores(), MOST_TASKS)
         self.free_gpus = gpus()
 
-    def _is_exported(self, task: Task, wanted: Fingerprint) -> bool:
+    def _is_exported(self, task: Task, fingerprint: Fingerprint) -> bool:
         if task.stage != "score" or self.options.results is None:
             return False
         manifest = exported.manifests(self.options.results / task.out.split("/")[1]).get(task.name, {})
-        return is_told(manifest, wanted, any_code=self.options.any_code)
+        return is_told(manifest, fingerprint, any_code=self.options.any_code)
 
     def run(self) -> Outcome:
         """Run the tasks.
@@ -218,12 +222,12 @@ class Chain:
             self.unseen = None
 
     def _ready(self) -> list[Task]:
-        """The waiting tasks whose inputs are made."""
-        blocked = {task.out for task in self.waiting} | {one.task.out for one in self.running}
+        """Return the waiting tasks whose inputs are made."""
+        unfinished_outs = {task.out for task in self.waiting} | {running_task.task.out for running_task in self.running}
         ready = []
         for task in self.waiting:
-            above = {other.out for other in inputs(task, self.waiting)} | (set(task.reads.values()) & blocked)
-            if not above & blocked and not (task.stage == "report" and (self.running or len(self.waiting) > 1)):
+            above = {other.out for other in inputs(task, self.waiting)} | (set(task.reads.values()) & unfinished_outs)
+            if not above & unfinished_outs and not (task.stage == "report" and (self.running or len(self.waiting) > 1)):
                 ready.append(task)
         return ready
 
@@ -244,25 +248,25 @@ class Chain:
         return False
 
     def _is_made_now(self, task: Task) -> bool:
-        """Whether the inputs, as they came out, are those of the folder that is there."""
-        reads = {read: Path(path) for read, path in task.reads.items()}
+        """Return whether the output folder was made from the inputs as they are now."""
+        reads = {input_name: Path(path) for input_name, path in task.reads.items()}
         if task.stage == "report" and not reads["scores"].is_dir():
             return True
-        told = describe(task.stage, task.settings, reads)
-        return finished(Path(task.out), told, any_code=self.options.any_code) is not None
+        description = describe(task.stage, task.settings, reads)
+        return finished(Path(task.out), description, any_code=self.options.any_code) is not None
 
     def _has_place(self, task: Task) -> bool:
         if not self.running:
             return True
-        if any(self._shares_vectors(task, one.task) for one in self.running):
+        if any(self._shares_vectors(task, running_task.task) for running_task in self.running):
             return False
         if len(self.running) >= self.most or self._gpus(task) > len(self.free_gpus):
             return False
-        used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        return free_memory() >= max(LEAST_MEMORY, used)
+        memory_of_children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        return free_memory() >= max(LEAST_MEMORY, memory_of_children)
 
     def _shares_vectors(self, task: Task, other: Task) -> bool:
-        """Whether one task can take the vectors that the other one is at work on."""
+        """Return whether one task can take the vectors that the other one is computing."""
         model = task.reads.get("model")
         return task.stage == other.stage == "retrieve" and model == other.reads["model"]
 
@@ -270,7 +274,7 @@ class Chain:
         return Path("work", Path(task.out).parts[1], "vectors")
 
     def _gpus(self, task: Task) -> int:
-        """Number of GPUs of a task: those of the stage table, or a share of all free ones where the work splits."""
+        """Return the number of GPUs of a task: as in the table of stages, or a share of the free ones if it splits."""
         if not refusal(task.settings):
             others = [other for other in self._ready() if other is not task and STAGES[other.stage].gpus]
             return min(visible_gpus(), max(1, len(self.free_gpus) // (len(others) + 1)))
@@ -302,33 +306,33 @@ class Chain:
         return _Running(task, process, log, given)
 
     def _collect(self) -> None:
-        for one in [one for one in self.running if one.process.poll() is not None]:
-            self.running.remove(one)
-            self.free_gpus = sorted(self.free_gpus + one.gpus)
-            seconds = time.monotonic() - one.started
-            if one.process.returncode == 0:
-                self.outcome.ran.append(one.task.name)
-                ended = one.started + seconds
-                self.outcome.times[one.task.name] = Span(one.started - self.begun, ended - self.begun)
-                self._tell(one.task, f"{seconds:.1f} s")
+        for running_task in [running_task for running_task in self.running if running_task.process.poll() is not None]:
+            self.running.remove(running_task)
+            self.free_gpus = sorted(self.free_gpus + running_task.gpus)
+            seconds = time.monotonic() - running_task.started
+            if running_task.process.returncode == 0:
+                self.outcome.ran.append(running_task.task.name)
+                end = running_task.started + seconds
+                self.outcome.times[running_task.task.name] = Span(running_task.started - self.begun, end - self.begun)
+                self._tell(running_task.task, f"{seconds:.1f} s")
                 continue
-            failure = Failure(one.process.returncode, _reason(one.log))
-            self._fail(one.task, failure, f" after {seconds:.1f} s", f" ({one.log})")
+            failure = Failure(running_task.process.returncode, _reason(running_task.log))
+            self._fail(running_task.task, failure, f" after {seconds:.1f} s", f" ({running_task.log})")
 
     def _fail(self, task: Task, failure: Failure, after: str = "", log: str = "") -> None:
         """Note a failure, and leave out everything that needs the output of the task."""
         self.failed[task.name] = failure
         self._tell(task, f"failed{after}: {failure.reason}{log}")
-        lost, waiting = {task.out}, {other.out for other in self.waiting if other.stage != "report"}
+        missing_outs, waiting = {task.out}, {other.out for other in self.waiting if other.stage != "report"}
         for other in self.tasks:
-            if other.out in waiting and lost & set(other.reads.values()):
-                lost.add(other.out)
+            if other.out in waiting and missing_outs & set(other.reads.values()):
+                missing_outs.add(other.out)
                 self.lost.append(other.name)
-        self.waiting = [other for other in self.waiting if other.out not in lost]
+        self.waiting = [other for other in self.waiting if other.out not in missing_outs]
 
-    def _tell(self, task: Task, what: str) -> None:
-        done = self.total - len(self.waiting) - len(self.running)
-        sys.stderr.write(f"[{done:>{len(str(self.total))}}/{self.total}] {task.name}: {what}\n")
+    def _tell(self, task: Task, message: str) -> None:
+        count = self.total - len(self.waiting) - len(self.running)
+        sys.stderr.write(f"[{count:>{len(str(self.total))}}/{self.total}] {task.name}: {message}\n")
 
     @contextlib.contextmanager
     def _stopped_together(self) -> Iterator[None]:
@@ -336,15 +340,15 @@ class Chain:
         try:
             yield
         finally:
-            for one in self.running:
-                one.process.terminate()
-            for one in self.running:
-                one.process.wait()
+            for running_task in self.running:
+                running_task.process.terminate()
+            for running_task in self.running:
+                running_task.process.wait()
 
 
 @contextlib.contextmanager
 def presence(store: Path) -> Iterator[IO[bytes]]:
-    """A file whose shared lock says that a chain is at work which may read a store of vectors."""
+    """Open a file whose shared lock says that a chain is running that may read a store of vectors."""
     store.parent.mkdir(parents=True, exist_ok=True)
     path = store.with_name(f".{store.name}.lock")
     while True:
@@ -357,7 +361,7 @@ def presence(store: Path) -> Iterator[IO[bytes]]:
 
 
 def is_alone(sign: IO[bytes]) -> bool:
-    """Whether no other chain is at work that may read the store."""
+    """Return whether no other chain is running that may read the store."""
     try:
         fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -365,28 +369,28 @@ def is_alone(sign: IO[bytes]) -> bool:
     return True
 
 
-def _rows_first(waiting: Sequence[Task], made: Sequence[Task]) -> list[Task]:
-    """The tasks with the longest way behind them first, so that a row is scored before the next one is begun.
+def _rows_first(waiting: Sequence[Task], all_tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks with the longest way behind them first, so that a row is scored before the next one begins.
 
     The way is counted over all tasks, made or not: a chain that goes on keeps the order that it began with.
     """
     levels: dict[str, int] = {}
-    for task in made:
-        levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, made)), default=0)
+    for task in all_tasks:
+        levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, all_tasks)), default=0)
     return sorted(waiting, key=lambda task: -levels[task.out])
 
 
 def _shared_models(tasks: Sequence[Task]) -> set[str]:
-    """Folders of the models that several of the tasks search with."""
+    """Return the folders of the models that several of the tasks search with."""
     models = [task.reads["model"] for task in tasks if task.stage == "retrieve"]
     return {model for model in models if models.count(model) > 1}
 
 
 def _reason(log: Path) -> str:
-    """Why a task failed: what it said itself, whatever torchrun said after it, else its last line."""
+    """Return why a task failed: its own message, whatever torchrun printed after it, else the last line of its log."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    own = [line.removeprefix("msm: ") for line in lines if line.startswith("msm: ")]
-    return (own or lines or ["no message"])[-1]
+    own_lines = [line.removeprefix("msm: ") for line in lines if line.startswith("msm: ")]
+    return (own_lines or lines or ["no message"])[-1]
 
 
 def named(names: Sequence[str]) -> str:

@@ -34,29 +34,29 @@ WEIGHT_BYTES = 4
 """Bytes of a parameter that is only read, in fp32."""
 
 
-def check(made: Sequence[Task], where: str, memory: int = 0) -> None:
-    """Look for what would fail later.
+def check(all_tasks: Sequence[Task], where: str, memory: int = 0) -> None:
+    """Check a recipe for what would fail later.
 
     Args:
-        made: the tasks of a recipe.
-        where: its file, named in messages.
+        all_tasks: the tasks of a recipe.
+        where: file of the recipe, for messages.
         memory: bytes for one task; 0 where that is not known, as on GPUs.
 
     Raises:
-        BadInput: with the task, the setting and the nearest name that would do.
+        BadInput: something would fail; the message names the task, the setting and the nearest name that exists.
     """
-    files = _source_files(made, where)
-    sources = {task.out for task in made if task.name.startswith("sources/")}
-    mined = {task.out for task in made if task.stage == "mine"}
-    for task in made:
+    files = _source_files(all_tasks, where)
+    sources = {task.out for task in all_tasks if task.name.startswith("sources/")}
+    mined = {task.out for task in all_tasks if task.stage == "mine"}
+    for task in all_tasks:
         try:
             _check_names(task)
-            _check_units(task, made)
-            _check_lengths(task, made)
+            _check_units(task, all_tasks)
+            _check_lengths(task, all_tasks)
             if task.stage == "pretrain":
-                _check_tokenizers(task, made)
+                _check_tokenizers(task, all_tasks)
             if memory:
-                _check_memory(task, made, memory)
+                _check_memory(task, all_tasks, memory)
             if files is not None and task.reads.get("sources") in sources:
                 _check_files(task, files)
             if task.reads.get("sources") in mined:
@@ -71,12 +71,12 @@ def check_here(waiting: Sequence[Task], made: Sequence[Task], where: str, *, dev
     Args:
         waiting: tasks that are to be run.
         made: all tasks of the recipe.
-        where: its file, named in messages.
+        where: file of the recipe, for messages.
         device: name of the device.
         mirror: folder with a copy of the public files; empty for none.
 
     Raises:
-        BadInput: with the task and what it lacks.
+        BadInput: a task lacks something; the message names both.
     """
     check_device(device)
     for task in waiting:
@@ -87,27 +87,29 @@ def check_here(waiting: Sequence[Task], made: Sequence[Task], where: str, *, dev
     check_room(Path("artifacts"), _bytes(waiting, made), "the outputs of the recipe")
 
 
-def _check_tokenizers(task: Task, made: Sequence[Task]) -> None:
+def _check_tokenizers(task: Task, all_tasks: Sequence[Task]) -> None:
     """Check that the start weights know the pieces of the units: ids of another vocabulary mean nothing."""
-    by_out = {other.out: other for other in made}
-    units, weights = (_tokenizer(by_out[task.reads[read]], by_out) for read in ("units", "weights"))
+    by_out = {other.out: other for other in all_tasks}
+    units, weights = (_tokenizer(by_out[task.reads[input_name]], by_out) for input_name in ("units", "weights"))
     if units and weights and (units.settings, units.reads) != (weights.settings, weights.reads):
         raise BadInput(f"its units are cut by {units.name}, and its start weights know {weights.name}")
 
 
 def _tokenizer(task: Task, by_out: Mapping[str, Task]) -> Task | None:
-    """The tokenizer behind a task; None where it is none of the recipe's."""
+    """Return the tokenizer behind a task; None where it is none of the recipe's."""
     while task.stage != "tokenizer":
-        above = next((task.reads[read] for read in ("tokenizer", "weights") if read in task.reads), None)
+        above = next(
+            (task.reads[input_name] for input_name in ("tokenizer", "weights") if input_name in task.reads), None
+        )
         if above is None or above not in by_out:
             return None
         task = by_out[above]
     return task
 
 
-def _source_files(made: Sequence[Task], where: str) -> set[str] | None:
-    """Files that the sources will hold; None where that is not known before they are there."""
-    for task in made:
+def _source_files(all_tasks: Sequence[Task], where: str) -> set[str] | None:
+    """Return the files that the sources will hold; None where that is known only once they are downloaded."""
+    for task in all_tasks:
         if isinstance(task.settings, World):
             return set(WORLD_FILES)
         if isinstance(task.settings, Download):
@@ -158,7 +160,7 @@ def _check_files(task: Task, files: set[str]) -> None:
 
 
 def _files(task: Task) -> Iterable[tuple[str, str]]:
-    """Setting and name of every file or folder of the sources that a task reads."""
+    """Yield the setting and the name of every file or folder of the sources that a task reads."""
     settings = task.settings
     if isinstance(settings, Documents | Parallel):
         yield from (("collections", name) for name in listed(settings.collections))
@@ -231,20 +233,20 @@ def _lengths(task: Task, made: Sequence[Task]) -> dict[str, int]:
     return lengths
 
 
-def _check_memory(task: Task, made: Sequence[Task], memory: int) -> None:
+def _check_memory(task: Task, all_tasks: Sequence[Task], memory: int) -> None:
     """See that the weights of a model of the recipe's own sizes fit, with what their training keeps of each.
 
     Activations are not counted: they follow from batches, which a process cuts to micro-batches. Nor are texts, vectors
     and shards, which are read and searched in blocks, nor checkpoints, whose sizes are known when they are loaded.
     """
-    needed = parameters(task, made) * _parameter_bytes(task)
-    if needed > memory:
-        encoder, tokenizer = own_sizes(task, made) or (None, None)
+    needed_bytes = parameters(task, all_tasks) * _parameter_bytes(task)
+    if needed_bytes > memory:
+        encoder, tokenizer = own_sizes(task, all_tasks) or (None, None)
         assert encoder is not None and tokenizer is not None
         raise BadInput(
             f"encoder.layers={encoder.layers}, encoder.width={encoder.width} and tokenizer.pieces={tokenizer.pieces} "
-            f"are {parameters(task, made):,} parameters, which take more than {needed / 2**30:.1f} GiB here, and there "
-            f"are {memory / 2**30:.1f} GiB"
+            f"are {parameters(task, all_tasks):,} parameters, which take more than {needed_bytes / 2**30:.1f} GiB "
+            f"here, and there are {memory / 2**30:.1f} GiB"
         )
 
 
@@ -270,7 +272,7 @@ def parameters(task: Task, made: Sequence[Task]) -> int:
 
 
 def _parameter_bytes(task: Task) -> int:
-    """Bytes that a stage keeps of every parameter of the model; 0 for a stage without one."""
+    """Return the number of bytes that a stage keeps of every parameter of the model; 0 for a stage without one."""
     settings = task.settings
     if isinstance(settings, Pretrain) or (isinstance(settings, Finetune) and not settings.lora.rank):
         return TRAINING_BYTES

@@ -1,4 +1,4 @@
-"""What a stage is made of beside its settings and inputs: one checksum of its code, with the package's data it reads.
+"""Computes one checksum of a stage's code and of the package's data that it reads.
 
 The code is the import closure of the stage's module within `msm`, without docstrings, blank lines and lines that are a
 comment: they change no result.
@@ -33,7 +33,7 @@ class Module(NamedTuple):
 
 @cache
 def code_checksum(stage: str) -> str:
-    """SHA-256 of all code behind a stage; the same on every machine with the same program."""
+    """Return the SHA-256 of all code behind a stage; it is the same on every machine with the same program."""
     parts = []
     for path in closure(STAGES[stage].run.partition(":")[0]):
         module = _module(path)
@@ -43,15 +43,15 @@ def code_checksum(stage: str) -> str:
 
 
 def closure(name: str) -> list[Path]:
-    """Files of the package that a module imports, directly or not, itself included; sorted."""
-    found: set[Path] = set()
+    """Return the files of the package that a module imports, directly or not, itself included; sorted."""
+    paths: set[Path] = set()
     waiting = [name]
     while waiting:
         path = _file(waiting.pop())
-        if path is not None and path not in found:
-            found.add(path)
+        if path is not None and path not in paths:
+            paths.add(path)
             waiting += _module(path).imports
-    return sorted(found)
+    return sorted(paths)
 
 
 @cache
@@ -65,8 +65,8 @@ def _module(path: Path) -> Module:
 
 
 @cache
-def _parsed(path: Path, written: int) -> Module:
-    del written
+def _parsed(path: Path, changed_at: int) -> Module:
+    del changed_at
     text = path.read_text(encoding="utf-8")
     nodes = list(ast.walk(ast.parse(text)))
     code = hashlib.sha256(_code(text, nodes).encode()).hexdigest()
@@ -74,7 +74,7 @@ def _parsed(path: Path, written: int) -> Module:
 
 
 def _code(text: str, nodes: Sequence[ast.AST]) -> str:
-    """A program's text without docstrings, blank lines and lines that are a comment."""
+    """Return a program's text without docstrings, blank lines and lines that are a comment."""
     lines = text.splitlines()
     inside: set[int] = set()
     for node in nodes:
@@ -83,8 +83,8 @@ def _code(text: str, nodes: Sequence[ast.AST]) -> str:
                 lines[first - 1 : last] = [""] * (last - first + 1)
             case ast.Constant(value=str(), lineno=first, end_lineno=int(last)):
                 inside |= set(range(first, last))
-    kept = (line for row, line in enumerate(lines) if row in inside or not line.lstrip().startswith("#"))
-    return "\n".join(line.rstrip() for line in kept if line.strip())
+    code_lines = (line for row, line in enumerate(lines) if row in inside or not line.lstrip().startswith("#"))
+    return "\n".join(line.rstrip() for line in code_lines if line.strip())
 
 
 def _imports(nodes: Sequence[ast.AST]) -> list[str]:
@@ -98,9 +98,9 @@ def _imports(nodes: Sequence[ast.AST]) -> list[str]:
 
 
 def _data(path: Path, nodes: Sequence[ast.AST]) -> list[Path]:
-    """Files beside a module whose names stand in it, and those of a folder of its own name."""
+    """Return the data files beside a module whose names stand in it, and those of a folder of its own name."""
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     beside = [file for file in path.parent.iterdir() if file.suffix in (".json", ".csv") and file.name in texts]
     folder = path.with_suffix("")
-    own = [file for file in folder.iterdir() if file.suffix in (".json", ".csv")] if folder.is_dir() else []
-    return sorted(file for file in (*beside, *own) if file.name not in OWN_CHECK)
+    own_files = [file for file in folder.iterdir() if file.suffix in (".json", ".csv")] if folder.is_dir() else []
+    return sorted(file for file in (*beside, *own_files) if file.name not in OWN_CHECK)

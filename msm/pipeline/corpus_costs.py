@@ -1,4 +1,4 @@
-"""What a corpus costs, from a speed that was measured: core hours and bytes."""
+"""Estimates what a corpus costs, in core hours and bytes, from a measured speed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ class CorpusCost:
 
     core_hours: float
     read: float
-    """Bytes of compressed input."""
+    """Number of bytes of compressed input."""
     work: float
-    """Bytes of what is between, all of it at once."""
+    """Number of bytes of the files between the steps, all of them at once."""
     tokens: float
-    """Bytes of the token ids."""
+    """Number of bytes of the token ids."""
 
 
 def measurement(path: Path, kind: str) -> dict[str, Any]:
-    """What `msm bench corpus` has written of one kind of file.
+    """Return the line that `msm bench corpus` has written about one kind of file.
 
     Args:
-        path: its output, JSON Lines.
+        path: output of `msm bench corpus`, JSON Lines.
         kind: `warc` or `wet`.
 
     Raises:
@@ -43,19 +43,19 @@ def measurement(path: Path, kind: str) -> dict[str, Any]:
     return rows[-1]
 
 
-def corpus_cost(measured: Mapping[str, Any], *, text: float, kept: float, token_bytes: int) -> CorpusCost:
-    """Cost of a corpus.
+def corpus_cost(measurement_row: Mapping[str, Any], *, text: float, kept_share: float, token_bytes: int) -> CorpusCost:
+    """Return the cost of a corpus.
 
     Args:
-        measured: as `measurement` gives it; its bytes are for each byte of text that is read.
+        measurement_row: line that `measurement` returns; its bytes are for each byte of text that is read.
         text: bytes of clean text that are wanted.
-        kept: share of the text read that cleaning keeps.
-        token_bytes: of one token in a shard.
+        kept_share: share of the text read that cleaning keeps.
+        token_bytes: number of bytes of one token in a shard.
     """
-    read = text / kept
+    read_bytes = text / kept_share
     return CorpusCost(
-        core_hours=read / (measured["mb_per_second_core"] * 1e6) / 3600,
-        read=read * measured["input_bytes"],
-        work=read * measured["work_bytes"],
-        tokens=text * measured["tokens"] * token_bytes,
+        core_hours=read_bytes / (measurement_row["mb_per_second_core"] * 1e6) / 3600,
+        read=read_bytes * measurement_row["input_bytes"],
+        work=read_bytes * measurement_row["work_bytes"],
+        tokens=text * measurement_row["tokens"] * token_bytes,
     )

@@ -1,4 +1,4 @@
-"""What a recipe costs, by arithmetic from its settings: operations, hours and bytes of every stage; nothing is run."""
+"""Estimates the cost of a recipe from its settings: operations, hours and bytes of every stage. Nothing is run."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

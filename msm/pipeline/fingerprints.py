@@ -28,86 +28,86 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprints(tasks: Iterable[Task]) -> dict[str, Fingerprint]:
-    """Output folder to fingerprint of every task.
+    """Return the fingerprint of every task, by its output folder.
 
     Args:
-        tasks: of a recipe, each behind those that it reads.
+        tasks: tasks of a recipe, each behind those that it reads.
     """
-    found: dict[str, Fingerprint] = {}
+    prints: dict[str, Fingerprint] = {}
     for task in tasks:
-        above = {read: found[path] for read, path in task.reads.items() if path in found}
+        above = {input_name: prints[path] for input_name, path in task.reads.items() if path in prints}
         if task.stage == "report":
-            above = {other: print_ for other, print_ in found.items() if "/score/" in other}
+            above = {other: print_ for other, print_ in prints.items() if "/score/" in other}
         stage = STAGES[task.stage]
         values = {
             "stage": task.stage,
             "settings": _counted(as_values(task.settings)),
             "data": entry(stage.data)(task.settings) if stage.data else "",
-            "reads": {read: print_.values for read, print_ in above.items()},
+            "reads": {input_name: print_.values for input_name, print_ in above.items()},
         }
-        code = {"own": code_checksum(task.stage), **{read: print_.code for read, print_ in above.items()}}
-        found[task.out] = Fingerprint(checksum(values), checksum(code))
-    return found
+        code = {"own": code_checksum(task.stage), **{input_name: print_.code for input_name, print_ in above.items()}}
+        prints[task.out] = Fingerprint(checksum(values), checksum(code))
+    return prints
 
 
 def _counted(settings: Values) -> Values:
     return {
-        section: {name: one for name, one in value.items() if (name, one) not in LATER[section].items()}
+        section: {name: setting for name, setting in value.items() if (name, setting) not in LATER[section].items()}
         if section in LATER
         else value
         for section, value in settings.items()
     }
 
 
-def notes(task: Task, made: Sequence[Task], recipe: Values) -> dict[str, Any]:
-    """What a task's manifest says of the recipe that it is of: its name there, fingerprint, and the whole recipe.
+def notes(task: Task, all_tasks: Sequence[Task], recipe: Values) -> dict[str, Any]:
+    """Return what a task's manifest says of its recipe: the task's name there, its fingerprint, and the whole recipe.
 
     Args:
         task: the task.
-        made: all tasks of the recipe.
-        recipe: as read by `msm.pipeline.recipes.load`.
+        all_tasks: all tasks of the recipe.
+        recipe: the recipe as `msm.pipeline.recipes.load` reads it.
     """
-    fingerprint = fingerprints(behind(task, made))[task.out]._asdict()
+    fingerprint = fingerprints(behind(task, all_tasks))[task.out]._asdict()
     return {"task": task.name, "fingerprint": fingerprint, "recipe": resolved(recipe)}
 
 
-def is_made(folder: Path, wanted: Fingerprint, *, any_code: bool = False) -> bool:
-    """Whether a folder of a stage holds a result of this fingerprint.
+def is_made(folder: Path, fingerprint: Fingerprint, *, any_code: bool = False) -> bool:
+    """Return whether a folder of a stage holds a result of this fingerprint.
 
     Args:
-        folder: of a stage.
-        wanted: of the task.
-        any_code: take a result that another version of the program has made.
+        folder: folder of a stage.
+        fingerprint: fingerprint of the task.
+        any_code: whether a result that another version of the program has made is accepted.
     """
     path = folder / MANIFEST
-    return path.is_file() and is_told(read_json_object(path), wanted, any_code=any_code)
+    return path.is_file() and is_told(read_json_object(path), fingerprint, any_code=any_code)
 
 
-def is_told(manifest: Mapping[str, Any], wanted: Fingerprint, *, any_code: bool = False) -> bool:
-    """Whether a manifest is of this fingerprint; see `is_made`. Those of earlier versions have none."""
+def is_told(manifest: Mapping[str, Any], fingerprint: Fingerprint, *, any_code: bool = False) -> bool:
+    """Return whether a manifest has this fingerprint; see `is_made`. Manifests of earlier versions have none."""
     told = manifest.get("fingerprint")
     if not isinstance(told, Mapping):
         return False
-    return told.get("values") == wanted.values and (any_code or told.get("code") == wanted.code)
+    return told.get("values") == fingerprint.values and (any_code or told.get("code") == fingerprint.code)
 
 
-def exported_rows(made: Sequence[Task], results_root: Path, artifacts_root: Path) -> list[str]:
-    """Names of scores that an export has as the recipe wants them, and the artifacts have not.
+def exported_rows(all_tasks: Sequence[Task], results_root: Path, artifacts_root: Path) -> list[str]:
+    """Return the names of scores that an export has as the recipe wants them, and the artifacts have not.
 
     A result of another version of the program is taken where neither place has one of this version.
 
     Args:
-        made: all tasks of the recipe.
+        all_tasks: all tasks of the recipe.
         results_root: the recipe's export, such as `results/mini`.
-        artifacts_root: its folders, such as `artifacts/mini`.
+        artifacts_root: folder of the recipe's artifacts, such as `artifacts/mini`.
     """
-    prints = fingerprints(made)
+    prints = fingerprints(all_tasks)
     manifests = exported.manifests(results_root)
     names = []
-    for task in made:
-        wanted, manifest = prints[task.out], manifests.get(task.name, {})
-        same_code = is_told(manifest, wanted)
-        if task.stage == "score" and is_told(manifest, wanted, any_code=True):
-            if not is_made(artifacts_root / task.name, wanted, any_code=not same_code):
+    for task in all_tasks:
+        fingerprint, manifest = prints[task.out], manifests.get(task.name, {})
+        same_code = is_told(manifest, fingerprint)
+        if task.stage == "score" and is_told(manifest, fingerprint, any_code=True):
+            if not is_made(artifacts_root / task.name, fingerprint, any_code=not same_code):
                 names.append(task.name)
     return names

@@ -16,7 +16,7 @@ def check_settings(settings: Settings, mirror: str) -> None:
     """Look for what a stage with these settings needs from this machine beside its inputs.
 
     Args:
-        settings: of a stage.
+        settings: settings of a stage.
         mirror: folder with a copy of the public files; empty for none.
 
     Raises:

@@ -79,7 +79,7 @@ def upgrade(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest of any earlier format in the newest one; its command stays as it was run.
 
     Args:
-        manifest: as read; one without a usable format is given back as it is.
+        manifest: manifest as it was read; one without a usable format is returned unchanged.
     """
     result = dict(manifest)
     if result.get("format") == 1 and isinstance(result.get("settings"), Mapping):

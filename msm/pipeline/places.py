@@ -22,7 +22,7 @@ def gpus(variables: Mapping[str, str] = os.environ, devices: Path = Path("/dev")
     """Return the names of the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them.
 
     Args:
-        variables: of the environment; where `CUDA_VISIBLE_DEVICES` is among them, no other GPU is used.
+        variables: variables of the environment; where `CUDA_VISIBLE_DEVICES` is among them, no other GPU is used.
         devices: folder of the device files, which are counted, so that torch is not loaded.
     """
     count = len(list(devices.glob("nvidia[0-9]*")))
@@ -41,7 +41,7 @@ def check_device(name: str, processes: int = 0) -> None:
     """Check, without loading torch, that this machine has a device, and one for each of some processes.
 
     Raises:
-        BadInput: it has not.
+        BadInput: the machine has fewer GPUs.
     """
     if (name == "cuda" and not gpus()) or (name == "mps" and platform.system() != "Darwin"):
         raise BadInput(f"device {name}: there is none here")

@@ -90,10 +90,10 @@ def load(path: Path) -> Values:
         BadInput: no such file, not a YAML mapping, an unknown key, or bases in a circle.
     """
     whole: Values = {}
-    for _, own in reversed(layers(path)):
-        if own.get("source", {}).get("stage", "") not in ("", whole.get("source", {}).get("stage")):
+    for _, values in reversed(layers(path)):
+        if values.get("source", {}).get("stage", "") not in ("", whole.get("source", {}).get("stage")):
             whole.pop("source", None)
-        whole = merged(whole, own)
+        whole = merged(whole, values)
     whole.pop("base", None)
     return whole
 
@@ -102,18 +102,18 @@ def layers(path: Path) -> list[tuple[Path, Values]]:
     """Return a recipe's file and its own values, then those of its base, and so on.
 
     Raises:
-        BadInput: as `load` says.
+        BadInput: the errors of `load`.
     """
-    found: list[tuple[Path, Values]] = []
+    files: list[tuple[Path, Values]] = []
     while True:
-        if path in (file for file, _ in found):
-            raise BadInput(f"{found[0][0]}: base: the recipes are bases of each other")
-        own = {"recipe": path.stem, **read(path)}
-        _check_keys(own, path)
-        found.append((path, own))
-        if "base" not in own:
-            return found
-        path = find(str(own["base"]), own=path.parent, where=f"{path}: base: ")
+        if path in (file for file, _ in files):
+            raise BadInput(f"{files[0][0]}: base: the recipes are bases of each other")
+        values = {"recipe": path.stem, **read(path)}
+        _check_keys(values, path)
+        files.append((path, values))
+        if "base" not in values:
+            return files
+        path = find(str(values["base"]), own=path.parent, where=f"{path}: base: ")
 
 
 def read(path: Path) -> Values:
@@ -147,22 +147,22 @@ def _check_keys(recipe: Mapping[str, Any], path: Path) -> None:
             check_names(row, ("name", *fields), f"{path}: {name} {row['name']}: unknown key")
 
 
-def check_names(values: Mapping[str, Any], names: Any, what: str) -> None:
+def check_names(values: Mapping[str, Any], names: Any, where: str) -> None:
     """Refuse a name that means nothing.
 
     Raises:
-        BadInput: with the nearest name that does.
+        BadInput: a name is unknown; the message gives the nearest known one.
     """
     for name in values:
         if name not in names:
-            raise BadInput(f"{what}: {name}{suggestion(name, names)}")
+            raise BadInput(f"{where}: {name}{suggestion(name, names)}")
 
 
 def mapping(value: Any, where: str) -> Mapping[str, Any]:
     """Return a value that must be a mapping.
 
     Raises:
-        BadInput: it is none.
+        BadInput: the value is no mapping.
     """
     if not isinstance(value, Mapping):
         raise BadInput(f"{where} must be a mapping, got {value!r}")
@@ -175,17 +175,17 @@ def rows(recipe: Mapping[str, Any], name: str, where: str) -> list[Values]:
     Raises:
         BadInput: no list, a row that is no mapping or has no name, or two rows of one name.
     """
-    found = recipe.get(name, [])
-    if not isinstance(found, list):
-        raise BadInput(f"{where}: {name} must be a list, got {found!r}")
+    row_list = recipe.get(name, [])
+    if not isinstance(row_list, list):
+        raise BadInput(f"{where}: {name} must be a list, got {row_list!r}")
     names: list[str] = []
-    for number, row in enumerate(found, 1):
+    for number, row in enumerate(row_list, 1):
         if not isinstance(row, Mapping) or "name" not in row:
             raise BadInput(f"{where}: {name}: row {number} needs a name, got {row!r}")
         if row["name"] in names:
             raise BadInput(f"{where}: {name}: two rows of the name {row['name']}")
         names.append(row["name"])
-    return found
+    return row_list
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Values:
@@ -222,10 +222,10 @@ def holders(files: Sequence[tuple[Path, Values]], key: str) -> Iterator[tuple[Pa
 
     Args:
         files: the recipe and its bases, as `layers` gives them.
-        key: such as `pretrain.msm`, or `models.0` for the first row of a list.
+        key: dotted key, such as `pretrain.msm`, or `models.0` for the first row of a list.
     """
-    for file, own in files:
-        value: Any = own
+    for file, values in files:
+        value: Any = values
         for part in key.split("."):
             if isinstance(value, list) and int(part) < len(value):
                 value = value[int(part)]
@@ -235,5 +235,5 @@ def holders(files: Sequence[tuple[Path, Values]], key: str) -> Iterator[tuple[Pa
                 break
         else:
             yield file, key
-            if not isinstance(value, Mapping) or isinstance(own[key.split(".")[0]], list):
+            if not isinstance(value, Mapping) or isinstance(values[key.split(".")[0]], list):
                 return

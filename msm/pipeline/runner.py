@@ -54,12 +54,12 @@ def run_stage(
     """Run a stage unless its folder is finished already.
 
     Args:
-        name: in the stage table.
-        settings: of the stage's class.
+        name: name of the stage in the table of stages.
+        settings: settings of the stage's class.
         reads: input name to a stage folder, or to a folder or file of the user's.
-        out: the folder to write.
-        execution: `execution.work` is the parent of the scratch folder.
-        notes: kept in the manifest: the recipe and the fingerprint of a task.
+        out: folder to write.
+        execution: execution options; `execution.work` is the parent of the scratch folder.
+        notes: further fields of the manifest: the recipe and the fingerprint of a task.
 
     Returns:
         The manifest.
@@ -73,27 +73,27 @@ def run_stage(
     check_device(execution.device)
     if read_part(execution.part) and not stage.splits:
         raise BadInput(f"--part {execution.part}: the stage {name} is not split into parts")
-    told = describe(name, settings, reads)
-    if (done := finished(out, told)) is not None:
-        return done
+    description = describe(name, settings, reads)
+    if (finished_manifest := finished(out, description)) is not None:
+        return finished_manifest
     check_settings(settings, execution.mirror)
     for path in reads.values():
         artifacts.check_unaltered(path, whole=execution.verify)
-    work = execution.work / told["identity"][:16]
+    work = execution.work / description["identity"][:16]
     run = entry(stage.run)
-    payloads = {read: artifacts.payload(path) for read, path in reads.items()}
-    execution = dataclasses.replace(execution, work=work, vector_store=_store_file(execution.vector_store, told))
+    payloads = {input_name: artifacts.payload(path) for input_name, path in reads.items()}
+    execution = dataclasses.replace(execution, work=work, vector_store=_store_file(execution.vector_store, description))
     if int(os.environ.get("RANK", "0")) or execution.part:
         # Another process of torchrun, or a part: it helps with the work; process 0 of the whole writes the folder.
         work.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as unused:
-            run(settings, **payloads, out=Path(unused), **_options(run, execution))
+        with tempfile.TemporaryDirectory() as empty_folder:
+            run(settings, **payloads, out=Path(empty_folder), **_options(run, execution))
         return {"seconds": 0.0}
-    watched = _watched(name, told["identity"], work.parent, notes or {})
+    watched = _watched(name, description["identity"], work.parent, notes or {})
     with _named(out), locked(out), _scratch(work), tracked(execution.log, watched) as tracker:
         if tracker:
             execution = dataclasses.replace(execution, on_row=tracker.row)
-        started = time.monotonic()
+        start = time.monotonic()
         with artifacts.new_folder(out) as partial:
             target = partial / stage.payload
             target.mkdir()
@@ -103,7 +103,7 @@ def run_stage(
             manifest = {
                 "format": manifests.FORMAT,
                 "stage": name,
-                **told,
+                **description,
                 "outputs": artifacts.checksums(target),
                 "files": artifacts.file_stats(target),
                 "payload": stage.payload,
@@ -111,7 +111,7 @@ def run_stage(
                 "command": shlex.join(command(name, settings, reads, out)),
                 **_provenance(),
                 **(notes or {}),
-                "seconds": round(time.monotonic() - started, 3),
+                "seconds": round(time.monotonic() - start, 3),
             }
             files.write_json(partial / artifacts.MANIFEST, manifest)
         if tracker:
@@ -120,9 +120,9 @@ def run_stage(
     return manifest
 
 
-def _store_file(folder: Path | None, told: Mapping[str, Any]) -> Path | None:
-    """The file of the model that a stage reads, in the folder of vectors."""
-    model = told["inputs"].get("model")
+def _store_file(folder: Path | None, description: Mapping[str, Any]) -> Path | None:
+    """Return the file of the model that a stage reads, in the folder of vectors; None where it reads none."""
+    model = description["inputs"].get("model")
     return folder / f"{model['checksum'][:16]}.sqlite" if folder and model else None
 
 
@@ -133,51 +133,60 @@ def _watched(stage: str, identity: str, work: Path, notes: Mapping[str, Any]) ->
 
 
 def describe(name: str, settings: Settings, reads: Mapping[str, Path]) -> dict[str, Any]:
-    """What a result follows from: settings, checksums of inputs and code, and the identity of settings and inputs.
+    """Return what a result follows from: settings, checksums of inputs and code, identity of settings and inputs.
 
     Raises:
         BadInput: an input is missing.
     """
     stage = STAGES[name]
     values = as_values(settings)
-    inputs = {read: {"path": str(path), "checksum": artifacts.payload_checksum(path)} for read, path in reads.items()}
-    parts = {"stage": name, "settings": values, "inputs": {read: value["checksum"] for read, value in inputs.items()}}
+    inputs = {
+        input_name: {"path": str(path), "checksum": artifacts.payload_checksum(path)}
+        for input_name, path in reads.items()
+    }
+    parts = {
+        "stage": name,
+        "settings": values,
+        "inputs": {input_name: value["checksum"] for input_name, value in inputs.items()},
+    }
     if stage.data:
         parts["data"] = entry(stage.data)(settings)
     return {"identity": artifacts.checksum(parts), "code": code_checksum(name), "settings": values, "inputs": inputs}
 
 
-def finished(out: Path, told: Mapping[str, Any], *, any_code: bool = False) -> dict[str, Any] | None:
-    """The manifest of a folder that holds what would be made; None if it has to be made.
+def finished(out: Path, description: Mapping[str, Any], *, any_code: bool = False) -> dict[str, Any] | None:
+    """Return the manifest of a folder that holds the wanted result; None if it has to be made.
 
     Args:
         out: the folder.
-        told: by `describe`.
-        any_code: take a folder that another version of the program has made.
+        description: what the result follows from, as `describe` returns it.
+        any_code: whether a folder that another version of the program has made is accepted.
     """
     if not (out / artifacts.MANIFEST).is_file():
         return None
     manifest = artifacts.read_manifest(out)
-    same = manifest.get("identity") == told["identity"] and (any_code or manifest.get("code") == told["code"])
-    return manifest if same else None
+    is_same = manifest.get("identity") == description["identity"] and (
+        any_code or manifest.get("code") == description["code"]
+    )
+    return manifest if is_same else None
 
 
 def entry(name: str) -> Callable[..., Any]:
-    """The function behind `module:function`."""
+    """Return the function of a name `module:function`."""
     module, function = name.split(":")
     return getattr(importlib.import_module(module), function)
 
 
 def _options(run: Callable[..., Any], execution: Execution) -> dict[str, Execution]:
-    """The execution options, for a stage whose function takes them."""
+    """Return the execution options as an argument, for a stage whose function takes them."""
     return {"execution": execution} if "execution" in inspect.signature(run).parameters else {}
 
 
 def _check_out(out: Path, reads: Mapping[str, Path]) -> None:
-    """See that no folder but an earlier output is replaced.
+    """Refuse to replace a folder that is not an earlier output.
 
     Raises:
-        BadInput: it would be.
+        BadInput: another folder or file would be replaced.
     """
     if out.is_symlink():
         raise BadInput(f"{out}: a link, which would be replaced; name the folder that it leads to")
@@ -186,17 +195,17 @@ def _check_out(out: Path, reads: Mapping[str, Path]) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / artifacts.MANIFEST).is_file():
         raise BadInput(f"{out}: holds files, but no {artifacts.MANIFEST} of a stage; take another folder for --out")
     whole = out.resolve()
-    for read, path in reads.items():
+    for input_name, path in reads.items():
         other = path.resolve()
         if whole == other or whole in other.parents or other in whole.parents:
-            raise BadInput(f"--out {out} and --{read} {path}: neither may hold the other")
+            raise BadInput(f"--out {out} and --{input_name} {path}: neither may hold the other")
 
 
 def command(name: str, settings: Settings, reads: Mapping[str, Path], out: Path) -> list[str]:
-    """The words that run a stage by hand, every value spelled out."""
+    """Return the words of the command that runs a stage by hand, with every value."""
     words = ["msm", "run", name]
-    for read, path in reads.items():
-        words += [f"--{read}", str(path)]
+    for input_name, path in reads.items():
+        words += [f"--{input_name}", str(path)]
     for setting, value in flattened(settings).items():
         words += [f"--{setting}", str(value)]
     return [*words, "--out", str(out)]
@@ -204,7 +213,7 @@ def command(name: str, settings: Settings, reads: Mapping[str, Path], out: Path)
 
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Hold an output folder alone.
+    """Lock an output folder, so that no other run writes it.
 
     Raises:
         BadInput: another run is at work on it, or its parent cannot be written.
@@ -225,8 +234,8 @@ def locked(out: Path) -> Iterator[None]:
         if not is_ours:
             raise BadInput(f"{out}: another run is at work on it")
         try:
-            for left in artifacts.partial_folders(out):  # of killed runs, since nobody else is at work
-                shutil.rmtree(left, ignore_errors=True)
+            for remnant in artifacts.partial_folders(out):  # of killed runs, since nobody else is at work
+                shutil.rmtree(remnant, ignore_errors=True)
             yield
         finally:
             lock.unlink(missing_ok=True)
@@ -240,15 +249,15 @@ def _named(out: Path) -> Iterator[None]:
     except CommandError:
         raise
     except Exception as error:
-        expected = from_surroundings(error)
-        if expected is None:
+        bad_input = from_surroundings(error)
+        if bad_input is None:
             raise
-        raise BadInput(f"{out}: {expected}") from error
+        raise BadInput(f"{out}: {bad_input}") from error
 
 
 @contextlib.contextmanager
 def _scratch(work: Path) -> Iterator[None]:
-    """A scratch folder; after an error with nothing to go on from, nothing of it is left."""
+    """Make a scratch folder for the block, and remove it again if it is empty at the end."""
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -276,15 +285,15 @@ def _provenance() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit of the code, `+changes` where the working tree differs; outside a checkout the one of the image."""
-    here = Path(__file__).parents[1]
+    """Return the commit of the code, with `+changes` where the tree differs; outside a checkout that of the image."""
+    package = Path(__file__).parents[1]
     try:
-        head = _git(here, "rev-parse", "HEAD")
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")
+        head = _git(package, "rev-parse", "HEAD")
+        changes = _git(package, "status", "--porcelain", "--untracked-files=no", "--", ".")
     except (OSError, subprocess.CalledProcessError):
-        stamp = here / "COMMIT"
+        stamp = package / "COMMIT"
         return stamp.read_text(encoding="utf-8").strip() if stamp.is_file() else "unknown"
-    return head + ("+changes" if changed else "")
+    return head + ("+changes" if changes else "")
 
 
 def _git(folder: Path, *words: str) -> str:
@@ -292,7 +301,7 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def _device() -> str:
-    """GPU name where a stage used one, else the processor; torch is asked only if the stage has loaded it."""
+    """Return the name of the GPU if there is one, else the processor; only a stage that loads torch can use a GPU."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"

@@ -1,4 +1,4 @@
-"""The tasks of a recipe: one stage on one row each. Every launcher gets its tasks from here."""
+"""Makes the tasks of a recipe: one stage on one row each. Every launcher gets its tasks from here."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,30 +14,30 @@ NAME = re.compile(r"[\w+][\w.+:@,-]*")
 
 
 class Task(NamedTuple):
-    """One run of one stage, with every value resolved."""
+    """One execution of one stage, with every value resolved."""
 
     stage: str
     name: str
     """FOLDER/ROW, such as `pretrain/msm-1`."""
     settings: Settings
     reads: dict[str, str]
-    """Input name to folder."""
+    """Name of each input to its folder."""
     out: str
     keys: tuple[str, ...]
     """Dotted keys of the recipe that its settings and inputs come from; a row is its list's name and its number."""
 
     @property
     def row(self) -> str:
-        """Name of its folder."""
+        """Name of the row, which is that of its folder."""
         return self.name.partition("/")[2]
 
 
 def tasks(recipe: Mapping[str, Any], where: str) -> list[Task]:
-    """Every task of a recipe, each behind those that it reads.
+    """Return every task of a recipe, each behind those that it reads.
 
     Args:
-        recipe: as read by `msm.pipeline.recipes.load`.
-        where: the recipe's file, named in messages.
+        recipe: the recipe as `msm.pipeline.recipes.load` reads it.
+        where: file of the recipe, for messages.
 
     Raises:
         BadInput: a missing section or field, an unknown setting or row, a value out of range, outputs of one name, or
@@ -53,7 +53,7 @@ def tasks(recipe: Mapping[str, Any], where: str) -> list[Task]:
 
 
 def _texts(maker: "_Maker") -> None:
-    """Sources, and of every corpus documents, tokenizer and units; parallel sentences with the tokenizer of one."""
+    """Add the sources, the documents, tokenizer and units of every corpus, and parallel sentences."""
     maker.add_source()
     for key, corpus in maker.rows("corpora"):
         name, documents = corpus["name"], {"documents": f"documents/{corpus['name']}"}
@@ -69,7 +69,7 @@ def _texts(maker: "_Maker") -> None:
 
 
 def _start_weights(maker: "_Maker") -> None:
-    """Fresh weights of every corpus and the checkpoints of others, of every seed."""
+    """Add fresh weights for every corpus, and the checkpoints of others, with every seed."""
     for key, row in maker.rows("checkpoints"):
         documents = {"documents": f"documents/{maker.field(key, row, 'corpus')}"}
         maker.add("tokenizer", row["name"], documents, maker.values("tokenizer", row), (key,))
@@ -83,7 +83,7 @@ def _start_weights(maker: "_Maker") -> None:
 
 
 def _trained(maker: "_Maker") -> None:
-    """Pre-training, fine-tuning for every benchmark, mined negatives, and the rounds that read them."""
+    """Add pre-training, fine-tuning for every benchmark, mined negatives, and the rounds that read them."""
     for seed in maker.seeds:
         for key, row in maker.seeded("pretraining", seed):
             reads = {
@@ -91,35 +91,35 @@ def _trained(maker: "_Maker") -> None:
                 "weights": f"{maker.field(key, row, 'start')}-{seed}",
             }
             maker.add("pretrain", f"{row['name']}-{seed}", reads, maker.values("pretrain", row), (key,), seed=seed)
-        for place, benchmark in maker.rows("benchmarks"):
+        for benchmark_key, benchmark in maker.rows("benchmarks"):
             for key, model in maker.seeded("models", seed):
-                maker.add_finetune(benchmark, model, seed, maker.sources, (place, key))
+                maker.add_finetune(benchmark, model, seed, maker.sources, (benchmark_key, key))
             for key, row in maker.rows("mining"):
                 model = f"finetune/{benchmark['name']}-{maker.field(key, row, 'model')}-{seed}"
                 reads = maker.sources | {"model": model}
                 name, values = f"{benchmark['name']}-{row['name']}-{seed}", maker.values("mine", row)
-                maker.add("mine", name, reads, values, (place, key), seed=seed)
+                maker.add("mine", name, reads, values, (benchmark_key, key), seed=seed)
             for key, model in maker.seeded("rounds", seed):
-                mined = f"mine/{benchmark['name']}-{maker.field(key, model, 'mined')}-{seed}"
-                maker.add_finetune(benchmark, model, seed, {"sources": mined}, (place, key))
+                mined_examples = f"mine/{benchmark['name']}-{maker.field(key, model, 'mined')}-{seed}"
+                maker.add_finetune(benchmark, model, seed, {"sources": mined_examples}, (benchmark_key, key))
 
 
 def _scored(maker: "_Maker") -> None:
-    """Runs and scores of models, BM25 and both together, and the report on all of them."""
+    """Add runs and scores of models, of BM25 and of both together, and the report on all of them."""
     models = [*maker.rows("models"), *maker.retrievals()]
-    for place, benchmark in maker.rows("benchmarks"):
+    for benchmark_key, benchmark in maker.rows("benchmarks"):
         for key, model in (*models, *maker.rows("rounds")):
-            maker.add_scores(benchmark, benchmark["name"], model, (place, key))
+            maker.add_scores(benchmark, benchmark["name"], model, (benchmark_key, key))
         for key, model in maker.rows("lexical_models"):
             row = f"{benchmark['name']}-{model['name']}"
-            files = maker.benchmark_files(place, benchmark)
-            maker.add("lexical", row, maker.sources, maker.values("lexical", model), (place, key), **files)
-            maker.add_score(benchmark, model, row, "lexical", (place, key), seed=0)
+            files = maker.benchmark_files(benchmark_key, benchmark)
+            maker.add("lexical", row, maker.sources, maker.values("lexical", model), (benchmark_key, key), **files)
+            maker.add_score(benchmark, model, row, "lexical", (benchmark_key, key), seed=0)
         for key, row in maker.rows("fusions"):
-            maker.add_fusions(benchmark, row, (place, key))
-    for place, benchmark in maker.rows("further_benchmarks"):
+            maker.add_fusions(benchmark, row, (benchmark_key, key))
+    for benchmark_key, benchmark in maker.rows("further_benchmarks"):
         for key, model in models:
-            maker.add_scores(benchmark, maker.field(place, benchmark, "tuned"), model, (place, key))
+            maker.add_scores(benchmark, maker.field(benchmark_key, benchmark, "tuned"), model, (benchmark_key, key))
     maker.add("report", "all", {"scores": "score"}, maker.values("report"), recipe=maker.name)
 
 
@@ -135,8 +135,8 @@ class _Maker:
     """Makes tasks from a recipe's sections and rows.
 
     Args:
-        recipe: the whole of it.
-        where: its file, named in messages.
+        recipe: the whole recipe.
+        where: file of the recipe, for messages.
     """
 
     def __init__(self, recipe: Mapping[str, Any], where: str) -> None:
@@ -151,41 +151,41 @@ class _Maker:
         self.seeds = seeds
 
     def need(self, key: str) -> Any:
-        """The value of a key that every recipe has."""
+        """Return the value of a key that every recipe has."""
         if key not in self.recipe:
             raise BadInput(f"{self.where}: missing {key}")
         return self.recipe[key]
 
     def field(self, key: str, row: Mapping[str, Any], name: str) -> str:
-        """A field that a row must have."""
+        """Return a field that a row must have."""
         if name not in row:
             raise BadInput(f"{self.where}: {key.partition('.')[0]} {row.get('name', '')}: missing {name}")
         return str(row[name])
 
     def rows(self, name: str) -> list[tuple[str, Values]]:
-        """Key and values of every row of a list."""
+        """Return the key and values of every row of a list."""
         return [(f"{name}.{number}", row) for number, row in enumerate(rows(self.recipe, name, self.where))]
 
     def retrievals(self) -> list[tuple[str, Values]]:
-        """Rows that search with a model of another row, of all benchmarks or of one."""
-        made = self.rows("retrievals")
+        """Return the rows that search with a model of another row, on all benchmarks or on one."""
+        retrieval_rows = self.rows("retrievals")
         names = [row["name"] for name in ("benchmarks", "further_benchmarks") for _, row in self.rows(name)]
-        for key, row in made:
+        for key, row in retrieval_rows:
             self.field(key, row, "model")
             if (name := row.get("benchmark", names[0] if names else "")) not in names:
                 raise BadInput(f"{self.where}: retrievals {row['name']}: no benchmark {name}{suggestion(name, names)}")
-        return made
+        return retrieval_rows
 
     def seeded(self, name: str, seed: int) -> list[tuple[str, Values]]:
-        """Rows that are trained with a seed."""
+        """Return the rows that are trained with a seed."""
         return [(key, row) for key, row in self.rows(name) if seed in self.row_seeds(key, row)]
 
     def row_seeds(self, key: str, row: Values, below: tuple[str, ...] = ()) -> list[Any]:
-        """Seeds of a row: its own, else those of the row that it starts from or searches with, else the recipe's.
+        """Return the seeds of a row: its own, else those of the row that it starts from or searches with, else all.
 
         Args:
-            key: of the row.
-            row: its values.
+            key: key of the row.
+            row: values of the row.
             below: keys of rows that take their seeds from it; a circle of rows is refused elsewhere.
         """
         if "seeds" not in row:
@@ -204,10 +204,10 @@ class _Maker:
         return above[0] if above else None
 
     def values(self, name: str, *differences: Mapping[str, Any]) -> _Given:
-        """Values of a section, and the differences that rows state under the same name."""
-        shared = dict(mapping(self.recipe.get(name, {}), f"{self.where}: {name}"))
+        """Return the values of a section, and the differences that rows state under the same name."""
+        shared_values = dict(mapping(self.recipe.get(name, {}), f"{self.where}: {name}"))
         parts = (row.get(name) or {} for row in differences)
-        return _Given(name, shared, tuple(dict(mapping(part, f"{self.where}: {name}")) for part in parts))
+        return _Given(name, shared_values, tuple(dict(mapping(part, f"{self.where}: {name}")) for part in parts))
 
     def add(
         self, stage: str, row: str, reads: Mapping[str, str], values: _Given, keys: Sequence[str] = (), **fixed: Any
@@ -218,36 +218,36 @@ class _Maker:
             stage: name in the stage table.
             row: name of the folder.
             reads: input name to FOLDER/ROW.
-            values: of the settings.
-            keys: of the rows that it comes from.
-            fixed: settings that are no values of the recipe's sections.
+            values: values of the settings.
+            keys: keys of the rows that it comes from.
+            fixed: settings that do not come from the recipe's sections.
         """
         name, kind = f"{folder(stage)}/{row}", STAGES[stage].settings
         whole = values.shared
         for difference in values.rows:
             whole = merged(whole, difference)
         whole = {**whole, **fixed}
-        given = {inner for difference in values.rows for inner in difference}
+        stated_names = {inner for difference in values.rows for inner in difference}
         unused = _sections(kind) - set(kind.sections(whole))
-        if stray := sorted(unused & given):
+        if stray := sorted(unused & stated_names):
             raise BadInput(f"{self.where}: {name}: {stray[0]} is not read with the objective {whole.get('objective')}")
         settings = make(
             kind, {key: value for key, value in whole.items() if key not in unused}, f"{self.where}: {name}"
         )
         root = f"artifacts/{self.name}"
-        own = [f"{values.section}.{key}" for key in values.shared if key not in unused and key not in fixed]
+        shared_keys = [f"{values.section}.{key}" for key in values.shared if key not in unused and key not in fixed]
         if not NAME.fullmatch(row):
             raise BadInput(f"{self.where}: {name}: no name of a row; letters, digits and . + : @ , - make one")
-        folders = {read: f"{root}/{path}" for read, path in reads.items()}
-        self.made.append(Task(stage, name, settings, folders, f"{root}/{name}", (*own, *keys)))
+        folders = {input_name: f"{root}/{path}" for input_name, path in reads.items()}
+        self.made.append(Task(stage, name, settings, folders, f"{root}/{name}", (*shared_keys, *keys)))
 
     def add_source(self) -> None:
         """Add the task that makes the sources."""
         stage = self.field("source", self.source, "stage")
         if stage not in ("download", "world"):
             raise BadInput(f"{self.where}: source: unknown stage {stage!r}; it is download or world")
-        given = dict(mapping(self.source.get("settings", {}), f"{self.where}: source: settings"))
-        self.add(stage, str(self.source["name"]), {}, _Given("source.settings", given, ()))
+        values = dict(mapping(self.source.get("settings", {}), f"{self.where}: source: settings"))
+        self.add(stage, str(self.source["name"]), {}, _Given("source.settings", values, ()))
 
     def add_finetune(
         self, benchmark: Values, model: Values, seed: int, sources: Mapping[str, str], keys: Sequence[str]
@@ -291,7 +291,7 @@ class _Maker:
         self.add("score", row, reads, self.values("score", model), keys, **files)
 
     def benchmark_files(self, key: str, benchmark: Values) -> dict[str, str]:
-        """Name and folder of a benchmark."""
+        """Return the settings that give the name and the folder of a benchmark."""
         return {"benchmark": benchmark["name"], "questions": self.field(key, benchmark, "questions")}
 
 
@@ -299,57 +299,57 @@ def _sections(kind: type[Settings]) -> set[str]:
     return {name for name, hint in hints(kind).items() if section(hint)}
 
 
-def _check_outputs(made: Sequence[Task], where: str) -> None:
-    """See that no two tasks write one folder, also where a file system knows no colon or capital letters."""
+def _check_outputs(all_tasks: Sequence[Task], where: str) -> None:
+    """Check that no two tasks write one folder, even on a file system without colons or capital letters."""
     outs: dict[str, Task] = {}
-    for task in made:
+    for task in all_tasks:
         other = outs.setdefault(task.out.replace(":", ".").lower(), task)
         if other is not task:
             raise BadInput(f"{where}: two rows write {task.out}" + ("" if other.out == task.out else f" ({other.out})"))
     names: dict[str, str] = {}
-    for score in (task.settings for task in made if isinstance(task.settings, Score)):
+    for score in (task.settings for task in all_tasks if isinstance(task.settings, Score)):
         first = names.setdefault(score.name, score.benchmark)
         if first != score.benchmark:
             raise BadInput(f"{where}: scores of {first} and {score.benchmark} would bear one name; give one another")
 
 
-def find_task(name: str, made: Sequence[Task], where: str) -> Task:
-    """The task of a name.
+def find_task(name: str, all_tasks: Sequence[Task], where: str) -> Task:
+    """Return the task of a name.
 
     Raises:
-        BadInput: there is none; with the nearest name.
+        BadInput: there is none; the message gives the nearest name.
     """
-    task = next((task for task in made if task.name == name), None)
+    task = next((task for task in all_tasks if task.name == name), None)
     if task is None:
-        raise BadInput(f"{where}: no task {name}{suggestion(name, [task.name for task in made])}")
+        raise BadInput(f"{where}: no task {name}{suggestion(name, [task.name for task in all_tasks])}")
     return task
 
 
-def behind(task: Task, made: Sequence[Task]) -> list[Task]:
-    """A task and everything that it reads, directly or not, in order."""
-    wanted = {task.out}
-    for other in reversed(made):
-        if other.out in wanted:
-            wanted |= {above.out for above in inputs(other, made)}
-    return [other for other in made if other.out in wanted]
+def behind(task: Task, all_tasks: Sequence[Task]) -> list[Task]:
+    """Return a task and everything that it reads, directly or not, in order."""
+    outs = {task.out}
+    for other in reversed(all_tasks):
+        if other.out in outs:
+            outs |= {above.out for above in inputs(other, all_tasks)}
+    return [other for other in all_tasks if other.out in outs]
 
 
-def inputs(task: Task, made: Sequence[Task]) -> list[Task]:
-    """The tasks that a task reads; the report reads all scores."""
+def inputs(task: Task, all_tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks that a task reads; the report reads all scores."""
     reads = set(task.reads.values())
     if task.stage == "report":
-        return [other for other in made if other.stage == "score"]
-    return [other for other in made if other.out in reads]
+        return [other for other in all_tasks if other.stage == "score"]
+    return [other for other in all_tasks if other.out in reads]
 
 
-def _ordered(made: list[Task], where: str) -> list[Task]:
-    """Every task behind those that it reads; as they were where that leaves a choice."""
-    by_out = {task.out: task for task in made}
-    ordered: dict[str, Task] = {}
+def _ordered(all_tasks: list[Task], where: str) -> list[Task]:
+    """Return every task behind those that it reads, in the given order where that leaves a choice."""
+    by_out = {task.out: task for task in all_tasks}
+    tasks_in_order: dict[str, Task] = {}
     open_tasks: list[str] = []
 
     def visit(task: Task) -> None:
-        if task.out in ordered:
+        if task.out in tasks_in_order:
             return
         if task.out in open_tasks:
             circle = [*open_tasks[open_tasks.index(task.out) :], task.out]
@@ -359,11 +359,11 @@ def _ordered(made: list[Task], where: str) -> list[Task]:
             for out in task.reads.values():
                 visit(_writer(out, by_out, task, where))
         open_tasks.pop()
-        ordered[task.out] = task
+        tasks_in_order[task.out] = task
 
-    for task in made:
+    for task in all_tasks:
         visit(task)
-    return list(ordered.values())
+    return list(tasks_in_order.values())
 
 
 def _writer(out: str, by_out: Mapping[str, Task], task: Task, where: str) -> Task:

@@ -23,7 +23,7 @@ def time_lines(times: Mapping[str, Span]) -> Iterator[str]:
     """Lines of a table: every stage with its share, the longest tasks, and how much ran side by side.
 
     Args:
-        times: of tasks by name, such as `pretrain/msm-1`.
+        times: times of tasks by name, such as `pretrain/msm-1`.
     """
     if not times:
         yield "nothing was run"

@@ -37,8 +37,8 @@ def run(words: Sequence[str], processes: int) -> int:
 
     Args:
         words: `msm run STAGE ...`.
-        processes: how many; the number of machines and their meeting point come from the variables of Kubeflow's
-            Trainer (PET_*), without which this machine is alone.
+        processes: number of processes on this machine; the number of machines and their meeting point come from the
+            variables of Kubeflow's Trainer (PET_*), without which this machine is alone.
 
     Returns:
         The exit code of the process that failed first, or torchrun's own.
