@@ -38,15 +38,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm bench`."""
     names = [*RACES, *ALONE]
     parser.add_argument("name", nargs="?", choices=names, help="Name of the comparison; all but gpu by default.")
-    parser.add_argument("--quick", action="store_true", help="Take smaller shapes, under a minute each.")
+    parser.add_argument("--quick", action="store_true", help="Run smaller shapes, which take less than a minute each.")
     parser.add_argument(
-        "--against", type=Path, metavar="FILE", help="Ratios (JSON lines) that those of this run are held to."
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="File of committed ratios (JSON lines) that the ratios of this run are compared with.",
     )
     parser.add_argument(
         "--peers", action="store_true", help="For encode, install other engines in a folder, and time them too."
     )
     parser.add_argument(
-        "--mirror", default="", metavar="DIR", help="For encode, folder with a copy of the public files."
+        "--mirror",
+        default="",
+        metavar="DIR",
+        help="Folder with a copy of the public files, which is read instead of the network. For encode.",
     )
     parser.add_argument(
         "--profile", action="store_true", help="For pretrain, show where the time of a step goes instead of racing."

@@ -36,7 +36,11 @@ TITLES: dict[PoolKind, str] = {
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm compare`."""
     parser.add_argument(
-        "folders", type=Path, nargs="+", metavar="FOLDER", help="Score folders to compare with the baseline."
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="Score folders of the models to compare with the baseline; several folders of one model are its seeds.",
     )
     parser.add_argument(
         "--baseline",
@@ -44,14 +48,28 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="FOLDER",
-        help="Score folder of the baseline; repeat it for each further seed.",
+        help="Score folder of the baseline. Repeat the option for each further seed of the baseline.",
     )
     parser.add_argument(
-        "--fairness", action="store_true", help="Compare by every measure of language fairness; by the first two else."
+        "--fairness",
+        action="store_true",
+        help="Compare by every measure of language fairness. Without it, only by peer@20 and own_first@100.",
     )
-    parser.add_argument("--any_protocol", action="store_true", help="Compare although the rules of scoring differ.")
-    parser.add_argument("--resamples", type=int, default=10000, metavar="N", help="Resamples of intervals and tests.")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="Seed of the resampling.")
+    parser.add_argument(
+        "--any_protocol",
+        action="store_true",
+        help="Compare folders even if they were scored by different rules; the differences are printed as notes.",
+    )
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        default=10000,
+        metavar="N",
+        help="Number of resamples from which intervals and p values are computed (10000).",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="Seed of the generator that draws the resamples (1)."
+    )
 
 
 def main(arguments: Namespace) -> None:

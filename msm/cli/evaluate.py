@@ -38,7 +38,8 @@ def _add_task_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         default=[""],
         metavar="NAME",
-        help="Benchmarks, such as lareqa; with --format, a name for your data.",
+        help="Names of benchmarks, such as lareqa (`msm benchmarks` lists them); with --format, a name for "
+        "your own data.",
     )
     parser.add_argument(
         "--model", nargs="+", required=True, metavar="MODEL", help=f"Model folders, names in the hub, or {BM25}."
@@ -49,70 +50,139 @@ def _add_task_arguments(parser: ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="Folders of the files of each benchmark, in the same order.",
+        help="Folder of the files of each benchmark, in the order of --benchmark.",
     )
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="DIR",
-        help="Output folder; each of several runs gets OUT/BENCHMARK/MODEL.",
+        help="Output folder; with several benchmarks or models, each pair gets OUT/BENCHMARK/MODEL.",
     )
     parser.add_argument(
-        "--part", default="", metavar="I/N", help="Encode part I of N of the passages; a call without it joins them."
+        "--part",
+        default="",
+        metavar="I/N",
+        help="Part of the passages that is encoded and searched, number I of N, such as 2/8; a call without "
+        "it then joins the parts.",
     )
     parser.add_argument(
-        "--format", help="Format of your own data: beir, trec, squad, that of a benchmark, hf, ir_datasets."
+        "--format",
+        help="Format of your own data: beir, trec, squad, hf, ir_datasets, or the name of a benchmark whose "
+        "files it has.",
     )
-    parser.add_argument("--languages", help="Languages of the benchmark to keep, with commas.")
-    parser.add_argument("--pairs", help="Language pairs of bitext: all-en, de-fr,fr-de, or all.")
+    parser.add_argument(
+        "--languages",
+        help="Codes of the languages of the benchmark to keep, separated by commas, such as sw,bn. The default is all.",
+    )
+    parser.add_argument(
+        "--pairs", help="Language pairs of bitext, such as de-fr,fr-de; all-en for every language with English, or all."
+    )
 
 
 def _add_search_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--depth", type=int, default=0, help="Passages kept for a query; 0 keeps what the measures need."
+        "--depth",
+        type=int,
+        default=0,
+        help="Number of passages kept for each query; 0 keeps as many as the measures need.",
     )
     parser.add_argument(
         "--fuse",
         type=float,
         metavar="ALPHA",
-        help="Search with BM25 too: a score is ALPHA * dense + sparse, both scaled.",
+        help="Weight of the model's scores in a fusion with BM25: a passage scores ALPHA * dense + sparse, "
+        "both scaled to one range. Without it, BM25 is not run.",
     )
-    parser.add_argument("--ties", choices=get_args(TieRule), default="benchmark", help="Order of equal scores.")
     parser.add_argument(
-        "--measures", default="", metavar="NAMES", help="Measures instead of the official ones: nDCG@10,R@100."
+        "--ties",
+        choices=get_args(TieRule),
+        default="benchmark",
+        help="Rule for the order of passages with equal scores.",
     )
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="Precision of the model's products.")
-    parser.add_argument("--batch_tokens", type=int, default=16384, metavar="N", help="Tokens that are encoded at once.")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that encodes.")
+    parser.add_argument(
+        "--measures",
+        default="",
+        metavar="NAMES",
+        help="Names of measures, separated by commas, such as nDCG@10,R@100. The default are the official "
+        "measures of the benchmark.",
+    )
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="Number format of the model's matrix products."
+    )
+    parser.add_argument(
+        "--batch_tokens",
+        type=int,
+        default=16384,
+        metavar="N",
+        help="Largest number of tokens that are encoded in one batch, padding included (16384).",
+    )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="Device that the model runs on; auto takes a GPU if there is one.",
+    )
 
 
 def _add_label_arguments(parser: ArgumentParser) -> None:
     labels = parser.add_argument_group("labels of the scores, beside the benchmark and the model")
-    labels.add_argument("--name", help="Name of the model in tables; its folder's name by default.")
+    labels.add_argument("--name", help="Name of the model in tables. The default is the name of its folder.")
     add_labels(labels, "model")
 
 
 def _add_usage_arguments(parser: ArgumentParser) -> None:
     usage = parser.add_argument_group("how the model is used; without a flag, as its files say")
-    usage.add_argument("--pooling", choices=get_args(Pooling), help="How token states become one vector.")
-    usage.add_argument("--similarity", choices=SIMILARITIES, help="Similarity of a question and a passage.")
-    usage.add_argument("--query_prompt", metavar="TEXT", help="Text that is put before every question.")
-    usage.add_argument("--passage_prompt", metavar="TEXT", help="Text that is put before every passage.")
-    usage.add_argument("--query_tokens", type=int, metavar="N", help="Longest question, in tokens; the rest is cut.")
-    usage.add_argument("--passage_tokens", type=int, metavar="N", help="Longest passage, in tokens; the rest is cut.")
+    usage.add_argument(
+        "--pooling",
+        choices=get_args(Pooling),
+        help="Pooling, by which the states of a text's tokens become one vector.",
+    )
+    usage.add_argument(
+        "--similarity", choices=SIMILARITIES, help="Similarity of the vectors of a question and a passage."
+    )
+    usage.add_argument(
+        "--query_prompt", metavar="TEXT", help="Prompt that is put before every question, such as 'query: '."
+    )
+    usage.add_argument(
+        "--passage_prompt", metavar="TEXT", help="Prompt that is put before every passage, such as 'passage: '."
+    )
+    usage.add_argument(
+        "--query_tokens", type=int, metavar="N", help="Largest number of tokens of a question; what is longer is cut."
+    )
+    usage.add_argument(
+        "--passage_tokens", type=int, metavar="N", help="Largest number of tokens of a passage; what is longer is cut."
+    )
     usage.add_argument(
         "--dimensions",
         type=int,
         nargs="+",
         metavar="N",
-        help="Numbers of leading dimensions of a vector that are kept.",
+        help="Numbers of dimensions of a vector that are kept, from the first on; each is evaluated.",
     )
-    usage.add_argument("--vectors", choices=VECTOR_KINDS, nargs="+", help="Number formats of stored passages (fp32).")
-    usage.add_argument("--passage_context", choices=CONTEXTS, help="What is encoded with a passage.")
-    usage.add_argument("--question_mark", choices=QUESTION_MARKS, help="Whether a question keeps its mark.")
-    usage.add_argument("--revision", help="Branch, tag or commit of a model in the hub.")
-    usage.add_argument("--trust_remote_code", action="store_true", default=None, help="Let the model's own code run.")
+    usage.add_argument(
+        "--vectors",
+        choices=VECTOR_KINDS,
+        nargs="+",
+        help="Number formats in which vectors of passages are stored (fp32); each is evaluated.",
+    )
+    usage.add_argument(
+        "--passage_context",
+        choices=CONTEXTS,
+        help="Text that is encoded with each passage: none, its paragraph, its title, or title and text as one.",
+    )
+    usage.add_argument(
+        "--question_mark",
+        choices=QUESTION_MARKS,
+        help="Treatment of the question mark at the end of a question: kept or stripped.",
+    )
+    usage.add_argument("--revision", help="Branch, tag or commit of a model of the Hugging Face hub.")
+    usage.add_argument(
+        "--trust_remote_code",
+        action="store_true",
+        default=None,
+        help="Allow Python code that is part of the model to run. Use it only for models that you trust.",
+    )
 
 
 def _add_vector_arguments(parser: ArgumentParser) -> None:
@@ -121,20 +191,35 @@ def _add_vector_arguments(parser: ArgumentParser) -> None:
         "--language_vectors",
         choices=get_args(LanguageVectorsKind),
         default="none",
-        help="Language vectors; `own` are the passages' means (transductive).",
+        help="Vectors that are subtracted: none; relative to a pivot, from passages (shift); of passages and "
+        "questions (both_sides); or the means of the benchmark's own passages, which is transductive "
+        "(own).",
     )
     vectors.add_argument(
-        "--language_texts", type=Path, metavar="PATH", help="Parallel documents, for shift and both_sides."
+        "--language_texts",
+        type=Path,
+        metavar="PATH",
+        help="Parallel documents from which language vectors are estimated. For shift and both_sides.",
     )
     vectors.add_argument(
-        "--language_sentences", type=int, default=200, metavar="N", help="Sentences read of each language; 0 reads all."
+        "--language_sentences",
+        type=int,
+        default=200,
+        metavar="N",
+        help="Number of sentences that are read in each language (200); 0 reads all.",
     )
-    vectors.add_argument("--language_pivot", default="en", metavar="CODE", help="Language that shift leaves as it is.")
+    vectors.add_argument(
+        "--language_pivot",
+        default="en",
+        metavar="CODE",
+        help="Code of the language whose vectors shift leaves unchanged (en).",
+    )
     vectors.add_argument(
         "--language_labels",
         default="given",
         metavar="NAME",
-        help="Languages of texts: given by the collection, or guessed by py3langid or the fastText model at a path.",
+        help="Source of the language of each text: the collection (given), the identifier py3langid, or the "
+        "path of a fastText model.",
     )
 
 

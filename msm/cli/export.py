@@ -20,20 +20,31 @@ from msm.settings import listed
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm export`."""
-    parser.add_argument("--format", choices=("site", "mteb", "beir", "trec"), required=True, help="Form of the export.")
+    parser.add_argument(
+        "--format",
+        choices=("site", "mteb", "beir", "trec"),
+        required=True,
+        help="Format of the export: a web page (site), MTEB result files (mteb), or the collection in BEIR's "
+        "or TREC's files (beir, trec).",
+    )
     parser.add_argument(
         "--scores",
         type=Path,
         nargs="+",
         metavar="DIR",
-        help="For site and mteb: score folders, folders of msm evaluate, or results/RECIPE.",
+        help="Score folders, output folders of `msm evaluate`, or exported results such as results/RECIPE. "
+        "For site and mteb.",
     )
     add_choice(parser)
-    parser.add_argument("--title", default="Cross-lingual retrieval", help="Title of the page, for site.")
-    parser.add_argument("--benchmark", metavar="NAME", help="Benchmark whose collection is written, for beir and trec.")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files, for beir and trec.")
-    parser.add_argument("--split", default="test", help="Name of the file of judgements, for beir.")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="Folder to write.")
+    parser.add_argument("--title", default="Cross-lingual retrieval", help="Title of the web page. For site.")
+    parser.add_argument(
+        "--benchmark", metavar="NAME", help="Name of the benchmark whose collection is written. For beir and trec."
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files. For beir and trec.")
+    parser.add_argument(
+        "--split", default="test", help="Name of the file of judgements without its ending (test). For beir."
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="Folder that gets the files.")
 
 
 def main(arguments: Namespace) -> None:

@@ -10,21 +10,33 @@ from msm.verbs.fuse import Dev, fuse
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm fuse`."""
-    parser.add_argument("--dense", type=Path, required=True, metavar="RUN", help="Dense run; may be compressed.")
-    parser.add_argument("--sparse", type=Path, required=True, metavar="RUN", help="Sparse run; may be compressed.")
-    parser.add_argument("--alpha", type=float, help="Weight of the dense scores; without it, --dev chooses one.")
+    parser.add_argument(
+        "--dense", type=Path, required=True, metavar="RUN", help="File of the dense TREC run; it may be compressed."
+    )
+    parser.add_argument(
+        "--sparse",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="File of the sparse TREC run, such as one of BM25; it may be compressed.",
+    )
+    parser.add_argument(
+        "--alpha", type=float, help="Weight of the dense scores, such as 0.5. Without it, --dev chooses the weight."
+    )
     parser.add_argument(
         "--dev",
         type=Path,
         nargs=3,
         metavar=("DENSE", "SPARSE", "QRELS"),
-        help="Two runs and judgements of one language.",
+        help="Dense run, sparse run and judgements of development questions, on which the weight is chosen.",
     )
     parser.add_argument(
-        "--measure", default="mrr@100", help="Measure that the weight maximises on the questions of --dev."
+        "--measure",
+        default="mrr@100",
+        help="Measure by which the weight is chosen on the questions of --dev (mrr@100).",
     )
-    parser.add_argument("--depth", type=int, default=100, help="Number of passages kept for a query.")
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="Run to write.")
+    parser.add_argument("--depth", type=int, default=100, help="Number of passages kept for each query (100).")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="File that gets the fused run.")
 
 
 def main(arguments: Namespace) -> None:

@@ -6,11 +6,15 @@ from argparse import ArgumentParser
 def add_choice(parser: ArgumentParser) -> None:
     """Declare `--languages` and `--pairs`."""
     parser.add_argument(
-        "--languages", default="", metavar="CODES", help="Languages of the questions to keep, with commas; all else."
+        "--languages",
+        default="",
+        metavar="CODES",
+        help="Codes of the languages of the questions to keep, separated by commas. The default is all.",
     )
     parser.add_argument(
         "--pairs",
         default="",
         metavar="PAIRS",
-        help="Pairs of languages of questions and candidates to keep, such as de-en,fr-en; of bitext in either order.",
+        help="Language pairs to keep, question first and candidate second, such as de-en,fr-en; in bitext the"
+        " order does not matter.",
     )

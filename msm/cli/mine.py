@@ -13,40 +13,92 @@ from msm.finetuning.settings import Mine
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm mine`."""
     ranked = parser.add_mutually_exclusive_group(required=True)
-    ranked.add_argument("--model", type=Path, metavar="DIR", help="Fine-tuned model that ranks the passages.")
-    ranked.add_argument("--run", type=Path, metavar="FILE", help="TREC run of the training questions.")
-    parser.add_argument(
-        "--examples", required=True, metavar="FILES", help="Training files, with commas; LANG=FILE names a language."
+    ranked.add_argument(
+        "--model", type=Path, metavar="DIR", help="Folder of the fine-tuned model that ranks the passages."
+    )
+    ranked.add_argument(
+        "--run",
+        type=Path,
+        metavar="FILE",
+        help="TREC run of the training questions, from whose passages negatives are taken.",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="File for the mined examples, .jsonl or .jsonl.gz."
+        "--examples",
+        required=True,
+        metavar="FILES",
+        help="Files of training examples, separated by commas; LANG=FILE gives the language of one file.",
     )
     parser.add_argument(
-        "--corpus", default="", metavar="FILE", help="Passages to search; by default those of the examples."
-    )
-    parser.add_argument("--language", default="en", help="Language of the examples (en).")
-    parser.add_argument(
-        "--passage_unit", choices=("sentence", "paragraph"), default="sentence", help="Passage unit of SQuAD files."
-    )
-    parser.add_argument(
-        "--depth", default="1-50", metavar="FROM-TO", help="First and last rank that may give negatives (1-50)."
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="File that gets the examples with their mined negatives, .jsonl or .jsonl.gz.",
     )
     parser.add_argument(
-        "--negatives", type=int, default=5, metavar="N", help="Most negatives kept of each question (5)."
+        "--corpus",
+        default="",
+        metavar="FILE",
+        help="File of the passages to search. The default are the passages of the examples.",
     )
-    parser.add_argument("--choice", choices=("first", "random"), default="first", help="Which of the ranks are kept.")
+    parser.add_argument("--language", default="en", help="Language of the examples whose files do not name one (en).")
     parser.add_argument(
-        "--filters", default="answer, score", help="What is no negative: answer, document, score (answer, score)."
+        "--passage_unit",
+        choices=("sentence", "paragraph"),
+        default="sentence",
+        help="Passage of a SQuAD file: the sentence that holds the answer, or its paragraph.",
     )
     parser.add_argument(
-        "--margin", type=float, default=0.0, help="Least distance below the positive's score, for the filter score (0)."
+        "--depth",
+        default="1-50",
+        metavar="FROM-TO",
+        help="First and last rank from which negatives may be taken, counted from 1 (1-50).",
     )
     parser.add_argument(
-        "--precision", choices=("fp32", "bf16"), default="fp32", help="Precision of the model's products."
+        "--negatives", type=int, default=5, metavar="N", help="Largest number of negatives of each question (5)."
     )
-    parser.add_argument("--batch_tokens", type=int, default=16384, metavar="N", help="Tokens that are encoded at once.")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="Seed of the choice random (1).")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that encodes.")
+    parser.add_argument(
+        "--choice",
+        choices=("first", "random"),
+        default="first",
+        help="Ranks that are taken when there are more than enough: the first ones, or random ones.",
+    )
+    parser.add_argument(
+        "--filters",
+        default="answer, score",
+        help="Reasons to drop a passage, separated by commas: it holds an answer (answer), it is from the "
+        "positive's document (document), or its score is near the positive's (score). The default is "
+        "answer, score.",
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        default=0.0,
+        help="Smallest distance of a negative's score below the positive's, for the filter score (0).",
+    )
+    parser.add_argument(
+        "--precision", choices=("fp32", "bf16"), default="fp32", help="Number format of the model's matrix products."
+    )
+    parser.add_argument(
+        "--batch_tokens",
+        type=int,
+        default=16384,
+        metavar="N",
+        help="Largest number of tokens that are encoded in one batch, padding included (16384).",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Seed of the generator that draws ranks when --choice is random (1).",
+    )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="Device that the model runs on; auto takes a GPU if there is one.",
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -22,29 +22,54 @@ def add_labels(parser: argparse._ArgumentGroup, what: str) -> None:
         parser: group that the options stand in.
         what: the word for what was trained, `model` or `system`.
     """
-    parser.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
     parser.add_argument(
-        "--setting", choices=get_args(Setting), default="zero-shot", help="Where training data came from."
+        "--split",
+        help="Split of the questions. The default is the benchmark's published split; test for your own data.",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"Seed of the {what}'s training.")
+    parser.add_argument(
+        "--setting",
+        choices=get_args(Setting),
+        default="zero-shot",
+        help="Origin of the fine-tuning data: other languages than the test's (zero-shot), all of them "
+        "(multilingual), or all of them with a checkpoint that was selected on the test questions.",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"Seed of the {what}'s training (0).")
 
 
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """Declare the execution options: they may change the speed, never the result."""
     options = parser.add_argument_group("execution: may change the speed, never the result")
-    options.add_argument("--work", type=Path, metavar="DIR", help="Scratch folder that survives a kill.")
-    options.add_argument("--processes", type=int, default=0, metavar="N", help="Worker processes; 0 takes one a core.")
+    options.add_argument(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="Scratch folder; a stopped run goes on from what it holds. The default follows from --out.",
+    )
+    options.add_argument(
+        "--processes", type=int, default=0, metavar="N", help="Number of worker processes; 0 starts one for each core."
+    )
     options.add_argument(
         "--gpus",
         type=int,
         default=0,
         metavar="N",
-        help="Run N processes by torchrun, one a GPU; 0 runs in this process.",
+        help="Number of processes that torchrun starts, one for each GPU; 0 runs the stage in this process.",
     )
-    options.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
-    options.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
     options.add_argument(
-        "--cache_gib", type=int, default=64, metavar="N", help="Streamed shards kept in the scratch folder, in GiB."
+        "--device", choices=DEVICES, default="auto", help="Device that computes; auto takes a GPU if there is one."
+    )
+    options.add_argument(
+        "--mirror",
+        default="",
+        metavar="DIR",
+        help="Folder with a copy of the public files, which is read instead of the network.",
+    )
+    options.add_argument(
+        "--cache_gib",
+        type=int,
+        default=64,
+        metavar="N",
+        help="Largest size of the streamed shards in the scratch folder, in GiB (64).",
     )
     options.add_argument(
         "--checkpoint_seconds",
@@ -57,17 +82,23 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         "--vector_store",
         type=Path,
         metavar="DIR",
-        help="Folder that keeps vectors of encoded texts for other runs of the same model; up to --cache_gib a model.",
+        help="Folder that keeps vectors of encoded texts for other runs of the same model, up to --cache_gib "
+        "for each model.",
     )
     options.add_argument(
         "--part",
         default="",
         metavar="I/N",
-        help="Of the stage retrieve: encode and search part I of N of the passages; a run without it joins the parts.",
+        help="Part of the passages that is encoded and searched, number I of N, such as 2/8; a run without it"
+        " then joins the parts. For the stage retrieve.",
     )
     add_verify(options)
     add_log(options)
-    options.add_argument("--stop_with_parent", action="store_true", help="Save and end when the starting process dies.")
+    options.add_argument(
+        "--stop_with_parent",
+        action="store_true",
+        help="Save the state and end when the process that started this one dies.",
+    )
 
 
 def add_verify(options: argparse._ActionsContainer) -> None:
@@ -75,7 +106,8 @@ def add_verify(options: argparse._ActionsContainer) -> None:
     options.add_argument(
         "--verify",
         action="store_true",
-        help="Compare all bytes of the inputs with their manifests, not only of files whose size or time differ.",
+        help="Compare all bytes of the inputs with their manifests. Without it, only files whose size or time"
+        " differ are read.",
     )
 
 
@@ -86,16 +118,17 @@ def add_log(options: argparse._ActionsContainer) -> None:
         choices=("", *tracking.BACKENDS),
         default="",
         metavar="TOOL",
-        help="Show losses, scores by language and reports in tensorboard, mlflow or wandb too, beside log.jsonl.",
+        help="Tool that shows losses, scores by language and reports, beside the file log.jsonl: tensorboard,"
+        " mlflow or wandb.",
     )
 
 
 def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
-    """What is done before a stage or task: watch the parent, and hand the work to torchrun where it is asked for.
+    """Prepare for a stage or task: watch the parent, and hand the work to torchrun where `--gpus` asks for it.
 
     Args:
-        arguments: of `add_execution`.
-        words: of this whole command, `msm` included.
+        arguments: values of the options of `add_execution`.
+        words: words of this whole command, `msm` included.
 
     Raises:
         BadInput: a negative number, or a tool that is not installed.
@@ -112,7 +145,7 @@ def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
 
 
 def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
-    """The execution options as given."""
+    """Return the execution options as given."""
     return Execution(
         work=arguments["work"] or _work_folder(out),
         processes=arguments["processes"],

@@ -35,7 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_selection(own)
         add_log(own)
         if action == "run":
-            own.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
+            own.add_argument(
+                "--mirror",
+                default="",
+                metavar="DIR",
+                help="Folder with a copy of the public files, which is read instead of the network.",
+            )
             own.add_argument("--root", type=Path, metavar="DIR", help="Folder for artifacts (work/RECIPE/pipeline).")
             continue
         _add_cluster(own)

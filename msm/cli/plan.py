@@ -24,14 +24,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--examples", type=int, default=0, help="Number of fine-tuning examples, for recipes with epochs."
     )
     parser.add_argument(
-        "--gpus", type=int, default=0, help="Number of GPUs of a training row; 0 takes the table of stages."
+        "--gpus", type=int, default=0, help="Number of GPUs of one training; 0 takes the number in the table of stages."
     )
     corpus = parser.add_argument_group("the corpus: core hours and bytes of `msm corpus`, from a measured speed")
-    corpus.add_argument("--corpus_bench", type=Path, metavar="FILE", help="Output of `msm bench corpus`.")
-    corpus.add_argument("--corpus_files", choices=("warc", "wet"), default="wet", help="Kind of crawled files (wet).")
-    corpus.add_argument("--corpus_bytes", type=float, metavar="N", help="Bytes of clean text (2.5e12).")
     corpus.add_argument(
-        "--kept_share", type=float, default=1.0, metavar="S", help="Share of the text that is kept (1)."
+        "--corpus_bench",
+        type=Path,
+        metavar="FILE",
+        help="File with the output of `msm bench corpus`, which gives the measured speed.",
+    )
+    corpus.add_argument(
+        "--corpus_files",
+        choices=("warc", "wet"),
+        default="wet",
+        help="Kind of the crawled files: pages with markup (warc) or extracted text (wet).",
+    )
+    corpus.add_argument(
+        "--corpus_bytes", type=float, metavar="N", help="Number of bytes of clean text that are wanted (2.5e12)."
+    )
+    corpus.add_argument(
+        "--kept_share",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="Share of the text that cleaning keeps, above 0 and up to 1 (1).",
     )
 
 

@@ -24,10 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--code",
         type=Path,
         metavar="FILE",
-        help="File for the checksums of code and of your own files, which DVC reads.",
+        help="File that gets the checksums of the code and of your own files, which DVC reads.",
     )
     parser.add_argument(
-        "--mirror", default="", metavar="DIR", help="For --dvc, folder with a copy of the public files."
+        "--mirror",
+        default="",
+        metavar="DIR",
+        help="Folder with a copy of the public files, which is read instead of the network. For --dvc.",
     )
 
 

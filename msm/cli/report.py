@@ -10,17 +10,26 @@ from msm.verbs.report import Reported, report
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm report`."""
-    parser.add_argument("recipe", help="Name of the recipe, or its file.")
+    parser.add_argument("recipe", help="Name of a recipe, such as demo, or path of its file.")
     parser.add_argument(
-        "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="Folder of the stage folders."
+        "--artifacts",
+        type=Path,
+        default=Path("artifacts"),
+        metavar="DIR",
+        help="Folder that holds the folders of all recipes' stages.",
     )
     parser.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="Folder of the exported results."
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="Folder that holds the exported results of all recipes.",
     )
     parser.add_argument(
         "--export",
         action="store_true",
-        help="Add finished rows to RESULTS/RECIPE: scores and manifests, without texts, and a report on all of them.",
+        help="Add the finished rows to RESULTS/RECIPE: their scores and manifests, without texts, and a "
+        "report on all rows.",
     )
 
 

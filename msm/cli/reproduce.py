@@ -12,15 +12,25 @@ from msm.execution import DEVICES
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm reproduce`."""
-    parser.add_argument("name", help="Name of the checkpoint in the file of anchors.")
-    parser.add_argument("--anchors", type=Path, metavar="FILE", help="File of anchors; that of the package by default.")
+    parser.add_argument("name", help="Name of the checkpoint, as in the file of anchors.")
+    parser.add_argument(
+        "--anchors",
+        type=Path,
+        metavar="FILE",
+        help="File of anchors: checkpoints with their published scores. The default is the file of the package.",
+    )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files, where they cannot be downloaded."
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="Output folder; by default artifacts/anchors/NAME.")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="Output folder. The default is artifacts/anchors/NAME.")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
+    parser.add_argument(
+        "--mirror",
+        default="",
+        metavar="DIR",
+        help="Folder with a copy of the public files, which is read instead of the network.",
+    )
 
 
 def main(arguments: Namespace) -> None:

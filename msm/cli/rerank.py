@@ -13,21 +13,60 @@ CONTEXTS = ("none", "paragraph", "title_text")
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm rerank`."""
     parser.add_argument(
-        "--run", type=Path, required=True, metavar="DIR", help="Folder of runs, such as OUT/retrieve of msm evaluate."
+        "--run",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="Folder of the runs to rank anew, such as OUT/retrieve of `msm evaluate`.",
     )
-    parser.add_argument("--model", required=True, metavar="MODEL", help="Cross-encoder: a folder or a name in the hub.")
-    parser.add_argument("--benchmark", required=True, metavar="NAME", help="Benchmark that the runs are of.")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="Folder of the benchmark's files.")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="Folder for the new runs and scores.")
     parser.add_argument(
-        "--depth", type=int, default=100, help="Best passages of each query that are ranked anew (100)."
+        "--model",
+        required=True,
+        metavar="MODEL",
+        help="Cross-encoder that scores question and passage together: a folder, or a name in the Hugging Face hub.",
     )
-    parser.add_argument("--passage_context", choices=CONTEXTS, default="none", help="What is read with a passage.")
-    parser.add_argument("--split", help="Split of the questions; the benchmark's own, or test for your own data.")
-    parser.add_argument("--name", help="Name of the model in tables; its folder's name by default.")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that ranks.")
-    parser.add_argument("--revision", help="Branch, tag or commit of a model in the hub.")
-    parser.add_argument("--trust_remote_code", action="store_true", help="Let the model's own code run.")
+    parser.add_argument(
+        "--benchmark", required=True, metavar="NAME", help="Name of the benchmark that was searched for the runs."
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="Folder of the benchmark's files; `msm benchmarks NAME` says which.",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="Folder that gets the new runs and their scores."
+    )
+    parser.add_argument(
+        "--depth",
+        type=int,
+        default=100,
+        help="Number of passages of each query, the best first, that are ranked anew (100); the others are left out.",
+    )
+    parser.add_argument(
+        "--passage_context",
+        choices=CONTEXTS,
+        default="none",
+        help="Text that is read with each passage: none, its paragraph, or its title.",
+    )
+    parser.add_argument(
+        "--split",
+        help="Split of the questions. The default is the benchmark's published split; test for your own data.",
+    )
+    parser.add_argument("--name", help="Name of the model in tables. The default is the name of its folder.")
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="Device that the cross-encoder runs on; auto takes a GPU if there is one.",
+    )
+    parser.add_argument("--revision", help="Branch, tag or commit of a model of the Hugging Face hub.")
+    parser.add_argument(
+        "--trust_remote_code",
+        action="store_true",
+        help="Allow Python code that is part of the model to run. Use it only for models that you trust.",
+    )
 
 
 def main(arguments: Namespace) -> None:

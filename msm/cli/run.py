@@ -52,12 +52,21 @@ def recipe_parser() -> Parser:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="Run only these rows (models or tasks) and what they need.",
+        help="Names of the rows (models or tasks) to run, with everything that they need. The default is all rows.",
     )
     parser.add_argument(
-        "--side_by_side", type=int, default=0, metavar="N", help="Most tasks at once; 0 takes one a core."
+        "--side_by_side",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Largest number of tasks that run side by side; 0 allows one for each core, up to 8.",
     )
-    parser.add_argument("--mirror", default="", metavar="DIR", help="Folder with a copy of the public files.")
+    parser.add_argument(
+        "--mirror",
+        default="",
+        metavar="DIR",
+        help="Folder with a copy of the public files, which is read instead of the network.",
+    )
     parser.add_argument(
         "--results",
         default="results",
@@ -66,10 +75,12 @@ def recipe_parser() -> Parser:
         "wherever it was run; an empty value ('') runs it here.",
     )
     parser.add_argument(
-        "--any_code", action="store_true", help="Take results that another version of the program has made."
+        "--any_code", action="store_true", help="Accept finished results that another version of the program has made."
     )
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="Device that computes.")
-    parser.add_argument("--times", action="store_true", help="Print where the time went, by stage.")
+    parser.add_argument(
+        "--device", choices=DEVICES, default="auto", help="Device that computes; auto takes a GPU if there is one."
+    )
+    parser.add_argument("--times", action="store_true", help="Print how much time each stage took.")
     add_verify(parser)
     add_log(parser)
     return parser

@@ -31,13 +31,20 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="Run files of any system; with --qrels, in trec_eval's form.",
+        help="Files of a system's runs, one for each pool; with --qrels, one TREC run (query Q0 passage rank "
+        "score tag).",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="Score folder to write; with --qrels, a file for the printed lines."
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="Score folder to write; with --qrels, file that gets the printed JSON lines too.",
     )
     parser.add_argument(
-        "--ties", choices=get_args(Ties), help="Order of equal scores; the benchmark's rule, or trec, by default."
+        "--ties",
+        choices=get_args(Ties),
+        help="Rule for the order of passages with equal scores. The default is the benchmark's rule; with "
+        "--qrels alone, trec (by passage id, descending).",
     )
     parser.add_argument(
         "--measures",
@@ -48,7 +55,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     _add_benchmark_arguments(parser)
     plain = parser.add_argument_group("on judgements alone, as trec_eval")
-    plain.add_argument("--qrels", type=Path, metavar="FILE", help="TREC judgements; the file may be compressed.")
+    plain.add_argument(
+        "--qrels",
+        type=Path,
+        metavar="FILE",
+        help="File of TREC judgements (query iteration passage label); it may be compressed.",
+    )
     plain.add_argument(
         "--float32", action="store_true", help="Round scores to 32 bits, as trec_eval did before version 10."
     )
@@ -60,39 +72,64 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         "--benchmark",
         default="",
         metavar="NAME",
-        help="Benchmark, such as lareqa; with --format, a name for your data.",
+        help="Name of the benchmark, such as lareqa (`msm benchmarks` lists them); with --format, a name for "
+        "your own data.",
     )
     own.add_argument(
-        "--format", default="", help="Format of your own data: beir, trec, squad, that of a benchmark, hf, ir_datasets."
+        "--format",
+        default="",
+        help="Format of your own data: beir, trec, squad, hf, ir_datasets, or the name of a benchmark whose "
+        "files it has.",
     )
-    own.add_argument("--languages", default="", help="Languages of the benchmark to keep, with commas.")
-    own.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files.")
     own.add_argument(
-        "--query_vectors", type=Path, metavar="FILE", help="Vectors of the questions (.npz or .npy), in place of a run."
+        "--languages",
+        default="",
+        help="Codes of the languages of the benchmark to keep, separated by commas, such as sw,bn. The default is all.",
     )
-    own.add_argument("--passage_vectors", type=Path, metavar="FILE", help="Vectors of the passages (.npz or .npy).")
+    own.add_argument(
+        "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files; `msm benchmarks NAME` says which."
+    )
+    own.add_argument(
+        "--query_vectors",
+        type=Path,
+        metavar="FILE",
+        help="File of the vectors of the questions (.npz or .npy), which are searched instead of reading a run.",
+    )
+    own.add_argument(
+        "--passage_vectors", type=Path, metavar="FILE", help="File of the vectors of the passages (.npz or .npy)."
+    )
     own.add_argument(
         "--query_ids",
         type=Path,
         metavar="FILE",
-        help="Ids of the questions' vectors; by default FILE.ids.txt or .json beside them.",
+        help="File with the ids of the questions' vectors, one a line or a JSON list. The default is "
+        "NAME.ids.txt or NAME.ids.json beside NAME.npy.",
     )
-    own.add_argument("--passage_ids", type=Path, metavar="FILE", help="Ids of the passages' vectors, likewise.")
+    own.add_argument(
+        "--passage_ids",
+        type=Path,
+        metavar="FILE",
+        help="File with the ids of the passages' vectors, as for --query_ids.",
+    )
     own.add_argument(
         "--similarity",
         choices=("cosine", "dot"),
         default="dot",
-        help="Similarity of two vectors; `dot` takes them as they are.",
+        help="Similarity of two vectors: their inner product (dot), or that of the vectors scaled to length 1"
+        " (cosine).",
     )
-    own.add_argument("--depth", type=int, default=100, help="Passages kept for each query where vectors are searched.")
+    own.add_argument(
+        "--depth", type=int, default=100, help="Number of passages kept for each query when vectors are searched (100)."
+    )
     own.add_argument(
         "--index",
         nargs="+",
         choices=INDEXES,
         default=[],
-        help="Approximate indexes of the vectors: their recall against the exact search, by language.",
+        help="Approximate indexes to build from the vectors. Their recall against the exact search is printed"
+        " for each language.",
     )
-    own.add_argument("--name", help="Name of the system in tables; the first file's by default.")
+    own.add_argument("--name", help="Name of the system in tables. The default is the name of the first file.")
     add_labels(own, "system")
 
 

@@ -31,18 +31,29 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FOLDER",
-        help="Score folders, folders of msm evaluate, or results/RECIPE.",
+        help="Score folders, output folders of `msm evaluate`, or exported results such as results/RECIPE.",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="Form of the table.")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="File for the table; by default it is printed.")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="Format of the table.")
     parser.add_argument(
-        "--controls", default="", metavar="NAMES", help="Models that the others are compared with, with commas."
+        "--out", type=Path, metavar="FILE", help="File to write the table to. The default is to print it."
+    )
+    parser.add_argument(
+        "--controls",
+        default="",
+        metavar="NAMES",
+        help="Names of the models that all others are compared with, separated by commas.",
     )
     add_choice(parser)
     parser.add_argument(
-        "--resamples", type=int, default=1000, metavar="N", help="Resamples of intervals and ranks, 100 or more."
+        "--resamples",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="Number of resamples from which intervals and ranks are computed, 100 or more (1000).",
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="Seed of the resampling.")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="Seed of the generator that draws the resamples (1)."
+    )
 
 
 def main(arguments: Namespace) -> None:
@@ -63,7 +74,7 @@ def made_sections(arguments: Namespace) -> list[Section]:
     """A section for every benchmark of the folders that were given.
 
     Raises:
-        BadInput: as `main` does.
+        BadInput: the errors of `main`.
     """
     settings = Report(recipe="table", controls=arguments.controls, bootstrap=arguments.resamples, seed=arguments.seed)
     chosen = choice(arguments.languages, arguments.pairs)

@@ -9,9 +9,9 @@ from msm.verbs.verify import verify
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm verify`."""
-    parser.add_argument("recipe", metavar="RECIPE", help="Name of a recipe, or its file.")
+    parser.add_argument("recipe", metavar="RECIPE", help="Name of a recipe, such as demo, or path of its file.")
     parser.add_argument(
-        "--quick", action="store_true", help="Read only files whose size or time is not that of their manifest."
+        "--quick", action="store_true", help="Read only the files whose size or time differs from their manifest."
     )
 
 
