@@ -16,7 +16,7 @@ from msm.pipeline import artifacts, torchrun
 from msm.pipeline.places import processes, visible_gpus
 from msm.pipeline.runner import command, run_stage
 from msm.pipeline.stages import STAGES
-from msm.reporting.stage import DOCUMENT
+from msm.reporting.settings import DOCUMENT
 from msm.settings import Settings, make
 from msm.stopping import stop_with_parent
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from msm.collections.records import Passage
-from msm.collections.runs import Integers
 from msm.errors import BadInput
 
 Read = Callable[[], Iterable[Passage]]
@@ -68,7 +68,7 @@ class Passages:
         wanted_ids = set(ids)
         return {passage.passage_id: passage for passage in self if passage.passage_id in wanted_ids}
 
-    def _refuse_twice(self, hashes: Integers) -> None:
+    def _refuse_twice(self, hashes: NDArray[np.int64]) -> None:
         hashes.sort()
         shared_hashes = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
         earlier_ids: set[str] = set()

@@ -5,6 +5,9 @@ from typing import Annotated
 
 from msm.settings import Between, Count, Settings
 
+DOCUMENT, TABLE = "report.md", "table.txt"
+"""Names of the files of a report: all tables with their notes in Markdown, and the first tables as text."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Settings):

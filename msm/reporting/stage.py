@@ -9,10 +9,10 @@ from msm.reporting.heatmap import heatmap
 from msm.reporting.plain import write_plain
 from msm.reporting.results import read
 from msm.reporting.sections import Section, sections
-from msm.reporting.settings import Report
+from msm.reporting.settings import DOCUMENT, TABLE, Report
 from msm.reporting.terminal import section_text
 
-DOCUMENT, TABLE, PICTURE = "report.md", "table.txt", "heatmap-{}.svg"
+PICTURE = "heatmap-{}.svg"
 
 
 def run(settings: Report, *, scores: Path, out: Path) -> dict[str, Any]:

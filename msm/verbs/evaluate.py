@@ -93,7 +93,7 @@ class Evaluation:
     split: str = ""
     """Split of the questions; empty for the benchmark's own, or `test` for data of your own."""
     setting: Setting = "zero-shot"
-    """Where training data came from; see `msm.evaluation.settings.Score`."""
+    """Origin of the training data; see `msm.evaluation.settings.Score`."""
     name: str = ""
     """Name of the model in tables; empty for its folder's name."""
     seed: int = 0
@@ -226,7 +226,7 @@ def evaluate(
 
     Args:
         model: model folder, name in the Hugging Face hub, or `bm25`.
-        benchmark: its name, such as `lareqa`; with `format`, a name for your data.
+        benchmark: name of the benchmark, such as `lareqa`; with `format`, a name for your data.
         data: folder of the benchmark's files.
         out: folder to write; `artifacts/evaluate/BENCHMARK/MODEL` when not given.
         options: any field of `Evaluation`, and of how the model is used (`msm.encoders.usage.Usage`); they are named
@@ -405,7 +405,7 @@ def _score(evaluation: Evaluation) -> Score:
 
 
 def _treatment(evaluation: Evaluation) -> str:
-    """What stands behind the model's name where its own scores are changed."""
+    """Return the words behind the model's name that say how its own scores were changed."""
     kind = evaluation.language_vectors
     guessed = "" if evaluation.language_labels == "given" else ", languages guessed"
     shifted = "" if kind == "none" else f" (language vectors: {kind}{guessed})"

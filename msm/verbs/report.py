@@ -13,7 +13,7 @@ from msm.pipeline.fingerprints import exported_rows, notes
 from msm.pipeline.recipes import Values
 from msm.pipeline.tasks import Task, tasks
 from msm.reporting.export import export as write_export
-from msm.reporting.stage import DOCUMENT, TABLE
+from msm.reporting.settings import DOCUMENT, TABLE
 
 REPORT = "report/all"
 
@@ -45,7 +45,7 @@ def report(
     The report that lies in the artifacts is written anew where rows have come since.
 
     Args:
-        recipe: its name, such as `demo`, or its file.
+        recipe: name of the recipe, such as `demo`, or its file.
         artifacts: folder of the stage folders.
         results: folder of the exported results.
         export: add the finished rows to `results`: scores and manifests, without texts, and a report on all of them.

@@ -88,8 +88,8 @@ def side_by_side(anchor: Mapping[str, Any], scores: Scores) -> list[dict[str, An
     """Return published and measured values side by side.
 
     Args:
-        anchor: as in the file; a language of `expected` may be a pair, such as `eng-ara`.
-        scores: of the evaluation.
+        anchor: anchor as in the file; a language of `expected` may be a pair, such as `eng-ara`.
+        scores: scores of the evaluation.
 
     Raises:
         BadInput: a score that was published was not measured.

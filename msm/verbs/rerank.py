@@ -39,7 +39,7 @@ def rerank(
         data: folder of the benchmark's files.
         out: folder to write.
         depth: passages of each question that are ranked.
-        passage_context: what is read with a passage; see `msm.encoders.usage.Usage`.
+        passage_context: text that is read with a passage; see `msm.encoders.usage.Usage`.
         split: split of the questions; the benchmark's own, or `test`, when empty.
         name: name of the model in tables; its folder's when empty.
         device: `auto`, `cpu`, `cuda` or `mps`.

@@ -33,7 +33,7 @@ def run(
         ['sources/world']
 
     Args:
-        recipe: its name, such as `demo`, or its file.
+        recipe: name of the recipe, such as `demo`, or its file.
         rows: models or tasks; only these and what they need are run. Everything when not given.
         side_by_side: most tasks at once; 0 for one a core.
         mirror: folder with a copy of the public files.

@@ -193,16 +193,16 @@ def score_on_benchmark(
 
     Args:
         system: files of runs, in any form that `msm.collections.foreign_runs` reads, or files of vectors.
-        benchmark: its name; with `format`, a name for your data.
+        benchmark: name of the benchmark; with `format`, a name for your data.
         data: folder of the benchmark's files.
         out: score folder to write.
         format: format of data of your own: `beir`, `trec`, `squad`, or that of a benchmark.
         languages: languages of the benchmark that are kept, with commas; empty for all.
         split: split of the questions; the benchmark's own, or `test`, when empty.
-        setting: where training data came from.
+        setting: origin of the training data; see `msm.evaluation.settings.Score`.
         name: name of the system in tables; the first file's when empty.
-        seed: of the system's training.
-        measures: with commas; the official ones when empty.
+        seed: seed of the system's training.
+        measures: names of measures, separated by commas; empty for the official ones.
         ties: order of equal scores.
 
     Raises:

@@ -66,7 +66,7 @@ def score_answers(
         predictions: file of the passages of every question, a JSON list, which may be compressed.
         gold: file of questions with answers, JSON Lines, which may be compressed; for `nq` those beside the
             predictions when not given.
-        tokenizer: of `xor_retrieve`: `nltk`, which is taken when not given, or `treebank`, which needs no model.
+        tokenizer: tokenizer of `xor_retrieve`: `nltk`, the default, or `treebank`, which needs no model.
         lenient: whether to add a measure that ignores punctuation, for `xor_retrieve`.
 
     Raises:

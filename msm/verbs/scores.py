@@ -86,7 +86,7 @@ class Scores:
         """Return values of a measure by language of the questions; `mean` is their unweighted mean.
 
         Args:
-            measure: such as `ndcg@10`; the first one when not given.
+            measure: name of a measure, such as `ndcg@10`; the first one when not given.
             candidates: `same` for the pools of the questions' own languages, `other` for the means over all other
                 languages. When not given: the pool of all languages, or what there is where nothing is searched in one.
 

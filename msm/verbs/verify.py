@@ -9,7 +9,7 @@ from msm.pipeline.tasks import tasks
 
 
 class Verdict(NamedTuple):
-    """What became of the folder of one task."""
+    """State of the folder of one task."""
 
     task: str
     is_made: bool
@@ -21,7 +21,7 @@ def verify(recipe: str | Path, *, quick: bool = False) -> list[Verdict]:
     """Compare all files of a recipe's tasks with their manifests, and the inputs that they name with what is there.
 
     Args:
-        recipe: its name, such as `demo`, or its file.
+        recipe: name of the recipe, such as `demo`, or its file.
         quick: take a file whose size and time are those of its manifest as unchanged; else all bytes are read.
 
     Returns:
