@@ -118,7 +118,7 @@ def _json(path: Path, query_ids: Sequence[str], passage_ids: Sequence[str]) -> I
 
 
 def _by_query(path: Path, query_ids: Sequence[str]) -> dict[str, Any]:
-    """What a JSON file holds for each query."""
+    """Return the results of each query in a JSON file."""
     value = read_json(path)
     if isinstance(value, dict):
         return value

@@ -17,7 +17,7 @@ def find_files(folder: Path, *patterns: str, deep: bool = False) -> list[Path]:
 
     Args:
         folder: folder that is looked through.
-        patterns: such as `docs-*.jsonl` or `corpus/docs-*.jsonl`, without the ending of a compressed file.
+        patterns: patterns such as `docs-*.jsonl` or `corpus/docs-*.jsonl`, without the ending of a compressed file.
         deep: whether the folders below it are looked through too.
     """
     files = files_below(folder) if deep else _within(folder, {len(PurePath(pattern).parts) for pattern in patterns})

@@ -25,7 +25,7 @@ def run_file(folder: Path, pool: Pool) -> Path:
     """Return the file of the run of a pool.
 
     Raises:
-        BadInput: its name, which data may give, is no name of a file.
+        BadInput: the name of the pool, which data may give, is no name of a file.
     """
     check_below(pool.name, "languages of the collection")
     return folder / f"{pool.name}.trec.gz"
@@ -78,7 +78,7 @@ def pool_depth(benchmark: Benchmark, pool: Pool, depth: int, language_depth: int
 
     Args:
         benchmark: benchmark, whose measures by answers may look deeper than the settings say.
-        pool: of all languages, or of one.
+        pool: pool of all languages, or of one.
         depth: setting for the pool of all languages.
         language_depth: setting for the pool of one language.
     """

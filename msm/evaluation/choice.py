@@ -55,7 +55,7 @@ def choice(languages: str, pairs: str) -> Choice:
 
     Args:
         languages: codes with commas between them, in any spelling; empty for all.
-        pairs: such as `de-en`, with commas between them, as the scores spell them; empty for all.
+        pairs: language pairs, such as `de-en,fr-en`, as the scores spell them; empty for all.
     """
     codes = listed(languages)
     # Bitext keeps the names of its files, such as `deu` and `eng_Latn`.

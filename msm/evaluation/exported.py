@@ -3,7 +3,7 @@
 | name in `results/RECIPE` | content |
 |---|---|
 | `scores.jsonl.gz`, `chance.jsonl.gz`, `languages.jsonl.gz`, `collection.jsonl.gz` | the lines of the files of these names in all score folders, with the `row` of each |
-| `per_query.parquet` | who was asked what, and a column of values (float32) a row; null where a row was not scored |
+| `per_query.parquet` | ids and languages of the questions, and for every row a column of its values (float32), null where it has no score |
 | `manifests.jsonl.gz` | `name` (STAGE/ROW) and `manifest` of every step behind the scores: its command makes the rest again |
 
 A row is addressed by the path that its folder would have, such as `results/mini/score/lareqa-msm-1`. Folders of
@@ -94,7 +94,7 @@ def write(root: Path, steps: Mapping[str, Mapping[str, Any]], scores: Sequence[P
     """Write an export; each file replaces an earlier one when it is whole.
 
     Args:
-        root: such as `results/mini`.
+        root: folder of the export, such as `results/mini`.
         steps: manifest of every step, by STAGE/ROW.
         scores: score folders.
     """

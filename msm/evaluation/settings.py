@@ -20,7 +20,7 @@ class Score(Settings):
     split: str
     """Split of the questions that are scored, such as `test`."""
     setting: Setting = "zero-shot"
-    """Where the fine-tuning data come from: other languages than the test's, all of them, or all of them with a
+    """Origin of the fine-tuning data: other languages than the test's, all of them, or all of them with a
     checkpoint that was selected on the test questions. Scores of the last kind are reported in a separate table."""
     model: str
     """Name of the row in tables."""

@@ -159,7 +159,7 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
     """Read the run of one pool.
 
     Raises:
-        BadInput: it has queries or passages that are not of the pool.
+        BadInput: the run has queries or passages that are not of the pool.
     """
     run = read_run(path, may_be_empty=True)
     queries = (collection.queries[position].query_id for position in collection.pool_queries(pool))

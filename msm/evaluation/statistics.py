@@ -211,7 +211,7 @@ def compare(
     """Return paired comparisons of models on the same questions.
 
     Args:
-        values: of every model, averaged over its seeds.
+        values: values of every model, averaged over its seeds.
         pairs: indices of a model and its baseline; at least one pair.
         resamples: number of resamples of the intervals.
         signs: number of random signs of the tests.

@@ -73,7 +73,7 @@ def find_scores(folder: Path) -> list[Path]:
 
 
 def _input(folder: Path, name: str) -> Path:
-    """Where a stage found an input; nowhere if it had none of this name."""
+    """Return the path at which a stage found an input; empty if it had none of this name."""
     return Path(read_manifest(folder)["inputs"].get(name, {"path": ""})["path"])
 
 

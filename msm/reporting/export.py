@@ -25,12 +25,12 @@ def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ())
 
     Args:
         artifacts_root: the recipe's folder, such as `artifacts/mini`, or an earlier export of it.
-        results_root: such as `results/mini`.
+        results_root: folder of the export, such as `results/mini`.
         kept: names such as `score/lareqa-msm-1` of rows that are taken from the earlier export, whether or not they
             are in the artifacts.
 
     Returns:
-        Bytes that lie there now.
+        Number of bytes of the export.
 
     Raises:
         BadInput: nothing is scored, a folder behind a score is no longer what its manifest says, or a kept row was

@@ -81,8 +81,8 @@ def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: s
         root: the recipe's folder.
         scored: score folder, whose manifest names its run.
         known: texts of its benchmark.
-        kind: of pool.
-        language: of the candidates, if `kind` is `same`.
+        kind: kind of pool.
+        language: language of the candidates, if `kind` is `same`.
         depth: most answers to a question.
 
     Raises:
@@ -104,7 +104,7 @@ def answers(found: Ranked, known: Texts, query: int) -> list[Answer]:
     """Return the best passages for a question.
 
     Args:
-        found: by a run.
+        found: passages that a run found.
         known: texts of its benchmark.
         query: index of the query in the collection.
     """

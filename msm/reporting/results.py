@@ -392,7 +392,7 @@ class _Table:
         """Check that a folder may stand beside those that were added, and add it.
 
         Raises:
-            BadInput: it may not.
+            BadInput: the run may not stand beside the others.
         """
         row = (scored.kind, scored.facts["model"], scored.facts["seed"])
         if row in self._rows:

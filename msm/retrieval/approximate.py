@@ -31,7 +31,7 @@ LEAST_TRAINING, MOST_TRAINING = 2, 100_000
 
 
 class Recall(NamedTuple):
-    """What an index found of the exact best passages."""
+    """Share of the exact best passages that an index found."""
 
     kind: str
     """One of `INDEXES`."""

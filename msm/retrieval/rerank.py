@@ -97,7 +97,7 @@ def rerank_folder(
         out: folder to fill.
         name: name of the cross-encoder.
         depth: passages of each query that are ranked.
-        context: what is read of a passage; see `msm.encoders.usage.Usage`.
+        context: text that is read of a passage; see `msm.encoders.usage.Usage`.
 
     Raises:
         BadInput: no runs, or passages that the collection lacks.

@@ -92,7 +92,7 @@ class BestPassages:
 
         Args:
             passages: positions in the corpus, [Q, any]; -1 for none.
-            scores: of the same shape; minus infinity for none.
+            scores: their scores, of the same shape; minus infinity for none.
         """
         passages, scores = np.hstack([self.passages, passages]), np.hstack([self.scores, scores])
         best = np.lexsort((passages, -scores), axis=1)[:, : self.depth]

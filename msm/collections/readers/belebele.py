@@ -52,7 +52,7 @@ def read_parallel(folder: Path, languages: Sequence[str] = ()) -> Draft:
     """Read questions of some languages on the passages of all of these languages in one pool.
 
     Raises:
-        BadInput: as `read`.
+        BadInput: the errors of `read`.
     """
     sides = _sides(folder, languages)
     return parallel_draft(sides, own_pools(sides))

@@ -121,7 +121,7 @@ _LAYOUT = tuple(f"corpus/*{ending}" for ending in ENDINGS)
 
 
 def _repository_folder(source: Source, folder: Path) -> Path | None:
-    """Where the folder has the repository."""
+    """Return the folder that holds the repository; None where there is none."""
     for candidate in (folder / source.repository, folder / source.repository.partition("/")[2]):
         if candidate.is_dir():
             return candidate

@@ -54,7 +54,7 @@ def language_of(folder: Path) -> str:
     """Return the language of a folder, by its name.
 
     Raises:
-        BadInput: it is named after no language of Mr. TyDi.
+        BadInput: the folder is named after no language of Mr. TyDi.
     """
     for language, name in LANGUAGES.items():
         if folder.name in (language, f"mrtydi-v1.1-{name}"):

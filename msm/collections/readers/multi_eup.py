@@ -35,7 +35,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
     Args:
         folder: folder of the table.
-        languages: of queries and speeches; all where none is named.
+        languages: languages of queries and speeches; all where none is named.
 
     Raises:
         BadInput: the table is missing or malformed.

@@ -32,7 +32,7 @@ def passage_of(record: Mapping[str, Any], language: str, where: str) -> Passage:
 
     Args:
         record: the JSON object.
-        language: of its text, where the record does not say in `language` or `lang`.
+        language: language of its text, where the record does not say in `language` or `lang`.
         where: file and line, for the message.
 
     Raises:

@@ -40,7 +40,7 @@ def read_dpr(path: Path, language: str, other_negatives: int = 0) -> Iterator[Ex
 
     Args:
         path: file.
-        language: of its texts.
+        language: language of its texts.
         other_negatives: largest number of passages of `negative_ctxs` that an example holds beside its hard negatives.
 
     Raises:

@@ -75,7 +75,7 @@ def read_squad(path: Path, language: str) -> list[Paragraph]:
 
     Args:
         path: file of SQuAD JSON; `.gz` is decompressed.
-        language: of the text, for the sentence splitter.
+        language: language of the text, for the sentence splitter.
 
     Raises:
         BadInput: not JSON, or a field that is missing, empty or of the wrong type, an offset outside the text, or

@@ -37,7 +37,7 @@ def read(folder: Path, languages: Sequence[str] = (), language: str = UNKNOWN_LA
     Args:
         folder: folder of the files.
         languages: languages of the questions that are kept; all where none is named.
-        language: of the texts that do not say theirs.
+        language: language of the texts that do not say theirs.
 
     Raises:
         BadInput: a record of another form, or one file twice.
@@ -56,7 +56,7 @@ def read(folder: Path, languages: Sequence[str] = (), language: str = UNKNOWN_LA
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Those of the corpus, and the others."""
+    """Return the files of the corpus, and the others."""
     files = find_files(folder, *(f"*{ending}" for ending in ENDINGS), deep=True)
     corpus = [path for path in files if "corpus" in path.parent.name or "corpus" in plain_name(path)]
     return corpus, [path for path in files if path not in corpus]
