@@ -28,10 +28,12 @@ def start(tiny: Path, tmp_path: Path) -> Start:
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
     reads = {name: tiny / Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
 
-    def started(units: Path = reads["units"], out: str = "out", **changes: object) -> subprocess.Popen[str]:
+    def started(
+        units: Path = reads["units"], out: str = "out", gpus: str = "2", **changes: object
+    ) -> subprocess.Popen[str]:
         settings = dataclasses.replace(task.settings, **changes)
         words = runner.command("pretrain", settings, reads | {"units": units}, tmp_path / out)
-        words += ["--work", str(tmp_path / "work"), "--device", "cpu", "--gpus", "2"]
+        words += ["--work", str(tmp_path / "work"), "--device", "cpu", "--gpus", gpus]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
             [sys.executable, "-m", *words], stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
@@ -82,6 +84,30 @@ def test_a_request_to_stop_ends_all_processes_and_loses_nothing(
     stopped, whole = manifests
     assert stopped["facts"]["resumed_from"] > 0 == whole["facts"]["resumed_from"]
     assert stopped["outputs"] == whole["outputs"]
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_as_one_and_back(start: Start, tmp_path: Path) -> None:
+    for gpus, checkpoints in (("2", 1), ("0", 2)):
+        process = start(gpus=gpus, steps=60, checkpoint_steps=5)
+        newest = 0
+        while newest < 20 * checkpoints:
+            assert process.poll() is None
+            newest = max((int(path.stem[5:]) for path in (tmp_path / "work").glob("*/step-*.pt")), default=0)
+            time.sleep(0.02)
+        tree = [process.pid, *descendants(process.pid)]
+        for one in tree:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        process.wait()
+    manifests = []
+    for out in ("out", "whole"):
+        process = start(out=out, steps=60, checkpoint_steps=5)
+        assert process.wait(timeout=600) == 0
+        manifests.append(read_manifest(tmp_path / out))
+    killed, whole = manifests
+    assert 40 <= killed["facts"]["resumed_from"] < 60 and whole["facts"]["resumed_from"] == 0
+    assert killed["outputs"] == whole["outputs"]
 
 
 def descendants(process: int) -> list[int]:
