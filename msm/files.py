@@ -12,7 +12,7 @@ import shutil
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NoReturn, cast
 
@@ -70,20 +70,68 @@ def new_file(target: Path, mode: str = "w") -> Iterator[IO[Any]]:
         kind = "a folder" if target.is_dir() else "a link to itself" if target.is_symlink() else "no regular file"
         raise BadInput(f"{target}: cannot be written: {kind}")
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.partial")
+    with _folder_for(target):
+        try:
+            partial.touch()
+        except OSError as error:
+            raise BadInput(f"{target}: cannot be written: {error.strerror}") from error
+        try:
+            with _open_for_writing(partial, mode, compressed=target.suffix == ".gz") as file:
+                yield file
+            partial.rename(target)
+        except OSError as error:
+            error.filename = error.filename if error.filename and error.filename != str(partial) else str(target)
+            raise
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_files(target: Path) -> Iterator[Path]:
+    """Yield a hidden folder for files, which move below the target when the block ends without an error.
+
+    Files that are there already are replaced, and others stay.
+
+    Args:
+        target: folder that gets the files; made if it is not there.
+
+    Raises:
+        BadInput: the folder cannot be written.
+        OSError: the disk fills up, or fails, on the way.
+    """
+    if target.exists() and not target.is_dir():
+        raise BadInput(f"{target}: cannot be written: not a folder")
+    partial = target / f".{uuid.uuid4().hex[:12]}.partial"
+    with _folder_for(partial):
+        try:
+            partial.mkdir()
+            yield partial
+            for path in sorted(path for path in partial.rglob("*") if path.is_file()):
+                place = target / path.relative_to(partial)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(place)
+        except OSError as error:
+            error.filename = str(target)
+            raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _folder_for(path: Path) -> Iterator[None]:
+    """Make the folder of a file; after an error, remove what was made of it."""
+    absent = [folder for folder in path.parents if not folder.exists()]
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-    except OSError as error:
-        raise BadInput(f"{target}: cannot be written: {error.strerror}") from error
-    try:
-        with _open_for_writing(partial, mode, compressed=target.suffix == ".gz") as file:
-            yield file
-        partial.rename(target)
-    except OSError as error:
-        error.filename = error.filename if error.filename and error.filename != str(partial) else str(target)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
+        yield
+    except BaseException:
+        for folder in absent:
+            with suppress(OSError):
+                folder.rmdir()
         raise
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def check_room(folder: Path, needed: int, what: str) -> None:

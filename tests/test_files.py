@@ -1,6 +1,8 @@
 """JSON and YAML that others wrote: what has no end, or is no number, is refused with its line."""
 
+import errno
 import gzip
+import json
 import os
 import stat
 import time
@@ -9,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from msm.errors import BadInput
-from msm.files import check_below, files_below, new_file, read_json, read_json_lines, read_json_object, read_yaml
+from msm.files import (
+    check_below,
+    files_below,
+    new_file,
+    new_files,
+    read_json,
+    read_json_lines,
+    read_json_object,
+    read_yaml,
+    write_json,
+)
 
 HOSTILE = {
     "[" * 100_000: "nested",
@@ -101,6 +113,28 @@ def test_what_is_no_file_stays(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "a").read_text() == "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "link", "pipe", "self"]
+
+
+def test_a_failure_leaves_no_folder_and_no_part(tmp_path: Path) -> None:
+    """A file and a set of files, into folders that are not there, and the set beside what was there."""
+    with pytest.raises(OSError, match="no space"), new_file(tmp_path / "a" / "b" / "file"):
+        raise OSError(errno.ENOSPC, "no space")
+    with pytest.raises(OSError, match="no space"), new_files(tmp_path / "c" / "d") as folder:
+        write_json(folder / "e" / "first.json", {})
+        raise OSError(errno.ENOSPC, "no space")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "old.json").write_text("1")
+    (tmp_path / "other.json").write_text("2")
+    with pytest.raises(KeyboardInterrupt), new_files(tmp_path) as folder:
+        write_json(folder / "old.json", {})
+        raise KeyboardInterrupt
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"old.json": "1", "other.json": "2"}
+    with new_files(tmp_path) as folder:
+        write_json(folder / "old.json", {})
+        write_json(folder / "new" / "third.json", {})
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["new", "new/third.json", "old.json", "other.json"]
+    assert json.loads((tmp_path / "old.json").read_text()) == {}
 
 
 def test_links_in_a_circle(tmp_path: Path) -> None:

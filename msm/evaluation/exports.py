@@ -16,7 +16,7 @@ from msm.collections.collection import Collection, Pool
 from msm.collections.records import Passage, Query
 from msm.collections.runs import write_qrels
 from msm.errors import BadInput
-from msm.files import new_file, write_json_lines
+from msm.files import new_file, new_files, write_json_lines
 
 
 def write_collection(kind: str, collection: Collection, split: str, out: Path) -> None:
@@ -31,14 +31,15 @@ def write_collection(kind: str, collection: Collection, split: str, out: Path) -
     Raises:
         BadInput: an id or a text that the format cannot hold.
     """
-    for pool in collection.pools:
-        folder = out / pool.name if len(collection.pools) > 1 else out
-        queries = [collection.queries[position] for position in collection.pool_queries(pool)]
-        passages = collection.passages.of(pool.candidate_language)
-        if kind == "beir":
-            _write_beir(folder, queries, passages, collection, pool, split)
-        else:
-            _write_trec(folder, queries, passages, collection, pool)
+    with new_files(out) as partial:
+        for pool in collection.pools:
+            folder = partial / pool.name if len(collection.pools) > 1 else partial
+            queries = [collection.queries[position] for position in collection.pool_queries(pool)]
+            passages = collection.passages.of(pool.candidate_language)
+            if kind == "beir":
+                _write_beir(folder, queries, passages, collection, pool, split)
+            else:
+                _write_trec(folder, queries, passages, collection, pool)
 
 
 def _write_beir(

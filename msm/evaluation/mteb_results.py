@@ -17,7 +17,7 @@ from typing import Any
 from msm.corpora.codes import canonical
 from msm.errors import BadInput
 from msm.evaluation.scores import ALL
-from msm.files import write_json
+from msm.files import new_files, write_json
 
 NO_REVISION = "no_revision_available"
 """Word of MTEB for a model without a revision."""
@@ -44,13 +44,15 @@ def write_mteb(lines: Iterable[Line], out: Path) -> list[Path]:
         raise BadInput("no scores")
     tasks = {key: _task(key[2], group) for key, group in groups.items()}
     paths = []
-    for (model, seed, benchmark), task in tasks.items():
-        revision = f"seed_{seed}" if seed else NO_REVISION
-        folder = out / _file_name(model) / revision
-        write_json(folder / "model_meta.json", {"name": model, "revision": revision, "framework": ["PyTorch"]})
-        paths.append(folder / f"{_file_name(benchmark)}.json")
-        write_json(paths[-1], task)
-    return paths
+    with new_files(out) as partial:
+        for (model, seed, benchmark), task in tasks.items():
+            revision = f"seed_{seed}" if seed else NO_REVISION
+            folder = Path(_file_name(model), revision)
+            meta = {"name": model, "revision": revision, "framework": ["PyTorch"]}
+            write_json(partial / folder / "model_meta.json", meta)
+            paths.append(folder / f"{_file_name(benchmark)}.json")
+            write_json(partial / paths[-1], task)
+    return [out / path for path in paths]
 
 
 def mteb_code(language: str) -> str:
