@@ -75,21 +75,21 @@ def main(arguments: argparse.Namespace) -> None:
 def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
     if not 0 < arguments.kept_share <= 1:
         raise BadInput(f"--kept_share must be above 0 and at most 1, got {arguments.kept_share}")
-    given = {"kept": arguments.kept_share, "text": TEXT if arguments.corpus_bytes is None else arguments.corpus_bytes}
-    path, kind = arguments.corpus_bench, arguments.corpus_files
+    path, kind, share = arguments.corpus_bench, arguments.corpus_files, arguments.kept_share
+    text = TEXT if arguments.corpus_bytes is None else arguments.corpus_bytes
     measured = measurement(path, kind)
-    return _described(
-        corpus_cost(measured, token_bytes=sizes.token_bytes, **given), measured, path=path, kind=kind, **given
-    )
+    cost = corpus_cost(measured, text=text, kept_share=share, token_bytes=sizes.token_bytes)
+    return _described(cost, measured, path=path, kind=kind, text=text, kept_share=share)
 
 
 def _described(
-    cost: CorpusCost, measured: Mapping[str, Any], *, path: Path, kind: str, text: float, kept: float
+    cost: CorpusCost, measured: Mapping[str, Any], *, path: Path, kind: str, text: float, kept_share: float
 ) -> str:
     """The cost in words, with where the speed is from."""
     terabytes = {name: value / 1e12 for name, value in dataclasses.asdict(cost).items()}
     return (
-        f"\nCorpus: {text / 1e12:,.2f} TB of clean text from {kind.upper()} files, {kept:.0%} of what is read kept.\n"
+        f"\nCorpus: {text / 1e12:,.2f} TB of clean text from {kind.upper()} files, "
+        f"{kept_share:.0%} of what is read kept.\n"
         f"  {cost.core_hours:,.0f} core hours at {measured['mb_per_second_core']} MB of text a second and core\n"
         f"  ({path}: {measured['megabytes']} MB of {measured['source']} on {measured['device']}).\n"
         f"  {terabytes['read']:,.2f} TB of files read, {terabytes['work']:,.2f} TB between, "

@@ -139,10 +139,9 @@ def test_scores_are_fp32_whatever_the_vectors() -> None:
         ({"gather": "none", "shard_queries": 4, "micro_queries": 8}, "micro_queries must divide 4, got 8"),
     ],
 )
-def test_sizes_that_do_not_divide_are_refused(encoder: Path, changes: dict[str, Any], message: str) -> None:
-    form = settings(**changes)
+def test_sizes_that_do_not_divide_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        BatchLoss(bi_encoder(encoder, form), form, CPU)
+        settings(**changes)
 
 
 TWO = """

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,7 +130,7 @@ def test_translated_questions_join_their_passages(tmp_path: Path) -> None:
     ]
     (tmp_path / "de.json").write_text(json.dumps(book))
     write_json_lines(tmp_path / "xor.jsonl", [{"language": "de", "text": "wer?", "english": "who?"}])
-    form = settings(examples="de=de.json", translations="xor.jsonl")
+    form = settings(examples="de=de.json", translations="xor.jsonl", sampler="hybrid", alpha=0.5)
     ((item,),) = read_items(tmp_path, form)
     assert {language: query.text for language, query in item.queries.items()} == {"de": "wer?", "en": "who?"}
     assert item.mono() == ["de"]
@@ -156,14 +155,17 @@ def test_files_of_a_folder_are_one_data_set_of_parallel_items(sources: Path) -> 
 
 def test_korean_questions_of_tydi_have_english_ones(mirror: Path) -> None:
     form = settings(
-        examples="ko=tydi-goldp/ko.train.json, en=tydi-goldp/en.train.json", translations="parallel/xor_questions.jsonl"
+        examples="ko=tydi-goldp/ko.train.json, en=tydi-goldp/en.train.json",
+        translations="parallel/xor_questions.jsonl",
+        sampler="hybrid",
+        alpha=0.5,
     )
     korean, english = read_items(mirror, form)
     both = [item for item in korean if set(item.queries) == {"en", "ko"}]
     # Most were asked because Korean had no answer to them.
     assert len(both) > 50
     assert len(english) > 3000
-    LanguageBatches([korean, english], replace(form, batches=replace(form.batches, sampler="hybrid"))).batch(0)
+    LanguageBatches([korean, english], form).batch(0)
 
 
 def test_translations_are_a_data_set_of_cross_batches(mirror: Path) -> None:
