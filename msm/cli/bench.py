@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from msm.bench import verdicts
+from msm.cli.options import add_mirror
 from msm.errors import CommandError
 
 RACES = {
@@ -37,23 +38,22 @@ MINUTES = 8.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm bench`."""
     names = [*RACES, *ALONE]
-    parser.add_argument("name", nargs="?", choices=names, help="Name of the comparison; all but gpu by default.")
+    parser.add_argument(
+        "name", nargs="?", choices=names, help="Name of the comparison. The default is all of them but gpu, one by one."
+    )
     parser.add_argument("--quick", action="store_true", help="Run smaller shapes, which take less than a minute each.")
     parser.add_argument(
         "--against",
         type=Path,
         metavar="FILE",
-        help="File of committed ratios (JSON lines) that the ratios of this run are compared with.",
+        help="File of committed ratios (JSON lines); the command fails where a ratio of this run is clearly less.",
     )
     parser.add_argument(
-        "--peers", action="store_true", help="For encode, install other engines in a folder, and time them too."
+        "--peers",
+        action="store_true",
+        help="For encode, install other projects' encoders in a folder of their own, and time them too.",
     )
-    parser.add_argument(
-        "--mirror",
-        default="",
-        metavar="DIR",
-        help="Folder with a copy of the public files, which is read instead of the network. For encode.",
-    )
+    add_mirror(parser, "For encode.")
     parser.add_argument(
         "--profile", action="store_true", help="For pretrain, show where the time of a step goes instead of racing."
     )
@@ -62,13 +62,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="KIND=N,N",
-        help="For growth, sizes of search (passages), score (queries), units (MB) or report (runs).",
+        help="For growth, sizes that are timed: of search in passages, of score in questions, of units in megabytes, of"
+        " report in runs; such as search=1000,4000.",
     )
     parser.add_argument(
-        "--picture", dest="picture_file", default="", metavar="FILE", help="For growth, write a picture (SVG)."
+        "--picture", dest="picture_file", default="", metavar="FILE", help="For growth, SVG file that gets a picture."
     )
     parser.add_argument(
-        "--minutes", type=float, default=MINUTES, metavar="N", help="For gpu, time after which nothing new begins."
+        "--minutes",
+        type=float,
+        default=MINUTES,
+        metavar="N",
+        help=f"For gpu, number of minutes after which no further comparison begins ({MINUTES:g}).",
     )
 
 

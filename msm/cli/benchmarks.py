@@ -12,7 +12,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "name",
         nargs="?",
-        help="Benchmark whose files, rules, sizes and sources are printed; without it, all in a table.",
+        help="Name of a benchmark whose files, rules, sizes and sources are printed. Without it, a table of all "
+        "benchmarks is printed.",
     )
 
 

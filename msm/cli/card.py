@@ -14,13 +14,18 @@ CARD = "README.md"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm card`."""
-    parser.add_argument("folder", type=Path, help="Folder of a stage pretrain or finetune, or of a recipe's artifacts.")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        help="Output folder of the stage pretrain or finetune, or folder of all stages of a recipe, such as "
+        "artifacts/demo.",
+    )
     parser.add_argument(
         "--scores",
         type=Path,
         nargs="*",
         metavar="DIR",
-        help="Score folders to print in the card; by default those of the same recipe.",
+        help="Score folders that the card prints. The default are those of the same recipe.",
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from msm.cli.options import add_resamples
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.runs import Floats
 from msm.evaluation.compare import Compared, Model, Seeds
@@ -60,16 +61,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="Compare folders even if they were scored by different rules; the differences are printed as notes.",
     )
-    parser.add_argument(
-        "--resamples",
-        type=int,
-        default=10000,
-        metavar="N",
-        help="Number of resamples from which intervals and p values are computed (10000).",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="Seed of the generator that draws the resamples (1)."
-    )
+    add_resamples(parser, "intervals and p values", default=10000, least=1)
 
 
 def main(arguments: Namespace) -> None:

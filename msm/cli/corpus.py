@@ -18,49 +18,86 @@ from msm.pipeline.artifacts import payload
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm corpus`."""
-    parser.add_argument("recipe", nargs="?", help="Corpus recipe: corpus/common_crawl, or the path of a file.")
     parser.add_argument(
-        "--out", default="", metavar="ADDRESS", help="Folder or address (s3://...) for shards or documents."
+        "recipe", nargs="?", help="Name of a corpus recipe, such as corpus/common_crawl, or path of its file."
     )
     parser.add_argument(
-        "--tokenizer", default="", metavar="DIR", help="Tokenizer of token shards; without it, documents are written."
-    )
-    parser.add_argument("--work", type=Path, default=Path("work/corpus"), help="Scratch folder that all tasks share.")
-    parser.add_argument("--executor", choices=("local", "slurm", "ray"), default="local")
-    parser.add_argument(
-        "--tasks", type=int, default=1, metavar="N", help="Number of tasks of every step, over all machines."
+        "--out",
+        default="",
+        metavar="ADDRESS",
+        help="Folder, or address such as s3://bucket/corpus, that gets the shards or documents.",
     )
     parser.add_argument(
-        "--workers", type=int, default=-1, metavar="N", help="Number of tasks at one time; all by default."
+        "--tokenizer",
+        default="",
+        metavar="DIR",
+        help="Folder of the tokenizer of token shards. Without it, documents are written.",
     )
     parser.add_argument(
-        "--manifest", type=Path, metavar="FILE", help="File for a copy of the manifest, which DVC tracks."
+        "--work",
+        type=Path,
+        default=Path("work/corpus"),
+        metavar="DIR",
+        help="Scratch folder that all tasks share (work/corpus).",
+    )
+    parser.add_argument(
+        "--executor",
+        choices=("local", "slurm", "ray"),
+        default="local",
+        help="Place where the tasks run: this machine, Slurm or Ray (local).",
+    )
+    parser.add_argument(
+        "--tasks", type=int, default=1, metavar="N", help="Number of tasks of every step, on all machines together (1)."
+    )
+    parser.add_argument(
+        "--workers", type=int, default=-1, metavar="N", help="Largest number of tasks at one time (-1, for all)."
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="File that gets a copy of the manifest, which DVC tracks.",
     )
     pod = parser.add_argument_group("Kubernetes: each pod does some of the tasks, and waits for the rest")
     pod.add_argument(
-        "--local_tasks", type=int, default=-1, metavar="K", help="Number of tasks of this pod; -1 takes all."
+        "--local_tasks", type=int, default=-1, metavar="K", help="Number of tasks that this pod runs (-1, for all)."
     )
-    pod.add_argument("--pod", type=int, default=0, metavar="N", help="Number of this pod: $JOB_COMPLETION_INDEX.")
-    pod.add_argument("--step", default="", help="Do this step only, without waiting for other pods.")
-    pod.add_argument("--poll_seconds", type=float, default=10.0, metavar="S")
+    pod.add_argument(
+        "--pod", type=int, default=0, metavar="N", help="Number of this pod, counted from 0: $JOB_COMPLETION_INDEX."
+    )
+    pod.add_argument(
+        "--step", default="", metavar="NAME", help="Name of the one step to run, without waiting for other pods."
+    )
+    pod.add_argument(
+        "--poll_seconds",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="Seconds between two looks whether the other pods have finished a step (10).",
+    )
     slurm = parser.add_argument_group("Slurm")
-    slurm.add_argument("--partition", default="cpu")
-    slurm.add_argument("--time_limit", default="24:00:00", metavar="HH:MM:SS")
+    slurm.add_argument("--partition", default="cpu", metavar="NAME", help="Partition that runs the tasks (cpu).")
+    slurm.add_argument(
+        "--time_limit", default="24:00:00", metavar="HH:MM:SS", help="Longest time that a task may take (24:00:00)."
+    )
     slurm.add_argument(
         "--environment",
         default="",
         metavar="COMMAND",
-        help="Command before a task, such as `source .venv/bin/activate`.",
+        help="Shell command that runs before every task, such as `source .venv/bin/activate`.",
     )
     other = parser.add_argument_group("instead of a recipe")
     other.add_argument(
         "--check_sentences",
         type=Path,
         metavar="FILE",
-        help="Check the splitter on documents that are split already (JSON Lines).",
+        help="File of documents with known sentences (JSON Lines), on which the sentence splitter is checked.",
     )
     other.add_argument(
-        "--verify", type=Path, metavar="DIR", help="Check the shards of a manifest against their checksums."
+        "--verify",
+        type=Path,
+        metavar="DIR",
+        help="Folder of shards that are compared with the checksums of their manifest.",
     )
 
 

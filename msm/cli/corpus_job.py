@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from msm.cli import placement
+from msm.cli.options import add_job
 from msm.components.clusters import check_pinned, find_cluster
 from msm.components.corpus_job import CorpusPlan, job_text, pipeline
 from msm.components.kubeflow_pipeline import compile_to
@@ -16,20 +17,30 @@ TOKENIZER = "/work/corpus/tokenizer"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm corpus-job`."""
-    parser.add_argument("recipe", help="Corpus recipe: corpus/common_crawl, or the path of a file.")
+    parser.add_argument("recipe", help="Name of a corpus recipe, such as corpus/common_crawl, or path of its file.")
     parser.add_argument(
         "--out", required=True, metavar="ADDRESS", help="Address of the shards, such as s3://bucket/corpus."
     )
     parser.add_argument(
-        "--tokenizer", default=TOKENIZER, metavar="DIR", help=f"Tokenizer on the shared volume ({TOKENIZER})."
+        "--tokenizer",
+        default=TOKENIZER,
+        metavar="DIR",
+        help=f"Folder of the tokenizer on the shared volume ({TOKENIZER}).",
     )
     parser.add_argument(
-        "--pods", type=int, required=True, metavar="N", help="Number of pods; each does as many tasks as it has CPUs."
+        "--pods",
+        type=int,
+        required=True,
+        metavar="N",
+        help="Number of pods; each runs as many tasks at a time as it has cores.",
     )
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, metavar="FILE", help="File for the recipe's ConfigMap and the Indexed Job.")
+    add_job(parser, required=False, content="the Job with the recipe's ConfigMap")
     parser.add_argument(
-        "--pipeline", type=Path, metavar="FILE", help="File for the compiled pipeline, which reads that ConfigMap."
+        "--pipeline",
+        type=Path,
+        metavar="FILE",
+        help="File that the compiled pipeline is written to; the pipeline reads the ConfigMap of --job.",
     )
 
 

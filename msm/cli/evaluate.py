@@ -12,12 +12,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msm
-from msm.cli.options import add_labels
+from msm.cli.options import (
+    add_batch_tokens,
+    add_device,
+    add_labels,
+    add_measures,
+    add_model_name,
+    add_model_origin,
+    add_own_data,
+    add_part,
+    add_precision,
+)
 from msm.encoders.settings import Pooling
 from msm.encoders.usage import CONTEXTS, PRECISIONS, QUESTION_MARKS, SIMILARITIES, VECTOR_KINDS, Usage
 from msm.errors import BadInput
 from msm.evaluation.settings import TieRule
-from msm.execution import DEVICES
 from msm.reporting.score_lines import loss_lines, overview_lines
 from msm.retrieval.settings import BM25, LanguageVectorsKind
 from msm.verbs.scores import Scores
@@ -42,7 +51,11 @@ def _add_task_arguments(parser: ArgumentParser) -> None:
         "your own data.",
     )
     parser.add_argument(
-        "--model", nargs="+", required=True, metavar="MODEL", help=f"Model folders, names in the hub, or {BM25}."
+        "--model",
+        nargs="+",
+        required=True,
+        metavar="MODEL",
+        help=f"Folders of models, names of models in the Hugging Face hub, or {BM25}.",
     )
     parser.add_argument(
         "--data",
@@ -57,26 +70,15 @@ def _add_task_arguments(parser: ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="Output folder; with several benchmarks or models, each pair gets OUT/BENCHMARK/MODEL.",
+        help="Output folder. With several benchmarks or models, each pair gets the folder DIR/BENCHMARK/MODEL.",
     )
+    add_part(parser)
+    add_own_data(parser)
     parser.add_argument(
-        "--part",
+        "--pairs",
         default="",
-        metavar="I/N",
-        help="Part of the passages that is encoded and searched, number I of N, such as 2/8; a call without "
-        "it then joins the parts.",
-    )
-    parser.add_argument(
-        "--format",
-        help="Format of your own data: beir, trec, squad, hf, ir_datasets, or the name of a benchmark whose "
-        "files it has.",
-    )
-    parser.add_argument(
-        "--languages",
-        help="Codes of the languages of the benchmark to keep, separated by commas, such as sw,bn. The default is all.",
-    )
-    parser.add_argument(
-        "--pairs", help="Language pairs of bitext, such as de-fr,fr-de; all-en for every language with English, or all."
+        metavar="PAIRS",
+        help="Language pairs of bitext, such as de-fr,fr-de; all-en for every language with English, or all.",
     )
 
 
@@ -85,7 +87,8 @@ def _add_search_arguments(parser: ArgumentParser) -> None:
         "--depth",
         type=int,
         default=0,
-        help="Number of passages kept for each query; 0 keeps as many as the measures need.",
+        metavar="N",
+        help="Number of passages kept for each question (0, which keeps as many as the measures need).",
     )
     parser.add_argument(
         "--fuse",
@@ -98,41 +101,22 @@ def _add_search_arguments(parser: ArgumentParser) -> None:
         "--ties",
         choices=get_args(TieRule),
         default="benchmark",
-        help="Rule for the order of passages with equal scores.",
+        help="Rule for the order of passages with equal scores (benchmark, which takes the benchmark's own rule).",
     )
-    parser.add_argument(
-        "--measures",
-        default="",
-        metavar="NAMES",
-        help="Names of measures, separated by commas, such as nDCG@10,R@100. The default are the official "
-        "measures of the benchmark.",
-    )
-    parser.add_argument(
-        "--precision", choices=PRECISIONS, default="auto", help="Number format of the model's matrix products."
-    )
-    parser.add_argument(
-        "--batch_tokens",
-        type=int,
-        default=16384,
-        metavar="N",
-        help="Largest number of tokens that are encoded in one batch, padding included (16384).",
-    )
-    parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default="auto",
-        help="Device that the model runs on; auto takes a GPU if there is one.",
-    )
+    add_measures(parser, "The default are the official measures of the benchmark.")
+    add_precision(parser, PRECISIONS, "auto")
+    add_batch_tokens(parser)
+    add_device(parser)
 
 
 def _add_label_arguments(parser: ArgumentParser) -> None:
     labels = parser.add_argument_group("labels of the scores, beside the benchmark and the model")
-    labels.add_argument("--name", help="Name of the model in tables. The default is the name of its folder.")
+    add_model_name(labels)
     add_labels(labels, "model")
 
 
 def _add_usage_arguments(parser: ArgumentParser) -> None:
-    usage = parser.add_argument_group("how the model is used; without a flag, as its files say")
+    usage = parser.add_argument_group("how the model is used; the default of each option is what the model's files say")
     usage.add_argument(
         "--pooling",
         choices=get_args(Pooling),
@@ -148,23 +132,29 @@ def _add_usage_arguments(parser: ArgumentParser) -> None:
         "--passage_prompt", metavar="TEXT", help="Prompt that is put before every passage, such as 'passage: '."
     )
     usage.add_argument(
-        "--query_tokens", type=int, metavar="N", help="Largest number of tokens of a question; what is longer is cut."
+        "--query_tokens",
+        type=int,
+        metavar="N",
+        help="Largest number of tokens of a question; the rest of a longer one is cut off.",
     )
     usage.add_argument(
-        "--passage_tokens", type=int, metavar="N", help="Largest number of tokens of a passage; what is longer is cut."
+        "--passage_tokens",
+        type=int,
+        metavar="N",
+        help="Largest number of tokens of a passage; the rest of a longer one is cut off.",
     )
     usage.add_argument(
         "--dimensions",
         type=int,
         nargs="+",
         metavar="N",
-        help="Numbers of dimensions of a vector that are kept, from the first on; each is evaluated.",
+        help="Numbers of dimensions of a vector that are kept, from the first on. Each number is evaluated by itself.",
     )
     usage.add_argument(
         "--vectors",
         choices=VECTOR_KINDS,
         nargs="+",
-        help="Number formats in which vectors of passages are stored (fp32); each is evaluated.",
+        help="Number formats in which vectors of passages are stored (fp32). Each format is evaluated by itself.",
     )
     usage.add_argument(
         "--passage_context",
@@ -176,13 +166,7 @@ def _add_usage_arguments(parser: ArgumentParser) -> None:
         choices=QUESTION_MARKS,
         help="Treatment of the question mark at the end of a question: kept or stripped.",
     )
-    usage.add_argument("--revision", help="Branch, tag or commit of a model of the Hugging Face hub.")
-    usage.add_argument(
-        "--trust_remote_code",
-        action="store_true",
-        default=None,
-        help="Allow Python code that is part of the model to run. Use it only for models that you trust.",
-    )
+    add_model_origin(usage)
 
 
 def _add_vector_arguments(parser: ArgumentParser) -> None:
@@ -191,9 +175,9 @@ def _add_vector_arguments(parser: ArgumentParser) -> None:
         "--language_vectors",
         choices=get_args(LanguageVectorsKind),
         default="none",
-        help="Vectors that are subtracted: none; relative to a pivot, from passages (shift); of passages and "
-        "questions (both_sides); or the means of the benchmark's own passages, which is transductive "
-        "(own).",
+        help="Language vectors that are subtracted: none; those of passages, relative to a pivot language (shift); "
+        "those of passages and of questions (both_sides); or the means of the benchmark's own passages (own), which "
+        "only somebody who has all passages beforehand can compute.",
     )
     vectors.add_argument(
         "--language_texts",

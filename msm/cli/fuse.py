@@ -21,7 +21,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="File of the sparse TREC run, such as one of BM25; it may be compressed.",
     )
     parser.add_argument(
-        "--alpha", type=float, help="Weight of the dense scores, such as 0.5. Without it, --dev chooses the weight."
+        "--alpha",
+        type=float,
+        metavar="X",
+        help="Weight of the dense scores, such as 0.5. Without it, the weight is chosen on the questions of --dev.",
     )
     parser.add_argument(
         "--dev",
@@ -33,9 +36,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--measure",
         default="mrr@100",
+        metavar="NAME",
         help="Measure by which the weight is chosen on the questions of --dev (mrr@100).",
     )
-    parser.add_argument("--depth", type=int, default=100, help="Number of passages kept for each query (100).")
+    parser.add_argument(
+        "--depth", type=int, default=100, metavar="N", help="Number of passages kept for each question (100)."
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="File that gets the fused run.")
 
 

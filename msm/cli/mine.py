@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import msm
+from msm.cli.options import add_batch_tokens, add_device, add_precision
 from msm.errors import BadInput
-from msm.execution import DEVICES
 from msm.finetuning.settings import Mine
 
 
@@ -39,14 +39,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--corpus",
         default="",
         metavar="FILE",
-        help="File of the passages to search. The default are the passages of the examples.",
+        help="File of the passages that are searched. The default are the passages of the examples.",
     )
-    parser.add_argument("--language", default="en", help="Language of the examples whose files do not name one (en).")
+    parser.add_argument(
+        "--language",
+        default="en",
+        metavar="CODE",
+        help="Code of the language of those files of examples that --examples gives none for (en).",
+    )
     parser.add_argument(
         "--passage_unit",
         choices=("sentence", "paragraph"),
         default="sentence",
-        help="Passage of a SQuAD file: the sentence that holds the answer, or its paragraph.",
+        help="Unit of a SQuAD file that is one passage: the sentence with the answer, or its paragraph (sentence).",
     )
     parser.add_argument(
         "--depth",
@@ -61,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--choice",
         choices=("first", "random"),
         default="first",
-        help="Ranks that are taken when there are more than enough: the first ones, or random ones.",
+        help="Choice among more passages than are needed: those of the first ranks, or random ones (first).",
     )
     parser.add_argument(
         "--filters",
@@ -74,18 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--margin",
         type=float,
         default=0.0,
-        help="Smallest distance of a negative's score below the positive's, for the filter score (0).",
+        metavar="X",
+        help="Smallest difference by which a negative scores less than the positive, for the filter score (0).",
     )
-    parser.add_argument(
-        "--precision", choices=("fp32", "bf16"), default="fp32", help="Number format of the model's matrix products."
-    )
-    parser.add_argument(
-        "--batch_tokens",
-        type=int,
-        default=16384,
-        metavar="N",
-        help="Largest number of tokens that are encoded in one batch, padding included (16384).",
-    )
+    add_precision(parser)
+    add_batch_tokens(parser)
     parser.add_argument(
         "--seed",
         type=int,
@@ -93,12 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="Seed of the generator that draws ranks when --choice is random (1).",
     )
-    parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default="auto",
-        help="Device that the model runs on; auto takes a GPU if there is one.",
-    )
+    add_device(parser)
 
 
 def main(arguments: argparse.Namespace) -> None:

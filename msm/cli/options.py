@@ -1,31 +1,63 @@
-"""Options that several commands share: labels of scores, and how a stage or task is executed."""
+"""Options that several commands share, so that one option has one meaning and one help text."""
 
 import argparse
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from msm import tracking
-from msm.errors import BadInput
 from msm.evaluation.settings import Setting
-from msm.execution import DEVICES, Execution
-from msm.pipeline import torchrun
-from msm.pipeline.places import check_device
-from msm.stopping import stop_with_parent
+from msm.execution import DEVICES
+
+Parser = argparse._ActionsContainer
+"""A parser, or a group of options of a parser."""
 
 
-def add_labels(parser: argparse._ArgumentGroup, what: str) -> None:
+def add_recipe(parser: Parser) -> None:
+    """Declare `--recipe`."""
+    parser.add_argument(
+        "--recipe", required=True, metavar="RECIPE", help="Name of a recipe, such as demo, or path of its file."
+    )
+
+
+def add_own_data(parser: Parser) -> None:
+    """Declare `--format` and `--languages`, which say how the files of a benchmark are read."""
+    parser.add_argument(
+        "--format",
+        default="",
+        help="Format of your own data: beir, trec, squad, hf, ir_datasets, or the name of a benchmark whose "
+        "files it has.",
+    )
+    parser.add_argument(
+        "--languages",
+        default="",
+        metavar="CODES",
+        help="Codes of the languages of the benchmark to keep, separated by commas, such as sw,bn. The default is all.",
+    )
+
+
+def add_measures(parser: Parser, default: str) -> None:
+    """Declare `--measures`.
+
+    Args:
+        parser: parser of the command.
+        default: sentence that says which measures are taken without the option.
+    """
+    parser.add_argument(
+        "--measures",
+        default="",
+        metavar="NAMES",
+        help=f"Names of measures, separated by commas, such as nDCG@10,R@100. {default}",
+    )
+
+
+def add_labels(parser: Parser, what: str) -> None:
     """Declare the labels of scores that decide no value.
 
     Args:
-        parser: group that the options stand in.
+        parser: parser of the command, or a group of its options.
         what: the word for what was trained, `model` or `system`.
     """
-    parser.add_argument(
-        "--split",
-        help="Split of the questions. The default is the benchmark's published split; test for your own data.",
-    )
+    add_split(parser)
     parser.add_argument(
         "--setting",
         choices=get_args(Setting),
@@ -36,74 +68,141 @@ def add_labels(parser: argparse._ArgumentGroup, what: str) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"Seed of the {what}'s training (0).")
 
 
-def add_execution(parser: argparse.ArgumentParser) -> None:
-    """Declare the execution options: they may change the speed, never the result."""
-    options = parser.add_argument_group("execution: may change the speed, never the result")
-    options.add_argument(
-        "--work",
-        type=Path,
-        metavar="DIR",
-        help="Scratch folder; a stopped run goes on from what it holds. The default follows from --out.",
+def add_split(parser: Parser) -> None:
+    """Declare `--split`, the questions that are scored."""
+    parser.add_argument(
+        "--split",
+        metavar="NAME",
+        help="Split of the questions. The default is the benchmark's published split; test for your own data.",
     )
-    options.add_argument(
-        "--processes", type=int, default=0, metavar="N", help="Number of worker processes; 0 starts one for each core."
+
+
+def add_model_name(parser: Parser) -> None:
+    """Declare `--name`, the name of a model in tables."""
+    parser.add_argument(
+        "--name", metavar="TEXT", help="Name of the model in tables. The default is the name of its folder."
     )
-    options.add_argument(
-        "--gpus",
+
+
+def add_model_origin(parser: Parser) -> None:
+    """Declare `--revision` and `--trust_remote_code`."""
+    parser.add_argument(
+        "--revision", metavar="NAME", help="Branch, tag or commit of a model of the Hugging Face hub, such as main."
+    )
+    parser.add_argument(
+        "--trust_remote_code",
+        action="store_true",
+        default=None,
+        help="Allow Python code that is part of the model to run. Use it only for models that you trust.",
+    )
+
+
+def add_batch_tokens(parser: Parser) -> None:
+    """Declare `--batch_tokens`."""
+    parser.add_argument(
+        "--batch_tokens",
         type=int,
-        default=0,
+        default=16384,
         metavar="N",
-        help="Number of processes that torchrun starts, one for each GPU; 0 runs the stage in this process.",
+        help="Largest number of tokens that are encoded in one batch, padding included (16384).",
     )
-    options.add_argument(
-        "--device", choices=DEVICES, default="auto", help="Device that computes; auto takes a GPU if there is one."
+
+
+def add_precision(parser: Parser, formats: tuple[str, ...] = ("fp32", "bf16"), default: str = "fp32") -> None:
+    """Declare `--precision`.
+
+    Args:
+        parser: parser of the command.
+        formats: names of the number formats that may be chosen.
+        default: name of the number format that is taken without the option.
+    """
+    parser.add_argument(
+        "--precision",
+        choices=formats,
+        default=default,
+        help="Number format of the model's matrix products ("
+        + ("auto, which takes bf16 where the hardware has units for it)." if default == "auto" else f"{default})."),
     )
-    options.add_argument(
-        "--mirror",
-        default="",
-        metavar="DIR",
-        help="Folder with a copy of the public files, which is read instead of the network.",
+
+
+def add_device(parser: Parser) -> None:
+    """Declare `--device`."""
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="Device that the model runs on (auto, which takes a GPU if there is one).",
     )
-    options.add_argument(
-        "--cache_gib",
-        type=int,
-        default=64,
-        metavar="N",
-        help="Largest size of the streamed shards in the scratch folder, in GiB (64).",
-    )
-    options.add_argument(
-        "--checkpoint_seconds",
-        type=float,
-        default=Execution.checkpoint_seconds,
-        metavar="S",
-        help="Longest time between two checkpoints of a training, in seconds.",
-    )
-    options.add_argument(
-        "--vector_store",
-        type=Path,
-        metavar="DIR",
-        help="Folder that keeps vectors of encoded texts for other runs of the same model, up to --cache_gib "
-        "for each model.",
-    )
-    options.add_argument(
+
+
+def add_part(parser: Parser, note: str = "") -> None:
+    """Declare `--part`.
+
+    Args:
+        parser: parser of the command, or a group of its options.
+        note: sentence that ends the help text.
+    """
+    parser.add_argument(
         "--part",
         default="",
         metavar="I/N",
-        help="Part of the passages that is encoded and searched, number I of N, such as 2/8; a run without it"
-        " then joins the parts. For the stage retrieve.",
-    )
-    add_verify(options)
-    add_log(options)
-    options.add_argument(
-        "--stop_with_parent",
-        action="store_true",
-        help="Save the state and end when the process that started this one dies.",
+        help="Part of the passages that is encoded and searched, number I of N, such as 2/8. The same command without "
+        f"this option then joins the parts.{note and f' {note}'}",
     )
 
 
-def add_verify(options: argparse._ActionsContainer) -> None:
+def add_mirror(parser: Parser, note: str = "") -> None:
+    """Declare `--mirror`.
+
+    Args:
+        parser: parser of the command, or a group of its options.
+        note: sentence that ends the help text.
+    """
+    parser.add_argument(
+        "--mirror",
+        default="",
+        metavar="DIR",
+        help=f"Folder with a copy of the public files, which is read instead of the network.{note and f' {note}'}",
+    )
+
+
+def add_resamples(parser: Parser, results: str, *, default: int, least: int) -> None:
+    """Declare `--resamples` and the seed by which they are drawn.
+
+    Args:
+        parser: parser of the command.
+        results: words for what is computed from the resamples.
+        default: number of resamples without the option.
+        least: smallest number of resamples that the command accepts.
+    """
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        default=default,
+        metavar="N",
+        help=f"Number of resamples of the questions from which {results} are computed, {least} or more ({default}).",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="Seed of the generator that draws the resamples (1)."
+    )
+
+
+def add_job(parser: Parser, *, required: bool = True, content: str = "the Job") -> None:
+    """Declare `--job`.
+
+    Args:
+        parser: parser of the command.
+        required: whether the command does nothing else.
+        content: words for what is written.
+    """
+    parser.add_argument(
+        "--job", type=Path, required=required, metavar="FILE", help=f"File that {content} is written to, as YAML."
+    )
+
+
+def add_verify(parser: Parser) -> None:
     """Declare the option that has all bytes of inputs compared with their manifests."""
-    options.add_argument(
+    parser.add_argument(
         "--verify",
         action="store_true",
         help="Compare all bytes of the inputs with their manifests. Without it, only files whose size or time"
@@ -111,9 +210,9 @@ def add_verify(options: argparse._ActionsContainer) -> None:
     )
 
 
-def add_log(options: argparse._ActionsContainer) -> None:
+def add_log(parser: Parser) -> None:
     """Declare the option that names a tool to watch trainings and scores."""
-    options.add_argument(
+    parser.add_argument(
         "--log",
         choices=("", *tracking.BACKENDS),
         default="",
@@ -121,46 +220,3 @@ def add_log(options: argparse._ActionsContainer) -> None:
         help="Tool that shows losses, scores by language and reports, beside the file log.jsonl: tensorboard,"
         " mlflow or wandb.",
     )
-
-
-def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
-    """Prepare for a stage or task: watch the parent, and hand the work to torchrun where `--gpus` asks for it.
-
-    Args:
-        arguments: values of the options of `add_execution`.
-        words: words of this whole command, `msm` included.
-
-    Raises:
-        BadInput: a negative number, or a tool that is not installed.
-    """
-    for option in ("processes", "gpus", "cache_gib", "checkpoint_seconds"):
-        if arguments[option] < 0:
-            raise BadInput(f"--{option} must be at least 0, got {arguments[option]}")
-    tracking.check(arguments["log"])
-    check_device(arguments["device"], arguments["gpus"])
-    if arguments["stop_with_parent"]:
-        stop_with_parent()
-    if arguments["gpus"] and not torchrun.is_worker():
-        sys.exit(torchrun.run(words, arguments["gpus"]))
-
-
-def execution(arguments: Mapping[str, Any], out: Path) -> Execution:
-    """Return the execution options as given."""
-    return Execution(
-        work=arguments["work"] or _work_folder(out),
-        processes=arguments["processes"],
-        device=arguments["device"],
-        mirror=arguments["mirror"],
-        cache_gib=arguments["cache_gib"],
-        checkpoint_seconds=arguments["checkpoint_seconds"],
-        vector_store=arguments["vector_store"],
-        part=arguments["part"],
-        verify=arguments["verify"],
-        log=arguments["log"],
-    )
-
-
-def _work_folder(out: Path) -> Path:
-    """`work/...` for `artifacts/...`; DVC deletes outputs before it runs their stage, never this."""
-    parts = out.parts
-    return Path("work", *parts[1:]) if parts[0] == "artifacts" else out.with_name(f".{out.name}.work")

@@ -10,7 +10,7 @@ from typing import Any
 
 from msm import tracking
 from msm.cli import placement
-from msm.cli.options import add_log
+from msm.cli.options import add_log, add_mirror, add_recipe
 from msm.components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
 from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned, find_cluster
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
@@ -35,17 +35,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_selection(own)
         add_log(own)
         if action == "run":
+            add_mirror(own)
             own.add_argument(
-                "--mirror",
-                default="",
+                "--root",
+                type=Path,
                 metavar="DIR",
-                help="Folder with a copy of the public files, which is read instead of the network.",
+                help="Folder that gets the artifacts. The default is work/RECIPE/pipeline.",
             )
-            own.add_argument("--root", type=Path, metavar="DIR", help="Folder for artifacts (work/RECIPE/pipeline).")
             continue
         _add_cluster(own)
         if action == "compile":
-            own.add_argument("--out", type=Path, required=True, metavar="FILE")
+            own.add_argument(
+                "--out",
+                type=Path,
+                required=True,
+                metavar="FILE",
+                help="File that the compiled pipeline is written to, as YAML.",
+            )
         else:
             _add_server(own)
 
@@ -54,16 +60,23 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", choices=PIPELINES, help="; ".join(f"{name}: {text}" for name, text in PIPELINES.items())
     )
-    parser.add_argument("--recipe", required=True, help="Name of a recipe, such as demo, or path of its file.")
-    parser.add_argument("--model", default="", help="Model, for `benchmark`; needed when the recipe has several.")
+    add_recipe(parser)
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="NAME",
+        help="Name of a model of the recipe, for the pipeline benchmark. It is needed where the recipe has several.",
+    )
     parser.add_argument(
         "--tracked",
         action="append",
         default=[],
         metavar="STAGE/ROW",
-        help="Output to take from the DVC remote instead of making it; may be repeated.",
+        help="Output that is taken from the DVC remote and not made again. The option may be repeated.",
     )
-    parser.add_argument("--remote", default="", metavar="URL", help="DVC remote; the project's default otherwise.")
+    parser.add_argument(
+        "--remote", default="", metavar="URL", help="Address of the DVC remote. The default is the project's own."
+    )
     parser.add_argument(
         "--parts",
         type=int,
@@ -76,35 +89,48 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
     placement.add_arguments(parser)
-    parser.add_argument("--queue", default="", help="Name of the LocalQueue of Kueue; that of the overlay otherwise.")
     parser.add_argument(
-        "--launcher", choices=LAUNCHERS, default="pod", help="Kind of job that runs stages with several GPUs."
+        "--queue", default="", metavar="NAME", help="Name of the LocalQueue of Kueue. The default is the cluster's own."
     )
-    parser.add_argument("--nodes", type=int, default=1, help="Number of nodes of a TrainJob.")
-    parser.add_argument("--namespace", default="msm", help="Namespace of the pipeline's pods.")
+    parser.add_argument(
+        "--launcher", choices=LAUNCHERS, default="pod", help="Kind of job that runs a stage with several GPUs (pod)."
+    )
+    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="Number of nodes of a TrainJob (1).")
+    parser.add_argument(
+        "--namespace", default="msm", metavar="NAME", help="Kubernetes namespace of the pipeline's pods (msm)."
+    )
     parser.add_argument(
         "--tracking-uri",
         default="",
         metavar="URL",
-        help="Server of --log mlflow, as the pods reach it; of wandb, where it is not wandb.ai.",
+        help="Address of the server of --log mlflow, as the pods reach it; of that of wandb, where it is not wandb.ai.",
     )
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", required=True, metavar="URL", help="Address of Kubeflow Pipelines.")
-    parser.add_argument("--experiment", default="msm", help="Experiment, which groups runs in the user interface.")
-    parser.add_argument("--service-account", default="msm-pipeline", help="Service account of the pods.")
+    parser.add_argument(
+        "--experiment",
+        default="msm",
+        metavar="NAME",
+        help="Name of the experiment under which the user interface lists the run (msm).",
+    )
+    parser.add_argument(
+        "--service-account", default="msm-pipeline", metavar="NAME", help="Service account of the pods (msm-pipeline)."
+    )
     parser.add_argument("--single-user", action="store_true", help="Send no namespace, for Kubeflow without profiles.")
     parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="File of the bearer token, read for each request."
+        "--token-file", type=Path, metavar="FILE", help="File that holds the bearer token. It is read for each request."
     )
-    parser.add_argument("--wait", action="store_true", help="Wait for the end of the run, and exit by its outcome.")
+    parser.add_argument(
+        "--wait", action="store_true", help="Wait for the end of the run, and fail where the run has failed."
+    )
     parser.add_argument(
         "--every",
         type=float,
         default=15.0,
-        metavar="SECONDS",
-        help="Seconds between two requests for the state of the run.",
+        metavar="S",
+        help="Seconds between two requests for the state of the run (15).",
     )
 
 

@@ -5,6 +5,8 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `--image` and `--cluster`."""
-    overlays = "Overlay of manifests/ (a100, kind, openshift), or the FILE.yaml of a cluster of your own."
-    parser.add_argument("--image", required=True, help="Image of the project by its digest: NAME@sha256:...")
+    overlays = "Overlay of manifests/ (a100, kind or openshift), or file of a cluster of your own, FILE.yaml (a100)."
+    parser.add_argument(
+        "--image", required=True, metavar="NAME@sha256:...", help="Image of the project, named with its digest."
+    )
     parser.add_argument("--cluster", default="a100", metavar="NAME", help=overlays)

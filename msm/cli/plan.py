@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msm.cli.options import add_recipe
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.corpus_costs import CorpusCost, corpus_cost, measurement
@@ -16,15 +17,27 @@ from msm.pipeline.tasks import tasks
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm plan`."""
-    parser.add_argument("--recipe", required=True, help="Name of a recipe, such as demo, or path of its file.")
+    add_recipe(parser)
     parser.add_argument(
-        "--mfu", type=float, default=0.35, help="Share of the GPUs' peak speed that training reaches (0.35)."
+        "--mfu",
+        type=float,
+        default=0.35,
+        metavar="S",
+        help="Share of the GPUs' peak speed that training reaches, above 0 and up to 1 (0.35).",
     )
     parser.add_argument(
-        "--examples", type=int, default=0, help="Number of fine-tuning examples, for recipes with epochs."
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Number of fine-tuning examples. It is needed where a recipe counts its fine-tuning in epochs.",
     )
     parser.add_argument(
-        "--gpus", type=int, default=0, help="Number of GPUs of one training; 0 takes the number in the table of stages."
+        "--gpus",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Number of GPUs of one training (0, which takes the number in the table of stages).",
     )
     corpus = parser.add_argument_group("the corpus: core hours and bytes of `msm corpus`, from a measured speed")
     corpus.add_argument(
@@ -37,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--corpus_files",
         choices=("warc", "wet"),
         default="wet",
-        help="Kind of the crawled files: pages with markup (warc) or extracted text (wet).",
+        help="Kind of the crawled files: pages with markup (warc) or extracted text (wet). The default is wet.",
     )
     corpus.add_argument(
-        "--corpus_bytes", type=float, metavar="N", help="Number of bytes of clean text that are wanted (2.5e12)."
+        "--corpus_bytes", type=float, metavar="N", help="Size of the clean text that is wanted, in bytes (2.5e12)."
     )
     corpus.add_argument(
         "--kept_share",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from msm.cli.options import add_mirror
 from msm.components import dvc_pipeline
 from msm.files import new_file
 from msm.pipeline import recipes
@@ -19,19 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resolved", action="store_true", help="Print the recipe with the values of its base and all defaults."
     )
-    parser.add_argument("--dvc", action="store_true", help="Write pipelines/NAME/dvc.yaml for `dvc repro`.")
+    parser.add_argument(
+        "--dvc", action="store_true", help="Write the recipe as a pipeline of DVC, pipelines/NAME/dvc.yaml."
+    )
     parser.add_argument(
         "--code",
         type=Path,
         metavar="FILE",
         help="File that gets the checksums of the code and of your own files, which DVC reads.",
     )
-    parser.add_argument(
-        "--mirror",
-        default="",
-        metavar="DIR",
-        help="Folder with a copy of the public files, which is read instead of the network. For --dvc.",
-    )
+    add_mirror(parser, "For --dvc.")
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -16,14 +16,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         default=Path("artifacts"),
         metavar="DIR",
-        help="Folder that holds the folders of all recipes' stages.",
+        help="Folder in which each recipe has the folder of its stages' outputs (artifacts).",
     )
     parser.add_argument(
         "--results",
         type=Path,
         default=Path("results"),
         metavar="DIR",
-        help="Folder that holds the exported results of all recipes.",
+        help="Folder in which each recipe has the folder of its exported results (results).",
     )
     parser.add_argument(
         "--export",

@@ -6,13 +6,13 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import msm
+from msm.cli.options import add_device, add_mirror, add_precision
 from msm.errors import Differs
-from msm.execution import DEVICES
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm reproduce`."""
-    parser.add_argument("name", help="Name of the checkpoint, as in the file of anchors.")
+    parser.add_argument("name", help="Name of the checkpoint in the file of anchors.")
     parser.add_argument(
         "--anchors",
         type=Path,
@@ -20,17 +20,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="File of anchors: checkpoints with their published scores. The default is the file of the package.",
     )
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files, where they cannot be downloaded."
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="Folder of the benchmark's files. It is needed where they cannot be downloaded.",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="Output folder. The default is artifacts/anchors/NAME.")
-    parser.add_argument("--device", choices=DEVICES, default="auto")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument(
-        "--mirror",
-        default="",
-        metavar="DIR",
-        help="Folder with a copy of the public files, which is read instead of the network.",
-    )
+    add_device(parser)
+    add_precision(parser)
+    add_mirror(parser)
 
 
 def main(arguments: Namespace) -> None:

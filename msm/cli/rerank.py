@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import msm
-from msm.execution import DEVICES
+from msm.cli.options import add_device, add_model_name, add_model_origin, add_split
 
 CONTEXTS = ("none", "paragraph", "title_text")
 
@@ -23,7 +23,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="MODEL",
-        help="Cross-encoder that scores question and passage together: a folder, or a name in the Hugging Face hub.",
+        help="Folder of a cross-encoder, which scores question and passage together, or its name in the Hugging Face "
+        "hub.",
     )
     parser.add_argument(
         "--benchmark", required=True, metavar="NAME", help="Name of the benchmark that was searched for the runs."
@@ -42,31 +43,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--depth",
         type=int,
         default=100,
-        help="Number of passages of each query, the best first, that are ranked anew (100); the others are left out.",
+        metavar="N",
+        help="Number of passages of each question, the best first, that are ranked anew (100). Others are left out.",
     )
     parser.add_argument(
         "--passage_context",
         choices=CONTEXTS,
         default="none",
-        help="Text that is read with each passage: none, its paragraph, or its title.",
+        help="Text that the model reads with each passage: none, its paragraph, or its title (none).",
     )
-    parser.add_argument(
-        "--split",
-        help="Split of the questions. The default is the benchmark's published split; test for your own data.",
-    )
-    parser.add_argument("--name", help="Name of the model in tables. The default is the name of its folder.")
-    parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default="auto",
-        help="Device that the cross-encoder runs on; auto takes a GPU if there is one.",
-    )
-    parser.add_argument("--revision", help="Branch, tag or commit of a model of the Hugging Face hub.")
-    parser.add_argument(
-        "--trust_remote_code",
-        action="store_true",
-        help="Allow Python code that is part of the model to run. Use it only for models that you trust.",
-    )
+    add_split(parser)
+    add_model_name(parser)
+    add_device(parser)
+    add_model_origin(parser)
 
 
 def main(arguments: Namespace) -> None:
@@ -87,6 +76,6 @@ def main(arguments: Namespace) -> None:
         name=arguments.name or "",
         device=arguments.device,
         revision=arguments.revision,
-        trust_remote_code=arguments.trust_remote_code,
+        trust_remote_code=bool(arguments.trust_remote_code),
     )
     sys.stdout.write(f"{scores}\n")

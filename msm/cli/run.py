@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msm.cli.options import add_execution, add_log, add_verify, begin, execution
+from msm.cli.execution import add_execution, begin, execution
+from msm.cli.options import add_device, add_log, add_mirror, add_recipe, add_verify
 from msm.cli.parser import Parser
-from msm.execution import DEVICES
 from msm.pipeline import recipes, runner
 from msm.pipeline.chain import summary
 from msm.pipeline.checks import check
@@ -61,12 +61,7 @@ def recipe_parser() -> Parser:
         metavar="N",
         help="Largest number of tasks that run side by side; 0 allows one for each core, up to 8.",
     )
-    parser.add_argument(
-        "--mirror",
-        default="",
-        metavar="DIR",
-        help="Folder with a copy of the public files, which is read instead of the network.",
-    )
+    add_mirror(parser)
     parser.add_argument(
         "--results",
         default="results",
@@ -77,10 +72,8 @@ def recipe_parser() -> Parser:
     parser.add_argument(
         "--any_code", action="store_true", help="Accept finished results that another version of the program has made."
     )
-    parser.add_argument(
-        "--device", choices=DEVICES, default="auto", help="Device that computes; auto takes a GPU if there is one."
-    )
-    parser.add_argument("--times", action="store_true", help="Print how much time each stage took.")
+    add_device(parser)
+    parser.add_argument("--times", action="store_true", help="Print how many seconds each stage took.")
     add_verify(parser)
     add_log(parser)
     return parser
@@ -106,7 +99,7 @@ def _recipe(name: str, words: Sequence[str]) -> None:
 
 def _task(name: str, words: Sequence[str]) -> None:
     parser = Parser(prog="msm run TASK", usage="msm run TASK --recipe RECIPE [options]")
-    parser.add_argument("--recipe", required=True, help="Name of a recipe, such as demo, or path of its file.")
+    add_recipe(parser)
     add_execution(parser)
     arguments = vars(parser.parse_args(words))
     path = recipes.find(arguments["recipe"])

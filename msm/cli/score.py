@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import get_args
 
-from msm.cli.options import add_labels
+from msm.cli.options import add_labels, add_measures, add_own_data
 from msm.collections.formats import MEASURES
 from msm.collections.registry import reference
 from msm.errors import BadInput
@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="Score folder to write; with --qrels, file that gets the printed JSON lines too.",
+        help="Folder that gets the scores; with --qrels, file that gets a copy of the printed JSON lines.",
     )
     parser.add_argument(
         "--ties",
@@ -46,15 +46,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="Rule for the order of passages with equal scores. The default is the benchmark's rule; with "
         "--qrels alone, trec (by passage id, descending).",
     )
-    parser.add_argument(
-        "--measures",
-        default="",
-        metavar="NAMES",
-        help="Measures, such as mrr@100,map. By default those of the benchmark; of judgements alone, "
-        f"{', '.join(MEASURES)}.",
+    add_measures(
+        parser,
+        f"The default are those of the benchmark; with --qrels alone, {', '.join(MEASURES)}.",
     )
     _add_benchmark_arguments(parser)
-    plain = parser.add_argument_group("on judgements alone, as trec_eval")
+    plain = parser.add_argument_group("scores by judgements alone, as trec_eval computes them")
     plain.add_argument(
         "--qrels",
         type=Path,
@@ -67,7 +64,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _add_benchmark_arguments(parser: ArgumentParser) -> None:
-    own = parser.add_argument_group("on a benchmark")
+    own = parser.add_argument_group("scores on a benchmark")
     own.add_argument(
         "--benchmark",
         default="",
@@ -75,17 +72,7 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         help="Name of the benchmark, such as lareqa (`msm benchmarks` lists them); with --format, a name for "
         "your own data.",
     )
-    own.add_argument(
-        "--format",
-        default="",
-        help="Format of your own data: beir, trec, squad, hf, ir_datasets, or the name of a benchmark whose "
-        "files it has.",
-    )
-    own.add_argument(
-        "--languages",
-        default="",
-        help="Codes of the languages of the benchmark to keep, separated by commas, such as sw,bn. The default is all.",
-    )
+    add_own_data(own)
     own.add_argument(
         "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files; `msm benchmarks NAME` says which."
     )
@@ -115,11 +102,14 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         "--similarity",
         choices=("cosine", "dot"),
         default="dot",
-        help="Similarity of two vectors: their inner product (dot), or that of the vectors scaled to length 1"
-        " (cosine).",
+        help="Similarity of two vectors: their inner product, or the cosine of the angle between them (dot).",
     )
     own.add_argument(
-        "--depth", type=int, default=100, help="Number of passages kept for each query when vectors are searched (100)."
+        "--depth",
+        type=int,
+        default=100,
+        metavar="N",
+        help="Number of passages kept for each question when vectors are searched (100).",
     )
     own.add_argument(
         "--index",
@@ -129,7 +119,9 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         help="Approximate indexes to build from the vectors. Their recall against the exact search is printed"
         " for each language.",
     )
-    own.add_argument("--name", help="Name of the system in tables. The default is the name of the first file.")
+    own.add_argument(
+        "--name", metavar="TEXT", help="Name of the system in tables. The default is the name of the first file."
+    )
     add_labels(own, "system")
 
 

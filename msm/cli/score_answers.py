@@ -16,26 +16,31 @@ MISSING = {"xor_retrieve": "are left out, as by the official scorer", "nq": "cou
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm score-answers`."""
-    parser.add_argument("--benchmark", required=True, choices=("xor_retrieve", "nq"))
     parser.add_argument(
-        "--gold", type=Path, metavar="FILE", help="Questions with answers, JSON Lines, which may be compressed."
+        "--benchmark",
+        required=True,
+        choices=("xor_retrieve", "nq"),
+        help="Benchmark whose rules are followed: XOR Retrieve (xor_retrieve) or Natural Questions (nq).",
+    )
+    parser.add_argument(
+        "--gold", type=Path, metavar="FILE", help="File of questions with answers (JSON Lines); it may be compressed."
     )
     parser.add_argument(
         "--predictions",
         type=Path,
         required=True,
         metavar="FILE",
-        help="Predictions, a JSON list, which may be compressed.",
+        help="File of the retrieved passages of each question (a JSON list); it may be compressed.",
     )
     parser.add_argument(
         "--tokenizer",
         choices=get_args(TokenizerName),
-        help="Tokenizer of xor_retrieve: nltk (the default), or treebank, which needs no model.",
+        help="Tokenizer that counts words for xor_retrieve: nltk, or treebank, which needs no model (nltk).",
     )
     parser.add_argument(
-        "--lenient", action="store_true", help="For xor_retrieve, add a measure that ignores punctuation."
+        "--lenient", action="store_true", help="Add a measure that ignores punctuation. For xor_retrieve."
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="File that gets the printed lines too.")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="File that gets a copy of the printed lines.")
 
 
 def main(arguments: Namespace) -> None:

@@ -1,9 +1,9 @@
 """`msm stage-job --job FILE --image IMAGE -- STAGE WORDS`: writes a Kubernetes Job that runs one stage."""
 
 import argparse
-from pathlib import Path
 
 from msm.cli import placement
+from msm.cli.options import add_job
 from msm.components.clusters import check_pinned, find_cluster
 from msm.components.jobs import as_yaml
 from msm.components.stage_job import stage_job
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "words", nargs="+", metavar="-- STAGE WORD", help="Words that follow `msm run`, with paths on the volume /work."
     )
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="File for the Job.")
+    add_job(parser)
 
 
 def main(arguments: argparse.Namespace) -> None:

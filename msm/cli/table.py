@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from msm.cli.languages import add_choice
+from msm.cli.options import add_resamples
 from msm.errors import BadInput
 from msm.evaluation.choice import choice
 from msm.files import new_file
@@ -33,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="Score folders, output folders of `msm evaluate`, or exported results such as results/RECIPE.",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="Format of the table.")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="Format of the table (text).")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="File to write the table to. The default is to print it."
     )
@@ -44,16 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="Names of the models that all others are compared with, separated by commas.",
     )
     add_choice(parser)
-    parser.add_argument(
-        "--resamples",
-        type=int,
-        default=1000,
-        metavar="N",
-        help="Number of resamples from which intervals and ranks are computed, 100 or more (1000).",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="Seed of the generator that draws the resamples (1)."
-    )
+    add_resamples(parser, "intervals and ranks", default=1000, least=100)
 
 
 def main(arguments: Namespace) -> None:

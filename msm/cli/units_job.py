@@ -1,9 +1,9 @@
 """`msm units-job RECIPE`: writes a Kubernetes Indexed Job that runs the stage `units` over the parts of a corpus."""
 
 import argparse
-from pathlib import Path
 
 from msm.cli import placement
+from msm.cli.options import add_job
 from msm.components.clusters import check_pinned, find_cluster
 from msm.components.jobs import as_yaml
 from msm.components.units_job import UnitsPlan, indexed_job, settings_of
@@ -16,12 +16,19 @@ CORPUS = "/work/corpus"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm units-job`."""
-    parser.add_argument("recipe", help="Name or path of a recipe, whose settings of `units` are used.")
     parser.add_argument(
-        "--parts", type=int, required=True, metavar="N", help="Number of folders of documents, named 0 to N-1."
+        "recipe",
+        help="Name of a recipe, or path of its file. The Job gets the recipe's settings of the stage units.",
+    )
+    parser.add_argument(
+        "--parts",
+        type=int,
+        required=True,
+        metavar="N",
+        help="Number of parts of the corpus: the folders of documents are named 0 to N-1.",
     )
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="File for the Job.")
+    add_job(parser)
     for name, purpose in (("documents", "of the parts"), ("tokenizer", "of the tokenizer"), ("units", "for the units")):
         place = f"{CORPUS}/{name}"
         parser.add_argument(

@@ -1,9 +1,9 @@
 """`msm volume-job`: writes a Kubernetes Job that makes the image's user the owner of a fresh shared volume."""
 
 import argparse
-from pathlib import Path
 
 from msm.cli import placement
+from msm.cli.options import add_job
 from msm.components.clusters import check_pinned, find_cluster
 from msm.components.jobs import as_yaml
 from msm.components.volume_job import volume_job
@@ -13,7 +13,7 @@ from msm.files import new_file
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm volume-job`."""
     placement.add_arguments(parser)
-    parser.add_argument("--job", type=Path, required=True, metavar="FILE", help="File for the Job.")
+    add_job(parser)
 
 
 def main(arguments: argparse.Namespace) -> None:
