@@ -1,4 +1,4 @@
-"""`msm bench corpus`: tokenising against `datasets.map`; the road from crawled files to documents, step by step."""
+"""`msm bench corpus` times tokenisation against `datasets.map`, and every step from crawled files to token shards."""
 
 import gzip
 import itertools
@@ -28,7 +28,8 @@ from msm.corpora.subwords import SENTENCEPIECE_MODEL, SentencePiece, normal
 
 Texts = list[tuple[str, list[str]]]
 SOURCES = "artifacts/*/*/*/files/documents/ntrex128.jsonl.gz"
-"""Public news as the stage `download` leaves it; without it, texts are invented."""
+"""Pattern of the paths of public news, as the stage `download` writes them. Texts are invented where no file fits
+it."""
 LETTERS = {
     "en": "etaoinshrdlucmfwypvbgkjqxz", "ru": "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфё", "hi": "कखगघचछजझटठडढतथदधनपफबभमयरलवशसह",
     "ar": "ابتثجحخدذرزسشصضطظعغفقكلمنهوي", "el": "αβγδεζηθικλμνξοπρστυφχψω", "ka": "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ",
@@ -37,25 +38,25 @@ PIECES = 8000
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
-    """The comparisons, one dictionary each.
+    """Yield one dictionary for each comparison.
 
     Args:
-        quick: less text.
+        quick: whether a tenth of the text is enough.
     """
-    found, origin = texts(300 if quick else 3000)
-    sentences = [sentence for _, document in found for sentence in document]
+    documents, origin = texts(300 if quick else 3000)
+    sentences = [sentence for _, document in documents for sentence in document]
     with tempfile.TemporaryDirectory() as name:
         pieces = train(Path(name), sentences)
         yield tokenizing(sentences, pieces, 3 if quick else 9, origin)
         for kind in ("wet", "warc"):
-            yield pipeline(found, kind, pieces, origin)
+            yield pipeline(documents, kind, pieces, origin)
         parts = (2, 8) if quick else (4, 16)
-        small, large = (peak(found[: len(found) // 10], count, pieces) for count in parts)
+        small, large = (peak(documents[: len(documents) // 10], count, pieces) for count in parts)
     yield {"name": "corpus_memory", "ratio": round(large / small, 3), "parts": parts, "peak_mib": [small, large]}
 
 
 def texts(count: int) -> tuple[Texts, str]:
-    """Documents as language and sentences, and where they are from."""
+    """Return documents, each with its language and its sentences, and the name of their source."""
     for path in sorted(Path().glob(SOURCES)):
         with gzip.open(path, "rt", encoding="utf-8") as file:
             rows = [json.loads(line) for line in file]
@@ -75,7 +76,7 @@ def texts(count: int) -> tuple[Texts, str]:
 
 
 def train(folder: Path, sentences: list[str]) -> Path:
-    """The folder of a tokenizer of `PIECES` pieces."""
+    """Train a tokenizer of `PIECES` pieces, write it to a folder, and return the folder."""
     settings = Tokenizer(name="trained", pieces=PIECES, character_coverage=0.9995, language_sentences=5000)
     model = tokenizer.train(sorted(tokenizer.choose(map(normal, sentences), 5000)), settings)
     (folder / SENTENCEPIECE_MODEL).write_bytes(model)
@@ -84,10 +85,10 @@ def train(folder: Path, sentences: list[str]) -> Path:
 
 
 def tokenizing(sentences: list[str], pieces: Path, pairs: int, origin: str) -> dict[str, Any]:
-    """Ids of all sentences, by SentencePiece and by `datasets.map` over the Hugging Face tokenizer.
+    """Time the token ids of all sentences by SentencePiece against `datasets.map` over the Hugging Face tokenizer.
 
     Raises:
-        RuntimeError: the ids differ.
+        RuntimeError: the ids of the two ways differ.
     """
     datasets.disable_progress_bars()
     engine, theirs = SentencePiece(pieces), AutoTokenizer.from_pretrained(pieces)
@@ -102,9 +103,9 @@ def tokenizing(sentences: list[str], pieces: Path, pairs: int, origin: str) -> d
     ids, lengths = engine.encode(sentences)
     reference = usual()["ids"]
     if lengths.tolist() != [len(row) for row in reference]:
-        raise RuntimeError("sentences differ in their number of ids")
+        raise RuntimeError("tokenisation: the two ways give a sentence different numbers of ids")
     if not np.array_equal(ids, np.fromiter(itertools.chain.from_iterable(reference), np.int32)):
-        raise RuntimeError("ids differ")
+        raise RuntimeError("tokenisation: the two ways give different ids")
     facts = {
         "texts": len(sentences),
         "identical": 1.0,
@@ -117,7 +118,7 @@ def tokenizing(sentences: list[str], pieces: Path, pairs: int, origin: str) -> d
 
 
 def shares_of_time(engine: SentencePiece, sentences: list[str]) -> dict[str, float]:
-    """Shares of the time of our side: normalising texts, SentencePiece's own search, joining the ids."""
+    """Return the shares of the time of this project's way: normalised texts, SentencePiece's search, joined ids."""
     texts = [normal(sentence) for sentence in sentences]
     parts: dict[str, Callable[[], Any]] = {
         "normalise": lambda: [normal(sentence) for sentence in sentences],
@@ -129,17 +130,17 @@ def shares_of_time(engine: SentencePiece, sentences: list[str]) -> dict[str, flo
         for part, work in parts.items():
             start = time.process_time()
             work()
-            # The least of some: what a first call sets up, or a busy machine adds, is not its own.
+            # The shortest of five times: a first call sets things up, and a busy machine adds time of its own.
             seconds[part] = min(seconds[part], time.process_time() - start)
     shares = {part: round(seconds[part] / seconds["whole"], 2) for part in ("normalise", "pieces")}
     return shares | {"rest": round(1 - sum(shares.values()), 2)}
 
 
 def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recipe:
-    """Files of pages and the recipe that reads them; every part has the same number of different pages."""
+    """Write crawled files and return the recipe that reads them. Every file has the same number of pages of its own."""
     for part in range(parts):
-        own = [Page(page.language, tuple(f"{part} {text}" for text in page.paragraphs)) for page in pages]
-        data = b"".join(members((("good", page) for page in own), kind))
+        part_pages = [Page(page.language, tuple(f"{part} {text}" for text in page.paragraphs)) for page in pages]
+        data = b"".join(members((("good", page) for page in part_pages), kind))
         (target / f"{part:03d}.{kind}.gz").write_bytes(data)
     limits = {
         "min_characters": 1, "min_paragraph_characters": 0, "max_digit_share": 1, "max_other_share": 1,
@@ -157,42 +158,42 @@ def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recip
 
 
 class Made(NamedTuple):
-    """Measured cost of a corpus."""
+    """A corpus and the measured cost of making it."""
 
     state: State
     seconds: float
-    """Seconds by the clock."""
+    """Seconds from the beginning to the end."""
     core_seconds: dict[str, float]
-    """Seconds of the processors by step, with those of the extractor's own processes."""
+    """Processor seconds by step; those of the extractor's own processes are part of them."""
 
 
 def make(root: Path, pages: list[Page], kind: str, parts: int, pieces: Path) -> Made:
-    """A corpus of token shards, one unit of work after the other."""
+    """Make a corpus of token shards in this process, one unit of work after the other."""
     root.joinpath("files").mkdir()
     recipe = write_crawl(root / "files", pages, kind, parts)
     state = State(recipe, root / "work", str(root / "out"), str(pieces))
     root.joinpath("out").mkdir()
     state.find_parts()
-    used: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     start = time.perf_counter()
     for step in steps_of(state):
         before = core_seconds()
         for number in undone(state, step):
             do(state, step, folder(state, step.name), number)
-        used[step.name] = core_seconds() - before
-    return Made(state, time.perf_counter() - start, used)
+        seconds[step.name] = core_seconds() - before
+    return Made(state, time.perf_counter() - start, seconds)
 
 
 def core_seconds() -> float:
-    """Processor time of this process and of those that it has started and that have ended."""
+    """Return the processor seconds of this process and of its child processes that have ended."""
     return sum(os.times()[:4])
 
 
-def pipeline(found: Texts, kind: str, pieces: Path, origin: str) -> dict[str, Any]:
-    """Speed of the whole road on one core, the share of every step, and the bytes that a byte of text takes."""
+def pipeline(documents: Texts, kind: str, pieces: Path, origin: str) -> dict[str, Any]:
+    """Return the speed of all steps on one core, the share of each, and the bytes of files for one byte of text."""
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as name:
-        make(Path(first), pages_of(found[:5]), kind, 1, pieces)  # loads the models and tables
-        made = make(Path(name), pages_of(found), kind, 2, pieces)
+        make(Path(first), pages_of(documents[:5]), kind, 1, pieces)  # loads the models and tables
+        made = make(Path(name), pages_of(documents), kind, 2, pieces)
         text = sum(fact["bytes"] for fact in made.state.facts("read"))
         shards = made.state.facts(f"{made.state.packing}/write")
         sizes = {part: size_of(Path(name, part)) / text for part in ("files", "work", "out")}
@@ -214,19 +215,19 @@ def pipeline(found: Texts, kind: str, pieces: Path, origin: str) -> dict[str, An
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder."""
+    """Return the size of all files below a folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def peak(found: Texts, parts: int, pieces: Path) -> int:
-    """Most memory, in MiB, of a process that makes shards of so many parts of the same size."""
+def peak(documents: Texts, parts: int, pieces: Path) -> int:
+    """Return the peak memory, in MiB, of a process that makes shards of some files of one size."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak, (found, parts, pieces))
+        return pool.apply(_peak, (documents, parts, pieces))
 
 
-def _peak(found: Texts, parts: int, pieces: Path) -> int:
+def _peak(documents: Texts, parts: int, pieces: Path) -> int:
     with tempfile.TemporaryDirectory() as name:
-        make(Path(name), pages_of(found), "wet", parts, pieces)
+        make(Path(name), pages_of(documents), "wet", parts, pieces)
     # Not `ru_maxrss`, which a started process inherits from the one that started it.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024

@@ -1,4 +1,4 @@
-"""WARC, WET and plain text files made from documents, with faults planted among them; written by warcio."""
+"""Writes WARC and WET files of documents, with faults planted among them, by warcio."""
 
 import gzip
 import io
@@ -16,11 +16,11 @@ BOILERPLATE = "This website uses cookies to remember what you like; by reading o
 
 
 BOILED = range(16, 24)
-"""Pages that get the boilerplate."""
+"""Numbers of the pages that get the boilerplate paragraph."""
 
 
 class Page(NamedTuple):
-    """A document of paragraphs."""
+    """One web page: a document of some paragraphs in one language."""
 
     language: str
     paragraphs: tuple[str, ...]
@@ -28,16 +28,16 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True)
 class Planted:
-    """Counts of what was written."""
+    """Pages and faults in the files that were written."""
 
     originals: list[Page]
-    """Pages that have to come out, each once."""
+    """Pages that a corpus of the files has to hold, each once."""
     faults: Counter[str]
-    """Everything else, by kind."""
+    """Number of faults of each kind."""
 
 
 def html(page: Page) -> bytes:
-    """The page as a website would have it."""
+    """Return a page in HTML, with the navigation and footer of a website."""
     body = "".join(f"<p>{paragraph}</p>" for paragraph in page.paragraphs)
     return (
         f'<!DOCTYPE html><html lang="{page.language}"><head><meta charset="utf-8"><title>{page.language}</title></head>'
@@ -47,7 +47,7 @@ def html(page: Page) -> bytes:
 
 
 def record(kind: str, content: bytes, number: int) -> bytes:
-    """A gzip member with one record: `response` with HTTP headers, or `conversion`."""
+    """Return a gzip member with one WARC record, a `response` with HTTP headers or a `conversion`."""
     file = io.BytesIO()
     writer = WARCWriter(file, gzip=True)
     headers = None
@@ -62,9 +62,9 @@ def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], 
     """Write four WARC and three WET files of the pages, and faults in both.
 
     Args:
-        folder: gets `warc/*.warc.gz` and `wet/*.wet.gz`.
-        pages: different documents.
-        strangers: documents in languages that the recipe does not want.
+        folder: folder that gets `warc/*.warc.gz` and `wet/*.wet.gz`.
+        pages: pages of different documents.
+        strangers: pages in languages that the recipe does not want.
         seed: seed of the generator that draws the positions of the faults.
     """
     rows = [("good", page) for page in pages]
@@ -78,12 +78,12 @@ def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], 
     random.Random(seed).shuffle(later)
     _deal(folder, rows, later)
     originals = list(pages)
-    originals[BOILED[0]] = rows[BOILED[0]][1]  # of the equal paragraphs the first one stays
+    originals[BOILED[0]] = rows[BOILED[0]][1]  # the first of equal paragraphs stays
     return Planted(originals, Counter([kind for kind, _ in later] + ["boilerplate"] * (len(BOILED) - 1)))
 
 
 def _deal(folder: Path, rows: list[tuple[str, Page]], later: list[tuple[str, Page]]) -> None:
-    """The originals first, so that of equal documents they are the ones that stay; the first half as WARC."""
+    """Write the originals before the faults, as the first of equal documents stays; the first half goes into WARC."""
     half = len(rows) // 2
     for kind, count, page_group in (("warc", 4, rows[:half] + later[::2]), ("wet", 3, rows[half:] + later[1::2])):
         size = -(-len(page_group) // count)
@@ -94,7 +94,7 @@ def _deal(folder: Path, rows: list[tuple[str, Page]], later: list[tuple[str, Pag
 
 
 def members(rows: Iterable[tuple[str, Page]], kind: str) -> Iterable[bytes]:
-    """The bytes of a file's records, a gzip member each."""
+    """Yield the bytes of the records of a file, one gzip member each."""
     for number, (fault, page) in enumerate(rows):
         text = "\n".join(page.paragraphs).encode()
         data = record("response", html(page), number) if kind == "warc" else record("conversion", text, number)
@@ -106,16 +106,16 @@ def members(rows: Iterable[tuple[str, Page]], kind: str) -> Iterable[bytes]:
 
 
 def changed(page: Page) -> Page:
-    """The page with one word more in every third paragraph and at its end: nearly the same, no paragraph equal."""
+    """Return a near duplicate of a page: some words more, and no paragraph equal to one of the page."""
     extra = [f"{paragraph} {number}x." for number, paragraph in enumerate(page.paragraphs)]
     return Page(page.language, tuple(extra))
 
 
 def pages_of(documents: Iterable[tuple[str, Sequence[str]]], sentences: int = 3) -> list[Page]:
-    """Pages of documents, so many sentences a paragraph.
+    """Return the pages of some documents.
 
     Args:
-        documents: language and sentences.
+        documents: language and sentences of each document.
         sentences: number of sentences of a paragraph.
     """
     pages = []

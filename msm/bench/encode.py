@@ -1,10 +1,11 @@
-"""Encoding real texts in eleven languages, against the ways that people use for it.
+"""`msm bench encode` times the encoding of real texts in eleven languages against the usual ways.
 
-Two shapes: multilingual-e5-small with its own weights (from the package index, or a mirror), and ModernBERT of base
-shape with random ones. XQuAD-R's questions, sentences and paragraphs, an equal share of every language. Against each
-stand sentence-transformers at its default batch of 32 and at the batch that is the fastest here, and with `--peers`
-the exported graph in ONNX Runtime and in OpenVINO, installed in a folder of their own. All take turns in each round,
-from texts to vectors, in single precision; their vectors must agree before the clock runs.
+The models are multilingual-e5-small with its own weights (from the package index, or a mirror) and a ModernBERT of base
+shape with random weights. The texts are XQuAD-R's questions, sentences and paragraphs, equally many of every language.
+The usual ways are sentence-transformers at its default batch of 32 texts and at the batch that is the fastest here;
+with `--peers` also the exported graph in ONNX Runtime and in OpenVINO, which are installed in a folder of their own.
+All ways take turns in each round, from texts to vectors, in single precision; their vectors must agree before the clock
+runs.
 """
 
 import itertools
@@ -36,18 +37,18 @@ from msm.encoders.published import write_published, write_usage
 from msm.execution import Execution
 
 BATCHES = (8, 16, 64, 128)
-"""Batches of sentence-transformers that are tried beside its default."""
+"""Numbers of texts in a batch of sentence-transformers, of which the fastest is compared beside its default."""
 DEFAULT_BATCH = 32
 LEAST_COSINE = 0.9999
 UNITS = {"avx2", "avx512f", "avx512_vnni", *CPU_FLAGS}
-"""Flags of a CPU that say which units multiply matrices there."""
+"""Names of the CPU flags that a row lists, because they decide how fast matrices are multiplied."""
 REAL = "e5_small_q4"
 E5 = "multilingual-e5-small"
 Vectors = NDArray[np.float32]
 
 
 class Size(NamedTuple):
-    """Sizes of the work of a comparison."""
+    """Numbers of texts and rounds of a comparison."""
 
     texts: Mapping[str, int]
     """Number of texts of each kind."""
@@ -57,16 +58,16 @@ class Size(NamedTuple):
 FULL = Size({"questions": 550, "sentences": 550, "paragraphs": 110}, 7)
 QUICK = Size({"questions": 110, "sentences": 110, "paragraphs": 22}, 3)
 LARGE_SHARE = 4
-"""Step with which the larger shape takes texts: one of every so many."""
+"""Number of texts of which the larger model encodes one."""
 
 
 def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[str, Any]]:
-    """The comparisons of `docs/speed.md`.
+    """Yield one row for each comparison, as `docs/speed.md` shows them.
 
     Args:
-        quick: whether fewer texts and rounds are taken.
-        mirror: folder that replaces the network for texts and weights; empty for none.
-        peers: whether other engines are installed and raced, too.
+        quick: whether fewer texts and rounds are enough.
+        mirror: folder with a copy of the public texts and weights, which replaces the network; empty for none.
+        peers: whether other projects' engines are installed and compared, too.
     """
     size = QUICK if quick else FULL
     with tempfile.TemporaryDirectory() as name:
@@ -82,7 +83,7 @@ def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Lines of Markdown: how the comparisons were made, then one row for each."""
+    """Yield the lines of a table in Markdown: the conditions of the comparisons, then one row for each."""
     first = rows[0]
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "sentence-transformers"))
     yield (
@@ -100,7 +101,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def read_texts(size: Size, folder: Path, mirror: str) -> dict[str, list[str]]:
-    """Texts of XQuAD-R by kind, an equal number of every language, the same at every call."""
+    """Return texts of XQuAD-R by kind, equally many of every language and the same ones at every call."""
     source = folder / "source"
     source.mkdir()
     execution = Execution(work=folder / "work", mirror=mirror)
@@ -117,18 +118,18 @@ def read_texts(size: Size, folder: Path, mirror: str) -> dict[str, list[str]]:
 
 
 def _spread(texts: Mapping[str, Sequence[str]], count: int) -> list[str]:
-    """Return `count` texts, taken in equal steps through each language."""
+    """Return `count` texts, every language's in equal steps from its first to its last."""
     each = count // len(texts)
     return [text for some in texts.values() for text in itertools.islice(some, 0, None, len(some) // each)][:count]
 
 
 def write_e5(folder: Path, work: Path, mirror: str) -> None:
-    """Write multilingual-e5-small."""
+    """Write the model folder of multilingual-e5-small."""
     write_published(REAL, folder, work=work, mirror=mirror)
 
 
 def write_modernbert(folder: Path, work: Path, mirror: str) -> None:
-    """Write a ModernBERT of base shape with random weights, on which speed does not depend."""
+    """Write the model folder of a ModernBERT of base shape with random weights, as speed does not depend on them."""
     words = fetch_tokenizer(REAL, work=work, mirror=mirror)
     words.save_pretrained(folder)
     torch.manual_seed(0)

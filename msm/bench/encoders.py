@@ -1,19 +1,19 @@
-"""XLM-R of any size, for races: speed does not depend on the weights, so they are random."""
+"""Configurations of XLM-R of any size, for comparisons of speed, which need no trained weights."""
 
 from transformers import XLMRobertaConfig
 
 PADDING = 1
-"""XLM-R's layout."""
+"""Id of the padding token of XLM-R."""
 
 
 def encoder_config(*, layers: int, width: int, heads: int, vocabulary: int, tokens: int) -> XLMRobertaConfig:
-    """The configuration of an encoder without dropout, which would make the losses of two sides incomparable.
+    """Return the configuration of an encoder without dropout, which would keep two losses from being compared.
 
     Args:
         layers: number of layers of the transformer.
         width: width of its states.
         heads: number of heads of its attention.
-        vocabulary: pieces.
+        vocabulary: number of pieces of its tokenizer.
         tokens: number of tokens of its longest text.
     """
     return XLMRobertaConfig(
@@ -22,7 +22,7 @@ def encoder_config(*, layers: int, width: int, heads: int, vocabulary: int, toke
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=4 * width,
-        # XLM-R counts places from the padding index + 1.
+        # XLM-R counts positions from the padding token's id + 1.
         max_position_embeddings=tokens + PADDING + 1,
         type_vocab_size=1,
         pad_token_id=PADDING,

@@ -1,8 +1,9 @@
-"""The fine-tuning step against the plain Hugging Face formulation.
+"""`msm bench finetune` times a step of fine-tuning against the plain Hugging Face formulation.
 
-The usual way: questions and passages in two forward passes, each padded to the longest text of its batch. Ours: all
-of them packed into one. Lengths are drawn as those of TyDi's gold passages (32 / 256 tokens at most), so that a batch
-of questions and passages is filled to a bit more than a half; the fill is written beside the ratio.
+The usual way has two forward passes, one of questions and one of passages, each padded to the longest text of its
+batch. This project packs all texts into one pass. Lengths are drawn like those of TyDi's gold passages (32 and 256
+tokens at most), so that a little more than half of a padded batch is real tokens; this share stands beside the ratio as
+`fill`.
 
 Both sides hold the same weights and read the same tokens; the losses must agree before the clock runs.
 """
@@ -28,7 +29,7 @@ from msm.training import pick_device
 QUERY_TOKENS, PASSAGE_TOKENS = 32, 256
 SPECIAL = 4
 TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2}
-"""Most that the two losses may differ, of the loss."""
+"""Largest difference of the two losses, as a share of the loss, by number format."""
 
 
 class Shape(NamedTuple):
@@ -46,13 +47,13 @@ QUICK = Shape(2, 128, 2, 8_000, 16)
 
 
 class Texts(NamedTuple):
-    """Token ids of a batch."""
+    """Token ids of the questions and passages of a batch."""
 
     queries: list[NDArray[np.int64]]
     passages: list[NDArray[np.int64]]
 
     def fill(self) -> float:
-        """Share of real tokens where both sides are padded to their longest."""
+        """Return the share of real tokens where questions and passages are padded to their longest text."""
         real = sum(map(len, self.queries)) + sum(map(len, self.passages))
         return real / sum(len(side) * max(map(len, side)) for side in self)
 
@@ -61,16 +62,16 @@ Vectors = Callable[[Any, Texts], tuple[Tensor, Tensor]]
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
-    """The comparisons in fp32 and in bf16.
+    """Yield the comparison in fp32, then that in bf16.
 
     Args:
-        quick: a small model instead of XLM-R base, and fewer questions.
+        quick: whether a small model and fewer questions replace XLM-R base and 32 questions.
     """
     shape, pairs = (QUICK, 5) if quick else (BASE, 7)
     torch.manual_seed(0)
     model = _model(shape).to(pick_device("auto"))
     texts = _texts(shape)
-    # One model for all: what a step costs does not depend on the weights, and two of them need twice the memory.
+    # Both sides train one model: a step's time does not depend on the weights, and two models take twice the memory.
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
     for precision in ("fp32", "bf16"):
         difference = _check_equal(model, texts, precision)
@@ -104,14 +105,14 @@ def _texts(shape: Shape) -> Texts:
 
 
 def _packed(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
-    """Our way: one packed forward pass."""
+    """Return the vectors of questions and of passages by one packed forward pass."""
     packed = pack(texts.queries + texts.passages).to(model.device)
     vectors = pool(token_states(model, packed), packed, "cls")
     return vectors[: len(texts.queries)], vectors[len(texts.queries) :]
 
 
 def _padded(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
-    """The library's own forward, questions and passages apart."""
+    """Return the vectors of questions and of passages by the library's own forward passes, one for each side."""
     return _padded_side(model, texts.queries), _padded_side(model, texts.passages)
 
 
@@ -132,7 +133,7 @@ def _loss(model: Any, texts: Texts, vectors: Vectors, precision: str) -> Tensor:
 def _step(
     model: nn.Module, optimizer: torch.optim.Optimizer, texts: Texts, vectors: Vectors, precision: str
 ) -> Callable[[], None]:
-    """Forward, backward and update."""
+    """Return a function that runs one step: forward, backward and update."""
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -146,5 +147,5 @@ def _check_equal(model: nn.Module, texts: Texts, precision: str) -> float:
     with torch.no_grad():
         ours, theirs = (_loss(model, texts, way, precision).item() for way in (_packed, _padded))
     if abs(ours - theirs) > TOLERANCE[precision] * abs(theirs):
-        raise RuntimeError(f"the two sides do not compute the same loss: {ours} and {theirs}")
+        raise RuntimeError(f"the two ways do not compute the same loss: {ours} and {theirs}")
     return abs(ours - theirs)

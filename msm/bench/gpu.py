@@ -1,12 +1,13 @@
-"""What one GPU does in some minutes, without any download: training steps, encoding, and search in pieces.
+"""`msm bench gpu` times training steps, encoding and search on one GPU within some minutes, without any download.
 
-Steps: masked-sentence pre-training in XLM-R base's and large's shapes, packed (and packed with `torch.compile` of every
-layer) against padded with the head on the masked positions, flash attention where its package is installed. Encoding:
-random weights in the shapes of multilingual-e5-small, XLM-R base and ModernBERT base against sentence-transformers.
-Search: exact products and the best of each piece, of more passages than one piece holds, against ours on the CPU.
+A step is one of masked-sentence pre-training in the shapes of XLM-R base and large. Packed texts, without and with
+`torch.compile` of every layer, are compared with padded ones, whose head reads the masked positions only and whose
+attention is flash attention where its package is installed. Encoding is compared with sentence-transformers, with
+random weights in the shapes of multilingual-e5-small, XLM-R base and ModernBERT base. The search multiplies exactly and
+keeps the best passages of each piece of a large set; it is compared with this project's search on the CPU.
 
-Work that has begun when the minutes are over is finished; other work is left out, with a message. Without a GPU only
-`--quick` runs, in tiny shapes on the CPU, to show that the program is whole.
+A comparison that has begun when the minutes are over is finished; later ones are left out, with a message. Without a
+GPU only `--quick` runs, in tiny shapes on the CPU, which shows that the program works.
 """
 
 import functools
@@ -35,21 +36,21 @@ from msm.errors import BadInput
 from msm.retrieval.search import BestPassages, nearest
 
 FLASH = "flash_attention_2" if importlib.util.find_spec("flash_attn") else "sdpa"
-"""Name of the attention of the padded side."""
+"""Name of the attention of padded texts in transformers."""
 LEAST_COSINE = {"fp32": 0.9999, "bf16": 0.99}
 PIECE = 2**18
 """Number of passages that are searched at once."""
 CHECKED = 2**14
-"""Number of passages on which the GPU's search is checked against ours, and on which ours is timed."""
+"""Number of passages of the search on the CPU, with whose result and time those of the GPU are compared."""
 
 
 class Plan(NamedTuple):
-    """Sizes of all the work."""
+    """Sizes of all comparisons."""
 
     steps: Mapping[str, pretrain.Shape]
     texts: int
     shapes: Mapping[str, Callable[[int], PreTrainedConfig]]
-    """Name to the configuration of a number of pieces."""
+    """Name of each model to the function that makes its configuration for a number of pieces of the tokenizer."""
     passages: int
     width: int
     queries: int
@@ -92,14 +93,14 @@ TINY = Plan(
 
 
 def run(quick: bool, *, minutes: float) -> Iterator[dict[str, Any]]:
-    """One row for each comparison.
+    """Yield one row for each comparison.
 
     Args:
-        quick: tiny shapes.
-        minutes: time after which nothing new begins.
+        quick: whether tiny shapes are enough.
+        minutes: number of minutes after which no further comparison begins.
 
     Raises:
-        BadInput: no GPU, and the shapes are not tiny.
+        BadInput: this machine has no GPU, and `quick` is false.
     """
     if not torch.cuda.is_available() and not quick:
         raise BadInput("bench gpu: no GPU here; --quick runs tiny shapes on the CPU")
@@ -119,7 +120,7 @@ def run(quick: bool, *, minutes: float) -> Iterator[dict[str, Any]]:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Lines of Markdown, one row for each comparison."""
+    """Yield the lines of a table in Markdown, one row for each comparison."""
     yield f"{rows[0]['device']}, torch {torch.__version__}, padded side with {FLASH}:"
     yield ""
     yield "| what | shape | times as fast | spread | tokens a second | MFU | MiB, theirs and ours |"
@@ -140,7 +141,7 @@ def _precision() -> str:
 
 
 def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, Any]]:
-    """A step of pre-training, packed, then packed and compiled, against the padded one."""
+    """Compare a step of pre-training on packed texts, then that with compiled layers, with the step on padded texts."""
     torch.manual_seed(0)
     contender = pretrain.new_contender(shape, _device())
     contender.masked.set_attn_implementation(FLASH)
@@ -167,7 +168,7 @@ def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, A
 
 
 def _layers(model: Any) -> Iterator[Any]:
-    """The layers of a body, whatever they are called."""
+    """Return the layers of a transformer, under whichever name its class keeps them."""
     for module in body(model).modules():
         if isinstance(module, torch.nn.ModuleList):
             yield from module
@@ -175,7 +176,7 @@ def _layers(model: Any) -> Iterator[Any]:
 
 
 def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) -> Iterator[dict[str, Any]]:
-    """Texts to vectors against sentence-transformers, the same weights and precision."""
+    """Compare encoding with that of sentence-transformers, with the same weights and precision."""
     with tempfile.TemporaryDirectory() as number:
         folder = Path(number)
         write_model(config, folder, list(itertools.islice(invented_texts("sentences"), 3000)))
@@ -201,7 +202,7 @@ def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) ->
 
 
 def _encode_flop(model: Any, tokens: Sequence[int]) -> float:
-    """Floating-point operations of a forward pass: two for each weight of a layer and token, and attention."""
+    """Return the floating-point operations of a forward pass: two for each weight and token, and those of attention."""
     lengths = np.array(tokens, np.float64)
     weights = sum(weight.numel() for layer in _layers(model) for weight in layer.parameters())
     attention = 4 * model.config.hidden_size * model.config.num_hidden_layers
@@ -209,7 +210,7 @@ def _encode_flop(model: Any, tokens: Sequence[int]) -> float:
 
 
 def _search(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Exact search of pieces that are made on the device, and merged as they come."""
+    """Time the exact search of pieces that are made on the device and merged one after the other."""
     generator = torch.Generator(_device()).manual_seed(0)
     queries = torch.randn(plan.queries, plan.width, device=_device(), generator=generator)
     few = torch.randn(min(CHECKED, plan.passages), plan.width, device=_device(), generator=generator)
@@ -241,6 +242,6 @@ def _search(plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def _piece(queries: Tensor, passages: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-    """Places and scores of the best of a piece by float32 products."""
+    """Return positions and scores of the best passages of a piece, by float32 products."""
     scores, places = torch.topk(queries @ passages.T, min(DEPTH, len(passages)), dim=1)
     return places + first, scores

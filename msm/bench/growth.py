@@ -1,7 +1,7 @@
-"""Time and memory against size: encoding and searching, scoring, packing of units, tables of many runs.
+"""`msm bench growth` measures how time and memory grow with size: of search, of scoring, of packed units, of reports.
 
-Every size is measured in a process of its own: what it needs is made first, then processor time and the most memory
-beside what was held before are taken of the work alone.
+Every size is measured in a process of its own. Its inputs are made first; then the processor time of the work alone is
+measured, and its peak memory beyond what the process held before.
 """
 
 import ctypes
@@ -47,8 +47,8 @@ FULL = {
     "units": (10, 100, 1_000),
     "report": (10, 100, 500, 2_000),
 }
-"""Sizes by kind of work: passages that are encoded and searched, queries that are scored, MB of text that are packed,
-runs in a table."""
+"""Sizes by kind of work: numbers of passages that are encoded and searched, of questions that are scored, of megabytes
+of text that are packed into units, and of runs in a report's table."""
 QUICK = {"search": (1_000, 2_000, 4_000), "score": (500, 2_000, 8_000), "units": (1, 2, 4), "report": (10, 30, 90)}
 SEARCH_QUERIES = 100
 """Number of queries of the search."""
@@ -62,12 +62,12 @@ def run(quick: bool, *, sizes: Sequence[str] = (), picture_file: str = "") -> It
     """Yield a row for each size of each kind of work, then the exponent with which each grows.
 
     Args:
-        quick: whether small sizes are measured.
-        sizes: `KIND=N,N,...` for other sizes of some kinds; only these kinds are measured then.
-        picture_file: SVG to write; empty for none.
+        quick: whether small sizes are enough.
+        sizes: words such as `search=1000,4000`, the sizes of one kind of work each; only these kinds are measured then.
+        picture_file: path of the SVG file that gets a picture; empty for none.
 
     Raises:
-        BadInput: sizes that cannot be read.
+        BadInput: a word names no kind of work, or its sizes are no whole numbers above 0.
     """
     sizes_by_kind = read_sizes(sizes) or (QUICK if quick else FULL)
     rows = []
@@ -83,10 +83,10 @@ def run(quick: bool, *, sizes: Sequence[str] = (), picture_file: str = "") -> It
 
 
 def read_sizes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Read sizes by kind of work.
+    """Read the sizes of each kind of work from words such as `search=1000,4000`.
 
     Raises:
-        BadInput: no such kind, or a size that is no whole number above 0.
+        BadInput: a word names no kind of work, or a size is no whole number above 0.
     """
     sizes = {}
     for word in words:
@@ -98,7 +98,7 @@ def read_sizes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
 
 
 def exponents(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Return the slopes of the logarithms of time and memory over that of the size: 1 is linear, 0 is bounded."""
+    """Return the exponents with which time and memory grow with size: 1 is in proportion, 0 is not at all."""
     first, last = rows[0], rows[-1]
     if first["size"] == last["size"]:
         return {"seconds": None, "mib": None}
@@ -108,7 +108,7 @@ def exponents(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
 
 
 def _apart(kind: str, size: int) -> dict[str, float]:
-    """Return the cost of the work of one size, in a process of its own that shares the imports with the others."""
+    """Return the cost of the work of one size, measured in a forked process, which has the imports already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with context.Pool(1) as pool:
@@ -130,12 +130,12 @@ def _cost(kind: str, size: int) -> dict[str, float]:
 
 
 def _status(name: str) -> int:
-    """Return the value of a line of the process's status, in KiB."""
+    """Return a value of `/proc/self/status`, such as VmHWM, in KiB."""
     return int(Path("/proc/self/status").read_text(encoding="ascii").split(f"{name}:")[1].split()[0])
 
 
 def _search(size: int, folder: Path) -> Work:
-    """Encode passages with a small model and search them."""
+    """Prepare a small model and passages, and return the function that encodes and searches them."""
     some = list(itertools.islice(invented_texts("sentences"), 2_000))
     write_model(functools.partial(xlmr, 2, 64, 2), folder / "model", some)
     encoder = open_encoder(folder / "model", device=torch.device("cpu"), precision="fp32")
@@ -149,7 +149,7 @@ def _search(size: int, folder: Path) -> Work:
 
 
 def _score(size: int, folder: Path) -> Work:
-    """Score a run of so many queries by all measures."""
+    """Prepare a run of `size` questions, and return the function that scores it by all measures."""
     del folder
     qrels, run = judged_run(size)
     measures = [parse_measure(name) for name in ("mrr", "recall@100", "ndcg@10", "map@20")]
@@ -157,7 +157,7 @@ def _score(size: int, folder: Path) -> Work:
 
 
 def _units(size: int, folder: Path) -> Work:
-    """Pack so many MB of text."""
+    """Prepare `size` megabytes of text, and return the function that packs them into units."""
     documents, out = folder / "documents", folder / "out"
     documents.mkdir()
     out.mkdir()
@@ -176,7 +176,7 @@ def _units(size: int, folder: Path) -> Work:
 
 
 def _report(size: int, folder: Path) -> Work:
-    """Read the scores of so many runs and make the table that a dashboard shows first."""
+    """Prepare the scores of `size` runs, and return the function that makes their first table of the dashboard."""
     for number in range(size):
         _write_scores(folder / "score" / f"lareqa-model-{number:04}", f"model-{number:04}", number)
 
@@ -191,7 +191,7 @@ def _report(size: int, folder: Path) -> Work:
 
 
 def _write_scores(folder: Path, model: str, seed: int) -> None:
-    """Write a score folder with random values."""
+    """Write the score folder of one model and seed, with random values."""
     payload = folder / "scores"
     payload.mkdir(parents=True)
     count = QUESTIONS * len(LANGUAGES)

@@ -1,4 +1,4 @@
-"""The picture of `msm bench growth`: a panel for each kind of work, time and memory over its size, in SVG."""
+"""Draws the picture of `msm bench growth` in SVG: a panel for each kind of work, time and memory over its size."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 WIDTH, HEIGHT, MARGIN, TOP, GAP = 230, 190, 24, 84, 66
 INK, FAINT = "#1a1d21", "#5f6670"
-LINES = {"seconds": ("#2463a6", "processor seconds"), "mib": ("#b5541b", "MiB beside what was held before")}
-"""What is drawn, in which colour and by which name."""
+LINES = {"seconds": ("#2463a6", "processor seconds"), "mib": ("#b5541b", "MiB beyond what was held before")}
+"""Colour and label of the line of each measured value."""
 SIZES = {
     "search": "passages, encode and search",
     "score": "queries, scoring",
@@ -28,12 +28,12 @@ class Scale(NamedTuple):
     length: float
 
     def place(self, value: float) -> float:
-        """Distance from the low end."""
+        """Return the distance of a value from the low end of the axis, in pixels."""
         return (math.log10(value) - self.low) / (self.high - self.low) * self.length
 
 
 def picture(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The SVG of all measurements; dashed lines show what is proportional to the size."""
+    """Return the picture of all measurements; dashed lines show growth in proportion to the size."""
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     width = 2 * MARGIN + len(kinds) * (WIDTH + GAP)
     height = TOP + HEIGHT + 62
@@ -72,7 +72,7 @@ def _panel(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _proportional(rows: Sequence[Mapping[str, Any]], key: str, across: Scale, up: Scale, colour: str) -> str:
-    """Return the line from the first point on, as if every unit of size cost the same, within the panel."""
+    """Return the dashed line from the first point on, along which every unit of size costs the same."""
     first, last = rows[0], rows[-1]
     start = max(first[key], 0.01)
     end = min(last["size"] / first["size"], 10**up.high / start)

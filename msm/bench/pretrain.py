@@ -1,7 +1,8 @@
-"""The pre-training step against the plain Hugging Face formulation.
+"""`msm bench pretrain` times a step of pre-training against the plain Hugging Face formulation.
 
-The usual way: units padded to 64 tokens, clean and masked passes apart, the language-model head on every position or
-on the masked ones, the document encoder on the padded (documents x units) batch.
+The usual way pads units to 64 tokens, passes clean and masked units through the encoder one after the other, applies
+the language-model head to every position or to the masked ones, and pads the units of all documents to one batch for
+the document encoder.
 
 Both sides hold the same weights and read the same tokens; the losses must agree before the clock runs.
 """
@@ -31,15 +32,15 @@ from msm.pretraining.masking import hide_tokens
 from msm.training import pick_device
 
 TOLERANCE = {"fp32": 1e-3, "bf16": 1e-2}
-"""Most that the two losses may differ, of the loss."""
+"""Largest difference of the two losses, as a share of the loss, by number format."""
 UNIT_TOKENS = 64
 SPECIAL = (0, 1, 2, 3)
-"""XLM-R's layout; `<mask>` is the last id."""
+"""Ids of XLM-R's special tokens; the last id of its vocabulary is `<mask>`."""
 SENTENCE_TOKENS = 29
-"""Mean length of a sentence in the benchmark, `</s>` included; deviation of its logarithm below."""
+"""Mean number of tokens of a sentence, `</s>` included; the standard deviation of its logarithm is `SPREAD`."""
 SPREAD = 0.55
 SCORED = 1024
-"""Hidden tokens in the race of their loss alone."""
+"""Number of hidden tokens in the comparison of their loss alone."""
 
 
 class Shape(NamedTuple):
@@ -60,7 +61,7 @@ QUICK = Shape(3, 192, 3, 16_000, 4, 8)
 
 @dataclasses.dataclass
 class Contender:
-    """The weights of a step."""
+    """Models whose weights a step trains."""
 
     masked: Any
     documents: DocumentEncoder
@@ -68,18 +69,18 @@ class Contender:
     split: SplitHead
 
     def parameters(self) -> list[nn.Parameter]:
-        """All weights."""
+        """Return all weights that a step trains."""
         modules = (self.masked, self.documents, self.heads)
         return [weight for module in modules for weight in module.parameters()]
 
 
 class Batch(NamedTuple):
-    """Units, the same with hidden tokens, and what was hidden; one language, as in pre-training."""
+    """Units of one language, a copy of them with hidden tokens, and the ids of the hidden tokens."""
 
     units: list[NDArray[np.int64]]
     masked: list[NDArray[np.int64]]
     labels: list[NDArray[np.int64]]
-    """The true id where a token is scored, else -100."""
+    """Id of the hidden token at each position, -100 where none is hidden."""
     documents: Tensor
     fill: float
     precision: str
@@ -90,23 +91,23 @@ class Batch(NamedTuple):
         return self.documents.device
 
     def scored(self) -> int:
-        """Hidden tokens."""
+        """Return the number of hidden tokens."""
         return int(sum((labels >= 0).sum() for labels in self.labels))
 
 
 def run(quick: bool, *, profile: bool = False) -> Iterator[dict[str, Any]]:
-    """The comparisons of `docs/speed.md`.
+    """Yield one row for each comparison, as `docs/speed.md` shows them.
 
     Args:
-        quick: a small model instead of XLM-R base, and fewer pairs.
-        profile: no races; where the time of our step goes, at real packing.
+        quick: whether a small model and fewer pairs replace XLM-R base and seven pairs.
+        profile: whether the shares of the operations in the time of a step replace the comparisons.
     """
     device = pick_device("auto")
     precision = "bf16" if device.type == "cuda" else "fp32"
     shape, pairs = (QUICK, 5) if quick else (BASE if device.type == "cpu" else BASE._replace(documents=64), 7)
     torch.manual_seed(0)
     contender = new_contender(shape, device)
-    # One model for all: what a step costs does not depend on the weights, and two of them need twice the memory.
+    # Both sides train one model: a step's time does not depend on the weights, and two models take twice the memory.
     optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
     for label, lengths in (("one sentence a unit", _sentence_units), ("whole sentences packed", packed_units)):
         batch = new_batch(shape, lengths, precision)
@@ -136,14 +137,14 @@ def run(quick: bool, *, profile: bool = False) -> Iterator[dict[str, Any]]:
 
 
 def _memory_row(name: str, ours: Callable[[], Any], theirs: Callable[[], Any], facts: dict[str, Any]) -> dict[str, Any]:
-    """Memory of the usual step by that of ours, beside weights and the state of the optimiser."""
+    """Return how many times as much memory the usual step takes, beyond weights and the state of the optimiser."""
     peaks = [peak_mib(theirs), peak_mib(ours)]
     ratio = round(peaks[0] / max(peaks[1], 1), 3) if peaks[0] is not None and peaks[1] is not None else None
     return {"name": name, "ratio": ratio, "peak_mib": peaks, **facts}
 
 
 def _token_loss_race(shape: Shape, pairs: int, device: torch.device) -> dict[str, Any]:
-    """Loss and gradient of the hidden tokens beside each other, against torch's cross entropy of all logits."""
+    """Compare loss and gradients of hidden tokens, computed in one pass, with torch's cross entropy of all logits."""
     torch.manual_seed(0)
     head = nn.Linear(shape.width, shape.vocabulary, device=device)
     states = torch.randn(SCORED, shape.width, device=device, requires_grad=True)
@@ -164,7 +165,7 @@ def _token_loss_race(shape: Shape, pairs: int, device: torch.device) -> dict[str
 
 
 def new_contender(shape: Shape, device: torch.device) -> Contender:
-    """The weights of a step at random."""
+    """Return models with random weights."""
     config = encoder_config(
         layers=shape.layers, width=shape.width, heads=shape.heads, vocabulary=shape.vocabulary, tokens=UNIT_TOKENS
     )
@@ -177,18 +178,18 @@ def new_contender(shape: Shape, device: torch.device) -> Contender:
 
 
 def _sentences(count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Lengths of sentences: logarithms are normal, as those of real text nearly are."""
+    """Return lengths of sentences in tokens, whose logarithms are normal, as those of real texts nearly are."""
     mean = np.log(SENTENCE_TOKENS) - SPREAD**2 / 2
     return np.maximum(random.lognormal(mean, SPREAD, count).astype(np.int64), 3)
 
 
 def _sentence_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Lengths of units of one sentence each, `<s>` included."""
+    """Return lengths of units of one sentence each, in tokens, `<s>` included."""
     return np.minimum(_sentences(count, random) + 1, UNIT_TOKENS)
 
 
 def packed_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Lengths of units as the stage `units` builds them of the same sentences, `<s>` included."""
+    """Return lengths of the units that the stage `units` packs of such sentences, in tokens, `<s>` included."""
     offsets = np.concatenate([[0], np.cumsum(_sentences(4 * count, random))])
     firsts = pack_sentences(offsets, UNIT_TOKENS - 1, 0, 4 * count)
     return np.minimum(np.diff(offsets[firsts])[:count] + 1, UNIT_TOKENS)
@@ -197,7 +198,7 @@ def packed_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
 def new_batch(
     shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArray[np.int64]], precision: str
 ) -> Batch:
-    """Random tokens in units of such lengths."""
+    """Return a batch of random tokens, in units whose lengths `lengths_of` draws."""
     random = np.random.default_rng(0)
     count = shape.documents * shape.units
     lengths = lengths_of(count, random)
@@ -221,9 +222,9 @@ def new_batch(
 
 
 def flop_of(shape: Shape, batch: Batch) -> float:
-    """Floating-point operations of one step, forward and backward: layers on real tokens, head on hidden ones.
+    """Return the floating-point operations of one step: of the layers on real tokens, of the head on hidden ones.
 
-    The document encoder and the reading and writing of the weights are left out, so that the share is the encoder's.
+    Forward and backward passes count; the document encoder and the optimiser do not.
     """
     width, lengths = shape.width, np.array([len(unit) for unit in batch.units])
     a_token = shape.layers * (24 * width**2 + 4 * width * lengths)
@@ -237,7 +238,7 @@ Losses = Callable[[Contender, Batch], Tensor]
 def step_of(
     contender: Contender, optimizer: torch.optim.Optimizer, batch: Batch, losses: Losses
 ) -> Callable[[], float]:
-    """Forward, backward and update."""
+    """Return a function that runs one step: forward, backward and update."""
 
     def step() -> float:
         optimizer.zero_grad(set_to_none=True)
@@ -255,19 +256,19 @@ def _loss(contender: Contender, batch: Batch, losses: Losses) -> Tensor:
 
 
 def check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
-    """See that a way computes the loss of the packed one.
+    """Check that a way computes the same loss as the packed one.
 
     Raises:
-        RuntimeError: the two sides differ.
+        RuntimeError: the two losses differ.
     """
     with torch.no_grad():
         ours, theirs = (_loss(start, batch, way).item() for way in (packed_losses, losses))
     if abs(ours - theirs) > TOLERANCE[batch.precision] * abs(theirs):
-        raise RuntimeError(f"the two sides do not compute the same loss: {ours} and {theirs}")
+        raise RuntimeError(f"the two ways do not compute the same loss: {ours} and {theirs}")
 
 
 def packed_losses(contender: Contender, batch: Batch) -> Tensor:
-    """Our way: all texts in one packed forward pass, the head on masked positions only."""
+    """Return the loss of this project's way: one packed forward pass, the head on masked positions only."""
     clean, hidden = pack(batch.units), pack(batch.masked)
     states = token_states(body(contender.masked), join(clean, hidden).to(batch.device))
     labels = torch.from_numpy(np.concatenate(batch.labels)).to(batch.device)
@@ -287,14 +288,14 @@ def _padded(batch: Batch, sequences: list[NDArray[np.int64]], value: int) -> Ten
 
 
 def padded_losses(contender: Contender, batch: Batch) -> Tensor:
-    """The library's own masked-language loss: the head on all positions."""
+    """Return the loss of the library's way: padded units, the head on all positions."""
     tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
     output = contender.masked(input_ids=tokens, attention_mask=(tokens != 1).long(), labels=labels)
     return output.loss + _padded_contrast(contender, batch)
 
 
 def masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
-    """Padded, but the head on the masked positions only."""
+    """Return the loss of padded units with the head on masked positions only."""
     tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
     states = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state
     mlm = token_loss(contender.masked.lm_head, states[labels >= 0], labels[labels >= 0])
@@ -319,10 +320,10 @@ def _contrast(contender: Contender, vectors: Tensor, documents: Tensor, encoder:
 
 
 class PaddedDocumentEncoder(nn.Module):
-    """The document encoder as the released code runs it: one whole sequence for each hidden sentence.
+    """The document encoder as MSM's released code runs it: one whole sequence for each hidden sentence.
 
     Args:
-        shared: holds the weights.
+        shared: document encoder whose weights are used.
     """
 
     def __init__(self, shared: DocumentEncoder) -> None:
@@ -330,7 +331,7 @@ class PaddedDocumentEncoder(nn.Module):
         self.shared = shared
 
     def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
-        """Guess every sentence, [D, N, H] to [D, N, H]."""
+        """Predict the vector of every sentence from the others of its document, [D, N, H] to [D, N, H]."""
         documents, positions, width = sentences.shape
         hidden = torch.eye(positions, dtype=torch.bool, device=sentences.device)
         rows = torch.where(hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Two ways to one result, timed in turn, so that a noisy machine disturbs both alike."""
+"""Times several ways to one result in turn, so that a noisy machine disturbs all of them alike."""
 
 import gc
 import statistics
@@ -9,21 +9,21 @@ from typing import Any
 import torch
 
 PEAKS = {"H100": 790e12, "H200": 790e12, "A100": 312e12}
-"""FLOP a second of bf16 products that a GPU can reach, dense."""
+"""Floating-point operations a second that a GPU can reach in dense bf16 products, by a part of its name."""
 
 
 def race(
     name: str, ours: Callable[[], Any], theirs: Callable[[], Any], pairs: int, flop: float = 0.0, **facts: Any
 ) -> dict[str, Any]:
-    """How many times faster `ours` is.
+    """Return how many times faster `ours` is than `theirs`.
 
     Args:
         name: name of the comparison.
-        ours: does the work once; called once before the clock runs.
-        theirs: the same work the usual way.
-        pairs: timed pairs, which of the two goes first in turn.
+        ours: function that does the work once; it is called once before the clock runs.
+        theirs: function that does the same work the usual way.
+        pairs: number of timed pairs of calls; `ours` goes first in every second pair.
         flop: floating-point operations of one call of `ours`, those of real tokens only; 0 if not counted.
-        facts: written beside the ratio.
+        facts: further values of the row.
 
     Returns:
         `name`, `ratio` (median over pairs), `spread` (half the distance of the quartiles), `pairs`, the facts,
@@ -57,16 +57,17 @@ def race(
 def turns(
     name: str, ours: Callable[[], Any], peers: Mapping[str, Callable[[], Any]], rounds: int
 ) -> list[dict[str, Any]]:
-    """How many times faster `ours` is than each of several others.
+    """Return how many times faster `ours` is than each of several other ways.
 
     Args:
         name: name of the comparison.
-        ours: does the work once; all sides are called once before the clock runs.
-        peers: name to the same work another way.
-        rounds: number of rounds. In each, every side works once; the one that begins changes in turn.
+        ours: function that does the work once; all ways are called once before the clock runs.
+        peers: name of each other way to the function that does the same work.
+        rounds: number of rounds. Every way is called once in each round; which one begins changes in turn.
 
     Returns:
-        For each other side `name`, `against`, `ratio` (median over rounds), `spread` (half the distance of the
+        One row for each other way, of `name`, `against`, `ratio` (median over rounds), `spread` (half the distance of
+            the
         quartiles), `seconds` (median of `ours`), `rounds` and the device.
     """
     sides = {"": ours, **peers}

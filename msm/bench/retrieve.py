@@ -1,10 +1,11 @@
-"""Encoding, searching and scoring against the libraries that people use for them.
+"""`msm bench retrieve` times encoding, search and scoring against the libraries that people use for them.
 
-Encoding: sentence-transformers at its default batch (it sorts by length too, then pads 32 texts to their longest),
-from texts to vectors, the same weights and precision. Search: FAISS's `IndexFlatIP`, built before the clock runs.
-Exact ranks of relevant passages beside that search, against `IndexFlatIP` without them.
-Scoring: pytrec_eval with dictionaries and evaluator ready, and ir_measures with the same dictionaries; ours with the
-integer arrays ready, which is how a run is kept. Both sides give every measure of every query.
+Encoding is compared with sentence-transformers at its default batch (which also sorts texts by length and pads 32 of
+them to their longest), with the same weights and precision, from texts to vectors. Search is compared with FAISS's
+`IndexFlatIP`, which is built before the clock runs; search with exact ranks of the relevant passages, with
+`IndexFlatIP` without them. Scoring is compared with pytrec_eval, whose dictionaries and evaluator are ready, and with
+ir_measures on the same dictionaries; this project's integer arrays, as it keeps a run, are ready too. All give every
+measure of every query.
 
 Results of the two sides must agree before the clock runs.
 """
@@ -44,7 +45,7 @@ MEASURES = {"mrr": "recip_rank", "recall@100": "recall.100", "ndcg@10": "ndcg_cu
 
 
 class Size(NamedTuple):
-    """Sizes of the work of one pair of measurements."""
+    """Sizes of all comparisons."""
 
     layers: int
     width: int
@@ -73,10 +74,10 @@ SEARCH_WIDTH = 384
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
-    """The comparisons of `docs/speed.md`.
+    """Yield one row for each comparison, as `docs/speed.md` shows them.
 
     Args:
-        quick: a small model instead of XLM-R base, and fewer passages, queries and pairs.
+        quick: whether a small model and fewer passages, queries and pairs are enough.
     """
     size = QUICK if quick else FULL
     with tempfile.TemporaryDirectory() as folder:
@@ -122,14 +123,14 @@ def _encode_race(size: Size, ours: Encoder, theirs: SentenceTransformer, kind: s
 
 
 def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
-    """Peak memory of this process while a small and a large corpus are encoded by a small model and searched."""
+    """Compare the peak memory of this process while a small model encodes and searches a small and a large corpus."""
     texts = list(itertools.islice(invented_texts("sentences"), 3000))
     write_model(functools.partial(xlmr, 2, 64, 2), folder / "small", texts)
     encoder = open_encoder(folder / "small", device=torch.device("cpu"), precision="fp32")
     pool = Pool("all", None, None)
     queries = [Query(str(number), "en", text) for number, text in enumerate(texts[:100])]
     peaks = []
-    # The first, unmeasured one fills the caches of the libraries.
+    # The first pass is not measured: it fills the caches of the libraries.
     for turn, count in enumerate((corpora[0], *corpora)):
         Path("/proc/self/clear_refs").write_text("5")
         passages = (
@@ -163,9 +164,9 @@ def _search_race(size: Size) -> dict[str, Any]:
 
 
 def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
-    """Exact ranks of random relevant passages beside the best passages, against the best passages alone.
+    """Compare a search with exact ranks of random relevant passages with a search for the best passages alone.
 
-    Random passages are the worst case: most of them have a thousand others with nearly their score.
+    Random passages are the worst case: most of them score nearly as a thousand others do.
     """
     random = np.random.default_rng(1)
     passages = random.standard_normal((size.ranked, SEARCH_WIDTH), dtype=np.float32)
@@ -198,15 +199,15 @@ def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
 def _check_counts(
     queries: NDArray[np.float32], passages: NDArray[np.float32], pairs: Relevant, counts: NDArray[Any]
 ) -> None:
-    """Counts of some questions equal those of float64 products of all passages."""
+    """Check the counts of some questions against those by float64 products of all passages."""
     is_checked = pairs.queries < CHECKED_QUERIES
     products = queries[:CHECKED_QUERIES].astype(np.float64) @ passages.T.astype(np.float64)
     products = products.astype(np.float32)[pairs.queries[is_checked]]
     own_scores = np.take_along_axis(products, pairs.own[is_checked, None], axis=1)
     if (np.count_nonzero(products > own_scores, axis=1) != counts[is_checked, 0]).any():
-        raise RuntimeError("the counts differ from those of all products")
+        raise RuntimeError("the counts of better passages differ from those by all products")
     if (np.count_nonzero(products == own_scores, axis=1) - 1 != counts[is_checked, 1]).any():
-        raise RuntimeError("the ties differ from those of all products")
+        raise RuntimeError("the counts of equal passages differ from those by all products")
 
 
 def _flat(index: faiss.IndexFlatIP, queries: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -216,7 +217,7 @@ def _flat(index: faiss.IndexFlatIP, queries: NDArray[np.float32]) -> tuple[NDArr
 def _check_same(
     positions: NDArray[Any], scores: NDArray[Any], reference: NDArray[Any], reference_scores: NDArray[Any]
 ) -> None:
-    """Check that two results hold the same passages in the same order, equal scores aside."""
+    """Check that two searches give the same passages in the same order, but for those with equal scores."""
     if not np.allclose(scores, reference_scores, rtol=1e-5):
         raise RuntimeError("the two searches give different scores")
     gap = 1e-4 * np.abs(scores).max()
@@ -242,7 +243,7 @@ def _score_races(size: Size) -> Iterator[dict[str, Any]]:
     means = ir_measures.calc_aggregate(ir_measures_names, labels, run_scores)
     for measure, values in zip(ir_measures_names, evaluation.measures, strict=True):
         if abs(means[measure] - values.values.mean()) > 1e-6:
-            raise RuntimeError(f"{measure}: {values.values.mean()} and {means[measure]}")
+            raise RuntimeError(f"{measure}: the mean is {values.values.mean()}, and {means[measure]} by ir_measures")
 
     def ours() -> Evaluation:
         return evaluate(qrels, run, measures, ties="trec")
@@ -278,4 +279,4 @@ def _check_scores(evaluation: Evaluation, qrels: Qrels, theirs: dict[str, dict[s
     for (name, trec), values in zip(MEASURES.items(), evaluation.measures, strict=True):
         reference = [theirs[text][trec.replace(".", "_")] for text in ids]
         if not np.allclose(values.values, reference, atol=1e-6):
-            raise RuntimeError(f"{name} differs from trec_eval")
+            raise RuntimeError(f"{name}: a value differs from trec_eval's")

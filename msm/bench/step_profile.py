@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, and how much memory it takes."""
+"""Measures the shares of the operations in the time of a training step, and the memory that the step takes."""
 
 import ctypes
 import gc
@@ -17,13 +17,13 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "products": ("mm", "linear"),
     "embeddings and indices": ("embedding", "index", "gather", "scatter"),
 }
-"""Part of a step to what the names of its operations contain; the first part that fits takes an operation."""
+"""Name of each part of a step to texts, one of which its operations' names contain; the first part that fits counts."""
 REST = "rest"
 MIB = 2**20
 
 
 def shares(step: Callable[[], Any]) -> dict[str, float]:
-    """Share of each part in the time of a step, of operations without those that they call; they add up to 1."""
+    """Return the share of each part in the time of a step; they add up to 1, as no operation counts twice."""
     on_gpu = torch.cuda.is_available()
     step()
     with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as total:
@@ -40,7 +40,7 @@ def _part(operation: str) -> str:
 
 
 def peak_mib(work: Callable[[], Any]) -> int | None:
-    """Memory that some work takes at most beside what is held when it begins, in MiB; None where it cannot be seen."""
+    """Return the peak memory of some work beyond what is held before, in MiB; None where it cannot be measured."""
     work()
     gc.collect()
     if torch.cuda.is_available():
@@ -50,7 +50,7 @@ def peak_mib(work: Callable[[], Any]) -> int | None:
         return round((torch.cuda.max_memory_allocated() - before) / MIB)
     if sys.platform != "linux":
         return None
-    # Freed memory that the C library keeps would be taken again unseen.
+    # The work could take freed memory again that the C library still keeps; this would not be measured.
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _status("VmRSS")
@@ -59,5 +59,5 @@ def peak_mib(work: Callable[[], Any]) -> int | None:
 
 
 def _status(name: str) -> int:
-    """A line of the process's status, in KiB."""
+    """Return a value of `/proc/self/status`, such as VmHWM, in KiB."""
     return int(Path("/proc/self/status").read_text(encoding="ascii").split(f"{name}:")[1].split()[0])

@@ -1,4 +1,4 @@
-"""Ratios of a run beside those that were committed: pass where they are not clearly less."""
+"""Compares the ratios of a run with committed ones: a ratio passes where it is not clearly less."""
 
 import json
 import math
@@ -10,35 +10,35 @@ from msm.errors import BadInput
 from msm.files import read_json_lines
 
 LEAST_SHARE = 0.8
-"""Share of the committed ratio that passes: two runs on one idle machine differ by less."""
+"""Smallest share of the committed ratio that passes; two runs on one idle machine differ by less."""
 MOST_EXPONENT = 1.25
-"""Growth of time with size that passes; 1 is linear."""
+"""Largest exponent of the growth of time with size that passes; 1 is growth in proportion."""
 GROWTH = "growth_exponents"
 TELLING = (
     *("units", "documents", "shape", "precision", "kind", "against", "passages", "queries", "relevant", "scored"),
     *("pieces", "source", "width", "depth"),
 )
-"""Facts that tell comparisons of one name apart."""
+"""Names of the values of a row that tell comparisons of one name apart."""
 
 Row = Mapping[str, Any]
 
 
 class Verdict(NamedTuple):
-    """One comparison, and whether it is as fast as it was."""
+    """One comparison, and whether it is as fast as the committed one."""
 
     name: str
     value: float
-    """Measured ratio, or for growth the exponent of the time."""
+    """Measured ratio; for growth, the exponent of the time."""
     committed: float | None
-    """Committed value; None where there is none."""
+    """Committed ratio; None where there is none."""
     passed: bool
 
 
 def read_committed(path: Path) -> dict[str, float]:
-    """Ratios by the names of their comparisons.
+    """Return the committed ratios by the full names of their comparisons.
 
     Raises:
-        BadInput: no such file, or a line of another kind.
+        BadInput: the file does not exist, or a line of it is no comparison with a ratio.
     """
     committed_ratios = {}
     for number, row in read_json_lines(path):
@@ -49,7 +49,7 @@ def read_committed(path: Path) -> dict[str, float]:
 
 
 def full_name(row: Row) -> str:
-    """Name of a comparison with the facts that tell it from others of that name."""
+    """Return the name of a comparison with the values that tell it from others of that name."""
     facts = [str(row[fact]) for fact in TELLING if row.get(fact) is not None]
     return ", ".join([row["name"], *facts])
 
@@ -66,7 +66,7 @@ def verdicts(rows: Iterable[Row], committed_ratios: Mapping[str, float]) -> Iter
 
 
 def lines(judged: Sequence[Verdict]) -> Iterator[str]:
-    """The verdicts, one a line, and how many failed."""
+    """Yield one line for each verdict, then the number of comparisons that failed."""
     for verdict in judged:
         beside = "new" if verdict.committed is None else f"committed {verdict.committed:.2f}"
         beside = f"at most {MOST_EXPONENT}" if verdict.name.startswith(GROWTH) else beside
