@@ -1,1 +1,1 @@
-"""Tables, reports and exports of scores, and the published numbers beside them."""
+"""Makes tables, reports and exports of scores, with published numbers beside them."""

@@ -1,7 +1,7 @@
-"""Ablations: one change each against the reference, beside the same change in the paper; and the order of sentences.
+"""Compares ablations with their reference, beside the paper's own, and models trained on shuffled sentences.
 
-The paper's scores and ours are of different benchmarks and sizes; what may be looked at side by side is how much a
-change gains or loses against the reference of its own table.
+An ablation is a model with one change. The paper's scores and this project's are of different benchmarks and sizes, so
+only what a change gains or loses against the reference of its own table can be compared.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from msm.reporting.settings import Report
 
 REFERENCE = "msm"
 REFERENCES = {"6": "table6-candidates-same"}
-"""Table to its reference, where its rows are trained on other batches than the rest."""
+"""Number of a table to the name of its reference, where the table's rows are trained on other batches than the rest."""
 TITLES = {
     "4": "Document encoder shared by the languages",
     "5": "Negatives of the same document, and their bias",
@@ -61,42 +61,43 @@ ROWS: dict[str, dict[str, str]] = {
         "table8-layers-6": "doc layers=6",
     },
 }
-"""Our model of every row of the paper's tables, in the order of print, and of further rows of the same kind."""
+"""Number of each of the paper's tables to the name of the recipe's model for each of its rows, in the order of print;
+further rows of the same kind stand below."""
 PRINTED = ("mr_tydi", "mrr@100")
-"""Benchmark and measure of all five tables."""
+"""Benchmark and measure of all five of the paper's tables."""
 
 
 class Ablated(NamedTuple):
-    """One row of a table of the paper, with ours."""
+    """One row of a table of the paper, and the recipe's model for it."""
 
     table: str
     label: str
-    """Name of the row as printed."""
+    """Name of the row as the paper prints it."""
     model: str
-    """Name of our model, which may not have been trained."""
+    """Name of the recipe's model, which may not have been trained."""
     value: float | None
-    """Our value, the mean over languages; None where the model was not trained."""
+    """Value of the recipe's model, the mean over languages; None where it was not trained."""
     change: float | None
-    """Change from our reference, on the same questions."""
+    """Value of the model less that of the recipe's reference, on the same questions; None where it was not trained."""
     interval: Interval | None
-    """95 % interval of the change."""
+    """95 % interval of the change; None where the model was not trained."""
     printed: float | None
     printed_change: float | None
-    """Change from the printed reference."""
+    """Printed value less that of the printed reference; None where one of them was not printed."""
 
 
 class Shuffled(NamedTuple):
-    """An objective, trained on texts of which a share has its sentences shuffled."""
+    """One model that was trained on texts of which a share has shuffled sentences."""
 
     objective: str
     reorder: float
-    """Share of shuffled documents."""
+    """Share of the documents whose sentences are shuffled, from 0 to 1."""
     value: float
-    """Mean over languages and seeds."""
+    """Value of the model, the mean over languages and seeds."""
     interval: Interval
-    """95 % interval over the questions."""
+    """95 % interval of the value over the questions."""
     seeds: dict[int, float]
-    """Mean over languages of each seed."""
+    """Seed of each training to its value, the mean over languages."""
 
 
 def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ablated]:
@@ -105,55 +106,55 @@ def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ab
     Args:
         benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
-        settings: the resamples and their seed.
+        settings: settings of the report: the number of resamples and their seed.
     """
     models = {model.name: model for model in benchmark.models}
-    changed = {name for rows in ROWS.values() for name in rows} - {REFERENCE}
-    if REFERENCE not in models or not changed & models.keys():
+    ablation_names = {name for rows in ROWS.values() for name in rows} - {REFERENCE}
+    if REFERENCE not in models or not ablation_names & models.keys():
         return []
     cells = published.select(source="msm", benchmark=PRINTED[0], measure=PRINTED[1], language=MEAN)
-    printed = {(cell.table, cell.model): cell.value for cell in cells}
+    printed_values = {(cell.table, cell.model): cell.value for cell in cells}
     return [
-        _ablated(table, name, label, models, column, settings, printed)
+        _ablated(table, name, label, models, column, settings, printed_values)
         for table, rows in ROWS.items()
         for name, label in rows.items()
     ]
 
 
 def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report) -> list[Shuffled]:
-    """Return every model whose manifests name its texts, by objective and share of shuffled documents.
+    """Return the models whose manifests name their texts, sorted by objective and share of shuffled documents.
 
     Args:
         benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
-        root: folder of the recipe, where the manifests lie.
-        settings: the resamples and their seed.
+        root: folder of the recipe, which holds the manifests.
+        settings: settings of the report: the number of resamples and their seed.
 
     Returns:
-        None where all texts are alike.
+        One entry for each model; none where all models were trained on texts of one kind.
     """
-    asked = ((model, training_text(root, model.runs[0])) for model in benchmark.models)
-    origins = [(model, origin) for model, origin in asked if origin]
+    texts = ((model, training_text(root, model.runs[0])) for model in benchmark.models)
+    origins = [(model, origin) for model, origin in texts if origin]
     if len({reorder for _, (_, reorder) in origins}) < 2:
         return []
     values = together([model for model, _ in origins], column)
     samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
-    found = []
-    for (model, origin), drawn in zip(origins, samples, strict=True):
+    rows = []
+    for (model, origin), sample in zip(origins, samples, strict=True):
         means = model.seed_means(column)[:, -1]
         seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
-        found.append(Shuffled(*origin, float(np.mean(means)), intervals(drawn, values.cluster_count)[-1], seeds))
-    return sorted(found, key=lambda one: one[:2])
+        rows.append(Shuffled(*origin, float(np.mean(means)), intervals(sample, values.cluster_count)[-1], seeds))
+    return sorted(rows, key=lambda one: one[:2])
 
 
 def training_text(root: Path, scored: Scored) -> tuple[str, float] | None:
-    """Return objective of the last pre-training behind a score, and share of shuffled documents; None if unknown."""
+    """Return the objective of the last pre-training behind a score and the share of shuffled documents, if known."""
     steps = {step.name: step.manifest for step in lineage.chain(scored.name, root, largest=0)}
-    trained = [manifest for name, manifest in steps.items() if name.startswith("pretrain/") and manifest]
-    if not trained:
+    trainings = [manifest for name, manifest in steps.items() if name.startswith("pretrain/") and manifest]
+    if not trainings:
         return None
-    documents = _input(steps, _input(steps, trained[-1], "units"), "documents")
-    objective, reorder = trained[-1]["settings"].get("objective"), documents.get("settings", {}).get("reorder")
+    documents = _input(steps, _input(steps, trainings[-1], "units"), "documents")
+    objective, reorder = trainings[-1]["settings"].get("objective"), documents.get("settings", {}).get("reorder")
     return (objective, float(reorder)) if isinstance(objective, str) and isinstance(reorder, int | float) else None
 
 
@@ -177,8 +178,12 @@ def _ablated(
         value = float(models[name].seed_means(column)[:, -1].mean())
         if name != reference and reference in models:
             values, resamples = together([models[name], models[reference]], column), settings.bootstrap
-            (made,) = compare(values, [(0, 1)], resamples=resamples, signs=resamples, seed=settings.seed)
-            change, interval = float(made.differences[-1]), made.intervals[-1]
-    theirs, against = printed.get((table, label)), printed.get((table, ROWS[table][reference]))
-    printed_change = None if theirs is None or against is None or name == reference else theirs - against
-    return Ablated(table, label, name, value, change, interval, theirs, printed_change)
+            (comparison,) = compare(values, [(0, 1)], resamples=resamples, signs=resamples, seed=settings.seed)
+            change, interval = float(comparison.differences[-1]), comparison.intervals[-1]
+    printed_value, printed_reference = printed.get((table, label)), printed.get((table, ROWS[table][reference]))
+    printed_change = (
+        None
+        if printed_value is None or printed_reference is None or name == reference
+        else printed_value - printed_reference
+    )
+    return Ablated(table, label, name, value, change, interval, printed_value, printed_change)

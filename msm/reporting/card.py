@@ -1,6 +1,6 @@
-"""Writes model cards: what a checkpoint is, its training data, its use, its scores and its limits.
+"""Writes model cards, which tell what a checkpoint is, its training data, its use, its scores and its limits.
 
-Everything comes from the manifests of the stages that made it; what they do not say is not said.
+All of it comes from the manifests of the stages that made the checkpoint; the card leaves out what they do not tell.
 """
 
 import json
@@ -28,11 +28,11 @@ def card(folder: Path, scores: Sequence[Path]) -> str:
     """Return the card of a finished `pretrain` or `finetune` folder, as Markdown with the hub's header.
 
     Args:
-        folder: folder of the stage.
-        scores: folders of the `score` stage on this model.
+        folder: output folder of the stage.
+        scores: score folders of this model.
 
     Raises:
-        BadInput: the folder is not one of such a stage, or lacks its weights.
+        BadInput: the folder belongs to another stage, or lacks the model's weights.
     """
     manifest = read_manifest(folder)
     if manifest["stage"] not in TRAINED:
@@ -56,24 +56,24 @@ def card(folder: Path, scores: Sequence[Path]) -> str:
 
 
 def find_scores(folder: Path) -> list[Path]:
-    """Return the score folders beside a model that were made with it, by the inputs of their runs.
+    """Return the score folders of the same recipe whose runs were made with a model.
 
     Args:
-        folder: `RECIPE/STAGE/ROW`.
+        folder: folder of the model, `RECIPE/STAGE/ROW`.
     """
-    found = []
+    folders = []
     for path in sorted((folder.parent.parent / "score").glob(f"*/{MANIFEST}")):
         run = _input(path.parent, "run")
         manifest = folder.parent.parent / "retrieve" / run.name / MANIFEST
         if manifest.is_file():
             model = _input(manifest.parent, "model")
             if model.parts[-2:] == folder.parts[-2:]:
-                found.append(path.parent)
-    return found
+                folders.append(path.parent)
+    return folders
 
 
 def _input(folder: Path, name: str) -> Path:
-    """Return the path at which a stage found an input; empty if it had none of this name."""
+    """Return the path of an input in a stage's manifest; an empty one if the stage had no input of this name."""
     return Path(read_manifest(folder)["inputs"].get(name, {"path": ""})["path"])
 
 
@@ -86,7 +86,7 @@ def _header(retriever: bool) -> str:
 
 
 def _lineage(folder: Path, manifest: dict[str, Any], shown: set[str], depth: int = 0) -> Iterator[str]:
-    """Return the inputs of a stage, and theirs, as a nested list; each input's own inputs are listed once."""
+    """Yield a nested list of the inputs of a stage and of the inputs of those; a list is not repeated."""
     for name, value in manifest["inputs"].items():
         path = Path(value["path"])
         beside = folder.parent.parent / path.parent.name / path.name
@@ -109,7 +109,7 @@ def _cell(value: Any) -> str:
 
 
 def _scores(folders: Sequence[Path]) -> str:
-    """Return means over languages, each under its split and protocol."""
+    """Return the means over languages as tables, one for each split and protocol."""
     lines = [
         "| benchmark | split | candidates | measure | value | questions | protocol |",
         "|---|---|---|---|---|---|---|",

@@ -1,20 +1,20 @@
-"""Colours of a heat map: dark to bright in steps that every kind of colour vision tells apart, in grey print too."""
+"""Colours of a heat map from dark to bright, which colour-blind people and grey print can tell apart, too."""
 
 from typing import NamedTuple
 
 STOPS = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725")
-"""Ten even steps of the viridis map (van der Walt and Smith, CC0), whose lightness rises evenly."""
+"""Ten colours of the viridis map (van der Walt and Smith, CC0), whose lightness rises in even steps."""
 
 
 class Colour(NamedTuple):
-    """Fill of a cell and the text colour that reads well on it, as `#rrggbb`."""
+    """Fill of a cell and the colour of the text on it, as `#rrggbb`."""
 
     fill: str
     text: str
 
 
 def colour(value: float, low: float, high: float) -> Colour:
-    """Return the colour of a value on a scale from `low` (dark) to `high` (bright); values outside take the end's."""
+    """Return the colour of a value on a scale from `low` (dark) to `high` (bright), or that of the nearer end."""
     share = (value - low) / (high - low) if high > low else 0.5
     place = min(max(share, 0.0), 1.0) * (len(STOPS) - 1)
     below = min(int(place), len(STOPS) - 2)

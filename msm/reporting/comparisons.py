@@ -1,7 +1,8 @@
-"""Compares models with controls, and gives a verdict in plain words, noise included.
+"""Compares models with controls, and gives a verdict in plain words that respects noise.
 
-Two kinds of noise are kept apart. Other questions: the interval and the corrected p. Another training of the same
-model: the standard deviation over seeds; with one seed nothing is known of it, and the verdict says so.
+Two kinds of noise are kept apart. The interval and the corrected p value tell how much other questions would change a
+difference. The standard deviation over seeds tells how much another training of the same model would; with one seed it
+is not known, and the verdict says so.
 """
 
 from typing import NamedTuple
@@ -17,11 +18,11 @@ from msm.settings import listed
 
 SIGNIFICANT = 0.05
 FINEST = 100
-"""Smallest number of random signs for each difference, so that the smallest corrected p is .01."""
+"""Smallest number of random signs for each difference; it makes the smallest corrected p value .01."""
 
 
 class Difference(NamedTuple):
-    """Mean over the languages of a model less a control, on the same questions."""
+    """Difference of a model and a control on the same questions, the mean over the languages."""
 
     model: str
     control: str
@@ -29,22 +30,22 @@ class Difference(NamedTuple):
     interval: Interval
     """95 % interval over the questions."""
     p: float
-    """P value, corrected for all differences in the column."""
+    """P value, corrected for all differences of the same measure and pool."""
     better: list[str]
-    """Languages where the model is better, corrected for the number of languages."""
+    """Codes of the languages in which the model is better, corrected for their number."""
     worse: list[str]
     verdict: str
 
 
 def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[Difference]:
-    """Return every model against every control, Holm-corrected together.
+    """Return the differences of every model and every control, whose p values are corrected together by Holm's method.
 
-    A control is compared with the controls before it only, so that no pair comes twice.
+    A control is compared only with the controls before it, so that no pair comes twice.
 
     Args:
         benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
-        settings: the controls, and the resamples.
+        settings: settings of the report: the controls, the number of resamples and their seed.
     """
     models = ordered(benchmark, settings)
     names = [model.name for model in models]
@@ -57,7 +58,7 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
     ]
     if not pairs:
         return []
-    made = compare(
+    comparisons = compare(
         together(models, column),
         pairs,
         resamples=settings.bootstrap,
@@ -65,27 +66,27 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
         seed=settings.seed,
         less_is_better=column[0] in LESS_IS_BETTER,
     )
-    corrected = holm(np.array([comparison.p_values[-1] for comparison in made]))
+    p_values = holm(np.array([comparison.p_values[-1] for comparison in comparisons]))
     languages = benchmark.first.values[column].languages
     return [
         _difference(languages, (models[model], models[control]), column, comparison, float(p))
-        for (model, control), comparison, p in zip(pairs, made, corrected, strict=True)
+        for (model, control), comparison, p in zip(pairs, comparisons, p_values, strict=True)
     ]
 
 
 def absent_controls(benchmark: Benchmark, settings: Report) -> list[Problem]:
-    """Return controls without scores, which a report names: differences mean little without them."""
+    """Return a problem for each control without scores, since differences mean little without controls."""
     absent = [name for name in listed(settings.controls) if name not in {model.name for model in benchmark.models}]
     reason = f"no usable scores on {benchmark.name}, nothing is compared with it"
     return [Problem(benchmark.first.path.parent, f"control {name}: {reason}") for name in absent]
 
 
 def verdict(value: float, interval: Interval, p: float, training_noise: float | None) -> str:
-    """Return a difference in plain words.
+    """Return a verdict on a difference in plain words.
 
     Args:
-        value: the difference; above 0 where the model is better.
-        interval: 95 % interval over the questions.
+        value: difference of a model and a control; above 0 where the model is better.
+        interval: 95 % interval of the difference over the questions.
         p: corrected p value.
         training_noise: noise of training, as `training_noise` returns it.
     """
@@ -100,9 +101,10 @@ def verdict(value: float, interval: Interval, p: float, training_noise: float | 
 
 
 def training_noise(model: Model, control: Model, column: Column) -> float | None:
-    """Return half the 95 % interval of a difference of means over other trainings of both.
+    """Return half the width of the 95 % interval of a difference over other trainings of both models.
 
-    NaN where a trained one has a single seed, so that it cannot be known; None where nothing was trained.
+    It is NaN where a trained model has a single seed, so that the width is not known, and None where neither was
+    trained.
     """
     trained = [other for other in (model, control) if other.is_trained]
     if not trained:

@@ -1,4 +1,4 @@
-"""Exports results for version control: scores, manifests and report; no texts, no models, no logs."""
+"""Exports the results of a recipe for version control: scores, manifests and report, without texts, models and logs."""
 
 import shutil
 from collections.abc import Collection, Iterable
@@ -15,7 +15,7 @@ from msm.reporting.settings import Report
 from msm.settings import make
 
 LARGEST = 1 << 30
-"""Largest number of bytes of a payload that is checked against its manifest before its export."""
+"""Largest size of an output, in bytes, that is compared with its manifest before the export."""
 
 
 def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ()) -> int:
@@ -26,14 +26,14 @@ def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ())
     Args:
         artifacts_root: the recipe's folder, such as `artifacts/mini`, or an earlier export of it.
         results_root: folder of the export, such as `results/mini`.
-        kept: names such as `score/lareqa-msm-1` of rows that are taken from the earlier export, whether or not they
-            are in the artifacts.
+        kept: names of rows, such as `score/lareqa-msm-1`, that are taken from the earlier export even if the artifacts
+            hold them too.
 
     Returns:
-        Number of bytes of the export.
+        Size of the export in bytes.
 
     Raises:
-        BadInput: nothing is scored, a folder behind a score is no longer what its manifest says, or a kept row was
+        BadInput: there is no score folder, an output no longer matches its manifest, or a row of the earlier export was
             made from other data or weights of the same name.
     """
     results = read(artifacts_root / "score")
@@ -42,20 +42,20 @@ def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ())
     if not scores:
         raise BadInput(f"{artifacts_root}: no scores to export")
     steps = _manifests(kept, results_root, largest=0)
-    own = [f"score/{path.name}" for path in scores if f"score/{path.name}" not in kept]
-    for name, manifest in _manifests(own, artifacts_root, largest=LARGEST).items():
+    new_rows = [f"score/{path.name}" for path in scores if f"score/{path.name}" not in kept]
+    for name, manifest in _manifests(new_rows, artifacts_root, largest=LARGEST).items():
         if name in steps and steps[name]["outputs"] != manifest["outputs"]:
             raise BadInput(
                 f"{artifacts_root / name}: is not the one behind the rows in {results_root}; "
                 f"run these again too (`msm run NAME --results ''`)"
             )
         steps[name] = manifest
-    told = _report_manifest(artifacts_root) or _report_manifest(results_root)
-    exported.write(results_root, steps | told, sorted(scores, key=lambda path: path.name))
-    # Exports of earlier versions held a folder a step.
+    report_manifest = _report_manifest(artifacts_root) or _report_manifest(results_root)
+    exported.write(results_root, steps | report_manifest, sorted(scores, key=lambda path: path.name))
+    # Exports of earlier versions held one folder for each step.
     for folder in {path.parents[1] for path in results_root.glob("*/*/manifest.json")}:
         shutil.rmtree(folder)
-    for name, manifest in told.items():
+    for name, manifest in report_manifest.items():
         settings = make(Report, manifest["settings"], name)
         with artifacts.new_folder(results_root / name) as partial:
             _write_report(settings, results_root, partial / manifest["payload"])
@@ -63,10 +63,10 @@ def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ())
 
 
 def _manifests(names: Iterable[str], root: Path, *, largest: int) -> dict[str, dict[str, Any]]:
-    """Return the manifests of some steps and of all behind them.
+    """Return the manifests of some steps and of all steps behind them.
 
     Raises:
-        BadInput: one no longer matches what lies there.
+        BadInput: an output no longer matches its manifest.
     """
     steps = {step.name: step for name in names for step in lineage.chain(name, root, largest=largest)}
     for step in steps.values():
@@ -76,13 +76,13 @@ def _manifests(names: Iterable[str], root: Path, *, largest: int) -> dict[str, d
 
 
 def _report_manifest(root: Path) -> dict[str, dict[str, Any]]:
-    """Return the manifest of a recipe's report by its name; empty where there is none."""
+    """Return the manifest of a recipe's report, by the report's name; nothing where there is no report."""
     name = "report/all"
     return {name: lineage.read_manifest(root / name)} if lineage.has_manifest(root, name) else {}
 
 
 def _write_report(settings: Report, root: Path, out: Path) -> None:
-    """Write a report on what an export holds, without the plain files, which repeat the scores."""
+    """Write the report on the rows of an export, without the plain files, which repeat the scores."""
     out.mkdir()
     stage.run(settings, scores=root / "score", out=out)
     for name in (METRICS, VALUES):

@@ -1,4 +1,4 @@
-"""Tables of models by the measures of language fairness, with intervals."""
+"""Makes the table of models by the measures of language fairness, with intervals."""
 
 from typing import NamedTuple
 
@@ -27,37 +27,37 @@ NOTE = (
 
 
 class FairnessRow(NamedTuple):
-    """Values of a model, averaged over its seeds."""
+    """Row of the table: the values of one model, averaged over its seeds."""
 
     model: str
     cells: dict[str, Cell]
-    """Measure to its value, for measures that were taken."""
+    """Name of each measure to the model's value, for measures that the score folders hold."""
 
 
 def head(measure: str) -> str:
-    """Return a measure as people read it, with its depth."""
+    """Return the heading of a measure's column, with the depth of the measure."""
     name, at, depth = measure.partition("@")
     return HEADS[name] + at + depth
 
 
 def fairness_rows(benchmark: Benchmark, settings: Report) -> list[FairnessRow]:
-    """Return every model by every measure of fairness; none where several languages are not ranked together.
+    """Return one row for each model; none where no pool holds several languages.
 
     Args:
-        benchmark: benchmark as read, no values loaded.
-        settings: order of the rows, and the intervals.
+        benchmark: benchmark whose values need not be loaded.
+        settings: settings of the report, which give the order of the rows and the intervals.
     """
-    found: dict[str, dict[str, Cell]] = {model.name: {} for model in ordered(benchmark, settings)}
+    cells: dict[str, dict[str, Cell]] = {model.name: {} for model in ordered(benchmark, settings)}
     for measure in FAIRNESS:
         column = (measure, "multilingual")
-        scored = [m for m in benchmark.models if all(column in run.means for run in m.runs)]
-        loaded, _ = load(benchmark._replace(models=scored), [column]) if scored else (None, [])
+        models = [m for m in benchmark.models if all(column in run.means for run in m.runs)]
+        loaded, _ = load(benchmark._replace(models=models), [column]) if models else (None, [])
         if loaded is None:
             continue
         values = together(loaded.models, column)
         samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
-        for model, drawn in zip(loaded.models, samples, strict=True):
+        for model, sample in zip(loaded.models, samples, strict=True):
             mean = float(model.seed_means(column)[:, -1].mean())
-            limits: Interval = intervals(drawn, values.cluster_count)[-1]
-            found[model.name][measure] = Cell(mean, limits)
-    return [FairnessRow(name, cells) for name, cells in found.items() if cells]
+            limits: Interval = intervals(sample, values.cluster_count)[-1]
+            cells[model.name][measure] = Cell(mean, limits)
+    return [FairnessRow(name, cells) for name, cells in cells.items() if cells]

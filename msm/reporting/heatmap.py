@@ -1,4 +1,4 @@
-"""A table as a heat map in SVG: plain shapes and text, light background, no plotting library."""
+"""Draws a table as a heat map in SVG, of plain shapes and text, without a plotting library."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ STYLE = (
 
 
 def heatmap(table: Table) -> str:
-    """Return the table as an SVG document; a cell without a value stays blank."""
+    """Return a table as an SVG document; a cell without a value stays blank."""
     languages = table.languages
     left = MARGIN + max([LABEL_WIDTH, *(LETTER * len(row.label) for row in table.rows)]) + 16
     cells = len(languages) * CELL_WIDTH
@@ -52,13 +52,13 @@ def heatmap(table: Table) -> str:
 
 
 def limits(rows: Sequence[Row]) -> tuple[float, float]:
-    """Return the smallest and largest value of some rows, between which the colours run; 0 and 1 without any."""
+    """Return the smallest and the largest value of some rows, the ends of the colour scale; 0 and 1 without values."""
     values = [cell.value for row in rows for cell in row.cells.values() if cell.value is not None]
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
 def _middle(place: int) -> float:
-    """Base line of a row's text."""
+    """Return the base line of a row's text, in pixels from the top."""
     return TOP + (place + 0.5) * CELL_HEIGHT + 4.5
 
 

@@ -1,4 +1,4 @@
-"""Tables and a leaderboard as one HTML page: no server, no script, nothing fetched; every text is escaped."""
+"""Writes tables and a leaderboard as one HTML page that needs no server, no script and no network."""
 
 from collections.abc import Iterator, Sequence
 
@@ -36,7 +36,7 @@ RANKS = (
 
 
 def page(title: str, body: str) -> str:
-    """Return a whole document."""
+    """Return a whole HTML document of a title and a body."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -45,11 +45,11 @@ def page(title: str, body: str) -> str:
 
 
 def table_html(table: Table, links: dict[str, str] | None = None) -> str:
-    """Return one table with its title; the fill of a cell says how large its value is.
+    """Return one table with its title; the colour of a cell shows how large its value is.
 
     Args:
         table: table of one measure on one kind of pool.
-        links: address of a row's lineage, by its label.
+        links: label of a row to the address of its lineage.
     """
     names = [*table.languages, "95 % interval", "rank", "seeds", *[HEAD] * table.tells_training]
     low, high = limits(table.rows)
@@ -65,12 +65,12 @@ def table_html(table: Table, links: dict[str, str] | None = None) -> str:
 
 
 def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
-    """Return a leaderboard: every table, language fairness, and the origin of every number.
+    """Return a leaderboard of all tables, of language fairness and of the origin of every number.
 
     Args:
         title: title of the page.
         sections: sections, one for each benchmark.
-        chains: the steps behind a model, by benchmark and model as `anchor` joins them.
+        chains: name of a model of a benchmark, as `anchor` returns it, to the steps behind its scores.
     """
     places = [(f"b{number}", section) for number, section in enumerate(sections)]
     links = "".join(f'<a href="#{place}">{escaped(_name(section))}</a>' for place, section in places)
@@ -81,7 +81,7 @@ def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]])
 
 
 def anchor(section: Section, model: str) -> str:
-    """Return the name of a model of a benchmark in addresses."""
+    """Return the name of a model of a benchmark as a part of addresses."""
     return f"{section.benchmark.name}/{section.benchmark.split}/{section.benchmark.setting}/{model}"
 
 

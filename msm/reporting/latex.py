@@ -1,4 +1,4 @@
-"""A table in LaTeX, for `booktabs`: values times 100, intervals beside the mean, the best of each column in bold."""
+"""Writes a table in LaTeX for `booktabs`: values times 100, intervals of the means, the best of each column in bold."""
 
 from msm.reporting import wording
 from msm.reporting.published import MEAN
@@ -14,7 +14,7 @@ SIGNS = {
 
 
 def latex(table: Table) -> str:
-    """Return the table as a `table` environment."""
+    """Return a table as a `table` environment."""
     names = [*table.languages, MEAN]
     digits = {name: table.mean_digits if name == MEAN else 1 for name in names}
     best = {name: _best(table, name, digits[name]) for name in names}
@@ -50,7 +50,7 @@ def latex(table: Table) -> str:
 
 
 def _best(table: Table, name: str, digits: int) -> str:
-    """Best value of a column as it is printed; empty without any."""
+    """Return the best value of a column as it is printed; an empty text where the column has no value."""
     values = [cell.value for row in table.rows if (cell := row.cells.get(name)) and cell.value is not None]
     return wording.times_100((min if table.less_is_better else max)(values), digits) if values else ""
 
@@ -63,5 +63,5 @@ def _value(cell: Cell | None, best: str, digits: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text from data: every sign stands for itself."""
+    """Return a text from data in which LaTeX reads every sign as itself."""
     return "".join(SIGNS.get(sign, sign) for sign in text)

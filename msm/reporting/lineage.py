@@ -1,6 +1,6 @@
-"""Follows a number to its origin: the stage folders behind it, and whether they still match their manifests.
+"""Follows a score to its origin: the stage folders behind it, and whether they still match their manifests.
 
-Paths in manifests are data: only their last two parts, STAGE/ROW, are used, and only below the recipe's folder.
+Paths in manifests are not trusted: only their last two parts, STAGE/ROW, are used, and only below the recipe's folder.
 """
 
 import re
@@ -13,33 +13,33 @@ from msm.evaluation import exported
 from msm.pipeline import artifacts, manifests
 
 NAME = re.compile(r"[\w+][\w.+:@,-]*")
-"""Pattern of a row's name: names of benchmarks such as `squad:tydi` and `tatoeba@deu-eng` are part of it; a path is
-none."""
+"""Pattern of the name of a row, which may hold the name of a benchmark such as `squad:tydi` or `tatoeba@deu-eng`. No
+path fits it."""
 
 State = Literal["intact", "changed", "unchecked", "not here", "given"]
 
 
 class Step(NamedTuple):
-    """One stage behind a number."""
+    """One stage behind a score."""
 
     name: str
-    """STAGE/ROW below the recipe's folder; the path for an input that no stage made."""
+    """Name of the step, STAGE/ROW below the recipe's folder; the path of an input that no stage made."""
     manifest: dict[str, Any]
     """Manifest of the step; empty where it is not on this machine."""
     state: State
-    """`unchecked`: larger than is read; `not here`: exported without it; `given`: the user's own; else whether it
-    matches."""
+    """State of the step's output: `unchecked` where it is too large to be read, `not here` where it was exported
+    without its files, `given` where it is the user's own; else whether it matches its manifest."""
     problems: list[str]
-    """Files that no longer match, with the reason."""
+    """Reasons why the output no longer matches, each with the name of the file."""
 
 
 def chain(name: str, root: Path, *, largest: int) -> list[Step]:
-    """Return every step behind a stage folder, sources first, itself last.
+    """Return all steps behind a stage folder, the sources first and the folder itself last.
 
     Args:
-        name: STAGE/ROW.
+        name: name of the folder, STAGE/ROW.
         root: the recipe's folder, such as `artifacts/mini`.
-        largest: largest number of bytes of a payload that is read to be checked; 0 checks none.
+        largest: largest size of an output, in bytes, that is read to be checked; 0 checks no output.
     """
     found: dict[str, Step] = {}
     _collect(name, root, largest, found)
@@ -47,19 +47,19 @@ def chain(name: str, root: Path, *, largest: int) -> list[Step]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a stage folder, or of a step of an export, checked for what lineage needs.
+    """Read the manifest of a stage folder, or of a step of an export, and check the fields that lineage needs.
 
     Raises:
-        BadInput: there is no manifest, it is not JSON, of a newer format, or lacks a needed field.
+        BadInput: the manifest is missing, is no JSON, has a newer format, or lacks a field.
     """
-    known = _exported_manifest(folder.parent.parent, step_name(str(folder)))
-    manifest = artifacts.read_manifest(folder) if known is None else known
+    manifest_in_export = _exported_manifest(folder.parent.parent, step_name(str(folder)))
+    manifest = artifacts.read_manifest(folder) if manifest_in_export is None else manifest_in_export
     path = folder / artifacts.MANIFEST
     if not isinstance(manifest, dict):
         raise BadInput(f"{path}: expected a JSON object")
     if not isinstance(manifest.get("format"), int) or manifest["format"] > manifests.FORMAT:
-        told = f"format {manifest.get('format')!r}; this version reads format {manifests.FORMAT}: update it"
-        raise BadInput(f"{path}: {told}")
+        reason = f"format {manifest.get('format')!r}; this version reads format {manifests.FORMAT}: update it"
+        raise BadInput(f"{path}: {reason}")
     kinds = {"stage": str, "settings": dict, "inputs": dict, "outputs": dict, "payload": str, "facts": dict}
     for field, kind in kinds.items():
         if not isinstance(manifest.get(field), kind):
@@ -71,7 +71,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def has_manifest(root: Path, name: str) -> bool:
-    """Return whether the manifest of a step is on this machine."""
+    """Return whether this machine has the manifest of a step."""
     return (folder(root, name) / artifacts.MANIFEST).is_file() or _exported_manifest(root, name) is not None
 
 
@@ -80,52 +80,52 @@ def _exported_manifest(root: Path, name: str) -> dict[str, Any] | None:
 
 
 def step_name(path: str) -> str:
-    """Return STAGE/ROW of an input's path; the path itself if no stage wrote it."""
+    """Return the name STAGE/ROW of an input; its path if no stage made it."""
     name = "/".join(Path(path).parts[-2:])
     return name if is_step(name) else path
 
 
 def is_step(name: str) -> bool:
-    """Return whether a name is STAGE/ROW, and so may be looked up below a recipe's folder."""
+    """Return whether a name is STAGE/ROW, which may be looked up below a recipe's folder."""
     family, _, row = name.partition("/")
     return family in artifacts.FOLDERS and NAME.fullmatch(row) is not None
 
 
 def portable(row: str) -> str:
-    """Return the name of a row's folder in an export, which is checked out on file systems that take no colon."""
+    """Return the name of a row's folder in an export, which some file systems do not allow to hold a colon."""
     return row.replace(":", ".")
 
 
 def folder(root: Path, name: str) -> Path:
-    """Return the folder of a step, in a recipe's artifacts or in their export."""
+    """Return the folder of a step in a recipe's artifacts or in their export."""
     path = root / name
     return path if path.is_dir() or name in exported.manifests(root) else path.with_name(portable(path.name))
 
 
-def _collect(name: str, root: Path, largest: int, found: dict[str, Step]) -> None:
+def _collect(name: str, root: Path, largest: int, steps: dict[str, Step]) -> None:
     if not is_step(name):
-        found[name] = Step(name, {}, "given", [])
+        steps[name] = Step(name, {}, "given", [])
         return
     place = folder(root, name)
     if not place.is_dir() and not has_manifest(root, name):
-        found[name] = Step(name, {}, "not here", [])
+        steps[name] = Step(name, {}, "not here", [])
         return
     try:
         manifest = read_manifest(place)
     except BadInput as error:
-        found[name] = Step(name, {}, "changed", [str(error)])
+        steps[name] = Step(name, {}, "changed", [str(error)])
         return
-    found[name] = Step(name, {}, "changed", ["reads itself"])
+    steps[name] = Step(name, {}, "changed", ["reads itself"])
     problems = []
     for read, source in manifest["inputs"].items():
         before = step_name(source["path"])
-        if before not in found:
-            _collect(before, root, largest, found)
-        problems += _other_input(read, source["checksum"], found[before])
-    state, changed = _payload_state(place / Path(manifest["payload"]).name, manifest["outputs"], largest)
-    problems += changed
-    del found[name]
-    found[name] = Step(name, manifest, "changed" if problems else state, problems)
+        if before not in steps:
+            _collect(before, root, largest, steps)
+        problems += _other_input(read, source["checksum"], steps[before])
+    state, payload_problems = _payload_state(place / Path(manifest["payload"]).name, manifest["outputs"], largest)
+    problems += payload_problems
+    del steps[name]
+    steps[name] = Step(name, manifest, "changed" if problems else state, problems)
 
 
 def _other_input(read: str, checksum: str, step: Step) -> list[str]:
@@ -135,15 +135,15 @@ def _other_input(read: str, checksum: str, step: Step) -> list[str]:
 
 
 def _payload_state(payload: Path, outputs: dict[str, str], largest: int) -> tuple[State, list[str]]:
-    """Compare the payload on disk with its manifest; no path out of a manifest is ever opened."""
+    """Compare an output with its manifest, without opening a path that the manifest names."""
     if not payload.is_dir():
         return "not here", []
-    here = {path.relative_to(payload).as_posix(): path for path in sorted(payload.rglob("*")) if path.is_file()}
-    problems = [f"{file}: missing" for file in sorted(outputs.keys() - here.keys())]
-    problems += [f"{file}: not written by the stage" for file in sorted(here.keys() - outputs.keys())]
-    if sum(path.stat().st_size for path in here.values()) > largest:
+    paths = {path.relative_to(payload).as_posix(): path for path in sorted(payload.rglob("*")) if path.is_file()}
+    problems = [f"{file}: missing" for file in sorted(outputs.keys() - paths.keys())]
+    problems += [f"{file}: not written by the stage" for file in sorted(paths.keys() - outputs.keys())]
+    if sum(path.stat().st_size for path in paths.values()) > largest:
         return "unchecked", problems
-    for file in sorted(here.keys() & outputs.keys()):
-        if files.sha256_of(here[file]) != outputs[file]:
+    for file in sorted(paths.keys() & outputs.keys()):
+        if files.sha256_of(paths[file]) != outputs[file]:
             problems.append(f"{file}: changed since it was written")
     return "intact", problems

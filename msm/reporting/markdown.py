@@ -1,4 +1,4 @@
-"""Writes a report in Markdown: the recipe, tables, differences with verdicts, and the origin of every number."""
+"""Writes a report in Markdown: the recipe, tables, differences with verdicts, and the origin of every score."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ Questions are one source of noise, training is another: *one training* marks a d
 was trained with a single seed, so that nothing is known of the second."""
 
 NAMED = 4
-"""Largest number of languages of a training that are listed by name."""
+"""Largest number of languages of a training that the report lists by name."""
 OVERLAP = {
     "all": "every language may tell the same documents; their alignment is shown to no objective",
     "disjoint": "each document is kept in one language only",
@@ -39,13 +39,13 @@ OVERLAP = {
 def document(
     recipe: str, sections: Sequence[Section], problems: Sequence[Problem], chains: dict[str, list[Step]], picture: str
 ) -> str:
-    """Return the whole report.
+    """Return the report on a recipe.
 
     Args:
         recipe: name of the recipe.
         sections: sections, one for each benchmark.
-        problems: folders that were left out, with the reasons.
-        chains: STAGE/ROW of a score folder to the steps behind it, sources first.
+        problems: folders that are left out, with the reasons.
+        chains: name of a score folder, STAGE/ROW, to the steps behind it, sources first.
         picture: template of a heat map's file name, with `{}` for the benchmark.
     """
     parts = [f"# Results of the recipe `{recipe}`", READING]
@@ -63,7 +63,7 @@ def document(
 
 
 def table_text(table: Table) -> str:
-    """Return one table with its title."""
+    """Return a table with its title."""
     title = f"**{plain(table.title)}** ({plain(table.subtitle)})"
     rows = [row._replace(label=plain(row.label)) for row in table.rows]
     parts = [title, _table(table._replace(rows=rows)), _training_sources(table)]
@@ -112,7 +112,7 @@ def _with_interval(cell: Cell | None) -> str:
 
 
 def _ceiling(section: Section, column: Column) -> str:
-    """Return the score of a ranker without any other language, where answers stand in all of them."""
+    """Return a note on the score of a ranker that finds one language only, where answers exist in all languages."""
     languages = len(section.tables[column].languages)
     if column[1] != "multilingual" or (column[0], "other") not in section.tables or not column[0].startswith("map"):
         return ""
@@ -156,19 +156,19 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
         yield f"- {plain(label)}, {cells}: {plain(note)}"
 
 
-def _differences(found: Sequence[Difference], languages: int) -> str:
+def _differences(differences: Sequence[Difference], languages: int) -> str:
     return _grid(
         ["pair", "difference", "95 % interval", "p", "better in", "worse in", "verdict"],
         (
             [
-                f"{one.model} {wording.MINUS} {one.control}",
-                *wording.difference(one.value, one.interval),
-                wording.p_value(one.p),
-                _names(one.better, languages),
-                _names(one.worse, languages),
-                f"**{one.verdict}**",
+                f"{difference.model} {wording.MINUS} {difference.control}",
+                *wording.difference(difference.value, difference.interval),
+                wording.p_value(difference.p),
+                _names(difference.better, languages),
+                _names(difference.worse, languages),
+                f"**{difference.verdict}**",
             ]
-            for one in found
+            for difference in differences
         ),
     )
 
@@ -245,7 +245,7 @@ def _commands(chains: dict[str, list[Step]]) -> str:
 
 
 def _recipes(chains: dict[str, list[Step]]) -> Iterator[str]:
-    """Return the recipe with every value; each of them, where rows were run with different ones."""
+    """Yield every recipe that the rows were run with, with all its values."""
     rows: dict[str, list[str]] = {}
     for name, steps in chains.items():
         if steps and (recipe := steps[-1].manifest.get("recipe")):

@@ -1,4 +1,4 @@
-"""Writes the scores as plain files, for `dvc metrics` and `dvc plots`: `metrics.json` and `scores.csv`."""
+"""Writes scores as the plain files `metrics.json` and `scores.csv`, which `dvc metrics` and `dvc plots` read."""
 
 import csv
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
 
     Args:
         folders: score folders.
-        out: `metrics.json` gets the means and the values of every language (benchmark, row, measure), `scores.csv`
-            the latter, in the pool of all languages, one a line.
+        out: folder that gets both files. `metrics.json` holds the means and the values of every language by benchmark,
+            row and measure; `scores.csv` holds the values by language in the pool of all languages, one a line.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     with new_file(out / VALUES) as file:
@@ -39,6 +39,6 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
 
 
 def _measure(line: dict[str, Any]) -> str:
-    """Return the name of a value, such as `map@20`, `map@20 same`, `map@20 other`, or `map@20 de` for one language."""
+    """Return the name of a value: `map@20`, `map@20 same`, `map@20 other`, or `map@20 de` for one language."""
     language = "" if line["query_language"] == MEAN else line["query_language"]
     return " ".join(word for word in (line["measure"], line["candidate_language"], language) if word)

@@ -1,7 +1,7 @@
-"""Published numbers: the tables of the papers and of peers, as printed, and corrections of known errors.
+"""Reads the published tables of the papers and of other projects, and corrects known errors in them.
 
-The files beside this module hold what was printed, by source, table, row and language; `corrections.json`
-says what is known to be wrong and why. A record carries both, so a corrected number can always be traced.
+The files beside this module hold the printed numbers by source, table, row and language; `corrections.json` names the
+numbers that are wrong, with the reasons. A record holds both, so that a corrected number can always be traced.
 """
 
 import functools
@@ -16,36 +16,36 @@ CORRECTIONS = "corrections.json"
 
 
 class Published(NamedTuple):
-    """One printed cell, corrected where it is known to be wrong."""
+    """One printed cell of a table, corrected where it is known to be wrong."""
 
     source: str
-    """Name of the source in `sources()`."""
+    """Name of the source, a key of `sources()`."""
     table: str
     benchmark: str
     split: str
     """Split of the questions, `train`, `dev` or `test`; empty where the source does not say."""
     pool: str
-    """Kind of candidates: `multilingual`, `monolingual`, `cross-lingual` or `english`."""
+    """Kind of the pool of candidates: `multilingual`, `monolingual`, `cross-lingual` or `english`."""
     measure: str
     setting: str
-    """`zero-shot` or `multilingual` fine-tuning, `untrained`, `english`, `bitext`."""
+    """Kind of the fine-tuning data: `zero-shot`, `multilingual`, `untrained` (none), `english` or `bitext`."""
     protocol: str
-    """Name of the protocol among those of the source."""
+    """Name of the protocol, as the source's file lists it."""
     model: str
     language: str
-    """ISO 639-1 code, `mean`, or `mean without en`."""
+    """ISO 639-1 code of the language of the questions, `mean`, or `mean without en`."""
     value: float | None
     """Value from 0 to 1; a number of ranks for `rank_distance`; None where nothing was printed."""
     printed: str | None
-    """The text in print, in the source's own scale."""
+    """Text of the cell in print, on the source's own scale."""
     printed_language: str
-    """Heading of the column in print."""
+    """Heading of the cell's column in print."""
     note: str
-    """Correction of the cell, or the reason why it is empty."""
+    """Remark on the correction of the cell, or the reason why it is empty."""
 
 
 class Source(NamedTuple):
-    """Origin of published numbers."""
+    """Origin of published numbers, such as a paper."""
 
     title: str
     reference: str
@@ -53,17 +53,17 @@ class Source(NamedTuple):
 
 
 class Average(NamedTuple):
-    """A printed average beside the mean of the printed cells that it summarises."""
+    """A printed average, and the mean of the printed cells that it summarises."""
 
     cell: Published
     mean: float
     differs: bool
-    """Whether the two differ by more than rounding explains."""
+    """Whether the two differ by more than rounding can explain."""
 
 
 @functools.cache
 def sources() -> dict[str, Source]:
-    """Return every source by name."""
+    """Return all sources by name."""
     return {
         name: Source(content["title"], content["reference"], content["protocols"]) for name, content in _files().items()
     }
@@ -71,7 +71,7 @@ def sources() -> dict[str, Source]:
 
 @functools.cache
 def load() -> tuple[Published, ...]:
-    """Return every cell of every source, corrected, in the order of print."""
+    """Return all cells of all sources, corrected, in the order of print."""
     rules = json.loads((FOLDER / CORRECTIONS).read_text(encoding="utf-8"))
     scales = {name: float(content["scale"]) for name, content in _files().items()}
     return tuple(_corrected(cell, rules, scales[cell.source]) for cell in _printed())
@@ -83,9 +83,9 @@ def select(**facts: str) -> list[Published]:
 
 
 def averages() -> list[Average]:
-    """Return every printed average whose cells are printed too, recomputed from the cells of its row.
+    """Return all printed averages whose cells are printed too, with the means of the cells of their rows.
 
-    An average without cells in its own table is compared with the cells of the same row in another one.
+    An average whose own table has no cells is compared with the cells of the same row in another table.
     """
     rows: dict[tuple[str, ...], dict[str, float]] = {}
     for cell in load():
@@ -99,9 +99,9 @@ def averages() -> list[Average]:
 
 
 def _average(cell: Published, value: float, cells: Mapping[str, float]) -> Average:
-    left_out = cell.language.removeprefix(MEAN).removeprefix(" without ")
-    kept = [other for language, other in cells.items() if language != left_out]
-    mean = sum(kept) / len(kept)
+    language_without_cell = cell.language.removeprefix(MEAN).removeprefix(" without ")
+    other_values = [other for language, other in cells.items() if language != language_without_cell]
+    mean = sum(other_values) / len(other_values)
     return Average(cell, mean, differs=abs(value - mean) > _rounding(cell) + 1e-9)
 
 
@@ -110,7 +110,7 @@ def _row(cell: Published) -> tuple[str, ...]:
 
 
 def _rounding(cell: Published) -> float:
-    """Return half a unit of the last printed digit, on the scale of `value`."""
+    """Return half a unit of the last printed digit, on the scale of `Published.value`."""
     digits = len((cell.printed or "").partition(".")[2])
     return 0.5 * 10.0**-digits / _files()[cell.source]["scale"]
 
@@ -141,7 +141,7 @@ def _printed() -> Iterable[Published]:
 
 
 def _corrected(cell: Published, rules: Iterable[Mapping[str, Any]], scale: float) -> Published:
-    """Return the cell after every rule that names it; a rule looks at what was printed."""
+    """Return a cell after all rules that name it; a rule names a cell by what was printed."""
     result = cell
     text = cell.printed
     for rule in rules:

@@ -1,4 +1,4 @@
-"""Finds the rankings behind a score, run and texts, through its manifest and only below the recipe's folder."""
+"""Finds the run and the texts behind a score, through its manifest and only below the recipe's folder."""
 
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,46 +17,47 @@ from msm.reporting import lineage
 from msm.reporting.results import Scored
 
 RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
-"""Language of the candidates to the file of the run; the pools of the other languages are several."""
+"""Kind of pool to the file of its run, with the language of the candidates in place of `{}`. The other kind of pool has
+several runs."""
 
 
 class Texts(NamedTuple):
-    """Questions and judgements of a benchmark, by their keys."""
+    """Questions and judgements of a benchmark."""
 
     collection: Collection
     queries: dict[tuple[str, str], int]
-    """(question, language) to the index of the query."""
+    """Id and language of a question to the index of its query."""
     relevant: set[tuple[str, str]]
-    """Pairs of query id and passage id."""
+    """Pairs of the id of a query and the id of a passage that is relevant to it."""
 
 
 class Ranked(NamedTuple):
-    """Best passages for every question. Of a collection of millions only their texts are held."""
+    """The best passages for every question. Texts of other passages are not held, as a collection may have millions."""
 
     run: Run
     passages: dict[str, Passage]
-    """Passages by id."""
+    """Id of each of the best passages to the passage."""
 
 
 class Answer(NamedTuple):
-    """One rank of a ranking."""
+    """One passage of a ranking."""
 
     rank: int
-    """Rank, from 1."""
+    """Rank of the passage, counted from 1."""
     score: float
     passage: Passage
     is_relevant: bool
 
 
 def texts(root: Path, scored: Scored) -> Texts:
-    """Read what was scored; the passages stay in their files.
+    """Read the questions and judgements of a score; the passages stay in their files.
 
     Args:
         root: the recipe's folder.
-        scored: score folder, whose manifest names the texts.
+        scored: score folder whose manifest names the texts.
 
     Raises:
-        BadInput: the texts are not on this machine, or not what the benchmark reads.
+        BadInput: this machine does not have the texts, or the benchmark cannot read them.
     """
     settings = scored.manifest["settings"]
     folder = _payload(root, scored, "sources")
@@ -64,26 +65,26 @@ def texts(root: Path, scored: Scored) -> Texts:
     if not questions.is_relative_to(folder.resolve()):
         raise BadInput(f"{scored.path}: its questions lie outside the sources")
     collection = find_benchmark(str(settings.get("benchmark", ""))).read(questions)
-    asked = zip(collection.questions, collection.queries, strict=True)
+    questions_of_queries = zip(collection.questions, collection.queries, strict=True)
     qrels = collection.qrels
-    judged = zip(qrels.queries[qrels.labels >= 1], qrels.passages[qrels.labels >= 1], strict=True)
+    relevant_pairs = zip(qrels.queries[qrels.labels >= 1], qrels.passages[qrels.labels >= 1], strict=True)
     return Texts(
         collection,
-        {(question, query.language): place for place, (question, query) in enumerate(asked)},
-        {(collection.queries[query].query_id, qrels.passage_ids[passage].as_py()) for query, passage in judged},
+        {(question, query.language): place for place, (question, query) in enumerate(questions_of_queries)},
+        {(collection.queries[query].query_id, qrels.passage_ids[passage].as_py()) for query, passage in relevant_pairs},
     )
 
 
-def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: str, depth: int) -> Ranked:
-    """Return the best passages of the run behind a score. Reads all passages once.
+def ranked(root: Path, scored: Scored, texts: Texts, kind: PoolKind, language: str, depth: int) -> Ranked:
+    """Return the best passages of the run behind a score; all passages are read once.
 
     Args:
         root: the recipe's folder.
-        scored: score folder, whose manifest names its run.
-        known: texts of its benchmark.
+        scored: score folder whose manifest names its run.
+        texts: questions and judgements of its benchmark.
         kind: kind of pool.
         language: language of the candidates, if `kind` is `same`.
-        depth: most answers to a question.
+        depth: largest number of passages of a question.
 
     Raises:
         BadInput: the run is missing, malformed, or of another benchmark, or the kind of pool has several runs.
@@ -94,27 +95,27 @@ def ranked(root: Path, scored: Scored, known: Texts, kind: PoolKind, language: s
     best = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < depth
     run = run._replace(queries=run.queries[best], passages=run.passages[best], scores=run.scores[best])
     ids = run.passage_ids.take(pa.array(np.unique(run.passages))).to_pylist()
-    passages = known.collection.passages.texts(ids)
-    if unknown := [passage_id for passage_id in ids if passage_id not in passages]:
-        raise BadInput(f"{unknown[0]} is no passage of this benchmark; the run was made for another one")
+    passages = texts.collection.passages.texts(ids)
+    if strange_ids := [passage_id for passage_id in ids if passage_id not in passages]:
+        raise BadInput(f"{strange_ids[0]} is no passage of this benchmark; the run was made for another one")
     return Ranked(run, passages)
 
 
-def answers(found: Ranked, known: Texts, query: int) -> list[Answer]:
+def answers(rankings: Ranked, texts: Texts, query: int) -> list[Answer]:
     """Return the best passages for a question.
 
     Args:
-        found: passages that a run found.
-        known: texts of its benchmark.
+        rankings: the best passages of a run.
+        texts: questions and judgements of its benchmark.
         query: index of the query in the collection.
     """
-    run = found.run
-    query_id = known.collection.queries[query].query_id
+    run = rankings.run
+    query_id = texts.collection.queries[query].query_id
     place = run.query_ids.index(query_id).as_py()
     best = slice(*np.searchsorted(run.queries, (place, place + 1))) if place >= 0 else slice(0)
     ids = run.passage_ids.take(pa.array(run.passages[best])).to_pylist()
     return [
-        Answer(rank, float(score), found.passages[passage_id], (query_id, passage_id) in known.relevant)
+        Answer(rank, float(score), rankings.passages[passage_id], (query_id, passage_id) in texts.relevant)
         for rank, (passage_id, score) in enumerate(zip(ids, run.scores[best], strict=True), start=1)
     ]
 
@@ -130,12 +131,12 @@ def model(root: Path, scored: Scored) -> Path:
 
 
 def _payload(root: Path, scored: Scored, read: Literal["sources", "run"]) -> Path:
-    """Payload of what was scored."""
+    """Return the folder of the sources or of the run of a score."""
     return _payload_of(_step(root, scored.manifest, read))
 
 
 def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
-    """Folder of an input; only STAGE/ROW of its path is believed."""
+    """Return the folder of an input, of whose path only STAGE/ROW is used."""
     path = str(manifest["inputs"].get(read, {}).get("path", ""))
     name = lineage.step_name(path)
     folder = lineage.folder(root, name) if lineage.is_step(name) else None

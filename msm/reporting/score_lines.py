@@ -9,11 +9,11 @@ from msm.reporting.results import RANKS
 MEAN, BYTES = "mean", "bytes"
 WIDTH, CELL = 110, 7
 POOLS = {None: "all languages", "same": "own language", "other": "other languages"}
-"""Value of `candidate_language` to the words for what is searched."""
+"""Value of `candidate_language` to the words for the pool that is searched."""
 
 
 def score_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Return lines of a table of at most `WIDTH` columns; a second block where one line is too short.
+    """Yield the lines of a table of at most `WIDTH` characters, in several blocks where one line is too short.
 
     Args:
         rows: rows of `scores.jsonl`; see `msm.evaluation.scores`.
@@ -22,11 +22,11 @@ def score_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def overview_lines(models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Mapping[str, float]) -> Iterator[str]:
-    """Return the first measure in the first pool as a title, then a row for each model.
+    """Yield the first measure and pool as a title, then a row for each model.
 
     Args:
-        models: name to rows of `scores.jsonl`, all of one benchmark.
-        sizes: bytes that an index keeps of a passage, the last column; of some models, or none.
+        models: name of each model to its rows of `scores.jsonl`, all of one benchmark.
+        sizes: name of a model to the bytes that an index keeps of a passage, the last column; some may be missing.
     """
     first, cells = _first_cells(models)
     yield first
@@ -36,12 +36,12 @@ def overview_lines(models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Map
 def loss_lines(
     models: Mapping[str, Iterable[Mapping[str, Any]]], sizes: Mapping[str, float], whole: Mapping[str, str]
 ) -> Iterator[str]:
-    """Return the gain or loss of smaller vectors in the first measure in the first pool.
+    """Yield a table of the gain or loss by smaller vectors, of the first measure and pool.
 
     Args:
-        models: name to rows of `scores.jsonl`, all of one benchmark.
-        sizes: bytes that an index keeps of a passage.
-        whole: name of each model of smaller vectors to that of the same model with its whole vectors.
+        models: name of each model to its rows of `scores.jsonl`, all of one benchmark.
+        sizes: name of a model to the bytes that an index keeps of a passage.
+        whole: name of each model with smaller vectors to the name of the same model with whole vectors.
     """
     _, cells = _first_cells(models)
     losses = {}
@@ -52,7 +52,7 @@ def loss_lines(
 
 
 def _first_cells(models: Mapping[str, Iterable[Mapping[str, Any]]]) -> tuple[str, dict[str, dict[str, float]]]:
-    """Return the first measure in the first pool, and its values by model and language."""
+    """Return the name of the first measure and pool, and its values by model and language."""
     cells = {model: _cells(rows) for model, rows in models.items()}
     first = next(iter(next(iter(cells.values()))))
     return first, {model: values.get(first, {}) for model, values in cells.items()}
@@ -63,12 +63,12 @@ def _size(size: float | None) -> dict[str, float]:
 
 
 def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return values by measure and pool, and by language; shares times 100, ranks as they are."""
+    """Return values by measure and pool, then by language; they are times 100 unless they are numbers of ranks."""
     cells: dict[str, dict[str, float]] = {}
     for row in rows:
         scale = 1 if row["measure"] in RANKS else 100
-        own = row["candidate_language"] == row["query_language"]
-        pool = POOLS.get(row["candidate_language"], POOLS["same"] if own else str(row["candidate_language"]))
+        is_own = row["candidate_language"] == row["query_language"]
+        pool = POOLS.get(row["candidate_language"], POOLS["same"] if is_own else str(row["candidate_language"]))
         cells.setdefault(f"{row['measure']}, {pool}", {})[row["query_language"]] = (
             math.nan if row["value"] is None else scale * row["value"]
         )
@@ -81,9 +81,9 @@ def _table(cells: Mapping[str, Mapping[str, float]], form: str = ".1f") -> Itera
     names = sorted(columns - {*last}) + last
     label = max(map(len, cells), default=0) + 2
     width = max([CELL, *(len(name) + 1 for name in names)])
-    fitting = max((WIDTH - label) // width, 1)
-    for start in range(0, len(names), fitting):
-        block = names[start : start + fitting]
+    columns_a_line = max((WIDTH - label) // width, 1)
+    for start in range(0, len(names), columns_a_line):
+        block = names[start : start + columns_a_line]
         yield "".ljust(label) + "".join(f"{name:>{width}}" for name in block)
         for name, values in cells.items():
             if any(column in values for column in block):

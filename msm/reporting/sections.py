@@ -1,4 +1,4 @@
-"""Collects what a report shows of each benchmark, before any rendering: tables, differences and printed rows."""
+"""Collects the contents of a report on each benchmark for any renderer: tables, differences and published rows."""
 
 from typing import NamedTuple
 
@@ -10,32 +10,37 @@ from msm.reporting.tables import Row, Table, published_rows, table
 
 
 class Section(NamedTuple):
-    """A benchmark with everything that is shown of it."""
+    """Contents of a report on one benchmark."""
 
     benchmark: Benchmark
     tables: dict[Column, Table]
     published: dict[Column, list[Row]]
-    """Printed rows of the same column; empty for most benchmarks."""
+    """Published rows by column; none for most benchmarks."""
     differences: dict[Column, list[Difference]]
     fairness: list[FairnessRow]
-    """Rows of language fairness; None where several languages are not ranked together."""
+    """Rows of language fairness; none where no pool holds several languages."""
 
 
 def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:
-    """Return a section for each benchmark, and every folder that was left out."""
-    found, problems = [], list(results.problems)
+    """Return a section for each benchmark, and the problems of all folders that were left out.
+
+    Args:
+        results: score folders of a recipe.
+        settings: settings of the report.
+    """
+    made_sections, problems = [], list(results.problems)
     for benchmark in results.benchmarks:
-        loaded, unusable = load(benchmark, benchmark.columns)
+        loaded_benchmark, unusable = load(benchmark, benchmark.columns)
         problems += unusable
-        if loaded is not None:
-            problems += absent_controls(loaded, settings)
-            found.append(
+        if loaded_benchmark is not None:
+            problems += absent_controls(loaded_benchmark, settings)
+            made_sections.append(
                 Section(
-                    loaded,
-                    {column: table(loaded, column, settings) for column in loaded.columns},
-                    {column: published_rows(loaded, column) for column in loaded.columns},
-                    {column: differences(loaded, column, settings) for column in loaded.columns},
-                    fairness_rows(loaded, settings),
+                    loaded_benchmark,
+                    {column: table(loaded_benchmark, column, settings) for column in loaded_benchmark.columns},
+                    {column: published_rows(loaded_benchmark, column) for column in loaded_benchmark.columns},
+                    {column: differences(loaded_benchmark, column, settings) for column in loaded_benchmark.columns},
+                    fairness_rows(loaded_benchmark, settings),
                 )
             )
-    return found, problems
+    return made_sections, problems

@@ -21,4 +21,4 @@ class Report(Settings):
     bootstrap: Annotated[int, Between(100)] = 1000
     """Number of resamples of the questions for every interval."""
     seed: Count = 1
-    """Seed of the resamples."""
+    """Seed of the generator that draws the resamples."""

@@ -20,35 +20,35 @@ def run(settings: Report, *, scores: Path, out: Path) -> dict[str, Any]:
 
     Args:
         settings: settings of the stage.
-        scores: folder of score folders, one for each row, such as `artifacts/mini/score`; the stages behind them stand
-            beside.
-        out: empty folder to fill.
+        scores: folder of score folders, one for each row, such as `artifacts/mini/score`. The folders of the stages
+            behind them are beside it.
+        out: empty folder that gets the files.
 
     Returns:
-        Counts, for the manifest.
+        Numbers of score folders that are shown and that are left out, for the manifest.
 
     Raises:
         BadInput: there is no usable score folder.
     """
     results = read(scores)
-    found, problems = sections(results, settings)
-    if not found:
+    report_sections, problems = sections(results, settings)
+    if not report_sections:
         reasons = "; ".join(problem.reason for problem in problems) or "run the stage `score` first"
         raise BadInput(f"{scores}: no usable score folder ({reasons})")
-    names = [run.name for section in found for model in section.benchmark.models for run in model.runs]
+    names = [run.name for section in report_sections for model in section.benchmark.models for run in model.runs]
     chains = {name: lineage.chain(name, results.root, largest=0) for name in names}
-    text = markdown.document(settings.recipe, found, problems, chains, PICTURE)
+    text = markdown.document(settings.recipe, report_sections, problems, chains, PICTURE)
     (out / DOCUMENT).write_text(text, encoding="utf-8")
-    (out / TABLE).write_text(_table(found, [problem.reason for problem in problems]), encoding="utf-8")
-    for section in found:
+    (out / TABLE).write_text(_table(report_sections, [problem.reason for problem in problems]), encoding="utf-8")
+    for section in report_sections:
         first = next(iter(section.tables.values()))
         (out / PICTURE.format(section.benchmark.name)).write_text(heatmap(first), encoding="utf-8")
     write_plain((scores / Path(name).name for name in names), out)
     return {"score_folders": len(names), "left_out": len(problems)}
 
 
-def _table(found: list[Section], problems: list[str]) -> str:
-    texts = [section_text(section) for section in found]
+def _table(report_sections: list[Section], problems: list[str]) -> str:
+    texts = [section_text(section) for section in report_sections]
     if problems:
         texts.append("Left out:\n" + "".join(f"  {problem}\n" for problem in problems))
     return "\n\n".join(texts)

@@ -1,4 +1,4 @@
-"""Tables of a benchmark: models by language of the question, chance first, with intervals; published rows beside."""
+"""Makes the tables of a benchmark: chance, models and published rows, by language of the questions, with intervals."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -17,11 +17,11 @@ from msm.reporting.training_sets import UNKNOWN, Training, training_of
 from msm.settings import listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
-"""Kind of pool of a published number to ours."""
+"""Kind of pool of a published number to the name of that kind in score lines."""
 
 
 class Cell(NamedTuple):
-    """A value, or the reason why there is none."""
+    """One value of a table, or the reason why there is none."""
 
     value: float | None
     interval: Interval | None = None
@@ -29,26 +29,27 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of a table."""
+    """One row of a table."""
 
     label: str
     kind: Literal["chance", "model", "published"]
     cells: dict[str, Cell]
-    """Language to its cell, and `mean`."""
+    """Code of each language, and `mean`, to the cell."""
     about: str = ""
-    """Protocol of the number, and its place in print."""
+    """Protocol of the row's values; for published rows, where they are printed, too."""
     seeds: int = 0
-    """Number of trainings that are averaged; 0 where nothing was trained."""
+    """Number of trainings whose values are averaged; 0 where nothing was trained."""
     seed_deviation: float | None = None
-    """Standard deviation of the means of the seeds."""
+    """Standard deviation of the means of the seeds; None for fewer than two."""
     ranks: RankInterval | None = None
-    """Ranks that the model may have by its mean, from all pairs of models together; None without rivals."""
+    """Ranks that the model may have by its mean, where all pairs of models are compared together; None without other
+    models."""
     training: Training = UNKNOWN
-    """Training sets of the benchmark that the model was trained on."""
+    """Training sets of the benchmark on which the model was trained."""
 
 
 class Table(NamedTuple):
-    """Rows by language, for one measure on one kind of pool."""
+    """Table of one measure on one kind of pool, with rows of models and columns of languages."""
 
     title: str
     subtitle: str
@@ -56,23 +57,23 @@ class Table(NamedTuple):
     rows: list[Row]
     less_is_better: bool = False
     side: Side = "questions"
-    """Side whose languages are the columns."""
+    """Side, questions or candidates, whose languages are the columns."""
     mean_digits: int = 1
-    """Number of decimals of the means, so that models that are told apart are printed differently."""
+    """Number of decimals of the means, with which models of different ranks are printed differently."""
 
     @property
     def tells_training(self) -> bool:
-        """Whether it is known of any row which training sets its model has seen."""
+        """Whether the training sets of any model are known."""
         return any(row.training.sets for row in self.rows)
 
 
 def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
-    """Return chance, the controls and every other model, with 95 % intervals over the questions.
+    """Return the table of chance, the controls and all other models, with 95 % intervals over the questions.
 
     Args:
         benchmark: benchmark with the values of the column loaded.
         column: measure and pool.
-        settings: order of the rows, and the intervals.
+        settings: settings of the report, which give the order of the rows and the intervals.
     """
     shape = benchmark.first.values[column]
     rows = [_chance_row(benchmark, column, shape.languages)]
@@ -81,10 +82,10 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
     samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
     less = column[0] in LESS_IS_BETTER
     ranks = rank_intervals(values, samples, less_is_better=less) if len(models) > 1 else [None]
-    made = zip(models, samples, ranks, strict=True)
+    intervals_of_models = zip(models, samples, ranks, strict=True)
     rows += [
-        _model_row(model, column, shape.languages, intervals(drawn, values.cluster_count))._replace(ranks=rank)
-        for model, drawn, rank in made
+        _model_row(model, column, shape.languages, intervals(sample, values.cluster_count))._replace(ranks=rank)
+        for model, sample, rank in intervals_of_models
     ]
     return Table(
         f"{wording.benchmark(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
@@ -100,7 +101,7 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
 
 
 def _extent(shape: ByQuestion) -> str:
-    """Return the number of questions, and of the texts they are about where that is known."""
+    """Return the number of questions and, where it is known, of the texts that they are about."""
     clusters = int(shape.clusters.max()) + 1
     texts = f" about {clusters:,} texts" if clusters < len(shape.questions) else ""
     few = f" (fewer than {FEW_CLUSTERS}: intervals and tests are rough)" if clusters < FEW_CLUSTERS else ""
@@ -108,15 +109,15 @@ def _extent(shape: ByQuestion) -> str:
 
 
 def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:
-    """Return the means of all pairs of models whose ranks cannot be the same."""
-    ranked = [(row.ranks, row.cells[MEAN].value or 0.0) for row in rows if row.ranks]
-    for (one, value), (other, rival) in combinations(ranked, 2):
+    """Yield the means of all pairs of models whose ranks cannot be the same."""
+    ranked_means = [(row.ranks, row.cells[MEAN].value or 0.0) for row in rows if row.ranks]
+    for (one, value), (other, rival) in combinations(ranked_means, 2):
         if one.last < other.first or other.last < one.first:
             yield value, rival
 
 
 def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
-    """Return the models: the first control, then BM25, the other controls, the rest by name."""
+    """Return the models in the order of tables: the first control, BM25, the other controls, all others by name."""
     controls = listed(settings.controls)
 
     def place(model: Model) -> tuple[int, int, str]:
@@ -128,11 +129,11 @@ def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
 
 
 def first_pair(models: Sequence[Model], settings: Report) -> list[Model]:
-    """Return the control and the candidate that are compared first: the last of each in the order of tables.
+    """Return the two models that are compared first: the last control and the last other model of a table.
 
     Args:
         models: models as `ordered` returns them.
-        settings: the names of the controls.
+        settings: settings of the report, which name the controls.
     """
     controls = listed(settings.controls)
     beside = [model for model in models if model.name in controls]
@@ -142,9 +143,9 @@ def first_pair(models: Sequence[Model], settings: Report) -> list[Model]:
 
 
 def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
-    """Return printed rows of the same benchmark, split, measure, kind of pool and setting.
+    """Return the published rows of the same benchmark, split, measure, kind of pool and setting.
 
-    Beside some languages of a benchmark only their cells stand: the printed mean is that of all.
+    Where only some languages of a benchmark are evaluated, the published means are left out, as they are those of all.
     """
     measure, kind = column
     base, _, chosen = benchmark.name.partition("-")
@@ -162,7 +163,7 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
 
 
 def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
-    """Return row, cells and a remark on them: corrections, and why a cell is blank."""
+    """Return remarks on cells, such as corrections, each with the label of the row and the names of the cells."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for name, cell in row.cells.items():
@@ -172,7 +173,7 @@ def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
 
 
 def training_sources(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Return rows of models of others, and the source for their training sets."""
+    """Return the labels of rows whose models others have trained, with the source for their training sets."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if row.training.source:
@@ -187,31 +188,31 @@ def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> R
 
 
 def _model_row(model: Model, column: Column, languages: list[str], bounds: list[Interval]) -> Row:
-    by_seed = model.seed_means(column)
+    seed_means = model.seed_means(column)
     cells = {
         name: Cell(float(mean), bound)
-        for name, mean, bound in zip([*languages, MEAN], by_seed.mean(axis=0), bounds, strict=True)
+        for name, mean, bound in zip([*languages, MEAN], seed_means.mean(axis=0), bounds, strict=True)
     }
     protocols = "; ".join(sorted({run.facts["protocol"] for run in model.runs}))
     seeds = len(model.runs) if model.is_trained else 0
-    deviation = float(by_seed[:, -1].std(ddof=1)) if seeds > 1 else None
+    deviation = float(seed_means[:, -1].std(ddof=1)) if seeds > 1 else None
     first = model.runs[0]
     training = training_of(first.facts["benchmark"], model.name, first.manifest, first.path.parent.parent)
     return Row(model.name, "model", cells, protocols, seeds, deviation, training=training)
 
 
 def _published_row(cells: list[Published]) -> Row:
-    """Return one row out of all tables that print it; a printed value goes before an empty cell."""
-    chosen: dict[str, Published] = {}
+    """Return one row of the cells of all tables that print it; a value is preferred to an empty cell."""
+    cells_of_languages: dict[str, Published] = {}
     for cell in cells:
-        if cell.language not in chosen or chosen[cell.language].value is None:
-            chosen[cell.language] = cell
+        if cell.language not in cells_of_languages or cells_of_languages[cell.language].value is None:
+            cells_of_languages[cell.language] = cell
     first = cells[0]
     source = published.sources()[first.source]
     tables = ", ".join(dict.fromkeys(cell.table for cell in cells))
     about = f"{source.title} ({source.reference}), table {tables}: {source.protocols[first.protocol]}"
-    return Row(first.model, "published", _cells(chosen), about)
+    return Row(first.model, "published", _cells(cells_of_languages), about)
 
 
-def _cells(chosen: Mapping[str, Published]) -> dict[str, Cell]:
-    return {language: Cell(cell.value, note=cell.note) for language, cell in chosen.items()}
+def _cells(cells: Mapping[str, Published]) -> dict[str, Cell]:
+    return {language: Cell(cell.value, note=cell.note) for language, cell in cells.items()}

@@ -17,7 +17,7 @@ RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 
 
 def section_text(section: Section) -> str:
-    """Return the first table by language, the means on every kind of pool, and the differences."""
+    """Return a section as text: the first table by language, the means on every kind of pool, and differences."""
     first = next(iter(section.tables.values()))
     lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables), *_trainings(first)]
     for column, table in section.tables.items():
@@ -26,12 +26,12 @@ def section_text(section: Section) -> str:
 
 
 def _languages(table: Table) -> Iterator[str]:
-    """Return rows by language; a second block where one line is too short for all."""
+    """Yield the rows by language, in several blocks where one line is too short."""
     label = _label_width(table.rows)
-    fitting = (WIDTH - label) // CELL - 1
-    for start in range(0, len(table.languages), fitting):
-        names = table.languages[start : start + fitting]
-        if start + fitting >= len(table.languages):
+    columns_a_line = (WIDTH - label) // CELL - 1
+    for start in range(0, len(table.languages), columns_a_line):
+        names = table.languages[start : start + columns_a_line]
+        if start + columns_a_line >= len(table.languages):
             names = [*names, MEAN]
         yield ""
         yield "".ljust(label) + "".join(f"{name:>{CELL}}" for name in names)
@@ -42,7 +42,7 @@ def _languages(table: Table) -> Iterator[str]:
 
 
 def _means(tables: dict[Column, Table]) -> Iterator[str]:
-    """Means with intervals, one column a kind of pool."""
+    """Yield the means with their intervals, one column for each kind of pool."""
     rows = next(iter(tables.values())).rows
     label = _label_width(rows)
     yield ""
@@ -54,21 +54,21 @@ def _means(tables: dict[Column, Table]) -> Iterator[str]:
 
 
 def _trainings(table: Table) -> Iterator[str]:
-    """Return the training sets of the benchmark that the models have seen, with their source."""
-    found: dict[Training, list[str]] = {}
+    """Yield the training sets of the benchmark that the models have seen, with their sources."""
+    labels_of_trainings: dict[Training, list[str]] = {}
     for row in table.rows:
         if row.training.sets:
-            found.setdefault(row.training, []).append(_label(row.label))
-    if found:
+            labels_of_trainings.setdefault(row.training, []).append(_label(row.label))
+    if labels_of_trainings:
         yield ""
         yield HEAD
-    for (sets, source), labels in found.items():
+    for (sets, source), labels in labels_of_trainings.items():
         text = f"{sets}: {', '.join(labels)}{f' ({source})' * bool(source)}"
         yield from textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _ranks(table: Table, column: Column) -> Iterator[str]:
-    """Which models the means tell apart, all pairs at once."""
+    """Yield the ranks of the models by their means, where all pairs are compared together."""
     models = [row for row in table.rows if row.ranks]
     if models:
         yield ""
@@ -78,16 +78,16 @@ def _ranks(table: Table, column: Column) -> Iterator[str]:
             yield from textwrap.wrap(group, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
-def _differences(found: Sequence[Difference], column: Column) -> Iterator[str]:
-    pairs = [f"{_label(one.model)} {wording.MINUS} {_label(one.control)}" for one in found]
+def _differences(differences: Sequence[Difference], column: Column) -> Iterator[str]:
+    pairs = [f"{_label(difference.model)} {wording.MINUS} {_label(difference.control)}" for difference in differences]
     width = max(map(len, pairs), default=0)
-    if found:
+    if differences:
         yield ""
         yield f"differences of the means, {wording.pool(column[1])}"
-    for pair, one in zip(pairs, found, strict=True):
-        value, interval = wording.difference(one.value, one.interval)
+    for pair, difference in zip(pairs, differences, strict=True):
+        value, interval = wording.difference(difference.value, difference.interval)
         limits = f"{value:>7}  {interval:<16}"
-        yield f"  {pair:<{width}}{limits} p {wording.p_value(one.p):<7} {one.verdict}"
+        yield f"  {pair:<{width}}{limits} p {wording.p_value(difference.p):<7} {difference.verdict}"
 
 
 def _label_width(rows: Sequence[Row]) -> int:

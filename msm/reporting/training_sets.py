@@ -1,8 +1,8 @@
-"""Finds out which training sets of a benchmark a model was trained on, as far as that is known.
+"""Finds the training sets of a benchmark on which a model was trained, as far as they are known.
 
-A model of others is known by its name, or by that of the checkpoint that a recipe starts from: `training_sets.json`
-says on what it was trained, and where that is written. A model of ours is known by the manifests behind its run. Sets
-that share their questions with a benchmark count as its own: MIRACL and Mr. TyDi are both made of TyDi's.
+`training_sets.json` lists the training sets of published models, with sources, by the name of the model or of the
+checkpoint that a recipe starts from. Those of a model that a recipe trains are in the manifests behind its run. A set
+that shares its questions with a benchmark counts as the benchmark's: MIRACL and Mr. TyDi both have TyDi's questions.
 """
 
 import functools
@@ -16,56 +16,56 @@ from msm.reporting import lineage
 from msm.settings import listed
 
 OWN = "its own"
-"""Name of a benchmark's training set whose questions the recipe makes itself."""
+"""Title of the training set of a benchmark whose questions the recipe makes itself."""
 NONE = "none"
-"""Word for a model whose fine-tuning data are known, none of them the benchmark's."""
+"""Word for a model whose fine-tuning data are known and do not belong to the benchmark."""
 _MODELS = ("encoder", "pretrain", "finetune", "mine", "retrieve")
-"""Stages that stand between the sources and a run."""
+"""Names of the stages between the sources and a run."""
 
 
 class Training(NamedTuple):
-    """Known training sets of a model for a benchmark."""
+    """Training sets of one benchmark on which a model was trained."""
 
     sets: str
-    """Titles of the benchmark's training sets, `NONE`, or empty where nothing is known."""
+    """Titles of the training sets, separated by commas; `NONE`, or empty where nothing is known."""
     source: str = ""
-    """Source of that for a model of others; empty for ours, whose manifests say it."""
+    """Source of the titles for a published model; empty for a model of a recipe, whose manifests name them."""
 
 
 UNKNOWN = Training("")
 HEAD = "training sets seen"
-"""Heading of the column."""
+"""Heading of the column of training sets."""
 
 
 def training_of(benchmark: str, model: str, manifest: Mapping[str, Any], root: Path) -> Training:
     """Return the known training sets of the model behind a score.
 
     Args:
-        benchmark: name in scores.
-        model: name in scores.
-        manifest: manifest of the score.
+        benchmark: name of the benchmark in score lines.
+        model: name of the model in score lines.
+        manifest: manifest of the score folder.
         root: folder of the recipe.
     """
     steps = list(_steps(manifest, root))
     starts = [str(step["settings"].get("checkpoint", "")) for step in steps if step["stage"] == "encoder"]
     sets = _sets_of(benchmark)
     sources: list[str] = []
-    found: list[str] = []
+    seen_sets: list[str] = []
     for name in (model, *starts):
         if entry := _entry(name):
-            found += [one for one in entry["sets"] if one in sets]
+            seen_sets += [key for key in entry["sets"] if key in sets]
             sources.append(entry["source"])
-    own, files = _examples(steps, manifest)
-    found += [one for one in sets if any(_is_of(one, file) for file in files)]
-    titles = [_facts()["sets"][one]["title"] for one in sets if one in found] + [OWN] * own
+    trained_on_own, files = _examples(steps, manifest)
+    seen_sets += [key for key in sets if any(_is_of(key, file) for file in files)]
+    titles = [_facts()["sets"][key]["title"] for key in sets if key in seen_sets] + [OWN] * trained_on_own
     if titles:
         return Training(", ".join(titles), "; ".join(dict.fromkeys(sources)))
     is_ours = bool(files) and not any(name and not lineage.is_step(_step_of(name)) for name in starts)
-    return Training(NONE) if is_ours and (sets or own) else UNKNOWN
+    return Training(NONE) if is_ours and (sets or trained_on_own) else UNKNOWN
 
 
 def _steps(manifest: Mapping[str, Any], root: Path) -> Iterator[Mapping[str, Any]]:
-    """Manifests of the model behind a score."""
+    """Yield the manifests of the stages that made the model behind a score."""
     waiting = [lineage.step_name(source["path"]) for source in manifest["inputs"].values()]
     seen: set[str] = set()
     while waiting:
@@ -78,17 +78,17 @@ def _steps(manifest: Mapping[str, Any], root: Path) -> Iterator[Mapping[str, Any
 
 
 def _examples(steps: list[Mapping[str, Any]], score: Mapping[str, Any]) -> tuple[bool, list[str]]:
-    """Return whether a model was trained on questions beside the scored ones, and the files of all its examples."""
-    trained = [step["settings"] for step in steps if step["stage"] in ("finetune", "mine")]
-    texts = [str(settings.get("examples", "")) for settings in trained if settings.get("steps") != 0]
+    """Return whether a model was trained on the recipe's own training questions, and the files of all its examples."""
+    trainings = [step["settings"] for step in steps if step["stage"] in ("finetune", "mine")]
+    texts = [str(settings.get("examples", "")) for settings in trainings if settings.get("steps") != 0]
     files = [item.rpartition("=")[2] for text in texts for item in listed(text)]
-    tested = PurePosixPath(str(score["settings"].get("questions", "")))
-    train = str(tested.with_name("train")) if tested.name == "test" else ""
+    questions = PurePosixPath(str(score["settings"].get("questions", "")))
+    train = str(questions.with_name("train")) if questions.name == "test" else ""
     return train in files if train else False, files
 
 
 def _step_of(checkpoint: str) -> str:
-    """Return STAGE/ROW of a checkpoint that another recipe made; the text itself of any other."""
+    """Return the name STAGE/ROW of a checkpoint that another recipe made; any other text unchanged."""
     return "/".join(PurePosixPath(checkpoint).parts[2:4]) if checkpoint.startswith("artifacts/") else checkpoint
 
 
@@ -103,13 +103,13 @@ def _is_of(one: str, file: str) -> bool:
 def _entry(name: str) -> Mapping[str, Any] | None:
     """Return the entry of the model whose name a given name begins with."""
     plain = name.rpartition("/")[2].lower().replace("_", "-")
-    named = [
-        (len(known), entry)
+    entries = [
+        (len(known_name), entry)
         for entry in _facts()["models"]
-        for known in entry["names"]
-        if re.match(rf"{re.escape(known)}(?![\w.-])", plain)
+        for known_name in entry["names"]
+        if re.match(rf"{re.escape(known_name)}(?![\w.-])", plain)
     ]
-    return max(named, key=lambda pair: pair[0])[1] if named else None
+    return max(entries, key=lambda pair: pair[0])[1] if entries else None
 
 
 @functools.cache
