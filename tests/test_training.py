@@ -74,7 +74,9 @@ def test_killed_and_run_again_gives_the_same_bits(units: Path, encoder: Path, st
     finish(process, -signal.SIGKILL)
     assert not out.exists()
     finish(start(units, encoder, out))
-    assert json.loads((out / "manifest.json").read_text())["facts"]["resumed_from"] >= 10
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["facts"]["resumed_from"] >= 10
+    assert manifest["device"].endswith(" cores, 1 thread")
     assert same(straight, out)
     columns = ("step", "loss", "mlm_loss", "msm_loss", "gradient_norm")
     rows = [[row[column] for column in columns] for row in read_log(out / "log.jsonl")]

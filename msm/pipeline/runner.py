@@ -301,8 +301,15 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def _device() -> str:
-    """Return the name of the GPU if there is one, else the processor; only a stage that loads torch can use a GPU."""
+    """Return the name of the GPU if there is one, else the processor; only a stage that loads torch can use a GPU.
+
+    The last digits of a training on a processor depend on the number of threads, so that stands there, too.
+    """
+    processor = f"{platform.machine()} CPU, {os.cpu_count()} cores"
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    if torch is None:
+        return processor
+    if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
-    return f"{platform.machine()} CPU, {os.cpu_count()} cores"
+    threads = torch.get_num_threads()
+    return f"{processor}, {threads} thread{'s' if threads > 1 else ''}"
