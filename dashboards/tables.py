@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from msm.corpora.languages import languages
+from msm.errors import visible
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.measures import Floats
 from msm.evaluation.statistics import Interval
@@ -294,7 +295,7 @@ def file_name(*parts: str) -> str:
 
 def plain(text: str) -> str:
     """Return text from data for a Markdown element, in which every sign stands for itself."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", wording.visible(text))
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", visible(text))
 
 
 def _times_100(row: Row, name: str) -> float:

@@ -16,6 +16,8 @@ LIBRARY_MESSAGES = re.compile(r"\(os error \d+\)|PytorchStreamWriter failed|file
 """What the messages of native code hold where disk or memory fail it."""
 LONGEST_MESSAGE = 500
 """Characters of a library's message that are shown."""
+INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Pattern of control characters, which may command a terminal, and of marks that turn the text around them."""
 
 
 class CommandError(Exception):
@@ -46,6 +48,11 @@ class Preempted(CommandError):
     """Training stopped at SIGTERM after a checkpoint; the same command resumes. The exit code 75 is EX_TEMPFAIL."""
 
     exit_code = 75
+
+
+def visible(text: str) -> str:
+    """Return a text from data in one line, without characters that change how the text around it is read."""
+    return INVISIBLE.sub("", " ".join(text.split()))
 
 
 def first_line(error: Exception) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from msm.cli.options import add_resamples
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.runs import Floats
+from msm.errors import INVISIBLE
 from msm.evaluation.compare import Compared, Model, Seeds
 from msm.evaluation.per_query import PoolKind
 from msm.evaluation.score_folder import ScoreFolder
@@ -81,7 +82,7 @@ def main(arguments: Namespace) -> None:
     )
     sys.stdout.writelines(f"note: {note}\n" for note in made.notes)
     for compared in made.compared:
-        sys.stdout.writelines(f"{line}\n" for line in _report(compared, made.models))
+        sys.stdout.writelines(INVISIBLE.sub("", f"{line}\n") for line in _report(compared, made.models))
 
 
 def _report(compared: Compared, groups: Sequence[Seeds]) -> Iterator[str]:

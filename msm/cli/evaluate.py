@@ -25,7 +25,7 @@ from msm.cli.options import (
 )
 from msm.encoders.settings import Pooling
 from msm.encoders.usage import CONTEXTS, PRECISIONS, QUESTION_MARKS, SIMILARITIES, VECTOR_KINDS, Usage
-from msm.errors import BadInput
+from msm.errors import BadInput, visible
 from msm.evaluation.settings import TieRule
 from msm.reporting.score_lines import loss_lines, overview_lines
 from msm.retrieval.settings import BM25, LanguageVectorsKind
@@ -261,7 +261,7 @@ def _print_overview(evaluations: list["msm.Evaluation"], scored: list[Scores]) -
         whole = _whole({name: evaluation for name, (evaluation, _) in runs.items()}, sizes)
         if whole:
             lines += ["", "difference to the whole vectors", *loss_lines(rows, sizes, whole)]
-        sys.stdout.writelines(f"{line}\n" for line in ["", f"{benchmark}: {lines[0]}", *lines[1:]])
+        sys.stdout.writelines(f"{line}\n" for line in ["", visible(f"{benchmark}: {lines[0]}"), *lines[1:]])
 
 
 def _whole(runs: dict[str, "msm.Evaluation"], sizes: dict[str, float]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msm import stopping
 from msm.cli.parser import Parser
-from msm.errors import BadInput, CommandError, Preempted, from_surroundings
+from msm.errors import BadInput, CommandError, Preempted, from_surroundings, visible
 from msm.pipeline import torchrun
 from msm.version import __version__
 
@@ -82,8 +82,8 @@ def main(words: Sequence[str] | None = None) -> None:
         if expected is None or sys.flags.dev_mode:
             raise
         torchrun.record(expected)
-        # An id in a message may hold a character that ends a line.
-        print("msm:", " ".join(str(expected).splitlines()), file=sys.stderr)
+        # An id in a message may hold a character that ends a line, or one that commands the terminal.
+        print("msm:", visible(str(expected)), file=sys.stderr)
         _drop_output()
         sys.exit(expected.exit_code)
 

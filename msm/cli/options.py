@@ -205,8 +205,8 @@ def add_verify(parser: Parser) -> None:
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="Compare all bytes of the inputs with their manifests. Without it, only files whose size or time"
-        " differ are read.",
+        help="Compare all bytes of inputs and finished results with their manifests. Without it, only files whose"
+        " size or time differ are read.",
     )
 
 

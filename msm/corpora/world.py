@@ -36,7 +36,7 @@ def run(settings: World, *, out: Path) -> dict[str, Any]:
     write_json_lines(out / DOCUMENTS, rows)
     questions: dict[str, int] = {}
     for split in SPLITS:
-        for language in tqdm(tongues, desc=f"{split} questions", leave=False):
+        for language in tqdm(tongues, desc=f"{split} questions", leave=False, disable=None):
             book = question_book(worlds[split], language, settings.seed)
             questions[split] = sum(len(article["paragraphs"][0]["qas"]) for article in book["data"])
             write_json(out / QUESTIONS / split / f"{language.code}.json", book)
@@ -66,7 +66,7 @@ def world_languages(settings: World) -> list[Language]:
 
 def documents(told: list[Story], tongues: list[Language], settings: World) -> Iterator[dict[str, Any]]:
     """Yield every story in every language, as records of a file of documents, with the same order of sentences."""
-    for story in tqdm(told, desc="documents", leave=False):
+    for story in tqdm(told, desc="documents", leave=False, disable=None):
         asked = random.Random(f"{settings.seed} {story.document_id} asked")
         focus = [
             asked.choice(clause.asks) if clause.asks and asked.random() < settings.asked_share else ""

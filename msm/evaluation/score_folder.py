@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from msm.errors import BadInput
 from msm.evaluation.exported import score_lines, score_values
+from msm.pipeline.artifacts import check_unaltered
 
 KIND = ("benchmark", "split", "setting")
 """Facts in which numbers must agree to be compared."""
@@ -45,9 +46,10 @@ def read_score_folder(path: Path) -> ScoreFolder:
     """Read the folder of stage `score`, of `msm evaluate`, or a row of exported results by its folder's path.
 
     Raises:
-        BadInput: the folder is none of these, or its files are incomplete.
+        BadInput: the folder is none of these, its files are incomplete, or not what its manifest says.
     """
     folder = path / "score" if (path / "score").is_dir() else path
+    check_unaltered(folder)
     where, first = next(score_lines(folder, "scores.jsonl"), (None, {}))
     if where is None:
         raise BadInput(f"{folder}: no line of scores.jsonl")

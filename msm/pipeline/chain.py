@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 
 from msm.errors import BadInput, CommandError
 from msm.evaluation import exported
+from msm.pipeline.artifacts import check_unaltered
 from msm.pipeline.checks import check_sources
 from msm.pipeline.fingerprints import Fingerprint, fingerprints, is_made, is_told
 from msm.pipeline.places import cores, free_memory, gpus, processes, visible_gpus
@@ -46,6 +47,9 @@ class Options(NamedTuple):
     """Largest number of tasks that run side by side; 0 allows one for each core, up to `MOST_TASKS`."""
     any_code: bool = False
     """Whether finished results that another version of the program has made are accepted."""
+    verify: bool = False
+    """Whether all bytes of finished results and of inputs are compared with their manifests, or only those of files
+    whose size or time differ."""
     words: tuple[str, ...] = ()
     """Further words of the command of every task, such as `--mirror` and a folder."""
 
@@ -152,8 +156,11 @@ class Chain:
     """The tasks of a recipe that are run together.
 
     Args:
-        made: the tasks, each behind those that it reads.
+        all_tasks: the tasks, each behind those that it reads.
         options: choices of how they are run.
+
+    Raises:
+        BadInput: a finished result is not what its manifest says.
     """
 
     def __init__(self, all_tasks: Sequence[Task], options: Options) -> None:
@@ -164,6 +171,8 @@ class Chain:
             for task in all_tasks
             if task.stage != "report" and is_made(Path(task.out), prints[task.out], any_code=options.any_code)
         ]
+        for task in finished_tasks:
+            check_unaltered(Path(task.out), whole=options.verify)
         finished_outs = {task.out for task in finished_tasks}
         exported_tasks = [
             task for task in all_tasks if task.out not in finished_outs and self._is_exported(task, prints[task.out])
@@ -286,6 +295,7 @@ class Chain:
         count = self._gpus(task)
         given, self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
         words = ["msm", "run", task.name, "--recipe", str(self.options.recipe), *self.options.words]
+        words += ["--verify"] * self.options.verify
         if count > 1:
             words += ["--gpus", str(count)]
         if task.stage == "retrieve" and task.reads["model"] in self.shared_models:

@@ -1,5 +1,6 @@
 """Reads recipes: what is run, on what data, with which values; whole, or as differences from another recipe."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "fusions": ("dense", "sparse", "fuse"),
 }
 """List of a recipe to the fields of its rows, beside `name`; those named like a section hold differences from it."""
+NAME = re.compile(r"[\w+][\w.+:@,-]*")
+"""Form of the names of recipes and rows, which name folders."""
 TOP = ("recipe", "base", "seeds", "source", *SECTIONS, *ROWS)
 SOURCE = ("name", "stage", "settings")
 
@@ -134,8 +137,11 @@ def read(path: Path) -> Values:
 def _check_keys(recipe: Mapping[str, Any], path: Path) -> None:
     """Check that every key has a meaning, before any of them is used."""
     check_names(recipe, TOP, f"{path}: unknown key")
-    if str(recipe.get("recipe", path.stem)) in STAGES:
-        raise BadInput(f"{path}: recipe: {recipe.get('recipe', path.stem)} is the name of a stage; take another name")
+    name = recipe.get("recipe", path.stem)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise BadInput(f"{path}: recipe: {name!r:.60} is no name; letters, digits and . + : @ , - make one")
+    if name in STAGES:
+        raise BadInput(f"{path}: recipe: {name} is the name of a stage; take another name")
     source = recipe.get("source", {})
     check_names(mapping(source, f"{path}: source"), SOURCE, f"{path}: source: unknown key")
     for name, kinds in SECTIONS.items():

@@ -75,6 +75,7 @@ def run_stage(
         raise BadInput(f"--part {execution.part}: the stage {name} is not split into parts")
     description = describe(name, settings, reads)
     if (finished_manifest := finished(out, description)) is not None:
+        artifacts.check_unaltered(out, whole=execution.verify)
         return finished_manifest
     check_settings(settings, execution.mirror)
     for path in reads.values():

@@ -1,16 +1,13 @@
 """Makes the tasks of a recipe: one stage on one row each. Every launcher gets its tasks from here."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msm.errors import BadInput
 from msm.evaluation.settings import Score
-from msm.pipeline.recipes import Values, mapping, merged, rows
+from msm.pipeline.recipes import NAME, Values, mapping, merged, rows
 from msm.pipeline.stages import STAGES, folder
 from msm.settings import Settings, hints, make, section, suggestion
-
-NAME = re.compile(r"[\w+][\w.+:@,-]*")
 
 
 class Task(NamedTuple):

@@ -1,5 +1,6 @@
 """Writes a table in LaTeX for `booktabs`: values times 100, intervals of the means, the best of each column in bold."""
 
+from msm.errors import visible
 from msm.reporting import wording
 from msm.reporting.published import MEAN
 from msm.reporting.tables import Cell, Table
@@ -64,4 +65,4 @@ def _value(cell: Cell | None, best: str, digits: int) -> str:
 
 def _plain(text: str) -> str:
     """Return a text from data in which LaTeX reads every sign as itself."""
-    return "".join(SIGNS.get(sign, sign) for sign in text)
+    return "".join(SIGNS.get(sign, sign) for sign in visible(text))

@@ -27,6 +27,7 @@ from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import ALL, FIELDS
 from msm.evaluation.statistics import Columns, with_mean
+from msm.pipeline.artifacts import check_unaltered
 from msm.reporting import lineage, wording
 from msm.reporting.published import MEAN
 
@@ -209,14 +210,21 @@ def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Ben
 
 
 def score_folders(path: Path) -> list[Path]:
-    """Return the score folders in a folder: itself, the one of `msm evaluate`, or all of a recipe."""
+    """Return the score folders in a folder: itself, the one of `msm evaluate`, or all of a recipe.
+
+    Raises:
+        BadInput: a folder is not what its manifest says.
+    """
     if exported.is_exported(path):
         return exported.score_folders(path)
+    folders = [path]
     if (path / "score" / "manifest.json").is_file():
-        return [path / "score"]
-    if (path / "score").is_dir():
-        return sorted(folder for folder in (path / "score").iterdir() if (folder / "manifest.json").is_file())
-    return [path]
+        folders = [path / "score"]
+    elif (path / "score").is_dir():
+        folders = sorted(folder for folder in (path / "score").iterdir() if (folder / "manifest.json").is_file())
+    for folder in folders:
+        check_unaltered(folder)
+    return folders
 
 
 def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | None, list[Problem]]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msm.errors import visible
 from msm.reporting.results import RANKS
 
 MEAN, BYTES = "mean", "bytes"
@@ -88,7 +89,7 @@ def _table(cells: Mapping[str, Mapping[str, float]], form: str = ".1f") -> Itera
         for name, values in cells.items():
             if any(column in values for column in block):
                 texts = [_cell(column, values.get(column), form) for column in block]
-                yield name.ljust(label) + "".join(f"{text:>{width}}" for text in texts)
+                yield visible(name).ljust(label) + "".join(f"{text:>{width}}" for text in texts)
 
 
 def _cell(column: str, value: float | None, form: str) -> str:

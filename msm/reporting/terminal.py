@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from msm.errors import INVISIBLE
 from msm.reporting import wording
 from msm.reporting.comparisons import Difference
 from msm.reporting.published import MEAN
@@ -22,7 +23,7 @@ def section_text(section: Section) -> str:
     lines = [first.title, first.subtitle, *_languages(first), *_means(section.tables), *_trainings(first)]
     for column, table in section.tables.items():
         lines += [*_ranks(table, column), *_differences(section.differences[column], column)]
-    return "\n".join(lines) + "\n"
+    return INVISIBLE.sub("", "\n".join(lines) + "\n")
 
 
 def _languages(table: Table) -> Iterator[str]:

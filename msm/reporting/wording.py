@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from msm.collections.registry import describe
+from msm.errors import visible
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval
 
 BLANK = "\N{EN DASH}"
@@ -16,15 +17,6 @@ POOLS = {
     "other": "pools of the other languages",
 }
 SHORT_POOLS = {"multilingual": "all languages", "same": "own language", "other": "other languages"}
-
-
-INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Pattern of control characters, and of marks that change the direction of the text around them."""
-
-
-def visible(text: str) -> str:
-    """Return a text from data in one line, without characters that change how the text around it is read."""
-    return INVISIBLE.sub("", " ".join(text.split()))
 
 
 def plain(text: str) -> str:

@@ -48,7 +48,7 @@ def write_pairs(
         return encoder.encode_queries(texts)
 
     mine = pairs[distributed.rank() :: distributed.world_size()]
-    for bitext in tqdm(mine, desc="encode and mine", unit=" pairs", disable=distributed.rank() > 0):
+    for bitext in tqdm(mine, desc="encode and mine", unit=" pairs", disable=distributed.rank() > 0 or None):
         for measure in benchmark.measures:
             path = pair_file(work, bitext, measure)
             if not path.is_file():

@@ -76,7 +76,7 @@ def run(settings: Lexical, *, sources: Path, out: Path) -> dict[str, Any]:
     context = collection.rules.passage_context if context == "benchmark" else context
     passages = [_terms(passage, vocabulary, context) for passage in collection.passages]
     queries = [vocabulary.terms(query.text) for query in collection.queries]
-    for pool, depth in tqdm(depths.items(), desc="BM25", unit=" pools"):
+    for pool, depth in tqdm(depths.items(), desc="BM25", unit=" pools", disable=None):
         candidates = np.array(collection.pool_passages(pool))
         query_terms = [queries[position] for position in collection.pool_queries(pool)]
         pairs = PoolPairs(collection, pool, relevant)

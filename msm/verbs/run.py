@@ -42,14 +42,15 @@ def run(
         any_code: take results that another version of the program has made.
         device: `auto`, `cpu`, `cuda` or `mps`.
         log: `tensorboard`, `mlflow` or `wandb`, which shows losses and scores too.
-        verify: compare all bytes of the inputs of a task with their manifests, not only of files whose size or time
-            differ.
+        verify: compare all bytes of inputs and of finished results with their manifests, not only of files whose size
+            or time differ.
 
     Returns:
         Names of the tasks that ran, that were there already, and that were taken as exported.
 
     Raises:
-        BadInput: no such recipe, a value in it that is not allowed, or a tool of `log` that is not installed.
+        BadInput: no such recipe, a value in it that is not allowed, a finished result that was altered, or a tool of
+            `log` that is not installed.
         TasksFailed: some tasks failed; those that do not read their outputs have been run.
     """
     if side_by_side < 0:
@@ -59,7 +60,7 @@ def run(
     whole = tasks(recipes.load(path), str(path))
     check(whole, str(path), 0 if visible_gpus() else total_memory())
     made = rows_of(whole, rows)
-    words = (f"--mirror={mirror}", "--device", device, f"--log={log}", *(["--verify"] if verify else []))
-    chain = Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, words))
+    words = (f"--mirror={mirror}", "--device", device, f"--log={log}")
+    chain = Chain(made, Options(path, Path(results) if results else None, side_by_side, any_code, verify, words))
     check_here(chain.waiting, whole, str(path), device=device, mirror=str(mirror))
     return chain.run()

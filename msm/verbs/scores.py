@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msm.errors import BadInput
+from msm.errors import BadInput, visible
 from msm.files import new_file, read_json_lines
 from msm.pipeline.artifacts import MANIFEST, read_manifest
 from msm.pipeline.runner import locked
@@ -119,7 +119,7 @@ class Scores:
     def title(self) -> str:
         """Benchmark, split, model and folder, in words."""
         first = self.rows[0]
-        return f"{first['benchmark']}, {first['split']}: {first['model']} ({self.folder})"
+        return visible(f"{first['benchmark']}, {first['split']}: {first['model']} ({self.folder})")
 
     def __str__(self) -> str:
         return "\n".join(score_lines(self.rows))

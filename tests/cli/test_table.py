@@ -13,11 +13,13 @@ from msm.cli.main import main
 from tests.reporting import made
 
 HOSTILE = "<script>x</script>&\"'"
+MARKS = "\x1b[2J\u202e"
+"""What clears a terminal, and what turns the text behind it round."""
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    models = {"mlm": [1, 2], HOSTILE.replace("/", ""): [1]}
+    models = {"mlm": [1, 2], HOSTILE.replace("/", "") + MARKS: [1]}
     skill = dict.fromkeys(models, 0.3) | {"mlm": 0.1}
     return made.write_recipe(tmp_path / "artifacts" / "demo", models=models, skill=skill)
 
@@ -63,6 +65,7 @@ def test_every_form_has_the_same_means(recipe: Path, capsys: pytest.CaptureFixtu
         for form, text in forms.items():
             lines = [line for line in text.splitlines() if model in line or "script" in line or form == "html"]
             assert any(value in line for line in lines), (form, model, value)
+            assert not set(MARKS[0] + MARKS[-1]) & set(text), form
 
 
 def means_by_language(text: str) -> dict[tuple[str, str], dict[str, float]]:
@@ -99,12 +102,17 @@ def test_folders_with_other_measures_share_what_they_have(
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         kept = [line | {"model": "other"} for line in lines if line["candidate_language"] is None]
         path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    with pytest.raises(SystemExit) as end:
+        main(["table", str(own), str(other)])
+    assert end.value.code == 2 and f"{other}: scores.jsonl: not what its manifest" in capsys.readouterr().err
+    made.seal(other)
     text = printed(capsys, str(own), str(other))
     assert "one pool of all languages" in text and "own" not in text
     assert "left out, since not all have it: map@20 (" in caplog.text
     for line in kept:
         line["measure"] = "mrr@100"
     path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    made.seal(other)
     with pytest.raises(SystemExit) as end:
         main(["table", str(own), str(other)])
     assert end.value.code == 2 and "other measures or pools" in capsys.readouterr().err
@@ -118,6 +126,7 @@ def test_other_judgements_or_candidates_are_refused(
     for folder, digit in ((own, "1"), (other, "2")):
         sums = {"questions": "0" * 64, "candidates": "0" * 64, "qrels": "0" * 64} | {name: digit * 64}
         (folder / "scores" / "collection.json").write_text(json.dumps(sums))
+        made.seal(folder)
     with pytest.raises(SystemExit) as end:
         main(["table", str(own), str(other)])
     assert end.value.code == 2 and f"{name} are 222222222222, those of {own}" in capsys.readouterr().err

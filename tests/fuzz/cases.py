@@ -6,7 +6,7 @@ import random
 import shlex
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,10 +44,29 @@ def prepare(folder: Path) -> None:
     judgements = (folder / "animals" / "qrels" / "test.tsv").read_text().splitlines()[1:]
     rows = (line.split("\t") for line in judgements)
     (folder / "qrels.trec").write_text("".join(f"{query} 0 {passage} {grade}\n" for query, passage, grade in rows))
+    (folder / "train.json").write_text(json.dumps(training_records(folder / "animals")))
     gold = [{"id": "q1", "question": "a?", "lang": "ja", "answers": ["cat"]}]
     (folder / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in gold))
     (folder / "predictions.json").write_text(json.dumps([{"id": "q1", "lang": "ja", "ctxs": ["a cat", "a dog"]}]))
     (folder / "corpus_texts").mkdir(exist_ok=True)
+
+
+def training_records(animals: Path) -> list[dict[str, Any]]:
+    """Records of DPR: every judged question, with all other passages as its negatives."""
+    texts = [json.loads(line) for line in (animals / "corpus.jsonl").read_text().splitlines()]
+    passages = {row["_id"]: {"passage_id": row["_id"], "title": row["title"], "text": row["text"]} for row in texts}
+    questions = [json.loads(line) for line in (animals / "queries.jsonl").read_text().splitlines()]
+    right = dict(line.split("\t")[:2] for line in (animals / "qrels" / "test.tsv").read_text().splitlines()[1:])
+    return [
+        {
+            "q_id": question["_id"],
+            "question": question["text"],
+            "answers": [],
+            "positive_ctxs": [passages[right[question["_id"]]]],
+            "hard_negative_ctxs": [row for name, row in passages.items() if name != right[question["_id"]]],
+        }
+        for question in questions
+    ]
 
 
 def cases(folder: Path) -> list[Case]:
@@ -88,7 +107,7 @@ def cases(folder: Path) -> list[Case]:
         Case(["reproduce", UNKNOWN, "--out", "out"], [], 3),
         Case(["units-job", "tiny", "--parts", "2", "--image", IMAGE, "--job", "out"], recipe, 3),
         Case(["corpus-job", crawl, "--out", "o", "--pods", "2", "--image", IMAGE, "--job", "out"], [crawl], 3),
-        Case(["mine", "--run", own_run, "--examples", "animals/queries.jsonl", "--out", "out.jsonl"], ["animals"], 2),
+        Case(["mine", "--run", own_run, "--examples", "train.json", "--out", "out.jsonl"], [own_run, "train.json"], 4),
         Case(["evaluate", "--model", "bm25", *own, "--out", "out"], ["animals"], 8),
         Case(["evaluate", "--model", model, *own, "--device", "cpu", "--out", "out"], [model, "animals"], 10),
     ]  # fmt: skip

@@ -293,6 +293,8 @@ def test_processes_that_cannot_share_an_update_are_refused() -> None:
     [
         ("recipe: broken\nseeds: [1\nunits: 3\n", "own.yaml:3: not YAML"),
         ("- 3\n", "a recipe is a mapping, got list"),
+        ("recipe: ../../up\nbase: demo\n", "own.yaml: recipe: '../../up' is no name; letters, digits and"),
+        ("recipe: 2024\nbase: demo\n", "own.yaml: recipe: 2024 is no name; letters, digits and"),
         ("base: demo\npretrian: {steps: 3}\n", "own.yaml: unknown key: pretrian; did you mean pretrain?"),
         ("base: demo\npretrain: {stpes: 3}\n", "own.yaml: pretrain: unknown setting: stpes; did you mean steps?"),
         ("base: demo\nmine: {depth: 3}\n", "own.yaml: mine: unknown setting: depth"),

@@ -149,6 +149,8 @@ def test_altered_inputs_are_refused_by_name(texts: Path, tmp_path: Path) -> None
     assert artifacts.altered(made) == ["en.jsonl"]
     with pytest.raises(BadInput, match=r"made: en\.jsonl: not what its manifest\.json says"):
         run(made, out)
+    with pytest.raises(BadInput, match=r"made: en\.jsonl: not what its manifest\.json says"):
+        run(texts, made)
     os.utime(english, ns=(written.st_atime_ns, written.st_mtime_ns))
     assert artifacts.altered(made) == [], "of the same size and time"
     assert artifacts.altered(made, whole=True) == ["en.jsonl"]
