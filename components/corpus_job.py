@@ -12,7 +12,7 @@ from kfp import dsl, kubernetes
 
 from msm.components.clusters import WORK, Cluster, Request, request
 from msm.components.jobs import EVICTED, Work, as_yaml, job
-from msm.components.kubeflow_pipeline import place
+from msm.components.kubeflow_placement import place
 from msm.corpora.crawl.settings import read_recipe
 
 LIKE = "units"

@@ -17,7 +17,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from msm.components.dvc_pointers import Pointer
-from msm.components.kubeflow_task import metadata
+from msm.components.kubeflow_artifacts import metadata
 from msm.errors import CommandError
 
 TRACKED = "tracked"

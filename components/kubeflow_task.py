@@ -7,10 +7,9 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from msm import files
 from msm.components import verdicts
+from msm.components.kubeflow_artifacts import Artifact, log_scores, metadata
 from msm.execution import Execution
 from msm.pipeline import artifacts, torchrun
 from msm.pipeline.places import processes, visible_gpus
@@ -20,13 +19,10 @@ from msm.reporting.settings import DOCUMENT
 from msm.settings import Settings, make
 from msm.stopping import stop_with_parent
 
-MEANS = "mean"
 SHOWN = ("scores", "report")
 """Names of the payloads that the dashboard reads."""
 VERDICT = "verdict.json"
 """File name of a verdict, beside the scratch folders of a task."""
-Artifact = Any
-"""A `kfp.dsl` artifact: `path`, `metadata`, and for metrics `log_metric`."""
 
 
 def run(
@@ -142,20 +138,3 @@ def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(Path(value.path).resolve())
     return link
-
-
-def metadata(folder: Path, name: str) -> dict[str, Any]:
-    """Return the metadata of an artifact for Kubeflow: its manifest, with one checksum of the payload."""
-    manifest = artifacts.read_manifest(folder)
-    kept = ("stage", "settings", "facts", "inputs", "commit", "versions", "device", "seconds", "command")
-    return {"name": name, "checksum": artifacts.payload_checksum(folder), **{field: manifest[field] for field in kept}}
-
-
-def log_scores(folder: Path, metrics: Artifact) -> None:
-    """Log means and values of languages as scalar metrics, such as `map@20`, `map@20 same` and `map@20 de`."""
-    for _, cell in files.read_json_lines(artifacts.payload(folder) / "scores.jsonl"):
-        pool, language = cell["candidate_language"], cell["query_language"]
-        if cell["value"] is not None and (language == MEANS or pool is None):
-            shown = [cell["measure"], *([pool] if pool else []), *([language] if language != MEANS else [])]
-            metrics.log_metric(" ".join(shown), cell["value"])
-    Path(metrics.path).touch()

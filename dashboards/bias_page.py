@@ -10,8 +10,7 @@ from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
 from msm.reporting import wording
 from msm.reporting.fairness import NOTE
-from msm.reporting.results import Benchmark, Scored
-from msm.reporting.tables import first_pair, ordered
+from msm.reporting.models import Benchmark, Scored, first_pair, ordered
 
 NARROW = 8
 """Largest number of languages whose matrices fit side by side."""

@@ -11,8 +11,7 @@ from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import wording
 from msm.reporting.contrasts import Contrast, Pair
-from msm.reporting.results import Column, Model
-from msm.reporting.tables import first_pair, ordered
+from msm.reporting.models import Column, Model, first_pair, ordered
 
 ALL, MOST, DEPTH = "all languages", 50, 10
 

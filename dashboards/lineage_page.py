@@ -2,12 +2,12 @@
 
 import streamlit as st
 
+from msm.collections.registry import title_of
 from msm.dashboards import loading, tables, views
 from msm.dashboards.loading import Recipe
 from msm.dashboards.tables import plain
-from msm.reporting import wording
 from msm.reporting.lineage import Step
-from msm.reporting.results import Scored
+from msm.reporting.models import Scored
 
 CHECKED = 64 << 20
 LARGEST = 1 << 60
@@ -24,7 +24,7 @@ def show_number(run: Scored) -> None:
     """Show the numbers that the steps below lead to."""
     facts = run.facts
     st.markdown(
-        f"**{plain(facts['model'])}**, seed {facts['seed']}, on {plain(wording.benchmark(facts['benchmark']))}, "
+        f"**{plain(facts['model'])}**, seed {facts['seed']}, on {plain(title_of(facts['benchmark']))}, "
         f"{plain(facts['split'])}, {plain(facts['setting'])}"
     )
     st.dataframe(tables.means_frame(run), hide_index=True, height="content", width="content")

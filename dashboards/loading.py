@@ -15,8 +15,9 @@ from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.contrasts import Best, Contrast, Pair
 from msm.reporting.fairness import FairnessRow, fairness_rows
 from msm.reporting.lineage import Step
+from msm.reporting.models import Benchmark, Column, Problem, Results, Scored, with_seeds
 from msm.reporting.rankings import Answer, Ranked, Texts
-from msm.reporting.results import Benchmark, Column, Problem, Results, Scored, load, read, with_seeds
+from msm.reporting.results import load, read
 from msm.reporting.settings import Report
 from msm.reporting.tables import Row, Table, published_rows, table
 

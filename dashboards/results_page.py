@@ -5,8 +5,8 @@ import streamlit as st
 from msm.dashboards import loading, tables, views
 from msm.dashboards.loading import Recipe
 from msm.dashboards.tables import plain
+from msm.reporting.models import Benchmark, Column
 from msm.reporting.published import MEAN
-from msm.reporting.results import Benchmark, Column
 from msm.reporting.tables import Row, Table
 
 

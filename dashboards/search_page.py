@@ -11,8 +11,8 @@ from msm.dashboards.loading import Recipe
 from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import rankings
+from msm.reporting.models import Scored
 from msm.reporting.rankings import Answer, Texts
-from msm.reporting.results import Scored
 
 DEPTH = 10
 EXAMPLES = 4

@@ -20,9 +20,9 @@ from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
 from msm.reporting.contrasts import Best, Contrast
 from msm.reporting.fairness import FairnessRow, head
+from msm.reporting.models import Benchmark, Cell, Results, Scored
 from msm.reporting.published import MEAN
-from msm.reporting.results import Benchmark, Results, Scored
-from msm.reporting.tables import Cell, Row, notes
+from msm.reporting.tables import Row, notes
 from msm.reporting.training_sets import HEAD
 
 REPORT, NAME = "report", "name"

@@ -7,6 +7,7 @@ from typing import cast
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Place
 
+from msm.collections.registry import title_of
 from msm.dashboards import loading, recipes, tables
 from msm.dashboards.folders import folders
 from msm.dashboards.loading import Recipe
@@ -17,8 +18,8 @@ from msm.reporting.colours import STOPS
 from msm.reporting.comparisons import Difference
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
+from msm.reporting.models import Benchmark, Column, Problem
 from msm.reporting.rankings import Answer
-from msm.reporting.results import Benchmark, Column, Problem
 from msm.reporting.tables import Row, Table, training_sources
 from msm.reporting.training_sets import HEAD
 
@@ -123,9 +124,7 @@ def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Plac
         benchmark_place: where the first choice is drawn.
         setting_place: where the second is.
     """
-    words = {
-        f"{one.name}-{one.split}": f"{wording.benchmark(one.name)}, {one.split}" for one in recipe.results.benchmarks
-    }
+    words = {f"{one.name}-{one.split}": f"{title_of(one.name)}, {one.split}" for one in recipe.results.benchmarks}
     with benchmark_place:
         name = choose("Benchmark", list(words), "benchmark", words)
     settings = {one.setting: one for one in recipe.results.benchmarks if f"{one.name}-{one.split}" == name}

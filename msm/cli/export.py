@@ -12,7 +12,8 @@ from msm.evaluation.exports import write_collection
 from msm.evaluation.mteb_results import write_mteb
 from msm.files import new_file
 from msm.reporting import html, lineage
-from msm.reporting.results import SCORES, Results, checked_lines, read_folders, score_folders
+from msm.reporting.models import Results
+from msm.reporting.results import SCORES, checked_lines, read_folders, score_folders
 from msm.reporting.sections import sections
 from msm.reporting.settings import Report
 from msm.settings import listed

@@ -14,8 +14,9 @@ from msm.files import new_file
 from msm.reporting import html, wording
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
+from msm.reporting.models import Problem, Results
 from msm.reporting.published import MEAN
-from msm.reporting.results import Problem, Results, read_folders
+from msm.reporting.results import read_folders
 from msm.reporting.sections import Section, sections
 from msm.reporting.settings import Report
 from msm.reporting.tables import Table

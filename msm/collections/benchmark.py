@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from msm.collections.bitext import Bitext
 from msm.collections.collection import Collection, Draft, OwnIds, PassageContext, Pool, Rules, assemble
 from msm.collections.measure_names import AnswerRule, Measure, parse_measure
-from msm.collections.readers.bitext import Bitext
 from msm.errors import BadInput
 from msm.files import read_json
 

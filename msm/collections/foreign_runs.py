@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from msm.collections.runs import Run, read_run, sorted_run
+from msm.collections.runs import Run, sorted_run
 from msm.collections.text_lines import read_lines
+from msm.collections.trec_files import read_run
 from msm.errors import BadInput, bad_line
 from msm.files import plain_name, read_json, read_json_lines
 

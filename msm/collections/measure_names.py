@@ -20,6 +20,8 @@ ABBREVIATIONS = {
 """Other names of the measures, and the names that they stand for."""
 LESS_IS_BETTER = frozenset({"rank_distance", "xsim", "xsim++"})
 """Measures of which lower values are better."""
+BITEXT_MEASURES = ("accuracy", "xsim", "xsim++")
+"""Measures of bitext, in which translations are mined; no other benchmark has them."""
 
 
 SPLIT = ("best_right_own", "best_right_other", "best_wrong_own", "best_wrong_other")

@@ -55,7 +55,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ciral.BENCHMARK,
         ciral.TEST_B,
         constructed.BENCHMARK,
-        constructed.HYBRID,
+        hybrid.CONSTRUCTED,
         hybrid.MLQA_R,
         hybrid.MLQA_R_DEDUP,
         hybrid.XQUAD_R,
@@ -170,6 +170,12 @@ def describe(name: str) -> Benchmark | BitextBenchmark | None:
     """Return the benchmark of a name in scores; None for your own data."""
     base = re.split("[-@]", name, maxsplit=1)[0]
     return BENCHMARKS.get(base) or BITEXTS.get(base)
+
+
+def title_of(name: str) -> str:
+    """Return the title of a benchmark by its name in scores; the name for some of its languages and your own data."""
+    benchmark = describe(name)
+    return benchmark.title if benchmark and benchmark.name == name else name
 
 
 def _in_languages(benchmark: Benchmark, text: str) -> Benchmark:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from msm.collections.benchmark import Benchmark
+from msm.collections.bitext import Bitext
 from msm.collections.collection import Collection, Pool
-from msm.collections.readers.bitext import Bitext
-from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids, write_run
+from msm.collections.runs import Floats, Integers, ranked_run, without_own_ids
+from msm.collections.trec_files import write_run
 from msm.files import check_below, read_json_object, write_json
 
 _PROTOCOL = "protocol.json"

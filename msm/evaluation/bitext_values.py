@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from msm.collections.bitext import Bitext
 from msm.collections.measure_names import Measure
-from msm.collections.readers.bitext import Bitext
 from msm.collections.runs import Qrels, Run
 from msm.errors import BadInput
 from msm.evaluation.chance import chance

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msm.collections.collection import Collection, Pool
 from msm.collections.records import Passage, Query
-from msm.collections.runs import write_qrels
+from msm.collections.trec_files import write_qrels
 from msm.errors import BadInput
 from msm.files import new_file, new_files, write_json_lines
 

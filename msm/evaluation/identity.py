@@ -14,8 +14,8 @@ on the order of the queries or judgements; that of the candidates does, because 
 import hashlib
 from collections.abc import Iterable
 
+from msm.collections.bitext import Bitext
 from msm.collections.collection import Collection
-from msm.collections.readers.bitext import Bitext
 
 FILE = "collection.json"
 NAMES = ("questions", "candidates", "qrels")

@@ -16,7 +16,8 @@ from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import AnswerRule, Measure
 from msm.collections.registry import check_split, find_benchmark, find_bitext
 from msm.collections.run_folder import FUSION, POOLS, pair_file, ranks_file, read_protocol, run_file
-from msm.collections.runs import Floats, Integers, Run, read_run, without_own_ids
+from msm.collections.runs import Floats, Integers, Run, without_own_ids
+from msm.collections.trec_files import read_run
 from msm.errors import BadInput
 from msm.evaluation.answer_values import answer_values
 from msm.evaluation.bitext_values import pair_rows

@@ -14,7 +14,8 @@ from msm.collections.examples import find, read_examples
 from msm.collections.readers.passage_records import read_passage_records
 from msm.collections.readers.records_json import mined_row
 from msm.collections.records import Example, Passage
-from msm.collections.runs import Run, read_run
+from msm.collections.runs import Run
+from msm.collections.trec_files import read_run
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.errors import BadInput

@@ -11,8 +11,8 @@ import numpy as np
 
 from msm.evaluation.statistics import Interval, bootstrap, compare, intervals
 from msm.reporting import lineage, published
+from msm.reporting.models import Benchmark, Column, Model, Scored, together
 from msm.reporting.published import MEAN
-from msm.reporting.results import Benchmark, Column, Model, Scored, together
 from msm.reporting.settings import Report
 
 REFERENCE = "msm"

@@ -11,9 +11,8 @@ import numpy as np
 
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.evaluation.statistics import Comparison, Interval, compare, holm, student
-from msm.reporting.results import Benchmark, Column, Model, Problem, together
+from msm.reporting.models import Benchmark, Column, Model, Problem, ordered, together
 from msm.reporting.settings import Report
-from msm.reporting.tables import ordered
 from msm.settings import listed
 
 SIGNIFICANT = 0.05

@@ -13,8 +13,8 @@ from msm.collections.measure_names import LESS_IS_BETTER
 from msm.evaluation.measures import Floats
 from msm.evaluation.statistics import Interval, compare, holm, language_means
 from msm.reporting.comparisons import SIGNIFICANT
+from msm.reporting.models import Benchmark, Column, Model, together
 from msm.reporting.published import MEAN
-from msm.reporting.results import Benchmark, Column, Model, together
 from msm.reporting.settings import Report
 
 STEP = 0.02

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from msm.collections.measure_names import FAIRNESS
 from msm.evaluation.statistics import Interval, bootstrap, intervals
-from msm.reporting.results import Benchmark, load, together
+from msm.reporting.models import Benchmark, Cell, ordered, together
+from msm.reporting.results import load
 from msm.reporting.settings import Report
-from msm.reporting.tables import Cell, ordered
 
 HEADS = {
     "peer": "PEER",

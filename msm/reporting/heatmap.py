@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from msm.reporting import wording
 from msm.reporting.colours import STOPS, colour
+from msm.reporting.models import Cell
 from msm.reporting.published import MEAN
-from msm.reporting.tables import Cell, Row, Table
+from msm.reporting.tables import Row, Table
 from msm.reporting.wording import escaped
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2

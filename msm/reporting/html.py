@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from msm.collections.registry import title_of
 from msm.reporting import wording
 from msm.reporting.colours import colour
 from msm.reporting.fairness import NOTE, FairnessRow, head
@@ -155,4 +156,4 @@ def _cells(tag: str, texts: Sequence[str]) -> str:
 
 def _name(section: Section) -> str:
     benchmark = section.benchmark
-    return f"{wording.benchmark(benchmark.name)}, {benchmark.split}, {benchmark.setting}"
+    return f"{title_of(benchmark.name)}, {benchmark.split}, {benchmark.setting}"

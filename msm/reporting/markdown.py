@@ -5,15 +5,16 @@ from typing import Any
 
 import yaml
 
+from msm.collections.registry import title_of
 from msm.pipeline import artifacts
 from msm.reporting import wording
 from msm.reporting.comparisons import Difference
 from msm.reporting.fairness import NOTE, FairnessRow, head
 from msm.reporting.lineage import Step
+from msm.reporting.models import Cell, Column, Problem, Scored
 from msm.reporting.published import MEAN
-from msm.reporting.results import Column, Problem, Scored
 from msm.reporting.sections import Section
-from msm.reporting.tables import Cell, Row, Table, notes, training_sources
+from msm.reporting.tables import Row, Table, notes, training_sources
 from msm.reporting.training_sets import HEAD
 from msm.reporting.wording import plain
 
@@ -76,7 +77,7 @@ def _training_sources(table: Table) -> str:
 
 def _section(section: Section, picture: str) -> Iterator[str]:
     benchmark = section.benchmark
-    yield f"## {wording.benchmark(benchmark.name)}, {benchmark.split}, {benchmark.setting}"
+    yield f"## {title_of(benchmark.name)}, {benchmark.split}, {benchmark.setting}"
     yield f"![Heat map]({picture.format(benchmark.name)})"
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"

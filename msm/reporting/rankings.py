@@ -9,12 +9,13 @@ import pyarrow as pa
 from msm.collections.collection import Collection
 from msm.collections.records import Passage
 from msm.collections.registry import find_benchmark
-from msm.collections.runs import Run, read_run
+from msm.collections.runs import Run
+from msm.collections.trec_files import read_run
 from msm.errors import BadInput
 from msm.evaluation.per_query import PoolKind
 from msm.pipeline import artifacts
 from msm.reporting import lineage
-from msm.reporting.results import Scored
+from msm.reporting.models import Scored
 
 RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
 """Kind of pool to the file of its run, with the language of the candidates in place of `{}`. The other kind of pool has

@@ -8,159 +8,29 @@ Shapes: C questions, L languages, S seeds.
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from msm.collections.measure_names import FAIRNESS
 from msm.errors import BadInput
 from msm.evaluation import exported
 from msm.evaluation.choice import EVERYTHING, Choice
 from msm.evaluation.identity import FILE as COLLECTION
 from msm.evaluation.identity import NAMES
-from msm.evaluation.measures import Floats
 from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import ALL, FIELDS
-from msm.evaluation.statistics import Columns, with_mean
 from msm.pipeline.artifacts import check_unaltered
 from msm.reporting import lineage, wording
+from msm.reporting.models import RANKS, Benchmark, Column, Model, Problem, Results, Scored
 from msm.reporting.published import MEAN
 
 SCORES, CHANCE = "scores.jsonl", "chance.jsonl"
 KINDS = {"seed": int, "value": (int, float), "queries": int, "tied": int, "candidate_language": (str, type(None))}
 """Names of the fields of a score line that are not text, to their types."""
-RANKS = ("rank_distance",)
-"""Names of the measures whose values are numbers of ranks; those of all others are from 0 to 1."""
-
-Column = tuple[str, PoolKind]
-"""A measure and a kind of pool."""
-
-
-class Problem(NamedTuple):
-    """A folder that is left out, and the reason."""
-
-    path: Path
-    reason: str
-
-
-class Scored(NamedTuple):
-    """A finished score folder: the scores of one training of a model on one benchmark."""
-
-    path: Path
-    manifest: dict[str, Any]
-    facts: dict[str, Any]
-    """Benchmark, split, setting, model, seed and protocol of the scores, by these words."""
-    means: dict[Column, float]
-    """Mean over the languages, by measure and pool."""
-    chance: dict[Column, dict[str, float]]
-    """Expected value of a random ranking, by measure and pool, then by language and `mean`. Where all questions of the
-    pools of other languages are in one language, the language is that of the candidates."""
-    values: dict[Column, ByQuestion]
-    """Per-query values, by measure and pool; only those that `load` has read."""
-    is_trained: bool = True
-    """Whether a training stands behind the scores; none does for BM25, nor for a run that no stage made."""
-    choice: Choice = EVERYTHING
-    """Choice of the languages that are shown."""
-    checksums: Mapping[str, str] = MappingProxyType({})
-    """Checksums of questions, candidates and judgements; see `msm.evaluation.identity`. Folders of early versions have
-    none."""
-
-    @property
-    def kind(self) -> tuple[str, str, str]:
-        """Benchmark, split and setting; only scores of one kind may stand in one table."""
-        return (self.facts["benchmark"], self.facts["split"], self.facts["setting"])
-
-    @property
-    def name(self) -> str:
-        """Name of the folder, STAGE/ROW below the recipe's folder."""
-        return f"{self.path.parent.name}/{self.path.name}"
-
-    @property
-    def source(self) -> str:
-        """Name STAGE/ROW of the run that was scored; empty if no stage made the run."""
-        return lineage.step_name(self.manifest["inputs"].get("run", {}).get("path", ""))
-
-
-class Model(NamedTuple):
-    """A model on a benchmark, with all its seeds."""
-
-    name: str
-    runs: list[Scored]
-    """Score folders of the model, sorted by seed."""
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether the model was trained; BM25 was not."""
-        return self.runs[0].is_trained
-
-    def values(self, column: Column) -> Floats:
-        """Return the per-query values, averaged over the seeds, [C, L]."""
-        return self.runs[0].values[column].spread(self.present_values(column))
-
-    def present_values(self, column: Column) -> Floats:
-        """Return the values that exist, in the order of `ByQuestion.cells`, [N]."""
-        return np.mean([run.values[column].present_values for run in self.runs], axis=0)
-
-    def seed_means(self, column: Column) -> Floats:
-        """Return the means of every seed over its questions, by language and of all languages, [S, L + 1]."""
-        return with_mean(np.array([run.values[column].means for run in self.runs]))
-
-
-class Benchmark(NamedTuple):
-    """All models on one split of a benchmark in one setting, whose scores may stand in one table."""
-
-    name: str
-    split: str
-    setting: str
-    models: list[Model]
-
-    @property
-    def first(self) -> Scored:
-        """One of the score folders, as questions, columns and chance are the same in all."""
-        return self.models[0].runs[0]
-
-    @property
-    def columns(self) -> list[Column]:
-        """Columns of the measures of relevance that all models have and whose values are from 0 to 1."""
-        return [column for column in self.first.means if column[0] not in RANKS and column in self.shared]
-
-    @property
-    def fairness(self) -> list[Column]:
-        """Columns of the measures of language fairness, in the pool of all languages."""
-        return [column for column in self.first.means if column[0] in FAIRNESS]
-
-    @property
-    def distances(self) -> list[Column]:
-        """Columns that all models have and whose values are numbers of ranks."""
-        return [column for column in self.first.means if column[0] in RANKS and column in self.shared]
-
-    @property
-    def shared(self) -> set[Column]:
-        """Columns that all models have, without those that earlier versions did not compute."""
-        return set.intersection(*(_relevance(run) for model in self.models for run in model.runs))
-
-
-def together(models: Sequence[Model], column: Column) -> Columns:
-    """Return the values of some models on the same questions, each averaged over the model's seeds."""
-    shape = models[0].runs[0].values[column]
-    values = np.stack([model.present_values(column) for model in models], axis=-1)
-    rows, languages = np.divmod(shape.cells, len(shape.languages))
-    language_places = [np.flatnonzero(languages == place) for place in range(len(shape.languages))]
-    return Columns(shape.clusters, [(rows[places], values[places]) for places in language_places])
-
-
-class Results(NamedTuple):
-    """Scores of a recipe that are finished so far."""
-
-    root: Path
-    """Folder of the recipe."""
-    benchmarks: list[Benchmark]
-    problems: list[Problem]
 
 
 def read(scores: Path) -> Results:
@@ -247,23 +117,6 @@ def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | N
             except BadInput as error:
                 problems.append(Problem(scored.path, str(error)))
     return next(iter(_benchmarks(usable)), None), problems
-
-
-def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
-    """Return a benchmark with the trainings of some seeds and all untrained models, or None if none is left.
-
-    Args:
-        benchmark: benchmark to reduce.
-        seeds: seeds that are kept; all seeds if there are none.
-    """
-    models = [
-        model._replace(runs=[run for run in model.runs if run.facts["seed"] in seeds])
-        if seeds and model.is_trained
-        else model
-        for model in benchmark.models
-    ]
-    remaining_models = [model for model in models if model.runs]
-    return benchmark._replace(models=remaining_models) if remaining_models else None
 
 
 def checked_lines(folder: Path, file: str, absent: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
@@ -354,7 +207,7 @@ def _is_trained(root: Path, source: str) -> bool:
 
 def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
     """Return the per-query values of some columns; `layouts` keeps layouts of values for the folders that follow."""
-    rows = scored.choice.rows(scored.facts["benchmark"], exported.score_values(scored.path))
+    rows = scored.choice.rows(exported.score_values(scored.path))
     values = {}
     for column in columns:
         column_layout = layouts.get(column)
@@ -384,7 +237,7 @@ def _benchmarks(runs: list[Scored]) -> list[Benchmark]:
 
 def _say_left_out(benchmark: Benchmark) -> None:
     """Warn of the measures and pools that no table shows, as not all models have them."""
-    columns = [column for model in benchmark.models for run in model.runs for column in _relevance(run)]
+    columns = [column for model in benchmark.models for run in model.runs for column in run.relevance]
     if not benchmark.shared:
         raise BadInput(f"{benchmark.name}: no measure and pool that all folders have")
     names = [f"{measure} ({wording.pool(kind)})" for measure, kind in sorted(set(columns) - benchmark.shared)]
@@ -423,17 +276,12 @@ class _Table:
                     f"{scored.path}: {name} are {own_checksum[:12]}, those of {other.path} are {other_checksum[:12]}"
                 )
         other = self._first.get(scored.kind, scored)
-        own_columns, other_columns = _relevance(scored), _relevance(other)
+        own_columns, other_columns = scored.relevance, other.relevance
         if own_columns != other_columns if self._alike else not own_columns & other_columns:
             raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
         self._first.setdefault(scored.kind, scored)
         self._rows[row] = scored
         self._checksums = checksums | self._checksums
-
-
-def _relevance(scored: Scored) -> set[Column]:
-    """Return the columns of a score folder, without those that earlier versions did not compute."""
-    return {column for column in scored.means if column[0] not in FAIRNESS}
 
 
 def _check_questions(path: Path, values: dict[Column, ByQuestion], others: list[Scored]) -> None:

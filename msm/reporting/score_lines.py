@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msm.errors import visible
-from msm.reporting.results import RANKS
+from msm.reporting.models import RANKS
 
 MEAN, BYTES = "mean", "bytes"
 WIDTH, CELL = 110, 7

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.fairness import FairnessRow, fairness_rows
-from msm.reporting.results import Benchmark, Column, Problem, Results, load
+from msm.reporting.models import Benchmark, Column, Problem, Results
+from msm.reporting.results import load
 from msm.reporting.settings import Report
 from msm.reporting.tables import Row, Table, published_rows, table
 

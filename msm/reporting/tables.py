@@ -5,27 +5,18 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 from msm.collections.measure_names import LESS_IS_BETTER
-from msm.collections.registry import describe
+from msm.collections.registry import describe, title_of
 from msm.evaluation.choice import EVERYTHING
 from msm.evaluation.per_query import ByQuestion, Side
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval, bootstrap, intervals, rank_intervals
 from msm.reporting import published, wording
+from msm.reporting.models import Benchmark, Cell, Column, Model, ordered, together
 from msm.reporting.published import MEAN, Published
-from msm.reporting.results import Benchmark, Column, Model, together
 from msm.reporting.settings import Report
 from msm.reporting.training_sets import UNKNOWN, Training, training_of
-from msm.settings import listed
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
 """Kind of pool of a published number to the name of that kind in score lines."""
-
-
-class Cell(NamedTuple):
-    """One value of a table, or the reason why there is none."""
-
-    value: float | None
-    interval: Interval | None = None
-    note: str = ""
 
 
 class Row(NamedTuple):
@@ -88,7 +79,7 @@ def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
         for model, sample, rank in intervals_of_models
     ]
     return Table(
-        f"{wording.benchmark(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
+        f"{title_of(benchmark.name)}, {benchmark.split}: {wording.column(column)}",
         f"{_extent(shape)}, {benchmark.setting}; values times 100"
         + ", less is better" * less
         + "; columns are the languages of the candidates" * (shape.side == "candidates"),
@@ -114,32 +105,6 @@ def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:
     for (one, value), (other, rival) in combinations(ranked_means, 2):
         if one.last < other.first or other.last < one.first:
             yield value, rival
-
-
-def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
-    """Return the models in the order of tables: the first control, BM25, the other controls, all others by name."""
-    controls = listed(settings.controls)
-
-    def place(model: Model) -> tuple[int, int, str]:
-        if model.name in controls:
-            return (2 if controls.index(model.name) else 0, controls.index(model.name), model.name)
-        return (1 if model.runs[0].source.startswith("lexical/") else 3, 0, model.name)
-
-    return sorted(benchmark.models, key=place)
-
-
-def first_pair(models: Sequence[Model], settings: Report) -> list[Model]:
-    """Return the two models that are compared first: the last control and the last other model of a table.
-
-    Args:
-        models: models as `ordered` returns them.
-        settings: settings of the report, which name the controls.
-    """
-    controls = listed(settings.controls)
-    beside = [model for model in models if model.name in controls]
-    others = [model for model in models if model.name not in controls]
-    pair = [*beside[-1:], *others[-1:]]
-    return pair if len(pair) == 2 else list(models[-2:])
 
 
 def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from msm.collections.registry import describe
 from msm.errors import visible
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval
 
@@ -33,12 +32,6 @@ def fenced(text: str, language: str = "") -> str:
     """Return a text from data as a block of code in Markdown, whose fence is longer than any fence in the text."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-def benchmark(name: str) -> str:
-    """Return the name of a benchmark as people write it."""
-    description = describe(name)
-    return description.title if description and description.name == name else name
 
 
 def measure(name: str) -> str:

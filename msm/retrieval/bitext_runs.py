@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from msm import distributed
 from msm.collections.benchmark import BitextBenchmark
-from msm.collections.readers.bitext import Bitext
+from msm.collections.bitext import Bitext
 from msm.collections.run_folder import pair_file
-from msm.collections.runs import Floats, ranked_run, write_run
+from msm.collections.runs import Floats, ranked_run
+from msm.collections.trec_files import write_run
 from msm.encoders.encoder import Encoder
 from msm.retrieval.margins import by_cosine, by_margin
 

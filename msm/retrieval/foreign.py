@@ -17,7 +17,8 @@ from msm.collections.exact_ranks import write_exact_ranks
 from msm.collections.foreign_runs import read_foreign_run
 from msm.collections.foreign_vectors import ForeignVectors
 from msm.collections.run_folder import POOLS, ranks_file, run_file, write_protocol
-from msm.collections.runs import Run, sorted_run, write_run
+from msm.collections.runs import Run, sorted_run
+from msm.collections.trec_files import write_run
 from msm.errors import BadInput
 from msm.files import write_json_lines
 from msm.retrieval import approximate

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from msm.collections.run_folder import FUSION, read_protocol, write_protocol
-from msm.collections.runs import Floats, Integers, Run, read_run, sorted_run, write_run
+from msm.collections.runs import Floats, Integers, Run, sorted_run
+from msm.collections.trec_files import read_run, write_run
 from msm.errors import BadInput
 from msm.retrieval.settings import Fuse
 

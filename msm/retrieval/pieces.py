@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from msm.encoders.encoder import Encoder, part_of
-from msm.encoders.other_kinds import OtherEncoder
+from msm.encoders.other_encoder import OtherEncoder
 from msm.progress import Progress
 from msm.retrieval.shard_records import read_record, write_record
 from msm.retrieval.text_vectors import TextVectors

@@ -16,7 +16,8 @@ from msm import distributed
 from msm.collections.collection import Collection
 from msm.collections.records import Passage
 from msm.collections.run_folder import read_protocol, write_protocol
-from msm.collections.runs import Floats, Run, read_run, sorted_run, write_run
+from msm.collections.runs import Floats, Run, sorted_run
+from msm.collections.trec_files import read_run, write_run
 from msm.encoders.loading import quietly_checked
 from msm.encoders.model_files import check_model
 from msm.encoders.usage import passage_texts

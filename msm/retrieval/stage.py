@@ -11,9 +11,10 @@ from msm.collections.collection import Collection, Pool, Rules
 from msm.collections.exact_ranks import write_exact_ranks
 from msm.collections.registry import find_benchmark, find_bitext
 from msm.collections.run_folder import pool_depth, ranks_file, run_file, write_protocol
-from msm.collections.runs import write_run
+from msm.collections.trec_files import write_run
 from msm.encoders.encoder import Encoder
-from msm.encoders.other_kinds import OtherEncoder, open_any
+from msm.encoders.other_encoder import OtherEncoder
+from msm.encoders.other_kinds import open_any
 from msm.encoders.usage import Choice, Usage
 from msm.encoders.vector_store import VectorStore
 from msm.encoders.vectors import stored_bytes

@@ -21,7 +21,7 @@ from msm.collections.collection import OwnIds, Pool
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Floats
 from msm.encoders.encoder import Encoder
-from msm.encoders.other_kinds import OtherEncoder
+from msm.encoders.other_encoder import OtherEncoder
 from msm.errors import BadInput
 from msm.execution import Part
 from msm.progress import Progress, progress

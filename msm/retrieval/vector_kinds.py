@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from msm.encoders.encoder import Encoder
-from msm.encoders.other_kinds import OtherEncoder
+from msm.encoders.other_encoder import OtherEncoder
 from msm.encoders.usage import Side
 from msm.retrieval.inner_products import DenseVectors
 from msm.retrieval.sparse_vectors import SparseVectors

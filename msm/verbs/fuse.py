@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msm.collections.measure_names import parse_measure
-from msm.collections.runs import Run, read_qrels, read_run, write_run
+from msm.collections.runs import Run
+from msm.collections.trec_files import read_qrels, read_run, write_run
 from msm.errors import BadInput
 from msm.evaluation.measures import evaluate
 from msm.retrieval import fusion

@@ -18,7 +18,8 @@ from msm.collections.foreign_vectors import ForeignVectors
 from msm.collections.formats import MEASURES
 from msm.collections.measure_names import Measure, parse_measure
 from msm.collections.registry import check_split, find_benchmark, find_split, reference
-from msm.collections.runs import Floats, Integers, Qrels, Run, read_qrels, read_run, sorted_run
+from msm.collections.runs import Floats, Integers, Qrels, Run, sorted_run
+from msm.collections.trec_files import read_qrels, read_run
 from msm.errors import BadInput
 from msm.evaluation.measures import Values, evaluate
 from msm.evaluation.ranks import Ties

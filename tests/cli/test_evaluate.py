@@ -11,7 +11,7 @@ import pytest
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
 
 from msm.cli.main import main
-from msm.collections.runs import read_run
+from msm.collections.trec_files import read_run
 from msm.encoders.building import Form
 from msm.encoders.model_files import OWN
 from msm.encoders.saving import new_encoder, save_encoder

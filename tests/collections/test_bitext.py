@@ -20,7 +20,8 @@ from msm.collections.formats import BITEXT_FORMATS
 from msm.collections.readers import bitext
 from msm.collections.registry import BITEXTS, find_benchmark, find_bitext
 from msm.collections.run_folder import pair_file
-from msm.collections.runs import Floats, ranked_run, read_run, write_run
+from msm.collections.runs import Floats, ranked_run
+from msm.collections.trec_files import read_run, write_run
 from msm.corpora.codes import canonical
 from msm.encoders.building import Form
 from msm.encoders.encoder import Encoder

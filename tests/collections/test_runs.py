@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import zstandard
 
-from msm.collections.runs import Qrels, Run, ranked_run, read_qrels, read_run, write_qrels, write_run
+from msm.collections.runs import Qrels, Run, ranked_run
+from msm.collections.trec_files import read_qrels, read_run, write_qrels, write_run
 from msm.errors import BadInput
 
 

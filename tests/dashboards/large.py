@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from msm import files
 from msm.collections.registry import find_benchmark
-from msm.collections.runs import Run, ranked_run, write_run
+from msm.collections.runs import Run, ranked_run
+from msm.collections.trec_files import write_run
 from msm.evaluation.language_bias import DEPTHS, FILE, bias, bias_rows
 from msm.evaluation.per_query import SCHEMA, write_per_query
 from msm.evaluation.scores import averages, chance_rows, score_rows

@@ -10,8 +10,9 @@ from msm.dashboards import recipes, tables
 from msm.dashboards.folders import Folders
 from msm.execution import Execution
 from msm.pipeline import runner
-from msm.reporting import results
-from msm.reporting.tables import Cell, Row
+from msm.reporting import models, results
+from msm.reporting.models import Cell
+from msm.reporting.tables import Row
 from tests.reporting import made
 
 
@@ -115,7 +116,7 @@ def test_models_scored_elsewhere_have_a_blank_row_with_the_reason(folders: Folde
     made.write_recipe(recipe, benchmark="miracl", models={"msm": (1,), "mexma": (1,)}, skill={"msm": 0.2, "mexma": 0.3})
     read = results.read(recipe / "score")
     lareqa = next(one for one in read.benchmarks if one.name == "lareqa")
-    some = results.with_seeds(lareqa, [2])
+    some = models.with_seeds(lareqa, [2])
     assert some is not None
     assert [len(model.runs) for model in some.models] == [1, 1, 1, 1]
     found = tables.absent_rows(read, lareqa, some, ["ar"])

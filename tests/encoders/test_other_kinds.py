@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder, SparseEncoder
 
 from msm.encoders.loading import open_encoder
-from msm.encoders.other_kinds import OtherEncoder, open_any
+from msm.encoders.other_encoder import OtherEncoder
+from msm.encoders.other_kinds import open_any
 from msm.encoders.usage import Side, Usage
 from msm.errors import BadInput
 from msm.retrieval.text_vectors import TextVectors

@@ -8,8 +8,8 @@ import pytest
 
 from msm.reporting import results
 from msm.reporting.ablations import REFERENCE, REFERENCES, ROWS, TITLES, ablations, shuffled, training_text
+from msm.reporting.models import Benchmark
 from msm.reporting.published import MEAN, select
-from msm.reporting.results import Benchmark
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")

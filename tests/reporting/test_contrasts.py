@@ -8,7 +8,7 @@ import pytest
 from msm.evaluation.per_query import read_per_query
 from msm.reporting import results
 from msm.reporting.contrasts import STEP, Pair, best, contrasts, grid, pairs
-from msm.reporting.results import Benchmark
+from msm.reporting.models import Benchmark
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")

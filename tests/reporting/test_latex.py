@@ -9,7 +9,8 @@ import pytest
 from msm.evaluation.statistics import Interval, RankInterval
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
-from msm.reporting.tables import Cell, Row, Table
+from msm.reporting.models import Cell
+from msm.reporting.tables import Row, Table
 
 TABLE = Table(
     "T_1 & 50 %",

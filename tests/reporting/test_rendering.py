@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from msm.reporting import markdown, results, wording
+from msm.reporting import markdown, models, results, wording
 from msm.reporting.colours import STOPS, colour, contrast
 from msm.reporting.heatmap import heatmap
 from msm.reporting.lineage import Step, chain
+from msm.reporting.models import Cell
 from msm.reporting.sections import Section, sections
-from msm.reporting.tables import Cell, Row, Table
+from msm.reporting.tables import Row, Table
 from msm.reporting.terminal import WIDTH, section_text
 from tests.reporting import made
 
@@ -102,7 +103,7 @@ def test_markdown_keeps_every_table_in_shape(root: Path) -> None:
 
 
 def test_text_from_data_has_no_meaning_in_markdown(root: Path) -> None:
-    problem = results.Problem(root, "<script>alert(1)</script> | *bold* [link](x)")
+    problem = models.Problem(root, "<script>alert(1)</script> | *bold* [link](x)")
     text = markdown.document("demo", [], [problem], {}, "{}")
     assert "<script>" not in text
     assert "\\<script\\>" in text

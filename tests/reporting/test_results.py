@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from msm.evaluation.per_query import read_per_query
-from msm.reporting import results
-from msm.reporting.results import Benchmark
+from msm.reporting import models, results
+from msm.reporting.models import Benchmark
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")
@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
     return made.write_recipe(tmp_path / "demo")
 
 
-def only(found: results.Results) -> Benchmark:
+def only(found: models.Results) -> Benchmark:
     (benchmark,) = found.benchmarks
     return benchmark
 

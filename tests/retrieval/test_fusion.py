@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from msm.cli.main import main
-from msm.collections.runs import Run, read_run, sorted_run, write_run
+from msm.collections.runs import Run, sorted_run
+from msm.collections.trec_files import read_run, write_run
 from msm.retrieval.fusion import fuse
 
 Lists = dict[str, dict[str, float]]

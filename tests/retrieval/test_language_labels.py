@@ -11,7 +11,7 @@ import torch
 
 from msm.collections.records import Query
 from msm.collections.registry import find_benchmark
-from msm.collections.runs import read_run
+from msm.collections.trec_files import read_run
 from msm.encoders.building import Form
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder

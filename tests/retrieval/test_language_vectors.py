@@ -20,7 +20,7 @@ from msm.collections.exact_ranks import read_exact_ranks
 from msm.collections.records import Passage
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import ranks_file
-from msm.collections.runs import read_run
+from msm.collections.trec_files import read_run
 from msm.encoders.building import Form
 from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder

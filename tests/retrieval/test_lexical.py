@@ -9,7 +9,7 @@ import pytest
 from msm.collections.exact_ranks import read_exact_ranks
 from msm.collections.measure_names import parse_measure
 from msm.collections.registry import find_benchmark
-from msm.collections.runs import read_run
+from msm.collections.trec_files import read_run
 from msm.evaluation.measures import evaluate
 from msm.evaluation.ranks import Ties
 from msm.retrieval import lexical

@@ -11,7 +11,7 @@ from msm.collections.exact_ranks import ExactRanks, read_exact_ranks
 from msm.collections.measure_names import parse_measure
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import ranks_file
-from msm.collections.runs import read_run
+from msm.collections.trec_files import read_run
 from msm.evaluation.measures import evaluate
 from msm.retrieval import lexical
 from msm.retrieval.ranking import search_vectors

@@ -9,7 +9,8 @@ import torch
 
 from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder
-from msm.encoders.other_kinds import OtherEncoder, Rows, open_any
+from msm.encoders.other_encoder import OtherEncoder, Rows
+from msm.encoders.other_kinds import open_any
 from msm.encoders.usage import Side, Text, Usage
 from msm.progress import progress
 from msm.retrieval import pieces, vector_kinds

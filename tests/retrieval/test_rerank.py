@@ -10,7 +10,8 @@ from sentence_transformers import CrossEncoder
 from transformers import BertConfig, BertForSequenceClassification
 
 from msm.cli.main import main
-from msm.collections.runs import read_run, sorted_run, write_run
+from msm.collections.runs import sorted_run
+from msm.collections.trec_files import read_run, write_run
 from tests.encoders.tiny import SIZES, tokenizer
 
 TEXTS = [f"fudi moro {number}" + " bud" * number for number in range(8)]

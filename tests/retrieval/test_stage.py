@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from msm.collections.collection import Rules
 from msm.collections.registry import BENCHMARKS, find_benchmark
 from msm.collections.run_folder import ranks_file
-from msm.collections.runs import read_run
+from msm.collections.trec_files import read_run
 from msm.encoders.building import Form
 from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder

@@ -62,3 +62,7 @@ def _merged(benchmark: Benchmark) -> Benchmark:
 
 
 XQUAD_R_DEDUP, MLQA_R_DEDUP = _merged(XQUAD_R), _merged(MLQA_R)
+CONSTRUCTED = replace(
+    XQUAD_R.owned("constructed_hybrid"), title="Constructed languages, hybrid protocol", printed_as=""
+)
+"""The worlds of `constructed`, in this protocol."""

@@ -10,8 +10,8 @@ For xSIM++, `LANG.hard.txt` beside the text of a language holds altered copies o
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+from msm.collections.bitext import Bitext
 from msm.collections.layout import find_file, find_files, only
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line
@@ -21,36 +21,6 @@ LINES = {"devtest": 1012, "dev": 997}
 """Number of lines of each language in the splits of FLORES-200."""
 TATOEBA_LANGUAGES, TATOEBA_LINES = 112, 1000
 _NAME = re.compile(r"(?P<language>.+?)\.(?P<kind>txt|devtest|dev)")
-
-
-class Bitext(NamedTuple):
-    """Sentences and their translations."""
-
-    source_language: str
-    target_language: str
-    sources: list[str]
-    targets: list[str]
-    """Translations, one for each source, in its order."""
-    distractors: list[str]
-    """Further targets, all of them wrong; none but for xSIM++."""
-    shared_lines: bool = True
-    """Whether a line says the same in all languages, not only in these two."""
-
-    @property
-    def name(self) -> str:
-        """Name of the pair and of its runs."""
-        return f"{self.source_language}-{self.target_language}"
-
-    @property
-    def source_ids(self) -> list[str]:
-        """Ids of the sources: language and number of the line, from 1."""
-        return [f"{self.source_language}-{number}" for number in range(1, len(self.sources) + 1)]
-
-    @property
-    def target_ids(self) -> list[str]:
-        """Ids of the targets, then of the distractors."""
-        hard = [f"{self.target_language}-hard-{number}" for number in range(1, len(self.distractors) + 1)]
-        return [f"{self.target_language}-{number}" for number in range(1, len(self.targets) + 1)] + hard
 
 
 def read_folder(folder: Path, pairs: str) -> Iterator[Bitext]:

@@ -16,8 +16,8 @@ from msm.collections.layout import find_file, find_files, refuse_same_names
 from msm.collections.passages import Read
 from msm.collections.readers.passage_records import UNKNOWN_LANGUAGE, read_passage_records
 from msm.collections.records import Passage, Qrel, Query
-from msm.collections.runs import read_qrels
 from msm.collections.text_lines import read_lines
+from msm.collections.trec_files import read_qrels
 from msm.errors import BadInput, bad_line
 from msm.files import plain_name
 
