@@ -12,14 +12,14 @@ Shapes: T tokens, S sentences, N pairs of one language, H width of the teacher's
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.corpora.arrays import read_array
+from msm.corpora.arrays import check_range, read_array, read_bounds, read_integers
 from msm.corpora.shard_writer import token_type
 from msm.corpora.shards import Offsets, Tokens
 from msm.corpora.subwords import Layout
@@ -50,10 +50,23 @@ class Sentences:
 
     tokens: Tokens
     starts: Offsets
+    vocabulary: int
+    """Number of pieces; all ids are below it."""
+    path: Path
+    """File of the tokens."""
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
 
     def __getitem__(self, number: int) -> Tokens:
-        """Return the ids of a sentence, special tokens included."""
-        return self.tokens[self.starts[number] : self.starts[number + 1]]
+        """Return the ids of a sentence, special tokens included.
+
+        Raises:
+            BadInput: an id is no piece of the vocabulary.
+        """
+        tokens = self.tokens[self.starts[number] : self.starts[number + 1]]
+        check_range(tokens, self.vocabulary, self.path, f"token id in sentence {number}:")
+        return tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,17 +104,34 @@ def read_pair_shards(folder: Path) -> PairShards:
         raise BadInput(f"{folder / INDEX}: no index of parallel sentences: {error}") from error
     for language in languages:
         check_below(language, folder / INDEX)
+    sentences = {language: _sentences(folder, language, index.layout.vocabulary) for language in languages}
     return PairShards(
         index,
-        {language: _sentences(folder / language) for language in languages},
-        {language: read_array(folder / f"{language}.pairs.npy") for language in index.pairs},
-        read_array(folder / TEACHER) if (folder / TEACHER).is_file() else None,
+        sentences,
+        {language: _pairs(folder, language, sentences, index) for language in index.pairs},
+        _vectors(folder / TEACHER, len(sentences[index.pivot])) if (folder / TEACHER).is_file() else None,
     )
 
 
-def _sentences(start: Path) -> Sentences:
-    """Those of a language, whose files begin with this path."""
-    return Sentences(*(read_array(start.with_name(f"{start.name}.{kind}.npy")) for kind in ("tokens", "sentences")))
+def _sentences(folder: Path, language: str, vocabulary: int) -> Sentences:
+    path = folder / f"{language}.tokens.npy"
+    tokens = read_integers(path, (None,))
+    return Sentences(tokens, read_bounds(folder / f"{language}.sentences.npy", None, len(tokens)), vocabulary, path)
+
+
+def _pairs(folder: Path, language: str, sentences: Mapping[str, Sentences], index: PairIndex) -> NDArray[np.int64]:
+    path = folder / f"{language}.pairs.npy"
+    pairs = read_integers(path, (index.pairs[language], 2))
+    for column, name in enumerate((index.pivot, language)):
+        check_range(pairs[:, column], len(sentences[name]), path, f"sentence of {name}")
+    return pairs
+
+
+def _vectors(path: Path, sentences: int) -> NDArray[np.float32]:
+    vectors = read_array(path)
+    if vectors.ndim != 2 or len(vectors) != sentences or vectors.dtype != np.float32:
+        raise BadInput(f"{path}: {vectors.dtype} of shape {vectors.shape}; expected {sentences} rows of float32")
+    return vectors
 
 
 def write_sentences(folder: Path, language: str, sentences: Sequence[NDArray[np.integer]], vocabulary: int) -> None:

@@ -28,7 +28,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.corpora.arrays import read_array
+from msm.corpora.arrays import check_range, read_bounds, read_integers
 from msm.corpora.packing import pack
 from msm.corpora.subwords import Layout
 from msm.errors import BadInput
@@ -184,9 +184,8 @@ class Shard:
             BadInput: an id is no piece of the vocabulary, which would end a process on a GPU without a reason.
         """
         tokens = self.tokens[first:stop]
-        if len(tokens) and tokens.max() >= self.index.vocabulary:
-            path = self.folder / f"{self.language}.tokens.npy"
-            raise BadInput(f"{path}: token id {tokens.max()} behind {first}; there are {self.index.vocabulary}")
+        path = self.folder / f"{self.language}.tokens.npy"
+        check_range(tokens, self.index.vocabulary, path, f"token id behind {first}:")
         return tokens
 
     def document_id(self, number: int) -> str:
@@ -278,6 +277,10 @@ def read_units(folder: Path) -> Units[Shard]:
         index = Index(**values, languages=languages)
     except (AttributeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / INDEX}: no index of token shards: {error}") from error
+    for values_of in (values, *map(vars, languages.values())):
+        for name, value in values_of.items():
+            if type(value) is not int:
+                raise BadInput(f"{folder / INDEX}: no index of token shards: {name} is {value!r:.60}")
     for language in languages:
         check_below(language, folder / INDEX)
     return Units(index, {language: _read_shard(folder, language, index) for language in languages})
@@ -285,18 +288,23 @@ def read_units(folder: Path) -> Units[Shard]:
 
 def _read_shard(folder: Path, language: str, index: Index) -> Shard:
     counts = index.languages[language]
-    shapes = {
-        "tokens": (counts.tokens,),
-        "sentences": (counts.sentences + 1,),
-        "units": (counts.units + 1,),
-        "runs": (counts.runs, 3),
-    }
-    arrays = {name: _map(folder / f"{language}.{name}.npy", shape) for name, shape in shapes.items()}
-    return Shard(language=language, index=index, folder=folder, **arrays)
+    paths = {name: folder / f"{language}.{name}.npy" for name in ("tokens", "sentences", "units", "runs")}
+    return Shard(
+        language=language,
+        tokens=read_integers(paths["tokens"], (counts.tokens,)),
+        sentences=read_bounds(paths["sentences"], counts.sentences, counts.tokens),
+        units=read_bounds(paths["units"], counts.units, counts.tokens),
+        runs=_read_spans(paths["runs"], counts),
+        index=index,
+        folder=folder,
+    )
 
 
-def _map(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
-    array = read_array(path)
-    if array.shape != shape:
-        raise BadInput(f"{path}: has shape {array.shape}, the index says {shape}")
-    return array
+def _read_spans(path: Path, counts: Counts) -> Offsets:
+    spans = read_integers(path, (counts.runs, 3))
+    check_range(spans[:, 0], counts.units, path, "first unit")
+    check_range(spans[:, 1] - 1, counts.units, path, "last unit")
+    check_range(spans[:, 2], counts.documents, path, "document")
+    if len(empty := np.flatnonzero(spans[:, 1] <= spans[:, 0])):
+        raise BadInput(f"{path}: span {empty[0]} ends before it begins")
+    return spans

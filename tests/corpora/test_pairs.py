@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
@@ -107,6 +109,23 @@ def test_ids_are_those_of_the_tokenizer(sources: Path, encoder: Path, folder: Pa
         ]
         assert sorted(found) == sorted(ids)
     assert len(shards.sentences["qaa"].starts) - 1 == len({one for _, one, _ in expected})
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("qab.sentences", "positions must go from 0 to "),
+        ("qab.pairs", "sentence of qaa 1000000; there are "),
+        ("qab.tokens", "token id in sentence 0: 60000; there are "),
+    ],
+)
+def test_numbers_that_lead_outside_are_refused(folder: Path, tmp_path: Path, name: str, message: str) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    array = np.load(tmp_path / f"{name}.npy")
+    array.flat[0] = 60_000 if array.dtype == np.uint16 else 1_000_000
+    np.save(tmp_path / f"{name}.npy", array)
+    with pytest.raises(BadInput, match=rf"{name}\.npy: {message}"):
+        read_pair_shards(tmp_path).sentences["qab"][0]
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,35 @@ def test_damaged_folders_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"nowhere: no index\.json"):
         read_units(tmp_path / "nowhere")
     np.save(folder / "xx.runs.npy", np.zeros((2, 3), np.int64))
-    with pytest.raises(BadInput, match=r"xx\.runs\.npy: has shape \(2, 3\), the index says \(3, 3\)"):
+    with pytest.raises(BadInput, match=r"xx\.runs\.npy: int64 of shape \(2, 3\); expected integers of shape \(3, 3\)"):
         read_units(folder)
     (folder / "xx.tokens.npy").write_bytes((folder / "xx.tokens.npy").read_bytes()[:140])
     with pytest.raises(BadInput, match=r"xx\.tokens\.npy: "):
         read_units(folder)
     (folder / "index.json").write_text('{"format": 0}')
     with pytest.raises(BadInput, match=r"index\.json: not in format 1"):
+        read_units(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "message"),
+    [
+        ("sentences", 1, 10**9, "position 7 follows 1000000000"),
+        ("sentences", 0, 1, "positions must go from 0 to 36"),
+        ("units", 1, 0, "position 0 follows 0"),
+        ("units", -1, 37, "positions must go from 0 to 36"),
+        ("runs", (0, 0), -1, "first unit -1; there are 6"),
+        ("runs", (0, 1), 10**9, "last unit 999999999; there are 6"),
+        ("runs", (1, 1), 1, "span 1 ends before it begins"),
+        ("runs", (2, 2), 2, "document 2; there are 2"),
+    ],
+)
+def test_numbers_that_lead_outside_are_refused(
+    folder: Path, name: str, place: int | tuple[int, int], value: int, message: str
+) -> None:
+    path = folder / f"xx.{name}.npy"
+    array = np.load(path)
+    array[place] = value
+    np.save(path, array)
+    with pytest.raises(BadInput, match=rf"xx\.{name}\.npy: {message}"):
         read_units(folder)
