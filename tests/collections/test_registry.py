@@ -22,7 +22,7 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(name: str, nearest: str
 
 
 def test_a_name_near_nothing_is_refused_with_all_that_there_is() -> None:
-    with pytest.raises(BadInput, match=r"unknown benchmark 'zzz'; known are beir, .*lareqa, .*mr_tydi"):
+    with pytest.raises(BadInput, match=r"unknown benchmark 'zzz'; known are .*beir, .*lareqa, .*mr_tydi"):
         find_benchmark("zzz")
 
 
