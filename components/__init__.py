@@ -1,1 +1,1 @@
-"""One stage table, three launchers: DVC, Kubeflow Pipelines, TorchX."""
+"""Renders the table of stages for DVC, Kubeflow Pipelines and TorchX, and runs it in clusters."""

@@ -86,7 +86,7 @@ def config_map(plan: CorpusPlan) -> dict[str, Any]:
 
 
 def indexed_job(plan: CorpusPlan) -> dict[str, Any]:
-    """Return the Job: one pod an index, all at the same time. Finished work is not repeated when a pod restarts."""
+    """Return the Job: one pod for each index, all at the same time. A pod that restarts repeats no finished work."""
     bad = {"action": "FailJob", "onExitCodes": {"containerName": "corpus", "operator": "In", "values": [2]}}
     limits = {
         "completionMode": "Indexed",

@@ -11,14 +11,14 @@ from pathlib import Path
 
 RWLOCK = Path(".dvc", "tmp", "rwlock")
 MOMENT = 0.3
-"""Seconds in which a command that is at work has written the file whole."""
+"""Seconds after which a running command has written the whole file."""
 
 
 def set_aside(path: Path = RWLOCK) -> str:
     """Rename a lock file that DVC cannot read.
 
     Returns:
-        One line that says so; empty where there is nothing to do.
+        One line about the renamed file; an empty text where nothing is wrong.
     """
     if not _is_broken(path):
         return ""

@@ -1,4 +1,4 @@
-"""Renders the tasks of a recipe as `dvc.yaml`: one stage a task, with the keys of the recipe that it reads."""
+"""Renders the tasks of a recipe as `dvc.yaml`: one stage for each task, with the keys of the recipe that it reads."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from msm.pipeline.tasks import Task
 
 Layers = Sequence[tuple[Path, Values]]
 TEMPLATE = "cells"
-"""Name of the template of plots in `.dvc/plots`: a bar for every cell, with its whole name."""
+"""Name of the template in `.dvc/plots` that draws a bar, with its whole name, for every value."""
 HEADER = "# The tasks of {recipe} for DVC, rendered by {command}; never edited.\n"
 CODE = "code.json"
 """File name of the checksums of code and of the user's files that a recipe names, which DVC does not track."""
@@ -75,7 +75,7 @@ def _stage(task: Task, files: Layers, root: str, mirror: str) -> dict[str, Any]:
 
 
 def _keys(task: Task, files: Layers) -> list[dict[str, list[str]]]:
-    """The keys that a task reads, by recipe file; a section that is read whole is one key."""
+    """Return the keys of the recipe that a task reads, by file; a section that is read whole is one key."""
     by_file: dict[Path, list[str]] = {}
     for key in task.keys:
         for file, name in holders(files, key):
@@ -102,7 +102,7 @@ def _value(recipe: Mapping[str, Any], key: str) -> Any:
 
 
 def code_json(made: Sequence[Task]) -> str:
-    """Return, as a JSON object, one checksum a stage: of its code and of the user's files that its tasks name."""
+    """Return a JSON object of one checksum for each stage, of its code and of the user's files that its tasks name."""
     found: dict[str, Any] = {}
     for task in made:
         stage = STAGES[task.stage]

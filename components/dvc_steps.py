@@ -109,7 +109,7 @@ def store(path: str, remote: str, folder: Any) -> str:
 
 
 def _entry(pointer: Pointer) -> str:
-    """Text of a `.dvc` file in the temporary repository."""
+    """Return the text of a `.dvc` file in the temporary repository."""
     out = {"md5": pointer.md5, "size": pointer.size, "nfiles": pointer.files, "hash": "md5", "path": TRACKED}
     return yaml.safe_dump({"outs": [out]})
 

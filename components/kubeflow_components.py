@@ -65,7 +65,7 @@ def component(stage: str, name: str, count: int, image: str) -> Any:
 
 @cache
 def settings_text(stage: str) -> str:
-    """What the Kubeflow UI shows of a stage's settings: the first sentence of each."""
+    """Return the text that the user interface of Kubeflow shows for the settings of a stage: a sentence for each."""
     lines = ["Settings of the stage, as a JSON object."]
     for setting in flat(STAGES[stage].settings):
         meaning = " ".join(setting.meaning.split()).partition(". ")[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""Renders recipes as Kubeflow pipelines: one component a stage, one task a row, and loops in plain Python."""
+"""Renders recipes as Kubeflow pipelines, with one component for each stage and one task for each row."""
 
 import json
 import tempfile
@@ -164,7 +164,7 @@ def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
 
 
 def _parts(task: Task, given: Mapping[str, Any], options: Options) -> list[Any]:
-    """Make the tasks that do the parts of a task before it joins them; none where it is not split."""
+    """Make the tasks that do the parts of a task, which then joins them; none where it is not split."""
     if options.parts == 1 or refusal(task.settings):
         return []
     names = ("name", "settings", "work", *STAGES[task.stage].reads)
@@ -206,7 +206,7 @@ def _place(started: Any, shown: str, stage: str, options: Options, settings: Set
 
 
 def _watch(started: Any, options: Options, cluster: Cluster) -> None:
-    """Tell a task the server that shows what it does, and the keys of the server."""
+    """Give a task the address and the keys of the server that shows losses and scores."""
     if options.tracking_uri:
         started.set_env_variable(tracking.ADDRESSES[options.log], options.tracking_uri)
     kubernetes.use_secret_as_env(started, cluster.secret, {name: name for name in tracking.KEYS}, optional=True)

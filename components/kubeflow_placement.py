@@ -21,7 +21,7 @@ S3_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "A
 
 
 def place(task: Any, needs: Request, cluster: Cluster, priority: str = BATCH) -> None:
-    """Set everything that a task's pod needs in a cluster: resources, limits, retries, volumes, scheduling, keys.
+    """Set the needs of a task's pod in a cluster: resources, limits, retries, volumes, scheduling, keys.
 
     These are all rules of the `restricted` Pod Security Standard that kfp can set for a task. Kubeflow's compiler sets
     the others for the main container; its helper containers keep the rules of `baseline`.

@@ -40,7 +40,7 @@ def run(
     metrics: Artifact | None = None,
     summary: Artifact | None = None,
 ) -> None:
-    """Run a stage on the artifacts of a task and describe what it wrote.
+    """Run a stage on the artifacts of a task, and describe its output.
 
     Args:
         stage: name of the stage in the table of stages.
@@ -131,7 +131,7 @@ def publish(folder: Path, target: Path) -> None:
 
 
 def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:
-    """Path of an artifact that ends in its name, FAMILY/ROW, which manifests read as its lineage."""
+    """Return a path of an artifact that ends in its name, FAMILY/ROW, by which manifests record its lineage."""
     if isinstance(value, list):
         return [_folder(artifact, gathered) for artifact in value].pop().parent
     link = gathered / value.metadata["name"]

@@ -1,4 +1,4 @@
-"""The few calls of the Kubernetes API that the watcher of a TrainJob makes; objects are plain dictionaries."""
+"""Makes the few calls of the Kubernetes API that the watcher of a TrainJob needs; objects are plain dictionaries."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ KUEUE = ("kueue.x-k8s.io", "v1beta2")
 TIMEOUT = (10.0, 30.0)
 """Seconds that a connection, and then an answer, may take."""
 BUSY = (408, 410, 429)
-"""Answers that say no more than: ask again."""
+"""Status codes of answers after which the same request is sent again."""
 HINTS = {
     401: "the pod's service-account token is not accepted",
     403: "the service account may not; it needs the role `msm-trainjobs` of manifests/base/rbac.yaml",
@@ -26,7 +26,7 @@ Object = dict[str, Any]
 
 
 class ApiFailed(CommandError):
-    """The API refuses a request; asking again would not help."""
+    """The API refuses a request, and would refuse it again."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class ApiFailed(CommandError):
 
 
 class Unreachable(CommandError):
-    """The API cannot be reached, or not for the moment; asking again may help."""
+    """The API cannot be reached at the moment; a later request may succeed."""
 
 
 class Api:
@@ -49,7 +49,7 @@ class Api:
         """Create a TrainJob.
 
         Raises:
-            ApiFailed: it is refused; `status` 409 where one of this name is there.
+            ApiFailed: the API refuses it; `status` is 409 where a TrainJob of this name exists.
         """
         name = job["metadata"]["name"]
         with told(f"TrainJob {self.namespace}/{name}"):
@@ -58,17 +58,17 @@ class Api:
             )
 
     def job(self, name: str) -> Object | None:
-        """A TrainJob, or None when there is none."""
+        """Return the TrainJob of a name, or None where there is none."""
         ask = self._custom.get_namespaced_custom_object
         return self._found(name, lambda: ask(*TRAINER, self.namespace, "trainjobs", name, _request_timeout=TIMEOUT))
 
     def delete_job(self, name: str) -> None:
-        """Delete a TrainJob and what it made; one that is gone already is fine."""
+        """Delete a TrainJob and its pods; nothing happens where there is none."""
         ask = self._custom.delete_namespaced_custom_object
         self._found(name, lambda: ask(*TRAINER, self.namespace, "trainjobs", name, _request_timeout=TIMEOUT))
 
     def workload(self, job: Mapping[str, Any]) -> Object | None:
-        """What Kueue knows of a job, or None; newest first where there are several."""
+        """Return Kueue's workload of a job, the newest where there are several, or None."""
         selector = f"kueue.x-k8s.io/job-uid={job['metadata']['uid']}"
         ask = self._custom.list_namespaced_custom_object
         answer = self._found(
@@ -79,7 +79,7 @@ class Api:
         return max(items, key=lambda item: item["metadata"]["creationTimestamp"], default=None)
 
     def pods(self, name: str) -> list[Object]:
-        """The pods of a TrainJob by their number; of several with one number the newest."""
+        """Return the pods of a TrainJob, sorted by their number; of several with one number, only the newest."""
         selector = f"jobset.sigs.k8s.io/jobset-name={name}"
         with told(f"pods of TrainJob {self.namespace}/{name}"):
             answer = self._core.list_namespaced_pod(
@@ -89,13 +89,13 @@ class Api:
         return [pod for _, pod in sorted({_number(pod): pod for pod in pods}.items())]
 
     def pod(self, name: str) -> Object | None:
-        """One pod, or None."""
+        """Return the pod of a name, or None."""
         ask = self._core.read_namespaced_pod
         answer = self._found(name, lambda: ask(name, self.namespace, _preload_content=False, _request_timeout=TIMEOUT))
         return json.loads(answer.data) if answer else None
 
     def log(self, pod: str, seconds: int) -> list[str]:
-        """The lines that a pod wrote in the last seconds, each behind its time; none where it has no log yet."""
+        """Return the lines that a pod wrote in the last seconds, each after its time; none where it has no log yet."""
         ask = self._core.read_namespaced_pod_log
         try:
             with told(f"log of {self.namespace}/{pod}"):
@@ -124,23 +124,23 @@ class Api:
 
 
 def condition(thing: Mapping[str, Any], kind: str) -> Object:
-    """A condition of an object by its type; empty where it has none."""
+    """Return a condition of an object by its type; an empty dictionary where it has none."""
     conditions = thing.get("status", {}).get("conditions", [])
     return next((each for each in conditions if each["type"] == kind), {})
 
 
 def is_true(thing: Mapping[str, Any], kind: str) -> bool:
-    """Whether a condition of an object holds."""
+    """Return whether a condition of an object holds."""
     return condition(thing, kind).get("status") == "True"
 
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Failures of the API in one line.
+    """Turn failures of the API within the block into errors of one line.
 
     Raises:
-        Unreachable: the network, or the server for the moment.
-        ApiFailed: it refuses.
+        Unreachable: the network or the server fails at the moment.
+        ApiFailed: the server refuses the request.
     """
     try:
         yield
@@ -154,7 +154,7 @@ def told(what: str) -> Iterator[None]:
 
 
 def _words(error: client.ApiException) -> str:
-    """The server's own message, on one line."""
+    """Return the server's own message in one line."""
     try:
         message = json.loads(error.body or "{}").get("message", "")
     except (ValueError, AttributeError):
@@ -167,10 +167,10 @@ def _number(pod: Mapping[str, Any]) -> int:
 
 
 def _connection() -> client.ApiClient:
-    """The cluster that this pod runs in, else the one of the kubeconfig.
+    """Return a connection to the cluster of this pod, else to that of the kubeconfig.
 
     Raises:
-        BadInput: there is neither.
+        BadInput: this is no pod, and there is no kubeconfig.
     """
     try:
         config.load_incluster_config()

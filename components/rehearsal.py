@@ -1,4 +1,4 @@
-"""Tries what `manifests/` and the commands write on an API server, for `make rehearse KUBECONFIG=FILE`.
+"""Tries the objects of `manifests/` and of the commands on an API server, for `make rehearse KUBECONFIG=FILE`.
 
 Every object of every overlay and of the Jobs is sent as a server-side dry run into a scratch namespace, so that the
 server's own validation, defaults and webhooks (Kueue's, Trainer's) judge it; the roles alone are really made there, and
@@ -39,11 +39,11 @@ REFUSED = (
     ("msm-stage", "list", "pods", ""),
     ("msm-dashboard", "get", "configmaps", ""),
 )
-"""Account, verb, resource and its API group that no role may grant."""
+"""Rights that no role may grant: account, verb, resource, and the resource's API group."""
 
 
 class Refused(CommandError):
-    """The server refuses an object, or grants what it should not."""
+    """The server refuses an object, or grants a right that it must not grant."""
 
 
 class Kubectl:
@@ -54,17 +54,17 @@ class Kubectl:
         self._kinds: dict[str, set[str]] = {}
 
     def __call__(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Run it; the caller looks at the exit code."""
+        """Run kubectl, whatever its exit code is."""
         command = ["kubectl", "--request-timeout=30s", *words]
         return subprocess.run(
             command, env=self.environment, input=text, capture_output=True, text=True, check=False, timeout=120
         )
 
     def must(self, *words: str, text: str = "") -> str:
-        """Run it and return what it prints.
+        """Run kubectl, and return its output.
 
         Raises:
-            BadInput: it fails; in its own last words.
+            BadInput: kubectl fails; the message is its last line.
         """
         run = self(*words, text=text)
         if run.returncode:
@@ -72,7 +72,7 @@ class Kubectl:
         return run.stdout
 
     def kinds(self, version: str) -> set[str]:
-        """The kinds that the cluster has of an API version; asked once."""
+        """Return the kinds of objects in an API version of the cluster; the cluster is asked once."""
         if version not in self._kinds:
             run = self("get", "--raw", f"/apis/{version}" if "/" in version else f"/api/{version}")
             resources = [] if run.returncode else json.loads(run.stdout)["resources"]
@@ -81,10 +81,10 @@ class Kubectl:
 
 
 def rehearse(kubectl: Kubectl, manifests: Path, recipes: Path) -> tuple[int, list[str]]:
-    """Try everything in a scratch namespace.
+    """Try all objects and roles in a scratch namespace.
 
     Returns:
-        How many objects and rights were as they should be, and the problems.
+        Number of objects and rights that are as they must be, and the problems.
     """
     right, problems, lacking = 0, [], set()
     with scratch_namespace(kubectl) as namespace:
@@ -105,7 +105,7 @@ def rehearse(kubectl: Kubectl, manifests: Path, recipes: Path) -> tuple[int, lis
 
 @contextmanager
 def scratch_namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace as docs/cluster.md makes it, deleted at the end."""
+    """Make a namespace as docs/cluster.md does, and delete it at the end."""
     name = f"msm-rehearsal-{os.getpid()}"
     kubectl.must("create", "namespace", name)
     try:
@@ -117,7 +117,7 @@ def scratch_namespace(kubectl: Kubectl) -> Iterator[str]:
 
 
 def overlay(kubectl: Kubectl, manifests: Path, name: str, namespace: str) -> list[dict[str, Any]]:
-    """The objects of an overlay, for another namespace."""
+    """Return the objects of an overlay, moved to another namespace."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "manifests"
         shutil.copytree(manifests, copy)
@@ -128,7 +128,7 @@ def overlay(kubectl: Kubectl, manifests: Path, name: str, namespace: str) -> lis
 
 
 def jobs(name: str, namespace: str, recipes: Path) -> list[dict[str, Any]]:
-    """The Jobs of the commands and a TrainJob, for a cluster."""
+    """Return the Jobs that the commands write for a cluster, and a TrainJob."""
     cluster = CLUSTERS[name]
     crawl = CorpusPlan(recipes / "corpus" / "common_crawl.yaml", "s3://bucket/corpus", "/work/t", 2, cluster, IMAGE)
     units = UnitsPlan(settings_of(recipes / "tiny.yaml"), "/work/d", "/work/t", "/work/u", 2, cluster, IMAGE)
@@ -141,14 +141,14 @@ def jobs(name: str, namespace: str, recipes: Path) -> list[dict[str, Any]]:
 
 
 def dry_run(kubectl: Kubectl, thing: dict[str, Any], namespace: str) -> str | None:
-    """The server's words if it refuses an object, else None."""
+    """Return the server's message if it refuses an object, else None."""
     words = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"]
     run = kubectl(*words, "--namespace", namespace, text=json.dumps(thing))
     return _last_line(run.stderr) if run.returncode else None
 
 
 def rights(kubectl: Kubectl, objects: list[dict[str, Any]], namespace: str) -> Iterator[str]:
-    """Make the roles, and ask for every right that they grant and some that they must not; problems, or empty."""
+    """Make the roles, and test rights that they must or must not grant; yield a problem or an empty text for each."""
     made = [thing for thing in objects if thing["kind"] in RIGHTS]
     kubectl.must("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(made))
     for role in made:
@@ -165,7 +165,7 @@ def rights(kubectl: Kubectl, objects: list[dict[str, Any]], namespace: str) -> I
 
 
 def _answer(kubectl: Kubectl, namespace: str, account: str, wanted: dict[str, str], *, granted: bool) -> str:
-    """Problem with the rights of an account; empty if there is none."""
+    """Return the problem with a right of an account; an empty text if there is none."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
@@ -186,7 +186,7 @@ def _last_line(text: str) -> str:
 
 
 def main() -> None:
-    """Rehearse, and say what came out."""
+    """Try all objects and roles, and print the result."""
     parser = argparse.ArgumentParser(prog="rehearse", description="Try the manifests on an API server.")
     parser.add_argument("kubeconfig", type=Path, help="of a cluster in which you may make namespaces and roles")
     arguments = parser.parse_args()

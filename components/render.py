@@ -1,4 +1,4 @@
-"""Write every rendering of the stage table, or check that the committed ones are in step."""
+"""Writes all files that are rendered from the code, or checks that the committed ones are up to date."""
 
 import argparse
 import inspect
@@ -29,7 +29,7 @@ IMAGE = f"registry.example.org/msm@sha256:{'0' * 64}"
 
 
 def _pipeline() -> str:
-    """What `msm pipeline compile benchmark --recipe tiny` writes."""
+    """Return the file that `msm pipeline compile benchmark --recipe tiny` writes."""
     parser = argparse.ArgumentParser()
     pipeline_command.add_arguments(parser)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,20 +40,20 @@ def _pipeline() -> str:
 
 
 def _dvc() -> str:
-    """The demo for DVC; `msm recipe NAME --dvc` renders other recipes."""
+    """Return the demo's pipeline for DVC; `msm recipe NAME --dvc` renders other recipes."""
     path = Path("recipes/demo.yaml")
     made = tasks(recipes.load(path), str(path))
     return dvc_pipeline.render(path, made, command="`python -m msm.components.render`")
 
 
 def _corpus_job() -> str:
-    """What `msm corpus-job recipes/corpus/common_crawl.yaml --pods 4 --job FILE` writes."""
+    """Return the file that `msm corpus-job recipes/corpus/common_crawl.yaml --pods 4 --job FILE` writes."""
     recipe = Path("recipes/corpus/common_crawl.yaml")
     return job_text(CorpusPlan(recipe, "s3://corpora/cc-108", TOKENIZER, 4, A100, IMAGE))
 
 
 def _settings() -> str:
-    """Every setting of every stage, from the same strings as the command line's help."""
+    """Return the page of all settings, from the same texts as the help of the command line."""
     parts = [SETTINGS_HEAD]
     for name, stage in STAGES.items():
         parts.append(f"\n## {name}\n\n{inspect.getdoc(stage.settings)}\n\n| setting | meaning | values | default |\n")
@@ -78,7 +78,7 @@ RENDERINGS: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write the files; with `--check` only compare, and exit 1 when one differs."""
+    """Write the files; with `--check`, compare them only, and exit with 1 when one differs."""
     stale = [name for name, text in RENDERINGS.items() if _read(name) != text()]
     if "--check" in sys.argv[1:]:
         for name in stale:

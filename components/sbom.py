@@ -13,7 +13,7 @@ LICENCE = re.compile(r"License :: (?:OSI Approved :: )?(.+)")
 
 
 def bill() -> dict[str, Any]:
-    """The packages that are installed beside this one, with version and licence, in order of their names."""
+    """Return the bill of all other installed packages, with versions and licences, sorted by name."""
     packages = {_plain(found.metadata["Name"]): found for found in importlib.metadata.distributions()}
     return {
         "bomFormat": "CycloneDX",
@@ -41,13 +41,13 @@ def _classified(found: importlib.metadata.Distribution) -> str:
 
 
 def _told(found: importlib.metadata.Distribution) -> str:
-    """The field of old metadata; some put the whole text of a licence there."""
+    """Return the licence of a package with old metadata, unless the field holds a whole licence text."""
     text = str(found.metadata.json.get("license") or "")
     return text if "\n" not in text else ""
 
 
 def _plain(name: str) -> str:
-    """The name of a package as the package index spells it."""
+    """Return the name of a package as the package index spells it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

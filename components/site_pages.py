@@ -1,4 +1,4 @@
-"""Pages of the documentation site that are made from the code: benchmarks, recipes, results and modules.
+"""Makes the pages of the documentation site that come from the code: benchmarks, recipes, results and modules.
 
 mkdocs loads this file as a hook (`hooks` in `mkdocs.yml`) and calls the functions whose names begin with `on_`.
 """
@@ -31,9 +31,9 @@ ROOMS = {
     "pipeline": "Recipes, tasks and the runner.",
     "verbs": "The functions behind the names of `msm`, such as `msm.evaluate` and `msm.compare`.",
 }
-"""Rooms of the package that have a page, and what they are for."""
+"""Subpackages that have a page, and their purposes."""
 OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
-"""Pages that stand at the top of the repository."""
+"""Name of a page to the file at the top of the repository that is its text."""
 REPOSITORY_LINKS = {
     r"\.\./results/(\w+)/reading\.md": r"results/\1.md",
     r"\.\./recipes": "recipes.md",
@@ -49,7 +49,7 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def _with_pages(item: Any, paths: list[str]) -> Any:
-    """An entry of the navigation, a list of them, or a title with either."""
+    """Return an entry of the navigation (a path, a list, or a title with either) with its folders replaced."""
     if isinstance(item, list):
         return [_with_pages(one, paths) for one in item]
     if isinstance(item, dict):
@@ -84,7 +84,7 @@ def pages() -> dict[str, str]:
 
 
 def _linked(text: str) -> str:
-    """Text of a file at the top of the repository with links that hold in the site."""
+    """Return the text of a file at the top of the repository, with links that hold in the site."""
     return re.sub(r"\]\((?:docs/)?(\w+\.md)\)", lambda match: f"]({match[1].lower()})", text)
 
 
@@ -97,7 +97,7 @@ def benchmark_pages() -> dict[str, str]:
 
 
 def _benchmark_modules() -> dict[str, ModuleType]:
-    """Name of each benchmark to the module that describes it."""
+    """Return the name of each benchmark and the module that describes it."""
     modules = [value for value in vars(registry).values() if inspect.ismodule(value)]
     return {
         value.name: module
@@ -173,7 +173,7 @@ def _page(title: str, module: ModuleType, facts: dict[str, str]) -> str:
 
 
 def _sizes(counts: object) -> str:
-    """A table of the published sizes by language."""
+    """Return a table of the published sizes by language."""
     sizes: dict[str, Counts] = dict(counts)  # type: ignore[call-overload]
     columns = [field for field in FIELDS if any(getattr(one, field) is not None for one in sizes.values())]
     if not columns:
@@ -202,7 +202,7 @@ def _named(measures: tuple[str, ...]) -> str:
 
 
 def _source(source: str) -> str:
-    """A source with a link where it names an arXiv paper."""
+    """Return a source, with a link where it names an arXiv paper."""
     return re.sub(r"arXiv:(\S+?\d)(?=$|[,\s])", r"[arXiv \1](https://arxiv.org/abs/\1)", source)
 
 
@@ -220,7 +220,7 @@ def _first_line(text: str) -> str:
 
 
 def _without_links(text: str) -> str:
-    """Text whose links to files of the repository become their names; pages of the web keep theirs."""
+    """Return a text in which links to files of the repository become plain names; links to the web stay."""
     return re.sub(r"!?\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
 
 
@@ -243,7 +243,7 @@ def _head_comment(path: Path) -> str:
 
 
 def module_pages() -> dict[str, str]:
-    """Return an overview and one page for every room of the package, from the docstrings of its modules."""
+    """Return an overview and one page for every subpackage, from the docstrings of its modules."""
     rows = "\n".join(f"- [`msm.{room}`]({room}.md): {words}" for room, words in ROOMS.items())
     head = (
         "# Python\n\nThree lines of Python do what a command does: `msm.load_encoder` opens a model, and "

@@ -96,7 +96,7 @@ def _job(words: list[str], name: str, needs: Request, place: Cluster, j: str, im
 
 
 def _pod_overlay(cluster: Cluster, needs: Request) -> dict[str, Any]:
-    """Changes to the pods of the scheduler `kubernetes`: their nodes, queue and user."""
+    """Return changes to the pods of the scheduler `kubernetes`: their nodes, queue and user."""
     user = cluster.run_as_user
     ids = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
     security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **ids}

@@ -1,4 +1,4 @@
-"""A stage as a Kubeflow TrainJob: one or more nodes with all their GPUs, watched by the pipeline's own small pod.
+"""Runs a stage as a Kubeflow TrainJob on one or more whole nodes, watched by the small pod of the pipeline's task.
 
 The job's pods share a volume with the watching pod and nothing else: inputs are copied there, the stage writes there,
 and its finished folder is copied to the artifact. The job's name is a function of what it computes, of the image and
@@ -50,7 +50,7 @@ class TrainJobFailed(CommandError):
 
 
 class State(NamedTuple):
-    """What is to be said of a job."""
+    """State of a job, in words for people."""
 
     phase: str
     """Phase: created, queued, admitted, unschedulable, starting, running, complete or failed."""
@@ -62,19 +62,19 @@ class State(NamedTuple):
 
 
 def job_name(stage: str, words: Sequence[str], image: str) -> str:
-    """Name of the job that runs these words in this image; the same words and image give the same name."""
+    """Return the name of a job; the same command and image give the same name."""
     return f"msm-{re.sub(r'[^a-z0-9]+', '-', stage)}-{checksum({'words': list(words), 'image': image})[:12]}"
 
 
 def train_job(place: TrainJobPlace, name: str, words: Sequence[str], seconds: int, owner: Object | None) -> Object:
-    """The job as the API takes it. Its pods are told of the tracking server that this process is told of.
+    """Return a job as an object of the API. Its pods get the address of the tracking server of this process.
 
     Args:
-        place: where it runs.
-        name: of the job.
-        words: the command of each node.
-        seconds: after which the cluster ends it.
-        owner: reference to the run that it belongs to, or None.
+        place: nodes and resources of the job.
+        name: name of the job.
+        words: words of the command of each node.
+        seconds: seconds after which the cluster ends the job.
+        owner: reference to the pipeline's run that owns the job, or None.
     """
     resources = {"cpu": str(place.cpus), "memory": f"{place.memory_gib}Gi"}
     resources |= {GPU: str(place.gpus)} if place.gpus else {}
@@ -100,7 +100,7 @@ def train_job(place: TrainJobPlace, name: str, words: Sequence[str], seconds: in
 
 
 def owner_of(pod: Object | None) -> Object | None:
-    """Reference to the run of a pipeline (Argo's Workflow) that a pod belongs to, or None."""
+    """Return a reference to the run of a pipeline (Argo's Workflow) that owns a pod, or None."""
     owners = pod["metadata"].get("ownerReferences", []) if pod else []
     workflow = next((each for each in owners if each["kind"] == "Workflow"), None)
     return {name: workflow[name] for name in ("apiVersion", "kind", "name", "uid")} if workflow else None
@@ -116,11 +116,11 @@ class Watcher:
         self.log = _Log(api)
 
     def run(self, words: Sequence[str], seconds: int) -> None:
-        """Run the words from start to end; a finished job is deleted.
+        """Run a command from start to end; a finished job is deleted.
 
         Raises:
-            TrainJobFailed: it failed, could not start, or is gone; with the exit code of the process that failed first
-                where that is a verdict.
+            TrainJobFailed: the job failed, could not start, or is gone. The exit code is that of the process that
+                failed first, where it is a verdict.
             Preempted: this process was asked to stop.
         """
         with self._deleted_on_cancel():
@@ -160,7 +160,7 @@ class Watcher:
                 return
             if state.phase == "failed":
                 raise TrainJobFailed(f"{self.title} failed: {state.words}; its log stands above", _exit_code(pods))
-            # A job that holds its quota and cannot start keeps everybody else from it.
+            # A job that holds its quota and cannot start keeps the quota from all others.
             stuck = (stuck or time.monotonic()) if state.phase in STUCK else None
             if stuck is not None and time.monotonic() - stuck > self.place.start_minutes * 60:
                 self._patiently(lambda: self.api.delete_job(self.name))
@@ -176,10 +176,10 @@ class Watcher:
         return pods, state_of(job, self.api.workload(job), pods, self.place.nodes)
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
-        """Ask until the API answers.
+        """Repeat a request until the API answers.
 
         Raises:
-            TrainJobFailed: it has not been reached for `PATIENCE` seconds.
+            TrainJobFailed: the API has not been reached for `PATIENCE` seconds.
         """
         began = time.monotonic()
         while True:
@@ -215,7 +215,7 @@ class Watcher:
             raise Preempted("asked to stop; the TrainJob is deleted, its checkpoints stay") from error
 
     def _evicted(self) -> bool:
-        """Whether the cluster takes this pod away (a drain, Kueue), and not somebody the run."""
+        """Return whether the cluster evicts this pod (a drain, Kueue), rather than somebody cancels the run."""
         try:
             pod = self.api.pod(self.own_pod) if self.own_pod else None
         except (ApiFailed, Unreachable):
@@ -228,7 +228,7 @@ class _Cancelled(BaseException):
 
 
 def state_of(job: Object, workload: Object | None, pods: Sequence[Object], nodes: int) -> State:
-    """What is to be said of a job, from what Trainer, Kueue, the scheduler and the kubelets say."""
+    """Return the state of a job, from the messages of Trainer, Kueue, the scheduler and the kubelets."""
     for kind in ("Complete", "Failed"):
         if is_true(job, kind):
             return State(kind.lower(), condition(job, kind).get("message", ""))
@@ -249,14 +249,14 @@ def state_of(job: Object, workload: Object | None, pods: Sequence[Object], nodes
 
 
 def _queued(workload: Object) -> str:
-    """Why a workload waits: it was evicted, or there is no quota for it."""
+    """Return the reason why a workload waits: it was evicted, or there is no quota for it."""
     quota = condition(workload, "QuotaReserved").get("message", "")
     evicted = condition(workload, "Evicted").get("message", "") if is_true(workload, "Evicted") else ""
     return "; ".join(text for text in (evicted, quota) if text)
 
 
 def _starting(pods: Sequence[Object]) -> str:
-    """Why containers do not run yet, as the kubelets say it."""
+    """Return the reason why containers do not run yet, in the words of the kubelets."""
     states = [status.get("state", {}) for pod in pods for status in pod["status"].get("containerStatuses", [])]
     waiting = [state["waiting"] for state in states if "waiting" in state]
     texts = [f"{each.get('reason', '')} {each.get('message', '')}".strip() for each in waiting]
@@ -264,7 +264,7 @@ def _starting(pods: Sequence[Object]) -> str:
 
 
 def _exit_code(pods: Sequence[Object]) -> int:
-    """The exit code of a failed node if it is a verdict, else 1."""
+    """Return the exit code of a failed node if it is a verdict, else 1."""
     ends = [status.get("state", {}).get("terminated", {}) for pod in pods for status in _statuses(pod)]
     return next((end["exitCode"] for end in ends if end.get("exitCode") in verdicts.CODES), 1)
 
@@ -274,18 +274,18 @@ def _statuses(pod: Object) -> list[Object]:
 
 
 class _Log:
-    """The log of the first node, shown on stderr as it grows; a pod that was replaced starts a new one."""
+    """The log of the first node, which is copied to stderr as it grows; a pod that replaces another has a new log."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
         self.pod, self.last, self.asked = "", "", 0.0
 
     def show(self, pods: Sequence[Object]) -> None:
-        """Write the lines that are new."""
+        """Write the new lines to stderr."""
         if not pods or pods[0]["status"].get("phase") == "Pending":
             return
         pod, now = pods[0]["metadata"]["name"], time.monotonic()
-        # A minute more than has passed: clocks differ, and a line's time tells what has been shown.
+        # A minute more than has passed, as clocks differ; the time of a line tells whether it was shown.
         seconds = int(now - self.asked) + 60 if pod == self.pod else 10 * 365 * 86400
         try:
             lines = self.api.log(pod, seconds)
@@ -303,7 +303,7 @@ class _Log:
 
 
 def copy_in(folder: Path, shared: Path) -> Path:
-    """A stage folder on the shared volume, copied once."""
+    """Copy a stage folder to the shared volume, unless it is there, and return its path there."""
     if not shared.is_dir():
         partial = shared.with_name(f".{shared.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -313,7 +313,7 @@ def copy_in(folder: Path, shared: Path) -> Path:
 
 
 def code_checksum() -> str:
-    """Checksum of the program's own files: an image that was built anew is never taken for the one before it."""
+    """Return a checksum of the program's own files, which differs between an image and a rebuilt one."""
     folder = Path(msm.__file__).parent
     return checksum({"files": {name: value for name, value in checksums(folder).items() if name.endswith(".py")}})
 
@@ -321,14 +321,14 @@ def code_checksum() -> str:
 def train(
     text: str, stage: str, settings: Settings, folders: Mapping[str, Path], out: Path, execution: Execution
 ) -> None:
-    """Run a stage as a TrainJob on copies of its inputs, and copy what it wrote.
+    """Run a stage as a TrainJob on copies of its inputs, and copy its output back.
 
     Args:
         text: a `TrainJobPlace` as JSON.
-        stage: name in the stage table.
-        settings: of the stage.
-        folders: input name to stage folder, here.
-        out: the stage folder to write, here.
+        stage: name of the stage in the table of stages.
+        settings: settings of the stage.
+        folders: name of each input to its stage folder in this pod.
+        out: stage folder to write in this pod.
         execution: `execution.work` is FAMILY/ROW in the folder that the job's pods share with this one.
     """
     place = TrainJobPlace(**json.loads(text))

@@ -19,7 +19,7 @@ STAGE = "units"
 
 
 class UnitsPlan(NamedTuple):
-    """The corpus that is packed, and the cluster that packs it."""
+    """A corpus whose parts are packed, and the cluster that packs them."""
 
     settings: Settings
     """Settings of the stage `units`."""
@@ -52,7 +52,7 @@ def settings_of(path: Path) -> Settings:
 
 
 def indexed_job(plan: UnitsPlan) -> dict[str, Any]:
-    """Return the Job: one index a part, as many at one time as Kueue's quota of CPUs is likely to hold."""
+    """Return the Job: one index for each part, as many at a time as Kueue's quota of CPUs is likely to hold."""
     reads = {"documents": Path(plan.documents, "$(INDEX)"), "tokenizer": Path(plan.tokenizer)}
     words = command(STAGE, plan.settings, reads, Path(plan.out, "$(INDEX)"))
     words += ["--work", f"{WORK}/scratch/units-job/$(INDEX)", "--processes", str(plan.needs.cpus)]

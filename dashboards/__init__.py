@@ -1,1 +1,1 @@
-"""The Streamlit dashboard."""
+"""Shows results, comparisons, lineage and trainings in the browser, with Streamlit."""

@@ -9,7 +9,7 @@ from msm.reporting.ablations import REFERENCE, REFERENCES, Ablated, Shuffled
 
 
 def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
-    """Return our change and the printed change of every row, in points; the reference is at 0."""
+    """Return the change of every row here and in print, in points (values times 100); the reference is at 0."""
     found = []
     for row in rows:
         low, high = row.interval or (None, None)
@@ -24,7 +24,7 @@ def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
 
 
 def ablations_text(rows: Sequence[Ablated]) -> pd.DataFrame:
-    """Return these changes as text."""
+    """Return the changes of every row as text."""
     return pd.DataFrame(
         {
             "table": row.table,
@@ -41,7 +41,7 @@ def ablations_text(rows: Sequence[Ablated]) -> pd.DataFrame:
 
 
 def order_frames(points: Sequence[Shuffled]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Means with intervals, and the means of every seed, all times 100, by the share of shuffled documents in %."""
+    """Return the means with their intervals, and the means of every seed, by the share of shuffled documents in %."""
     means = [
         {
             "objective": one.objective,

@@ -1,4 +1,4 @@
-"""The dashboard: `streamlit run dashboards/app.py -- --artifacts artifacts --results results`. Pages, nothing else."""
+"""Starts the dashboard: `streamlit run dashboards/app.py -- --artifacts artifacts --results results`."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ DEPTHS = ["10", "1", "5", "20", "100"]  # the first is the default
 
 
 def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
-    """Show the shares of the languages, filled by value."""
+    """Show the shares of the languages as a heat map."""
     columns = {"questions in": st.column_config.TextColumn(pinned=True, width=130)}
     columns |= {name: st.column_config.NumberColumn(width=56) for name in languages}
     style = tables.shares_map(frame, languages)
@@ -26,14 +26,14 @@ def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
 
 
 def show_run(run: Scored, found: Bias) -> None:
-    """Show the matrix of a run."""
+    """Show the shares of one run as a matrix."""
     st.subheader(plain(tables.run_label(run)), anchor=False)
     show_matrix(tables.bias_frame(found), found.candidate_languages)
     st.caption(f"In the question's own language: **{wording.times_100(found.own)} %** on average.")
 
 
 def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
-    """Show the matrices side by side where there is room, with the yardsticks for them."""
+    """Show the matrices of some runs, side by side where there is room, and those of random and perfect runs."""
     made: dict[str, Bias] = {}
     for run in runs:
         try:
@@ -56,7 +56,7 @@ def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
 
 
 def show_distances(benchmark: Benchmark) -> None:
-    """Show the distance of the answers in all languages, where it was scored."""
+    """Show the distance between the ranks of the answers in all languages, where it was scored."""
     frame = tables.distances_frame(benchmark)
     if len(frame):
         st.subheader("Rank distance", anchor=False)
@@ -65,7 +65,7 @@ def show_distances(benchmark: Benchmark) -> None:
 
 
 def show_fairness(recipe: Recipe, benchmark: Benchmark) -> None:
-    """Show every model by every measure of fairness, where they were taken."""
+    """Show every model by every measure of language fairness, where they were scored."""
     rows = loading.fairness(recipe, benchmark)
     if rows:
         st.subheader("Models compared", anchor=False)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from msm.reporting.contrasts import Pair, grid
 
-# After Okabe and Ito: told apart by every kind of colour vision; the blue is lighter than theirs, for dark pages.
+# Okabe and Ito's colours, which colour-blind people can tell apart; the blue is lighter, for dark pages.
 PALETTE = ["#2b86c0", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#7f7f7f"]
 
 
@@ -13,7 +13,7 @@ Layers = alt.LayerChart | alt.FacetChart
 
 
 def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
-    """Return every question by the values of two models; a larger dot is more questions."""
+    """Return a chart of every question by the values of two models; a larger dot is more questions."""
     cells = [(100 * before, 100 * after, count) for before, after, count in grid(pairs)]
     frame = pd.DataFrame(cells, columns=pd.Index(["baseline", "model", "questions"]))
     even = alt.Chart(pd.DataFrame({"baseline": [0, 100], "model": [0, 100]})).mark_line(color="gray", strokeDash=[4, 4])
@@ -25,7 +25,7 @@ def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
 
 
 def contrasts(frame: pd.DataFrame) -> Layers:
-    """Return differences with their intervals, one line for each language, level with the rows of a table beside it."""
+    """Return a chart of differences with intervals, one line for each language, as high as the table beside it."""
     y = alt.Y("language:N", sort=None, title=None, axis=alt.Axis(labelLimit=80, labelOverlap=False))
     colours = alt.Scale(domain=["better", "worse", "inside"], range=[PALETTE[0], PALETTE[4], PALETTE[5]])
     colour = alt.Color("direction:N", scale=colours, legend=None)
@@ -43,7 +43,7 @@ def contrasts(frame: pd.DataFrame) -> Layers:
 
 
 def ablation(frame: pd.DataFrame, title: str) -> Layers:
-    """Return the changes of a table, in its order: ours with intervals over the printed points."""
+    """Return a chart of the changes in one of the paper's tables: those here with intervals, and the printed ones."""
     labels = list(dict.fromkeys(frame["row"]))
     y = alt.Y("row:N", sort=labels, title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False))
     colours = alt.Color("whose:N", scale=alt.Scale(domain=["ours", "paper"], range=PALETTE[:2]), legend=None)
@@ -64,7 +64,7 @@ def ablation(frame: pd.DataFrame, title: str) -> Layers:
 
 
 def order(means: pd.DataFrame, seeds: pd.DataFrame) -> Layers:
-    """Return scores against the share of shuffled documents: means with bands, and every seed."""
+    """Return a chart of scores by the share of shuffled documents: means with intervals, and every seed."""
     colours = alt.Color(
         "objective:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="top", title=None, symbolOpacity=1)
     )

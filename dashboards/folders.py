@@ -1,4 +1,4 @@
-"""The folders that the dashboard reads, given on the command line; nothing outside them is opened."""
+"""Folders that the dashboard reads, from its command line; it opens no file outside them."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The page of lineage: every step behind a number, the commands that repeat it, and whether its files are unchanged."""
+"""The page of lineage: every step behind a score, the commands that repeat it, and the state of its files."""
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ LOOKS = {
 
 
 def show_number(run: Scored) -> None:
-    """Show the numbers that the steps below lead to."""
+    """Show the scores to which the steps below lead."""
     facts = run.facts
     st.markdown(
         f"**{plain(facts['model'])}**, seed {facts['seed']}, on {plain(title_of(facts['benchmark']))}, "
@@ -31,7 +31,7 @@ def show_number(run: Scored) -> None:
 
 
 def show_step(step: Step) -> None:
-    """Show one stage: its state at a glance, all that its manifest says inside."""
+    """Show one stage: its state in the head, its manifest when it is opened."""
     icon, colour, words = LOOKS[step.state]
     with st.expander(f"{icon} **{plain(step.name)}** :{colour}[{words}]", expanded=bool(step.problems)):
         for problem in step.problems:

@@ -1,4 +1,4 @@
-"""Reads what the pages show, and keeps it until a file changes; everybody gets the same objects."""
+"""Reads the data of all pages, and keeps them until a file changes; all visitors share the same objects."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -23,19 +23,19 @@ from msm.reporting.tables import Row, Table, published_rows, table
 
 
 class Recipe(NamedTuple):
-    """A recipe as it stands on disk."""
+    """A recipe, and the state of its results on disk."""
 
     label: str
     root: Path
     results: Results
     settings: Report
-    """Settings of its own report, so that the pages show the same numbers."""
+    """Settings of the recipe's own report, so that the pages show the same scores."""
     state: str
-    """Digest of its score folders."""
+    """Digest of the recipe's score folders."""
 
 
 class Shown(NamedTuple):
-    """Everything that the results page shows of one measure and kind of pool, except the differences."""
+    """Contents of the results page for one measure and kind of pool, except the differences."""
 
     table: Table | None
     """Table of scores; None if no score folder has usable values."""
@@ -44,17 +44,17 @@ class Shown(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Everything that the page of comparisons shows of some models."""
+    """Contents of the page of comparisons for some models."""
 
     contrasts: list[Contrast]
     """Comparison of every further model with the first."""
     pairs: dict[str, list[Pair]]
-    """Model to its questions against the first, greatest change first."""
+    """Name of each further model to its questions against the first one, the largest change first."""
     problems: list[Problem]
 
 
 class Studied(NamedTuple):
-    """Everything that the page of ablations shows."""
+    """Contents of the page of ablations."""
 
     rows: list[Ablated]
     order: list[Shuffled]
@@ -62,18 +62,18 @@ class Studied(NamedTuple):
 
 
 def recipe(label: str, root: Path) -> Recipe:
-    """Return a recipe; its score files are read once for every state of its folders."""
+    """Return a recipe; its score files are read again only after one has changed."""
     state = recipes.scores_state(root)
     return Recipe(label, root, _results(root, state), recipes.report_settings(root), state)
 
 
 def shown(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> Shown:
-    """Return table and printed rows of a measure and kind of pool; with all seeds, as the recipe's report has them."""
+    """Return the table and the published rows of a measure and kind of pool; no seeds stand for all seeds."""
     return _shown(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
 
 
 def different(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> list[Difference]:
-    """Return every model against every control."""
+    """Return the differences of every model and every control."""
     return _different(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
 
 
@@ -83,12 +83,12 @@ def best(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int,
 
 
 def compared(recipe: Recipe, benchmark: Benchmark, column: Column, names: tuple[str, ...]) -> Compared:
-    """Return models against the first of them."""
+    """Return the comparisons of some models with the first of them."""
     return _compared(recipe, benchmark, column, names, _key(recipe, benchmark), recipe.settings)
 
 
 def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> Studied:
-    """Return the paper's tables, and the experiment on the order of sentences; empty where a recipe has none."""
+    """Return the rows of the paper's tables and of models trained on shuffled sentences, where a recipe has them."""
     return _ablated(recipe, benchmark, column, _key(recipe, benchmark), recipe.settings)
 
 
@@ -112,7 +112,7 @@ def bias(root: Path, scored: Scored, depth: int) -> Bias:
 
 
 def fairness(recipe: Recipe, benchmark: Benchmark) -> list[FairnessRow]:
-    """Return models by the measures of language fairness."""
+    """Return the rows of language fairness, one for each model."""
     return _fairness(benchmark, (*_key(recipe, benchmark), "fairness"), recipe.settings)
 
 
@@ -132,7 +132,7 @@ def _run_state(root: Path, scored: Scored) -> tuple[str, ...]:
     return (scored.name, scored.source, *states)
 
 
-# Resources are not copied for each visitor. What is not hashed (a leading underscore) is decided by the key or state.
+# Resources are not copied for each visitor. Arguments with a leading underscore are not hashed: key or state decide.
 @st.cache_resource(show_spinner="Reading scores", max_entries=8)
 def _results(root: Path, state: str) -> Results:
     del state

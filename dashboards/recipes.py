@@ -1,4 +1,4 @@
-"""Finds the recipes with scores, and tells whether anything of one was written since."""
+"""Finds the recipes that have scores, and tells whether files of one have changed."""
 
 import hashlib
 import os
@@ -17,11 +17,11 @@ EXPORTED = " (exported)"
 FIRST = "real"
 """Recipe that is shown first where nothing was run here: a published encoder on real languages."""
 DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}
-"""Settings of a report for a recipe whose own is not written yet."""
+"""Settings of the report of a recipe that has no report yet."""
 
 
 def recipes(folders: Folders) -> dict[str, Path]:
-    """Return label to folder of every recipe that has scores, in the making or exported."""
+    """Return the label and the folder of every recipe that has scores, run here or exported."""
     found = {}
     for folder, suffix in ((folders.artifacts, ""), (folders.results, EXPORTED)):
         for root in sorted(
@@ -38,7 +38,7 @@ def scores_state(root: Path) -> str:
 
 
 def state(folder: Path) -> str:
-    """Return a digest of names, times and sizes of all files below a folder: equal while nothing is written."""
+    """Return a digest of names, times and sizes of all files below a folder, which changes when one is written."""
     digest = hashlib.sha256()
     for line in sorted(_files(str(folder))):
         digest.update(line.encode(errors="surrogateescape"))
@@ -59,7 +59,7 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def report_settings(root: Path) -> Report:
-    """Return the settings of the recipe's own report, so that the page shows the same numbers."""
+    """Return the settings of the recipe's own report, so that the pages show the same scores."""
     values: dict[str, Any] = {"recipe": root.name, **DEFAULTS}
     exported_reports = [root / name for name in exported.manifests(root) if name.startswith("report/")]
     for path in exported_reports or sorted((root / "report").glob("[!.]*")):

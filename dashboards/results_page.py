@@ -11,7 +11,7 @@ from msm.reporting.tables import Row, Table
 
 
 def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table) -> None:
-    """Show our rows, with files to take along."""
+    """Show the rows of the recipe's models, and offer them as files."""
     st.subheader(plain(table.title), anchor=False)
     st.caption(f"{plain(table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
     links = {model.name: tables.lineage_link(recipe.label, model.runs[0].path.name) for model in benchmark.models}
@@ -20,7 +20,7 @@ def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Tabl
 
 
 def show_published(rows: list[Row], languages: list[str]) -> None:
-    """Show printed rows, marked as such."""
+    """Show published rows, marked as published."""
     st.subheader("Published, for the same benchmark, split and measure", anchor=False)
     st.caption("Other protocols and another scale: a landmark, not a rival.")
     views.show_rows(rows, languages, {})
@@ -42,26 +42,26 @@ def show_best(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table
 
 
 def choose_seeds(benchmark: Benchmark) -> tuple[int, ...]:
-    """Let people pick seeds; none means all, averaged."""
+    """Let people choose seeds; without a choice all are averaged."""
     seeds = sorted({run.facts["seed"] for model in benchmark.models if model.is_trained for run in model.runs})
     return tuple(int(seed) for seed in views.choose_several("Seeds", list(map(str, seeds)), "seeds", [], None))
 
 
 def choose_models(table: Table) -> list[str]:
-    """Let people pick rows; none means all."""
+    """Let people choose rows; without a choice all are shown."""
     labels = [row.label for row in table.rows if row.kind != "chance"]
     return views.choose_several("Models", labels, "only", [], None)
 
 
 def choose_order(table: Table) -> str:
-    """Let people pick the language that the rows are sorted by."""
+    """Let people choose the language by which the rows are sorted."""
     words = {tables.REPORT: "controls first", MEAN: "best mean first"}
     words |= {language: f"best in {language} first" for language in table.languages} | {tables.NAME: "by name"}
     return views.choose("Order", list(words), "order", words)
 
 
 def look_ahead(recipe: Recipe, column: Column, seeds: tuple[int, ...]) -> None:
-    """Make the tables that people may open next, while they look at this one. A click ends it after one of them."""
+    """Make the tables that people may open next, while they read this one; a click ends this after one table."""
     for benchmark in recipe.results.benchmarks:
         likely = min(benchmark.columns, key=lambda one: (one[0] != column[0], one[1] != column[1]), default=None)
         if likely:

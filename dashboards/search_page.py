@@ -1,4 +1,4 @@
-"""The page of search: ask in any language, and see what two models answer from all of them."""
+"""The page of search: a question in any language, and the answers of two models from all languages."""
 
 import importlib
 from pathlib import Path
@@ -18,7 +18,7 @@ DEPTH = 10
 EXAMPLES = 4
 LONGEST = 1000
 LARGEST = 100_000
-"""Largest number of passages that are encoded here; more take too long to wait for."""
+"""Largest number of passages that the page encodes; more would take too long."""
 
 
 @st.cache_resource(show_spinner="Loading a model and encoding the collection; later questions are quick", max_entries=4)
@@ -29,12 +29,12 @@ def searcher(model: Path, _known: Texts, state: tuple) -> Any:
 
 
 def show_model(root: Path, run: Scored, question: str) -> None:
-    """Show what one model answers."""
+    """Show the answers of one model."""
     known = loading.texts(root, run)
     model = rankings.model(root, run)
     found = searcher(model, known, (recipes.state(model), recipes.state(root / "sources")))
     best = found.ask(question, DEPTH)
-    # Which answers are right is known of the collection's own questions only.
+    # Judgements exist for the collection's own questions only.
     asked = {query.query_id for query in known.collection.queries if query.text == question}
     views.show_answers(
         [
@@ -47,7 +47,7 @@ def show_model(root: Path, run: Scored, question: str) -> None:
 
 
 def texts(root: Path, run: Scored) -> Texts:
-    """Return what was scored; a collection that is too large is refused before it is read.
+    """Return the questions and judgements of a score; a collection that is too large is refused before it is read.
 
     Raises:
         BadInput: the collection is too large, or not on this machine.
@@ -59,7 +59,7 @@ def texts(root: Path, run: Scored) -> Texts:
 
 
 def missing_model(root: Path, run: Scored) -> str:
-    """Return why the model of a score cannot be asked; empty where it can."""
+    """Return the reason why the model of a score cannot be loaded; an empty text where it can."""
     try:
         rankings.model(root, run)
     except BadInput as error:
@@ -68,7 +68,7 @@ def missing_model(root: Path, run: Scored) -> str:
 
 
 def show_examples(known: Texts) -> None:
-    """Show a few of the collection's own questions, which are asked when clicked."""
+    """Show some of the collection's own questions; a click on one asks it."""
     queries = known.collection.queries
     with st.container(horizontal=True):
         for query in queries[:: len(queries) // EXAMPLES + 1]:
@@ -83,7 +83,7 @@ def ask(question: str) -> None:
 
 
 def show_answers(recipe: Recipe, runs: list[Scored], question: str) -> None:
-    """Show what the models answer, side by side."""
+    """Show the answers of the models side by side."""
     for place, run in zip(st.columns(len(runs)), runs, strict=True):
         with place:
             st.subheader(plain(tables.run_label(run)), anchor=False)
@@ -106,7 +106,7 @@ def page() -> None:
     if not runs:
         st.info("No trained model has been scored on this collection yet.")
         return
-    # What is missing is said before anybody writes a question.
+    # A missing model is shown before anybody writes a question.
     missing = {name: reason for name, run in runs.items() if (reason := missing_model(recipe.root, run))}
     if missing:
         many = "No model" if len(missing) == len(runs) else f"{len(runs) - len(missing)} of {len(runs)} models"

@@ -26,24 +26,24 @@ from msm.reporting.tables import Row, notes
 from msm.reporting.training_sets import HEAD
 
 REPORT, NAME = "report", "name"
-"""Orders of rows beside those by a value."""
+"""Names of the orders of rows that are not by a value."""
 NOT_SCORED, NOT_SHOWN = "not scored on this benchmark and setting yet", "no usable scores with the chosen seeds"
 RIVALS = 3
-"""Largest number of models that are named beside the best one."""
+"""Largest number of other models that the answer on the best one names."""
 RANDOM, PERFECT = "a random ranking", "perfect,"
 SIGNS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "inside": "="}
 
 
 def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str, str]) -> pd.DataFrame:
-    """Return rows as they are shown, times 100; NaN where there is no value.
+    """Return the rows of a table as a data frame, values times 100; NaN where there is no value.
 
     Args:
-        rows: of a table.
-        languages: the columns, in this order.
+        rows: rows of a table.
+        languages: languages of the columns, in this order.
         links: label of a row to the address of its lineage.
 
     Returns:
-        Without the columns of text that would be empty.
+        The data frame, without columns of text that would be empty.
     """
     frame = pd.DataFrame(
         [
@@ -66,13 +66,13 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
 
 
 def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, languages: Sequence[str]) -> list[Row]:
-    """Return a blank row, with the reason, for every model of the recipe that has no values here.
+    """Return a blank row, with the reason, for every model of the recipe that has no values.
 
     Args:
-        results: of the recipe.
-        benchmark: as it was found.
-        shown: what is left of it.
-        languages: the columns.
+        results: results of the recipe.
+        benchmark: benchmark with all of the recipe's models.
+        shown: the same benchmark with the models that have values.
+        languages: languages of the columns.
     """
     found = {model.name for model in benchmark.models}
     names = {model.name for one in results.benchmarks for model in one.models} - {model.name for model in shown.models}
@@ -84,7 +84,7 @@ def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, langua
 
 
 def best_text(found: Best, where: str) -> str:
-    """Return which model is best, and whether that is sure, as Markdown.
+    """Return a text that names the best model, and the models that may be as good, in Markdown.
 
     Args:
         found: the best model.
@@ -109,12 +109,13 @@ def language_name(code: str) -> str:
 
 
 def arranged(rows: Sequence[Row], only: Sequence[str], by: str) -> list[Row]:
-    """Return the rows that people want to see, in the order they want.
+    """Return the rows of a table that people have chosen, in the order that they have chosen.
 
     Args:
-        rows: of a table.
-        only: labels to keep beside chance; none of them keeps all.
-        by: language or `mean`: highest value first, blanks last; `NAME`: by label; anything else: as they are.
+        rows: rows of a table.
+        only: labels of the rows to keep beside chance; an empty list keeps all.
+        by: language or `mean`, for the highest value first and blanks last; `NAME`, for the order of labels; any other
+            text keeps the order.
     """
     kept = [row for row in rows if not only or row.kind == "chance" or row.label in only]
     if by == NAME:
@@ -126,7 +127,7 @@ def arranged(rows: Sequence[Row], only: Sequence[str], by: str) -> list[Row]:
 
 
 def blanks(rows: Sequence[Row], languages: Sequence[str]) -> list[tuple[str, str]]:
-    """Return remarks on cells, and where they are: corrections, and why a cell is blank."""
+    """Return remarks on cells, such as corrections, each with the name of the row and cell."""
     found: dict[tuple[str, str], list[str]] = {}
     for label, cells, note in notes(list(rows)):
         is_whole = set(languages) <= set(cells.split(", "))
@@ -135,12 +136,12 @@ def blanks(rows: Sequence[Row], languages: Sequence[str]) -> list[tuple[str, str
 
 
 def heat_map(frame: pd.DataFrame, languages: Sequence[str], mean_digits: int = 1) -> Styler:
-    """Return language cells filled by value, from the frame's least (dark) to its greatest (bright).
+    """Return a data frame with coloured cells, from its lowest value (dark) to its highest (bright).
 
     Args:
-        frame: of `values_frame`.
-        languages: the columns that are filled.
-        mean_digits: decimals of the means.
+        frame: data frame of `values_frame`.
+        languages: columns whose cells are coloured.
+        mean_digits: number of decimals of the means.
     """
     style = _filled(frame, languages, *limits(frame, languages)).set_properties(
         subset=[MEAN], **{"font-weight": "bold"}
@@ -149,13 +150,13 @@ def heat_map(frame: pd.DataFrame, languages: Sequence[str], mean_digits: int = 1
 
 
 def limits(frame: pd.DataFrame, languages: Sequence[str]) -> tuple[float, float]:
-    """Return the limits between which the colours run; NaN without any value."""
+    """Return the lowest and the highest value of some columns, the ends of the colour scale; NaN without values."""
     values = frame[list(languages)]
     return float(values.min().min()), float(values.max().max())
 
 
 def fairness_frame(rows: Sequence[FairnessRow]) -> pd.DataFrame:
-    """Return models by measures of language fairness, times 100 with intervals, as text."""
+    """Return the measures of language fairness of each model as text, times 100 with intervals."""
     measures = dict.fromkeys(measure for row in rows for measure in row.cells)
     return pd.DataFrame(
         {"model": row.model, **{head(measure): _with_interval(row.cells.get(measure)) for measure in measures}}
@@ -168,7 +169,7 @@ def _with_interval(cell: Cell | None) -> str:
 
 
 def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFrame:
-    """Return differences with their verdicts first, as text."""
+    """Return differences as text, with their verdicts in the first column."""
     return pd.DataFrame(
         {
             "pair": f"{one.model} {wording.MINUS} {one.control}",
@@ -183,7 +184,7 @@ def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFra
 
 
 def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
-    """Return a model against a baseline, a row for each language and the mean, as text."""
+    """Return the comparison of a model with a baseline as text, one row for each language and for the mean."""
     return pd.DataFrame(
         {
             "language": one.language,
@@ -204,7 +205,7 @@ def _difference(value: float, interval: Interval) -> dict[str, str]:
 
 
 def _means(one: Contrast) -> dict[str, str]:
-    """Means of both, with the decimals that a verdict takes."""
+    """Return the means of the model and the baseline, with the decimals that tell them apart."""
     digits = wording.decimals([one.means]) if one.direction != "inside" else 1
     names = (one.model, one.baseline)
     return {name: wording.times_100(mean, digits) for name, mean in zip(names, one.means, strict=True)}
@@ -241,12 +242,12 @@ def _shares_frame(labels: Sequence[str], languages: Sequence[str], shares: Float
 
 
 def shares_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
-    """Return shares filled from 0 (dark) to 100 (bright); blanks stay blank."""
+    """Return a data frame of shares with cells coloured from 0 (dark) to 100 (bright); blanks stay blank."""
     return _filled(frame, languages, 0, 100)
 
 
 def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
-    """Return rank distances of every run, where they were scored; no rows elsewhere."""
+    """Return the rank distances of all runs; no rows where they were not scored."""
     return pd.DataFrame(
         {
             "model": model.name,
@@ -272,14 +273,14 @@ def means_frame(run: Scored) -> pd.DataFrame:
 
 
 def checksums_frame(manifest: dict[str, Any]) -> pd.DataFrame:
-    """Return what a stage read and wrote, with checksums."""
+    """Return the inputs and outputs of a stage with their checksums."""
     read = [("read", source["path"], source["checksum"]) for source in manifest["inputs"].values()]
     wrote = [("wrote", file, checksum) for file, checksum in manifest["outputs"].items()]
     return pd.DataFrame([*read, *wrote], columns=pd.Index(["", "path", "SHA-256"]))
 
 
 def run_label(run: Scored) -> str:
-    """Return a score folder's model and seed, as people choose it by."""
+    """Return the text by which people choose a score folder: its model and seed."""
     return f"{run.facts['model']}, seed {run.facts['seed']}" if run.is_trained else run.facts["model"]
 
 
@@ -289,12 +290,12 @@ def lineage_link(recipe: str, row: str) -> str:
 
 
 def file_name(*parts: str) -> str:
-    """Return parts as a file name without ending, of harmless signs only."""
+    """Return some texts as one file name without ending, of letters, digits and a few signs."""
     return "-".join(re.sub(r"[^\w@.]+", "_", part).strip("_.") for part in parts)
 
 
 def plain(text: str) -> str:
-    """Return text from data for a Markdown element, in which every sign stands for itself."""
+    """Return a text from data in which a Markdown element reads every character as itself."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", visible(text))
 
 
@@ -304,7 +305,7 @@ def _times_100(row: Row, name: str) -> float:
 
 
 def _filled(frame: pd.DataFrame, columns: Sequence[str], low: float, high: float) -> Styler:
-    """Cells of some columns filled by value."""
+    """Return a data frame in which the cells of some columns are coloured by value."""
 
     def fill(value: float) -> str:
         if math.isnan(value):

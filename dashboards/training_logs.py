@@ -1,4 +1,4 @@
-"""Turns training logs into data frames, finished ones and those still being written."""
+"""Turns the logs of finished and of running trainings into data frames."""
 
 import json
 import time
@@ -40,7 +40,7 @@ QUANTITIES = {
 SILENCE = 300
 """Number of seconds without a line after which an unfinished training counts as stopped."""
 POINTS = 300
-"""Largest number of points of a curve; each is the mean of the steps it stands for."""
+"""Largest number of points of a curve; each is the mean of several steps."""
 
 
 State = Literal["finished", "running", "stopped"]
@@ -51,10 +51,10 @@ class Run(NamedTuple):
 
     recipe: str
     name: str
-    """STAGE/ROW."""
+    """Name of the training, STAGE/ROW."""
     log: Path
     state: State
-    """State of the training; `stopped` is not finished, and silent for some time."""
+    """State of the training; `stopped` is one that is not finished and has logged nothing for some time."""
 
     @property
     def label(self) -> str:
@@ -76,10 +76,10 @@ def runs(folders: Folders) -> list[Run]:
 
 
 class Tail:
-    """A log that is read on from where it was left, so that a long one costs no more than its new lines.
+    """A log of which only new lines are read each time.
 
     Args:
-        log: the file; it may grow, or be begun anew.
+        log: file of the log; it may grow, or be replaced by a new one.
     """
 
     def __init__(self, log: Path) -> None:
@@ -88,7 +88,7 @@ class Tail:
         self._begin(-1)
 
     def curves(self) -> tuple[pd.DataFrame, str]:
-        """Return the known quantities by step, thinned to `POINTS` means, and what is wrong with the log."""
+        """Return the logged quantities by step, as at most `POINTS` means, and a problem with the log, if any."""
         with self.lock:
             self._read_on()
             width = -(-len(self.numbers) // POINTS) or 1
@@ -102,7 +102,7 @@ class Tail:
     def _read_on(self) -> None:
         try:
             stat = self.log.stat()
-        except FileNotFoundError:  # finished just now, and moved to where it stays
+        except FileNotFoundError:  # The training has just finished, and its log was moved.
             return
         if stat.st_ino != self.file or stat.st_size < self.read:
             self._begin(stat.st_ino)
@@ -110,7 +110,7 @@ class Tail:
             return
         with self.log.open("rb") as file:
             file.seek(self.read)
-            whole, end, _ = file.read().rpartition(b"\n")  # what follows is being written
+            whole, end, _ = file.read().rpartition(b"\n")  # The rest of the line is still being written.
         self.read += len(whole + end)
         rows = list(self._rows(whole.decode(errors="replace").split("\n") if end else []))
         new = pd.DataFrame(rows, columns=self.numbers.columns).apply(pd.to_numeric, errors="coerce").astype(float)

@@ -19,14 +19,14 @@ EVERY = 5
 
 @st.cache_resource(max_entries=100)
 def tail(log: Path) -> Tail:
-    """Return the log, read once; later only what was added."""
+    """Return a log, of which only new lines are read at later calls."""
     return Tail(log)
 
 
 def show_curves(chosen: list[Run]) -> None:
-    """Show one small chart for every quantity that a chosen training logs."""
+    """Show one small chart for every quantity in the logs of the chosen trainings."""
     if not all(run.log.is_file() for run in chosen):
-        st.rerun()  # one has finished since, and its log stands where it stays
+        st.rerun()  # A training has finished since, and its log was moved.
     frames = []
     for run in chosen:
         frame, problem = tail(run.log).curves()
@@ -47,7 +47,7 @@ def show_curves(chosen: list[Run]) -> None:
 
 
 def chart(frame: pd.DataFrame, name: str, labels: list[str]) -> alt.Chart:
-    """Return a quantity against the step, one line for each training."""
+    """Return a chart of a quantity by step, one line for each training."""
     return (
         alt.Chart(frame[["step", name, "run"]].dropna())
         .mark_line(strokeWidth=1.8, point=name.startswith("dev_"))

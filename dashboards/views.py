@@ -1,4 +1,4 @@
-"""Parts that several pages show."""
+"""Draws the parts that several pages share: choices, tables, rankings and remarks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
@@ -27,13 +27,13 @@ NO_SCORES = "No scores yet. `make demo` makes the first ones in minutes, without
 
 
 def choose(label: str, options: Sequence[str], key: str, words: Mapping[str, str] | None = None) -> str:
-    """Let people pick; the choice stands in the address as `key`, and is kept from page to page.
+    """Let people choose one option; the choice is part of the page's address, and is kept from page to page.
 
     Args:
-        label: shown above.
-        options: at least one; the first is the default. An address that asks for another is passed over.
-        key: name in the address.
-        words: what people read in place of an option.
+        label: label above the choice.
+        options: one or more options, of which the first is the default. Any other value in the address is ignored.
+        key: name of the choice in the address.
+        words: option to the text that people read in its place.
     """
     state, kept = st.session_state, f"kept {key}"
     asked = st.query_params.get(key)
@@ -53,18 +53,18 @@ def choose_several(
     most: int | None,
     words: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Let people pick several; the choice stands in the address as `key`, once for each.
+    """Let people choose several options; each of them is part of the page's address.
 
     Args:
-        label: shown above.
-        options: what there is.
-        key: name in the address; what it asks for beyond the options is passed over.
-        default: where the address asks for nothing; with none, nothing picked means all.
-        most: may be picked; None is no limit.
-        words: what people read in place of an option.
+        label: label above the choice.
+        options: options to choose from.
+        key: name of the choice in the address. Values in the address that are no option are ignored.
+        default: options that are chosen where the address names none; an empty choice means all options.
+        most: largest number of options that may be chosen; None for no limit.
+        words: option to the text that people read in its place.
     """
     asked = tuple(name for name in dict.fromkeys(st.query_params.get_all(key)) if name in options)
-    # Another address is another widget: it begins with what that address asks for.
+    # Another address makes another widget, which begins with the options in that address.
     state, kept = st.session_state, f"kept {key}"
     if kept not in state or (asked and asked != state[kept]) or not set(state[kept]) <= set(options):
         state[kept] = state[key] = list((asked or tuple(default))[:most])
@@ -93,10 +93,10 @@ def filters(*widths: int) -> list[Place]:
 
 
 def open_recipe(place: Place) -> Recipe | None:
-    """Let people pick a recipe; says what is missing where there are no results.
+    """Let people choose a recipe, or tell them what is missing where there are no results.
 
     Args:
-        place: where the choice is drawn.
+        place: place of the choice on the page.
     """
     found = recipes.recipes(folders())
     if not found:
@@ -117,12 +117,12 @@ def open_recipe(place: Place) -> Recipe | None:
 
 
 def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Place) -> Benchmark:
-    """Let people pick a benchmark and how its models were fine-tuned.
+    """Let people choose a benchmark, and the kind of data on which its models were fine-tuned.
 
     Args:
-        recipe: with results.
-        benchmark_place: where the first choice is drawn.
-        setting_place: where the second is.
+        recipe: recipe with results.
+        benchmark_place: place of the first choice on the page.
+        setting_place: place of the second choice.
     """
     words = {f"{one.name}-{one.split}": f"{title_of(one.name)}, {one.split}" for one in recipe.results.benchmarks}
     with benchmark_place:
@@ -133,7 +133,7 @@ def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Plac
 
 
 def choose_column() -> tuple[Recipe, Benchmark, Column] | None:
-    """Let people pick a recipe, a benchmark, a setting, a measure and which candidates are ranked, in one line."""
+    """Let people choose a recipe, a benchmark, a setting, a measure and a kind of pool, in one line."""
     places = filters(3, 4, 2, 2, 4)
     recipe = open_recipe(places[0])
     if recipe is None:
@@ -149,7 +149,7 @@ def choose_column() -> tuple[Recipe, Benchmark, Column] | None:
 
 
 def show_text(text: str, language: str) -> None:
-    """Show text from data, in the direction of its own script."""
+    """Show a text from data in the direction of its own script."""
     words = f'<b>{escape(language)}</b><p dir="auto" style="margin:0">{escape(text)}</p>'
     st.html(f'<div style="display:flex;gap:.6em">{words}</div>')
 
@@ -168,7 +168,7 @@ def show_answers(answers: Sequence[Answer]) -> None:
 
 
 def explain_answers() -> None:
-    """Say what the columns of rankings beside one another mean."""
+    """Explain the columns of rankings that are shown side by side."""
     st.caption("Rank, ✓ where it is judged relevant, language, score. Scores of two models are not comparable.")
 
 
@@ -176,10 +176,10 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
     """Show a heat map and, below it, its colours and remarks on its cells.
 
     Args:
-        rows: of a table.
-        languages: the columns that are filled.
+        rows: rows of a table.
+        languages: columns whose cells are coloured.
         links: label of a row to the address of its lineage.
-        mean_digits: decimals of the means.
+        mean_digits: number of decimals of the means.
     """
     frame = tables.values_frame(rows, languages, links)
     columns = {
@@ -203,7 +203,7 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
 
 
 def show_scale(low: str, high: str) -> None:
-    """Show how the colours of a heat map run."""
+    """Show the colour scale of a heat map."""
     bar = f"height:.8em;width:9em;border-radius:2px;background:linear-gradient(90deg,{','.join(STOPS)})"
     line = "display:flex;gap:.5em;align-items:center;font-size:.875rem"
     st.html(f'<div style="{line}">{escape(low)} <span style="{bar}"></span> {escape(high)}</div>')
@@ -213,8 +213,8 @@ def show_downloads(table: Table, name: str) -> None:
     """Offer the table as files for papers and sheets.
 
     Args:
-        table: as shown.
-        name: of the files, without ending.
+        table: table that is shown.
+        name: name of the files, without ending.
     """
     values = tables.values_frame(table.rows, table.languages, {})
     files = {
@@ -228,7 +228,7 @@ def show_downloads(table: Table, name: str) -> None:
 
 
 def show_differences(found: Sequence[Difference], languages: int) -> None:
-    """Show verdicts, and what they mean."""
+    """Show differences with their verdicts, and explain the verdicts."""
     columns = {"pair": st.column_config.TextColumn(pinned=True), "verdict": st.column_config.TextColumn(width=210)}
     frame = tables.differences_frame(found, languages)
     st.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
@@ -240,7 +240,7 @@ def show_differences(found: Sequence[Difference], languages: int) -> None:
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
-    """Show what had to be left out, word for word."""
+    """Show the folders that were left out, with the reasons."""
     reasons = [problem.reason for problem in problems]
     if reasons:
         st.warning(f"{len(reasons)} missing; the rest is shown.", icon=":material/report:")

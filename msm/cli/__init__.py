@@ -1,1 +1,1 @@
-"""The command line: one file a verb; each parses its arguments and calls the library."""
+"""The command line, one file for each verb, which parses its arguments and calls the library."""

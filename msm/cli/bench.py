@@ -1,6 +1,7 @@
-"""`msm bench NAME`: times this project against the usual way, and prints one JSON line a comparison.
+"""`msm bench NAME`: times this project against the usual way, and prints one JSON line for each comparison.
 
-`msm bench encode` and `gpu` end with their lines as a table; with `--against`, ratios are held to committed ones.
+`msm bench encode` and `gpu` end with a table of their lines. With `--against`, the ratios are compared with committed
+ones.
 """
 
 import argparse
@@ -22,16 +23,16 @@ RACES = {
     "finetune": "msm.bench.finetune",
     "growth": "msm.bench.growth",
 }
-"""Module of each benchmark. Its function `run(quick)` yields one dictionary a comparison."""
+"""Name of each benchmark to its module, whose function `run(quick)` yields one dictionary for each comparison."""
 ALONE = {"gpu": "msm.bench.gpu"}
-"""Those that run by their name only."""
+"""Name and module of benchmarks that run only if they are named."""
 OPTIONS = {
     "encode": ("mirror", "peers"),
     "pretrain": ("profile",),
     "growth": ("sizes", "picture_file"),
     "gpu": ("minutes",),
 }
-"""Further arguments of these functions."""
+"""Name of a benchmark to further arguments of its function `run`."""
 MINUTES = 8.0
 
 
@@ -96,7 +97,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _run(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """The rows of a benchmark, which are printed one by one, and its table, where it has one."""
+    """Run a benchmark, print its rows one by one and its table, where it has one, and return the rows."""
     module = importlib.import_module((RACES | ALONE)[name])
     options = {option: getattr(arguments, option) for option in OPTIONS.get(name, ())}
     rows = []

@@ -1,4 +1,4 @@
-"""`msm benchmarks`: lists the benchmarks and what is known about each."""
+"""`msm benchmarks`: lists the benchmarks, or prints files, rules, sizes and sources of one."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -18,10 +18,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Print the table of all benchmarks, or what is known of one.
+    """Print the table of all benchmarks, or the description of one.
 
     Raises:
-        BadInput: nobody knows the name.
+        BadInput: no benchmark has the name.
     """
     sys.stdout.write(f"{description(arguments.name)}\n" if arguments.name else "".join(_table()))
 

@@ -36,11 +36,13 @@ def main(arguments: Namespace) -> None:
         BadInput: there is no checkpoint, or a `README.md` that is not its card.
     """
     folder: Path = arguments.folder
-    found = [folder] if (folder / MANIFEST).is_file() else []
-    found = found or [path.parent for stage in TRAINED for path in sorted(folder.glob(f"{stage}/*/{MANIFEST}"))]
-    if not found:
+    checkpoints = [folder] if (folder / MANIFEST).is_file() else []
+    checkpoints = checkpoints or [
+        path.parent for stage in TRAINED for path in sorted(folder.glob(f"{stage}/*/{MANIFEST}"))
+    ]
+    if not checkpoints:
         raise BadInput(f"{folder}: no checkpoint here")
-    for checkpoint in found:
+    for checkpoint in checkpoints:
         scores = find_scores(checkpoint) if arguments.scores is None else arguments.scores
         text, target = card(checkpoint, scores), checkpoint / CARD
         beginning = text.partition("\n## ")[0]

@@ -1,10 +1,10 @@
 """`msm compare`: compares models by paired differences, by language and on average.
 
-Every folder is one of stage `score`, or of `msm evaluate`. Folders of one model with different seeds are its seeds:
-their values are averaged question by question before anything is compared, and the spread of their means is printed
-below. The p values of one measure and kind of pool, of all models and languages, are corrected together.
+Every folder is a score folder, of the stage `score` or of `msm evaluate`. Folders of one model are its seeds: their
+values are averaged question by question before models are compared, and the spread of their means is printed below. The
+p values of one measure and kind of pool, of all models and languages, are corrected together.
 
-Folders over other questions, candidates or judgements are refused; so are other rules of scoring, unless
+Folders that were scored on other questions, candidates or judgements are refused, and those of other rules, unless
 `--any_protocol` is given.
 """
 
@@ -139,7 +139,7 @@ def _row(
 
 
 def _seed_line(baseline: Model, model: Model) -> Iterator[str]:
-    """Standard deviation of the mean over the seeds; with one seed nothing is known of it."""
+    """Yield the standard deviation of the mean over the seeds, which is unknown with one seed."""
     spreads = []
     for other in (baseline, model):
         several = len(other.seed_means) > 1

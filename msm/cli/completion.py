@@ -69,7 +69,7 @@ def script(shell: str) -> str:
 
 
 def _words(parser: argparse.ArgumentParser) -> list[str]:
-    """Flags of a parser and of those below it, and the words that its arguments without a flag may be."""
+    """Return the flags of a parser and of its subparsers, and the choices of its arguments without a flag."""
     words: list[str] = []
     for action in parser._actions:
         words += [flag for flag in action.option_strings if flag.startswith("--")]
@@ -80,7 +80,7 @@ def _words(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _values(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Lines of the script for flags that have a fixed set of values."""
+    """Yield the lines of the script for flags that have a fixed set of values."""
     for action in parser._actions:
         for flag in action.option_strings:
             if action.choices:

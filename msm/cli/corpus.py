@@ -1,4 +1,4 @@
-"""`msm corpus RECIPE`: makes documents or token shards of crawled files; also checks the sentence splitter."""
+"""`msm corpus RECIPE`: makes documents or token shards of crawled files, or checks shards or the splitter."""
 
 import argparse
 import collections
@@ -102,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Make a corpus, or do one of the checks."""
+    """Make a corpus, check the shards of one, or check the sentence splitter."""
     if arguments.check_sentences:
         sys.stdout.write(sentence_table(arguments.check_sentences))
         return
@@ -116,7 +116,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def make(arguments: argparse.Namespace) -> None:
-    """Make the corpus. datatrove is imported here, because it is heavy and belongs to an extra.
+    """Make a corpus. datatrove is imported here, because it is slow to import and belongs to an extra.
 
     Raises:
         BadInput: the extra `corpus` is not installed.
@@ -156,7 +156,7 @@ def summary(manifest: dict) -> str:
 
 
 def sentence_table(path: Path) -> str:
-    """Return a table of how well the splitter finds the sentences of a file, by language."""
+    """Return a table of the share of a file's sentences that the splitter finds, by language."""
     documents: dict[str, list[list[str]]] = {}
     for _, row in read_json_lines(path):
         if row.get("language") in languages() and "sentences" in row:

@@ -211,7 +211,8 @@ def main(arguments: Namespace) -> None:
     """Evaluate every model on every benchmark, and print the scores by language.
 
     Raises:
-        BadInput: no such benchmark, data or model, or nothing says how the model is used.
+        BadInput: a benchmark, its data or a model does not exist, or neither files nor options tell how a model is
+            used.
     """
     evaluations = list(_evaluations(arguments))
     scored = []
@@ -224,10 +225,10 @@ def main(arguments: Namespace) -> None:
 
 
 def _evaluations(arguments: Namespace) -> Iterator["msm.Evaluation"]:
-    """Every benchmark with every model and every size of vectors.
+    """Yield the evaluations of every benchmark with every model and every size of vectors.
 
     Raises:
-        BadInput: not as many data folders as benchmarks, or values that do not go together.
+        BadInput: the numbers of data folders and benchmarks differ, or options contradict each other.
     """
     benchmarks, data = arguments.benchmark, arguments.data
     if len(data) != len(benchmarks):
@@ -245,13 +246,13 @@ def _evaluations(arguments: Namespace) -> Iterator["msm.Evaluation"]:
 
 
 def _fields(kind: type[Any], arguments: Namespace) -> dict[str, Any]:
-    """The arguments that are fields of a dataclass; what is not given is left to its default."""
+    """Return the options that are fields of a dataclass; fields whose option is not given keep their defaults."""
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     return {field.name: given[field.name] for field in dataclasses.fields(kind) if field.name in given}
 
 
 def _print_overview(evaluations: list["msm.Evaluation"], scored: list[Scores]) -> None:
-    """All models side by side: a table for each benchmark, of its first measure in its first pool."""
+    """Print all models side by side: a table for each benchmark, of its first measure and pool."""
     pairs = zip(evaluations, scored, strict=True)
     for benchmark, group in itertools.groupby(pairs, key=lambda pair: pair[0].reference):
         runs = {evaluation.label: (evaluation, scores) for evaluation, scores in group}
@@ -265,7 +266,7 @@ def _print_overview(evaluations: list["msm.Evaluation"], scored: list[Scores]) -
 
 
 def _whole(runs: dict[str, "msm.Evaluation"], sizes: dict[str, float]) -> dict[str, str]:
-    """Name of each run with smaller vectors to that of the same model with the largest ones."""
+    """Return the name of each run with smaller vectors, and of the run of the same model with the largest ones."""
     whole = {}
     for name in sizes:
         same = [other for other in sizes if runs[other].model == runs[name].model]

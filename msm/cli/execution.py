@@ -1,4 +1,4 @@
-"""Options that say how a stage or task is executed, and the start of it."""
+"""Declares the options that decide how a stage or task is executed, and prepares its start."""
 
 import argparse
 import sys
@@ -76,7 +76,7 @@ def begin(arguments: Mapping[str, Any], words: Sequence[str]) -> None:
         words: words of this whole command, `msm` included.
 
     Raises:
-        BadInput: a negative number, or a tool that is not installed.
+        BadInput: a number is negative, or the tool of `--log` is not installed.
     """
     for option in ("processes", "gpus", "cache_gib", "checkpoint_seconds"):
         if arguments[option] < 0:

@@ -1,4 +1,4 @@
-"""`msm export`: writes results and collections in the formats of others."""
+"""`msm export`: writes results and collections in the formats of other projects."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Write the files.
+    """Write the files of the chosen format.
 
     Raises:
         BadInput: an option that the format needs is missing, or an input cannot be read.
@@ -73,11 +73,11 @@ def main(arguments: Namespace) -> None:
 
 
 def _write_mteb(arguments: Namespace) -> None:
-    """The scores of every folder, of those languages that are chosen."""
-    chosen = _chosen(arguments)
+    """Write the scores of every folder in the chosen languages."""
+    languages = _chosen(arguments)
     folders = [folder for path in arguments.scores for folder in score_folders(path)]
     lines = (line for folder in folders for line in checked_lines(folder, SCORES))
-    write_mteb([line for line in lines if chosen.line(line)], arguments.out)
+    write_mteb([line for line in lines if languages.line(line)], arguments.out)
     sys.stdout.write(f"{arguments.out}: scores of {len(folders)} folders\n")
 
 
@@ -86,16 +86,18 @@ def _chosen(arguments: Namespace) -> Choice:
 
 
 def _write_site(arguments: Namespace) -> None:
-    """A leaderboard in one page, `index.html`."""
+    """Write a leaderboard as one page, `index.html`."""
     settings = Report(recipe="site", controls="", bootstrap=1000, seed=1)
-    found, problems = sections(Results(Path(), read_folders(arguments.scores, _chosen(arguments)), []), settings)
-    if not found:
+    report_sections, problems = sections(
+        Results(Path(), read_folders(arguments.scores, _chosen(arguments)), []), settings
+    )
+    if not report_sections:
         raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
     chains = {
         html.anchor(section, model.name): lineage.chain(model.runs[0].name, model.runs[0].path.parent.parent, largest=0)
-        for section in found
+        for section in report_sections
         for model in section.benchmark.models
     }
     with new_file(arguments.out / "index.html") as file:
-        file.write(html.site(arguments.title, found, chains))
-    sys.stdout.write(f"{arguments.out / 'index.html'}: {len(found)} benchmarks\n")
+        file.write(html.site(arguments.title, report_sections, chains))
+    sys.stdout.write(f"{arguments.out / 'index.html'}: {len(report_sections)} benchmarks\n")

@@ -1,4 +1,4 @@
-"""Options that choose among the languages of scores."""
+"""Declares the options that choose among the languages of scores."""
 
 from argparse import ArgumentParser
 

@@ -1,4 +1,4 @@
-"""The command `msm`: run a stage, or one of the verbs for people."""
+"""The command `msm`, which runs one of its verbs."""
 
 import importlib
 import os
@@ -20,11 +20,11 @@ VERBS = {
     "reproduce": ("msm.cli.reproduce", "compare a public checkpoint with its published scores"),
     "export": ("msm.cli.export", "write results and collections in the formats of others"),
     "fuse": ("msm.cli.fuse", "add the scores of a dense and a sparse run"),
-    "score": ("msm.cli.score", "measures of a TREC run"),
+    "score": ("msm.cli.score", "score a run, or vectors, of any system"),
     "score-answers": ("msm.cli.score_answers", "score retrieved passages by the answers that they hold"),
     "compare": ("msm.cli.compare", "compare models by paired differences"),
     "mine": ("msm.cli.mine", "mine hard negatives from a run or a model"),
-    "card": ("msm.cli.card", "model cards of checkpoints"),
+    "card": ("msm.cli.card", "write model cards of checkpoints"),
     "table": ("msm.cli.table", "print score folders as tables: terminal, Markdown, LaTeX, CSV, HTML"),
     "report": ("msm.cli.report", "print the tables of a recipe, and export its results"),
     "corpus": ("msm.cli.corpus", "make clean documents or token shards of crawled files"),
@@ -38,8 +38,9 @@ VERBS = {
     "plan": ("msm.cli.plan", "estimate the cost of a recipe in GPU hours and bytes"),
     "completion": ("msm.cli.completion", "print a script that completes commands and flags in bash or zsh"),
 }
-"""Module of each verb, and what it does. A module has `add_arguments(parser)` and `main(arguments)`, and is imported
-when its verb is called. `run` chooses between three parsers by its first word, so that its `main` takes the words."""
+"""Name of each verb to its module and its purpose. A module has `add_arguments(parser)` and `main(arguments)`, and is
+imported when its verb is called. `run` chooses between three parsers by its first word, so that its `main` takes the
+words."""
 
 EXTRAS = {
     "kfp": "kubeflow",
@@ -49,11 +50,11 @@ EXTRAS = {
     "datasets": "bench",
     "pytrec_eval": "bench",
 }
-"""Package outside the core install to the extra that brings it, for commands that are of no use without it."""
+"""Name of a package that some commands need to the extra that installs it."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run one command. Bad input, and a disk, a permission or a network that fails it, end it with 2 and one line.
+    """Run one command. It ends with exit code 2 and one line on bad input, or where disk, permission or network fail.
 
     Any other error is a bug and shows its trace; `python -X dev -m msm` shows the trace of all of them.
     """
@@ -89,7 +90,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _missing_package(error: Exception) -> BadInput | None:
-    """The extra that brings a package; nothing for other errors and packages."""
+    """Return an error that names the extra of a missing package; None for other errors and packages."""
     package = str(getattr(error, "name", "")).partition(".")[0]
     if not isinstance(error, ModuleNotFoundError) or package not in EXTRAS:
         return None
@@ -97,7 +98,7 @@ def _missing_package(error: Exception) -> BadInput | None:
 
 
 def _drop_output() -> None:
-    """Forget what could not be printed, which would be tried, and fail, once more at the end of the process."""
+    """Drop output that could not be printed, as printing it would fail once more at the end of the process."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""The command line's parser: one line for every error, the nearest name for a misspelt one, `-` and `_` alike."""
+"""Parses command lines: an error is one line and suggests the nearest name; `-` and `_` are the same in a flag."""
 
 import argparse
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from msm.settings import suggestion
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser that ends with exit code 2 and one line, as every bad input does.
+    """Parser that ends with exit code 2 and one line on an error, as bad input does.
 
     A word of a flag may be joined by `-` or `_`: `--batch-tokens` is `--batch_tokens`.
     """
@@ -26,11 +26,11 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:  # pyright: ignore
-        """Parse the words that are known, whichever way their flags are spelt."""
+        """Parse the words that the parser declares, with `-` or `_` in their flags."""
         return super().parse_known_args(None if args is None else [self._spelt(word) for word in args], namespace)
 
     def _spelt(self, word: str) -> str:
-        """A flag as it was declared; any other word unchanged."""
+        """Return a flag as it was declared, and any other word unchanged."""
         flag, equals, value = word.partition("=")
         if not flag.startswith("--") or flag in self._option_string_actions:
             return word
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         return next((name + equals + value for name in spellings if name in self._option_string_actions), word)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Refuse a value that is no choice, with the nearest that is."""
+        """Refuse a value that is no choice, and suggest the nearest choice."""
         if action.choices is not None and value not in action.choices:
             names = [str(choice) for choice in action.choices]
             hint = suggestion(value, names)

@@ -1,4 +1,4 @@
-"""The two options of every command that writes files for a cluster: the image and the cluster."""
+"""Declares the two options of every command that writes files for a cluster: the image and the cluster."""
 
 import argparse
 

@@ -98,7 +98,7 @@ def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
 def _described(
     cost: CorpusCost, measured: Mapping[str, Any], *, path: Path, kind: str, text: float, kept_share: float
 ) -> str:
-    """The cost in words, with where the speed is from."""
+    """Return the cost in words, with the source of the measured speed."""
     terabytes = {name: value / 1e12 for name, value in dataclasses.asdict(cost).items()}
     return (
         f"\nCorpus: {text / 1e12:,.2f} TB of clean text from {kind.upper()} files, "
@@ -112,7 +112,7 @@ def _described(
 
 
 def _shown(value: float) -> str:
-    """A number of about four digits; a dash for a cost that is not counted."""
+    """Return a number with about four digits; a dash for a cost that is not counted."""
     return "-" if not value else f"{value:,.3f}" if value < 10 else f"{value:,.0f}"
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Print the tables of the finished rows and the path of their report; with `--export`, what was exported too.
+    """Print the tables of the finished rows and the path of the report; with `--export`, the exported rows too.
 
     Raises:
         BadInput: no row is finished, or artifacts no longer match their manifests.

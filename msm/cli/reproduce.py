@@ -32,10 +32,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Fetch, evaluate, compare; print one line a score.
+    """Fetch and evaluate a checkpoint, and print one line for each score beside the published one.
 
     Raises:
-        BadInput: no such anchor, one of another form, or data that must be given.
+        BadInput: the anchor does not exist or is malformed, or the data must be given with `--data`.
         Differs: a score is outside the tolerance.
     """
     rows = msm.reproduce(

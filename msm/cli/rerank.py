@@ -59,10 +59,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Rerank, score and print.
+    """Rank the passages anew, score them, and print the scores.
 
     Raises:
-        BadInput: no such runs, data or model.
+        BadInput: the runs, the data or the model do not exist.
     """
     scores = msm.rerank(
         arguments.run,

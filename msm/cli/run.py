@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> None:
     """Run a recipe, a task or a stage.
 
     Raises:
-        BadInput: wrong words, settings or inputs.
+        BadInput: the words name nothing that exists, or settings or inputs are wrong.
         CommandError: a task failed.
     """
     parser = Parser(prog="msm run", usage=USAGE, epilog=STAGE_NAMES)
@@ -45,7 +45,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def recipe_parser() -> Parser:
-    """Return the parser of the options beside a recipe."""
+    """Return the parser of the options that follow the name of a recipe."""
     parser = Parser(prog="msm run RECIPE", usage="msm run RECIPE [options]", description="Run what is missing.")
     parser.add_argument(
         "--rows",
@@ -106,7 +106,7 @@ def _task(name: str, words: Sequence[str]) -> None:
     recipe = recipes.load(path)
     made = tasks(recipe, str(path))
     task = find_task(name, made, str(path))
-    if not arguments["stop_with_parent"]:  # a chain has looked at its recipe
+    if not arguments["stop_with_parent"]:  # `msm run RECIPE` has checked it before
         check(made, str(path))
     check_processes(task.settings, arguments["gpus"])
     begin(arguments, ["msm", "run", name, *words])
@@ -137,7 +137,7 @@ def _tell(name: str, out: Path, manifest: Mapping[str, Any], part: str) -> None:
 
 
 def stage_parser(name: str) -> Parser:
-    """The parser of a stage's folders, settings and execution options."""
+    """Return the parser of a stage's folders, settings and execution options."""
     stage = STAGES[name]
     usage = f"msm run {name} --INPUT DIR ... --SETTING VALUE ... --out DIR"
     parser = Parser(prog=f"msm run {name}", usage=usage, description=stage.purpose + ".")
@@ -160,7 +160,7 @@ def stage_parser(name: str) -> Parser:
 
 
 def help_text(setting: Setting) -> str:
-    """Meaning, allowed values and default of a setting."""
+    """Return the meaning, the allowed values and the default of a setting."""
     allowed = f" [{setting.allowed}]" if setting.allowed else ""
     default = "" if setting.default is None else f" (default: {setting.default if setting.default != '' else 'empty'})"
     return f"{setting.meaning}{allowed}{default}"

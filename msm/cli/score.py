@@ -1,7 +1,7 @@
 """`msm score`: scores a run of any system; see `msm.verbs.score`.
 
-With `--benchmark` (or `--format`), it gets a score folder. With `--qrels`, the measures are printed as trec_eval
-computes them, one JSON object a line; `--benchmark` beside it names whose measures and order of equal scores these are.
+With `--benchmark` (or `--format`), the run gets a score folder. With `--qrels`, the measures are printed as trec_eval
+computes them, one JSON object a line; with both, measures and order of equal scores are the benchmark's.
 """
 
 import json
@@ -126,10 +126,11 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Score.
+    """Score a run, or vectors, on a benchmark or by judgements alone.
 
     Raises:
-        BadInput: neither judgements nor a benchmark, or both; neither a run nor vectors, or both; or a malformed file.
+        BadInput: the options name neither judgements nor a benchmark, or neither a run nor vectors, or contradict each
+            other, or a file is malformed.
     """
     named = bool(arguments.benchmark or arguments.format)
     if named == bool(arguments.qrels) and not (arguments.qrels and not arguments.data):
@@ -179,7 +180,7 @@ def _vector_files(arguments: Namespace) -> VectorFiles:
 
 
 def _score_plainly(arguments: Namespace) -> None:
-    """Print every measure; what is left blank, and judged queries that the run lacks, are said beside."""
+    """Print every measure, and on stderr the measures without a value and the number of queries that the run lacks."""
     if not arguments.run or len(arguments.run) != 1:
         raise BadInput("--qrels takes one --run FILE")
     [path] = arguments.run

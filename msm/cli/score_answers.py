@@ -11,7 +11,7 @@ from msm.files import write_json_lines
 from msm.verbs.score_answers import score_answers
 
 MISSING = {"xor_retrieve": "are left out, as by the official scorer", "nq": "count 0"}
-"""What becomes of questions that have no entry."""
+"""Words for the effect of questions without predictions, by benchmark."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:

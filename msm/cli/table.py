@@ -64,30 +64,30 @@ def main(arguments: Namespace) -> None:
 
 
 def made_sections(arguments: Namespace) -> list[Section]:
-    """A section for every benchmark of the folders that were given.
+    """Return a section for every benchmark of the score folders.
 
     Raises:
-        BadInput: the errors of `main`.
+        BadInput: as for `main`.
     """
     settings = Report(recipe="table", controls=arguments.controls, bootstrap=arguments.resamples, seed=arguments.seed)
-    chosen = choice(arguments.languages, arguments.pairs)
-    found, problems = sections(Results(Path(), read_folders(arguments.folders, chosen), []), settings)
-    if not found:
+    languages = choice(arguments.languages, arguments.pairs)
+    report_sections, problems = sections(Results(Path(), read_folders(arguments.folders, languages), []), settings)
+    if not report_sections:
         raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
     _say(problems)
-    return found
+    return report_sections
 
 
-def rendered(found: list[Section], kind: str) -> str:
-    """All tables of some sections.
+def rendered(report_sections: list[Section], kind: str) -> str:
+    """Return all tables of some sections as text.
 
     Args:
-        found: one a benchmark.
-        kind: one of `FORMATS`.
+        report_sections: sections, one for each benchmark.
+        kind: format of the tables, one of `FORMATS`.
     """
-    tables = [table for section in found for table in section.tables.values()]
+    tables = [table for section in report_sections for table in section.tables.values()]
     if kind == "text":
-        return "\n".join(section_text(section) for section in found)
+        return "\n".join(section_text(section) for section in report_sections)
     if kind == "html":
         return html.page("Tables", "\n".join(html.table_html(table) for table in tables))
     if kind == "csv":
@@ -96,7 +96,7 @@ def rendered(found: list[Section], kind: str) -> str:
 
 
 def _csv(tables: list[Table]) -> str:
-    """A line for every value, so that tables of other languages fit below one another."""
+    """Return one line for every value, so that tables of different languages can be joined."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["table", "model", "language", "value", "low", "high", "rank", "seeds", HEAD])

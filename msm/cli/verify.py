@@ -16,10 +16,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> None:
-    """Print a line for every difference, and how many tasks are as they were made.
+    """Print a line for every difference, and the number of tasks whose files are as they were made.
 
     Raises:
-        BadInput: no such recipe.
+        BadInput: the recipe does not exist.
         Differs: a file or an input differs.
     """
     verdicts = verify(arguments.recipe, quick=arguments.quick)
