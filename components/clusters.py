@@ -136,6 +136,10 @@ def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> R
     )
 
 
+def _fits(settings: Settings, count: int) -> bool:
+    return processes(settings, count) == count
+
+
 class TrainJobPlace(NamedTuple):
     """Nodes and resources of a TrainJob. None of them decides a result."""
 
@@ -160,6 +164,22 @@ class TrainJobPlace(NamedTuple):
             cluster.memory_gib,
             cluster.queue,
             cluster.start_minutes,
+        )
+
+    def shared_by(self, settings: Settings) -> "TrainJobPlace":
+        """Return the part of the place whose processes can share an update of training; all of it for other stages.
+
+        Most processes come first, then fewest nodes; CPUs and memory of a node shrink with its GPUs.
+        """
+        most = max(1, self.gpus)
+        shapes = [(nodes, gpus) for nodes in range(1, self.nodes + 1) for gpus in range(1, most + 1)]
+        fitting = [(nodes * gpus, gpus, nodes) for nodes, gpus in shapes if _fits(settings, nodes * gpus)]
+        _, gpus, nodes = max(fitting)
+        return self._replace(
+            nodes=nodes,
+            gpus=min(gpus, self.gpus),
+            cpus=max(1, self.cpus * gpus // most),
+            memory_gib=max(1, self.memory_gib * gpus // most),
         )
 
     def as_json(self) -> str:

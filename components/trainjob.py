@@ -331,7 +331,7 @@ def train(
         out: stage folder to write in this pod.
         execution: `execution.work` is FAMILY/ROW in the folder that the job's pods share with this one.
     """
-    place = TrainJobPlace(**json.loads(text))
+    place = TrainJobPlace(**json.loads(text)).shared_by(settings)
     name, shared = Path(*execution.work.parts[-2:]), execution.work.parents[1]
     copies = {}
     for read, folder in folders.items():

@@ -18,7 +18,6 @@ from msm.components.kubeflow_pipeline import PIPELINES, Options
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.checks import check
-from msm.pipeline.places import processes
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, tasks
 
@@ -189,21 +188,19 @@ def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) 
         check(tasks, recipe, cluster.memory_gib << 30)
     launcher = ""
     if arguments.launcher == "trainjob":
-        _check_shared(tasks, max(1, arguments.nodes * cluster.gpus))
-        launcher = TrainJobPlace.of(cluster, arguments.namespace, arguments.nodes, arguments.image).as_json()
+        place = TrainJobPlace.of(cluster, arguments.namespace, arguments.nodes, arguments.image)
+        _check_nodes(tasks, place)
+        launcher = place.as_json()
     return Options(
         arguments.image, f"{WORK}/scratch/{recipe}", f"{WORK}/artifacts/{recipe}", launcher=launcher, cluster=cluster
     )
 
 
-def _check_shared(tasks: Sequence[Task], gpus: int) -> None:
-    """Check that the processes of a TrainJob, which takes whole nodes, can share every update of training."""
-    for task in tasks:
-        if STAGES[task.stage].gpus > 1 and processes(task.settings, gpus) != gpus:
-            raise BadInput(
-                f"{task.name}: {gpus} processes cannot share an update; at most "
-                f"{processes(task.settings, gpus)} can. Take fewer --nodes, or --launcher pod"
-            )
+def _check_nodes(tasks: Sequence[Task], place: TrainJobPlace) -> None:
+    """Check that some task can use all nodes that were asked for."""
+    most = max((place.shared_by(task.settings).nodes for task in tasks if STAGES[task.stage].gpus > 1), default=1)
+    if most < place.nodes:
+        raise BadInput(f"--nodes {place.nodes}: no training of the recipe can use more than {most}")
 
 
 def _check_reachable(remote: str) -> None:

@@ -92,7 +92,7 @@ def test_an_image_without_digest_is_refused(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--launcher", "trainjob"], "pretrain/mlm-1: 8 processes cannot share an update; at most 2 can"),
+        (["--launcher", "trainjob", "--nodes", "2"], "--nodes 2: no training of the recipe can use more than 1"),
         (["--nodes", "0"], "--nodes must be 1, or more with --launcher trainjob, got 0"),
         (["--nodes", "2"], "--nodes must be 1, or more with --launcher trainjob, got 2"),
         (["--log", "mlflow"], "--tracking-uri is for --log mlflow, which needs it, and wandb; got ''"),

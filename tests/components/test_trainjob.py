@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from msm.components.kubernetes_api import Api, ApiFailed
 from msm.components.trainjob import TrainJobFailed, Watcher, job_name
 from msm.errors import Preempted
 from msm.execution import Execution
+from msm.finetuning.settings import Finetune
 from msm.pipeline import artifacts, recipes
 from msm.pipeline.tasks import tasks as tasks_of
 from tests.components.kubernetes_server import NO_IMAGE, NO_NODE, NO_QUOTA, WORKFLOW, KubernetesServer
@@ -55,6 +57,21 @@ def start() -> Iterator[Start]:
 def phases(told: str) -> list[str]:
     """What was said of the job, without the time."""
     return [line.split(f"{NAME}: ", 1)[1] for line in told.splitlines() if NAME in line]
+
+
+@pytest.mark.parametrize(
+    ("batch_queries", "shape"),
+    [(128, (2, 8, 80, 800)), (64, (1, 8, 80, 800)), (96, (2, 6, 60, 600)), (32, (1, 4, 40, 400)), (8, (1, 1, 10, 100))],
+)
+def test_a_job_asks_for_what_can_share_an_update(batch_queries: int, shape: tuple[int, ...]) -> None:
+    recipe = recipes.load(ROOT / "recipes" / "paper.yaml")
+    found = next(task.settings for task in tasks_of(recipe, "paper") if task.stage == "finetune")
+    assert isinstance(found, Finetune)
+    batches = replace(found.batches, batch_queries=batch_queries, shard_queries=8, micro_queries=8)
+    settings = replace(found, batches=batches)
+    assert settings.shares == batch_queries // 8
+    place = PLACE._replace(cpus=80, memory_gib=800).shared_by(settings)
+    assert (place.nodes, place.gpus, place.cpus, place.memory_gib) == shape
 
 
 def test_a_job_runs_to_its_end(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
