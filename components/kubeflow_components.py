@@ -24,15 +24,16 @@ def report({signature}) -> None:
     """Tables, pictures and lineage of all scores.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
         log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
+{arguments}
 
     Returns:
-        out: The report.
-        summary: The report as Markdown.
+        out: Report with its tables and pictures.
+        summary: Report as Markdown.
     """
     from msm.components import kubeflow_task
 
@@ -110,7 +111,8 @@ def _report(count: int) -> Any:
     signature = [f"{parameter}: str" for parameter in ("name", "settings", "work", "published", "log")]
     signature += [f"{score}: Input[Dataset]" for score in scores]
     signature += ["out: Output[Dataset]", "summary: Output[Markdown]"]
-    source = REPORT.format(signature=", ".join(signature), scores=", ".join(scores))
+    arguments = "\n".join(f"        {score}: Scores of one model on one benchmark." for score in scores)
+    source = REPORT.format(signature=", ".join(signature), scores=", ".join(scores), arguments=arguments)
     return dsl.component(
         _function("report", source), base_image="msm", packages_to_install=[], install_kfp_package=False
     )

@@ -23,14 +23,14 @@ def download(
     """Fetch public data and verify it by checksum.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        mirror: Folder with copies of the public files; empty for the network.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        mirror: Folder with a copy of the public files; empty to download them.
 
     Returns:
-        out: The files.
+        out: The downloaded files.
     """
     from msm.components import kubeflow_task
 
@@ -46,17 +46,17 @@ def world(
     mirror: str,
     out: Output[Dataset],
 ) -> None:
-    """Tell a small world in constructed languages.
+    """Make texts, questions and judgements in constructed languages.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        mirror: Folder with copies of the public files; empty for the network.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        mirror: Folder with a copy of the public files; empty to download them.
 
     Returns:
-        out: The world's files.
+        out: Documents, questions and judgements in the constructed languages.
     """
     from msm.components import kubeflow_task
 
@@ -75,14 +75,14 @@ def documents(
     """Turn any source into documents of ordered sentences.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        sources: Files of a benchmark or corpus.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        sources: Downloaded or constructed files of benchmarks and corpora.
 
     Returns:
-        out: The documents.
+        out: Documents of ordered sentences, one JSON Lines file for each language.
     """
     from msm.components import kubeflow_task
 
@@ -101,14 +101,14 @@ def tokenizer(
     """Take a public vocabulary, or train one on the documents.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        documents: Documents, a sentence a line.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        documents: Documents of ordered sentences, one JSON Lines file for each language.
 
     Returns:
-        out: The vocabulary.
+        out: The tokenizer.
     """
     from msm.components import kubeflow_task
 
@@ -128,15 +128,15 @@ def units(
     """Pack sentences into units of token ids.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        documents: Documents, a sentence a line.
-        tokenizer: Vocabulary of the model.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        documents: Documents of ordered sentences, one JSON Lines file for each language.
+        tokenizer: Tokenizer of the model, with its vocabulary.
 
     Returns:
-        out: The token shards.
+        out: Token shards of every language.
     """
     from msm.components import kubeflow_task
 
@@ -158,15 +158,15 @@ def pairs(
     """Pack parallel sentences into token ids.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        sources: Files of a benchmark or corpus.
-        tokenizer: Vocabulary of the model.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        sources: Downloaded or constructed files of benchmarks and corpora.
+        tokenizer: Tokenizer of the model, with its vocabulary.
 
     Returns:
-        out: The shards of pairs.
+        out: Token ids of parallel sentences.
     """
     from msm.components import kubeflow_task
 
@@ -189,16 +189,16 @@ def teach(
     """Pack parallel sentences into token ids, with the vectors that a teacher gives them.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        sources: Files of a benchmark or corpus.
-        tokenizer: Vocabulary of the model.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        sources: Downloaded or constructed files of benchmarks and corpora.
+        tokenizer: Tokenizer of the model, with its vocabulary.
         model: Teacher that gives the vectors.
 
     Returns:
-        out: The shards of pairs with vectors.
+        out: Token ids of parallel sentences, with the teacher's vectors.
     """
     from msm.components import kubeflow_task
 

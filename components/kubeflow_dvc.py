@@ -15,7 +15,7 @@ def dvc_get_dataset(name: str, pointer: str, remote: str, out: Output[Dataset]) 
     """Fetch a data set that DVC tracks, instead of making it.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         pointer: Path, checksum and size of the folder, as JSON.
         remote: Address of the DVC remote.
 
@@ -32,7 +32,7 @@ def dvc_get_model(name: str, pointer: str, remote: str, out: Output[Model]) -> N
     """Fetch a model that DVC tracks, instead of making it.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         pointer: Path, checksum and size of the folder, as JSON.
         remote: Address of the DVC remote.
 
@@ -49,9 +49,9 @@ def dvc_put_dataset(path: str, remote: str, folder: Input[Dataset]) -> str:
     """Push a data set to the DVC remote.
 
     Args:
-        path: Where DVC has the folder, such as artifacts/RECIPE/FAMILY/ROW.
+        path: Path under which DVC tracks the folder, such as artifacts/tiny/pretrain/msm-1.
         remote: Address of the DVC remote.
-        folder: What is pushed.
+        folder: Folder to push.
 
     Returns:
         The pointer that finds it again, as JSON.
@@ -66,9 +66,9 @@ def dvc_put_model(path: str, remote: str, folder: Input[Model]) -> str:
     """Push a model to the DVC remote.
 
     Args:
-        path: Where DVC has the folder, such as artifacts/RECIPE/FAMILY/ROW.
+        path: Path under which DVC tracks the folder, such as artifacts/tiny/pretrain/msm-1.
         remote: Address of the DVC remote.
-        folder: What is pushed.
+        folder: Folder to push.
 
     Returns:
         The pointer that finds it again, as JSON.

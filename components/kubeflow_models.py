@@ -23,14 +23,14 @@ def encoder(
     """Make the start weights of the encoder.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        tokenizer: Vocabulary of the model.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        tokenizer: Tokenizer of the model, with its vocabulary.
 
     Returns:
-        out: The start weights.
+        out: The encoder with its start weights.
     """
     from msm.components import kubeflow_task
 
@@ -52,17 +52,17 @@ def pretrain(
     """Pre-train an encoder with a masked sentence model or a control.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
         log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
-        launcher: TrainJob that runs the stage, as JSON; empty for the pod of this task.
+        launcher: Nodes and resources of a TrainJob that runs the stage, as JSON; empty to use this task's pod.
         units: Token shards to train on.
         weights: Weights to start from.
 
     Returns:
-        out: The pre-trained model.
+        out: The pre-trained encoder.
     """
     from msm.components import kubeflow_task
 
@@ -91,16 +91,16 @@ def finetune(
     weights: Input[Model],
     out: Output[Model],
 ) -> None:
-    """Fine-tune a bi-encoder on pairs of question and passage.
+    """Fine-tune a bi-encoder on questions and their passages.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
         log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
-        launcher: TrainJob that runs the stage, as JSON; empty for the pod of this task.
-        sources: Files of a benchmark or corpus.
+        launcher: Nodes and resources of a TrainJob that runs the stage, as JSON; empty to use this task's pod.
+        sources: Downloaded or constructed files of benchmarks and corpora.
         weights: Weights to start from.
 
     Returns:
@@ -134,15 +134,15 @@ def mine(
     """Mine hard negatives for a next round of fine-tuning.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        sources: Files of a benchmark or corpus.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        sources: Downloaded or constructed files of benchmarks and corpora.
         model: Model whose mistakes become negatives.
 
     Returns:
-        out: The training files with their negatives.
+        out: The training questions with their mined negatives.
     """
     from msm.components import kubeflow_task
 
@@ -162,15 +162,15 @@ def retrieve(
     """Encode questions and passages, search, and write runs.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        sources: Files of a benchmark or corpus.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        sources: Downloaded or constructed files of benchmarks and corpora.
         model: Sentence encoder that searches.
 
     Returns:
-        out: The runs.
+        out: Ranked passages for every question, with their scores, as TREC runs.
     """
     from msm.components import kubeflow_task
 
@@ -191,11 +191,11 @@ def retrieve_part(
     """Encode and search a part of the passages, for the task that joins the parts.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        part: Number of the part, from 1, and number of parts, as I/N.
-        sources: Files of a benchmark or corpus.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        part: Number of the part, counted from 1, and number of all parts, such as 1/4.
+        sources: Downloaded or constructed files of benchmarks and corpora.
         model: Sentence encoder that searches.
     """
     from msm.components import kubeflow_task
@@ -215,14 +215,14 @@ def lexical(
     """Search with BM25 and write runs.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        sources: Files of a benchmark or corpus.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        sources: Downloaded or constructed files of benchmarks and corpora.
 
     Returns:
-        out: The runs.
+        out: Ranked passages for every question, with their scores, as TREC runs.
     """
     from msm.components import kubeflow_task
 
@@ -239,15 +239,15 @@ def fuse(
     sparse: Input[Dataset],
     out: Output[Dataset],
 ) -> None:
-    """Join a dense and a BM25 run of the same questions to one.
+    """Join the runs of an encoder and of BM25, for the same questions, to one.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
-        dense: Runs of a sentence encoder.
-        sparse: Runs of BM25.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
+        dense: Runs that a sentence encoder ranked.
+        sparse: Runs that BM25 ranked.
 
     Returns:
         out: The fused runs.
@@ -269,20 +269,20 @@ def score(
     out: Output[Dataset],
     metrics: Output[Metrics],
 ) -> None:
-    """Measure runs against the judgements of a benchmark.
+    """Score ranked passages by the judgements of a benchmark.
 
     Args:
-        name: Row of the recipe, FAMILY/ROW.
+        name: Name of the task in the recipe, such as pretrain/msm-1.
         settings: Settings of the stage, as a JSON object.
-        work: Folder for scratch that outlives the pod.
-        published: Folder that gets a copy for the dashboard; empty for none.
+        work: Folder for checkpoints and scratch files, on a volume that outlives the pod.
+        published: Folder that gets a copy of the results for the dashboard; empty for none.
         log: Tool that shows losses and scores: tensorboard, mlflow or wandb; empty for none.
-        sources: Files of a benchmark or corpus.
-        run: Runs to measure.
+        sources: Downloaded or constructed files of benchmarks and corpora.
+        run: Ranked passages for every question, as TREC runs.
 
     Returns:
-        out: The scores by language.
-        metrics: Means, and the values of every language.
+        out: Scores by question, language and pool.
+        metrics: Values of the measures, from 0 to 1: the mean over the languages, and that of every language.
     """
     from msm.components import kubeflow_task
 
