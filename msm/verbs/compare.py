@@ -12,13 +12,13 @@ Folders = str | Path | Sequence[str | Path]
 
 
 class Comparisons(NamedTuple):
-    """Models against a baseline, by every measure on every kind of pool that all of them have."""
+    """Comparisons of models with a baseline, by every measure on every kind of pool that all of them have."""
 
     compared: list[Compared]
     models: list[Seeds]
-    """The folders of the baseline, then those of each further model."""
+    """Score folders of the baseline, then those of each further model."""
     notes: list[str]
-    """Sentences about what could not be checked."""
+    """Sentences that name the checks that were not possible."""
 
 
 def compare(
@@ -30,7 +30,7 @@ def compare(
     resamples: int = 10000,
     seed: int = 1,
 ) -> Comparisons:
-    """Paired differences between models and a baseline, by language and on average.
+    """Compare models with a baseline by paired differences, by language and on average.
 
     Folders of one model with different seeds are its seeds: their values are averaged question by question before
     anything is compared. The p values of one measure and kind of pool, of all models and languages, are corrected
@@ -45,12 +45,12 @@ def compare(
         (['und'], (2,))
 
     Args:
-        baseline: score folder of the baseline, or one a seed.
+        baseline: score folder of the baseline, or one folder for each seed.
         others: score folders of one or more models.
-        any_protocol: compare although the rules of scoring differ.
-        fairness: compare by every measure of language fairness; by the first two else.
+        any_protocol: whether folders are compared although they were scored by different rules.
+        fairness: whether models are compared by every measure of language fairness; else only by the first two.
         resamples: number of resamples of intervals and tests.
-        seed: seed of the resampling.
+        seed: seed of the generator that draws the resamples.
 
     Raises:
         BadInput: a folder is no score folder, or was scored on other questions, candidates or judgements, by other

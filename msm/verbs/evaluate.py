@@ -1,13 +1,15 @@
-"""Encode, search and score a benchmark with any encoder, or BM25.
+"""Encodes, searches and scores a benchmark with any encoder, or with BM25.
 
-The folder that it writes:
+The output folder holds:
 
 | name | content |
 |---|---|
-| `run.trec.gz` | the run: of the pool of all languages, or of all languages' own pools, or of all pairs of bitext |
-| `scores.jsonl` | see `msm.evaluation.scores` |
-| `retrieve/`, `score/` | the folders of the two stages: the runs of all pools, how they were made, per-query values |
-| `work/` | what a killed run goes on from, and links to the model's files, where it is used otherwise than these say |
+| `run.trec.gz` | the run of the pool of all languages, or of all languages' own pools, or of all pairs of bitext |
+| `scores.jsonl` | the scores, see `msm.evaluation.scores` |
+| `retrieve/`, `score/` | the folders of the two stages, with the runs of all pools, their protocol, and per-query
+    values |
+| `work/` | the state from which a killed run goes on, and links to the model's files where options replace their values
+    |
 
 A stage that is finished is not run again; a killed one goes on after the last finished shard. Several processes
 (`torchrun`) split the shards; the first one scores.
@@ -53,7 +55,7 @@ USAGES = {
     "passage_context": CONTEXTS,
     "question_mark": QUESTION_MARKS,
 }
-"""Choice of a usage to its allowed values."""
+"""Name of each choice of `Usage` that has fixed values, to these values."""
 LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "title_text"]] = {
     None: "benchmark",
     "none": "none",
@@ -61,15 +63,15 @@ LEXICAL_CONTEXTS: dict[str | None, Literal["benchmark", "none", "paragraph", "ti
     "title": "title_text",
     "title_text": "title_text",
 }
-"""What BM25 searches where a model is told to encode this."""
+"""Text that a model encodes with each passage, to the text that BM25 searches then."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One model on one benchmark: what is evaluated, and how.
+    """The evaluation of one model on one benchmark, with all its options.
 
     Raises:
-        BadInput: no such benchmark or data, or values that do not go together.
+        BadInput: the benchmark or the data do not exist, or options contradict each other.
     """
 
     model: str
@@ -79,7 +81,7 @@ class Evaluation:
     data: Path
     """Folder of the benchmark's files."""
     out: Path
-    """Folder to write."""
+    """Folder that gets the run and the scores."""
     usage: Usage = field(default_factory=Usage)
     """Choices for the use of the model where they differ from its files."""
     revision: str | None = None
@@ -87,7 +89,7 @@ class Evaluation:
     format: str = ""
     """Format of data of your own: `beir`, `trec`, `squad`, or that of a benchmark."""
     languages: str = ""
-    """Languages of the benchmark that are kept, with commas; empty for all."""
+    """Codes of the languages of the benchmark that are kept, separated by commas; empty for all."""
     pairs: str = ""
     """Language pairs of bitext: `all-en`, `de-fr,fr-de` or `all`; empty for the benchmark's own."""
     split: str = ""
@@ -99,29 +101,31 @@ class Evaluation:
     seed: int = 0
     """Seed of the model's training."""
     measures: str = ""
-    """Measures instead of the official ones, with commas."""
+    """Names of measures that replace the official ones, separated by commas; empty for the official ones."""
     ties: TieRule = "benchmark"
-    """Order of equal scores; see `msm.evaluation.settings.Score`."""
+    """Rule for the order of equal scores; see `msm.evaluation.settings.Score`."""
     depth: int = 0
-    """Number of passages that are kept of each question; 0 keeps what the measures need."""
+    """Number of passages that are kept for each question; 0 keeps as many as the measures need."""
     fuse: float | None = None
     """Weight of the model's scores when BM25's are added, both scaled; None searches without BM25."""
     language_vectors: LanguageVectorsKind = "none"
     """Kind of language vectors that are subtracted; see `msm.retrieval.settings.Retrieve`."""
     language_texts: Path | None = None
-    """Parallel documents, for `shift` and `both_sides`."""
+    """Path of parallel documents, from which language vectors are estimated for `shift` and `both_sides`."""
     language_sentences: int = 200
-    """Sentences of each language that its vector is estimated from; 0 for all."""
+    """Number of sentences of each language from which its vector is estimated; 0 for all."""
     language_pivot: str = "en"
-    """Language that `shift` leaves as it is."""
+    """Code of the language whose vectors `shift` leaves unchanged."""
     language_labels: str = "given"
-    """`given`, or what guesses the languages of texts; see `msm.retrieval.settings.Retrieve`."""
+    """Source of the language of each text: `given`, or the name of an identifier; see
+    `msm.retrieval.settings.Retrieve`."""
     precision: str = "auto"
-    """Number format: `fp32`, `bf16`, or `auto`: bf16 where the hardware has units for it."""
+    """Number format of matrix products: `fp32`, `bf16`, or `auto`, which is bf16 where the hardware has units for
+    it."""
     batch_tokens: int = 16384
-    """Number of tokens that are encoded at once."""
+    """Largest number of tokens that are encoded in one batch."""
     device: str = "auto"
-    """Device: `auto`, `cpu`, `cuda` or `mps`."""
+    """Name of the device that the model runs on: `auto`, `cpu`, `cuda` or `mps`."""
     part: str = ""
     """`I/N` encodes and searches part I of N of the passages only; an evaluation without it joins the parts."""
 
@@ -146,12 +150,12 @@ class Evaluation:
 
     @cached_property
     def reference(self) -> str:
-        """Benchmark with its format, languages and pairs, as stages name it."""
+        """Reference of the benchmark: its name with format, languages and pairs."""
         return reference(self.benchmark, self.format, listed(self.languages), self.pairs)
 
     @cached_property
     def bitext(self) -> BitextBenchmark | None:
-        """The benchmark, if it is bitext."""
+        """The bitext benchmark, or None if the benchmark is searched."""
         bitext = find_bitext(self.reference)
         return bitext[0] if bitext else None
 
@@ -162,7 +166,7 @@ class Evaluation:
 
     @property
     def folder_name(self) -> Path:
-        """Name of its folder among several evaluations: benchmark or format, then model."""
+        """Path of the output folder among several evaluations: benchmark or format, then model."""
         return Path(file_name(self.benchmark or self.format), file_name(self.label))
 
     @property
@@ -179,10 +183,11 @@ class Evaluation:
         return self.depth or _depth(find_benchmark(self.reference).measured_by(listed(self.measures)))
 
     def run(self) -> Scores:
-        """Encode, search and score; what is finished already is not done again.
+        """Encode, search and score; finished work is not repeated.
 
         Raises:
-            BadInput: no model, a damaged one, nothing that says how it is used, or malformed data.
+            BadInput: the model is missing or damaged, neither files nor options tell how it is used, or the data are
+                malformed.
         """
         execution = Execution(work=self.out / "work", device=self.device, part=self.part)
         if _rank() or self.part:
@@ -204,7 +209,7 @@ class Evaluation:
         return copy_scores(self.out)
 
     def _fetch(self) -> None:
-        """Download the data where a library does that, before their checksums are taken."""
+        """Download data that a library has, before their checksums are computed."""
         fetch = None if self.bitext else find_benchmark(self.reference).fetch
         if fetch:
             fetch(self.data)
@@ -215,7 +220,7 @@ def evaluate(
 ) -> Scores:
     """Encode, search and score a benchmark with an encoder, or with BM25.
 
-    What is finished already is not done again, and a killed evaluation goes on.
+    Finished work is not repeated, and a killed evaluation goes on.
 
         >>> import msm
         >>> scores = msm.evaluate("intfloat/multilingual-e5-small", "animals", msm.example("animals"), format="beir")
@@ -228,16 +233,17 @@ def evaluate(
         model: model folder, name in the Hugging Face hub, or `bm25`.
         benchmark: name of the benchmark, such as `lareqa`; with `format`, a name for your data.
         data: folder of the benchmark's files.
-        out: folder to write; `artifacts/evaluate/BENCHMARK/MODEL` when not given.
-        options: any field of `Evaluation`, and of how the model is used (`msm.encoders.usage.Usage`); they are named
-            as the options of the command are.
+        out: folder that gets the run and the scores; the default is `artifacts/evaluate/BENCHMARK/MODEL`.
+        options: fields of `Evaluation` and of the model's use (`msm.encoders.usage.Usage`), named like the options of
+            the command.
 
     Returns:
-        Scores by language, and the folder that holds them.
+        The scores by language, and the folder that holds them.
 
     Raises:
-        BadInput: no such benchmark, data or model, or nothing says how the model is used.
-        TypeError: no such option.
+        BadInput: the benchmark, the data or the model do not exist, or neither files nor options tell how the model is
+            used.
+        TypeError: there is no such option.
     """
     used = {choice.name: options.pop(choice.name) for choice in dataclasses.fields(Usage) if choice.name in options}
     usage = options.pop("usage", Usage()).updated(Usage(**used))
@@ -248,7 +254,7 @@ def evaluate(
 
 
 def file_name(text: str) -> str:
-    """Return a text as the name of a folder."""
+    """Return the name of a folder that stands for a text."""
     return re.sub(r"[^\w.,@+-]+", "-", text)
 
 
@@ -284,7 +290,7 @@ def _check_mined(evaluation: Evaluation) -> None:
 
 @contextlib.contextmanager
 def _tidied(out: Path) -> Iterator[None]:
-    """After an error nothing is left but what another call goes on from."""
+    """Remove everything after an error, except the state from which another call goes on."""
     try:
         yield
     except BaseException:
@@ -295,7 +301,7 @@ def _tidied(out: Path) -> Iterator[None]:
 
 
 def _search(evaluation: Evaluation, execution: Execution) -> Path:
-    """The folder of the runs."""
+    """Search, and return the folder of the runs."""
     runs = evaluation.out / "retrieve"
     if evaluation.model == BM25:
         whole = dataclasses.replace(execution, part="")
@@ -308,7 +314,7 @@ def _search(evaluation: Evaluation, execution: Execution) -> Path:
 
 
 def _fuse(evaluation: Evaluation, dense: Path, execution: Execution) -> Path:
-    """The folder of the runs with BM25's added."""
+    """Fuse the runs with those of BM25, and return the folder of the fused runs."""
     sparse, fused = evaluation.out / "lexical", evaluation.out / "fused"
     runner.run_stage("lexical", _lexical(evaluation), {"sources": evaluation.data}, sparse, execution)
     assert evaluation.fuse is not None
@@ -318,13 +324,13 @@ def _fuse(evaluation: Evaluation, dense: Path, execution: Execution) -> Path:
 
 
 def _depth(benchmark: Benchmark) -> int:
-    """Passages that fusion and the languages of the answers look at; measures need none, they have exact ranks."""
+    """Return the number of passages that fusion and the languages of answers need; measures use exact ranks."""
     names = [*benchmark.measures, *(benchmark.language_measures or ())]
     return max([LEAST_DEPTH, benchmark.least_depth, *(parse_measure(name).cutoff or 0 for name in names)])
 
 
 def _model(evaluation: Evaluation) -> Path:
-    """The model's folder; where it is to be used otherwise than it says, one of links to its files."""
+    """Return the model's folder, or a folder of links to its files where options replace their values."""
     folder = runner.entry("msm.encoders.finding:find_model")(evaluation.model, evaluation.revision)
     _check_kind(evaluation, folder)
     if evaluation.usage == Usage():
@@ -336,7 +342,7 @@ def _model(evaluation: Evaluation) -> Path:
 
 
 def _sources(evaluation: Evaluation) -> Path:
-    """The data; with parallel texts, a folder of links to both."""
+    """Return the folder of the data; with parallel texts, a folder of links to both."""
     texts = evaluation.language_texts
     if texts is None:
         return evaluation.data
@@ -348,7 +354,7 @@ def _sources(evaluation: Evaluation) -> Path:
 
 
 def _link_files(source: Path, place: Path) -> None:
-    """Links to a file, or to all files of a folder: a link to the folder itself would leave no checksum of them."""
+    """Make links to a file, or to all files of a folder: files behind a link to the folder would have no checksum."""
     for file in list(files_below(source)) or [source]:
         link = place / file.relative_to(source)
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -356,7 +362,7 @@ def _link_files(source: Path, place: Path) -> None:
 
 
 def _rank() -> int:
-    """Number of this process among those that torchrun started."""
+    """Return the number of this process among those that torchrun has started."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -378,7 +384,7 @@ def _retrieve(evaluation: Evaluation) -> Retrieve:
 
 
 def _lexical(evaluation: Evaluation) -> Lexical:
-    """BM25 with Anserini's parameters."""
+    """Return the settings of BM25, with Anserini's parameters."""
     return Lexical(
         benchmark=evaluation.reference,
         questions=HERE,
@@ -405,7 +411,7 @@ def _score(evaluation: Evaluation) -> Score:
 
 
 def _treatment(evaluation: Evaluation) -> str:
-    """Return the words behind the model's name that say how its own scores were changed."""
+    """Return the words after the model's name that tell how its vectors or scores were changed."""
     kind = evaluation.language_vectors
     guessed = "" if evaluation.language_labels == "given" else ", languages guessed"
     shifted = "" if kind == "none" else f" (language vectors: {kind}{guessed})"
@@ -413,7 +419,7 @@ def _treatment(evaluation: Evaluation) -> str:
 
 
 def _run_files(folder: Path, bitext: BitextBenchmark | None) -> list[Path]:
-    """The run of the pool of all languages; without one, those of the languages; of bitext, of its last measure."""
+    """Return the file of the pool of all languages; else those of the languages, or of the last measure of bitext."""
     whole = folder / "multilingual.trec.gz"
     if whole.is_file():
         return [whole]
@@ -421,7 +427,7 @@ def _run_files(folder: Path, bitext: BitextBenchmark | None) -> list[Path]:
 
 
 def _write_run(files: list[Path], path: Path) -> None:
-    """Files end to end, as gzip allows."""
+    """Write gzip files end to end into one, as gzip allows."""
     with new_file(path.with_suffix(""), "wb") as file:
         for part in files:
             file.write(part.read_bytes())

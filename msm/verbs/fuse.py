@@ -13,7 +13,7 @@ from msm.retrieval import fusion
 
 
 class Dev(NamedTuple):
-    """Development questions, on which the best weight is chosen."""
+    """Runs and judgements of development questions, on which the weight is chosen."""
 
     dense: Path
     """Dense run of these questions."""
@@ -22,16 +22,16 @@ class Dev(NamedTuple):
     qrels: Path
     """Judgements of these questions."""
     measure: str = "mrr@100"
-    """Measure that the weight maximises."""
+    """Name of the measure that the weight maximises."""
 
 
 class Weight(NamedTuple):
-    """Weight of the dense scores, and the mean that it gives."""
+    """Weight of the dense scores, and the mean of the measure with it."""
 
     alpha: float
     """Weight of the dense scores."""
     dev: float | None
-    """Mean of the measure on the development questions, from 0 to 1; None where these did not choose."""
+    """Mean of the measure on the development questions, from 0 to 1; None where the weight was given."""
 
 
 def fuse(
@@ -48,10 +48,10 @@ def fuse(
     Args:
         dense: dense TREC run, which may be compressed.
         sparse: sparse run of the same questions.
-        out: run file to write.
-        alpha: weight of the dense scores; chosen on `dev` when not given.
+        out: file that gets the fused run.
+        alpha: weight of the dense scores; without it, the weight is chosen on `dev`.
         dev: development questions of one language.
-        depth: passages kept for each query.
+        depth: number of passages that are kept for each query.
 
     Raises:
         BadInput: both a weight and development questions are given, or neither, or a file is no run.

@@ -28,8 +28,8 @@ def mine(
     """Mine hard negatives of training questions, into a file that fine-tuning reads.
 
     Args:
-        settings: training files, ranks and filters; its paths may lie anywhere.
-        out: file to write, `.jsonl` or `.jsonl.gz`.
+        settings: settings of the training files, ranks and filters; paths may lie anywhere.
+        out: file that gets the examples with negatives, `.jsonl` or `.jsonl.gz`.
         run: TREC run that ranks the passages of the training questions.
         model: folder of the fine-tuned model that ranks them where no run is given.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -38,7 +38,7 @@ def mine(
         Numbers of examples, of negatives, and of passages that each filter dropped.
 
     Raises:
-        BadInput: neither a run nor a model, another name for the output, or a file that is malformed.
+        BadInput: neither a run nor a model is given, the output has another ending, or a file is malformed.
     """
     if run is None and model is None:
         raise BadInput("mining needs a run or a model")
@@ -52,7 +52,7 @@ def mine(
             mined_row, mining.mine(examples, _ranking(settings, examples, run, model, device), settings, counts)
         )
 
-    write_json_lines(Path(out), rows())  # the file is opened before a model is loaded
+    write_json_lines(Path(out), rows())  # The output file is opened before a model is loaded.
     return counts
 
 

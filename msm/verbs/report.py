@@ -22,33 +22,33 @@ class Reported(NamedTuple):
     """Tables of a recipe, and the outcome of an export."""
 
     table: str
-    """The tables as plain text, at most 110 columns wide."""
+    """Tables as plain text, at most 110 characters wide."""
     document: Path
-    """The report as Markdown."""
+    """Path of the report in Markdown."""
     rows: list[str]
-    """Names of the score folders that are there, such as `score/constructed-msm-1`."""
+    """Names of the score folders that exist, such as `score/constructed-msm-1`."""
     missing: list[str]
     """Names of score folders that the recipe has and that do not exist."""
     kept: list[str]
-    """Rows of an earlier export that an export has taken as they are, for they are not in the artifacts."""
+    """Names of rows that the export has taken from an earlier export, because the artifacts do not hold them."""
     lost: list[str]
-    """Rows of an earlier export that an export has left out, for they are not as the recipe wants them."""
+    """Names of rows of an earlier export that the export has left out, because they are not what the recipe computes now."""
     size: int
-    """Bytes of the export; 0 where nothing was exported."""
+    """Size of the export in bytes; 0 without an export."""
 
 
 def report(
     recipe: str | Path, *, artifacts: str | Path = "artifacts", results: str | Path = "results", export: bool = False
 ) -> Reported:
-    """Report on the finished rows of a recipe, few or all, and export them where this is asked for.
+    """Report on the finished rows of a recipe, few or all, and export them if `export` is true.
 
-    The report that lies in the artifacts is written anew where rows have come since.
+    The report in the artifacts is written anew if further rows have been finished since.
 
     Args:
         recipe: name of the recipe, such as `demo`, or its file.
-        artifacts: folder of the stage folders.
-        results: folder of the exported results.
-        export: add the finished rows to `results`: scores and manifests, without texts, and a report on all of them.
+        artifacts: folder in which each recipe has the folder of its stages' outputs.
+        results: folder in which each recipe has the folder of its exported results.
+        export: whether the finished rows are added to `results`: scores and manifests, without texts, and a report.
 
     Raises:
         BadInput: no row is finished, or artifacts no longer match their manifests.
@@ -70,9 +70,9 @@ def report(
 
 
 def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:
-    """Return a recipe and its tasks; its name alone where its folders exist and its file does not.
+    """Return a recipe and its tasks; only the name of a recipe whose folders exist and whose file does not.
 
-    Folders of a recipe that is gone can still be read; it vouches for no row of an earlier export then.
+    The folders of such a recipe can still be read; no row of an earlier export is kept then.
     """
     try:
         path = recipes.find(name)
@@ -85,7 +85,7 @@ def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:
 
 
 def _bring_up(recipe: Values, made: Sequence[Task], root: Path) -> None:
-    """Write the report in the artifacts where it is not of the score folders that exist."""
+    """Write the report in the artifacts anew unless it is one on the score folders that exist."""
     task = next((task for task in made if task.stage == "report"), None)
     if task is None or not _finished(root):
         return
