@@ -32,7 +32,7 @@ class Reported(NamedTuple):
     kept: list[str]
     """Names of rows that the export has taken from an earlier export, because the artifacts do not hold them."""
     lost: list[str]
-    """Names of rows of an earlier export that the export has left out, because they are not what the recipe computes now."""
+    """Names of rows of an earlier export that the export has left out, because the recipe computes others now."""
     size: int
     """Size of the export in bytes; 0 without an export."""
 
