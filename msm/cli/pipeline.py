@@ -150,6 +150,9 @@ def main(arguments: argparse.Namespace) -> None:
     tracked = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
     chosen = kubeflow_pipeline.select(arguments.name, made, arguments.model, tracked)
     options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)
+    if options.cluster and not options.cluster.gpus:
+        running = [task for task in chosen if task.out not in tracked]
+        check(made, str(path), options.cluster.memory_gib << 30, running)
     remote = arguments.remote or default_remote(root)
     options = options._replace(tracked=tracked, remote=remote, push=arguments.push, parts=arguments.parts)
     options = options._replace(log=arguments.log)
@@ -184,8 +187,6 @@ def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) 
         raise BadInput(f"--nodes must be 1, or more with --launcher trainjob, got {arguments.nodes}")
     cluster = find_cluster(arguments.cluster)
     cluster = cluster._replace(queue=arguments.queue or cluster.queue)
-    if not cluster.gpus:
-        check(tasks, recipe, cluster.memory_gib << 30)
     launcher = ""
     if arguments.launcher == "trainjob":
         place = TrainJobPlace.of(cluster, arguments.namespace, arguments.nodes, arguments.image)

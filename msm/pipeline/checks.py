@@ -34,13 +34,14 @@ WEIGHT_BYTES = 4
 """Bytes of a parameter that is only read, in fp32."""
 
 
-def check(all_tasks: Sequence[Task], where: str, memory: int = 0) -> None:
+def check(all_tasks: Sequence[Task], where: str, memory: int = 0, chosen: Sequence[Task] | None = None) -> None:
     """Check a recipe for what would fail later.
 
     Args:
         all_tasks: the tasks of a recipe.
         where: file of the recipe, for messages.
         memory: bytes for one task; 0 where that is not known, as on GPUs.
+        chosen: tasks that are run; all of the recipe where they are not given.
 
     Raises:
         BadInput: something would fail; the message names the task, the setting and the nearest name that exists.
@@ -48,7 +49,7 @@ def check(all_tasks: Sequence[Task], where: str, memory: int = 0) -> None:
     files = _source_files(all_tasks, where)
     sources = {task.out for task in all_tasks if task.name.startswith("sources/")}
     mined = {task.out for task in all_tasks if task.stage == "mine"}
-    for task in all_tasks:
+    for task in all_tasks if chosen is None else chosen:
         try:
             _check_names(task)
             _check_units(task, all_tasks)

@@ -14,7 +14,7 @@ from msm.components import dvc_steps
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
 from msm.components.kubeflow_components import getter, putter
 from msm.components.kubeflow_local import image
-from msm.components.kubeflow_pipeline import Options, build, compile_to, select
+from msm.components.kubeflow_pipeline import select
 from msm.errors import BadInput, CommandError
 from msm.pipeline import artifacts, recipes
 from msm.pipeline.tasks import tasks as tasks_of
@@ -110,13 +110,16 @@ def test_submit_refuses_what_pods_could_not_fetch(
     assert message in capsys.readouterr().err
 
 
-def test_tracked_outputs_replace_what_makes_them(tmp_path: Path) -> None:
+def test_tracked_outputs_replace_what_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     out = "artifacts/tiny/pretrain/msm-1"
     chosen = select("benchmark", tasks, tracked=[out])
     assert [task.stage for task in chosen] == ["world", "pretrain", "finetune", "retrieve", "score", "report"]
-    options = Options(IMAGE, tracked={out: Pointer(out, "0" * 32 + ".dir", 1, 1)}, remote="s3://models/dvc", push=True)
-    compile_to(build("benchmark", "tiny", chosen, options), tmp_path / "pipeline.yaml")
+    monkeypatch.chdir(tmp_path)
+    lock(tmp_path, Pointer(out, "0" * 32 + ".dir", 1, 1))
+    words = ["pipeline", "compile", "benchmark", "--recipe", str(ROOT / "recipes" / "tiny.yaml"), "--image", IMAGE]
+    words += ["--cluster", "kind", "--tracked", "pretrain/msm-1", "--remote", "s3://models/dvc", "--push"]
+    main([*words, "--out", "pipeline.yaml"])
     dag = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())["root"]["dag"]["tasks"]
     row = "constructed-msm-1"
     stages = {"sources-world", "dvc-get-pretrain-msm-1", f"finetune-{row}", f"retrieve-{row}", f"score-{row}"}
