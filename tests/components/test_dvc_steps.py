@@ -120,7 +120,7 @@ def test_tracked_outputs_replace_what_makes_them(tmp_path: Path, monkeypatch: py
     words = ["pipeline", "compile", "benchmark", "--recipe", str(ROOT / "recipes" / "tiny.yaml"), "--image", IMAGE]
     words += ["--cluster", "kind", "--tracked", "pretrain/msm-1", "--remote", "s3://models/dvc", "--push"]
     main([*words, "--out", "pipeline.yaml"])
-    dag = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())["root"]["dag"]["tasks"]
+    dag = next(yaml.safe_load_all(Path("pipeline.yaml").read_text()))["root"]["dag"]["tasks"]
     row = "constructed-msm-1"
     stages = {"sources-world", "dvc-get-pretrain-msm-1", f"finetune-{row}", f"retrieve-{row}", f"score-{row}"}
     assert dag.keys() == stages | {"report-all", f"dvc-put-finetune-{row}", f"dvc-put-score-{row}"}
