@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from msm.collections.runs import Floats, Integers
 
@@ -29,8 +30,6 @@ FEW_CLUSTERS = 50
 """Number of clusters below which intervals and tests are rough, which tables say."""
 TAIL = 0.025
 """Share of either side that 95 % intervals leave out."""
-_STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
-"""97.5 % quantiles of Student's t for 1 to 10 degrees of freedom."""
 _DRAWS = 1 << 22
 """Largest number of random numbers held at once."""
 
@@ -128,23 +127,7 @@ def intervals(samples: Floats, clusters: int) -> list[Interval]:
 def _level(clusters: int) -> float:
     """Return the quantile of the bootstrap that stands for the lower 2.5 % with so many clusters."""
     freedom = max(clusters - 1, 1)
-    return NormalDist().cdf(-student(freedom) * ((freedom + 1) / freedom) ** 0.5)
-
-
-def student(freedom: int) -> float:
-    """Return the 97.5 % quantile of Student's t, to three digits and more.
-
-    Args:
-        freedom: number of degrees of freedom, 1 or more.
-
-    Source: above 10, Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5).
-    """
-    if freedom <= len(_STUDENT):
-        return _STUDENT[freedom - 1]
-    z = NormalDist().inv_cdf(1 - TAIL)
-    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3
+    return NormalDist().cdf(float(stdtrit(freedom, TAIL)) * ((freedom + 1) / freedom) ** 0.5)
 
 
 def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: int) -> Floats:
@@ -258,7 +241,7 @@ def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = F
 
     A pair is told apart where its difference is greater than the 95 % quantile of the greatest difference, in
     standard errors, of any pair among resampled data (the bootstrap of the maximum); so that with 95 % confidence no
-    pair at all is told apart by chance.
+    pair at all is told apart by chance. For few clusters the quantile is that of Student's t at the same level.
 
     Args:
         values: values of all models.
@@ -278,8 +261,10 @@ def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = F
         error = errors[row, rest] = errors[rest, row] = differences.std(axis=1)
         safe = np.where(error > 1e-12, error, np.inf)
         greatest = np.maximum(greatest, (np.abs(differences - gaps[row, rest, None]) / safe[:, None]).max(axis=0))
-    few = student(max(values.cluster_count - 1, 1)) / NormalDist().inv_cdf(1 - TAIL)
-    bound = np.quantile(greatest, 1 - 2 * TAIL) * few * errors
+    # The bootstrap takes G clusters for all there are: its quantile is a normal one, its errors are those of G - 1.
+    freedom = max(values.cluster_count - 1, 1)
+    tail = NormalDist().cdf(-float(np.quantile(greatest, 1 - 2 * TAIL)))
+    bound = -float(stdtrit(freedom, tail)) * ((freedom + 1) / freedom) ** 0.5 * errors
     better = (-gaps if less_is_better else gaps) > np.maximum(bound, 1e-12)
     # `better[i, j]`: i is better than j.
     return [

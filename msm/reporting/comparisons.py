@@ -8,9 +8,10 @@ is not known, and the verdict says so.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
 from msm.collections.measure_names import LESS_IS_BETTER
-from msm.evaluation.statistics import Comparison, Interval, compare, holm, student
+from msm.evaluation.statistics import TAIL, Comparison, Interval, compare, holm
 from msm.reporting.models import Benchmark, Column, Model, Problem, ordered, together
 from msm.reporting.settings import Report
 from msm.settings import listed
@@ -112,7 +113,7 @@ def training_noise(model: Model, control: Model, column: Column) -> float | None
     if seeds < 2:
         return float("nan")
     variance = sum(other.seed_means(column)[:, -1].var(ddof=1) / len(other.runs) for other in trained)
-    return student(seeds - 1) * float(np.sqrt(variance))
+    return -float(stdtrit(seeds - 1, TAIL)) * float(np.sqrt(variance))
 
 
 def _difference(

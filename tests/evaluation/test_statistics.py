@@ -12,7 +12,6 @@ from msm.evaluation.statistics import (
     language_means,
     randomisation_test,
     rank_intervals,
-    student,
 )
 
 
@@ -141,11 +140,6 @@ def test_models_together_are_compared_as_each_pair_alone(values: np.ndarray) -> 
         np.testing.assert_allclose(made.differences, language_means(differences))
 
 
-def test_quantiles_of_student_equal_scipys() -> None:
-    for freedom in (1, 5, 10, 11, 20, 49, 1000):
-        assert student(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), abs=2e-4)
-
-
 def clustered(rng: np.random.Generator, clusters: int, is_clustered: bool) -> tuple[np.ndarray, np.ndarray]:
     """Reciprocal ranks of two equally good models, [2, C, 1], and the cluster of each question.
 
@@ -211,13 +205,14 @@ def test_ranks_of_models_that_can_and_cannot_be_told_apart() -> None:
 
 
 @pytest.mark.slow
-def test_equal_models_are_ranked_apart_in_five_of_a_hundred_sets() -> None:
-    """All pairs of six models are looked at together: any pair told apart is an error."""
+@pytest.mark.parametrize(("clusters", "least", "most"), [(100, 0.03, 0.07), (10, 0.0, 0.1)])
+def test_equal_models_are_ranked_apart_in_five_of_a_hundred_sets(clusters: int, least: float, most: float) -> None:
+    """All pairs of six models are looked at together: any pair told apart is an error. Few clusters are rough."""
     rng = np.random.default_rng(3)
     wrong = 0
     for number in range(1000):
-        shared = rng.random((100, 1))
-        models = columns(np.stack([shared + rng.normal(size=(100, 1)) * (1 + place) for place in range(6)]))
+        shared = rng.random((clusters, 1))
+        models = columns(np.stack([shared + rng.normal(size=(clusters, 1)) * (1 + place) for place in range(6)]))
         ranks = rank_intervals(models, bootstrap(models, resamples=500, seed=number))
         wrong += any(span != (1, 6) for span in ranks)
-    assert 0.03 <= wrong / 1000 <= 0.07
+    assert least <= wrong / 1000 <= most
