@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msm.cli.main import main
 
-SECONDS = 120
+SECONDS = 600
 """Seconds after which a command that does not end is killed, which is a failure of the test."""
 
 
