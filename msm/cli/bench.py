@@ -20,6 +20,7 @@ RACES = {
     "pretrain": "msm.bench.pretrain",
     "retrieve": "msm.bench.retrieve",
     "encode": "msm.bench.encode",
+    "packed": "msm.bench.packed",
     "finetune": "msm.bench.finetune",
     "growth": "msm.bench.growth",
 }

@@ -90,7 +90,7 @@ def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
     Returns:
         [T, H], equal to the model's own forward pass on the padded batch but for rounding.
     """
-    return _states(model, _Reading(packed)) if runs_packed(model) else _padded_states(model, packed)
+    return _states(model, _Reading(packed)) if runs_packed(model) else padded_states(model, packed)
 
 
 def run_layers(layers: nn.ModuleList, states: Tensor, packed: Packed) -> Tensor:
@@ -155,7 +155,7 @@ def _shows_packing(model: PreTrainedModel) -> bool:
     sequences = [np.array(ids) % model.config.vocab_size for ids in TRIAL]
     model.eval()
     with torch.autocast(device.type, enabled=False):
-        alone = torch.cat([_padded_states(model, pack([sequence]).to(device)) for sequence in sequences])
+        alone = torch.cat([padded_states(model, pack([sequence]).to(device)) for sequence in sequences])
         together = _tried(model, pack(sequences).to(device))
     for module, mode in modes:
         module.training = mode
@@ -193,7 +193,8 @@ def _states(model: PreTrainedModel, reading: _Reading) -> Tensor:
         return model(**{name: values[None] for name, values in inputs.items()}, **_options(model)).last_hidden_state[0]
 
 
-def _padded_states(model: PreTrainedModel, packed: Packed) -> Tensor:
+def padded_states(model: PreTrainedModel, packed: Packed) -> Tensor:
+    """Return the states of `token_states`, [T, H], as padded batches of sequences of like length give them."""
     layout = padded_batches(packed)
     states = [model(**batch, **_options(model)).last_hidden_state for batch in _batches(model, packed, layout)]
     return torch.cat([batch.flatten(0, 1) for batch in states]).index_select(0, layout.kept)
