@@ -34,7 +34,7 @@ def reproduce(
     Args:
         name: name of the anchor.
         anchors: the file of anchors; that of the package when not given.
-        data: the benchmark's files, where they cannot be fetched.
+        data: folder of the benchmark's files, for a benchmark that cannot be fetched.
         out: folder to write; `artifacts/anchors/NAME` when not given.
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: `fp32` or `bf16`.
@@ -117,7 +117,7 @@ def side_by_side(anchor: Mapping[str, Any], scores: Scores) -> list[dict[str, An
 
 
 def _fetch(anchor: Mapping[str, Any], name: str, out: Path, mirror: str | Path) -> Path:
-    """The benchmark's files, of the table of sources."""
+    """Fetch the files of the benchmark, as the table of sources names them, and return their folder."""
     if "sources" not in anchor:
         raise BadInput(f"{name}: give --data DIR: {anchor.get('data', anchor['benchmark'])}")
     execution = Execution(work=out.with_name("work"), mirror=str(mirror))

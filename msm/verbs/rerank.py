@@ -35,10 +35,10 @@ def rerank(
     Args:
         run: folder of runs, such as `OUT/retrieve` of `msm.evaluate`.
         model: cross-encoder: a folder, or a name in the Hugging Face hub.
-        benchmark: that the runs are of.
+        benchmark: name of the benchmark that was searched.
         data: folder of the benchmark's files.
         out: folder to write.
-        depth: passages of each question that are ranked.
+        depth: number of passages of each question that are ranked anew.
         passage_context: text that is read with a passage; see `msm.encoders.usage.Usage`.
         split: split of the questions; the benchmark's own, or `test`, when empty.
         name: name of the model in tables; its folder's when empty.

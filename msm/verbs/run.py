@@ -34,8 +34,8 @@ def run(
 
     Args:
         recipe: name of the recipe, such as `demo`, or its file.
-        rows: models or tasks; only these and what they need are run. Everything when not given.
-        side_by_side: most tasks at once; 0 for one a core.
+        rows: models or tasks; only these and what they need are run. All rows if not given.
+        side_by_side: largest number of tasks that run at once; 0 for one on each core.
         mirror: folder with a copy of the public files.
         results: folder of exported results; a row whose exported fingerprint is the recipe's is not run again. None for
             none.

@@ -43,7 +43,7 @@ class Result(NamedTuple):
     """One measure of a run, averaged over the judged queries."""
 
     value: float | None
-    """Value; None where the run does not give it."""
+    """Mean of the measure over those queries; None if the run is too shallow for it."""
     queries: int
     """Number of queries for which the measure is defined."""
     judged: int
@@ -51,7 +51,7 @@ class Result(NamedTuple):
     ranked: int
     """Number of judged queries for which the run ranks anything; the others count 0."""
     blank: str
-    """Reason why the value cannot be known; empty where it is known."""
+    """Reason why the value is not known; empty if it is known."""
 
 
 def score(
@@ -101,7 +101,7 @@ def score(
 
 
 def _measures(names: Sequence[str] | None, rules: Benchmark | None) -> list[Measure]:
-    """The measures that are named; else those of a benchmark, or of data of one's own."""
+    """Return the named measures, or else those of the benchmark or of one's own data."""
     if names is not None:
         if not names:
             raise BadInput("--measures names no measure")
@@ -129,7 +129,7 @@ def _judgements(qrels: Judgements) -> Qrels:
 
 
 def _triples(values: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[str], Integers, Integers, Floats]:
-    """Ids of queries and of passages, and an entry for each pair: places of both, and its value."""
+    """Return the ids of queries and of passages, and for each pair the indices of both and its value."""
     passage_ids = list(dict.fromkeys(passage for pairs in values.values() for passage in pairs))
     place = {passage: number for number, passage in enumerate(passage_ids)}
     queries = np.repeat(np.arange(len(values)), [len(pairs) for pairs in values.values()])
@@ -145,7 +145,7 @@ class VectorFiles:
     queries: Path
     """Vectors of the questions: `.npz` with `ids` and `vectors`, or `.npy` with ids beside it."""
     passages: Path
-    """Vectors of the passages, likewise."""
+    """Vectors of the passages, in the same form."""
     query_ids: Path | None = None
     """File of the ids of the questions' vectors."""
     passage_ids: Path | None = None
@@ -153,7 +153,7 @@ class VectorFiles:
     similarity: str = "dot"
     """Similarity of two vectors: `cosine`, or `dot` for the vectors as they are."""
     depth: int = 100
-    """Passages that are kept of each question."""
+    """Number of passages that are kept for each question."""
     indexes: tuple[str, ...] = ()
     """Approximate indexes, `hnsw` and `ivf_pq`, whose recall against the exact search is written beside the runs."""
 

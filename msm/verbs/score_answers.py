@@ -1,7 +1,7 @@
-"""Retrieved passages scored by the answers that they hold.
+"""Scores retrieved passages by the answers that they hold.
 
 For XOR-Retrieve the questions of the prediction file count that have an answer other than yes and no. As in the
-official scorer, questions that the file leaves out do not count; their number is told. For Natural Questions all
+official scorer, questions that the file leaves out do not count; their number is returned. For Natural Questions all
 questions count.
 """
 
@@ -118,7 +118,7 @@ def xor_hits(prediction: Prediction, answers: list[str], tokenizer: Tokenizer, *
 
 
 def _xor_hits(path: Path, gold: Path, tokenizer: Tokenizer, *, lenient: bool) -> tuple[list[Hit], int]:
-    """Hits of all questions, and the number of those that have no entry."""
+    """Return the hits of all questions, and the number of questions that have no entry."""
     answers = {question: spans(texts) for question, texts in read_xor_answers(gold).items()}
     counted = [prediction for prediction in read_xor_predictions(path) if answers.get(prediction.question_id)]
     hits = [
@@ -129,7 +129,7 @@ def _xor_hits(path: Path, gold: Path, tokenizer: Tokenizer, *, lenient: bool) ->
 
 
 def _nq_hits(path: Path, gold: Path | None) -> tuple[list[Hit], int]:
-    """Hits of all questions, and the number of those that have no entry."""
+    """Return the hits of all questions, and the number of questions that have no entry."""
     predictions, beside = read_nq_predictions(path)
     answers = beside if gold is None else read_nq_answers(gold)
     entries = {prediction.question_id: prediction for prediction in predictions}

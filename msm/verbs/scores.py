@@ -48,7 +48,7 @@ def removed_on_failure(runs: Path) -> Iterator[None]:
 
 
 def drop_empty(*folders: Path) -> None:
-    """Remove folders that hold nothing, in this order."""
+    """Remove the folders that are empty, one after the other."""
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()
@@ -66,7 +66,7 @@ class Scores:
 
     @property
     def measures(self) -> list[str]:
-        """Measures, in the benchmark's order; the first is the one that tables print."""
+        """Names of the measures, in the benchmark's order; tables print the first."""
         return list(dict.fromkeys(row["measure"] for row in self.rows))
 
     @property
@@ -106,7 +106,7 @@ class Scores:
         raise BadInput(f"{self.folder}: no scores of {candidates or 'any'} candidates")
 
     def _values(self, measure: str, kind: str | None) -> dict[str, float | None]:
-        """Values by language of the questions, of one kind of pool."""
+        """Return the values of one kind of pool by language of the questions."""
         rows = [row for row in self.rows if row["measure"] == measure]
         return {
             row["query_language"]: row["value"]

@@ -42,7 +42,7 @@ def _verdict(name: str, folder: Path, *, quick: bool) -> Verdict:
 
 
 def _other_inputs(folder: Path) -> list[str]:
-    """Inputs that are there, but have been made anew since they were read."""
+    """Return the inputs that exist, but have been made anew since they were read."""
     inputs = artifacts.read_manifest(folder).get("inputs", {})
     there = {read: value for read, value in inputs.items() if Path(value["path"]).exists()}
     return [
