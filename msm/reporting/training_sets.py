@@ -51,7 +51,8 @@ def training_of(benchmark: str, model: str, manifest: Mapping[str, Any], root: P
     sets = _sets_of(benchmark)
     sources: list[str] = []
     seen_sets: list[str] = []
-    for name in (model, *starts):
+    # The name of a recipe's row is its author's, and may be that of another model.
+    for name in starts or (model,):
         if entry := _entry(name):
             seen_sets += [key for key in entry["sets"] if key in sets]
             sources.append(entry["source"])
