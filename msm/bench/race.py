@@ -67,8 +67,7 @@ def turns(
 
     Returns:
         One row for each other way, of `name`, `against`, `ratio` (median over rounds), `spread` (half the distance of
-            the
-        quartiles), `seconds` (median of `ours`), `rounds` and the device.
+        the quartiles), `seconds` (median of `ours`), `rounds` and the device.
     """
     sides = {"": ours, **peers}
     for work in sides.values():

@@ -126,8 +126,16 @@ def intervals(samples: Floats, clusters: int) -> list[Interval]:
 
 def _level(clusters: int) -> float:
     """Return the quantile of the bootstrap that stands for the lower 2.5 % with so many clusters."""
+    return NormalDist().cdf(-_reach(TAIL, clusters))
+
+
+def _reach(tail: float, clusters: int) -> float:
+    """Return how many errors of the bootstrap lie between a value and the limit that leaves out a tail on one side.
+
+    The bootstrap takes the clusters for all there are: its errors are too small for G of them, its tails too light.
+    """
     freedom = max(clusters - 1, 1)
-    return NormalDist().cdf(float(stdtrit(freedom, TAIL)) * ((freedom + 1) / freedom) ** 0.5)
+    return -float(stdtrit(freedom, tail)) * ((freedom + 1) / freedom) ** 0.5
 
 
 def randomisation_test(values: Columns, pairs: Pairs, *, resamples: int, seed: int) -> Floats:
@@ -261,10 +269,8 @@ def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = F
         error = errors[row, rest] = errors[rest, row] = differences.std(axis=1)
         safe = np.where(error > 1e-12, error, np.inf)
         greatest = np.maximum(greatest, (np.abs(differences - gaps[row, rest, None]) / safe[:, None]).max(axis=0))
-    # The bootstrap takes G clusters for all there are: its quantile is a normal one, its errors are those of G - 1.
-    freedom = max(values.cluster_count - 1, 1)
     tail = NormalDist().cdf(-float(np.quantile(greatest, 1 - 2 * TAIL)))
-    bound = -float(stdtrit(freedom, tail)) * ((freedom + 1) / freedom) ** 0.5 * errors
+    bound = _reach(tail, values.cluster_count) * errors
     better = (-gaps if less_is_better else gaps) > np.maximum(bound, 1e-12)
     # `better[i, j]`: i is better than j.
     return [
