@@ -22,9 +22,8 @@ from pathlib import Path
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, find_files, only, refuse_same_names
 from msm.collections.readers import beir, miracl, mr_tydi, ms_marco, records_json, tevatron_ids
-from msm.collections.readers.ms_marco import text_id
 from msm.collections.readers.squad import language_files, read_squad
-from msm.collections.records import Example, Passage, Query
+from msm.collections.records import Example, Passage, Query, text_id
 from msm.collections.text_lines import read_lines
 from msm.corpora.codes import said_canonical
 from msm.errors import BadInput, bad_line

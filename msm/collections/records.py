@@ -1,5 +1,6 @@
 """The records that the rooms of the package exchange: documents, queries, passages, judgements and examples."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,3 +51,8 @@ class Example(NamedTuple):
     """Answer strings, where the data give them."""
     other_negatives: Sequence[Passage] = ()
     """Passages of DPR's `negative_ctxs` that are asked for: not hard, and ranked in a development set only."""
+
+
+def text_id(text: str) -> str:
+    """Return an id for a text that has none: equal texts have equal ids."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ import pytest
 
 from msm.collections.benchmarks import hybrid
 from msm.collections.measure_names import parse_measure
-from msm.collections.readers.hybrid import written_questions
+from msm.collections.readers.lareqa import written_questions
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import write_pool
 from msm.collections.runs import ranked_run

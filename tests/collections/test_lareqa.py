@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from msm.collections.benchmarks import lareqa
 from msm.collections.registry import find_benchmark
+from msm.collections.sizes import XQUAD_R
 from msm.errors import BadInput
 
 
@@ -102,7 +102,7 @@ def test_the_official_pool_has_the_published_counts(mirror: Path) -> None:
     collection = find_benchmark("lareqa").read(mirror / "xquad-r")
     assert (len(collection.queries), len(collection.passages)) == (13090, 13014)
     assert {language: size for language, size in collection.sizes().items()} == {
-        language: (counts.questions, counts.passages) for language, counts in lareqa.XQUAD_R.items()
+        language: (counts.questions, counts.passages) for language, counts in XQUAD_R.items()
     }
     assert {queries for queries, _ in collection.sizes().values()} == {1190}
     assert len(collection.qrels.queries) == 11 * 13090

@@ -11,7 +11,7 @@ import pytest
 
 from msm.cli.main import main
 from msm.collections.collection import Collection, Pool
-from msm.collections.readers import wikipedia_passages
+from msm.collections.readers import natural_questions, wikipedia_passages, xor_retrieve
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import pool_depth, write_pool
 from msm.errors import BadInput
@@ -59,19 +59,19 @@ def test_xor_scores_are_those_of_score_answers(
     mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "q").mkdir()
-    shutil.copy(mirror / "xor" / f"{wikipedia_passages.XOR_FILE}.gz", tmp_path / "q")
-    queries, answers = wikipedia_passages.read_xor_questions(tmp_path / "q")
+    shutil.copy(mirror / "xor" / f"{xor_retrieve.FILE}.gz", tmp_path / "q")
+    queries, answers = xor_retrieve.read_questions(tmp_path / "q")
     sizes = {language: sum(query.language == language for query in queries) for language in ("te", "ar", "ko")}
     assert (len(queries), sizes) == (1928, {"te": 238, "ar": 309, "ko": 285})
-    texts = write_passages(tmp_path / "q" / wikipedia_passages.XOR_PASSAGES, [answers[q.query_id][0] for q in queries])
+    texts = write_passages(tmp_path / "q" / xor_retrieve.PASSAGES, [answers[q.query_id][0] for q in queries])
     with pytest.raises(BadInput, match=r"300 passages are not the published corpus; .* --format xor_retrieve"):
         find_benchmark("xor_retrieve").read(tmp_path / "q")
 
     lines = [
         {"id": q.query_id, "lang": q.language, "question": q.text, "answers": answers[q.query_id]} for q in queries
     ]
-    few = tmp_path / "q" / wikipedia_passages.XOR_FILE
-    (tmp_path / "q" / f"{wikipedia_passages.XOR_FILE}.gz").unlink()
+    few = tmp_path / "q" / xor_retrieve.FILE
+    (tmp_path / "q" / f"{xor_retrieve.FILE}.gz").unlink()
     few.write_text(
         "".join(json.dumps(line) + "\n" for line in [*lines[::120], {**lines[0], "id": "x", "answers": ["no"]}])
     )
@@ -97,9 +97,9 @@ def test_xor_scores_are_those_of_score_answers(
 def test_nq_scores_are_those_of_score_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "q").mkdir()
     gold = [(f"question #{number % 39}", [f"answer {number}", f"Café{number}"]) for number in range(40)]
-    gold_file = tmp_path / "q" / wikipedia_passages.NQ_FILE
+    gold_file = tmp_path / "q" / natural_questions.FILE
     gold_file.write_text("".join(f"{question}\t{answers!r}\n" for question, answers in gold))
-    texts = write_passages(tmp_path / "q" / wikipedia_passages.NQ_PASSAGES, [a[-1].upper() for _, a in gold])
+    texts = write_passages(tmp_path / "q" / wikipedia_passages.FILE, [a[-1].upper() for _, a in gold])
     collection = find_benchmark("nq:mine").read(tmp_path / "q")
     assert [query.text for query in collection.queries] == [question for question, _ in gold]
     found, places = score(tmp_path, "nq:mine", collection)

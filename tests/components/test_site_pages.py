@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from msm.collections.benchmarks import lareqa
 from msm.collections.registry import BENCHMARKS, BITEXTS
+from msm.collections.sizes import XQUAD_R
 from msm.components import site_pages
 
 
@@ -21,7 +21,7 @@ def test_every_benchmark_has_a_page_with_its_published_sizes(pages: dict[str, st
     page = pages["benchmarks/lareqa.md"]
     assert "[arXiv 2004.05484](https://arxiv.org/abs/2004.05484)" in page
     rows = dict(re.findall(r"^\| (\w\w) \| ([\d,]+) \|", page, re.MULTILINE))
-    assert rows == {language: f"{counts.questions:,}" for language, counts in lareqa.XQUAD_R.items()}
+    assert rows == {language: f"{counts.questions:,}" for language, counts in XQUAD_R.items()}
 
 
 def test_every_recipe_is_described(pages: dict[str, str]) -> None:

@@ -13,8 +13,8 @@ done.
 from dataclasses import replace
 
 from msm.collections.benchmark import Benchmark, Counts
-from msm.collections.benchmarks import lareqa
-from msm.collections.readers.hybrid import read, read_merged
+from msm.collections.readers.lareqa import read_alone, read_merged
+from msm.collections.sizes import XQUAD_R as XQUAD_R_COUNTS
 
 MLQA_COUNTS = {
     "ar": Counts(517, 2545),
@@ -31,12 +31,12 @@ XQUAD_R = Benchmark(
     name="xquad_r",
     title="XQuAD-R",
     protocol="hybrid-batch",
-    reader=read,
+    reader=read_alone,
     measures=("map", "recall@10", "rank_distance"),
     language_measures=("map", "recall@1"),
-    sources=("arXiv:2408.10536", *lareqa.BENCHMARK.sources[:2]),
+    sources=("arXiv:2408.10536", "arXiv:2004.05484", "github.com/google-research-datasets/lareqa"),
     split="test",
-    counts=lareqa.XQUAD_R,
+    counts=XQUAD_R_COUNTS,
 )
 MLQA_R = replace(
     XQUAD_R,

@@ -5,25 +5,9 @@ relevant that is trec_eval's map_cut. The same questions are asked of the candid
 (monolingual) and each other (cross-lingual). A candidate is a sentence with its paragraph.
 """
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark
 from msm.collections.readers.lareqa import read_sentences
-
-QUESTIONS = 1190
-"""Number of questions in each language."""
-XQUAD_R = {
-    "ar": Counts(QUESTIONS, 1222),
-    "de": Counts(QUESTIONS, 1276),
-    "el": Counts(QUESTIONS, 1234),
-    "en": Counts(QUESTIONS, 1180),
-    "es": Counts(QUESTIONS, 1215),
-    "hi": Counts(QUESTIONS, 1244),
-    "ru": Counts(QUESTIONS, 1219),
-    "th": Counts(QUESTIONS, 852),
-    "tr": Counts(QUESTIONS, 1167),
-    "vi": Counts(QUESTIONS, 1209),
-    "zh": Counts(QUESTIONS, 1196),
-}
-"""Sentences of each language; 13,014 in all."""
+from msm.collections.sizes import XQUAD_R
 
 BENCHMARK = Benchmark(
     name="lareqa",

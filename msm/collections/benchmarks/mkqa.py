@@ -6,9 +6,9 @@ instead, so its numbers are of another pool.
 """
 
 from msm.collections.benchmark import Benchmark, Counts
-from msm.collections.benchmarks import natural_questions
 from msm.collections.measure_names import ANSWER_DEPTH
 from msm.collections.readers.mkqa import read
+from msm.collections.sizes import DPR_PASSAGES
 
 LANGUAGES = (
     "ar da de en es fi fr he hu it ja km ko ms nl no pl pt ru sv th tr vi zh-CN zh-HK zh-TW"
@@ -23,11 +23,11 @@ BENCHMARK = Benchmark(
     sources=("arXiv:2007.15207", "github.com/apple/ml-mkqa", "mContriever, arXiv:2112.09118"),
     split="test",
     counts={language: Counts(6619) for language in LANGUAGES},
-    passages=natural_questions.BENCHMARK.passages,
+    passages=DPR_PASSAGES,
     by_language=True,
     answers="dpr",
     least_depth=ANSWER_DEPTH,
     ties="list",
     passage_context="title_text",
-    instruction=natural_questions.BENCHMARK.instruction,
+    instruction="Given a question, retrieve Wikipedia passages that answer the question",
 )

@@ -4,18 +4,19 @@ Question and passages are in the same language; the text is the same in all lang
 mMARCO is not zero-shot here.
 """
 
-from dataclasses import replace
-
-from msm.collections.benchmarks import ms_marco
+from msm.collections.benchmark import Benchmark
 from msm.collections.readers.mmarco import LANGUAGES, read
+from msm.collections.sizes import MS_MARCO
 
-BENCHMARK = replace(
-    ms_marco.BENCHMARK,
+BENCHMARK = Benchmark(
     name="mmarco",
     title="mMARCO",
     protocol="mmarco",
     reader=read,
+    measures=("mrr@10", "recall@1000"),
     sources=("arXiv:2108.13897", "huggingface.co/datasets/unicamp-dl/mmarco"),
-    counts=dict.fromkeys(LANGUAGES, ms_marco.SIZES),
+    split="dev",
+    counts=dict.fromkeys(LANGUAGES, MS_MARCO),
     by_language=True,
+    instruction="Given a web search query, retrieve relevant passages that answer the query",
 )

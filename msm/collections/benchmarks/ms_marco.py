@@ -3,11 +3,9 @@
 Passages have no titles. The official measure is mrr@10; about one passage a query is judged.
 """
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark
 from msm.collections.readers.mmarco import read_english
-
-SIZES = Counts(6980, 8841823, 7437)
-INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
+from msm.collections.sizes import MS_MARCO
 
 BENCHMARK = Benchmark(
     name="ms_marco",
@@ -17,6 +15,6 @@ BENCHMARK = Benchmark(
     measures=("mrr@10", "recall@1000"),
     sources=("arXiv:1611.09268", "microsoft.github.io/msmarco"),
     split="dev",
-    counts={"en": SIZES},
-    instruction=INSTRUCTION,
+    counts={"en": MS_MARCO},
+    instruction="Given a web search query, retrieve relevant passages that answer the query",
 )

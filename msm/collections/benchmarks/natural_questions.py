@@ -2,18 +2,19 @@
 
 from msm.collections.benchmark import Benchmark, Counts
 from msm.collections.measure_names import ANSWER_DEPTH
-from msm.collections.readers.wikipedia_passages import read_nq
+from msm.collections.readers.natural_questions import read
+from msm.collections.sizes import DPR_PASSAGES
 
 BENCHMARK = Benchmark(
     name="nq",
     title="Natural Questions",
     protocol="dpr string match",
-    reader=read_nq,
+    reader=read,
     measures=(),
     sources=("DPR, arXiv:2004.04906",),
     split="test",
     counts={"en": Counts(3610)},
-    passages=21015324,
+    passages=DPR_PASSAGES,
     answers="dpr",
     least_depth=ANSWER_DEPTH,
     ties="list",

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from msm.collections.benchmark import Benchmark, Counts
 from msm.collections.measure_names import ANSWER_DEPTH
-from msm.collections.readers.wikipedia_passages import read_xor
+from msm.collections.readers.xor_retrieve import read
 
 BENCHMARK = Benchmark(
     name="xor_retrieve",
     title="XOR-Retrieve",
     protocol="xor_retrieve, tokenizer nltk",
-    reader=read_xor,
+    reader=read,
     measures=(),
     sources=("arXiv:2010.11856", "github.com/AkariAsai/XORQA"),
     split="dev",

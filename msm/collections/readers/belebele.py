@@ -17,9 +17,8 @@ from typing import Any
 
 from msm.collections.collection import Draft
 from msm.collections.layout import find_files, only
-from msm.collections.readers.ms_marco import text_id
 from msm.collections.readers.parallel import Side, SideQuestion, monolingual_draft, own_pools, parallel_draft
-from msm.collections.records import Passage
+from msm.collections.records import Passage, text_id
 from msm.collections.rows import ENDINGS, read_rows
 from msm.corpora.codes import canonical
 from msm.errors import BadInput

@@ -5,10 +5,14 @@ equal sentences stay apart. Relevant are, in each language in which the question
 answer starts, and every sentence of that paragraph with the same text. Languages are taken in alphabetical order, so
 the order of the candidates is fixed.
 
-Source: arXiv:2004.05484; github.com/google-research-datasets/lareqa.
+The protocol of hybrid batches takes the sentences without their paragraph. Its paper does not say what a candidate is,
+but its monolingual numbers fit only as many queries as there are distinct question texts, so equal questions of a
+language were merged: `read_merged` does that.
+
+Sources: arXiv:2004.05484; github.com/google-research-datasets/lareqa; arXiv:2408.10536.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from msm.collections.collection import MULTILINGUAL, Draft, Pool
 from msm.collections.passages import Read
 from msm.collections.readers.squad import Paragraph, language_files, read_squad
 from msm.collections.records import Passage, Qrel, Query
+from msm.files import read_json
 
 
 def read_sentences(folder: Path, languages: Sequence[str] = ()) -> Draft:
@@ -80,3 +85,58 @@ def _answers(paragraphs: dict[str, list[Paragraph]]) -> dict[str, list[str]]:
 
 def _passage_id(language: str, paragraph: int, sentence: int) -> str:
     return f"{language}-{paragraph}-{sentence}"
+
+
+def read_alone(folder: Path, languages: Sequence[str] = ()) -> Draft:
+    """Read questions on sentences alone.
+
+    Raises:
+        BadInput: no or malformed files.
+    """
+    draft = read_sentences(folder, languages)
+    return draft._replace(passages={language: partial(_alone, part) for language, part in draft.passages.items()})
+
+
+def read_merged(folder: Path, languages: Sequence[str] = ()) -> Draft:
+    """Read a collection, and merge equal questions of a language."""
+    return merge_equal_questions(read_alone(folder, languages), written_questions(folder, languages))
+
+
+def _alone(part: Read) -> Iterator[Passage]:
+    return (passage._replace(context="") for passage in part())
+
+
+def written_questions(folder: Path, languages: Sequence[str] = ()) -> dict[str, str]:
+    """Return query id to the question as its file has it, blanks included, by which the paper counts."""
+    return {
+        f"{language}-{question['id']}": question["question"]
+        for language, path in language_files(folder, languages).items()
+        for article in read_json(path)["data"]
+        for paragraph in article["paragraphs"]
+        for question in paragraph["qas"]
+    }
+
+
+def merge_equal_questions(draft: Draft, texts_by_id: Mapping[str, str]) -> Draft:
+    """Merge questions of one language with the same text into one, with the answers of all.
+
+    Args:
+        draft: questions and sentences.
+        texts_by_id: query id to the text as its file has it.
+    """
+    firsts: dict[tuple[str, str], str] = {}
+    first_of = {
+        query.query_id: firsts.setdefault((query.language, texts_by_id[query.query_id]), query.query_id)
+        for query in draft.queries
+    }
+    # A question that stands for two texts ties them together.
+    texts = {query.query_id: text for query, text in zip(draft.queries, draft.clusters, strict=True)}
+    clusters = connected((texts[first], texts[query_id]) for query_id, first in first_of.items())
+    names = draft.questions or [query.query_id for query in draft.queries]
+    positions = [position for position, query in enumerate(draft.queries) if first_of[query.query_id] == query.query_id]
+    return draft._replace(
+        queries=[draft.queries[position] for position in positions],
+        questions=[names[position] for position in positions],
+        clusters=[clusters[draft.clusters[position]] for position in positions],
+        qrels=list(dict.fromkeys(qrel._replace(query_id=first_of[qrel.query_id]) for qrel in draft.qrels)),
+    )

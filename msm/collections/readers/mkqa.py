@@ -15,7 +15,8 @@ from typing import Any
 
 from msm.collections.collection import Draft, Pool
 from msm.collections.layout import find_file
-from msm.collections.readers.wikipedia_passages import NQ_PASSAGES, read_passages
+from msm.collections.readers.wikipedia_passages import FILE as WIKIPEDIA
+from msm.collections.readers.wikipedia_passages import read_passages
 from msm.collections.records import Query
 from msm.corpora.codes import said_canonical
 from msm.errors import bad_line
@@ -43,7 +44,7 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
                 queries.append(query)
                 questions.append(question)
                 answers[query.query_id] = spans
-    passages = partial(read_passages, find_file(folder, NQ_PASSAGES))
+    passages = partial(read_passages, find_file(folder, WIKIPEDIA))
     return Draft(queries, [], {"en": passages}, [Pool("pool.en", None, "en")], questions, answers)
 
 

@@ -1,18 +1,12 @@
 """Reads training triples of MS MARCO and mMARCO, as texts or as ids."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from msm.collections.layout import find_file
-from msm.collections.records import Example, Passage, Query
+from msm.collections.records import Example, Passage, Query, text_id
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line
-
-
-def text_id(text: str) -> str:
-    """Return an id for a text that has none: equal texts have equal ids."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def rows(path: Path, least: int) -> Iterator[tuple[int, list[str]]]:

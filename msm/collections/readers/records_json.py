@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msm.collections.readers.mewsli_x_texts import entity_text, mention_text
-from msm.collections.readers.ms_marco import text_id
-from msm.collections.records import Example, Passage, Query
+from msm.collections.records import Example, Passage, Query, text_id
 from msm.corpora.codes import canonical
 from msm.corpora.sentences import split
 from msm.errors import BadInput, bad_line
