@@ -10,7 +10,7 @@ from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
 from msm.reporting import wording
 from msm.reporting.fairness import NOTE
-from msm.reporting.models import Benchmark, Scored, first_pair, ordered
+from msm.reporting.models import Benchmark, ModelScores, first_pair, ordered
 
 NARROW = 8
 """Largest number of languages whose matrices fit side by side."""
@@ -25,14 +25,14 @@ def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
     st.dataframe(style, hide_index=True, column_config=columns, height="content", width="content", placeholder="")
 
 
-def show_run(run: Scored, found: Bias) -> None:
+def show_run(run: ModelScores, found: Bias) -> None:
     """Show the shares of one run as a matrix."""
     st.subheader(plain(tables.run_label(run)), anchor=False)
     show_matrix(tables.bias_frame(found), found.candidate_languages)
     st.caption(f"In the question's own language: **{wording.times_100(found.own)} %** on average.")
 
 
-def show_runs(recipe: Recipe, runs: list[Scored], depth: int) -> None:
+def show_runs(recipe: Recipe, runs: list[ModelScores], depth: int) -> None:
     """Show the matrices of some runs, side by side where there is room, and those of random and perfect runs."""
     made: dict[str, Bias] = {}
     for run in runs:

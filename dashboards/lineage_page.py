@@ -7,7 +7,7 @@ from msm.dashboards import loading, tables, views
 from msm.dashboards.loading import Recipe
 from msm.dashboards.tables import plain
 from msm.reporting.lineage import Step
-from msm.reporting.models import Scored
+from msm.reporting.models import ModelScores
 
 CHECKED = 64 << 20
 LARGEST = 1 << 60
@@ -20,7 +20,7 @@ LOOKS = {
 }
 
 
-def show_number(run: Scored) -> None:
+def show_number(run: ModelScores) -> None:
     """Show the scores to which the steps below lead."""
     facts = run.facts
     st.markdown(
@@ -47,7 +47,7 @@ def show_step(step: Step) -> None:
         st.json({name: manifest.get(name) for name in ("settings", "facts", "versions")}, expanded=False)
 
 
-def show_steps(recipe: Recipe, run: Scored) -> None:
+def show_steps(recipe: Recipe, run: ModelScores) -> None:
     """Show every step behind a score folder, and the commands that repeat it."""
     whole = st.toggle("Compare large files too", help="every byte against its checksum; may take minutes")
     steps = loading.steps(recipe.root, run.name, LARGEST if whole else CHECKED)

@@ -15,8 +15,8 @@ from msm.reporting.comparisons import Difference, absent_controls, differences
 from msm.reporting.contrasts import Best, Contrast, Pair
 from msm.reporting.fairness import FairnessRow, fairness_rows
 from msm.reporting.lineage import Step
-from msm.reporting.models import Benchmark, Column, Problem, Results, Scored, with_seeds
-from msm.reporting.rankings import Answer, Ranked, Texts
+from msm.reporting.models import Benchmark, Column, ModelScores, Problem, Results, with_seeds
+from msm.reporting.rankings import Answer, RunPassages, Texts
 from msm.reporting.results import load, read
 from msm.reporting.settings import Report
 from msm.reporting.tables import Row, Table, published_rows, table
@@ -92,23 +92,23 @@ def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> Studied:
     return _ablated(recipe, benchmark, column, _key(recipe, benchmark), recipe.settings)
 
 
-def texts(root: Path, scored: Scored) -> Texts:
+def texts(root: Path, scores: ModelScores) -> Texts:
     """Return questions and judgements of a score; see `rankings.texts`."""
-    return _texts(root, scored, (scored.name, recipes.state(root / "sources")))
+    return _texts(root, scores, (scores.name, recipes.state(root / "sources")))
 
 
-def answers(root: Path, scored: Scored, kind: PoolKind, language: str, query: int, depth: int) -> list[Answer]:
+def answers(root: Path, scores: ModelScores, kind: PoolKind, language: str, query: int, depth: int) -> list[Answer]:
     """Return the best answers to a question; see `rankings.answers`."""
-    known = texts(root, scored)
+    texts_of_score = texts(root, scores)
     # One run holds the questions of all languages, unless each has a pool of its own.
     of = language if kind == "same" else ""
-    found = _ranked(root, scored, known, kind, of, depth, _run_state(root, scored))
-    return rankings.answers(found, known, query)
+    passages = _run_passages(root, scores, texts_of_score, kind, of, depth, _run_state(root, scores))
+    return rankings.answers(passages, texts_of_score, query)
 
 
-def bias(root: Path, scored: Scored, depth: int) -> Bias:
+def bias(root: Path, scores: ModelScores, depth: int) -> Bias:
     """Return languages of the best answers on the pool of all languages; see `language_bias.read_bias`."""
-    return _bias(scored, depth, (str(scored.path), recipes.scores_state(root)))
+    return _bias(scores, depth, (str(scores.path), recipes.scores_state(root)))
 
 
 def fairness(recipe: Recipe, benchmark: Benchmark) -> list[FairnessRow]:
@@ -126,10 +126,10 @@ def _key(recipe: Recipe, benchmark: Benchmark) -> tuple[str, str, tuple[str, str
     return (str(recipe.root), recipe.state, benchmark[:3])
 
 
-def _run_state(root: Path, scored: Scored) -> tuple[str, ...]:
-    is_here = lineage.is_step(scored.source)
-    states = [recipes.state(lineage.folder(root, name)) for name in (scored.source, "sources")] if is_here else []
-    return (scored.name, scored.source, *states)
+def _run_state(root: Path, scores: ModelScores) -> tuple[str, ...]:
+    is_here = lineage.is_step(scores.source)
+    states = [recipes.state(lineage.folder(root, name)) for name in (scores.source, "sources")] if is_here else []
+    return (scores.name, scores.source, *states)
 
 
 # Resources are not copied for each visitor. Arguments with a leading underscore are not hashed: key or state decide.
@@ -212,17 +212,17 @@ def _steps(root: Path, name: str, largest: int, state: list[tuple[str, str]]) ->
 
 
 @st.cache_resource(show_spinner="Reading texts", max_entries=4)
-def _texts(root: Path, _scored: Scored, state: tuple) -> Texts:
+def _texts(root: Path, _scores: ModelScores, state: tuple) -> Texts:
     del state
-    return rankings.texts(root, _scored)
+    return rankings.texts(root, _scores)
 
 
 @st.cache_resource(show_spinner="Reading a run and its texts", max_entries=8)
-def _ranked(
-    root: Path, _scored: Scored, _known: Texts, kind: PoolKind, language: str, depth: int, state: tuple
-) -> Ranked:
+def _run_passages(
+    root: Path, _scores: ModelScores, _texts: Texts, kind: PoolKind, language: str, depth: int, state: tuple
+) -> RunPassages:
     del state
-    return rankings.ranked(root, _scored, _known, kind, language, depth)
+    return rankings.run_passages(root, _scores, _texts, kind, language, depth)
 
 
 @st.cache_resource(show_spinner="Computing intervals", max_entries=50)
@@ -232,6 +232,6 @@ def _fairness(_benchmark: Benchmark, key: tuple, settings: Report) -> list[Fairn
 
 
 @st.cache_resource(show_spinner="Reading languages of answers", max_entries=200)
-def _bias(_scored: Scored, depth: int, state: tuple[str, str]) -> Bias:
+def _bias(_scores: ModelScores, depth: int, state: tuple[str, str]) -> Bias:
     del state
-    return language_bias.read_bias(_scored.path, depth)
+    return language_bias.read_bias(_scores.path, depth)

@@ -11,7 +11,7 @@ from msm.dashboards.loading import Recipe
 from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import rankings
-from msm.reporting.models import Scored
+from msm.reporting.models import ModelScores
 from msm.reporting.rankings import Answer, Texts
 
 DEPTH = 10
@@ -28,7 +28,7 @@ def searcher(model: Path, _known: Texts, state: tuple) -> Any:
     return importlib.import_module("msm.retrieval.ask").Searcher(model, _known.collection)
 
 
-def show_model(root: Path, run: Scored, question: str) -> None:
+def show_model(root: Path, run: ModelScores, question: str) -> None:
     """Show the answers of one model."""
     known = loading.texts(root, run)
     model = rankings.model(root, run)
@@ -46,7 +46,7 @@ def show_model(root: Path, run: Scored, question: str) -> None:
     )
 
 
-def texts(root: Path, run: Scored) -> Texts:
+def texts(root: Path, run: ModelScores) -> Texts:
     """Return the questions and judgements of a score; a collection that is too large is refused before it is read.
 
     Raises:
@@ -58,7 +58,7 @@ def texts(root: Path, run: Scored) -> Texts:
     return loading.texts(root, run)
 
 
-def missing_model(root: Path, run: Scored) -> str:
+def missing_model(root: Path, run: ModelScores) -> str:
     """Return the reason why the model of a score cannot be loaded; an empty text where it can."""
     try:
         rankings.model(root, run)
@@ -82,7 +82,7 @@ def ask(question: str) -> None:
     st.session_state["asked"] = question
 
 
-def show_answers(recipe: Recipe, runs: list[Scored], question: str) -> None:
+def show_answers(recipe: Recipe, runs: list[ModelScores], question: str) -> None:
     """Show the answers of the models side by side."""
     for place, run in zip(st.columns(len(runs)), runs, strict=True):
         with place:

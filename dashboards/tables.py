@@ -20,7 +20,7 @@ from msm.reporting.colours import colour
 from msm.reporting.comparisons import Difference
 from msm.reporting.contrasts import Best, Contrast
 from msm.reporting.fairness import FairnessRow, head
-from msm.reporting.models import Benchmark, Cell, Results, Scored
+from msm.reporting.models import Benchmark, Cell, ModelScores, Results
 from msm.reporting.published import MEAN
 from msm.reporting.tables import Row, notes
 from msm.reporting.training_sets import HEAD
@@ -260,7 +260,7 @@ def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
     )
 
 
-def means_frame(run: Scored) -> pd.DataFrame:
+def means_frame(run: ModelScores) -> pd.DataFrame:
     """Return the averages of a score folder."""
     return pd.DataFrame(
         {
@@ -279,7 +279,7 @@ def checksums_frame(manifest: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame([*read, *wrote], columns=pd.Index(["", "path", "SHA-256"]))
 
 
-def run_label(run: Scored) -> str:
+def run_label(run: ModelScores) -> str:
     """Return the text by which people choose a score folder: its model and seed."""
     return f"{run.facts['model']}, seed {run.facts['seed']}" if run.is_trained else run.facts["model"]
 

@@ -215,13 +215,13 @@ def main(arguments: Namespace) -> None:
             used.
     """
     evaluations = list(_evaluations(arguments))
-    scored = []
+    results = []
     for evaluation in evaluations:
-        scored.append(evaluation.run())
-        if scored[-1].rows:  # none where another process scores
-            sys.stdout.write(f"{scored[-1].title}\n{scored[-1]}\n")
-    if len(scored) > 1 and all(scores.rows for scores in scored):
-        _print_overview(evaluations, scored)
+        results.append(evaluation.run())
+        if results[-1].rows:  # none where another process scores
+            sys.stdout.write(f"{results[-1].title}\n{results[-1]}\n")
+    if len(results) > 1 and all(scores.rows for scores in results):
+        _print_overview(evaluations, results)
 
 
 def _evaluations(arguments: Namespace) -> Iterator["msm.Evaluation"]:
@@ -247,13 +247,13 @@ def _evaluations(arguments: Namespace) -> Iterator["msm.Evaluation"]:
 
 def _fields(kind: type[Any], arguments: Namespace) -> dict[str, Any]:
     """Return the options that are fields of a dataclass; fields whose option is not given keep their defaults."""
-    given = {name: value for name, value in vars(arguments).items() if value is not None}
-    return {field.name: given[field.name] for field in dataclasses.fields(kind) if field.name in given}
+    options = {name: value for name, value in vars(arguments).items() if value is not None}
+    return {field.name: options[field.name] for field in dataclasses.fields(kind) if field.name in options}
 
 
-def _print_overview(evaluations: list["msm.Evaluation"], scored: list[Scores]) -> None:
+def _print_overview(evaluations: list["msm.Evaluation"], results: list[Scores]) -> None:
     """Print all models side by side: a table for each benchmark, of its first measure and pool."""
-    pairs = zip(evaluations, scored, strict=True)
+    pairs = zip(evaluations, results, strict=True)
     for benchmark, group in itertools.groupby(pairs, key=lambda pair: pair[0].reference):
         runs = {evaluation.label: (evaluation, scores) for evaluation, scores in group}
         rows = {name: scores.rows for name, (_, scores) in runs.items()}

@@ -35,7 +35,7 @@ from msm.files import sha256_of, within, write_json, write_json_lines
 from msm.settings import listed
 
 
-class Scored(NamedTuple):
+class BenchmarkScores(NamedTuple):
     """Results of all runs of a benchmark."""
 
     rows: pa.Table
@@ -93,7 +93,7 @@ def run(settings: Score, *, sources: Path, run: Path, out: Path) -> dict[str, An
     }
 
 
-def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
+def _score_pools(settings: Score, folder: Path, run: Path) -> BenchmarkScores:
     benchmark = find_benchmark(settings.benchmark).measured_by(listed(settings.measures))
     ties = benchmark.ties if settings.ties == "benchmark" else settings.ties
     collection = benchmark.read(folder)
@@ -113,7 +113,7 @@ def _score_pools(settings: Score, folder: Path, run: Path) -> Scored:
             tables += _answer_rows(collection, pool, pool_run, benchmark.answers)
         else:
             tables += _judged_rows(collection, pool, exact or pool_run, benchmark.parsed_measures(pool), ties, is_fused)
-    return Scored(
+    return BenchmarkScores(
         pa.concat_tables([*tables, *fair]),
         {pool.candidate_language: sha256_of(run_file(run, pool)) for pool in pools},
         f"{benchmark.protocol_of(collection)}; ties {'list' if benchmark.answers else ties}",
@@ -143,7 +143,7 @@ def _said_missing(collection: Collection) -> list[str]:
     return missing
 
 
-def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path) -> Scored:
+def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path) -> BenchmarkScores:
     tables, runs, queries = [], {}, 0
     bitexts = list(benchmark.read(folder, pairs))
     for bitext in bitexts:
@@ -153,7 +153,7 @@ def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path
             tables.append(pair_rows(bitext, read_run(path), measure, benchmark.equal_texts_are_right, path))
             runs[path.name] = sha256_of(path)
     rules, facts = f"{benchmark.protocol}; ties list", {"queries": queries}
-    return Scored(pa.concat_tables(tables), runs, rules, facts, bitext_checksums(bitexts), {})
+    return BenchmarkScores(pa.concat_tables(tables), runs, rules, facts, bitext_checksums(bitexts), {})
 
 
 def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:

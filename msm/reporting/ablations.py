@@ -11,7 +11,7 @@ import numpy as np
 
 from msm.evaluation.statistics import Interval, bootstrap, compare, intervals
 from msm.reporting import lineage, published
-from msm.reporting.models import Benchmark, Column, Model, Scored, together
+from msm.reporting.models import Benchmark, Column, Model, ModelScores, together
 from msm.reporting.published import MEAN
 from msm.reporting.settings import Report
 
@@ -147,9 +147,9 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     return sorted(rows, key=lambda one: one[:2])
 
 
-def training_text(root: Path, scored: Scored) -> tuple[str, float] | None:
+def training_text(root: Path, scores: ModelScores) -> tuple[str, float] | None:
     """Return the objective of the last pre-training behind a score and the share of shuffled documents, if known."""
-    steps = {step.name: step.manifest for step in lineage.chain(scored.name, root, largest=0)}
+    steps = {step.name: step.manifest for step in lineage.chain(scores.name, root, largest=0)}
     trainings = [manifest for name, manifest in steps.items() if name.startswith("pretrain/") and manifest]
     if not trainings:
         return None

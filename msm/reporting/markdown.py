@@ -11,7 +11,7 @@ from msm.reporting import wording
 from msm.reporting.comparisons import Difference
 from msm.reporting.fairness import NOTE, FairnessRow, head
 from msm.reporting.lineage import Step
-from msm.reporting.models import Cell, Column, Problem, Scored
+from msm.reporting.models import Cell, Column, ModelScores, Problem
 from msm.reporting.published import MEAN
 from msm.reporting.sections import Section
 from msm.reporting.tables import Row, Table, notes, training_sources
@@ -227,7 +227,7 @@ def _lineage(sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
     )
 
 
-def _origin(run: Scored, steps: Sequence[Step]) -> list[str]:
+def _origin(run: ModelScores, steps: Sequence[Step]) -> list[str]:
     models = [step.name for step in steps if step.name.startswith("finetune/")]
     first = [step.manifest for step in steps if step.name.startswith("sources/") and step.manifest]
     sources = [artifacts.checksum(manifest["outputs"]) for manifest in first]

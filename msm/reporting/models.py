@@ -34,7 +34,7 @@ class Problem(NamedTuple):
     reason: str
 
 
-class Scored(NamedTuple):
+class ModelScores(NamedTuple):
     """A finished score folder: the scores of one training of a model on one benchmark."""
 
     path: Path
@@ -81,7 +81,7 @@ class Model(NamedTuple):
     """A model on a benchmark, with all its seeds."""
 
     name: str
-    runs: list[Scored]
+    runs: list[ModelScores]
     """Score folders of the model, sorted by seed."""
 
     @property
@@ -111,7 +111,7 @@ class Benchmark(NamedTuple):
     models: list[Model]
 
     @property
-    def first(self) -> Scored:
+    def first(self) -> ModelScores:
         """One of the score folders, as questions, columns and chance are the same in all."""
         return self.models[0].runs[0]
 

@@ -15,7 +15,7 @@ from msm.errors import BadInput
 from msm.evaluation.per_query import PoolKind
 from msm.pipeline import artifacts
 from msm.reporting import lineage
-from msm.reporting.models import Scored
+from msm.reporting.models import ModelScores
 
 RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "pool.{}.trec.gz"}
 """Kind of pool to the file of its run, with the language of the candidates in place of `{}`. The other kind of pool has
@@ -32,8 +32,8 @@ class Texts(NamedTuple):
     """Pairs of the id of a query and the id of a passage that is relevant to it."""
 
 
-class Ranked(NamedTuple):
-    """The best passages for every question. Texts of other passages are not held, as a collection may have millions."""
+class RunPassages(NamedTuple):
+    """A run with its best passages for every question. Texts of other passages are not held: there may be millions."""
 
     run: Run
     passages: dict[str, Passage]
@@ -50,21 +50,21 @@ class Answer(NamedTuple):
     is_relevant: bool
 
 
-def texts(root: Path, scored: Scored) -> Texts:
+def texts(root: Path, scores: ModelScores) -> Texts:
     """Read the questions and judgements of a score; the passages stay in their files.
 
     Args:
         root: the recipe's folder.
-        scored: score folder whose manifest names the texts.
+        scores: score folder whose manifest names the texts.
 
     Raises:
         BadInput: this machine does not have the texts, or the benchmark cannot read them.
     """
-    settings = scored.manifest["settings"]
-    folder = _payload(root, scored, "sources")
+    settings = scores.manifest["settings"]
+    folder = _payload(root, scores, "sources")
     questions = (folder / str(settings.get("questions", ""))).resolve()
     if not questions.is_relative_to(folder.resolve()):
-        raise BadInput(f"{scored.path}: its questions lie outside the sources")
+        raise BadInput(f"{scores.path}: its questions lie outside the sources")
     collection = find_benchmark(str(settings.get("benchmark", ""))).read(questions)
     questions_of_queries = zip(collection.questions, collection.queries, strict=True)
     qrels = collection.qrels
@@ -76,12 +76,14 @@ def texts(root: Path, scored: Scored) -> Texts:
     )
 
 
-def ranked(root: Path, scored: Scored, texts: Texts, kind: PoolKind, language: str, depth: int) -> Ranked:
+def run_passages(
+    root: Path, scores: ModelScores, texts: Texts, kind: PoolKind, language: str, depth: int
+) -> RunPassages:
     """Return the best passages of the run behind a score; all passages are read once.
 
     Args:
         root: the recipe's folder.
-        scored: score folder whose manifest names its run.
+        scores: score folder whose manifest names its run.
         texts: questions and judgements of its benchmark.
         kind: kind of pool.
         language: language of the candidates, if `kind` is `same`.
@@ -92,17 +94,17 @@ def ranked(root: Path, scored: Scored, texts: Texts, kind: PoolKind, language: s
     """
     if kind not in RUNS or (kind == "same" and not lineage.NAME.fullmatch(language)):
         raise BadInput("Rankings are shown of the pool of all languages and of the question's own only.")
-    run = read_run(_payload(root, scored, "run") / RUNS[kind].format(language), may_be_empty=True)
+    run = read_run(_payload(root, scores, "run") / RUNS[kind].format(language), may_be_empty=True)
     best = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < depth
     run = run._replace(queries=run.queries[best], passages=run.passages[best], scores=run.scores[best])
     ids = run.passage_ids.take(pa.array(np.unique(run.passages))).to_pylist()
     passages = texts.collection.passages.texts(ids)
     if strange_ids := [passage_id for passage_id in ids if passage_id not in passages]:
         raise BadInput(f"{strange_ids[0]} is no passage of this benchmark; the run was made for another one")
-    return Ranked(run, passages)
+    return RunPassages(run, passages)
 
 
-def answers(rankings: Ranked, texts: Texts, query: int) -> list[Answer]:
+def answers(rankings: RunPassages, texts: Texts, query: int) -> list[Answer]:
     """Return the best passages for a question.
 
     Args:
@@ -121,19 +123,19 @@ def answers(rankings: Ranked, texts: Texts, query: int) -> list[Answer]:
     ]
 
 
-def model(root: Path, scored: Scored) -> Path:
+def model(root: Path, scores: ModelScores) -> Path:
     """Return the folder of the fine-tuned model behind a score.
 
     Raises:
         BadInput: the folder of the model is missing, or no stage made the model.
     """
-    run = lineage.read_manifest(_step(root, scored.manifest, "run"))
+    run = lineage.read_manifest(_step(root, scores.manifest, "run"))
     return _payload_of(_step(root, run, "model"))
 
 
-def _payload(root: Path, scored: Scored, read: Literal["sources", "run"]) -> Path:
+def _payload(root: Path, scores: ModelScores, read: Literal["sources", "run"]) -> Path:
     """Return the folder of the sources or of the run of a score."""
-    return _payload_of(_step(root, scored.manifest, read))
+    return _payload_of(_step(root, scores.manifest, read))
 
 
 def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:

@@ -25,7 +25,7 @@ from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
 from msm.evaluation.scores import ALL, FIELDS
 from msm.pipeline.artifacts import check_unaltered
 from msm.reporting import lineage, wording
-from msm.reporting.models import RANKS, Benchmark, Column, Model, Problem, Results, Scored
+from msm.reporting.models import RANKS, Benchmark, Column, Model, ModelScores, Problem, Results
 from msm.reporting.published import MEAN
 
 SCORES, CHANCE = "scores.jsonl", "chance.jsonl"
@@ -39,7 +39,7 @@ def read(scores: Path) -> Results:
     Args:
         scores: folder such as `artifacts/mini/score`, or the same folder of an export. It may be missing or empty.
     """
-    folders: list[Scored] = []
+    folders: list[ModelScores] = []
     problems = []
     table = _Table(alike=True)
     exported_paths = exported.score_folders(scores.parent)
@@ -66,7 +66,7 @@ def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Ben
     Raises:
         BadInput: a folder is none of these, holds none of the languages, or cannot stand in one table with the others.
     """
-    runs: list[Scored] = []
+    runs: list[ModelScores] = []
     table = _Table(alike=False)
     for path in paths:
         for folder in score_folders(path):
@@ -103,19 +103,19 @@ def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | N
     Returns:
         The benchmark, or None if no folder is left, and the problems of the folders that were left out.
     """
-    usable: list[Scored] = []
+    usable: list[ModelScores] = []
     problems = []
     layouts: dict[Column, Layout] = {}
     runs = [run for model in benchmark.models for run in model.runs]
     # Files are decoded without Python's lock; a third thread would wait for the other work, which needs the lock.
     with ThreadPoolExecutor(2) as pool:
-        for scored, values in [(run, pool.submit(_values, run, columns, layouts)) for run in runs]:
+        for folder_scores, values in [(run, pool.submit(_values, run, columns, layouts)) for run in runs]:
             try:
-                loaded = scored._replace(values=values.result())
-                _check_questions(scored.path, loaded.values, usable[:1])
-                usable.append(loaded)
+                loaded_scores = folder_scores._replace(values=values.result())
+                _check_questions(folder_scores.path, loaded_scores.values, usable[:1])
+                usable.append(loaded_scores)
             except BadInput as error:
-                problems.append(Problem(scored.path, str(error)))
+                problems.append(Problem(folder_scores.path, str(error)))
     return next(iter(_benchmarks(usable)), None), problems
 
 
@@ -145,7 +145,7 @@ def checked_lines(folder: Path, file: str, absent: tuple[str, ...] = ()) -> Iter
         yield line
 
 
-def _read_folder(path: Path, choice: Choice = EVERYTHING) -> Scored:
+def _read_folder(path: Path, choice: Choice = EVERYTHING) -> ModelScores:
     manifest = lineage.read_manifest(path)
     lines = list(checked_lines(path, SCORES))
     # A column has no mean where a language has no value.
@@ -159,8 +159,8 @@ def _read_folder(path: Path, choice: Choice = EVERYTHING) -> Scored:
     chance = by_language(checked_lines(path, CHANCE, absent=("tied", "run_sha256")), choice)
     facts = {field: lines[0][field] for field in ("benchmark", "split", "setting", "model", "seed", "protocol")}
     _, checksums = next(exported.score_lines(path, COLLECTION), (None, {}))
-    scored = Scored(path, manifest, facts, means, chance, {}, choice=choice, checksums=checksums)
-    return scored._replace(is_trained=_is_trained(path.parent.parent, scored.source))
+    scores = ModelScores(path, manifest, facts, means, chance, {}, choice=choice, checksums=checksums)
+    return scores._replace(is_trained=_is_trained(path.parent.parent, scores.source))
 
 
 def by_language(lines: Iterable[dict[str, Any]], choice: Choice = EVERYTHING) -> dict[Column, dict[str, float]]:
@@ -205,9 +205,9 @@ def _is_trained(root: Path, source: str) -> bool:
     return any(_is_trained(root, name) for name in above)
 
 
-def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
+def _values(scores: ModelScores, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
     """Return the per-query values of some columns; `layouts` keeps layouts of values for the folders that follow."""
-    rows = scored.choice.rows(exported.score_values(scored.path))
+    rows = scores.choice.rows(exported.score_values(scores.path))
     values = {}
     for column in columns:
         column_layout = layouts.get(column)
@@ -215,7 +215,7 @@ def _values(scored: Scored, columns: Sequence[Column], layouts: dict[Column, Lay
             column_layout = layouts[column] = layout(rows, *column)
         values[column] = column_layout.values(rows)
         if not (len(values[column].present_values) and np.isfinite(values[column].present_values).all()):
-            raise BadInput(f"{scored.path}: {column[0]}, {column[1]}: no values, or some that are no numbers")
+            raise BadInput(f"{scores.path}: {column[0]}, {column[1]}: no values, or some that are no numbers")
     return values
 
 
@@ -224,11 +224,11 @@ def _kind(line: dict[str, Any]) -> str:
     return line["candidate_language"] or "multilingual"
 
 
-def _benchmarks(runs: list[Scored]) -> list[Benchmark]:
+def _benchmarks(runs: list[ModelScores]) -> list[Benchmark]:
     sorted_runs = sorted(runs, key=lambda scored: (scored.facts["model"], scored.facts["seed"]))
-    groups: dict[tuple[str, str, str], dict[str, list[Scored]]] = {}
-    for scored in sorted_runs:
-        groups.setdefault(scored.kind, {}).setdefault(scored.facts["model"], []).append(scored)
+    groups: dict[tuple[str, str, str], dict[str, list[ModelScores]]] = {}
+    for scores in sorted_runs:
+        groups.setdefault(scores.kind, {}).setdefault(scores.facts["model"], []).append(scores)
     return [
         Benchmark(*kind, [Model(name, runs) for name, runs in models.items()])
         for kind, models in sorted(groups.items())
@@ -254,37 +254,37 @@ class _Table:
 
     def __init__(self, *, alike: bool) -> None:
         self._alike = alike
-        self._first: dict[tuple[str, str, str], Scored] = {}
-        self._rows: dict[tuple[tuple[str, str, str], str, int], Scored] = {}
-        self._checksums: dict[tuple[tuple[str, str, str], str], Scored] = {}
+        self._first: dict[tuple[str, str, str], ModelScores] = {}
+        self._rows: dict[tuple[tuple[str, str, str], str, int], ModelScores] = {}
+        self._checksums: dict[tuple[tuple[str, str, str], str], ModelScores] = {}
 
-    def add(self, scored: Scored) -> None:
+    def add(self, scores: ModelScores) -> None:
         """Check that a folder may stand beside those that were added, and add it.
 
         Raises:
             BadInput: the folder may not stand beside the others.
         """
-        row = (scored.kind, scored.facts["model"], scored.facts["seed"])
+        row = (scores.kind, scores.facts["model"], scores.facts["seed"])
         if row in self._rows:
-            raise BadInput(f"{scored.path}: the same model and seed as {self._rows[row].path.name}")
-        checksums = {(scored.kind, name): scored for name in NAMES if scored.checksums.get(name)}
+            raise BadInput(f"{scores.path}: the same model and seed as {self._rows[row].path.name}")
+        checksums = {(scores.kind, name): scores for name in NAMES if scores.checksums.get(name)}
         for kind, name in checksums:
-            other = self._checksums.get((kind, name), scored)
-            own_checksum, other_checksum = (one.checksums[name] for one in (scored, other))
+            other = self._checksums.get((kind, name), scores)
+            own_checksum, other_checksum = (one.checksums[name] for one in (scores, other))
             if own_checksum != other_checksum:
                 raise BadInput(
-                    f"{scored.path}: {name} are {own_checksum[:12]}, those of {other.path} are {other_checksum[:12]}"
+                    f"{scores.path}: {name} are {own_checksum[:12]}, those of {other.path} are {other_checksum[:12]}"
                 )
-        other = self._first.get(scored.kind, scored)
-        own_columns, other_columns = scored.relevance, other.relevance
+        other = self._first.get(scores.kind, scores)
+        own_columns, other_columns = scores.relevance, other.relevance
         if own_columns != other_columns if self._alike else not own_columns & other_columns:
-            raise BadInput(f"{scored.path}: other measures or pools than {other.path.name}")
-        self._first.setdefault(scored.kind, scored)
-        self._rows[row] = scored
+            raise BadInput(f"{scores.path}: other measures or pools than {other.path.name}")
+        self._first.setdefault(scores.kind, scores)
+        self._rows[row] = scores
         self._checksums = checksums | self._checksums
 
 
-def _check_questions(path: Path, values: dict[Column, ByQuestion], others: list[Scored]) -> None:
+def _check_questions(path: Path, values: dict[Column, ByQuestion], others: list[ModelScores]) -> None:
     for other in others:
         for column, column_values in values.items():
             if not column_values.is_asked_as(other.values[column]):

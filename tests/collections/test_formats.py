@@ -122,9 +122,9 @@ def test_evaluation_and_mining_read_a_passage_alike(
     (tmp_path / "topics.tsv").write_text("q\twhat?\n")
     (tmp_path / "qrels.txt").write_text("q 0 1 1\n")
     (tmp_path / "docs.jsonl").write_text(lines([record]))
-    [scored] = find_benchmark("trec:mine").read(tmp_path).passages
-    [mined] = read_passages(tmp_path, "docs.jsonl", [])
-    assert (scored.title, scored.text) == (mined.title, mined.text) == expected
+    [passage] = find_benchmark("trec:mine").read(tmp_path).passages
+    [other_passage] = read_passages(tmp_path, "docs.jsonl", [])
+    assert (passage.title, passage.text) == (other_passage.title, other_passage.text) == expected
 
 
 def test_collections_are_training_data_with_judged_negatives(tmp_path: Path) -> None:

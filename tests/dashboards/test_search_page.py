@@ -42,12 +42,12 @@ def answers(app: AppTest) -> list[str]:
 
 
 def test_answers_are_those_of_the_run(searched: Path, show: Show) -> None:
-    (scored,) = (run for one in results.read(searched / "score").benchmarks for run in one.models[0].runs)
-    known = rankings.texts(searched, scored)
-    expected = rankings.answers(rankings.ranked(searched, scored, known, "multilingual", "qaa", 10), known, 7)
+    (scores,) = (run for one in results.read(searched / "score").benchmarks for run in one.models[0].runs)
+    texts = rankings.texts(searched, scores)
+    expected = rankings.answers(rankings.run_passages(searched, scores, texts, "multilingual", "qaa", 10), texts, 7)
     app = show("search", recipe="tiny")
     assert not answers(app)
-    app.text_input(key="asked").set_value(known.collection.queries[7].text).run()
+    app.text_input(key="asked").set_value(texts.collection.queries[7].text).run()
     assert not app.exception
     (body,) = answers(app)
     assert [f"{one.score:.3f}" in body and one.passage.text in body for one in expected] == [True] * 10

@@ -111,7 +111,7 @@ def slow_scores(questions: Path, runs: Path) -> dict[tuple[str, str | None], flo
 
 
 @pytest.fixture(scope="module")
-def scored(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def evaluation(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`questions`, `run` and `scores` of three languages of XQuAD-R."""
     root = tmp_path_factory.mktemp("scored")
     for name in ("questions", "run", "scores"):
@@ -129,17 +129,17 @@ def cells(path: Path) -> dict[tuple[str, str | None], dict[str, Any]]:
     return {(row["query_language"], row["candidate_language"]): row for row in rows}
 
 
-def test_every_average_equals_the_slow_implementation(scored: Path) -> None:
-    expected = slow_scores(scored / "questions", scored / "run")
-    found = cells(scored / "scores" / "scores.jsonl")
+def test_every_average_equals_the_slow_implementation(evaluation: Path) -> None:
+    expected = slow_scores(evaluation / "questions", evaluation / "run")
+    found = cells(evaluation / "scores" / "scores.jsonl")
     assert found.keys() == expected.keys()
     for cell, value in expected.items():
         assert found[cell]["value"] == pytest.approx(value, abs=1e-9), cell
     assert 0.1 < found["mean", None]["value"] < 0.9
 
 
-def test_a_score_line_says_where_it_comes_from(scored: Path) -> None:
-    by_cell = cells(scored / "scores" / "scores.jsonl")
+def test_a_score_line_says_where_it_comes_from(evaluation: Path) -> None:
+    by_cell = cells(evaluation / "scores" / "scores.jsonl")
     assert all(tuple(row) == FIELDS for row in by_cell.values())
     row = by_cell["ru", "zh"]
     assert (row["benchmark"], row["split"], row["setting"]) == ("three", "test", "zero-shot")
@@ -149,16 +149,16 @@ def test_a_score_line_says_where_it_comes_from(scored: Path) -> None:
         "map@20",
         "lareqa; own ids kept; printed mean macro; ties trec",
     )
-    assert row["run_sha256"] == sha256_of(scored / "run" / "pool.zh.trec.gz")
-    assert by_cell["mean", None]["run_sha256"] == sha256_of(scored / "run" / "multilingual.trec.gz")
+    assert row["run_sha256"] == sha256_of(evaluation / "run" / "pool.zh.trec.gz")
+    assert by_cell["mean", None]["run_sha256"] == sha256_of(evaluation / "run" / "multilingual.trec.gz")
     assert (row["queries"], by_cell["mean", None]["queries"], by_cell["ru", "other"]["queries"]) == (1190, 3570, 2380)
     assert by_cell["mean", None]["tied"] == sum(by_cell[language, None]["tied"] for language in LANGUAGES) > 0
 
 
-def test_per_query_values_average_to_the_scores(scored: Path) -> None:
-    rows = read_per_query(scored / "scores" / "per_query.parquet")
+def test_per_query_values_average_to_the_scores(evaluation: Path) -> None:
+    rows = read_per_query(evaluation / "scores" / "per_query.parquet")
     assert len(rows) == 3570 * (4 + len(FAIRNESS))
-    found = cells(scored / "scores" / "scores.jsonl")
+    found = cells(evaluation / "scores" / "scores.jsonl")
     for kind, candidates in (("multilingual", None), ("same", "same"), ("other", "other")):
         values = by_question(rows, "map@20", kind)
         assert (len(values.questions), values.languages) == (1190, list(LANGUAGES))
@@ -168,9 +168,9 @@ def test_per_query_values_average_to_the_scores(scored: Path) -> None:
     assert russian.mean() == pytest.approx(found["ru", "other"]["value"], abs=1e-12)
 
 
-def test_checksums_tell_other_questions_candidates_and_judgements_apart(scored: Path) -> None:
-    collection = find_benchmark("lareqa:three").read(scored / "questions")
-    written = json.loads((scored / "scores" / "collection.json").read_text())
+def test_checksums_tell_other_questions_candidates_and_judgements_apart(evaluation: Path) -> None:
+    collection = find_benchmark("lareqa:three").read(evaluation / "questions")
+    written = json.loads((evaluation / "scores" / "collection.json").read_text())
     assert written == checksums(collection) | {"rules": "lareqa; own ids kept; printed mean macro; ties trec"}
     first, *queries = collection.queries
     questions = collection._replace(queries=[first._replace(text="other"), *queries])
@@ -183,8 +183,8 @@ def test_checksums_tell_other_questions_candidates_and_judgements_apart(scored: 
         assert [name for name in found if found[name] != written[name]] == [changed]
 
 
-def test_fairness_is_measured_where_languages_are_ranked_together(scored: Path) -> None:
-    lines = [json.loads(line) for line in (scored / "scores" / "scores.jsonl").read_text().splitlines()]
+def test_fairness_is_measured_where_languages_are_ranked_together(evaluation: Path) -> None:
+    lines = [json.loads(line) for line in (evaluation / "scores" / "scores.jsonl").read_text().splitlines()]
     assert lines[0]["measure"] == "map@20"
     means = {
         row["measure"]: row["value"] for row in lines if row["query_language"] == "mean" and row["measure"] in FAIRNESS
@@ -195,9 +195,9 @@ def test_fairness_is_measured_where_languages_are_ranked_together(scored: Path) 
     assert means["own_first@100"] == pytest.approx(1 / 3, abs=0.04)
 
 
-def test_chance_stands_beside_every_score(scored: Path) -> None:
-    chances = cells(scored / "scores" / "chance.jsonl")
-    assert chances.keys() == cells(scored / "scores" / "scores.jsonl").keys()
+def test_chance_stands_beside_every_score(evaluation: Path) -> None:
+    chances = cells(evaluation / "scores" / "chance.jsonl")
+    assert chances.keys() == cells(evaluation / "scores" / "scores.jsonl").keys()
     harmonic = sum(1 / rank for rank in range(1, 21))
     assert chances["de", "zh"]["value"] == pytest.approx(harmonic / 1196)
     passages = 1276 + 1219 + 1196
@@ -206,12 +206,12 @@ def test_chance_stands_beside_every_score(scored: Path) -> None:
     assert chances["mean", None]["model"] == "chance"
 
 
-def test_a_run_of_another_pool_is_refused(scored: Path, tmp_path: Path) -> None:
-    for path in (scored / "run").iterdir():
+def test_a_run_of_another_pool_is_refused(evaluation: Path, tmp_path: Path) -> None:
+    for path in (evaluation / "run").iterdir():
         copy(path, tmp_path)
-    copy(scored / "run" / "pool.de.trec.gz", tmp_path / "pool.ru.trec.gz")
+    copy(evaluation / "run" / "pool.de.trec.gz", tmp_path / "pool.ru.trec.gz")
     with pytest.raises(BadInput, match=r"pool\.ru\.trec\.gz: de-\d+-\d+ is no query or passage of this pool"):
-        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path)
+        stage.run(SETTINGS, sources=evaluation, run=tmp_path, out=tmp_path)
     (tmp_path / "pool.ru.trec.gz").unlink()
     with pytest.raises(BadInput, match=r"pool\.ru\.trec\.gz: no such file"):
-        stage.run(SETTINGS, sources=scored, run=tmp_path, out=tmp_path)
+        stage.run(SETTINGS, sources=evaluation, run=tmp_path, out=tmp_path)

@@ -154,7 +154,7 @@ def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, enco
         precision="fp32",
     )
     retrieve(asked, sources=sources, model=tmp_path / "fine" / "model", out=tmp_path / "run", execution=execution)
-    scored = Score(
+    score_settings = Score(
         benchmark="constructed",
         questions="questions/dev",
         split="dev",
@@ -163,7 +163,7 @@ def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, enco
         ties="trec",
         seed=1,
     )
-    means = score(scored, sources=sources, run=tmp_path / "run", out=tmp_path / "scores")["means"]
+    means = score(score_settings, sources=sources, run=tmp_path / "run", out=tmp_path / "scores")["means"]
     # Not equal to the last digit: other batches round differently, and vectors of six updates are almost tied.
     assert means["map@20 multilingual"] == pytest.approx(facts["dev_measure"], abs=1e-3)
 

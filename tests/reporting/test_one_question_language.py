@@ -40,8 +40,8 @@ def folder(tmp_path: Path) -> Path:
     ]
     payload = tmp_path / "score" / "tatoeba-msm-1" / "scores"
     payload.mkdir(parents=True)
-    scored = pa.Table.from_pylist(rows, schema=SCHEMA)
-    write_per_query(payload / "per_query.parquet", scored)
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    write_per_query(payload / "per_query.parquet", table)
     facts = {
         "benchmark": "news",  # bitext of one's own
         "split": "test",
@@ -50,9 +50,9 @@ def folder(tmp_path: Path) -> Path:
         "seed": 1,
         "protocol": "p",
     }
-    lines = list(score_rows(averages(scored), facts, dict.fromkeys(SENTENCES, "0" * 64)))
+    lines = list(score_rows(averages(table), facts, dict.fromkeys(SENTENCES, "0" * 64)))
     files.write_json_lines(payload / "scores.jsonl", lines)
-    files.write_json_lines(payload / "chance.jsonl", chance_rows(averages(scored), facts))
+    files.write_json_lines(payload / "chance.jsonl", chance_rows(averages(table), facts))
     made.write_manifest(payload.parent, "score", "scores", {})
     return payload.parent
 
