@@ -9,7 +9,7 @@ from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
 from msm.reporting import wording
-from msm.reporting.fairness import NOTE
+from msm.reporting.contents import FAIRNESS_NOTE
 from msm.reporting.models import Benchmark, ModelScores, first_pair, ordered
 
 NARROW = 8
@@ -72,7 +72,7 @@ def show_fairness(recipe: Recipe, benchmark: Benchmark) -> None:
         columns = {"model": st.column_config.TextColumn(pinned=True, width=140)}
         frame = tables.fairness_frame(rows)
         st.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
-        st.caption(NOTE)
+        st.caption(FAIRNESS_NOTE)
 
 
 def page() -> None:

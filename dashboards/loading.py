@@ -11,15 +11,16 @@ from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
 from msm.reporting import ablations, contrasts, lineage, rankings
 from msm.reporting.ablations import Ablated, Shuffled
-from msm.reporting.comparisons import Difference, absent_controls, differences
+from msm.reporting.comparisons import absent_controls, differences
+from msm.reporting.contents import Difference, FairnessRow, Row, Table
 from msm.reporting.contrasts import Best, Contrast, Pair
-from msm.reporting.fairness import FairnessRow, fairness_rows
+from msm.reporting.fairness import fairness_rows
 from msm.reporting.lineage import Step
 from msm.reporting.models import Benchmark, Column, ModelScores, Problem, Results, with_seeds
 from msm.reporting.rankings import Answer, RunPassages, Texts
 from msm.reporting.results import load, read
 from msm.reporting.settings import Report
-from msm.reporting.tables import Row, Table, published_rows, table
+from msm.reporting.tables import published_rows, table
 
 
 class Recipe(NamedTuple):

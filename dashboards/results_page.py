@@ -5,9 +5,9 @@ import streamlit as st
 from msm.dashboards import loading, tables, views
 from msm.dashboards.loading import Recipe
 from msm.dashboards.tables import plain
+from msm.reporting.contents import Row, Table
 from msm.reporting.models import Benchmark, Column
 from msm.reporting.published import MEAN
-from msm.reporting.tables import Row, Table
 
 
 def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table) -> None:

@@ -17,12 +17,10 @@ from msm.evaluation.measures import Floats
 from msm.evaluation.statistics import Interval
 from msm.reporting import wording
 from msm.reporting.colours import colour
-from msm.reporting.comparisons import Difference
+from msm.reporting.contents import Difference, FairnessRow, Row, fairness_head, notes
 from msm.reporting.contrasts import Best, Contrast
-from msm.reporting.fairness import FairnessRow, head
 from msm.reporting.models import Benchmark, Cell, ModelScores, Results
 from msm.reporting.published import MEAN
-from msm.reporting.tables import Row, notes
 from msm.reporting.training_sets import HEAD
 
 REPORT, NAME = "report", "name"
@@ -159,7 +157,7 @@ def fairness_frame(rows: Sequence[FairnessRow]) -> pd.DataFrame:
     """Return the measures of language fairness of each model as text, times 100 with intervals."""
     measures = dict.fromkeys(measure for row in rows for measure in row.cells)
     return pd.DataFrame(
-        {"model": row.model, **{head(measure): _with_interval(row.cells.get(measure)) for measure in measures}}
+        {"model": row.model, **{fairness_head(measure): _with_interval(row.cells.get(measure)) for measure in measures}}
         for row in rows
     )
 

@@ -15,12 +15,11 @@ from msm.dashboards.tables import plain
 from msm.evaluation.per_query import PoolKind
 from msm.reporting import wording
 from msm.reporting.colours import STOPS
-from msm.reporting.comparisons import Difference
+from msm.reporting.contents import Difference, Row, Table, training_sources
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
 from msm.reporting.models import Benchmark, Column, Problem
 from msm.reporting.rankings import Answer
-from msm.reporting.tables import Row, Table, training_sources
 from msm.reporting.training_sets import HEAD
 
 NO_SCORES = "No scores yet. `make demo` makes the first ones in minutes, without a network."

@@ -92,3 +92,21 @@ def test_there_is_no_circle() -> None:
 
     for name in graph:
         visit(name, ())
+
+
+LONGEST_CHAIN = 13
+"""Number of modules in the longest chain of imports, from `msm.errors` to the verb on the command line."""
+
+
+def test_chains_of_imports_are_short() -> None:
+    graph = {module(path): imports(path) & MODULES for path in FILES}
+    chains: dict[str, tuple[str, ...]] = {}
+
+    def chain(name: str) -> tuple[str, ...]:
+        if name not in chains:
+            below = graph[name] - {name.rsplit(".", 1)[0], "msm", name}
+            chains[name] = (name, *max((chain(following) for following in below), key=len, default=()))
+        return chains[name]
+
+    longest = max((chain(name) for name in graph), key=len)
+    assert len(longest) <= LONGEST_CHAIN, " -> ".join(longest)

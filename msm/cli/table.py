@@ -12,14 +12,14 @@ from msm.errors import BadInput
 from msm.evaluation.choice import choice
 from msm.files import new_file
 from msm.reporting import html, wording
+from msm.reporting.contents import Section, Table
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
 from msm.reporting.models import Problem, Results
 from msm.reporting.published import MEAN
 from msm.reporting.results import read_folders
-from msm.reporting.sections import Section, sections
+from msm.reporting.sections import sections
 from msm.reporting.settings import Report
-from msm.reporting.tables import Table
 from msm.reporting.terminal import section_text
 from msm.reporting.training_sets import HEAD
 

@@ -28,6 +28,8 @@ from msm.collections.runs import Floats, Integers
 
 FEW_CLUSTERS = 50
 """Number of clusters below which intervals and tests are rough, which tables say."""
+SIGNIFICANT = 0.05
+"""P value below which a difference counts as one."""
 TAIL = 0.025
 """Share of either side that 95 % intervals leave out."""
 _DRAWS = 1 << 22

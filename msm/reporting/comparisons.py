@@ -5,36 +5,18 @@ difference. The standard deviation over seeds tells how much another training of
 is not known, and the verdict says so.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.special import stdtrit
 
 from msm.collections.measure_names import LESS_IS_BETTER
-from msm.evaluation.statistics import TAIL, Comparison, Interval, compare, holm
+from msm.evaluation.statistics import SIGNIFICANT, TAIL, Comparison, Interval, compare, holm
+from msm.reporting.contents import Difference
 from msm.reporting.models import Benchmark, Column, Model, Problem, ordered, together
 from msm.reporting.settings import Report
 from msm.settings import listed
 
-SIGNIFICANT = 0.05
 FINEST = 100
 """Smallest number of random signs for each difference; it makes the smallest corrected p value .01."""
-
-
-class Difference(NamedTuple):
-    """Difference of a model and a control on the same questions, the mean over the languages."""
-
-    model: str
-    control: str
-    value: float
-    interval: Interval
-    """95 % interval over the questions."""
-    p: float
-    """P value, corrected for all differences of the same measure and pool."""
-    better: list[str]
-    """Codes of the languages in which the model is better, corrected for their number."""
-    worse: list[str]
-    verdict: str
 
 
 def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[Difference]:

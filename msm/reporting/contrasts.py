@@ -11,8 +11,7 @@ import numpy as np
 
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.evaluation.measures import Floats
-from msm.evaluation.statistics import Interval, compare, holm, language_means
-from msm.reporting.comparisons import SIGNIFICANT
+from msm.evaluation.statistics import SIGNIFICANT, Interval, compare, holm, language_means
 from msm.reporting.models import Benchmark, Column, Model, together
 from msm.reporting.published import MEAN
 from msm.reporting.settings import Report

@@ -1,12 +1,10 @@
 """Draws a table as a heat map in SVG, of plain shapes and text, without a plotting library."""
 
-from collections.abc import Sequence
-
 from msm.reporting import wording
 from msm.reporting.colours import STOPS, colour
+from msm.reporting.contents import Row, Table, limits
 from msm.reporting.models import Cell
 from msm.reporting.published import MEAN
-from msm.reporting.tables import Row, Table
 from msm.reporting.wording import escaped
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 54, 34, 2
@@ -50,12 +48,6 @@ def heatmap(table: Table) -> str:
     for place, row in enumerate(table.rows):
         parts += _row(row, table, place, low, high)
     return "\n".join([*parts, *_legend(low, high, bottom + 24), "</g>", "</svg>", ""])
-
-
-def limits(rows: Sequence[Row]) -> tuple[float, float]:
-    """Return the smallest and the largest value of some rows, the ends of the colour scale; 0 and 1 without values."""
-    values = [cell.value for row in rows for cell in row.cells.values() if cell.value is not None]
-    return (min(values), max(values)) if values else (0.0, 1.0)
 
 
 def _middle(place: int) -> float:

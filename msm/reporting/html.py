@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 
-from msm.collections.registry import title_of
 from msm.reporting import wording
 from msm.reporting.colours import colour
-from msm.reporting.fairness import NOTE, FairnessRow, head
-from msm.reporting.heatmap import limits
+from msm.reporting.contents import (
+    FAIRNESS_NOTE,
+    FairnessRow,
+    Row,
+    Section,
+    Table,
+    fairness_head,
+    limits,
+    training_sources,
+)
 from msm.reporting.lineage import Step
 from msm.reporting.published import MEAN
-from msm.reporting.sections import Section
-from msm.reporting.tables import Row, Table, training_sources
 from msm.reporting.training_sets import HEAD
 from msm.reporting.wording import escaped
 
@@ -74,7 +79,7 @@ def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]])
         chains: name of a model of a benchmark, as `anchor` returns it, to the steps behind its scores.
     """
     places = [(f"b{number}", section) for number, section in enumerate(sections)]
-    links = "".join(f'<a href="#{place}">{escaped(_name(section))}</a>' for place, section in places)
+    links = "".join(f'<a href="#{place}">{escaped(section.title)}</a>' for place, section in places)
     parts = [f"<h1>{escaped(title)}</h1><p>{escaped(RANKS)}</p><nav>{links}</nav>"]
     for place, section in places:
         parts += _section(place, section, chains)
@@ -87,7 +92,7 @@ def anchor(section: Section, model: str) -> str:
 
 
 def _section(place: str, section: Section, chains: dict[str, list[Step]]) -> Iterator[str]:
-    yield f'<h2 id="{place}">{escaped(_name(section))}</h2>'
+    yield f'<h2 id="{place}">{escaped(section.title)}</h2>'
     models = [model.name for model in section.benchmark.models]
     links = {name: f"#{place}-m{number}" for number, name in enumerate(models)}
     for table in section.tables.values():
@@ -104,8 +109,8 @@ def _fairness(rows: Sequence[FairnessRow]) -> str:
     measures = list(dict.fromkeys(measure for row in rows for measure in row.cells))
     lines = [_cells("td", [row.model, *(_fair(row, measure) for measure in measures)]) for row in rows]
     return (
-        f"<h3>Language fairness, one pool of all languages</h3><p>{escaped(NOTE)}</p>\n"
-        f'<div class="wide"><table><thead>{_cells("th", ["model", *map(head, measures)])}</thead>'
+        f"<h3>Language fairness, one pool of all languages</h3><p>{escaped(FAIRNESS_NOTE)}</p>\n"
+        f'<div class="wide"><table><thead>{_cells("th", ["model", *map(fairness_head, measures)])}</thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
@@ -152,8 +157,3 @@ def _filled(row: Row, language: str, low: float, high: float) -> str:
 
 def _cells(tag: str, texts: Sequence[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{escaped(text)}</{tag}>" for text in texts) + "</tr>"
-
-
-def _name(section: Section) -> str:
-    benchmark = section.benchmark
-    return f"{title_of(benchmark.name)}, {benchmark.split}, {benchmark.setting}"

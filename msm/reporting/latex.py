@@ -2,9 +2,9 @@
 
 from msm.errors import visible
 from msm.reporting import wording
+from msm.reporting.contents import Table
 from msm.reporting.models import Cell
 from msm.reporting.published import MEAN
-from msm.reporting.tables import Table
 from msm.reporting.training_sets import HEAD
 
 SIGNS = {

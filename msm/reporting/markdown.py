@@ -5,16 +5,22 @@ from typing import Any
 
 import yaml
 
-from msm.collections.registry import title_of
 from msm.pipeline import artifacts
 from msm.reporting import wording
-from msm.reporting.comparisons import Difference
-from msm.reporting.fairness import NOTE, FairnessRow, head
+from msm.reporting.contents import (
+    FAIRNESS_NOTE,
+    Difference,
+    FairnessRow,
+    Row,
+    Section,
+    Table,
+    fairness_head,
+    notes,
+    training_sources,
+)
 from msm.reporting.lineage import Step
 from msm.reporting.models import Cell, Column, ModelScores, Problem
 from msm.reporting.published import MEAN
-from msm.reporting.sections import Section
-from msm.reporting.tables import Row, Table, notes, training_sources
 from msm.reporting.training_sets import HEAD
 from msm.reporting.wording import plain
 
@@ -76,9 +82,8 @@ def _training_sources(table: Table) -> str:
 
 
 def _section(section: Section, picture: str) -> Iterator[str]:
-    benchmark = section.benchmark
-    yield f"## {title_of(benchmark.name)}, {benchmark.split}, {benchmark.setting}"
-    yield f"![Heat map]({picture.format(benchmark.name)})"
+    yield f"## {section.title}"
+    yield f"![Heat map]({picture.format(section.benchmark.name)})"
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
         columns = "; columns are the languages of the questions" * (table.side == "questions")
@@ -103,9 +108,9 @@ def _section(section: Section, picture: str) -> Iterator[str]:
 def _fairness(rows: Sequence[FairnessRow]) -> Iterator[str]:
     measures = list(dict.fromkeys(measure for row in rows for measure in row.cells))
     yield "### Language fairness, one pool of all languages"
-    yield NOTE
+    yield FAIRNESS_NOTE
     lines = ([plain(row.model), *(_with_interval(row.cells.get(measure)) for measure in measures)] for row in rows)
-    yield _grid(["model", *map(head, measures)], lines)
+    yield _grid(["model", *map(fairness_head, measures)], lines)
 
 
 def _with_interval(cell: Cell | None) -> str:

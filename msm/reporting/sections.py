@@ -1,25 +1,13 @@
 """Collects the contents of a report on each benchmark for any renderer: tables, differences and published rows."""
 
-from typing import NamedTuple
-
-from msm.reporting.comparisons import Difference, absent_controls, differences
-from msm.reporting.fairness import FairnessRow, fairness_rows
-from msm.reporting.models import Benchmark, Column, Problem, Results
+from msm.collections.registry import title_of
+from msm.reporting.comparisons import absent_controls, differences
+from msm.reporting.contents import Section
+from msm.reporting.fairness import fairness_rows
+from msm.reporting.models import Problem, Results
 from msm.reporting.results import load
 from msm.reporting.settings import Report
-from msm.reporting.tables import Row, Table, published_rows, table
-
-
-class Section(NamedTuple):
-    """Contents of a report on one benchmark."""
-
-    benchmark: Benchmark
-    tables: dict[Column, Table]
-    published: dict[Column, list[Row]]
-    """Published rows by column; none for most benchmarks."""
-    differences: dict[Column, list[Difference]]
-    fairness: list[FairnessRow]
-    """Rows of language fairness; none where no pool holds several languages."""
+from msm.reporting.tables import published_rows, table
 
 
 def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:
@@ -38,6 +26,7 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
             made_sections.append(
                 Section(
                     loaded_benchmark,
+                    f"{title_of(benchmark.name)}, {benchmark.split}, {benchmark.setting}",
                     {column: table(loaded_benchmark, column, settings) for column in loaded_benchmark.columns},
                     {column: published_rows(loaded_benchmark, column) for column in loaded_benchmark.columns},
                     {column: differences(loaded_benchmark, column, settings) for column in loaded_benchmark.columns},

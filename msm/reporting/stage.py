@@ -5,10 +5,11 @@ from typing import Any
 
 from msm.errors import BadInput
 from msm.reporting import lineage, markdown
+from msm.reporting.contents import Section
 from msm.reporting.heatmap import heatmap
 from msm.reporting.plain import write_plain
 from msm.reporting.results import read
-from msm.reporting.sections import Section, sections
+from msm.reporting.sections import sections
 from msm.reporting.settings import DOCUMENT, TABLE, Report
 from msm.reporting.terminal import section_text
 

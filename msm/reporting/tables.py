@@ -2,60 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Literal, NamedTuple
 
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.registry import describe, title_of
 from msm.evaluation.choice import EVERYTHING
-from msm.evaluation.per_query import ByQuestion, Side
-from msm.evaluation.statistics import FEW_CLUSTERS, Interval, RankInterval, bootstrap, intervals, rank_intervals
+from msm.evaluation.per_query import ByQuestion
+from msm.evaluation.statistics import FEW_CLUSTERS, Interval, bootstrap, intervals, rank_intervals
 from msm.reporting import published, wording
+from msm.reporting.contents import Row, Table
 from msm.reporting.models import Benchmark, Cell, Column, Model, ordered, together
 from msm.reporting.published import MEAN, Published
 from msm.reporting.settings import Report
-from msm.reporting.training_sets import UNKNOWN, Training, training_of
+from msm.reporting.training_sets import training_of
 
 POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual": "other", "english": "other"}
 """Kind of pool of a published number to the name of that kind in score lines."""
-
-
-class Row(NamedTuple):
-    """One row of a table."""
-
-    label: str
-    kind: Literal["chance", "model", "published"]
-    cells: dict[str, Cell]
-    """Code of each language, and `mean`, to the cell."""
-    about: str = ""
-    """Protocol of the row's values; for published rows, where they are printed, too."""
-    seeds: int = 0
-    """Number of trainings whose values are averaged; 0 where nothing was trained."""
-    seed_deviation: float | None = None
-    """Standard deviation of the means of the seeds; None for fewer than two."""
-    ranks: RankInterval | None = None
-    """Ranks that the model may have by its mean, where all pairs of models are compared together; None without other
-    models."""
-    training: Training = UNKNOWN
-    """Training sets of the benchmark on which the model was trained."""
-
-
-class Table(NamedTuple):
-    """Table of one measure on one kind of pool, with rows of models and columns of languages."""
-
-    title: str
-    subtitle: str
-    languages: list[str]
-    rows: list[Row]
-    less_is_better: bool = False
-    side: Side = "questions"
-    """Side, questions or candidates, whose languages are the columns."""
-    mean_digits: int = 1
-    """Number of decimals of the means, with which models of different ranks are printed differently."""
-
-    @property
-    def tells_training(self) -> bool:
-        """Whether the training sets of any model are known."""
-        return any(row.training.sets for row in self.rows)
 
 
 def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
@@ -125,25 +86,6 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
         if POOLS.get(cell.pool) == kind and same_setting and (not languages or cell.language in languages):
             found.setdefault((cell.source, cell.protocol, cell.model), []).append(cell)
     return [_published_row(cells) for cells in found.values() if any(cell.value is not None for cell in cells)]
-
-
-def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
-    """Return remarks on cells, such as corrections, each with the label of the row and the names of the cells."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        for name, cell in row.cells.items():
-            if cell.note:
-                found.setdefault((row.label, cell.note), []).append(name)
-    return [(label, ", ".join(names), note) for (label, note), names in found.items()]
-
-
-def training_sources(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Return the labels of rows whose models others have trained, with the source for their training sets."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if row.training.source:
-            found.setdefault(row.training.source, []).append(row.label)
-    return [(", ".join(labels), source) for source, labels in found.items()]
 
 
 def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> Row:

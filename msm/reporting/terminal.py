@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from msm.errors import INVISIBLE
 from msm.reporting import wording
-from msm.reporting.comparisons import Difference
+from msm.reporting.contents import Difference, Row, Section, Table
 from msm.reporting.models import Cell, Column
 from msm.reporting.published import MEAN
-from msm.reporting.sections import Section
-from msm.reporting.tables import Row, Table
 from msm.reporting.training_sets import HEAD, Training
 
 WIDTH = 110

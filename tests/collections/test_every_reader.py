@@ -44,8 +44,13 @@ def mewsli(language: str) -> Files:
         "document_id": "n",
     }
     mention = {"example_id": "m", "mention_span": span, "entity_id": "Q1"}
-    entity = {"entity_id": "Q1", "description_language": language, "description": PASSAGE, "title": "t"}
-    entity["sentence_spans"] = [{"start": 0, "end": len(PASSAGE)}]
+    entity = {
+        "entity_id": "Q1",
+        "description_language": language,
+        "description": PASSAGE,
+        "title": "t",
+        "sentence_spans": [{"start": 0, "end": len(PASSAGE)}],
+    }
     return {
         "wikinews_mentions-dev.jsonl": rows({"context": context, "mention": mention}),
         "candidate_set_entities.jsonl": rows(entity),

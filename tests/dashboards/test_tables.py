@@ -11,8 +11,8 @@ from msm.dashboards.folders import Folders
 from msm.execution import Execution
 from msm.pipeline import runner
 from msm.reporting import models, results
+from msm.reporting.contents import Row
 from msm.reporting.models import Cell
-from msm.reporting.tables import Row
 from tests.reporting import made
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from msm.evaluation.statistics import Interval, RankInterval
+from msm.reporting.contents import Row, Table
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
 from msm.reporting.models import Cell
-from msm.reporting.tables import Row, Table
 
 TABLE = Table(
     "T_1 & 50 %",

@@ -8,11 +8,11 @@ import pytest
 
 from msm.reporting import markdown, models, results, wording
 from msm.reporting.colours import STOPS, colour, contrast
+from msm.reporting.contents import Row, Section, Table
 from msm.reporting.heatmap import heatmap
 from msm.reporting.lineage import Step, chain
 from msm.reporting.models import Cell
-from msm.reporting.sections import Section, sections
-from msm.reporting.tables import Row, Table
+from msm.reporting.sections import sections
 from msm.reporting.terminal import WIDTH, section_text
 from tests.reporting import made
 

@@ -10,11 +10,12 @@ import pytest
 
 from msm.evaluation.statistics import Interval
 from msm.reporting import results, wording
-from msm.reporting.comparisons import Difference, differences, training_noise, verdict
+from msm.reporting.comparisons import differences, training_noise, verdict
+from msm.reporting.contents import Difference, notes
 from msm.reporting.models import Benchmark, Column, first_pair, ordered
 from msm.reporting.sections import sections
 from msm.reporting.settings import Report
-from msm.reporting.tables import notes, published_rows, table
+from msm.reporting.tables import published_rows, table
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")
