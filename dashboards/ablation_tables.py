@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from msm.reporting import wording
-from msm.reporting.ablations import REFERENCE, REFERENCES, Ablated, Shuffled
+from msm.reporting.ablations import REFERENCE, REFERENCES, Shuffled
+from msm.reporting.contents import Ablated
 
 
 def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:

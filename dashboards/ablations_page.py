@@ -4,7 +4,8 @@ import streamlit as st
 
 from msm.dashboards import ablation_tables, charts, loading, views
 from msm.reporting import ablations
-from msm.reporting.ablations import Ablated, Shuffled
+from msm.reporting.ablations import Shuffled
+from msm.reporting.contents import Ablated
 
 NONE = (
     "This recipe has neither the rows of the paper's tables 4 to 8 nor texts with shuffled sentences. "

@@ -10,9 +10,9 @@ from msm.evaluation import language_bias
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
 from msm.reporting import ablations, contrasts, lineage, rankings
-from msm.reporting.ablations import Ablated, Shuffled
+from msm.reporting.ablations import Shuffled
 from msm.reporting.comparisons import absent_controls, differences
-from msm.reporting.contents import Difference, FairnessRow, Row, Table
+from msm.reporting.contents import Ablated, Difference, FairnessRow, Row, Table
 from msm.reporting.contrasts import Best, Contrast, Pair
 from msm.reporting.fairness import fairness_rows
 from msm.reporting.lineage import Step

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
+from msm.reporting.svg import document, text
+
+TITLE = "Time and memory against size"
 WIDTH, HEIGHT, MARGIN, TOP, GAP = 230, 190, 24, 84, 66
-INK, FAINT = "#1a1d21", "#5f6670"
 LINES = {"seconds": ("#2463a6", "processor seconds"), "mib": ("#b5541b", "MiB beyond what was held before")}
 """Colour and label of the line of each measured value."""
 SIZES = {
@@ -15,9 +16,6 @@ SIZES = {
     "units": "MB of text, units",
     "report": "runs, table of a dashboard",
 }
-STYLE = (
-    "text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans',sans-serif;font-size:12px}.title{font-size:17px}"
-)
 
 
 class Scale(NamedTuple):
@@ -37,19 +35,13 @@ def picture(rows: Sequence[Mapping[str, Any]]) -> str:
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     width = 2 * MARGIN + len(kinds) * (WIDTH + GAP)
     height = TOP + HEIGHT + 62
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" aria-label="Time and memory against size">',
-        f"<style>{STYLE}</style>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<text x="{MARGIN}" y="34" class="title" fill="{INK}">Time and memory against size</text>',
-    ]
+    parts = [text(MARGIN, 34, TITLE, style="title")]
     for number, (colour, name) in enumerate(LINES.values()):
-        parts.append(f'<text x="{MARGIN + 140 * number}" y="56" fill="{colour}">{name}</text>')
+        parts.append(text(MARGIN + 140 * number, 56, name, fill=colour))
     for number, kind in enumerate(kinds):
         parts.append(f'<g transform="translate({MARGIN + 30 + number * (WIDTH + GAP)} {TOP})">')
         parts += [*_panel(kind, [row for row in rows if row["kind"] == kind]), "</g>"]
-    return "\n".join([*parts, "</svg>", ""])
+    return document(width, height, TITLE, parts)
 
 
 def _panel(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -57,18 +49,18 @@ def _panel(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     up = _scale([max(row[key], 0.01) for row in rows for key in LINES], HEIGHT)
     parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#d5d9de"/>']
     for power in range(across.low, across.high + 1):
-        position = across.place(10**power)
-        parts.append(_label(position, HEIGHT + 18, f"{10**power:,}" if power >= 0 else f"{10**power:g}", "middle"))
+        size = f"{10**power:,}" if power >= 0 else f"{10**power:g}"
+        parts.append(text(across.place(10**power), HEIGHT + 18, size, style="faint small", anchor="middle"))
     for power in range(up.low, up.high + 1):
         base = HEIGHT - up.place(10**power)
         parts.append(f'<path d="M0 {base:g}H{WIDTH}" stroke="#eceff2"/>')
-        parts.append(_label(-6, base + 4, f"{10**power:g}", "end"))
+        parts.append(text(-6, base + 4, f"{10**power:g}", style="faint small", anchor="end"))
     for key, (colour, _) in LINES.items():
         points = [(across.place(row["size"]), HEIGHT - up.place(max(row[key], 0.01))) for row in rows]
         parts.append(_line(points, f'stroke="{colour}" stroke-width="2"'))
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
         parts.append(_proportional(rows, key, across, up, colour))
-    return [*parts, _label(WIDTH / 2, HEIGHT + 40, SIZES.get(kind, kind), "middle", INK)]
+    return [*parts, text(WIDTH / 2, HEIGHT + 40, SIZES.get(kind, kind), anchor="middle")]
 
 
 def _proportional(rows: Sequence[Mapping[str, Any]], key: str, across: Scale, up: Scale, colour: str) -> str:
@@ -87,7 +79,3 @@ def _scale(values: Sequence[float], length: float) -> Scale:
 
 def _line(points: Sequence[tuple[float, float]], look: str) -> str:
     return f'<path d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in points)}" fill="none" {look}/>'
-
-
-def _label(position: float, base: float, text: str, anchor: str, colour: str = FAINT) -> str:
-    return f'<text x="{position:g}" y="{base:g}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'

@@ -11,6 +11,7 @@ import numpy as np
 
 from msm.evaluation.statistics import Interval, bootstrap, compare, intervals
 from msm.reporting import lineage, published
+from msm.reporting.contents import Ablated
 from msm.reporting.models import Benchmark, Column, Model, ModelScores, together
 from msm.reporting.published import MEAN
 from msm.reporting.settings import Report
@@ -65,25 +66,6 @@ ROWS: dict[str, dict[str, str]] = {
 further rows of the same kind stand below."""
 PRINTED = ("mr_tydi", "mrr@100")
 """Benchmark and measure of all five of the paper's tables."""
-
-
-class Ablated(NamedTuple):
-    """One row of a table of the paper, and the recipe's model for it."""
-
-    table: str
-    label: str
-    """Name of the row as the paper prints it."""
-    model: str
-    """Name of the recipe's model, which may not have been trained."""
-    value: float | None
-    """Value of the recipe's model, the mean over languages; None where it was not trained."""
-    change: float | None
-    """Value of the model less that of the recipe's reference, on the same questions; None where it was not trained."""
-    interval: Interval | None
-    """95 % interval of the change; None where the model was not trained."""
-    printed: float | None
-    printed_change: float | None
-    """Printed value less that of the printed reference; None where one of them was not printed."""
 
 
 class Shuffled(NamedTuple):
@@ -173,9 +155,13 @@ def _ablated(
     printed: dict[tuple[str, str], float | None],
 ) -> Ablated:
     value = change = interval = None
+    seed_changes: list[float] = []
     reference = REFERENCES.get(table, REFERENCE)
     if name in models:
-        value = float(models[name].seed_means(column)[:, -1].mean())
+        seeds = models[name].seed_means(column)[:, -1]
+        value = float(seeds.mean())
+        if reference in models:
+            seed_changes = [float(seed) for seed in seeds - models[reference].seed_means(column)[:, -1].mean()]
         if name != reference and reference in models:
             values, resamples = together([models[name], models[reference]], column), settings.bootstrap
             (comparison,) = compare(values, [(0, 1)], resamples=resamples, signs=resamples, seed=settings.seed)
@@ -186,4 +172,4 @@ def _ablated(
         if printed_value is None or printed_reference is None or name == reference
         else printed_value - printed_reference
     )
-    return Ablated(table, label, name, value, change, interval, printed_value, printed_change)
+    return Ablated(table, label, name, value, change, interval, printed_value, printed_change, seed_changes)

@@ -89,6 +89,27 @@ class FairnessRow(NamedTuple):
     """Name of each measure to the model's value, for measures that the score folders hold."""
 
 
+class Ablated(NamedTuple):
+    """One row of a table of the paper, and the recipe's model for it."""
+
+    table: str
+    label: str
+    """Name of the row as the paper prints it."""
+    model: str
+    """Name of the recipe's model, which may not have been trained."""
+    value: float | None
+    """Value of the recipe's model, the mean over languages; None where it was not trained."""
+    change: float | None
+    """Value of the model less that of the recipe's reference, on the same questions; None where it was not trained."""
+    interval: Interval | None
+    """95 % interval of the change; None where the model was not trained."""
+    printed: float | None
+    printed_change: float | None
+    """Printed value less that of the printed reference; None where one of them was not printed."""
+    seed_changes: list[float]
+    """Value of each training of the model less the mean of the reference's trainings; those of the reference too."""
+
+
 class Section(NamedTuple):
     """Contents of a report on one benchmark."""
 
@@ -101,6 +122,8 @@ class Section(NamedTuple):
     differences: dict[Column, list[Difference]]
     fairness: list[FairnessRow]
     """Rows of language fairness; none where no pool holds several languages."""
+    ablations: list[Ablated]
+    """Rows of the masked sentence model's paper and the models for them, on the first column; none for most recipes."""
 
 
 def fairness_head(measure: str) -> str:

@@ -21,6 +21,7 @@ from msm.reporting.contents import (
 from msm.reporting.lineage import Step
 from msm.reporting.models import Cell, Column, ModelScores, Problem
 from msm.reporting.published import MEAN
+from msm.reporting.settings import ABLATIONS, HEATMAP
 from msm.reporting.training_sets import HEAD
 from msm.reporting.wording import plain
 
@@ -35,6 +36,10 @@ ONE_TRAINING = """\
 Questions are one source of noise, training is another: *one training* marks a difference between models of which one
 was trained with a single seed, so that nothing is known of the second."""
 
+ABLATED = """\
+Differences from the reference of each table, in points: bars are 95 % intervals over the questions, small marks single
+trainings, diamonds what the paper prints for its own benchmark and scale."""
+
 NAMED = 4
 """Largest number of languages of a training that the report lists by name."""
 OVERLAP = {
@@ -44,7 +49,7 @@ OVERLAP = {
 
 
 def document(
-    recipe: str, sections: Sequence[Section], problems: Sequence[Problem], chains: dict[str, list[Step]], picture: str
+    recipe: str, sections: Sequence[Section], problems: Sequence[Problem], chains: dict[str, list[Step]]
 ) -> str:
     """Return the report on a recipe.
 
@@ -53,7 +58,6 @@ def document(
         sections: sections, one for each benchmark.
         problems: folders that are left out, with the reasons.
         chains: name of a score folder, STAGE/ROW, to the steps behind it, sources first.
-        picture: template of a heat map's file name, with `{}` for the benchmark.
     """
     parts = [f"# Results of the recipe `{recipe}`", READING]
     if any("one training" in one.verdict for part in sections for found in part.differences.values() for one in found):
@@ -62,7 +66,7 @@ def document(
         parts.append("**Left out:**\n\n" + "\n".join(f"- {plain(problem.reason)}" for problem in problems))
     parts += ["## What was run", _what_was_run(sections, chains)]
     for section in sections:
-        parts += _section(section, picture)
+        parts += _section(section)
     parts += ["## Where the numbers come from", _lineage(sections, chains)]
     summary = "<details><summary>Every command, in an order in which they can be run again</summary>"
     parts += [summary, _commands(chains), "</details>", *_recipes(chains)]
@@ -81,9 +85,12 @@ def _training_sources(table: Table) -> str:
     return "\n".join(f"- *{HEAD}*, {plain(rows)}: {plain(source)}" for rows, source in training_sources(table.rows))
 
 
-def _section(section: Section, picture: str) -> Iterator[str]:
+def _section(section: Section) -> Iterator[str]:
     yield f"## {section.title}"
-    yield f"![Heat map]({picture.format(section.benchmark.name)})"
+    yield f"![Heat map]({HEATMAP.format(section.benchmark.name)})"
+    if section.ablations:
+        yield f"![Ablations beside the paper's]({ABLATIONS.format(section.benchmark.name)})"
+        yield ABLATED
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
         columns = "; columns are the languages of the questions" * (table.side == "questions")

@@ -1,6 +1,7 @@
 """Collects the contents of a report on each benchmark for any renderer: tables, differences and published rows."""
 
 from msm.collections.registry import title_of
+from msm.reporting.ablations import ablations
 from msm.reporting.comparisons import absent_controls, differences
 from msm.reporting.contents import Section
 from msm.reporting.fairness import fairness_rows
@@ -31,6 +32,7 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
                     {column: published_rows(loaded_benchmark, column) for column in loaded_benchmark.columns},
                     {column: differences(loaded_benchmark, column, settings) for column in loaded_benchmark.columns},
                     fairness_rows(loaded_benchmark, settings),
+                    ablations(loaded_benchmark, loaded_benchmark.columns[0], settings),
                 )
             )
     return made_sections, problems

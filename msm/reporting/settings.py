@@ -7,6 +7,8 @@ from msm.settings import Between, Count, Settings
 
 DOCUMENT, TABLE = "report.md", "table.txt"
 """Names of the files of a report: all tables with their notes in Markdown, and the first tables as text."""
+HEATMAP, ABLATIONS = "heatmap-{}.svg", "ablations-{}.svg"
+"""Templates of the names of pictures, with `{}` for the benchmark."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from msm.errors import BadInput
-from msm.reporting import lineage, markdown
+from msm.reporting import ablation_picture, lineage, markdown
 from msm.reporting.contents import Section
 from msm.reporting.heatmap import heatmap
 from msm.reporting.plain import write_plain
 from msm.reporting.results import read
 from msm.reporting.sections import sections
-from msm.reporting.settings import DOCUMENT, TABLE, Report
+from msm.reporting.settings import ABLATIONS, DOCUMENT, HEATMAP, TABLE, Report
 from msm.reporting.terminal import section_text
-
-PICTURE = "heatmap-{}.svg"
 
 
 def run(settings: Report, *, scores: Path, out: Path) -> dict[str, Any]:
@@ -38,14 +36,24 @@ def run(settings: Report, *, scores: Path, out: Path) -> dict[str, Any]:
         raise BadInput(f"{scores}: no usable score folder ({reasons})")
     names = [run.name for section in report_sections for model in section.benchmark.models for run in model.runs]
     chains = {name: lineage.chain(name, results.root, largest=0) for name in names}
-    text = markdown.document(settings.recipe, report_sections, problems, chains, PICTURE)
+    text = markdown.document(settings.recipe, report_sections, problems, chains)
     (out / DOCUMENT).write_text(text, encoding="utf-8")
     (out / TABLE).write_text(_table(report_sections, [problem.reason for problem in problems]), encoding="utf-8")
     for section in report_sections:
-        first = next(iter(section.tables.values()))
-        (out / PICTURE.format(section.benchmark.name)).write_text(heatmap(first), encoding="utf-8")
+        for name, text in _pictures(section).items():
+            (out / name).write_text(text, encoding="utf-8")
     write_plain((scores / Path(name).name for name in names), out)
     return {"score_folders": len(names), "left_out": len(problems)}
+
+
+def _pictures(section: Section) -> dict[str, str]:
+    """Return the pictures of a benchmark by the names of their files."""
+    first = next(iter(section.tables.values()))
+    pictures = {HEATMAP.format(section.benchmark.name): heatmap(first)}
+    if section.ablations:
+        drawing = ablation_picture.picture(section.ablations, first.title)
+        pictures[ABLATIONS.format(section.benchmark.name)] = drawing
+    return pictures
 
 
 def _table(report_sections: list[Section], problems: list[str]) -> str:

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from msm.reporting import results
+from msm.reporting.ablation_picture import picture
 from msm.reporting.ablations import REFERENCE, REFERENCES, ROWS, TITLES, ablations, shuffled, training_text
 from msm.reporting.models import Benchmark
 from msm.reporting.published import MEAN, select
@@ -44,6 +46,35 @@ def test_changes_are_against_the_reference_of_the_same_table(tmp_path: Path) -> 
     reference = rows["8", "doc layers=2"]
     assert (reference.model, reference.change, reference.printed_change) == ("msm", None, None)
     assert rows["8", "doc layers=6"].value is None
+
+
+def test_trainings_scatter_around_the_change(tmp_path: Path) -> None:
+    skill = {"msm": 0.4, "table7-no-projector": 0.2}
+    root = made.write_recipe(tmp_path / "ablations", models=dict.fromkeys(skill, (1, 2)), skill=skill)
+    rows = {row.model: row for row in ablations(loaded(root), COLUMN, made.SETTINGS)}
+    assert np.mean(rows["table7-no-projector"].seed_changes) == pytest.approx(rows["table7-no-projector"].change)
+    assert np.mean(rows["msm"].seed_changes) == pytest.approx(0)
+    assert len(set(rows["msm"].seed_changes)) == 2
+    assert rows["table5-mu-0"].seed_changes == []
+
+
+def test_picture_is_to_scale(tmp_path: Path) -> None:
+    skill = {"msm": 0.4, "table7-no-projector": 0.2, "table5-mu-0": 0.45, "table6-candidates-half": 0.3}
+    root = made.write_recipe(tmp_path / "ablations", models=dict.fromkeys(skill, (1, 2)), skill=skill)
+    rows = ablations(loaded(root), COLUMN, made.SETTINGS)
+    elements = [*ElementTree.fromstring(picture(rows, "<b>")).iter()]
+    places = [float(element.get("cx", "")) for element in elements if element.tag.endswith("circle")]
+    # The reference of table 6 was not trained, so its row is left out.
+    drawn = [row for row in rows if row.value is not None and row.table != "6"]
+    changes = [row.change or 0.0 for row in drawn]
+    slope, start = np.polyfit(changes, places, 1)
+    assert slope > 0
+    np.testing.assert_allclose(np.polyval([slope, start], changes), places, atol=0.1)
+    texts = [element.text or "" for element in elements if element.tag.endswith("text")]
+    assert "here: <b>" in texts
+    assert {row.label for row in drawn} <= set(texts)
+    assert "negatives=256" not in texts
+    assert sum("(reference)" in text for text in texts) == 4
 
 
 def test_recipe_without_them_has_none(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_terminal_text_holds_the_values(root: Path) -> None:
 def test_markdown_names_every_row_and_where_it_is_from(root: Path) -> None:
     found = section(root)
     chains = {run.name: chain(run.name, root, largest=0) for model in found.benchmark.models for run in model.runs}
-    text = markdown.document("demo", [found], [], chains, "heatmap-{}.svg")
+    text = markdown.document("demo", [found], [], chains)
     assert "![Heat map](heatmap-lareqa.svg)" in text
     for name in chains:
         assert f"| `{name}` | `{name.replace('score', 'lexical' if 'bm25' in name else 'retrieve')}` |" in text
@@ -86,14 +86,14 @@ def test_markdown_says_what_was_trained_on(root: Path, languages: object, words:
     chains = {
         run.name: [Step("finetune/m", manifest, "", [])] for model in found.benchmark.models for run in model.runs
     }
-    text = markdown.document("demo", [found], [], chains, "{}")
+    text = markdown.document("demo", [found], [], chains)
     assert f" |  | {words} | " in text
 
 
 def test_markdown_keeps_every_table_in_shape(root: Path) -> None:
     found = section(root)
     chains = {run.name: [] for model in found.benchmark.models for run in model.runs}
-    blocks = markdown.document("demo", [found], [], chains, "{}").split("\n\n")
+    blocks = markdown.document("demo", [found], [], chains).split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("| ")]
     assert len(tables) >= 3
     for lines in tables:
@@ -104,7 +104,7 @@ def test_markdown_keeps_every_table_in_shape(root: Path) -> None:
 
 def test_text_from_data_has_no_meaning_in_markdown(root: Path) -> None:
     problem = models.Problem(root, "<script>alert(1)</script> | *bold* [link](x)")
-    text = markdown.document("demo", [], [problem], {}, "{}")
+    text = markdown.document("demo", [], [problem], {})
     assert "<script>" not in text
     assert "\\<script\\>" in text
     assert "\\*bold\\*" in text
@@ -116,7 +116,7 @@ def test_changed_folders_are_named_in_the_lineage(root: Path) -> None:
     for model in found.benchmark.models:
         for run in model.runs:
             chains[run.name] = [Step(run.name, run.manifest, "changed", ["run.gz: changed since it was written"])]
-    assert "**no:** run.gz: changed since it was written" in markdown.document("demo", [found], [], chains, "{}")
+    assert "**no:** run.gz: changed since it was written" in markdown.document("demo", [found], [], chains)
 
 
 def test_picture_is_well_formed_and_leaves_blanks(root: Path) -> None:
