@@ -43,10 +43,10 @@ def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     if world_size() == 1:
         return
     parameters = list(parameters)
-    used = torch.tensor([parameter.grad is not None for parameter in parameters], device=parameters[0].device).float()
-    dist.all_reduce(used)
+    uses = torch.tensor([parameter.grad is not None for parameter in parameters], device=parameters[0].device).float()
+    dist.all_reduce(uses)
     bucket: list[Tensor] = []
-    for parameter in itertools.compress(parameters, used.tolist()):
+    for parameter in itertools.compress(parameters, uses.tolist()):
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
         bucket.append(parameter.grad)
@@ -60,8 +60,8 @@ def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
 def _sum(parts: list[Tensor]) -> None:
     flat = torch.cat([part.flatten() for part in parts])
     dist.all_reduce(flat)
-    for part, summed in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
-        part.copy_(summed.view_as(part))
+    for part, total in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
+        part.copy_(total.view_as(part))
 
 
 def sum_tensor(values: Tensor) -> None:
@@ -74,11 +74,11 @@ def sum_values(values: dict[str, float]) -> dict[str, float]:
     """Add up numbers over all processes, key by key."""
     if world_size() == 1:
         return values
-    summed = torch.tensor(list(values.values()), dtype=torch.float64)
+    totals = torch.tensor(list(values.values()), dtype=torch.float64)
     if dist.get_backend() == "nccl":
-        summed = summed.cuda()
-    dist.all_reduce(summed)
-    return dict(zip(values, summed.tolist(), strict=True))
+        totals = totals.cuda()
+    dist.all_reduce(totals)
+    return dict(zip(values, totals.tolist(), strict=True))
 
 
 def local_rank() -> int:
@@ -140,8 +140,8 @@ class _Gather(torch.autograd.Function):
 def _parts(values: Tensor) -> list[Tensor]:
     """The rows of each process, whose numbers may differ."""
     sizes = gather_objects([len(values)])
-    padded = values.new_zeros(max(sizes), *values.shape[1:])
-    padded[: len(values)] = values
-    parts = [torch.empty_like(padded) for _ in sizes]
-    dist.all_gather(parts, padded)
+    rows = values.new_zeros(max(sizes), *values.shape[1:])
+    rows[: len(values)] = values
+    parts = [torch.empty_like(rows) for _ in sizes]
+    dist.all_gather(parts, rows)
     return [part[:size] for part, size in zip(parts, sizes, strict=True)]

@@ -69,24 +69,24 @@ def refuse_unclaimed(work: Path) -> None:
 
 def _new_names(old: Iterable[str], module: nn.Module) -> dict[str, str]:
     """Old name to new name, of what is still used."""
-    used = module.state_dict().keys()
-    towers = TWO if any(name.startswith(TWO["1"]) for name in used) else {"0": ONE}
+    names_of_now = module.state_dict().keys()
+    towers = TWO if any(name.startswith(TWO["1"]) for name in names_of_now) else {"0": ONE}
     names = {}
     for name in old:
         tower = re.match(r"text\.towers\.([01])\.", name)
         new = towers.get(tower[1], name) + name[tower.end() :] if tower else name.replace(".places.", ".positions.")
-        if new in used or not new.startswith(UNUSED):
+        if new in names_of_now or not new.startswith(UNUSED):
             names[name] = new
     return names
 
 
 def _twins(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
     """Weights that the module names twice and the state once."""
-    own = module.state_dict()
-    by_place = {own[name].data_ptr(): weight for name, weight in weights.items() if name in own}
+    module_weights = module.state_dict()
+    by_place = {module_weights[name].data_ptr(): weight for name, weight in weights.items() if name in module_weights}
     return {
         name: by_place[weight.data_ptr()]
-        for name, weight in own.items()
+        for name, weight in module_weights.items()
         if name not in weights and weight.data_ptr() in by_place
     }
 

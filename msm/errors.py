@@ -77,12 +77,12 @@ def from_surroundings(error: BaseException) -> BadInput | None:
     Args:
         error: any error.
     """
-    passed: list[BaseException] = []
+    causes: list[BaseException] = []
     cause: BaseException | None = error
-    while cause is not None and cause not in passed:
+    while cause is not None and cause not in causes:
         if message := _surrounding(cause):
             return BadInput(" ".join(message.split())[:LONGEST_MESSAGE])
-        passed.append(cause)
+        causes.append(cause)
         # An error within an `except` block is another error, but native code reports that of a callback so.
         cause = cause.__cause__ or (cause.__context__ if isinstance(cause, RuntimeError) else None)
     return None

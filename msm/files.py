@@ -134,20 +134,20 @@ def _folder_for(path: Path) -> Iterator[None]:
         raise
 
 
-def check_room(folder: Path, needed: int, what: str) -> None:
+def check_room(folder: Path, size: int, what: str) -> None:
     """See that a disk has room before hours are spent on what has to be written there.
 
     Args:
         folder: one to write to, which need not exist yet.
-        needed: bytes.
+        size: bytes that the files will take.
         what: what is to be written, for the message.
 
     Raises:
         BadInput: it has not.
     """
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
-    if needed > (free := shutil.disk_usage(there).free):
-        raise BadInput(f"{folder}: {what} need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
+    if size > (free := shutil.disk_usage(there).free):
+        raise BadInput(f"{folder}: {what} need {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
 
 
 @contextmanager
@@ -222,13 +222,13 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 def files_below(folder: Path) -> Iterator[Path]:
     """Yield all files below a folder, those behind links too; a folder that links lead to again is passed over."""
-    seen: set[Path] = set()
+    real_folders: set[Path] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = Path(place).resolve()
-        if real in seen:
+        if real in real_folders:
             folders.clear()
             continue
-        seen.add(real)
+        real_folders.add(real)
         yield from (Path(place) / name for name in names)
 
 
@@ -361,7 +361,7 @@ def _check_depth(text: str, path: Path) -> None:
             raise bad_line(path, event.start_mark.line + 1, f"nested more than {DEEPEST_YAML} deep")
 
 
-def _yaml_values(value: Any, path: Path, counted: dict[int, int]) -> int:
+def _yaml_values(value: Any, path: Path, counts: dict[int, int]) -> int:
     """The number of values in a value; a collection that several aliases stand for is looked at once.
 
     Raises:
@@ -369,13 +369,13 @@ def _yaml_values(value: Any, path: Path, counted: dict[int, int]) -> int:
     """
     if not isinstance(value, list | dict):
         return 1
-    if id(value) not in counted:
-        counted[id(value)] = MOST_YAML + 1  # until it is known: one within itself has no end
+    if id(value) not in counts:
+        counts[id(value)] = MOST_YAML + 1  # until it is known: one within itself has no end
         parts = value if isinstance(value, list) else value.values()
-        counted[id(value)] = 1 + sum(_yaml_values(part, path, counted) for part in parts)
-    if counted[id(value)] > MOST_YAML:
+        counts[id(value)] = 1 + sum(_yaml_values(part, path, counts) for part in parts)
+    if counts[id(value)] > MOST_YAML:
         raise BadInput(f"{path}: more than {MOST_YAML} values, its aliases written out")
-    return counted[id(value)]
+    return counts[id(value)]
 
 
 HALF_CHARACTER = "a text holds half a character (a lone surrogate), which no file can hold"
@@ -398,8 +398,8 @@ def holds_half_character(value: Any, text: str) -> bool:
 
 
 def _has_lone_half(line: str) -> bool:
-    paired = re.sub(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", "", line)
-    return bool(_HALF.search(paired))
+    rest = re.sub(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", "", line)
+    return bool(_HALF.search(rest))
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

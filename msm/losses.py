@@ -113,14 +113,14 @@ def contrastive_loss(
     else:
         logits = logits - mu * lead[:, None] * siblings
     with torch.no_grad():
-        logged = (
+        numbers = (
             (logits.argmax(1) == matches.positives).float().mean(),
             cosines[rows, matches.positives].mean(),
             _row_means(cosines, siblings).mean(),
             _row_means(cosines, ~same).mean(),
         )
     lead = lead.detach()
-    return Contrast(F.cross_entropy(logits, matches.positives), *logged, lead.mean(), lead.min(), lead.max())
+    return Contrast(F.cross_entropy(logits, matches.positives), *numbers, lead.mean(), lead.min(), lead.max())
 
 
 def _mean_over(leads: Tensor, documents: Tensor, bias_over: str) -> Tensor:
@@ -205,15 +205,15 @@ class _LinearTokenLoss(torch.autograd.Function):
         targets: Tensor,
         weights: Tensor,
         dtype: torch.dtype,
-        wanted: bool,
+        with_gradient: bool,
     ) -> Tensor:
         """The loss; for the gradient, where it is wanted, the same blocks of logits serve."""
         with torch.autocast(states.device.type, enabled=False):
             low, table = states.to(dtype), pieces.to(dtype)
             loss = torch.zeros((), device=states.device)
             gradients = [
-                torch.zeros_like(part, dtype=torch.float32) if part is not None and needed else None
-                for part, needed in zip((pieces, bias), ctx.needs_input_grad[1:3], strict=True)
+                torch.zeros_like(part, dtype=torch.float32) if part is not None and needs_gradient else None
+                for part, needs_gradient in zip((pieces, bias), ctx.needs_input_grad[1:3], strict=True)
             ]
             of_states = torch.empty_like(low)
             rows = max(BLOCK // len(pieces), 1)
@@ -223,7 +223,7 @@ class _LinearTokenLoss(torch.autograd.Function):
                 if bias is not None:
                     logits += bias
                 loss += _to_gradient(logits, targets[part], weights[part])
-                if wanted:
+                if with_gradient:
                     _add_gradients(logits, low[part], table, of_states[part], gradients)
             ctx.gradients = [of_states, *gradients]
             ctx.dtypes = [None if part is None else part.dtype for part in (states, pieces, bias)]
@@ -234,19 +234,19 @@ class _LinearTokenLoss(torch.autograd.Function):
         """The gradients that stand ready, times that of the loss; once, because they are scaled in place."""
         ready = zip(ctx.gradients, ctx.dtypes, strict=True)
         del ctx.gradients
-        scaled = [None if part is None else part.mul_(outer[0]).to(dtype) for part, dtype in ready]
-        return (*scaled, None, None, None, None)
+        gradients = [None if part is None else part.mul_(outer[0]).to(dtype) for part, dtype in ready]
+        return (*gradients, None, None, None, None)
 
 
 def _to_gradient(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """The weighted sum of the cross entropies of a block, whose logits become their gradient."""
     places = torch.arange(len(logits), device=logits.device)
     logits -= logits.amax(1, keepdim=True)
-    chosen = logits[places, targets]
+    target_logits = logits[places, targets]
     sums = logits.exp_().sum(1)
     logits *= (weights / sums)[:, None]
     logits[places, targets] -= weights
-    return (sums.log() - chosen) @ weights
+    return (sums.log() - target_logits) @ weights
 
 
 def _add_gradients(

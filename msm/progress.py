@@ -21,21 +21,21 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(total: int | None, what: str, unit: str, *, shown: bool = True) -> Iterator[Progress]:
+def progress(total: int | None, what: str, unit: str, *, visible: bool = True) -> Iterator[Progress]:
     """Show the rate of a job, and the remaining time where the total is known.
 
     Args:
         total: number of units of the whole job; None where it is not known.
         what: name of the job, such as `encode and search`.
         unit: plural name of the units that are counted, such as `passages`.
-        shown: whether progress is shown; one of several processes is enough.
+        visible: whether progress is shown; one of several processes is enough.
     """
-    if shown and not sys.stderr.isatty():
+    if visible and not sys.stderr.isatty():
         lines = _Lines(total, what, unit)
         yield lines
         lines.say()
         return
-    with tqdm(total=total, desc=what, unit=f" {unit}", disable=not shown) as bar:
+    with tqdm(total=total, desc=what, unit=f" {unit}", disable=not visible) as bar:
         yield bar
 
 
@@ -55,8 +55,8 @@ class _Lines:
         self.said = time.monotonic()
         rate = self.count / max(self.said - self.started, 1e-9)
         whole = "" if self.total is None else f" of {self.total:,}"
-        left = "" if self.total is None or not rate else f", {_duration((self.total - self.count) / rate)} left"
-        sys.stderr.write(f"{self.what}: {self.count:,.0f}{whole} {self.unit}, {rate:,.1f} a second{left}\n")
+        rest = "" if self.total is None or not rate else f", {_duration((self.total - self.count) / rate)} left"
+        sys.stderr.write(f"{self.what}: {self.count:,.0f}{whole} {self.unit}, {rate:,.1f} a second{rest}\n")
         sys.stderr.flush()
 
 

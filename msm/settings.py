@@ -100,9 +100,9 @@ def _check(name: str, value: object, hint: Any) -> None:
         raise BadInput(f"{name} must be of type {kind.__name__}, got {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{name} must be finite, got {value!r}")
-    allowed = choices(hint)
-    if allowed and value not in allowed:
-        raise BadInput(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    values = choices(hint)
+    if values and value not in values:
+        raise BadInput(f"{name} must be one of {', '.join(values)}, got {value!r}")
     form = next((part for part in get_args(hint)[1:] if isinstance(part, Form)), None)
     if form and not re.fullmatch(form.pattern, str(value)):
         raise BadInput(f"{name} must match {form.pattern}, got {value!r}")
@@ -134,16 +134,16 @@ def _make(kind: type[S], values: Mapping[str, Any], prefix: str) -> S:
     if unknown := [name for name in values if name not in fields]:
         nearest = suggestion(unknown[0], fields)
         raise BadInput(f"unknown setting: {', '.join(prefix + str(name) for name in unknown)}{nearest}")
-    used = kind.sections(values)
-    given = dict(values)
+    used_sections = kind.sections(values)
+    arguments = dict(values)
     for name, hint in hints(kind).items():
         if inner := section(hint):
-            given[name] = _section(inner, values.get(name), f"{prefix}{name}", name in used)
-    needed = (name for name, field in fields.items() if field.default is dataclasses.MISSING)
-    if missing := [f"{prefix}{name}" for name in needed if name not in given]:
-        raise BadInput(f"missing setting: {', '.join(missing)}")
+            arguments[name] = _section(inner, values.get(name), f"{prefix}{name}", name in used_sections)
+    needed_names = (name for name, field in fields.items() if field.default is dataclasses.MISSING)
+    if names := [f"{prefix}{name}" for name in needed_names if name not in arguments]:
+        raise BadInput(f"missing setting: {', '.join(names)}")
     try:
-        return kind(**given)
+        return kind(**arguments)
     except BadInput as error:
         raise BadInput(f"{prefix}{error}") from error
 
@@ -167,10 +167,10 @@ def present(part: S | None) -> S:
 def suggestion(name: object, names: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the nearest existing name, or nothing."""
     lower = {one.lower(): one for one in names}
-    given = str(name).lower()
+    word = str(name).lower()
     # difflib finds little in common between short words of which two letters changed places.
-    swapped = [one for one in lower if sorted(one) == sorted(given)]
-    nearest = swapped or difflib.get_close_matches(given, list(lower), 1)
+    anagrams = [one for one in lower if sorted(one) == sorted(word)]
+    nearest = anagrams or difflib.get_close_matches(word, list(lower), 1)
     return f"; did you mean {lower[nearest[0]]}?" if nearest else ""
 
 
@@ -246,12 +246,12 @@ def meanings(kind: type[Settings]) -> dict[str, str]:
     body = ast.parse(inspect.getsource(kind)).body[0]
     assert isinstance(body, ast.ClassDef)
     base = kind.__bases__[0]
-    found = meanings(base) if issubclass(base, Settings) else {}
+    texts = meanings(base) if issubclass(base, Settings) else {}
     for field, text in itertools.pairwise(body.body):
         match field, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
-                found[name] = inspect.cleandoc(meaning)
-    return found
+                texts[name] = inspect.cleandoc(meaning)
+    return texts
 
 
 def listed(text: str) -> list[str]:

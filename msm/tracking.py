@@ -122,31 +122,31 @@ class Tracker:
 
 
 @contextlib.contextmanager
-def tracked(name: str, watched: Watched) -> Iterator[Tracker | None]:
+def tracked(name: str, task: Watched) -> Iterator[Tracker | None]:
     """A tracker for a task; None where none is asked for.
 
     Args:
         name: one of `BACKENDS`, or empty.
-        watched: the task.
+        task: the task.
 
     Raises:
         BadInput: the tool is not installed, or has no key.
         CommandError: its server does not answer; a cluster may try again.
     """
-    if not name or watched.task.partition("/")[0] not in STAGES:
+    if not name or task.task.partition("/")[0] not in STAGES:
         yield None
         return
     check(name)
     try:
-        tracker = Tracker(name, BACKENDS[name](watched))
+        tracker = Tracker(name, BACKENDS[name](task))
     except Exception as error:  # whatever a tool raises where it cannot be reached
         raise CommandError(f"--log {name}: {_line(error)}") from error
-    failed = True
+    has_failed = True
     try:
         yield tracker
-        failed = False
+        has_failed = False
     finally:
-        tracker.close(failed=failed)
+        tracker.close(failed=has_failed)
 
 
 def check(name: str) -> None:
@@ -172,20 +172,20 @@ def name_of(work: Path, stage: str) -> tuple[str, str]:
 
 def scores(path: Path) -> dict[str, float]:
     """Means and values of every language of a score file: `map@20/multilingual/de`."""
-    found = {}
+    values = {}
     for _, line in read_json_lines(path):
         language, pool = line["query_language"], line["candidate_language"]
         if line["value"] is not None and (language == "mean" or pool in (None, "same", language)):
-            found[f"{line['measure']}/{pool or 'multilingual'}/{language}"] = float(line["value"])
-    return found
+            values[f"{line['measure']}/{pool or 'multilingual'}/{language}"] = float(line["value"])
+    return values
 
 
 def lineage(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a task, and what tells whether another result is the same: identity, code, commit and inputs."""
-    told = {name: manifest[name] for name in ("identity", "code", "commit", "device", "command", "seconds")}
-    told |= {f"fingerprint.{part}": value for part, value in (manifest.get("fingerprint") or {}).items()}
-    told |= {f"inputs.{read}": value["checksum"] for read, value in manifest["inputs"].items()}
-    return told | dict(_flat("settings", manifest["settings"]))
+    facts = {name: manifest[name] for name in ("identity", "code", "commit", "device", "command", "seconds")}
+    facts |= {f"fingerprint.{part}": value for part, value in (manifest.get("fingerprint") or {}).items()}
+    facts |= {f"inputs.{input_name}": value["checksum"] for input_name, value in manifest["inputs"].items()}
+    return facts | dict(_flat("settings", manifest["settings"]))
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -207,9 +207,9 @@ class TensorBoard:
         watched: the task.
     """
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, task: Watched) -> None:
         self._make = importlib.import_module("torch.utils.tensorboard").SummaryWriter
-        self._folder = str(watched.folder / "tensorboard")
+        self._folder = str(task.folder / "tensorboard")
         self._writer: Any = None
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
@@ -245,14 +245,14 @@ class Mlflow:
         watched: the task; the recipe is its experiment.
     """
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, task: Watched) -> None:
         self._mlflow = importlib.import_module("mlflow")
         self._client = self._mlflow.MlflowClient()
-        experiment = self._mlflow.set_experiment(watched.recipe).experiment_id
-        same = f"tags.`msm.identity` = '{watched.identity}' and attributes.status != 'FINISHED'"
+        experiment = self._mlflow.set_experiment(task.recipe).experiment_id
+        same = f"tags.`msm.identity` = '{task.identity}' and attributes.status != 'FINISHED'"
         runs = self._client.search_runs([experiment], same, max_results=1)
-        tags = {"msm.identity": watched.identity, "msm.task": watched.task, "msm.recipe": watched.recipe}
-        run = runs[0] if runs else self._client.create_run(experiment, run_name=watched.task, tags=tags)
+        tags = {"msm.identity": task.identity, "msm.task": task.task, "msm.recipe": task.recipe}
+        run = runs[0] if runs else self._client.create_run(experiment, run_name=task.task, tags=tags)
         self._run: str = run.info.run_id
         self._client.update_run(self._run, status="RUNNING")
         self._values: list[Any] = []
@@ -297,17 +297,17 @@ class Wandb:
         watched: the task; the recipe is its project.
     """
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, task: Watched) -> None:
         wandb = importlib.import_module("wandb")
-        watched.folder.mkdir(parents=True, exist_ok=True)
+        task.folder.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(
-            project=watched.recipe,
-            name=watched.task,
-            id=watched.identity[:32],
+            project=task.recipe,
+            name=task.task,
+            id=task.identity[:32],
             # Said again: the tool keeps what the environment was when it first looked for a key.
             mode=os.environ.get("WANDB_MODE"),
             resume="allow",
-            dir=str(watched.folder),
+            dir=str(task.folder),
             settings=wandb.Settings(silent=True, console="off"),
         )
 

@@ -85,11 +85,11 @@ class Plan:
     def _scheduled(self, step: int) -> float:
         cosine = self.schedule == "cosine"
         if step < self.warmup_steps:
-            risen = COSINE_START + (1 - COSINE_START) * step / self.warmup_steps
-            return self.learning_rate * (risen if cosine else (step + 1) / self.warmup_steps)
+            warm_share = COSINE_START + (1 - COSINE_START) * step / self.warmup_steps
+            return self.learning_rate * (warm_share if cosine else (step + 1) / self.warmup_steps)
         end = (self.schedule_steps or self.steps) - self.head_steps
-        left = max(0.0, (end - step) / max(1, end - self.warmup_steps))
-        return self.learning_rate * ((1 - math.cos(math.pi * left)) / 2 if cosine else left)
+        remaining_share = max(0.0, (end - step) / max(1, end - self.warmup_steps))
+        return self.learning_rate * ((1 - math.cos(math.pi * remaining_share)) / 2 if cosine else remaining_share)
 
 
 def pick_device(name: str) -> torch.device:
@@ -137,11 +137,11 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
     if main:
         checkpoints.remove_partial(work)
         files.check_room(work, _checkpoint_bytes(task.module) * (checkpoints.KEPT + 1), "checkpoints")
-    first, ended = _resume(task.module, optimizer, work)
-    last = first if ended else plan.steps
+    first, has_ended = _resume(task.module, optimizer, work)
+    last = first if has_ended else plan.steps
     log = _Log(work / artifacts.LOG, first)
     stop = stopping.Request(alone=distributed.world_size() == 1)
-    saved = started = time.monotonic()
+    last_save = start = time.monotonic()
     bar = tqdm(range(first, last), initial=first, total=plan.steps, unit="step", disable=not main, mininterval=5)
     task.module.train()
     with stop.handled():
@@ -155,13 +155,14 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
                 execution.on_row({"step": step + 1, **row})
                 bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
             signs = distributed.sum_values({"preempted": stop.number > 0, "stop": row.get("stop", 0) if main else 0})
-            preempted, ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
-            due = (step + 1) % plan.checkpoint_steps == 0 or time.monotonic() - saved >= execution.checkpoint_seconds
-            if (preempted or ended or due) and main:
+            preempted, has_ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
+            is_late = time.monotonic() - last_save >= execution.checkpoint_seconds
+            is_due = (step + 1) % plan.checkpoint_steps == 0 or is_late
+            if (preempted or has_ended or is_due) and main:
                 log.flush()
-                checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1) | {"ended": ended})
-                saved = time.monotonic()
-            if ended:
+                checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1) | {"ended": has_ended})
+                last_save = time.monotonic()
+            if has_ended:
                 last = step + 1
                 break
             if preempted:
@@ -174,7 +175,7 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
         "steps": last,
         "tokens": int(tokens),
         "resumed_from": first,
-        "training_seconds": round(time.monotonic() - started, 1),
+        "training_seconds": round(time.monotonic() - start, 1),
     }
 
 
@@ -272,8 +273,8 @@ class _Log:
         if distributed.rank() != 0:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [row for row in read_log(path) if row["step"] <= first] if path.is_file() else []
-        files.write_json_lines(path, kept)
+        rows = [row for row in read_log(path) if row["step"] <= first] if path.is_file() else []
+        files.write_json_lines(path, rows)
         self.file = path.open("a", encoding="utf-8", buffering=1)
 
     def write(self, row: dict[str, float]) -> None:

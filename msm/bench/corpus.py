@@ -193,17 +193,17 @@ def pipeline(documents: Texts, kind: str, pieces: Path, origin: str) -> dict[str
     """Return the speed of all steps on one core, the share of each, and the bytes of files for one byte of text."""
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as name:
         make(Path(first), pages_of(documents[:5]), kind, 1, pieces)  # loads the models and tables
-        made = make(Path(name), pages_of(documents), kind, 2, pieces)
-        text = sum(fact["bytes"] for fact in made.state.facts("read"))
-        shards = made.state.facts(f"{made.state.packing}/write")
+        outcome = make(Path(name), pages_of(documents), kind, 2, pieces)
+        text = sum(fact["bytes"] for fact in outcome.state.facts("read"))
+        shards = outcome.state.facts(f"{outcome.state.packing}/write")
         sizes = {part: size_of(Path(name, part)) / text for part in ("files", "work", "out")}
-    whole = sum(made.core_seconds.values())
+    whole = sum(outcome.core_seconds.values())
     return {
         "name": f"corpus_pipeline_{kind}",
         "mb_per_second_core": round(text / 1e6 / whole, 3),
-        "mb_per_second": round(text / 1e6 / made.seconds, 3),
+        "mb_per_second": round(text / 1e6 / outcome.seconds, 3),
         "megabytes": round(text / 1e6, 2),
-        "shares": {step: round(value / whole, 3) for step, value in made.core_seconds.items()},
+        "shares": {step: round(value / whole, 3) for step, value in outcome.core_seconds.items()},
         "input_bytes": round(sizes["files"], 3),
         "work_bytes": round(sizes["work"], 3),
         "shard_bytes": round(sizes["out"], 3),

@@ -106,8 +106,8 @@ def _texts(shape: Shape) -> Texts:
 
 def _packed(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     """Return the vectors of questions and of passages by one packed forward pass."""
-    packed = pack(texts.queries + texts.passages).to(model.device)
-    vectors = pool(token_states(model, packed), packed, "cls")
+    batch = pack(texts.queries + texts.passages).to(model.device)
+    vectors = pool(token_states(model, batch), batch, "cls")
     return vectors[: len(texts.queries)], vectors[len(texts.queries) :]
 
 

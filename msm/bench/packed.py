@@ -73,8 +73,8 @@ def _race(
     kind: str, texts: str, ours: PreTrainedModel, theirs: PreTrainedModel, packed: Packed, pairs: int
 ) -> dict[str, Any]:
     with torch.inference_mode():
-        states, padded = token_states(ours, packed), padded_states(theirs, packed)
-        if (states - padded).norm() > CLOSE * padded.norm():
+        states, padded_outputs = token_states(ours, packed), padded_states(theirs, packed)
+        if (states - padded_outputs).norm() > CLOSE * padded_outputs.norm():
             raise AssertionError(f"{kind}: packed and padded states differ")
         return race(
             "packed_vs_padded",

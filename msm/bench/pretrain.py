@@ -169,12 +169,12 @@ def new_contender(shape: Shape, device: torch.device) -> Contender:
     config = encoder_config(
         layers=shape.layers, width=shape.width, heads=shape.heads, vocabulary=shape.vocabulary, tokens=UNIT_TOKENS
     )
-    masked = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
+    masked_model = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
     documents = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)
     projections = heads("asymmetric", shape.width)
-    split = split_head(masked.to(device))
+    split = split_head(masked_model.to(device))
     assert split is not None
-    return Contender(masked, documents.to(device), projections.to(device), split)
+    return Contender(masked_model, documents.to(device), projections.to(device), split)
 
 
 def _sentences(count: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -203,9 +203,9 @@ def new_batch(
     count = shape.documents * shape.units
     lengths = lengths_of(count, random)
     units = [random.integers(len(SPECIAL), shape.vocabulary - 1, length) for length in lengths]
-    masked, labels = [], []
+    texts, labels = [], []
     for unit in units:
-        hidden, rows = hide_tokens(
+        masked_tokens, rows = hide_tokens(
             unit,
             share=0.15,
             special=(*SPECIAL, shape.vocabulary - 1),
@@ -215,10 +215,10 @@ def new_batch(
         )
         label = np.full(len(unit), -100)
         label[rows] = unit[rows]
-        masked.append(hidden)
+        texts.append(masked_tokens)
         labels.append(label)
     documents = torch.arange(shape.documents, device=pick_device("auto")).repeat_interleave(shape.units)
-    return Batch(units, masked, labels, documents, float(lengths.sum() / count / UNIT_TOKENS), precision)
+    return Batch(units, texts, labels, documents, float(lengths.sum() / count / UNIT_TOKENS), precision)
 
 
 def flop_of(shape: Shape, batch: Batch) -> float:
@@ -269,13 +269,13 @@ def check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
 
 def packed_losses(contender: Contender, batch: Batch) -> Tensor:
     """Return the loss of this project's way: one packed forward pass, the head on masked positions only."""
-    clean, hidden = pack(batch.units), pack(batch.masked)
-    states = token_states(body(contender.masked), join(clean, hidden).to(batch.device))
+    clean, masked_pack = pack(batch.units), pack(batch.masked)
+    states = token_states(body(contender.masked), join(clean, masked_pack).to(batch.device))
     labels = torch.from_numpy(np.concatenate(batch.labels)).to(batch.device)
-    chosen = labels >= 0
+    is_target = labels >= 0
     head = contender.split
-    hidden_states = head.transform(states[len(clean.tokens) :][chosen])
-    mlm = linear_token_loss(hidden_states, head.pieces, head.bias, labels[chosen])
+    hidden_states = head.transform(states[len(clean.tokens) :][is_target])
+    mlm = linear_token_loss(hidden_states, head.pieces, head.bias, labels[is_target])
     vectors = pool(states[: len(clean.tokens)], clean.to(batch.device), "cls")
     return mlm + _contrast(contender, vectors, batch.documents, contender.documents)
 
@@ -333,8 +333,8 @@ class PaddedDocumentEncoder(nn.Module):
     def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
         """Predict the vector of every sentence from the others of its document, [D, N, H] to [D, N, H]."""
         documents, positions, width = sentences.shape
-        hidden = torch.eye(positions, dtype=torch.bool, device=sentences.device)
-        rows = torch.where(hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)
+        is_hidden = torch.eye(positions, dtype=torch.bool, device=sentences.device)
+        rows = torch.where(is_hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)
         states = self.shared.norm(rows + self.shared.positions.weight[:positions])
         keep = real[:, None].expand(-1, positions, -1).flatten(0, 1)
         for layer in self.shared.layers:
@@ -345,11 +345,11 @@ class PaddedDocumentEncoder(nn.Module):
 
 def _document_race(shape: Shape, pairs: int, precision: str, device: torch.device) -> dict[str, Any]:
     encoder = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0).to(device)
-    padded = PaddedDocumentEncoder(encoder)
+    padded_encoder = PaddedDocumentEncoder(encoder)
     sentences = torch.randn(shape.documents, shape.units, shape.width, device=device)
     real = torch.ones(sentences.shape[:2], dtype=torch.bool, device=device)
     with torch.no_grad():
-        difference = (encoder(sentences, real) - padded(sentences, real)).abs().max().item()
+        difference = (encoder(sentences, real) - padded_encoder(sentences, real)).abs().max().item()
     if difference > 1e-5:
         raise RuntimeError(f"the two document encoders differ by {difference}")
 
@@ -361,7 +361,7 @@ def _document_race(shape: Shape, pairs: int, precision: str, device: torch.devic
     return race(
         "document_encoder_vs_padded",
         lambda: step(encoder),
-        lambda: step(padded),
+        lambda: step(padded_encoder),
         pairs,
         units=shape.units,
         documents=shape.documents,

@@ -61,15 +61,15 @@ def verdicts(rows: Iterable[Row], committed_ratios: Mapping[str, float]) -> Iter
             yield Verdict(full_name(row), row["seconds"], None, row["seconds"] <= MOST_EXPONENT)
         elif row.get("ratio") is not None:
             before = committed_ratios.get(full_name(row))
-            passed = row["ratio"] >= LEAST_SHARE * (before if before is not None else -math.inf)
-            yield Verdict(full_name(row), row["ratio"], before, passed)
+            has_passed = row["ratio"] >= LEAST_SHARE * (before if before is not None else -math.inf)
+            yield Verdict(full_name(row), row["ratio"], before, has_passed)
 
 
-def lines(judged: Sequence[Verdict]) -> Iterator[str]:
+def lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield one line for each verdict, then the number of comparisons that failed."""
-    for verdict in judged:
+    for verdict in verdicts:
         beside = "new" if verdict.committed is None else f"committed {verdict.committed:.2f}"
         beside = f"at most {MOST_EXPONENT}" if verdict.name.startswith(GROWTH) else beside
         yield f"{'pass' if verdict.passed else 'FAIL'}  {verdict.value:6.2f}  {beside:16}  {verdict.name}"
-    failures = sum(not verdict.passed for verdict in judged)
-    yield f"{failures} of {len(judged)} failed" if failures else f"all {len(judged)} passed"
+    failures = sum(not verdict.passed for verdict in verdicts)
+    yield f"{failures} of {len(verdicts)} failed" if failures else f"all {len(verdicts)} passed"

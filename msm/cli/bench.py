@@ -86,14 +86,14 @@ def main(arguments: argparse.Namespace) -> None:
         BadInput: the file of committed ratios cannot be read.
         CommandError: a ratio is clearly less than the committed one.
     """
-    committed = verdicts.read_committed(arguments.against) if arguments.against else {}
+    ratios = verdicts.read_committed(arguments.against) if arguments.against else {}
     rows: list[dict[str, Any]] = []
     for name in [arguments.name] if arguments.name else RACES:
         rows += _run(name, arguments)
     if arguments.against:
-        judged = list(verdicts.verdicts(rows, committed))
-        sys.stdout.writelines(f"{line}\n" for line in ["", *verdicts.lines(judged)])
-        if not all(verdict.passed for verdict in judged):
+        all_verdicts = list(verdicts.verdicts(rows, ratios))
+        sys.stdout.writelines(f"{line}\n" for line in ["", *verdicts.lines(all_verdicts)])
+        if not all(verdict.passed for verdict in all_verdicts):
             raise CommandError("bench: slower than committed")
 
 

@@ -72,7 +72,7 @@ def main(arguments: Namespace) -> None:
         BadInput: a folder is no score folder, or was scored on other questions, candidates or judgements, by other
             rules or in another setting.
     """
-    made = compare(
+    comparisons = compare(
         arguments.baseline,
         arguments.folders,
         any_protocol=arguments.any_protocol,
@@ -80,25 +80,31 @@ def main(arguments: Namespace) -> None:
         resamples=arguments.resamples,
         seed=arguments.seed,
     )
-    sys.stdout.writelines(f"note: {note}\n" for note in made.notes)
-    for compared in made.compared:
-        sys.stdout.writelines(INVISIBLE.sub("", f"{line}\n") for line in _report(compared, made.models))
+    sys.stdout.writelines(f"note: {note}\n" for note in comparisons.notes)
+    for measure_comparisons in comparisons.compared:
+        sys.stdout.writelines(
+            INVISIBLE.sub("", f"{line}\n") for line in _report(measure_comparisons, comparisons.models)
+        )
 
 
-def _report(compared: Compared, groups: Sequence[Seeds]) -> Iterator[str]:
-    less = ", less is better" if compared.measure in LESS_IS_BETTER else ""
-    title = f"{compared.measure}{less}, {TITLES[compared.kind]}"
-    baseline, *models = compared.models
-    for seeds, model, made, p_values in zip(groups[1:], models, compared.comparisons, compared.p_values, strict=True):
+def _report(comparisons: Compared, groups: Sequence[Seeds]) -> Iterator[str]:
+    less = ", less is better" if comparisons.measure in LESS_IS_BETTER else ""
+    title = f"{comparisons.measure}{less}, {TITLES[comparisons.kind]}"
+    baseline, *models = comparisons.models
+    for seeds, model, comparison, p_values in zip(
+        groups[1:], models, comparisons.comparisons, comparisons.p_values, strict=True
+    ):
         yield f"{title}: {_name(seeds)} against {_name(groups[0])}"
         yield from _notes(groups[0][0], seeds[0])
-        yield from _table(compared.languages, baseline, model, made, p_values)
+        yield from _table(comparisons.languages, baseline, model, comparison, p_values)
         yield from _seed_line(baseline, model)
         yield ""
     yield f"{title}: ranks by the mean, 95 % confidence for all pairs at once"
-    yield from (f"  {line}" for line in wording.rank_groups([model.name for model in compared.models], compared.ranks))
-    if compared.clusters < FEW_CLUSTERS:
-        yield f"note: {wording.few_clusters(compared.clusters)}"
+    yield from (
+        f"  {line}" for line in wording.rank_groups([model.name for model in comparisons.models], comparisons.ranks)
+    )
+    if comparisons.clusters < FEW_CLUSTERS:
+        yield f"note: {wording.few_clusters(comparisons.clusters)}"
     yield ""
 
 
@@ -113,17 +119,17 @@ def _notes(baseline: ScoreFolder, model: ScoreFolder) -> Iterator[str]:
         yield f"note: the protocols differ: {json.dumps(protocols[1])} against {json.dumps(protocols[0])}"
 
 
-def _table(languages: list[str], baseline: Model, model: Model, made: Comparison, p_values: Floats) -> list[str]:
+def _table(languages: list[str], baseline: Model, model: Model, comparison: Comparison, p_values: Floats) -> list[str]:
     cells = zip(
         [*languages, "mean"],
         baseline.seed_means.mean(axis=0),
         model.seed_means.mean(axis=0),
-        made.differences,
-        made.intervals,
+        comparison.differences,
+        comparison.intervals,
         p_values,
-        made.wins,
-        made.ties,
-        made.losses,
+        comparison.wins,
+        comparison.ties,
+        comparison.losses,
         strict=True,
     )
     rows = [HEADER, *(_row(*cell) for cell in cells)]

@@ -63,7 +63,7 @@ def script(shell: str) -> str:
         head="autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else "",
         verbs=_quoted(command.VERBS),
         recipe_flags=_quoted(_words(run.recipe_parser())),
-        flags="\n".join(f'        "{name}") words={_quoted(listed)} ;;' for name, listed in words.items()),
+        flags="\n".join(f'        "{name}") words={_quoted(choices)} ;;' for name, choices in words.items()),
         values="\n".join(line for name, parser in parsers.items() for line in _values(name, parser)),
     )
 

@@ -144,14 +144,16 @@ def make(arguments: argparse.Namespace) -> None:
 def summary(manifest: dict) -> str:
     """Return the counts of documents that were read, dropped and written, in a few lines."""
     pieces = manifest.get("shards") or manifest["files"]
-    kept: collections.Counter[str] = collections.Counter()
+    documents: collections.Counter[str] = collections.Counter()
     for piece in pieces:
-        kept[piece["language"]] += piece["documents"]
-    lines = [f"documents read: {manifest['documents_read']}, kept: {sum(kept.values())} in {len(kept)} languages"]
+        documents[piece["language"]] += piece["documents"]
+    lines = [
+        f"documents read: {manifest['documents_read']}, kept: {sum(documents.values())} in {len(documents)} languages"
+    ]
     for reason, by_language in manifest["dropped"].items():
         most = sorted(by_language.items(), key=lambda pair: -pair[1])[:8]
-        shown = ", ".join(f"{language} {count}" for language, count in most)
-        lines.append(f"  {reason}: {sum(by_language.values())} ({shown}{', ...' if len(by_language) > 8 else ''})")
+        counts = ", ".join(f"{language} {count}" for language, count in most)
+        lines.append(f"  {reason}: {sum(by_language.values())} ({counts}{', ...' if len(by_language) > 8 else ''})")
     return "\n".join([*lines, f"written: {len(pieces)} files or shards", ""])
 
 

@@ -55,5 +55,5 @@ def main(arguments: Namespace) -> None:
     weight = fuse(
         arguments.dense, arguments.sparse, arguments.out, alpha=arguments.alpha, dev=dev, depth=arguments.depth
     )
-    chosen = {} if weight.dev is None else {"measure": arguments.measure, "dev": weight.dev}
-    sys.stdout.write(json.dumps({"alpha": weight.alpha, **chosen}) + "\n")
+    choice = {} if weight.dev is None else {"measure": arguments.measure, "dev": weight.dev}
+    sys.stdout.write(json.dumps({"alpha": weight.alpha, **choice}) + "\n")

@@ -74,10 +74,10 @@ def main(words: Sequence[str] | None = None) -> None:
         print("msm: stopped; run the same command to go on", file=sys.stderr)
         sys.exit(130)
     except stopping.Terminated:
-        stopped = Preempted("stopped by SIGTERM; the same command goes on")
-        torchrun.record(stopped)
-        print(f"msm: {stopped}", file=sys.stderr)
-        sys.exit(stopped.exit_code)
+        stop = Preempted("stopped by SIGTERM; the same command goes on")
+        torchrun.record(stop)
+        print(f"msm: {stop}", file=sys.stderr)
+        sys.exit(stop.exit_code)
     except Exception as error:
         expected = error if isinstance(error, CommandError) else from_surroundings(error) or _missing_package(error)
         if expected is None or sys.flags.dev_mode:

@@ -12,11 +12,11 @@ from msm.finetuning.settings import Mine
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm mine`."""
-    ranked = parser.add_mutually_exclusive_group(required=True)
-    ranked.add_argument(
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--model", type=Path, metavar="DIR", help="Folder of the fine-tuned model that ranks the passages."
     )
-    ranked.add_argument(
+    source.add_argument(
         "--run",
         type=Path,
         metavar="FILE",
@@ -103,10 +103,10 @@ def main(arguments: argparse.Namespace) -> None:
     counts = msm.mine(
         _settings(arguments), arguments.out, run=arguments.run, model=arguments.model, device=arguments.device
     )
-    taken = ", ".join(f"{name} {getattr(counts, name)}" for name in ("positive", "answer", "document", "score"))
+    reasons = ", ".join(f"{name} {getattr(counts, name)}" for name in ("positive", "answer", "document", "score"))
     sys.stderr.write(
         f"{arguments.out}: {counts.examples} examples, {counts.kept} negatives, {counts.without} without; "
-        f"of {counts.candidates} passages were dropped: {taken}\n"
+        f"of {counts.candidates} passages were dropped: {reasons}\n"
     )
 
 

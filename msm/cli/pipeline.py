@@ -30,21 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("run", "run it on this machine, without a cluster"),
         ("submit", "upload it to Kubeflow and start it"),
     ):
-        own = verbs.add_parser(action, help=purpose, description=purpose)
-        _add_selection(own)
-        add_log(own)
+        verb = verbs.add_parser(action, help=purpose, description=purpose)
+        _add_selection(verb)
+        add_log(verb)
         if action == "run":
-            add_mirror(own)
-            own.add_argument(
+            add_mirror(verb)
+            verb.add_argument(
                 "--root",
                 type=Path,
                 metavar="DIR",
                 help="Folder that gets the artifacts. The default is work/RECIPE/pipeline.",
             )
             continue
-        _add_cluster(own)
+        _add_cluster(verb)
         if action == "compile":
-            own.add_argument(
+            verb.add_argument(
                 "--out",
                 type=Path,
                 required=True,
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 help="File that the compiled pipeline is written to, as YAML.",
             )
         else:
-            _add_server(own)
+            _add_server(verb)
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
@@ -145,26 +145,26 @@ def main(arguments: argparse.Namespace) -> None:
     path = recipes.find(arguments.recipe)
     recipe = recipes.load(path)
     name, root = str(recipe["recipe"]), Path()
-    made = tasks(recipe, str(path))
-    check(made, str(path))
-    tracked = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
-    chosen = kubeflow_pipeline.select(arguments.name, made, arguments.model, tracked)
-    options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, chosen)
+    all_tasks = tasks(recipe, str(path))
+    check(all_tasks, str(path))
+    pointers = {out: find_pointer(out, root) for out in (f"artifacts/{name}/{row}" for row in arguments.tracked)}
+    selection = kubeflow_pipeline.select(arguments.name, all_tasks, arguments.model, pointers)
+    options = _here(arguments, recipe) if arguments.action == "run" else _options(arguments, name, selection)
     if options.cluster and not options.cluster.gpus:
-        running = [task for task in chosen if task.out not in tracked]
-        check(made, str(path), options.cluster.memory_gib << 30, running)
+        new_tasks = [task for task in selection if task.out not in pointers]
+        check(all_tasks, str(path), options.cluster.memory_gib << 30, new_tasks)
     remote = arguments.remote or default_remote(root)
-    options = options._replace(tracked=tracked, remote=remote, push=arguments.push, parts=arguments.parts)
+    options = options._replace(tracked=pointers, remote=remote, push=arguments.push, parts=arguments.parts)
     options = options._replace(log=arguments.log)
-    if options.cluster and (tracked or options.push):
+    if options.cluster and (pointers or options.push):
         _check_reachable(remote)
-    pipeline = kubeflow_pipeline.build(arguments.name, name, chosen, options)
+    pipeline = kubeflow_pipeline.build(arguments.name, name, selection, options)
     if arguments.action == "run":
         sys.stdout.write(f"{kubeflow_local.run(pipeline, arguments.root or Path('work', name, 'pipeline'))}\n")
     elif arguments.action == "compile":
         kubeflow_pipeline.compile_to(pipeline, arguments.out)
     else:
-        for pointer in tracked.values():
+        for pointer in pointers.values():
             _check_pushed(pointer, remote, root)
         with tempfile.TemporaryDirectory() as folder:
             package = Path(folder) / "pipeline.yaml"
@@ -210,9 +210,9 @@ def _check_reachable(remote: str) -> None:
 
 
 def _check_pushed(pointer: Pointer, remote: str, root: Path) -> None:
-    missing = importlib.import_module("msm.components.dvc_steps").unpushed(pointer, remote, root / ".dvc" / "cache")
-    if missing:
-        raise BadInput(f"{pointer.path}: {len(missing)} files are not in {remote}; run `dvc push` first")
+    files = importlib.import_module("msm.components.dvc_steps").unpushed(pointer, remote, root / ".dvc" / "cache")
+    if files:
+        raise BadInput(f"{pointer.path}: {len(files)} files are not in {remote}; run `dvc push` first")
 
 
 def _submit(arguments: argparse.Namespace, package: Path) -> None:

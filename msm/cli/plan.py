@@ -77,11 +77,11 @@ def main(arguments: argparse.Namespace) -> None:
             raise BadInput(f"--{name} must be at least 0, got {getattr(arguments, name)}")
     path = recipes.find(arguments.recipe)
     recipe = recipes.load(path)
-    made = tasks(recipe, str(path))
-    costs = plan(made, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
+    all_tasks = tasks(recipe, str(path))
+    costs = plan(all_tasks, mfu=arguments.mfu, gpus=arguments.gpus, examples=arguments.examples)
     if arguments.corpus_bytes is not None and not arguments.corpus_bench:
         raise BadInput("--corpus_bytes needs --corpus_bench FILE, the speed that was measured")
-    corpus = _corpus(arguments, read_sizes(made)) if arguments.corpus_bench else ""
+    corpus = _corpus(arguments, read_sizes(all_tasks)) if arguments.corpus_bench else ""
     sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu) + corpus)
 
 
@@ -90,21 +90,21 @@ def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
         raise BadInput(f"--kept_share must be above 0 and at most 1, got {arguments.kept_share}")
     path, kind, share = arguments.corpus_bench, arguments.corpus_files, arguments.kept_share
     text = TEXT if arguments.corpus_bytes is None else arguments.corpus_bytes
-    measured = measurement(path, kind)
-    cost = corpus_cost(measured, text=text, kept_share=share, token_bytes=sizes.token_bytes)
-    return _described(cost, measured, path=path, kind=kind, text=text, kept_share=share)
+    bench_row = measurement(path, kind)
+    cost = corpus_cost(bench_row, text=text, kept_share=share, token_bytes=sizes.token_bytes)
+    return _described(cost, bench_row, path=path, kind=kind, text=text, kept_share=share)
 
 
 def _described(
-    cost: CorpusCost, measured: Mapping[str, Any], *, path: Path, kind: str, text: float, kept_share: float
+    cost: CorpusCost, bench_row: Mapping[str, Any], *, path: Path, kind: str, text: float, kept_share: float
 ) -> str:
     """Return the cost in words, with the source of the measured speed."""
     terabytes = {name: value / 1e12 for name, value in dataclasses.asdict(cost).items()}
     return (
         f"\nCorpus: {text / 1e12:,.2f} TB of clean text from {kind.upper()} files, "
         f"{kept_share:.0%} of what is read kept.\n"
-        f"  {cost.core_hours:,.0f} core hours at {measured['mb_per_second_core']} MB of text a second and core\n"
-        f"  ({path}: {measured['megabytes']} MB of {measured['source']} on {measured['device']}).\n"
+        f"  {cost.core_hours:,.0f} core hours at {bench_row['mb_per_second_core']} MB of text a second and core\n"
+        f"  ({path}: {bench_row['megabytes']} MB of {bench_row['source']} on {bench_row['device']}).\n"
         f"  {terabytes['read']:,.2f} TB of files read, {terabytes['work']:,.2f} TB between, "
         f"{terabytes['tokens']:,.2f} TB of token ids.\n"
         "  Files are as dense as the measured ones; a crawl's pages are mostly markup, and take more of both.\n"
@@ -123,15 +123,15 @@ def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
     lines.append(f"{'stage':<10}" + "".join(f"{name:>11}" for name in names))
     for cost in costs:
         values = (cost.operations / 1e15, cost.hours, cost.hours * cost.gpus, cost.read / 2**30, cost.kept / 2**30)
-        shown = "".join(f"{_shown(value):>11}" for value in values)
-        lines.append(f"{cost.stage:<10}{cost.rows:>11}{cost.gpus:>11}{shown}")
+        cells = "".join(f"{_shown(value):>11}" for value in values)
+        lines.append(f"{cost.stage:<10}{cost.rows:>11}{cost.gpus:>11}{cells}")
     hours = sum(cost.hours for cost in costs)
     total = sum(cost.hours * cost.gpus for cost in costs)
-    kept, scratch = sum(cost.kept for cost in costs), max((cost.scratch for cost in costs), default=0.0)
+    weights, scratch = sum(cost.kept for cost in costs), max((cost.scratch for cost in costs), default=0.0)
     lines += [
         "",
         f"{total:,.1f} GPU hours; {hours:,.1f} hours if the rows follow each other.",
-        f"{kept / 2**30:,.2f} GiB of weights, {scratch / 2**30:,.2f} GiB of training states while one row runs.",
+        f"{weights / 2**30:,.2f} GiB of weights, {scratch / 2**30:,.2f} GiB of training states while one row runs.",
         "Counted: matrix products of training. Not counted (-): tokenising, encoding for retrieval, waiting.",
     ]
     if any(cost.stage == "finetune" and not cost.operations for cost in costs):

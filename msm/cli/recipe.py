@@ -40,18 +40,18 @@ def main(arguments: argparse.Namespace) -> None:
     """
     path = recipes.find(arguments.name)
     recipe = recipes.load(path)
-    made = tasks(recipe, str(path))
-    check(made, str(path))
+    all_tasks = tasks(recipe, str(path))
+    check(all_tasks, str(path))
     if arguments.resolved:
         text = yaml.safe_dump(recipes.resolved(recipe), sort_keys=False, width=120, allow_unicode=True)
         sys.stdout.write(text)
     elif arguments.code:
         with new_file(arguments.code) as file:
-            file.write(dvc_pipeline.code_json(made))
+            file.write(dvc_pipeline.code_json(all_tasks))
     elif arguments.dvc:
         target = Path("pipelines", str(recipe["recipe"]), "dvc.yaml")
         with new_file(target) as file:
-            file.write(dvc_pipeline.render(path, made, wdir="../..", mirror=arguments.mirror))
-        sys.stdout.write(f"{target}: {len(made)} tasks; run them with `dvc repro {target}`\n")
+            file.write(dvc_pipeline.render(path, all_tasks, wdir="../..", mirror=arguments.mirror))
+        sys.stdout.write(f"{target}: {len(all_tasks)} tasks; run them with `dvc repro {target}`\n")
     else:
-        sys.stdout.write("".join(f"{task.name}\n" for task in made))
+        sys.stdout.write("".join(f"{task.name}\n" for task in all_tasks))

@@ -39,22 +39,22 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: no row is finished, or artifacts no longer match their manifests.
     """
-    reported = report(
+    outcome = report(
         arguments.recipe, artifacts=arguments.artifacts, results=arguments.results, export=arguments.export
     )
     if arguments.export:
-        _tell_export(reported, arguments)
-    if reported.missing:
-        count = len(reported.missing) + len(reported.rows)
-        sys.stderr.write(f"not there yet, {len(reported.missing)} of {count} rows: {named(reported.missing)}\n")
-    sys.stdout.write(f"{reported.table}\nReport: {reported.document}\n")
+        _tell_export(outcome, arguments)
+    if outcome.missing:
+        count = len(outcome.missing) + len(outcome.rows)
+        sys.stderr.write(f"not there yet, {len(outcome.missing)} of {count} rows: {named(outcome.missing)}\n")
+    sys.stdout.write(f"{outcome.table}\nReport: {outcome.document}\n")
 
 
-def _tell_export(reported: Reported, arguments: Namespace) -> None:
-    root = reported.document.parents[3]
-    sys.stderr.write(f"exported to {root} ({reported.size / 1e6:.1f} MB), rows: {len(reported.rows)}\n")
-    if reported.kept:
+def _tell_export(outcome: Reported, arguments: Namespace) -> None:
+    root = outcome.document.parents[3]
+    sys.stderr.write(f"exported to {root} ({outcome.size / 1e6:.1f} MB), rows: {len(outcome.rows)}\n")
+    if outcome.kept:
         here = arguments.artifacts / root.name
-        sys.stderr.write(f"rows that were there and not in {here}: {', '.join(reported.kept)}\n")
-    if reported.lost:
-        sys.stderr.write(f"rows left out, which are not as the recipe wants them: {', '.join(reported.lost)}\n")
+        sys.stderr.write(f"rows that were there and not in {here}: {', '.join(outcome.kept)}\n")
+    if outcome.lost:
+        sys.stderr.write(f"rows left out, which are not as the recipe wants them: {', '.join(outcome.lost)}\n")

@@ -104,16 +104,16 @@ def _task(name: str, words: Sequence[str]) -> None:
     arguments = vars(parser.parse_args(words))
     path = recipes.find(arguments["recipe"])
     recipe = recipes.load(path)
-    made = tasks(recipe, str(path))
-    task = find_task(name, made, str(path))
+    all_tasks = tasks(recipe, str(path))
+    task = find_task(name, all_tasks, str(path))
     if not arguments["stop_with_parent"]:  # `msm run RECIPE` has checked it before
-        check(made, str(path))
+        check(all_tasks, str(path))
     check_processes(task.settings, arguments["gpus"])
     begin(arguments, ["msm", "run", name, *words])
-    reads = {read: Path(folder) for read, folder in task.reads.items()}
+    reads = {name_of_input: Path(folder) for name_of_input, folder in task.reads.items()}
     out = Path(task.out)
-    told = notes(task, made, recipe)
-    manifest = runner.run_stage(task.stage, task.settings, reads, out, execution(arguments, out), told)
+    task_notes = notes(task, all_tasks, recipe)
+    manifest = runner.run_stage(task.stage, task.settings, reads, out, execution(arguments, out), task_notes)
     _tell(task.name, out, manifest, arguments["part"])
 
 
@@ -121,12 +121,12 @@ def _stage(name: str, words: Sequence[str]) -> None:
     stage = STAGES[name]
     arguments = vars(stage_parser(name).parse_args(words))
     values = {setting.name: arguments[setting.name] for setting in flat(stage.settings)}
-    given = {setting: value for setting, value in values.items() if value is not None}
-    settings = make(stage.settings, nested(given), f"run {name}")
+    settings_by_name = {setting: value for setting, value in values.items() if value is not None}
+    settings = make(stage.settings, nested(settings_by_name), f"run {name}")
     check_processes(settings, arguments["gpus"])
     begin(arguments, ["msm", "run", name, *words])
     out: Path = arguments["out"]
-    reads = {read: arguments[read] for read in stage.reads}
+    reads = {input_name: arguments[input_name] for input_name in stage.reads}
     manifest = runner.run_stage(name, settings, reads, out, execution(arguments, out))
     _tell(name, out, manifest, arguments["part"])
 
@@ -142,8 +142,10 @@ def stage_parser(name: str) -> Parser:
     usage = f"msm run {name} --INPUT DIR ... --SETTING VALUE ... --out DIR"
     parser = Parser(prog=f"msm run {name}", usage=usage, description=stage.purpose + ".")
     folders = parser.add_argument_group("folders")
-    for read in stage.reads:
-        folders.add_argument(f"--{read}", type=Path, required=True, metavar="DIR", help=f"Folder of the {read}.")
+    for input_name in stage.reads:
+        folders.add_argument(
+            f"--{input_name}", type=Path, required=True, metavar="DIR", help=f"Folder of the {input_name}."
+        )
     folders.add_argument(
         "--out",
         type=Path,
@@ -161,6 +163,6 @@ def stage_parser(name: str) -> Parser:
 
 def help_text(setting: Setting) -> str:
     """Return the meaning, the allowed values and the default of a setting."""
-    allowed = f" [{setting.allowed}]" if setting.allowed else ""
+    choices = f" [{setting.allowed}]" if setting.allowed else ""
     default = "" if setting.default is None else f" (default: {setting.default if setting.default != '' else 'empty'})"
-    return f"{setting.meaning}{allowed}{default}"
+    return f"{setting.meaning}{choices}{default}"

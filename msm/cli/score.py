@@ -64,54 +64,54 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _add_benchmark_arguments(parser: ArgumentParser) -> None:
-    own = parser.add_argument_group("scores on a benchmark")
-    own.add_argument(
+    options = parser.add_argument_group("scores on a benchmark")
+    options.add_argument(
         "--benchmark",
         default="",
         metavar="NAME",
         help="Name of the benchmark, such as lareqa (`msm benchmarks` lists them); with --format, a name for "
         "your own data.",
     )
-    add_own_data(own)
-    own.add_argument(
+    add_own_data(options)
+    options.add_argument(
         "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files; `msm benchmarks NAME` says which."
     )
-    own.add_argument(
+    options.add_argument(
         "--query_vectors",
         type=Path,
         metavar="FILE",
         help="File of the vectors of the questions (.npz or .npy), which are searched instead of reading a run.",
     )
-    own.add_argument(
+    options.add_argument(
         "--passage_vectors", type=Path, metavar="FILE", help="File of the vectors of the passages (.npz or .npy)."
     )
-    own.add_argument(
+    options.add_argument(
         "--query_ids",
         type=Path,
         metavar="FILE",
         help="File with the ids of the questions' vectors, one a line or a JSON list. The default is "
         "NAME.ids.txt or NAME.ids.json beside NAME.npy.",
     )
-    own.add_argument(
+    options.add_argument(
         "--passage_ids",
         type=Path,
         metavar="FILE",
         help="File with the ids of the passages' vectors, as for --query_ids.",
     )
-    own.add_argument(
+    options.add_argument(
         "--similarity",
         choices=("cosine", "dot"),
         default="dot",
         help="Similarity of two vectors: their inner product, or the cosine of the angle between them (dot).",
     )
-    own.add_argument(
+    options.add_argument(
         "--depth",
         type=int,
         default=100,
         metavar="N",
         help="Number of passages kept for each question when vectors are searched (100).",
     )
-    own.add_argument(
+    options.add_argument(
         "--index",
         nargs="+",
         choices=INDEXES,
@@ -119,10 +119,10 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         help="Approximate indexes to build from the vectors. Their recall against the exact search is printed"
         " for each language.",
     )
-    own.add_argument(
+    options.add_argument(
         "--name", metavar="TEXT", help="Name of the system in tables. The default is the name of the first file."
     )
-    add_labels(own, "system")
+    add_labels(options, "system")
 
 
 def main(arguments: Namespace) -> None:

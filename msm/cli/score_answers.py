@@ -49,16 +49,16 @@ def main(arguments: Namespace) -> None:
     Raises:
         BadInput: a file is malformed, the files share no question, or the model of the tokenizer is missing.
     """
-    answered = score_answers(
+    scores = score_answers(
         arguments.benchmark,
         arguments.predictions,
         gold=arguments.gold,
         tokenizer=arguments.tokenizer,
         lenient=arguments.lenient,
     )
-    if answered.missing:
-        what = f"{answered.missing} questions of {arguments.gold} have no entry and {MISSING[arguments.benchmark]}"
+    if scores.missing:
+        what = f"{scores.missing} questions of {arguments.gold} have no entry and {MISSING[arguments.benchmark]}"
         sys.stderr.write(f"{arguments.predictions}: {what}\n")
     if arguments.out:
-        write_json_lines(arguments.out, answered.rows)
-    sys.stdout.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in answered.rows)
+        write_json_lines(arguments.out, scores.rows)
+    sys.stdout.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in scores.rows)

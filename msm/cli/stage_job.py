@@ -25,6 +25,6 @@ def main(arguments: argparse.Namespace) -> None:
     Raises:
         BadInput: the stage, image or cluster is wrong.
     """
-    made = stage_job(arguments.words, find_cluster(arguments.cluster), check_pinned(arguments.image))
+    manifest = stage_job(arguments.words, find_cluster(arguments.cluster), check_pinned(arguments.image))
     with new_file(arguments.job) as file:
-        file.write(as_yaml(made))
+        file.write(as_yaml(manifest))

@@ -22,6 +22,6 @@ def main(arguments: argparse.Namespace) -> None:
     Raises:
         BadInput: the image is wrong, or the cluster needs no such Job.
     """
-    made = volume_job(find_cluster(arguments.cluster), check_pinned(arguments.image))
+    manifest = volume_job(find_cluster(arguments.cluster), check_pinned(arguments.image))
     with new_file(arguments.job) as file:
-        file.write(as_yaml(made))
+        file.write(as_yaml(manifest))

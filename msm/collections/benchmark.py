@@ -153,15 +153,15 @@ class Benchmark:
             self._check_together(folder, questions.total(), judgements.total())
             return
         for language in self._checked_languages(questions):
-            published = self.counts.get(language, Counts(0))
-            self._check(folder, f"{language} has", "questions", questions[language], published.questions)
-            self._check(folder, f"{language} has", "judgements", judgements[language], published.judgements)
+            counts = self.counts.get(language, Counts(0))
+            self._check(folder, f"{language} has", "questions", questions[language], counts.questions)
+            self._check(folder, f"{language} has", "judgements", judgements[language], counts.judgements)
 
     def _check_together(self, folder: Path, questions: int, judgements: int) -> None:
         """Compare the sizes of all languages together, where a question's language does not name its passages."""
-        published = [self.counts[language] for language in self._checked_languages({})]
-        self._check(folder, "there are", "questions", questions, sum(counts.questions or 0 for counts in published))
-        self._check(folder, "there are", "judgements", judgements, sum(counts.judgements or 0 for counts in published))
+        all_counts = [self.counts[language] for language in self._checked_languages({})]
+        self._check(folder, "there are", "questions", questions, sum(counts.questions or 0 for counts in all_counts))
+        self._check(folder, "there are", "judgements", judgements, sum(counts.judgements or 0 for counts in all_counts))
 
     def _check_passages(self, folder: Path, collection: Collection) -> None:
         counts = collection.passages.counts
@@ -171,9 +171,9 @@ class Benchmark:
         if len(collection.passages) < self.least_passages:
             raise self._unofficial(folder, f"{len(collection.passages)} passages are not the published corpus")
 
-    def _check(self, folder: Path, where: str, things: str, count: int, published: int | None) -> None:
-        if published is not None and count != published:
-            raise self._unofficial(folder, f"{where} {count} {things} instead of {published}")
+    def _check(self, folder: Path, where: str, things: str, count: int, published_count: int | None) -> None:
+        if published_count is not None and count != published_count:
+            raise self._unofficial(folder, f"{where} {count} {things} instead of {published_count}")
 
     def _unofficial(self, folder: Path, problem: str) -> BadInput:
         return BadInput(

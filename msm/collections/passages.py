@@ -32,7 +32,7 @@ class Passages:
         BadInput: a malformed file, or an id that stands twice.
     """
 
-    def __init__(self, parts: Mapping[str | None, Read], judged: Iterable[str] = ()) -> None:
+    def __init__(self, parts: Mapping[str | None, Read], ids_of_judged: Iterable[str] = ()) -> None:
         self._parts = dict(parts)
         self.counts: Counter[str] = Counter()
         """Passages of each language."""
@@ -40,7 +40,7 @@ class Passages:
         """Language of each judged passage that exists."""
         self.judged: dict[str, tuple[int, Passage]] = {}
         """Position and text of each judged passage that exists."""
-        judged_ids, hashes, digest = set(judged), array("q"), hashlib.sha256()
+        judged_ids, hashes, digest = set(ids_of_judged), array("q"), hashlib.sha256()
         for position, passage in enumerate(self):
             fields = (passage.passage_id, passage.language, passage.title, passage.text)
             digest.update("\0".join(fields).encode(errors="surrogatepass") + b"\1")

@@ -162,8 +162,8 @@ def check_split(name: str, split: str) -> None:
     Raises:
         BadInput: they are of another one.
     """
-    if (published := find_split(name)) not in (None, split):
-        raise BadInput(f"split must be {published}: that is what {name} reads, got {split}")
+    if (benchmark_split := find_split(name)) not in (None, split):
+        raise BadInput(f"split must be {benchmark_split}: that is what {name} reads, got {split}")
 
 
 def describe(name: str) -> Benchmark | BitextBenchmark | None:

@@ -37,19 +37,19 @@ def read_table(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
         yield number, row
 
 
-def read_records(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def read_records(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the position of each row of a table with commas, for messages, and its columns by their names.
 
     Args:
         path: file of the table, quoted as by Python's csv.
-        needed: columns that every table of the kind has.
+        columns: columns that every table of the kind has.
 
     Raises:
         BadInput: no such columns, a row with another number of columns, or as `read_lines`.
     """
     rows = _csv_rows(path, ",")
     _, names = next(rows, (0, []))
-    if absent := [name for name in needed if name not in names]:
+    if absent := [name for name in columns if name not in names]:
         raise bad_line(path, 1, f"no column {absent[0]!r}; there are {', '.join(names)[:100]}")
     for number, row in rows:
         if len(row) != len(names):

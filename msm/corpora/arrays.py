@@ -32,7 +32,7 @@ def read_integers(path: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
         BadInput: the file is missing or cut off, or holds another kind of array.
     """
     array = read_array(path)
-    lengths = [None if wanted is None else length for wanted, length in zip(shape, array.shape, strict=False)]
+    lengths = [None if size is None else length for size, length in zip(shape, array.shape, strict=False)]
     if array.ndim != len(shape) or lengths != list(shape) or array.dtype.kind not in "iu":
         raise BadInput(f"{path}: {array.dtype} of shape {array.shape}; expected integers of shape {shape}")
     return array

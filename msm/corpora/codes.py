@@ -34,15 +34,15 @@ def said_canonical(code: str, where: str) -> str:
         code: language code as it is written.
         where: file or folder that holds it, for the message.
     """
-    found = canonical(code)
-    if found != code:
-        _say(code, found, where)
-    return found
+    language = canonical(code)
+    if language != code:
+        _say(code, language, where)
+    return language
 
 
 @functools.cache
-def _say(code: str, found: str, where: str) -> None:
-    logging.getLogger(__name__).warning("%s: language %s is read as %s", where, code, found)
+def _say(code: str, language: str, where: str) -> None:
+    logging.getLogger(__name__).warning("%s: language %s is read as %s", where, code, language)
 
 
 def _subtag(text: str) -> str:

@@ -65,21 +65,21 @@ def run(settings: Documents, *, sources: Path, out: Path) -> dict[str, Any]:
             or has fewer than two sentences.
     """
     paths = [within(sources, item) for item in listed(settings.collections)]
-    if packed := [path for path in paths if path.name == MANIFEST]:
-        return choose_shards(settings, packed[0], out)
+    if manifests := [path for path in paths if path.name == MANIFEST]:
+        return choose_shards(settings, manifests[0], out)
     ids = survey(source for path in paths for source in read(path))
     languages = chosen_languages(settings.languages, ids)
-    kept = {language: _shared(ids[language], settings) for language in languages}
-    if empty := [language for language in languages if not kept[language]]:
+    ids_by_language = {language: _shared(ids[language], settings) for language in languages}
+    if empty := [language for language in languages if not ids_by_language[language]]:
         raise BadInput(f"share: {settings.share} leaves no document to {', '.join(empty)}")
     if settings.document_overlap == "disjoint":
-        kept = disjoint(kept, settings.seed)
+        ids_by_language = disjoint(ids_by_language, settings.seed)
     counts = {name: Counter(dict.fromkeys(languages, 0)) for name in ("documents", "sentences", "reordered")}
     with ExitStack() as stack:
         files = {name: stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8")) for name in languages}
-        bar = stack.enter_context(tqdm(total=sum(map(len, kept.values())), unit="document", disable=None))
+        bar = stack.enter_context(tqdm(total=sum(map(len, ids_by_language.values())), unit="document", disable=None))
         for source in (source for path in paths for source in read(path)):
-            if source.document_id not in kept.get(source.language, ()):
+            if source.document_id not in ids_by_language.get(source.language, ()):
                 continue
             document = to_document(source)
             if source.language != languages[0] and is_reordered(source.document_id, settings):
@@ -100,24 +100,24 @@ def survey(sources: Iterable[Source]) -> dict[str, set[str]]:
     """
     ids: dict[str, set[str]] = {}
     for source in sources:
-        known = ids.setdefault(source.language, set())
-        if source.document_id in known:
+        language_ids = ids.setdefault(source.language, set())
+        if source.document_id in language_ids:
             raise BadInput(f"{source.where}: document {source.document_id!r} comes twice in {source.language}")
-        known.add(source.document_id)
+        language_ids.add(source.document_id)
     return ids
 
 
-def chosen_languages(setting: str, known: Iterable[str]) -> list[str]:
+def chosen_languages(setting: str, codes: Iterable[str]) -> list[str]:
     """Return the languages to keep in the order in which the setting lists them, or all in alphabetical order.
 
     Raises:
         BadInput: the setting is empty, or names a language without documents.
     """
-    languages = sorted(known) if setting == "all" else list(dict.fromkeys(map(canonical, listed(setting))))
+    languages = sorted(codes) if setting == "all" else list(dict.fromkeys(map(canonical, listed(setting))))
     if not languages:
         raise BadInput("languages: none given")
-    if unknown := [language for language in languages if language not in set(known)]:
-        raise BadInput(f"languages: no document in {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    if unknown := [language for language in languages if language not in set(codes)]:
+        raise BadInput(f"languages: no document in {', '.join(unknown)}; there are {', '.join(sorted(codes))}")
     return languages
 
 
@@ -133,13 +133,13 @@ def disjoint(ids: Mapping[str, set[str]], seed: int) -> dict[str, set[str]]:
     """
     order = sorted(set().union(*ids.values()))
     random.Random(seed).shuffle(order)
-    kept: dict[str, set[str]] = {language: set() for language in ids}
+    shares: dict[str, set[str]] = {language: set() for language in ids}
     for document_id in order:
         having = [language for language in ids if document_id in ids[language]]
-        min((kept[language] for language in having), key=len).add(document_id)
-    if empty := [language for language in kept if not kept[language]]:
+        min((shares[language] for language in having), key=len).add(document_id)
+    if empty := [language for language in shares if not shares[language]]:
         raise BadInput(f"document_overlap: disjoint leaves no document to {', '.join(empty)}: too few documents")
-    return kept
+    return shares
 
 
 def _shared(ids: set[str], settings: Documents) -> set[str]:

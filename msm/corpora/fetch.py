@@ -83,13 +83,17 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
     Raises:
         BadInput: a collection is unknown, or a file cannot be downloaded or differs from the table.
     """
-    collections = {name: found for item in listed(settings.collections) for name, found in choose(item).items()}
+    collections = {
+        name: chosen_collection
+        for item in listed(settings.collections)
+        for name, chosen_collection in choose(item).items()
+    }
     if not collections:
         raise BadInput("collections: no name given")
     files = [(collection, file) for collection in collections.values() for file in collection.files]
     check_obtainable(collections.values(), execution.mirror)
-    missing = [file for _, file in files if not (execution.work / file.path).exists()]
-    check_room(execution.work, sum(file.bytes for file in missing), "files")
+    downloads = [file for _, file in files if not (execution.work / file.path).exists()]
+    check_room(execution.work, sum(file.bytes for file in downloads), "files")
     for collection, file in tqdm(files, desc="files", unit="file", disable=None):
         take(file, collection, execution.work, execution.mirror)
     for _, file in files:
@@ -205,10 +209,10 @@ def choose(item: str) -> dict[str, Collection]:
 
 def _own_folder(folder: Path) -> Collection:
     folder = folder.resolve()
-    found = remembered_checksums(folder, MEMORY)
-    if not found:
+    checksums = remembered_checksums(folder, MEMORY)
+    if not checksums:
         raise BadInput(f"collections: {folder}: no such folder, or no file in it")
-    files = [File(f"{folder.name}/{name}", "", sha, (folder / name).stat().st_size) for name, sha in found.items()]
+    files = [File(f"{folder.name}/{name}", "", sha, (folder / name).stat().st_size) for name, sha in checksums.items()]
     return Collection(OWN, str(folder), "", "not known", files)
 
 
@@ -296,7 +300,7 @@ def download(file: File, target: Path, *, wait: float = 1.0) -> None:
 
 def _attempt(file: File, target: Path) -> str:
     """The problem of an attempt that may succeed the next time; empty when the file is complete and right."""
-    resumed = target.exists()
+    is_resumption = target.exists()
     try:
         _receive_rest(file, target)
     except urllib.error.HTTPError as error:
@@ -311,7 +315,7 @@ def _attempt(file: File, target: Path) -> str:
     problem = _difference(file, target)
     if problem and target.stat().st_size >= file.bytes:
         target.unlink()
-        if not resumed:
+        if not is_resumption:
             raise BadInput(f"{file.address}: {problem}")
     return problem
 
@@ -328,7 +332,7 @@ def _receive_rest(file: File, target: Path) -> None:
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             start = 0
         with target.open("ab" if start else "wb") as writer, _bar(file, start) as bar:
-            while (missing := file.bytes + 1 - writer.tell()) > 0 and (chunk := response.read(min(CHUNK, missing))):
+            while (remainder := file.bytes + 1 - writer.tell()) > 0 and (chunk := response.read(min(CHUNK, remainder))):
                 writer.write(chunk)
                 bar.update(len(chunk))
 
@@ -344,5 +348,5 @@ def _difference(file: File, path: Path) -> str:
         return f"longer than the {file.bytes} bytes that the table says"
     if size < file.bytes:
         return f"ends after {size} of {file.bytes} bytes"
-    found = sha256_of(path)
-    return "" if found == file.sha256 else f"sha256 is {found}, the table says {file.sha256}"
+    digest = sha256_of(path)
+    return "" if digest == file.sha256 else f"sha256 is {digest}, the table says {file.sha256}"

@@ -42,26 +42,26 @@ def languages() -> dict[str, Language]:
 
 def scripts(code: str) -> tuple[str, ...]:
     """Scripts that a text of the language is written in; empty for a language that is not in the table."""
-    known = languages().get(code)
-    if known is None:
+    language = languages().get(code)
+    if language is None:
         return ()
-    return {"Japanese": JAPANESE, "Hangul": ("Hangul", "Han")}.get(known.script, (known.script,))
+    return {"Japanese": JAPANESE, "Hangul": ("Hangul", "Han")}.get(language.script, (language.script,))
 
 
 def falls_back(code: str) -> bool:
     """Whether sentences of the language are split by the rules of another one."""
-    known = languages().get(code)
-    return known is None or known.splitter == "fallback"
+    language = languages().get(code)
+    return language is None or language.splitter == "fallback"
 
 
 def say_fallbacks(codes: Iterable[str]) -> list[str]:
     """Warn of the languages that are split by the rules of another one, and return them."""
-    found = sorted(code for code in codes if falls_back(code))
-    if found:
+    fallbacks = sorted(code for code in codes if falls_back(code))
+    if fallbacks:
         logging.getLogger(__name__).warning(
-            "no sentence rules of their own, split by those of others: %s", ", ".join(found)
+            "no sentence rules of their own, split by those of others: %s", ", ".join(fallbacks)
         )
-    return found
+    return fallbacks
 
 
 ALIASES = {

@@ -50,8 +50,8 @@ class Order:
         Raises:
             IndexError: the position is outside of the order.
         """
-        number, own = find(self._begins, place)
-        return int(self._items(number)[own])
+        number, item = find(self._begins, place)
+        return int(self._items(number)[item])
 
     def _mixed(self, number: int) -> NDArray[np.int64]:
         items = [np.arange(int(self._starts[shard]), int(self._starts[shard + 1])) for shard in self._windows[number]]

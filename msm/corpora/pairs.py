@@ -46,17 +46,17 @@ def run(settings: Parallel, *, sources: Path, tokenizer: Path, out: Path) -> dic
 def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tuple[dict[str, Any], list[str]]:
     """Do the work of the stage; returns its facts, and the sentences of the pivot language in the order written."""
     paths = [within(sources, item) for item in listed(settings.collections)]
-    found = itertools.chain.from_iterable(read_pairs(path, settings.pivot) for path in paths)
-    numbers, pairs = number_sentences(found, settings)
+    all_pairs = itertools.chain.from_iterable(read_pairs(path, settings.pivot) for path in paths)
+    numbers, pairs = number_sentences(all_pairs, settings)
     tokens = Tokenizer(tokenizer, settings.sentence_tokens, list(itertools.chain(*numbers.values()))[:SAMPLE])
     ids = {language: tokens.encode(list(texts)) for language, texts in numbers.items()}
     counts = {}
     for language, numbered in tqdm(pairs.items(), unit="language", disable=None):
         # A sentence of nothing but marks without width has no sub-words, so it cannot be learned from.
         sides = (ids[settings.pivot], ids[language])
-        kept = [pair for pair in numbered if all(len(side[n]) > 2 for side, n in zip(sides, pair, strict=True))]
-        counts[language] = len(kept)
-        write_pairs(out, language, np.array(kept, dtype=np.int64).reshape(-1, 2))
+        long_pairs = [pair for pair in numbered if all(len(side[n]) > 2 for side, n in zip(sides, pair, strict=True))]
+        counts[language] = len(long_pairs)
+        write_pairs(out, language, np.array(long_pairs, dtype=np.int64).reshape(-1, 2))
     for language, sentences in ids.items():
         write_sentences(out, language, sentences, tokens.layout.vocabulary)
     write_pair_index(out, PairIndex(tokens.layout, settings.pivot, settings.sentence_tokens, counts))
@@ -65,22 +65,22 @@ def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tupl
 
 
 def number_sentences(
-    found: Iterable[Pair], settings: Parallel
+    sentence_pairs: Iterable[Pair], settings: Parallel
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[tuple[int, int], None]]]:
     """Number the different sentences of every language, and collect the different pairs of these numbers.
 
     Raises:
         BadInput: there is no pair, or none in a language that the settings name.
     """
-    wanted = None if settings.languages == "all" else set(listed(settings.languages))
+    languages = None if settings.languages == "all" else set(listed(settings.languages))
     numbers: dict[str, dict[str, int]] = {settings.pivot: {}}
     pairs: dict[str, dict[tuple[int, int], None]] = {}
-    for language, sentence, text in found:
-        if wanted is None or language in wanted:
-            pivot, own = numbers[settings.pivot], numbers.setdefault(language, {})
-            pair = pivot.setdefault(sentence, len(pivot)), own.setdefault(text, len(own))
+    for language, sentence, text in sentence_pairs:
+        if languages is None or language in languages:
+            pivot, language_numbers = numbers[settings.pivot], numbers.setdefault(language, {})
+            pair = pivot.setdefault(sentence, len(pivot)), language_numbers.setdefault(text, len(language_numbers))
             pairs.setdefault(language, {})[pair] = None
-    if missing := sorted((wanted or set()) - pairs.keys()):
+    if missing := sorted((languages or set()) - pairs.keys()):
         raise BadInput(f"languages: nothing parallel to {settings.pivot} in {', '.join(missing)}")
     if not pairs:
         raise BadInput(f"collections: nothing parallel to {settings.pivot} in {settings.collections}")

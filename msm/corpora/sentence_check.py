@@ -40,12 +40,12 @@ def check(language: str, documents: Iterable[Sequence[str]]) -> Boundaries:
     """Count the boundaries of a language's documents, each of which is a list of sentences."""
     sentences = expected = found = right = 0
     for document in documents:
-        known = _inner(document)
+        boundaries = _inner(document)
         ours = _inner(split(("" if language in UNSPACED else " ").join(document), language))
         sentences += len(document)
-        expected += len(known)
+        expected += len(boundaries)
         found += len(ours)
-        right += len(known & ours)
+        right += len(boundaries & ours)
     return Boundaries(language, sentences, expected, found, right)
 
 

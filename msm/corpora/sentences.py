@@ -28,7 +28,7 @@ def split(paragraph: str, language: str) -> list[str]:
         language: code of its language.
     """
     code = language.lower()
-    found = sentencex.segment(code, " ".join(paragraph.split()))  # pyright: ignore[reportAttributeAccessIssue]
+    sentences = sentencex.segment(code, " ".join(paragraph.split()))  # pyright: ignore[reportAttributeAccessIssue]
     if marks := _MARKS.get(code):
-        found = [part for sentence in found for part in marks.split(sentence)]
-    return [sentence.strip() for sentence in found if is_visible(sentence)]
+        sentences = [part for sentence in sentences for part in marks.split(sentence)]
+    return [sentence.strip() for sentence in sentences if is_visible(sentence)]

@@ -73,8 +73,8 @@ class ShardCache:
         with new_folder(target) as folder:
             for name, expected in facts.files.items():
                 self.system.get_file(f"{self.root}/{facts.address}/{name}", str(folder / name))
-                if (found := sha256_of(folder / name)) != expected:
-                    raise BadInput(f"{facts.address}/{name}: SHA-256 is {found}, the manifest says {expected}")
+                if (digest := sha256_of(folder / name)) != expected:
+                    raise BadInput(f"{facts.address}/{name}: SHA-256 is {digest}, the manifest says {expected}")
 
     def _kept(self, address: str) -> Path:
         return self.folder / hashlib.sha256(f"{self.root} {address}".encode()).hexdigest()[:24]
@@ -87,30 +87,30 @@ class ShardCache:
             self._touched[facts.address] = now
         self._touched.setdefault(facts.address, now)
 
-    def _close(self, needed: str) -> None:
+    def _close(self, current: str) -> None:
         """Close the shards that were used longest ago, and those that another process removed, which fill the disk.
 
-        The shard that is `needed` now stays open, even where another process has removed its folder already.
+        The shard that is `current` now stays open, even where another process has removed its folder already.
         """
         if not self.is_local:
-            for address in [name for name in self._open if name != needed and not self._kept(name).is_dir()]:
+            for address in [name for name in self._open if name != current and not self._kept(name).is_dir()]:
                 del self._open[address]
         while len(self._open) > 1 and sum(size for _, size in self._open.values()) > self.limit:
             address, _ = self._open.popitem(last=False)
             self._touched.pop(address, None)
 
-    def _make_room(self, needed: Path) -> None:
+    def _make_room(self, current: Path) -> None:
         """Remove the shards that no process has used for the longest time, until the rest is within the limit."""
         sizes: dict[Path, int] = {}
-        used: dict[Path, float] = {}
+        times: dict[Path, float] = {}
         for path in self.folder.glob("[0-9a-f]*"):
             if path.is_dir():
                 try:
-                    used[path] = path.stat().st_mtime
+                    times[path] = path.stat().st_mtime
                     sizes[path] = sum(file.stat().st_size for file in path.iterdir())
                 except FileNotFoundError:  # another process was quicker
                     sizes.pop(path, None)
-        for path in sorted(sizes.keys() - {needed}, key=lambda path: used[path]):
+        for path in sorted(sizes.keys() - {current}, key=lambda path: times[path]):
             if sum(sizes.values()) <= self.limit:
                 return
             shutil.rmtree(path, ignore_errors=True)

@@ -112,14 +112,17 @@ def choose_shards(settings: Documents, path: Path, out: Path) -> dict[str, Any]:
     if settings.document_overlap != "all" or settings.reorder or settings.share != 1.0:
         raise BadInput(f"{path}: these shards are packed already: document_overlap must be all, share 1, and reorder 0")
     values = read_json(path)
-    known = to_manifest(values, str(path)).index.languages
-    wanted = sorted(known) if settings.languages == "all" else listed(settings.languages)
-    if unknown := [language for language in wanted if language not in known]:
-        raise BadInput(f"languages: no shard in {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    chosen = [shard for shard in values["shards"] if shard["language"] in wanted]
-    write_json(out / MANIFEST, {**values, "shards": chosen})
-    kept = {language: known[language] for language in sorted(wanted)}
-    return {name: {language: getattr(kept[language], name) for language in kept} for name in ("documents", "sentences")}
+    languages = to_manifest(values, str(path)).index.languages
+    codes = sorted(languages) if settings.languages == "all" else listed(settings.languages)
+    if unknown := [language for language in codes if language not in languages]:
+        raise BadInput(f"languages: no shard in {', '.join(unknown)}; there are {', '.join(sorted(languages))}")
+    shards = [shard for shard in values["shards"] if shard["language"] in codes]
+    write_json(out / MANIFEST, {**values, "shards": shards})
+    sizes_by_language = {language: languages[language] for language in sorted(codes)}
+    return {
+        name: {language: getattr(sizes_by_language[language], name) for language in sizes_by_language}
+        for name in ("documents", "sentences")
+    }
 
 
 def verify(folder: Path) -> int:

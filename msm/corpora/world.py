@@ -64,21 +64,21 @@ def world_languages(settings: World) -> list[Language]:
     )
 
 
-def documents(told: list[Story], tongues: list[Language], settings: World) -> Iterator[dict[str, Any]]:
+def documents(stories: list[Story], tongues: list[Language], settings: World) -> Iterator[dict[str, Any]]:
     """Yield every story in every language, as records of a file of documents, with the same order of sentences."""
-    for story in tqdm(told, desc="documents", leave=False, disable=None):
-        asked = random.Random(f"{settings.seed} {story.document_id} asked")
+    for story in tqdm(stories, desc="documents", leave=False, disable=None):
+        focus_rng = random.Random(f"{settings.seed} {story.document_id} asked")
         focus = [
-            asked.choice(clause.asks) if clause.asks and asked.random() < settings.asked_share else ""
+            focus_rng.choice(clause.asks) if clause.asks and focus_rng.random() < settings.asked_share else ""
             for clause in story.clauses
         ]
         for language in tongues:
             rng = _voice(settings.seed, story, language)
             sentences: list[str] = []
-            for clause, wanted in zip(story.clauses, focus, strict=True):
-                said, asked_with = verb_words(clause, language, rng)
-                sentences += [ask(clause, wanted, story.hero, asked_with, language, rng)] if wanted else []
-                sentences.append(tell(clause, said, language, rng).text)
+            for clause, role in zip(story.clauses, focus, strict=True):
+                verb, asked_with = verb_words(clause, language, rng)
+                sentences += [ask(clause, role, story.hero, asked_with, language, rng)] if role else []
+                sentences.append(tell(clause, verb, language, rng).text)
             yield {"document_id": story.document_id, "language": language.code, "sentences": sentences}
 
 
@@ -86,23 +86,23 @@ def _voice(seed: int, story: Story, language: Language) -> random.Random:
     return random.Random(f"{seed} {story.document_id} {language.code}")
 
 
-def question_book(asked: list[Story], language: Language, seed: int) -> dict[str, Any]:
+def question_book(stories: list[Story], language: Language, seed: int) -> dict[str, Any]:
     """Make stories and questions about them in the layout of XQuAD-R.
 
     Each story is an article of one paragraph with a question for each sentence. Ids are the same in all languages.
 
     Args:
-        asked: stories.
+        stories: stories that are told and asked about.
         language: language of texts and questions.
         seed: seed of the choice of words and questions.
     """
-    return {"data": [_article(story, language, seed) for story in asked], "version": "constructed"}
+    return {"data": [_article(story, language, seed) for story in stories], "version": "constructed"}
 
 
 def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
     rng = _voice(seed, story, language)
     verbs = [verb_words(clause, language, rng) for clause in story.clauses]
-    sentences = [tell(clause, said, language, rng) for clause, (said, _) in zip(story.clauses, verbs, strict=True)]
+    sentences = [tell(clause, verb, language, rng) for clause, (verb, _) in zip(story.clauses, verbs, strict=True)]
     breaks = _breaks(sentences)
     choice = random.Random(f"{seed} {story.document_id} asked")
     qas: list[dict[str, Any]] = []

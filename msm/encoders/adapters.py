@@ -47,11 +47,11 @@ def merge_adapters(model: SentenceTransformer, folder: Path) -> None:
     if not hasattr(adapted.base_model, "merge_and_unload"):
         raise BadInput(f"{folder / ADAPTER}: adapters of type {adapted.peft_type} cannot be merged into their base")
     weights = load_file(folder / WEIGHTS)
-    needed = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
-    if names := sorted(weights.keys() ^ needed.keys()):
+    adapter_weights = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    if names := sorted(weights.keys() ^ adapter_weights.keys()):
         place = "the base has no layer for" if names[0] in weights else "there is none for"
         raise BadInput(f"{folder}: adapters of another base: {place} {names[0]}")
-    for name, weight in sorted(needed.items()):
+    for name, weight in sorted(adapter_weights.items()):
         if weight.shape != weights[name].shape:
             shapes = f"{list(weights[name].shape)}, not {list(weight.shape)}"
             raise BadInput(f"{folder}: adapters of another base: {name} has shape {shapes}")

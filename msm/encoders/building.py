@@ -40,12 +40,12 @@ class Form:
 
 def new_transformer(folder: Path, *, trust_remote_code: bool = False) -> Transformer:
     """Load the transformer of a bare checkpoint with its tokenizer, in fp32."""
-    trusted: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     transformer = Transformer(
         str(folder),
-        model_kwargs={"dtype": torch.float32, "use_safetensors": True, **trusted},
-        processor_kwargs=dict(trusted),
-        config_kwargs=dict(trusted),
+        model_kwargs={"dtype": torch.float32, "use_safetensors": True, **options},
+        processor_kwargs=dict(options),
+        config_kwargs=dict(options),
         modality_config=TEXT,
         module_output_name="token_embeddings",
     )
@@ -86,8 +86,8 @@ def _after(transformer: Transformer, pooling: str, normalise: bool) -> list[Any]
 
 def _pooler(transformer: Transformer, width: int) -> Dense:
     """Return the checkpoint's own pooler; its weights are shared, so that both are trained and saved alike."""
-    own: Any = getattr(transformer.model, "pooler", None)
-    layer, activation = getattr(own, "dense", None), getattr(own, "activation", None)
+    pooler: Any = getattr(transformer.model, "pooler", None)
+    layer, activation = getattr(pooler, "dense", None), getattr(pooler, "activation", None)
     if not isinstance(layer, nn.Linear) or not isinstance(activation, nn.Tanh):
         name = type(transformer.model).__name__
         raise BadInput(f"{name} has no pooler of a dense layer and tanh; take another pooling")

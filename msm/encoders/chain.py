@@ -118,11 +118,11 @@ class Chain:
             device: of the model.
         """
         types = None if tokens.types is None else [tokens.types[row] for row in rows]
-        packed = pack([tokens.ids[row] for row in rows], types).to(device)
+        batch = pack([tokens.ids[row] for row in rows], types).to(device)
         features: dict[str, Any] = {
-            TOKENS: token_states(self.transformer.model, packed)[None],
-            "cu_seq_lens_q": packed.bounds,
-            "seq_idx": packed.owners[None],
+            TOKENS: token_states(self.transformer.model, batch)[None],
+            "cu_seq_lens_q": batch.bounds,
+            "seq_idx": batch.owners[None],
         }
         if tokens.prompt_length is not None:
             features["prompt_length"] = tokens.prompt_length

@@ -58,12 +58,12 @@ def load_masked(name: str | Path, *, layers: int = 0, attention_dropout: float |
             setattr(config, key, attention_dropout)
     has_head = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.is_encoder_decoder
     kind = AutoModelForMaskedLM if has_head else _bare_kind(name, config)
-    model, missing = _load(kind, name, config)
+    model, missing_weights = _load(kind, name, config)
     for key, value in usual.items():
         # The layers have what was given; what is saved is to be as it was.
         setattr(model.config, key, value)
     inside = f"{model.base_model_prefix}." if has_head else ""
-    _check_complete(name, [weight for weight in missing if weight.startswith(inside)])
+    _check_complete(name, [weight for weight in missing_weights if weight.startswith(inside)])
     return model
 
 
@@ -127,8 +127,8 @@ def refuse_other_shapes(name: str | Path, mismatched: Collection[tuple[str, Any,
     Raises:
         BadInput: there are any.
     """
-    for weight, stored, wanted in sorted(mismatched)[:1]:
-        raise BadInput(f"{name}: weight {weight} has shape {list(stored)}, not {list(wanted)}")
+    for weight, file_shape, model_shape in sorted(mismatched)[:1]:
+        raise BadInput(f"{name}: weight {weight} has shape {list(file_shape)}, not {list(model_shape)}")
 
 
 def _unloadable(name: str | Path, error: Exception) -> BadInput:
@@ -156,16 +156,16 @@ def _bare_kind(name: str | Path, config: PreTrainedConfig) -> Any:
     if config.model_type in HALVES:
         return AutoModelForTextEncoding
     if config.is_encoder_decoder:
-        known = ", ".join(sorted(HALVES))
-        raise BadInput(f"{name}: {config.model_type} is an encoder-decoder; encoders are taken of {known} only")
+        types = ", ".join(sorted(HALVES))
+        raise BadInput(f"{name}: {config.model_type} is an encoder-decoder; encoders are taken of {types} only")
     return AutoModel
 
 
-def _check_complete(name: str | Path, missing: list[str]) -> None:
+def _check_complete(name: str | Path, weights: list[str]) -> None:
     """Refuse a checkpoint that lacks other weights than those of its pooler."""
-    missing = [weight for weight in missing if not _is_pooler(weight)]
-    if missing:
-        raise BadInput(f"{name}: lacks {len(missing)} weights of the encoder, such as {missing[0]}")
+    weights = [weight for weight in weights if not _is_pooler(weight)]
+    if weights:
+        raise BadInput(f"{name}: lacks {len(weights)} weights of the encoder, such as {weights[0]}")
 
 
 def _is_pooler(weight: str) -> bool:

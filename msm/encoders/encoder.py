@@ -103,8 +103,8 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
         order = np.argsort([-len(ids) for ids in tokens.ids], kind="stable")
         budget = min(self.batch_tokens, CPU_BATCH_TOKENS) if self.device.type == "cpu" else self.batch_tokens
         for rows in batches_of(order, [len(ids) for ids in tokens.ids], budget):
-            found = self._finished(self._chain(side).vectors(tokens, rows, self.device))
-            vectors[rows] = self._kept(found, side).cpu().numpy()
+            rows_of_vectors = self._finished(self._chain(side).vectors(tokens, rows, self.device))
+            vectors[rows] = self._kept(rows_of_vectors, side).cpu().numpy()
         return vectors
 
     def _by_sentence_transformers(self, texts: list[Text], side: Side) -> Tensor:

@@ -32,8 +32,8 @@ def language_head(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
     of what its body would give.
     """
     shell = copy.copy(model)
-    given = _Given(body(model))
-    shell._modules = model._modules | {model.base_model_prefix: given}
+    stand_in = _Given(body(model))
+    shell._modules = model._modules | {model.base_model_prefix: stand_in}
     return lambda states: shell(inputs_embeds=states[None]).logits[0]
 
 
@@ -112,8 +112,8 @@ class _Given(nn.Module):
         super().__init__()
         self.embeddings = getattr(model, "embeddings", None)
 
-    def forward(self, *unread: Any, inputs_embeds: Tensor, **others: Any) -> LongformerBaseModelOutput:
+    def forward(self, *positional: Any, inputs_embeds: Tensor, **others: Any) -> LongformerBaseModelOutput:
         """States as they are, [1, P, H]."""
-        del unread, others
+        del positional, others
         # Of all heads Longformer's reads the most fields of it.
         return LongformerBaseModelOutput(last_hidden_state=inputs_embeds)  # type: ignore[arg-type]

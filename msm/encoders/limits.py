@@ -31,21 +31,21 @@ def set_lengths(
         BadInput: a length below 1, one that the model has no positions for, or a flag for a model that is run by
             sentence-transformers alone.
     """
-    chosen = {}
+    lengths = {}
     for chain, side in zip(chains, ("query", "passage"), strict=True):
         name = f"{side}_tokens"
         flag = getattr(flags, name)
         if chain is None:
             if flag is not None:
                 raise BadInput(f"{folder}: --{name} cannot be set for this model, which sentence-transformers runs")
-            chosen[name] = Choice(model.max_seq_length, "file modules.json")
+            lengths[name] = Choice(model.max_seq_length, "file modules.json")
             continue
         choice = _length(chain, flag, old.get(name))
         _check(folder, name, choice, positions(chain.transformer.model))
         if choice.value is not None and choice.value != _said(chain):
             setattr(chain.transformer, f"{chain.task}_length", choice.value)
-        chosen[name] = choice
-    return chosen
+        lengths[name] = choice
+    return lengths
 
 
 def _length(chain: Chain, flag: int | None, old: int | None) -> Choice:
@@ -53,13 +53,13 @@ def _length(chain: Chain, flag: int | None, old: int | None) -> Choice:
         return Choice(flag, "flag")
     if old is not None:
         return Choice(old, "file encoder.json")
-    said, most = _said(chain), positions(chain.transformer.model)
-    if said > ENDLESS:
+    limit, most = _said(chain), positions(chain.transformer.model)
+    if limit > ENDLESS:
         return Choice(most, "default")
     # sentence-transformers puts max_position_embeddings where the tokenizer has no length, also where fewer are usable.
-    if most is not None and said == getattr(chain.transformer.config, "max_position_embeddings", None):
-        return Choice(min(said, most), "default")
-    return Choice(said, "file of the tokenizer or transformer")
+    if most is not None and limit == getattr(chain.transformer.config, "max_position_embeddings", None):
+        return Choice(min(limit, most), "default")
+    return Choice(limit, "file of the tokenizer or transformer")
 
 
 def _said(chain: Chain) -> int:

@@ -127,7 +127,7 @@ def open_encoder(
     check_model(base, trust_remote_code=bool(flags.trust_remote_code))
     if (kind := model_kind(base)) in KINDS:
         raise BadInput(f"{folder}: {KINDS[kind]} ({kind}), not a model of one vector for each text")
-    with quietly_checked(folder, unused=frozenset() if flags.pooling == POOLER else UNUSED):
+    with quietly_checked(folder, ignorable=frozenset() if flags.pooling == POOLER else UNUSED):
         model = read_modules(base, flags)
         check_tokenizers(model)
         if base != folder:
@@ -156,9 +156,9 @@ def read_modules(folder: Path, flags: Usage) -> SentenceTransformer:
         BadInput: it is a bare checkpoint and nothing says how its states become vectors, or a flag would drop a part.
     """
     if not (folder / MODULES).is_file():
-        missing = [name for name in ("pooling", "similarity") if getattr(flags, name) is None]
-        if missing:
-            words = " ".join(f"--{name}" for name in missing)
+        options = [name for name in ("pooling", "similarity") if getattr(flags, name) is None]
+        if options:
+            words = " ".join(f"--{name}" for name in options)
             raise BadInput(f"{folder}: nothing says how this model is to be used; say {words}")
         transformer = new_transformer(folder, trust_remote_code=bool(flags.trust_remote_code))
         return build_modules([transformer], pooling=str(flags.pooling))
@@ -188,9 +188,9 @@ def check_widths(folder: Path, chains: Sequence[Chain | None]) -> None:
     for chain in chains:
         if chain is None:
             continue
-        said, width = chain.rest[0].embedding_dimension, chain.transformer.get_embedding_dimension()
-        if said != width:
-            raise BadInput(f"{folder}: the pooling is of width {said}, not {width} as its transformer")
+        pooling_width, width = chain.rest[0].embedding_dimension, chain.transformer.get_embedding_dimension()
+        if pooling_width != width:
+            raise BadInput(f"{folder}: the pooling is of width {pooling_width}, not {width} as its transformer")
 
 
 def _pooled_otherwise(folder: Path, model: SentenceTransformer, flags: Usage) -> SentenceTransformer:
@@ -199,15 +199,15 @@ def _pooled_otherwise(folder: Path, model: SentenceTransformer, flags: Usage) ->
     if names not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise BadInput(f"{folder}: --pooling would drop what the model's files say ({', '.join(names)})")
     normalise = "Normalize" in names and flags.similarity != "dot"
-    built = build_modules([cast(Any, model[0])], pooling=str(flags.pooling), normalise=normalise)
-    built.prompts, built.default_prompt_name = model.prompts, model.default_prompt_name
-    built.similarity_fn_name, built.truncate_dim = model.similarity_fn_name, model.truncate_dim
-    return built
+    new_model = build_modules([cast(Any, model[0])], pooling=str(flags.pooling), normalise=normalise)
+    new_model.prompts, new_model.default_prompt_name = model.prompts, model.default_prompt_name
+    new_model.similarity_fn_name, new_model.truncate_dim = model.similarity_fn_name, model.truncate_dim
+    return new_model
 
 
 def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str, Choice]:
     """Return every choice that decides the vectors; lengths are set in the model, which truncates texts."""
-    own = read_object(folder / OWN)
+    own_file = read_object(folder / OWN)
     chains = [find_chain(model, task) for task in TASKS.values()]
     check_widths(folder, chains)
     choices = {
@@ -215,16 +215,16 @@ def _choices(folder: Path, model: SentenceTransformer, flags: Usage) -> dict[str
         "pooling": _pooling(flags, chains),
         "similarity": _similarity(folder, flags),
         **prompt_choices(model, flags),
-        **set_lengths(folder, model, chains, flags, own if FIELDS_0_1_0 <= own.keys() else {}),
+        **set_lengths(folder, model, chains, flags, own_file if FIELDS_0_1_0 <= own_file.keys() else {}),
         "dimensions": _dimensions(folder, model, flags),
         "vectors": first_said(flags.vectors, None, "", "fp32"),
     }
     for name, least in (("passage_context", "none"), ("question_mark", "kept")):
-        choices[name] = first_said(getattr(flags, name), own.get(name), f"file {OWN}", least)
-    if FIELDS_0_1_0 <= own.keys():
+        choices[name] = first_said(getattr(flags, name), own_file.get(name), f"file {OWN}", least)
+    if FIELDS_0_1_0 <= own_file.keys():
         choices |= _text_prompt(choices)
-    if "scale" in own:
-        choices["scale"] = Choice(own["scale"], f"file {OWN}")
+    if "scale" in own_file:
+        choices["scale"] = Choice(own_file["scale"], f"file {OWN}")
     return choices
 
 
@@ -236,11 +236,11 @@ def _text_prompt(choices: dict[str, Choice]) -> dict[str, Choice]:
     return {"passage_prompt": Choice("", "default"), "text_prompt": prompt}
 
 
-def first_said(flag: Any, said: Any, file: str, least: Any) -> Choice:
+def first_said(flag: Any, value: Any, file: str, least: Any) -> Choice:
     """Return the value of a flag, else that of a file, else the default, with its source."""
     if flag is not None:
         return Choice(flag, "flag")
-    return Choice(least, "default") if said is None else Choice(said, file)
+    return Choice(least, "default") if value is None else Choice(value, file)
 
 
 def module_names(model: BaseModel) -> str:
@@ -256,8 +256,8 @@ def _pooling(flags: Usage, chains: list[Any]) -> Choice:
 
 
 def _similarity(folder: Path, flags: Usage) -> Choice:
-    said = read_object(folder / SETTINGS).get("similarity_fn_name")
-    choice = first_said(flags.similarity, said, f"file {SETTINGS}", "cosine")
+    name = read_object(folder / SETTINGS).get("similarity_fn_name")
+    choice = first_said(flags.similarity, name, f"file {SETTINGS}", "cosine")
     if choice.value not in SIMILARITIES:
         where = "--similarity" if choice.source == "flag" else f"{folder / SETTINGS}: similarity_fn_name"
         raise BadInput(f"{where} {choice.value} cannot be searched here; it can be {' or '.join(SIMILARITIES)}")
@@ -267,38 +267,38 @@ def _similarity(folder: Path, flags: Usage) -> Choice:
 def prompt_choices(model: BaseModel, flags: Usage) -> dict[str, Choice]:
     """Return the prompts of both sides. Each has one, if empty, so that no default prompt is used."""
     passage = next((name for name in PASSAGE_PROMPTS if model.prompts.get(name)), "document")
-    said = {"query": model.prompts.get("query"), "passage": model.prompts.get(passage)}
+    prompts = {"query": model.prompts.get("query"), "passage": model.prompts.get(passage)}
     return {
         f"{side}_prompt": first_said(getattr(flags, f"{side}_prompt"), prompt or None, f"file {SETTINGS}", "")
-        for side, prompt in said.items()
+        for side, prompt in prompts.items()
     }
 
 
 def _dimensions(folder: Path, model: SentenceTransformer, flags: Usage) -> Choice:
-    said, model.truncate_dim = model.truncate_dim, None
+    size, model.truncate_dim = model.truncate_dim, None
     whole = model.get_embedding_dimension()
-    choice = first_said(flags.dimensions, said, f"file {SETTINGS}", whole)
+    choice = first_said(flags.dimensions, size, f"file {SETTINGS}", whole)
     if not isinstance(choice.value, int) or choice.value < 1 or (whole is not None and choice.value > whole):
         raise BadInput(f"{folder}: dimensions must be from 1 to {whole}, got {choice.value}")
     return choice
 
 
 @contextmanager
-def quietly_checked(folder: Path, *, unused: frozenset[str] = UNUSED) -> Iterator[None]:
+def quietly_checked(folder: Path, *, ignorable: frozenset[str] = UNUSED) -> Iterator[None]:
     """Load a model without progress bars and reports; missing or damaged parts end in one line.
 
     Args:
         folder: folder of the model, for messages.
-        unused: names of parts that may lack weights.
+        ignorable: names of parts that may lack weights.
 
     Raises:
         BadInput: weights are missing, or the folder cannot be loaded.
     """
 
     def check(*, model: Any, loading_info: Any, **_: Any) -> None:
-        missing = sorted(name for name in loading_info.missing_keys if not unused & set(name.split(".")))
-        if missing:
-            raise BadInput(f"{folder}: lacks {len(missing)} weights of {type(model).__name__}, such as {missing[0]}")
+        names = sorted(name for name in loading_info.missing_keys if not ignorable & set(name.split(".")))
+        if names:
+            raise BadInput(f"{folder}: lacks {len(names)} weights of {type(model).__name__}, such as {names[0]}")
         refuse_other_shapes(folder, loading_info.mismatched_keys)
 
     def check_adapters(*, loading_info: Any, **_: Any) -> None:

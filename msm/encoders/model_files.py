@@ -182,8 +182,8 @@ def check_usage(folder: Path, usage: Usage) -> None:
     if (kind := model_kind(folder)) not in OTHER_KINDS:
         return
     names = [*ONE_VECTOR, *(["similarity"] if kind == MULTI_VECTOR else [])]
-    if given := [name for name in names if getattr(usage, name) is not None]:
-        raise BadInput(f"{folder}: {KINDS[kind]}; --{given[0]} is for models of one vector a text")
+    if options := [name for name in names if getattr(usage, name) is not None]:
+        raise BadInput(f"{folder}: {KINDS[kind]}; --{options[0]} is for models of one vector a text")
 
 
 def link_model(folder: Path, usage: Usage, place: Path) -> None:
@@ -199,5 +199,5 @@ def link_model(folder: Path, usage: Usage, place: Path) -> None:
             link = place / file.relative_to(folder)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(file.absolute())
-    given = {name: value for name, value in dataclasses.asdict(usage).items() if value is not None}
-    write_json(place / USE, given)
+    values = {name: value for name, value in dataclasses.asdict(usage).items() if value is not None}
+    write_json(place / USE, values)

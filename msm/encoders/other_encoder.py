@@ -75,8 +75,8 @@ class OtherEncoder(TextEncoder[list[Text], Rows]):
         if self.sparse:
             empty = csr_array((0, self.width), dtype=np.float32)
             weights = [csr_array(self._finished(part).cpu().numpy()) for part in parts]
-            stacked: Any = vstack([empty, *weights], format="csr")
-            return csr_array(stacked[back])
+            matrix: Any = vstack([empty, *weights], format="csr")
+            return csr_array(matrix[back])
         tokens = [text.float().cpu().numpy() for part in parts for text in part]
         return [tokens[place] for place in back]
 

@@ -56,15 +56,15 @@ def open_any(
     flags = read_flags(folder).updated(usage)
     folder = linked_model(folder)
     check_usage(folder, flags)
-    trusted = bool(flags.trust_remote_code)
-    check_model(folder, trust_remote_code=trusted)
+    trust = bool(flags.trust_remote_code)
+    check_model(folder, trust_remote_code=trust)
     # A sparse model needs the head that masked tokens are guessed with.
-    with quietly_checked(folder, unused=frozenset({"pooler"})):
+    with quietly_checked(folder, ignorable=frozenset({"pooler"})):
         model = CLASSES[kind](
             str(folder),
             device="cpu",
             local_files_only=True,
-            trust_remote_code=trusted,
+            trust_remote_code=trust,
             model_kwargs={"dtype": torch.float32, "use_safetensors": True},
         )
         check_tokenizers(model)
@@ -77,7 +77,7 @@ def open_any(
 
 def _choices(folder: Path, model: SparseEncoder | MultiVectorEncoder, flags: Usage) -> dict[str, Choice]:
     """Every choice that decides the vectors but for their size."""
-    own, first = read_object(folder / OWN), model[0]
+    own_file, first = read_object(folder / OWN), model[0]
     file = f"file {SETTINGS}"
     choices = {
         "kind": Choice(OTHER_KINDS[model_kind(folder)], file if (folder / SETTINGS).is_file() else f"file {CONFIG}"),
@@ -91,5 +91,5 @@ def _choices(folder: Path, model: SparseEncoder | MultiVectorEncoder, flags: Usa
         value = choices["similarity"].value
         raise BadInput(f"{folder}: similarity {value} cannot be searched here; it can be {' or '.join(SIMILARITIES)}")
     for name, least in (("passage_context", "none"), ("question_mark", "kept")):
-        choices[name] = first_said(getattr(flags, name), own.get(name), f"file {OWN}", least)
+        choices[name] = first_said(getattr(flags, name), own_file.get(name), f"file {OWN}", least)
     return choices

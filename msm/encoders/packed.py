@@ -143,8 +143,8 @@ def _same_reading() -> tuple[AbstractContextManager[None], AbstractContextManage
 
 def _supports_packing(kind: type[PreTrainedModel]) -> bool:
     supports = getattr(kind, "_supports_attention_backend", False)
-    own = kind.__module__.startswith("transformers.")
-    return supports and own and {"input_ids", "position_ids"} <= _arguments(kind)
+    is_own = kind.__module__.startswith("transformers.")
+    return supports and is_own and {"input_ids", "position_ids"} <= _arguments(kind)
 
 
 @torch.no_grad()
@@ -217,8 +217,8 @@ def _types(model: PreTrainedModel, packed: Packed) -> Tensor | None:
     """
     if "token_type_ids" not in _arguments(type(model)):
         return None
-    needed = hasattr(getattr(model, "embeddings", None), "token_type_embeddings")
-    return torch.zeros_like(packed.tokens) if packed.types is None and needed else packed.types
+    needs_types = hasattr(getattr(model, "embeddings", None), "token_type_embeddings")
+    return torch.zeros_like(packed.tokens) if packed.types is None and needs_types else packed.types
 
 
 def _options(model: PreTrainedModel) -> dict[str, Any]:
@@ -262,8 +262,8 @@ def packed_attention(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **others
         )
-    undone = any(others.get(name) is not None for name in UNHEEDED)
-    if undone or attention_mask is not None or key.shape[-2] != len(reading.packed.tokens):
+    has_others = any(others.get(name) is not None for name in UNHEEDED)
+    if has_others or attention_mask is not None or key.shape[-2] != len(reading.packed.tokens):
         raise _UnheededError(f"{type(module).__name__} cannot be packed")
     reading.windows_heeded |= sliding_window is not None
     causal = bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
@@ -317,8 +317,8 @@ def _flash(
     query, key, value = rows
     if FLASH is not None:
         return FLASH.flash_attn_varlen_func(query, key, value, *sizes, dropout, scale, causal=causal, window_size=sides)
-    grouped = query.shape[1] != key.shape[1]
-    attended = varlen_attn(query, key, value, *sizes, scale=scale, window_size=sides, enable_gqa=grouped)
+    has_groups = query.shape[1] != key.shape[1]
+    attended = varlen_attn(query, key, value, *sizes, scale=scale, window_size=sides, enable_gqa=has_groups)
     return cast(Tensor, attended)
 
 

@@ -170,9 +170,9 @@ def _lay_out(lengths: NDArray[np.int64], parts: Sequence[NDArray[np.int64]]) -> 
         masks.append(mask.ravel())
         groups.append(Group(len(members), longest, None if mask.all() else torch.from_numpy(mask)))
     slots, real = np.concatenate(rows), np.concatenate(masks)
-    kept = np.empty(int(lengths.sum()), dtype=np.int64)
-    kept[slots[real]] = np.flatnonzero(real)
-    return Layout(torch.from_numpy(slots), torch.from_numpy(kept), groups)
+    positions = np.empty(int(lengths.sum()), dtype=np.int64)
+    positions[slots[real]] = np.flatnonzero(real)
+    return Layout(torch.from_numpy(slots), torch.from_numpy(positions), groups)
 
 
 def _move(values: Tensor, device: torch.device) -> Tensor:

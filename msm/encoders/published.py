@@ -56,12 +56,12 @@ def published_folder(name: str) -> Path:
     if not folder.is_dir():
         caches.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=caches) as scratch:
-            unpacked = Path(scratch, name)
-            unpacked.mkdir()
-            write_published(name, unpacked, work=Path(scratch, "work"), mirror="")
+            target = Path(scratch, name)
+            target.mkdir()
+            write_published(name, target, work=Path(scratch, "work"), mirror="")
             # Another process may have been faster.
             if not folder.is_dir():
-                unpacked.rename(folder)
+                target.rename(folder)
     return folder
 
 

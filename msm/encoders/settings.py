@@ -48,7 +48,7 @@ class Encoder(Settings):
         if self.checkpoint:
             return
         sizes = ("layers", "width", "heads", "feed_forward", "positions")
-        if missing := [name for name in sizes if not getattr(self, name)]:
-            raise BadInput(f"{missing[0]} must be at least 1 for a fresh encoder, got 0")
+        if zeros := [name for name in sizes if not getattr(self, name)]:
+            raise BadInput(f"{zeros[0]} must be at least 1 for a fresh encoder, got 0")
         if self.width % self.heads:
             raise BadInput(f"width must be a multiple of heads, got {self.width} and {self.heads}")

@@ -48,15 +48,15 @@ def run(settings: Encoder, *, tokenizer: Path, out: Path, execution: Execution) 
         words.save_pretrained(out)
         copy_usage(Path(checkpoint), out)
     facts = {"parameters": sum(weight.numel() for weight in model.parameters()), "vocabulary": len(words)}
-    own = settings.checkpoint and Path(settings.checkpoint).is_dir()
-    return facts | ({"checkpoint_checksum": artifacts.payload_checksum(Path(settings.checkpoint))} if own else {})
+    is_folder = settings.checkpoint and Path(settings.checkpoint).is_dir()
+    return facts | ({"checkpoint_checksum": artifacts.payload_checksum(Path(settings.checkpoint))} if is_folder else {})
 
 
 def _from_checkpoint(checkpoint: str, settings: Encoder, words: Any) -> PreTrainedModel:
     """Return a checkpoint with its first layers and the embeddings of the tokenizer's pieces."""
     model = load_masked(checkpoint, layers=settings.layers)
-    if (own := _own_pieces(checkpoint)) and (
-        rows := kept_rows(own, words.get_vocab(), settings.checkpoint)
+    if (pieces := _own_pieces(checkpoint)) and (
+        rows := kept_rows(pieces, words.get_vocab(), settings.checkpoint)
     ) is not None:
         keep_rows(model, rows)
     if model.config.vocab_size < len(words):

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from msm.errors import BadInput
 
 
-def kept_rows(own: Mapping[str, int], kept: Mapping[str, int], checkpoint: str) -> NDArray[np.int64] | None:
+def kept_rows(
+    checkpoint_pieces: Mapping[str, int], pieces: Mapping[str, int], checkpoint: str
+) -> NDArray[np.int64] | None:
     """Return the row of the checkpoint's embeddings for every id of the tokenizer that is used with it.
 
     Args:
-        own: piece to id of the checkpoint's own tokenizer.
-        kept: piece to id of the tokenizer that is used.
+        checkpoint_pieces: piece to id of the checkpoint's own tokenizer.
+        pieces: piece to id of the tokenizer that is used.
         checkpoint: name of the checkpoint, for messages.
 
     Returns:
@@ -24,16 +26,16 @@ def kept_rows(own: Mapping[str, int], kept: Mapping[str, int], checkpoint: str) 
     Raises:
         BadInput: a piece that the checkpoint has no embedding for.
     """
-    if dict(own) == dict(kept):
+    if dict(checkpoint_pieces) == dict(pieces):
         return None
-    if strange := sorted(piece for piece in kept if piece not in own):
+    if strange := sorted(piece for piece in pieces if piece not in checkpoint_pieces):
         raise BadInput(
-            f"{checkpoint}: its tokenizer lacks {len(strange)} of the {len(kept)} pieces, such as {strange[0]!r}"
+            f"{checkpoint}: its tokenizer lacks {len(strange)} of the {len(pieces)} pieces, such as {strange[0]!r}"
         )
-    rows = np.empty(max(kept.values()) + 1, np.int64)
-    rows.fill(own[min(kept, key=kept.__getitem__)])  # ids that no piece has
-    for piece, number in kept.items():
-        rows[number] = own[piece]
+    rows = np.empty(max(pieces.values()) + 1, np.int64)
+    rows.fill(checkpoint_pieces[min(pieces, key=pieces.__getitem__)])  # ids that no piece has
+    for piece, number in pieces.items():
+        rows[number] = checkpoint_pieces[piece]
     return rows
 
 
@@ -44,11 +46,11 @@ def keep_rows(model: Any, rows: NDArray[np.int64]) -> None:
         model: transformers model; changed in place.
         rows: old id of every new id, shape [pieces kept].
     """
-    chosen = torch.from_numpy(rows)
-    embeddings = model.get_input_embeddings().weight.detach()[chosen]
+    indices = torch.from_numpy(rows)
+    embeddings = model.get_input_embeddings().weight.detach()[indices]
     head = model.get_output_embeddings()
-    outputs = None if head is None else head.weight.detach()[chosen]
-    bias = None if head is None or head.bias is None else head.bias.detach()[chosen]
+    outputs = None if head is None else head.weight.detach()[indices]
+    bias = None if head is None or head.bias is None else head.bias.detach()[indices]
     model.resize_token_embeddings(len(rows), mean_resizing=False)
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(embeddings)

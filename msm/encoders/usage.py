@@ -55,8 +55,8 @@ class Usage:
 
     def updated(self, other: "Usage") -> "Usage":
         """Return this usage with every choice that the other one makes."""
-        given = {name: value for name, value in dataclasses.asdict(other).items() if value is not None}
-        return dataclasses.replace(self, **given)
+        values = {name: value for name, value in dataclasses.asdict(other).items() if value is not None}
+        return dataclasses.replace(self, **values)
 
 
 CONTEXTS = ("none", "paragraph", "title", "title_text")

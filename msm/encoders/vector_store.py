@@ -56,13 +56,13 @@ class VectorStore:
             float32, [S, H].
         """
         keys = [hashlib.sha256(self._choices + b"\0" + text).digest() for text in texts]
-        stored = self._read(keys)
-        missing = [place for place, key in enumerate(keys) if key not in stored]
-        if missing:
-            encoded = encode(missing)
-            self._write([keys[place] for place in missing], encoded)
-            stored |= {keys[place]: vector for place, vector in zip(missing, encoded, strict=True)}
-        return np.stack([stored[key] for key in keys])
+        vectors = self._read(keys)
+        new_places = [place for place, key in enumerate(keys) if key not in vectors]
+        if new_places:
+            new_vectors = encode(new_places)
+            self._write([keys[place] for place in new_places], new_vectors)
+            vectors |= {keys[place]: vector for place, vector in zip(new_places, new_vectors, strict=True)}
+        return np.stack([vectors[key] for key in keys])
 
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         try:

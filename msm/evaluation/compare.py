@@ -147,9 +147,9 @@ def compare_folders(
         common = [column for column in common if column in present]
     if not common:
         raise BadInput(f"{groups[1][0].path}: no measure that {groups[0][0].path} has too")
-    left_out = () if all_fairness else set(FAIRNESS).difference(FIRST_FAIRNESS)
+    later_fairness = () if all_fairness else set(FAIRNESS).difference(FIRST_FAIRNESS)
     for measure, kind in common:
-        if measure in left_out:
+        if measure in later_fairness:
             continue
         languages, numbers, models = _models(groups, measure, kind)
         values = columns(np.stack([model.values for model in models]), numbers)

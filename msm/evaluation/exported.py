@@ -117,22 +117,22 @@ def _folder_lines(path: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]
 @lru_cache(maxsize=16)
 def _manifests(path: Path, written: int) -> dict[str, dict[str, Any]]:
     del written
-    found: dict[str, dict[str, Any]] = {}
+    manifests: dict[str, dict[str, Any]] = {}
     for number, line in read_json_lines(path):
         if not isinstance(line.get("manifest"), dict):
             raise bad_line(path, number, f"manifest is {line.get('manifest')!r:.60}")
-        found[str(line.get("name"))] = upgrade(line["manifest"])
-    return found
+        manifests[str(line.get("name"))] = upgrade(line["manifest"])
+    return manifests
 
 
 @lru_cache(maxsize=32)
 def _by_row(path: Path, written: int) -> dict[str, list[tuple[str, dict[str, Any]]]]:
     """Lines of a file by the row that they bear."""
     del written
-    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    lines: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for number, line in read_json_lines(path):
-        found.setdefault(str(line.pop("row", "")), []).append((f"{path}:{number}", line))
-    return found
+        lines.setdefault(str(line.pop("row", "")), []).append((f"{path}:{number}", line))
+    return lines
 
 
 def _read_row(path: Path, row: str) -> pa.Table:
@@ -143,9 +143,9 @@ def _read_row(path: Path, row: str) -> pa.Table:
     column = names.index(row)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     nulls = [group.column(column).statistics.null_count for group in groups]
-    filled = [number for number, group in enumerate(groups) if nulls[number] < group.num_rows]
+    numbers = [number for number, group in enumerate(groups) if nulls[number] < group.num_rows]
     file = pq.ParquetFile(path, metadata=metadata, read_dictionary=_KEYS, pre_buffer=False)
-    table = file.read_row_groups(filled, columns=[*_KEYS, row], use_threads=False).unify_dictionaries()
+    table = file.read_row_groups(numbers, columns=[*_KEYS, row], use_threads=False).unify_dictionaries()
     table = table.select([*_KEYS, row]).rename_columns([*_KEYS, "value"])
     return encoded(table.set_column(len(_KEYS), "value", table["value"].cast(pa.float64())), VALUES)
 
@@ -158,12 +158,12 @@ def _write_values(path: Path, tables: Mapping[str, pa.Table]) -> None:
     order = [(name, "ascending") for name in ("measure", "candidate_language", "question_id", "query_language")]
     blocks: list[tuple[pa.Table, dict[str, pa.Array]]] = []
     for row, table in tables.items():
-        ordered = table.select(value.names).cast(value).sort_by(order)
-        keys = ordered.select(_KEYS)
-        block = next((values for known, values in blocks if known.equals(keys)), None)
+        rows = table.select(value.names).cast(value).sort_by(order)
+        keys = rows.select(_KEYS)
+        block = next((values for block_keys, values in blocks if block_keys.equals(keys)), None)
         if block is None:
             blocks.append((keys, block := {}))
-        block[row] = ordered["value"]
+        block[row] = rows["value"]
     schema = pa.schema([*texts, *(pa.field(row, pa.float32()) for row in tables)])
     options = {"compression": "zstd", "compression_level": _COMPRESSION, "use_dictionary": _KEYS}
     with new_file(path, "wb") as file, pq.ParquetWriter(file, schema, **options) as writer:

@@ -105,19 +105,19 @@ class _Reach(NamedTuple):
 
     def blank(self, measure: Measure) -> str:
         """Return the reason why the ranking does not give a measure; empty where it does."""
-        missing = self.rankings.missing > 0
+        lacks_ranks = self.rankings.missing > 0
         if measure.name == "rank_distance" and not (self.exact and self.exact.whole):
-            unknown = np.count_nonzero(missing & (self.rankings.relevant > 1))
-            return f"{unknown} questions have relevant passages without a rank in this run" if unknown else ""
+            count = np.count_nonzero(lacks_ranks & (self.rankings.relevant > 1))
+            return f"{count} questions have relevant passages without a rank in this run" if count else ""
         if self.exact or self.pool is None:
             return ""
         depth = min(measure.cutoff or self.pool, self.pool)
         cut_depth = self._cut_at()
         is_cut = self.depths < depth if self.is_fused else self.depths == cut_depth
-        unknown = np.count_nonzero(missing & is_cut)
-        if cut_depth >= depth or not unknown:
+        count = np.count_nonzero(lacks_ranks & is_cut)
+        if cut_depth >= depth or not count:
             return ""
-        deeper = f"{unknown} questions have relevant ones below that"
+        deeper = f"{count} questions have relevant ones below that"
         return f"the run is cut at {cut_depth} of {self.pool} passages, and {deeper}"
 
     def _cut_at(self) -> int:

@@ -59,10 +59,15 @@ def rank_relevant(qrels: Qrels, run: Run, ties: Ties) -> dict[Ties, Rankings]:
         run: rankings; its ids are matched with those of the qrels.
         ties: tie rule of the scores.
     """
-    judged = _judged(qrels)
-    judgements, entries = _shared(qrels, run, judged.indices)
-    hits = _RunHits(judged.queries[judgements], judged.gains[judgements], entries, *_neighbours(run, entries))
-    return {rule: judged.rankings(_hits(run, hits, rule)) for rule in _rules(ties, hits.has_ties)}
+    relevant = _judged(qrels)
+    judgements, entries = _shared(qrels, run, relevant.indices)
+    hits = _RunHits(
+        relevant.queries[judgements],
+        relevant.gains[judgements],
+        entries,
+        *_neighbours(run, entries),
+    )
+    return {rule: relevant.rankings(_hits(run, hits, rule)) for rule in _rules(ties, hits.has_ties)}
 
 
 def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rankings]:
@@ -73,12 +78,12 @@ def rank_exactly(qrels: Qrels, ranks: ExactRanks, ties: Ties) -> dict[Ties, Rank
         ranks: exact ranks of its relevant passages; ids are matched with those of the qrels.
         ties: tie rule of the scores.
     """
-    judged = _judged(qrels)
-    judgements, rows = _shared_pairs(qrels, ranks, judged.indices)
-    queries, gains, counts = judged.queries[judgements], judged.gains[judgements], ranks.counts[rows]
+    relevant = _judged(qrels)
+    judgements, rows = _shared_pairs(qrels, ranks, relevant.indices)
+    queries, gains, counts = relevant.queries[judgements], relevant.gains[judgements], ranks.counts[rows]
     has_ties = bool(np.any(counts[:, 1]))
     return {
-        rule: judged.rankings(_ordered(queries, _exact_ranks(queries, gains, counts, rule), gains))
+        rule: relevant.rankings(_ordered(queries, _exact_ranks(queries, gains, counts, rule), gains))
         for rule in _rules(ties, has_ties)
     }
 
@@ -243,9 +248,9 @@ def _entries_by_id(run: Run, hits: _RunHits) -> Integers:
     passages, numbers = np.unique(run.passages[entries], return_inverse=True)
     ids = np.array(run.passage_ids.take(pa.array(passages)).to_pylist(), dtype=object)
     by_id = np.argsort(np.argsort(ids))[numbers]
-    reordered = np.empty(len(entries), np.int64)
-    reordered[np.lexsort((-by_id, groups))] = entries
-    return reordered[np.searchsorted(entries, hits.entries)]
+    entries_by_id = np.empty(len(entries), np.int64)
+    entries_by_id[np.lexsort((-by_id, groups))] = entries
+    return entries_by_id[np.searchsorted(entries, hits.entries)]
 
 
 def _best_hits(queries: Integers, gains: Integers) -> Hits:

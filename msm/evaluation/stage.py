@@ -135,12 +135,12 @@ def _scored_pools(collection: Collection, run: Path) -> list[Pool]:
 
 def _said_missing(collection: Collection) -> list[str]:
     """Return the ids of relevant passages that the corpus lacks, after a message about their number."""
-    missing = collection.missing()
-    if missing:
+    ids = collection.missing()
+    if ids:
         logging.getLogger(__name__).warning(
-            "%d relevant passages are not in the corpus, such as %s; they count as not found", len(missing), missing[0]
+            "%d relevant passages are not in the corpus, such as %s; they count as not found", len(ids), ids[0]
         )
-    return missing
+    return ids
 
 
 def _score_pairs(benchmark: BitextBenchmark, pairs: str, folder: Path, run: Path) -> BenchmarkScores:

@@ -272,8 +272,8 @@ def rank_intervals(values: Columns, samples: Floats, *, less_is_better: bool = F
         safe = np.where(error > 1e-12, error, np.inf)
         greatest = np.maximum(greatest, (np.abs(differences - gaps[row, rest, None]) / safe[:, None]).max(axis=0))
     tail = NormalDist().cdf(-float(np.quantile(greatest, 1 - 2 * TAIL)))
-    bound = _reach(tail, values.cluster_count) * errors
-    better = (-gaps if less_is_better else gaps) > np.maximum(bound, 1e-12)
+    reach = _reach(tail, values.cluster_count) * errors
+    better = (-gaps if less_is_better else gaps) > np.maximum(reach, 1e-12)
     # `better[i, j]`: i is better than j.
     return [
         RankInterval(1 + int(above), len(means) - int(below))

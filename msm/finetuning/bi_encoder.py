@@ -120,13 +120,13 @@ class BatchLoss:
         is_single = len(micros) == 1
         slices = [slice(first, first + self.micro) for first in micros]
         with torch.set_grad_enabled(is_single):
-            encoded = [self._encode(examples[part], step, offset + part.start) for part in slices]
+            encodings = [self._encode(examples[part], step, offset + part.start) for part in slices]
         positions = [torch.from_numpy(_positions(examples, part)).to(self.device) for part in slices]
-        vectors = self._all_vectors(examples, positions, [part for part, _ in encoded])
+        vectors = self._all_vectors(examples, positions, [part for part, _ in encodings])
         loss, numbers, gradient, scale_gradient = self._loss(examples, vectors)
         weight = share / (len(examples) // self.micro)
         for number, part in enumerate(slices):
-            live, tokens = encoded[0] if is_single else self._encode(examples[part], step, offset + part.start)
+            live, tokens = encodings[0] if is_single else self._encode(examples[part], step, offset + part.start)
             carrier = (live * gradient[positions[number]]).sum()
             # The scale belongs to the whole softmax, so its gradient is added once: by the first micro-batch.
             if scale_gradient is not None and part.start == 0:
@@ -141,11 +141,11 @@ class BatchLoss:
         seed_torch(self.settings.seed, step, row)
         return self.model.vectors(examples, self.device, self.settings.precision)
 
-    def _all_vectors(self, examples: Sequence[Example], positions: list[Tensor], encoded: list[Tensor]) -> Tensor:
+    def _all_vectors(self, examples: Sequence[Example], positions: list[Tensor], parts: list[Tensor]) -> Tensor:
         """Vectors of the whole softmax from all processes, [V, H], as a leaf that a gradient can be taken to."""
         size = 2 * len(examples) + sum(len(example.negatives) for example in examples)
-        vectors = torch.zeros(size, encoded[0].shape[1], device=self.device)
-        for rows, part in zip(positions, encoded, strict=True):
+        vectors = torch.zeros(size, parts[0].shape[1], device=self.device)
+        for rows, part in zip(positions, parts, strict=True):
             vectors[rows] = part.detach()
         if not self.alone:
             distributed.sum_tensor(vectors)
@@ -156,7 +156,7 @@ class BatchLoss:
     ) -> tuple[Tensor, dict[str, float], Tensor, Tensor | None]:
         """Compute the loss, numbers to log, and the gradients of the loss to the vectors and to the scale."""
         count = len(examples)
-        allowed = torch.from_numpy(find_candidates(examples, self.settings)).to(self.device)
+        candidates = torch.from_numpy(find_candidates(examples, self.settings)).to(self.device)
         scale = self.model.scale
         loss = matryoshka_loss(
             vectors[:count],
@@ -164,17 +164,17 @@ class BatchLoss:
             self.widths,
             normalise=self.settings.encoding.similarity == "cosine",
             scale=scale,
-            allowed=allowed,
+            allowed=candidates,
         )
         leaves = [vectors, scale] if scale.requires_grad else [vectors]
         gradients = torch.autograd.grad(loss, leaves)
         with torch.no_grad():
-            scores = (vectors[:count] @ vectors[count:].T).masked_fill(~allowed, float("-inf"))
+            scores = (vectors[:count] @ vectors[count:].T).masked_fill(~candidates, float("-inf"))
             hits = (scores.argmax(1) == torch.arange(count, device=self.device)).float().mean()
         numbers = {
             "accuracy": hits.item(),
             "scale": scale.item(),
-            "softmax_candidates": allowed.sum(1).float().mean().item(),
+            "softmax_candidates": candidates.sum(1).float().mean().item(),
             "same_language": float(np.mean([one.query.language == one.positive.language for one in examples])),
         }
         return loss.detach(), numbers, gradients[0], gradients[1] if scale.requires_grad else None

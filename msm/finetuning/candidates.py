@@ -30,12 +30,12 @@ def find_candidates(examples: Sequence[Example], settings: Finetune) -> NDArray[
     rows = np.arange(len(examples))
     owners = np.concatenate([rows, np.repeat(rows, [len(example.negatives) for example in examples])])
     same_shard = rows[:, None] // settings.batches.shard_queries == owners // settings.batches.shard_queries
-    allowed = same_shard if settings.loss.gather == "none" else np.ones_like(same_shard)
+    is_candidate = same_shard if settings.loss.gather == "none" else np.ones_like(same_shard)
     if settings.loss.candidates == "hard":
-        allowed = allowed & (np.arange(len(owners)) >= len(examples))
-    allowed = allowed & ~_right(examples)
-    allowed[rows, rows] = True
-    return allowed
+        is_candidate = is_candidate & (np.arange(len(owners)) >= len(examples))
+    is_candidate = is_candidate & ~_right(examples)
+    is_candidate[rows, rows] = True
+    return is_candidate
 
 
 def _right(examples: Sequence[Example]) -> NDArray[np.bool_]:

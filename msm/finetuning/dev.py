@@ -41,13 +41,15 @@ def make_dev_set(examples: Sequence[Example], settings: Finetune) -> DevSet:
     """
     if not examples:
         raise BadInput(f"dev_examples: no question in {settings.dev_examples!r}")
-    kept = [
+    dev_examples = [
         example._replace(negatives=example.negatives[: settings.selection.dev_negatives])
         for example in examples[: settings.selection.dev_queries]
     ]
-    others = (passage for example in kept for passage in example.other_negatives)
-    passages = {passage.passage_id: passage for passage in (*batch_passages(kept), *others)}
-    return DevSet(kept, list(passages.values()), {passage_id: place for place, passage_id in enumerate(passages)})
+    others = (passage for example in dev_examples for passage in example.other_negatives)
+    passages = {passage.passage_id: passage for passage in (*batch_passages(dev_examples), *others)}
+    return DevSet(
+        dev_examples, list(passages.values()), {passage_id: place for place, passage_id in enumerate(passages)}
+    )
 
 
 def look(encoder: Encoder, dev: DevSet, settings: Finetune, scale: float) -> dict[str, float]:

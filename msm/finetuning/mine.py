@@ -58,16 +58,16 @@ def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Exe
     Raises:
         BadInput: files are malformed.
     """
-    read = (settings.language, settings.passage_unit)
-    examples = read_examples(sources, listed(settings.examples), *read)
-    dev = read_examples(sources, listed(settings.dev_examples), *read)
+    options = (settings.language, settings.passage_unit)
+    examples = read_examples(sources, listed(settings.examples), *options)
+    dev = read_examples(sources, listed(settings.dev_examples), *options)
     passages = read_passages(sources, settings.corpus, examples)
     encoder = open_encoder(
         model, device=pick_device(execution.device), precision=settings.precision, batch_tokens=settings.batch_tokens
     )
     counts = Counts()
-    mined = mine(examples, rank_by_model(examples, passages, encoder, settings.depth_to), settings, counts)
-    write_json_lines(out / TRAIN, map(mined_row, mined))
+    rows = mine(examples, rank_by_model(examples, passages, encoder, settings.depth_to), settings, counts)
+    write_json_lines(out / TRAIN, map(mined_row, rows))
     write_json_lines(out / DEV, map(mined_row, dev))
     return {"examples": len(examples), "dev_examples": len(dev), "passages": len(passages)} | dataclasses.asdict(counts)
 
@@ -141,18 +141,18 @@ def rank_by_run(path: Path, examples: Sequence[Example], passages: Iterable[Pass
         BadInput: the corpus lacks a passage of the run.
     """
     run, by_id = read_run(path), {passage.passage_id: passage for passage in passages}
-    missing = next((name for name in run.passage_ids.to_pylist() if name not in by_id), None)
-    if missing is not None:
-        raise BadInput(f"{path}: passage {missing} is not in the corpus")
+    stranger = next((name for name in run.passage_ids.to_pylist() if name not in by_id), None)
+    if stranger is not None:
+        raise BadInput(f"{path}: passage {stranger} is not in the corpus")
     ids, rows = run.passage_ids.to_pylist(), _rows(run)
 
     def ranking(index: int) -> tuple[list[RankedPassage], float]:
         example = examples[index]
         low, high = rows.get(example.query.query_id, (0, 0))
         entries = zip(run.passages[low:high].tolist(), run.scores[low:high].tolist(), strict=True)
-        ranked = [RankedPassage(by_id[ids[passage]], score) for passage, score in entries]
-        scores = [one.score for one in ranked if one.passage.passage_id == example.positive.passage_id]
-        return ranked, scores[0] if scores else float("-inf")
+        entries_by_rank = [RankedPassage(by_id[ids[passage]], score) for passage, score in entries]
+        scores = [one.score for one in entries_by_rank if one.passage.passage_id == example.positive.passage_id]
+        return entries_by_rank, scores[0] if scores else float("-inf")
 
     return ranking
 
@@ -174,26 +174,26 @@ def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: 
     """
     filters = set(listed(settings.filters))
     for index, example in enumerate(examples):
-        ranked, positive_score = ranking(index)
-        window = ranked[settings.depth_from - 1 : settings.depth_to]
+        passages_by_rank, positive_score = ranking(index)
+        window = passages_by_rank[settings.depth_from - 1 : settings.depth_to]
         limit = positive_score - settings.margin
-        left = [one.passage for one in window if not _falls(one, example, limit, filters, counts)]
+        candidates = [one.passage for one in window if not _falls(one, example, limit, filters, counts)]
         counts.examples += 1
         counts.candidates += len(window)
-        negatives = _choose(left, settings, index)
+        negatives = _choose(candidates, settings, index)
         counts.kept += len(negatives)
         counts.without += not negatives
         yield example._replace(negatives=negatives)
 
 
-def _falls(ranked: RankedPassage, example: Example, limit: float, filters: set[str], counts: Counts) -> bool:
-    passage = ranked.passage
+def _falls(entry: RankedPassage, example: Example, limit: float, filters: set[str], counts: Counts) -> bool:
+    passage = entry.passage
     reasons = {
         "positive": passage.passage_id in (example.positive.passage_id, *example.others)
         or passage.text == example.positive.text,
         "answer": "answer" in filters and _holds_answer(passage, example.answers),
         "document": "document" in filters and _same_document(passage, example.positive),
-        "score": "score" in filters and ranked.score >= limit,
+        "score": "score" in filters and entry.score >= limit,
     }
     reason = next((name for name, true in reasons.items() if true), None)
     if reason:

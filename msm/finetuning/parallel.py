@@ -75,11 +75,11 @@ def _read_translations(path: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 def _translate(items: Sequence[Item], translations: dict[tuple[str, str], dict[str, str]]) -> int:
     """Add the questions of other languages to the items, and return how many were added."""
-    added = 0
+    count = 0
     for item in items:
         for query in list(item.queries.values()):
             for language, text in translations.get((query.language, query.text.strip()), {}).items():
                 if language not in item.queries:
                     item.queries[language] = Query(query.query_id, language, text)
-                    added += 1
-    return added
+                    count += 1
+    return count

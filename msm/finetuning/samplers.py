@@ -50,9 +50,9 @@ class LanguageBatches:
         self.examples = [item for items in data_sets for item in items]
         mono_share = {"mono": 1.0, "cross": 0.0}.get(settings.batches.sampler, settings.batches.alpha)
         self.mono_share = mono_share
-        self.mono = self._filled([_mono_pools(items) for items in data_sets], "mono", needed=mono_share > 0)
+        self.mono = self._filled([_mono_pools(items) for items in data_sets], "mono", is_required=mono_share > 0)
         find_pools = _row_pools if settings.batches.cross_pair == "row" else _pair_pools
-        self.cross = self._filled([find_pools(items) for items in data_sets], "cross", needed=mono_share < 1)
+        self.cross = self._filled([find_pools(items) for items in data_sets], "cross", is_required=mono_share < 1)
 
     @property
     def languages(self) -> set[str]:
@@ -95,17 +95,17 @@ class LanguageBatches:
             "have as many different passages"
         )
 
-    def _filled(self, data_sets: list[Pools], kind: str, *, needed: bool) -> list[DataSet]:
+    def _filled(self, data_sets: list[Pools], kind: str, *, is_required: bool) -> list[DataSet]:
         """Reduce data sets to the languages in which they can fill a batch."""
         size = self.settings.batches.batch_queries
-        kept = []
+        full_sets = []
         for pools in data_sets:
             able = {languages: items for languages, items in pools.items() if _passages(items, languages) >= size}
             if able:
-                kept.append(DataSet(able, len({item.item_id for items in able.values() for item in items})))
-        if needed and not kept:
+                full_sets.append(DataSet(able, len({item.item_id for items in able.values() for item in items})))
+        if is_required and not full_sets:
             raise BadInput(f"batch_queries={size}: no data set has so many different passages for a {kind} batch")
-        return kept
+        return full_sets
 
 
 def _mono_pools(items: Sequence[Item]) -> Pools:

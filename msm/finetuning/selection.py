@@ -41,18 +41,18 @@ class Best:
         """
         if self.name == "last" or step < self.first_step:
             return False
-        kept = self.kept()
+        best = self.kept()
         value = numbers[self.name]
-        if kept is None or _better(self.name, value, kept["value"]):
+        if best is None or _better(self.name, value, best["value"]):
             partial = self.weights.with_suffix(".partial")
             torch.save(module.state_dict(), partial)
             partial.rename(self.weights)
             write_json(self.note, {"value": value, "step": step, "worse": []})
             return False
-        if step > kept["step"] and step not in kept["worse"]:
-            kept["worse"].append(step)
-            write_json(self.note, kept)
-        return bool(self.patience) and sum(seen <= step for seen in kept["worse"]) >= self.patience
+        if step > best["step"] and step not in best["worse"]:
+            best["worse"].append(step)
+            write_json(self.note, best)
+        return bool(self.patience) and sum(worse_step <= step for worse_step in best["worse"]) >= self.patience
 
     def kept(self) -> dict[str, Any] | None:
         """Return value and step of the best weights, and the steps of worse ones since; None if none were kept."""
@@ -64,11 +64,11 @@ class Best:
         Returns:
             Step and score of these weights, for the manifest.
         """
-        kept = self.kept()
-        if kept is None:
+        best = self.kept()
+        if best is None:
             return {}
         module.load_state_dict(torch.load(self.weights, weights_only=True, map_location="cpu"))
-        return {"selected_step": kept["step"], f"selected_{self.name}": kept["value"]}
+        return {"selected_step": best["step"], f"selected_{self.name}": best["value"]}
 
 
 def _better(name: str, value: float, best: float) -> bool:

@@ -80,11 +80,11 @@ class FinetuneTask:
     def after(self, step: int) -> dict[str, float]:
         """Evaluate on the development set at intervals, and keep the best weights."""
         every = self.settings.selection.dev_steps or self.batches.epoch_steps
-        done = step + 1
-        if done % every and done != self.plan.steps:
+        steps = step + 1
+        if steps % every and steps != self.plan.steps:
             return {}
         numbers = self.look()
-        return numbers | ({"stop": 1.0} if self.best.offer(done, numbers, self.model) else {})
+        return numbers | ({"stop": 1.0} if self.best.offer(steps, numbers, self.model) else {})
 
     def look(self) -> dict[str, float]:
         """Return the scores of the present weights on the development set."""

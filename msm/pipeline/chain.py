@@ -293,7 +293,7 @@ class Chain:
         log = Path("work", *Path(task.out).parts[1:2], "logs", f"{portable(task.name)}.log")
         log.parent.mkdir(parents=True, exist_ok=True)
         count = self._gpus(task)
-        given, self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
+        task_gpus, self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
         words = ["msm", "run", task.name, "--recipe", str(self.options.recipe), *self.options.words]
         words += ["--verify"] * self.options.verify
         if count > 1:
@@ -302,7 +302,7 @@ class Chain:
             words += ["--vector_store", str(self._store(task))]
         environment = {"OMP_NUM_THREADS": str(max(1, cores() // self.most)), **os.environ}
         if visible_gpus():
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(given)
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(task_gpus)
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words, "--stop_with_parent"],
@@ -313,7 +313,7 @@ class Chain:
                 # So that an interrupt from the terminal reaches this process alone, which lets tasks save their state.
                 start_new_session=True,
             )
-        return _Running(task, process, log, given)
+        return _Running(task, process, log, task_gpus)
 
     def _collect(self) -> None:
         for running_task in [running_task for running_task in self.running if running_task.process.poll() is not None]:
@@ -333,9 +333,9 @@ class Chain:
         """Note a failure, and leave out everything that needs the output of the task."""
         self.failed[task.name] = failure
         self._tell(task, f"failed{after}: {failure.reason}{log}")
-        missing_outs, waiting = {task.out}, {other.out for other in self.waiting if other.stage != "report"}
+        missing_outs, later_outs = {task.out}, {other.out for other in self.waiting if other.stage != "report"}
         for other in self.tasks:
-            if other.out in waiting and missing_outs & set(other.reads.values()):
+            if other.out in later_outs and missing_outs & set(other.reads.values()):
                 missing_outs.add(other.out)
                 self.lost.append(other.name)
         self.waiting = [other for other in self.waiting if other.out not in missing_outs]
@@ -379,7 +379,7 @@ def is_alone(sign: IO[bytes]) -> bool:
     return True
 
 
-def _rows_first(waiting: Sequence[Task], all_tasks: Sequence[Task]) -> list[Task]:
+def _rows_first(tasks: Sequence[Task], all_tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks with the longest way behind them first, so that a row is scored before the next one begins.
 
     The way is counted over all tasks, made or not: a chain that goes on keeps the order that it began with.
@@ -387,7 +387,7 @@ def _rows_first(waiting: Sequence[Task], all_tasks: Sequence[Task]) -> list[Task
     levels: dict[str, int] = {}
     for task in all_tasks:
         levels[task.out] = 1 + max((levels.get(other.out, 0) for other in inputs(task, all_tasks)), default=0)
-    return sorted(waiting, key=lambda task: -levels[task.out])
+    return sorted(tasks, key=lambda task: -levels[task.out])
 
 
 def _shared_models(tasks: Sequence[Task]) -> set[str]:

@@ -34,22 +34,22 @@ WEIGHT_BYTES = 4
 """Bytes of a parameter that is only read, in fp32."""
 
 
-def check(all_tasks: Sequence[Task], where: str, memory: int = 0, chosen: Sequence[Task] | None = None) -> None:
+def check(all_tasks: Sequence[Task], where: str, memory: int = 0, new_tasks: Sequence[Task] | None = None) -> None:
     """Check a recipe for what would fail later.
 
     Args:
         all_tasks: the tasks of a recipe.
         where: file of the recipe, for messages.
         memory: bytes for one task; 0 where that is not known, as on GPUs.
-        chosen: tasks that are run; all of the recipe where they are not given.
+        new_tasks: tasks that are run; all of the recipe where they are not given.
 
     Raises:
         BadInput: something would fail; the message names the task, the setting and the nearest name that exists.
     """
     files = _source_files(all_tasks, where)
     sources = {task.out for task in all_tasks if task.name.startswith("sources/")}
-    mined = {task.out for task in all_tasks if task.stage == "mine"}
-    for task in all_tasks if chosen is None else chosen:
+    mining_outs = {task.out for task in all_tasks if task.stage == "mine"}
+    for task in all_tasks if new_tasks is None else new_tasks:
         try:
             _check_names(task)
             _check_units(task, all_tasks)
@@ -60,18 +60,18 @@ def check(all_tasks: Sequence[Task], where: str, memory: int = 0, chosen: Sequen
                 _check_memory(task, all_tasks, memory)
             if files is not None and task.reads.get("sources") in sources:
                 _check_files(task, files)
-            if task.reads.get("sources") in mined:
+            if task.reads.get("sources") in mining_outs:
                 _check_files(task, {TRAIN, DEV})
         except BadInput as error:
             raise BadInput(f"{where}: {task.name}: {error}") from error
 
 
-def check_here(waiting: Sequence[Task], made: Sequence[Task], where: str, *, device: str, mirror: str) -> None:
+def check_here(new_tasks: Sequence[Task], all_tasks: Sequence[Task], where: str, *, device: str, mirror: str) -> None:
     """Look for what this machine lacks.
 
     Args:
-        waiting: tasks that are to be run.
-        made: all tasks of the recipe.
+        new_tasks: tasks that are to be run.
+        all_tasks: all tasks of the recipe.
         where: file of the recipe, for messages.
         device: name of the device.
         mirror: folder with a copy of the public files; empty for none.
@@ -80,12 +80,12 @@ def check_here(waiting: Sequence[Task], made: Sequence[Task], where: str, *, dev
         BadInput: a task lacks something; the message names both.
     """
     check_device(device)
-    for task in waiting:
+    for task in new_tasks:
         try:
             check_settings(task.settings, mirror)
         except BadInput as error:
             raise BadInput(f"{where}: {task.name}: {error}") from error
-    check_room(Path("artifacts"), _bytes(waiting, made), "the outputs of the recipe")
+    check_room(Path("artifacts"), _bytes(new_tasks, all_tasks), "the outputs of the recipe")
 
 
 def _check_tokenizers(task: Task, all_tasks: Sequence[Task]) -> None:
@@ -125,29 +125,29 @@ def _source_files(all_tasks: Sequence[Task], where: str) -> set[str] | None:
     return None
 
 
-def check_sources(source: Task, waiting: Iterable[Task]) -> None:
+def check_sources(source: Task, new_tasks: Iterable[Task]) -> None:
     """Look, as soon as the sources are there, for files that later tasks read, and read all development questions.
 
     Args:
         source: the task that has made the sources.
-        waiting: tasks that are to be run.
+        new_tasks: tasks that are to be run.
 
     Raises:
         BadInput: a file is not there, or development questions cannot be read or are none.
     """
-    reading = [task for task in waiting if task.reads.get("sources") == source.out]
+    reading = [task for task in new_tasks if task.reads.get("sources") == source.out]
     if not reading:
         return
     folder = payload(Path(source.out))
-    files, seen = set(file_names(folder)), set[tuple[str, ...]]()
+    files, dev_files = set(file_names(folder)), set[tuple[str, ...]]()
     for task in reading:
         try:
             _check_files(task, files)
             if isinstance(task.settings, Finetune | Mine):
                 dev = (task.settings.dev_examples, task.settings.language, task.settings.passage_unit)
-                if dev not in seen:
+                if dev not in dev_files:
                     read_examples(folder, listed(dev[0]), *dev[1:])
-                seen.add(dev)
+                dev_files.add(dev)
         except BadInput as error:
             raise BadInput(f"{task.name}: {error}") from error
 
@@ -199,35 +199,35 @@ def _check_names(task: Task) -> None:
             find_benchmark(settings.benchmark).measured_by(listed(settings.measures))
 
 
-def _check_units(task: Task, made: Sequence[Task]) -> None:
+def _check_units(task: Task, all_tasks: Sequence[Task]) -> None:
     """Check that a pre-training reads units of its objective's kind."""
     settings = task.settings
     if not isinstance(settings, Pretrain):
         return
     kinds = UNITS["distill" if settings.distill else "parallel" if settings.parallel else "documents"]
-    units = next(other for other in made if other.out == task.reads["units"])
+    units = next(other for other in all_tasks if other.out == task.reads["units"])
     if units.stage not in kinds:
         raise BadInput(
             f"objective {settings.objective} reads {' or '.join(kinds)}, and {units.name} is of {units.stage}"
         )
 
 
-def _check_lengths(task: Task, made: Sequence[Task]) -> None:
+def _check_lengths(task: Task, all_tasks: Sequence[Task]) -> None:
     """Check that no text is longer than an encoder of the recipe's own sizes has positions for."""
-    if sizes := own_sizes(task, made):
-        for name, tokens in _lengths(task, made).items():
+    if sizes := own_sizes(task, all_tasks):
+        for name, tokens in _lengths(task, all_tasks).items():
             if tokens > sizes[0].positions:
                 raise BadInput(f"{name} must fit the encoder's {sizes[0].positions} positions, got {tokens}")
 
 
-def _lengths(task: Task, made: Sequence[Task]) -> dict[str, int]:
+def _lengths(task: Task, all_tasks: Sequence[Task]) -> dict[str, int]:
     """Setting and number of tokens of every length of texts that a training reads."""
     settings, lengths = task.settings, {}
     if isinstance(settings, Finetune):
         names = ("query_tokens", "passage_tokens")
         lengths = {f"encoding.{name}": getattr(settings.encoding, name) for name in names}
     if isinstance(settings, Pretrain):
-        units = next(other.settings for other in made if other.out == task.reads["units"])
+        units = next(other.settings for other in all_tasks if other.out == task.reads["units"])
         lengths = {name: getattr(units, name) for name in ("unit_tokens", "sentence_tokens") if hasattr(units, name)}
         if settings.mlm:
             lengths["mlm.block_tokens"] = settings.mlm.block_tokens
@@ -251,17 +251,17 @@ def _check_memory(task: Task, all_tasks: Sequence[Task], memory: int) -> None:
         )
 
 
-def own_sizes(task: Task, made: Sequence[Task]) -> tuple[Encoder, Tokenizer] | None:
+def own_sizes(task: Task, all_tasks: Sequence[Task]) -> tuple[Encoder, Tokenizer] | None:
     """The encoder and tokenizer behind a task; None where it has none, or their sizes are those of a checkpoint."""
-    above = [other.settings for other in behind(task, made)]
+    above = [other.settings for other in behind(task, all_tasks)]
     encoder = next((other for other in above if isinstance(other, Encoder)), None)
     tokenizer = next((other for other in above if isinstance(other, Tokenizer)), None)
     return None if encoder is None or encoder.checkpoint or tokenizer is None else (encoder, tokenizer)
 
 
-def parameters(task: Task, made: Sequence[Task]) -> int:
+def parameters(task: Task, all_tasks: Sequence[Task]) -> int:
     """Return the number of parameters of the model that a task makes or reads; 0 where that is not known."""
-    sizes = own_sizes(task, made)
+    sizes = own_sizes(task, all_tasks)
     if sizes is None:
         return 0
     encoder, tokenizer = sizes
@@ -287,10 +287,10 @@ def block(width: int, inner: int) -> int:
     return 4 * width * width + 2 * width * inner + 9 * width + inner
 
 
-def _bytes(waiting: Sequence[Task], made: Sequence[Task]) -> int:
+def _bytes(new_tasks: Sequence[Task], all_tasks: Sequence[Task]) -> int:
     """Known bytes of what tasks write: downloads, weights, and the state of the largest training."""
-    downloads = [task.settings for task in waiting if isinstance(task.settings, Download)]
+    downloads = [task.settings for task in new_tasks if isinstance(task.settings, Download)]
     files = [file for settings in downloads for collection in collections_of(settings) for file in collection.files]
-    models = [task for task in waiting if isinstance(task.settings, Encoder | Pretrain | Finetune)]
-    weights = [parameters(task, made) * WEIGHT_BYTES for task in models]
+    models = [task for task in new_tasks if isinstance(task.settings, Encoder | Pretrain | Finetune)]
+    weights = [parameters(task, all_tasks) * WEIGHT_BYTES for task in models]
     return sum(file.bytes for file in files) + sum(weights) + STATE * max(weights, default=0)

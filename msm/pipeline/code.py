@@ -45,12 +45,12 @@ def code_checksum(stage: str) -> str:
 def closure(name: str) -> list[Path]:
     """Return the files of the package that a module imports, directly or not, itself included; sorted."""
     paths: set[Path] = set()
-    waiting = [name]
-    while waiting:
-        path = _file(waiting.pop())
+    queue = [name]
+    while queue:
+        path = _file(queue.pop())
         if path is not None and path not in paths:
             paths.add(path)
-            waiting += _module(path).imports
+            queue += _module(path).imports
     return sorted(paths)
 
 

@@ -38,8 +38,8 @@ def measurement(path: Path, kind: str) -> dict[str, Any]:
     rows = [row for _, row in read_json_lines(path) if row.get("name") == name]
     if not rows:
         raise BadInput(f"{path}: no line {name}; `msm bench corpus` prints it")
-    if missing := [key for key in MEASURED if key not in rows[-1]]:
-        raise BadInput(f"{path}: {name} says no {', '.join(missing)}")
+    if keys := [key for key in MEASURED if key not in rows[-1]]:
+        raise BadInput(f"{path}: {name} says no {', '.join(keys)}")
     return rows[-1]
 
 

@@ -80,7 +80,7 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
     costs = []
     for stage in dict.fromkeys(task.stage for task in tasks):
         rows = [task.settings for task in tasks if task.stage == stage]
-        used = (gpus or STAGES[stage].gpus) if STAGES[stage].gpus > 1 else STAGES[stage].gpus
+        stage_gpus = (gpus or STAGES[stage].gpus) if STAGES[stage].gpus > 1 else STAGES[stage].gpus
         work = [training(row, sizes, examples) for row in rows]
         peaks = [PEAK[getattr(row, "precision", "fp32")] for row in rows]
         seconds = sum(operations / peak for (operations, _), peak in zip(work, peaks, strict=True))
@@ -90,9 +90,9 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
             Cost(
                 stage,
                 len(rows),
-                used,
+                stage_gpus,
                 operations,
-                hours=seconds / (mfu * max(used, 1) * 3600),
+                hours=seconds / (mfu * max(stage_gpus, 1) * 3600),
                 read=sum(tokens for _, tokens in work) * sizes.token_bytes,
                 kept=len(rows) * weights * BYTES["weights"],
                 scratch=weights * BYTES["training"] * KEPT if operations else 0,
@@ -134,14 +134,14 @@ def training(row: Settings, sizes: Sizes, examples: int) -> tuple[float, float]:
             each = 2 * sizes.body + fresh + row.mexma.mask_share * sizes.width * sizes.pieces
         return row.steps * 6.0 * each * once, float(row.steps * once)
     if isinstance(row, Pretrain):
-        clean, masked = texts(row, sizes)
+        clean, masked_tokens = texts(row, sizes)
         share = present(row.mlm).mask_share
-        each = 6 * (sizes.body * (clean + masked) + sizes.width * sizes.pieces * share * masked)
+        each = 6 * (sizes.body * (clean + masked_tokens) + sizes.width * sizes.pieces * share * masked_tokens)
         if row.msm:
-            read = present(row.batches).batch_documents * sizes.document_units
-            read *= sizes.document_units if row.msm.masking == "each" else 1
-            each += 6 * row.msm.document_layers * block(sizes.width, 4 * sizes.width) * read
-        return row.steps * each, row.steps * (clean + masked)
+            vectors = present(row.batches).batch_documents * sizes.document_units
+            vectors *= sizes.document_units if row.msm.masking == "each" else 1
+            each += 6 * row.msm.document_layers * block(sizes.width, 4 * sizes.width) * vectors
+        return row.steps * each, row.steps * (clean + masked_tokens)
     if isinstance(row, Finetune):
         questions = row.steps * row.batches.batch_queries or row.epochs * examples
         length = row.encoding.query_tokens + (1 + row.batches.hard_negatives) * row.encoding.passage_tokens

@@ -85,10 +85,10 @@ def is_made(folder: Path, fingerprint: Fingerprint, *, any_code: bool = False) -
 
 def is_told(manifest: Mapping[str, Any], fingerprint: Fingerprint, *, any_code: bool = False) -> bool:
     """Return whether a manifest has this fingerprint; see `is_made`. Manifests of earlier versions have none."""
-    told = manifest.get("fingerprint")
-    if not isinstance(told, Mapping):
+    record = manifest.get("fingerprint")
+    if not isinstance(record, Mapping):
         return False
-    return told.get("values") == fingerprint.values and (any_code or told.get("code") == fingerprint.code)
+    return record.get("values") == fingerprint.values and (any_code or record.get("code") == fingerprint.code)
 
 
 def exported_rows(all_tasks: Sequence[Task], results_root: Path, artifacts_root: Path) -> list[str]:

@@ -89,10 +89,10 @@ def upgrade(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _nested(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     names: Mapping[str, str] = {}
-    dropped: set[str] = set()
+    extra_names: set[str] = set()
     if stage == "pretrain":
         names = PRETRAIN.get(str(settings.get("objective")), {})
-        dropped = READ_BY_NONE - names.keys()
+        extra_names = READ_BY_NONE - names.keys()
     elif stage == "finetune":
         names = FINETUNE
     result: dict[str, Any] = {}
@@ -100,6 +100,6 @@ def _nested(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         section, dot, field = names.get(name, name).rpartition(".")
         if dot:
             result.setdefault(section, {})[field] = value
-        elif name not in dropped:
+        elif name not in extra_names:
             result[name] = value
     return result

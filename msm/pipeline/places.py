@@ -26,10 +26,10 @@ def gpus(variables: Mapping[str, str] = os.environ, devices: Path = Path("/dev")
         devices: folder of the device files, which are counted, so that torch is not loaded.
     """
     count = len(list(devices.glob("nvidia[0-9]*")))
-    given = variables.get("CUDA_VISIBLE_DEVICES")
-    if not count or given is None:
+    names = variables.get("CUDA_VISIBLE_DEVICES")
+    if not count or names is None:
         return [str(number) for number in range(count)]
-    return [name for name in listed(given) if name != "-1"]
+    return [name for name in listed(names) if name != "-1"]
 
 
 def visible_gpus() -> int:
@@ -58,8 +58,8 @@ def total_memory() -> int:
 def free_memory() -> int:
     """Return the bytes of memory that are free, of this machine or of the container's limit, whichever is less."""
     free = _memory("MemAvailable")
-    limit, used = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
-    return min(free, limit - used) if limit and used else free
+    limit, usage = (_number(CGROUP / name) for name in ("memory.max", "memory.current"))
+    return min(free, limit - usage) if limit and usage else free
 
 
 def _memory(name: str) -> int:

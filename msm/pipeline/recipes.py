@@ -63,12 +63,12 @@ TOP = ("recipe", "base", "seeds", "source", *SECTIONS, *ROWS)
 SOURCE = ("name", "stage", "settings")
 
 
-def find(name: str, *, own: Path = RECIPES, where: str = "") -> Path:
+def find(name: str, *, own_folder: Path = RECIPES, where: str = "") -> Path:
     """Return the file of a recipe that is given by name or by path.
 
     Args:
         name: name, such as `demo`, or path of a `.yaml` file.
-        own: folder whose recipes go before the package's.
+        own_folder: folder whose recipes go before the package's.
         where: place that names the recipe, for the message.
 
     Raises:
@@ -76,10 +76,10 @@ def find(name: str, *, own: Path = RECIPES, where: str = "") -> Path:
     """
     if Path(name).suffix in (".yaml", ".yml"):
         return Path(name)
-    for folder in (own, PACKAGED):
+    for folder in (own_folder, PACKAGED):
         if (folder / f"{name}.yaml").is_file():
             return folder / f"{name}.yaml"
-    names = sorted({file.stem for folder in (own, PACKAGED) for file in folder.glob("*.yaml")})
+    names = sorted({file.stem for folder in (own_folder, PACKAGED) for file in folder.glob("*.yaml")})
     nearest = suggestion(name, names if where else [*names, *STAGES])
     raise BadInput(f"{where}{name}: no such recipe; here are: {', '.join(names)}{nearest}")
 
@@ -116,7 +116,7 @@ def layers(path: Path) -> list[tuple[Path, Values]]:
         files.append((path, values))
         if "base" not in values:
             return files
-        path = find(str(values["base"]), own=path.parent, where=f"{path}: base: ")
+        path = find(str(values["base"]), own_folder=path.parent, where=f"{path}: base: ")
 
 
 def read(path: Path) -> Values:

@@ -90,8 +90,8 @@ def run_stage(
         with tempfile.TemporaryDirectory() as empty_folder:
             run(settings, **payloads, out=Path(empty_folder), **_options(run, execution))
         return {"seconds": 0.0}
-    watched = _watched(name, description["identity"], work.parent, notes or {})
-    with _named(out), locked(out), _scratch(work), tracked(execution.log, watched) as tracker:
+    task_facts = _watched(name, description["identity"], work.parent, notes or {})
+    with _named(out), locked(out), _scratch(work), tracked(execution.log, task_facts) as tracker:
         if tracker:
             execution = dataclasses.replace(execution, on_row=tracker.row)
         start = time.monotonic()

@@ -207,7 +207,7 @@ class _Maker:
         return _Given(name, shared_values, tuple(dict(mapping(part, f"{self.where}: {name}")) for part in parts))
 
     def add(
-        self, stage: str, row: str, reads: Mapping[str, str], values: _Given, keys: Sequence[str] = (), **fixed: Any
+        self, stage: str, row: str, reads: Mapping[str, str], values: _Given, keys: Sequence[str] = (), **constants: Any
     ) -> None:
         """Add a task.
 
@@ -217,22 +217,24 @@ class _Maker:
             reads: input name to FOLDER/ROW.
             values: values of the settings.
             keys: keys of the rows that it comes from.
-            fixed: settings that do not come from the recipe's sections.
+            constants: settings that do not come from the recipe's sections.
         """
         name, kind = f"{folder(stage)}/{row}", STAGES[stage].settings
         whole = values.shared
         for difference in values.rows:
             whole = merged(whole, difference)
-        whole = {**whole, **fixed}
+        whole = {**whole, **constants}
         stated_names = {inner for difference in values.rows for inner in difference}
-        unused = _sections(kind) - set(kind.sections(whole))
-        if stray := sorted(unused & stated_names):
+        unused_sections = _sections(kind) - set(kind.sections(whole))
+        if stray := sorted(unused_sections & stated_names):
             raise BadInput(f"{self.where}: {name}: {stray[0]} is not read with the objective {whole.get('objective')}")
         settings = make(
-            kind, {key: value for key, value in whole.items() if key not in unused}, f"{self.where}: {name}"
+            kind, {key: value for key, value in whole.items() if key not in unused_sections}, f"{self.where}: {name}"
         )
         root = f"artifacts/{self.name}"
-        shared_keys = [f"{values.section}.{key}" for key in values.shared if key not in unused and key not in fixed]
+        shared_keys = [
+            f"{values.section}.{key}" for key in values.shared if key not in unused_sections and key not in constants
+        ]
         if not NAME.fullmatch(row):
             raise BadInput(f"{self.where}: {name}: no name of a row; letters, digits and . + : @ , - make one")
         folders = {input_name: f"{root}/{path}" for input_name, path in reads.items()}
@@ -254,8 +256,8 @@ class _Maker:
         row, values = f"{benchmark['name']}-{model['name']}-{seed}", self.values("finetune", benchmark, model)
         self.add("finetune", row, reads, values, keys, seed=seed)
 
-    def add_scores(self, benchmark: Values, tuned: str, model: Values, keys: Sequence[str]) -> None:
-        """Add the runs and scores of a model, of every seed; `tuned`: the benchmark that it is fine-tuned for.
+    def add_scores(self, benchmark: Values, fine_tuning: str, model: Values, keys: Sequence[str]) -> None:
+        """Add the runs and scores of a model, of every seed; `fine_tuning`: the benchmark that it is fine-tuned for.
 
         A row of `retrievals` searches with a model of another name, and may be of one benchmark only.
         """
@@ -263,10 +265,10 @@ class _Maker:
             return
         for seed in self.row_seeds(keys[-1], model):
             row = f"{benchmark['name']}-{model['name']}-{seed}"
-            reads = self.sources | {"model": f"finetune/{tuned}-{model.get('model', model['name'])}-{seed}"}
+            reads = self.sources | {"model": f"finetune/{fine_tuning}-{model.get('model', model['name'])}-{seed}"}
             files = self.benchmark_files(keys[0], benchmark)
-            differing = keys if "retrieve" in model else keys[:1]
-            self.add("retrieve", row, reads, self.values("retrieve", model), differing, **files)
+            model_keys = keys if "retrieve" in model else keys[:1]
+            self.add("retrieve", row, reads, self.values("retrieve", model), model_keys, **files)
             self.add_score(benchmark, model, row, "retrieve", keys, seed)
 
     def add_fusions(self, benchmark: Values, row: Values, keys: Sequence[str]) -> None:

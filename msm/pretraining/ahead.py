@@ -25,6 +25,6 @@ class ReadAhead:
         if future is None or position != (step, micro):
             future = self.thread.submit(self.read, step, micro)
         last = micro == self.micros[-1]
-        following = (step + 1, self.micros[0]) if last else (step, self.micros[self.micros.index(micro) + 1])
-        self.waiting = following, self.thread.submit(self.read, *following)
+        next_batch = (step + 1, self.micros[0]) if last else (step, self.micros[self.micros.index(micro) + 1])
+        self.waiting = next_batch, self.thread.submit(self.read, *next_batch)
         return future.result()

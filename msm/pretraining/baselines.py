@@ -162,25 +162,25 @@ def pseudo_queries(
     queries, blocks = [], []
     for document in range(int(batch.documents[-1]) + 1):
         units = [batch.units[position] for position in np.flatnonzero(batch.documents == document)]
-        chosen = int(random.integers(len(units)))
-        inside = _around(units, chosen, block_tokens)
+        place = int(random.integers(len(units)))
+        inside = _around(units, place, block_tokens)
         if random.random() < ICT_REMOVED:
-            inside.remove(chosen)
+            inside.remove(place)
         # A block is one text, so `<s>` stands once, at its front.
-        tokens = np.concatenate([units[chosen][:1], *(units[position][1:] for position in inside)])
-        queries.append(units[chosen])
+        tokens = np.concatenate([units[place][:1], *(units[position][1:] for position in inside)])
+        queries.append(units[place])
         blocks.append(tokens[:block_tokens])
     return queries, blocks
 
 
-def _around(units: list[NDArray[np.integer]], chosen: int, block_tokens: int) -> list[int]:
+def _around(units: list[NDArray[np.integer]], center: int, block_tokens: int) -> list[int]:
     """Indices of the nearest units around one, itself included, that fit in a block; two units at least."""
-    inside, used = [chosen], len(units[chosen])
-    low, high = chosen - 1, chosen + 1
+    inside, tokens = [center], len(units[center])
+    low, high = center - 1, center + 1
     while low >= 0 or high < len(units):
-        position = low if high >= len(units) or (low >= 0 and chosen - low <= high - chosen) else high
-        used += len(units[position]) - 1
-        if used > block_tokens and len(inside) > 1:
+        position = low if high >= len(units) or (low >= 0 and center - low <= high - center) else high
+        tokens += len(units[position]) - 1
+        if tokens > block_tokens and len(inside) > 1:
             break
         inside.append(position)
         low, high = (low - 1, high) if position == low else (low, high + 1)

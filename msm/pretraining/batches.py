@@ -115,8 +115,8 @@ class Texts(NamedTuple):
 
 def texts(clean: Sequence[NDArray[np.integer]], hidden: HiddenTokens) -> Texts:
     """Join texts and texts with hidden tokens to the input of one forward pass."""
-    packed = pack(clean)
-    return Texts(packed, hidden, join(packed, hidden.packed))
+    clean_pack = pack(clean)
+    return Texts(clean_pack, hidden, join(clean_pack, hidden.packed))
 
 
 def hide(
@@ -132,11 +132,11 @@ def hide(
     """
     packed = pack(sequences)
     tokens = packed.tokens.numpy()
-    hidden, rows = hide_tokens(
+    masked_tokens, rows = hide_tokens(
         tokens, share=share, special=layout.special, mask=layout.mask, vocabulary=layout.vocabulary, random=random
     )
     targets = tokens[rows]
-    packed.tokens.numpy()[:] = hidden
+    packed.tokens.numpy()[:] = masked_tokens
     return HiddenTokens(packed, rows, targets)
 
 

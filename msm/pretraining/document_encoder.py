@@ -69,8 +69,8 @@ class DocumentEncoder(nn.Module):
         rows = rows.flatten(0, 1)
         for layer in rest[:-1]:
             rows = layer(rows, rows, keep)
-        masked = torch.arange(sentences.shape[1], device=rows.device).repeat(sentences.shape[0])
-        readers = rows[torch.arange(len(rows), device=rows.device), masked]
+        diagonal = torch.arange(sentences.shape[1], device=rows.device).repeat(sentences.shape[0])
+        readers = rows[torch.arange(len(rows), device=rows.device), diagonal]
         return rest[-1].read_one(readers, rows, keep).view_as(sentences)
 
     def share(self, sentences: Tensor, real: Tensor, hidden: Tensor) -> Tensor:
@@ -165,15 +165,15 @@ class Layer(nn.Module):
         """
         (query, key, value), (mask_query, mask_key, mask_value) = self._project(seen), self._project(hidden)
         positions = seen.shape[1]
-        masked = torch.eye(positions, dtype=torch.bool, device=seen.device)
+        is_mask = torch.eye(positions, dtype=torch.bool, device=seen.device)
         # Logits have the shape [D, A, row, query, key]. Sentences attend to sentences, the same in every row.
         plain = (query @ key.mT)[:, :, None].expand(-1, -1, positions, -1, -1)
         # Column t of row t: all queries meet the mask's key.
         to_mask = (query @ mask_key.mT).mT[..., None]
-        logits = torch.where(masked[:, None, :], to_mask, plain)
+        logits = torch.where(is_mask[:, None, :], to_mask, plain)
         # Line t of row t: the mask's query meets the sentences' keys, and its own key in position t.
-        from_mask = torch.where(masked, (mask_query * mask_key).sum(-1)[..., None], mask_query @ key.mT)
-        logits = torch.where(masked[:, :, None], from_mask[:, :, :, None], logits)
+        from_mask = torch.where(is_mask, (mask_query * mask_key).sum(-1)[..., None], mask_query @ key.mT)
+        logits = torch.where(is_mask[:, :, None], from_mask[:, :, :, None], logits)
         weights = self._weights(logits, real[:, None, None, None])
         # The product takes the value of sentence t in row t; its weight is given to the mask's value instead.
         mask_weights = weights.diagonal(dim1=2, dim2=4).mT
@@ -184,8 +184,8 @@ class Layer(nn.Module):
     def hidden_from_shared(self, seen: Tensor, hidden: Tensor, real: Tensor) -> Tensor:
         """New states of the masked positions only, [D, N, H]; the arguments are those of `all_from_shared`."""
         (_, key, value), (mask_query, mask_key, mask_value) = self._project(seen), self._project(hidden)
-        masked = torch.eye(seen.shape[1], dtype=torch.bool, device=seen.device)
-        logits = torch.where(masked, (mask_query * mask_key).sum(-1)[..., None], mask_query @ key.mT)
+        is_mask = torch.eye(seen.shape[1], dtype=torch.bool, device=seen.device)
+        logits = torch.where(is_mask, (mask_query * mask_key).sum(-1)[..., None], mask_query @ key.mT)
         weights = self._weights(logits, real[:, None, None])
         mask_weights = weights.diagonal(dim1=2, dim2=3)
         attended = weights @ value + mask_weights[..., None] * (mask_value - value)

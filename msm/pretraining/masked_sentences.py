@@ -118,6 +118,6 @@ def by_document(vectors: Tensor, documents: NDArray[np.int64]) -> tuple[Tensor, 
     """
     lengths = np.bincount(documents)
     real = torch.from_numpy(np.arange(lengths.max()) < lengths[:, None]).to(vectors.device)
-    padded = vectors.new_zeros(*real.shape, vectors.shape[1])
-    padded[real] = vectors
-    return padded, real
+    rows = vectors.new_zeros(*real.shape, vectors.shape[1])
+    rows[real] = vectors
+    return rows, real

@@ -31,19 +31,19 @@ def hide_tokens(
     Source: arXiv 1810.04805, as in XLM-R.
     """
     ordinary = np.flatnonzero(~np.isin(tokens, special))
-    chosen = ordinary[random.random(len(ordinary)) < share]
-    if not len(chosen) and len(ordinary):
-        chosen = ordinary[random.integers(len(ordinary), size=1)]
-    draw = random.random(len(chosen))
-    hidden = tokens.copy()
-    hidden[chosen[draw < MASKED]] = mask
-    replaced = chosen[(draw >= MASKED) & (draw < MASKED + RANDOM)]
-    hidden[replaced] = _pieces(random.integers(vocabulary - len(special), size=len(replaced)), special)
-    return hidden, chosen.astype(np.int64)
+    places = ordinary[random.random(len(ordinary)) < share]
+    if not len(places) and len(ordinary):
+        places = ordinary[random.integers(len(ordinary), size=1)]
+    draw = random.random(len(places))
+    masked_tokens = tokens.copy()
+    masked_tokens[places[draw < MASKED]] = mask
+    random_places = places[(draw >= MASKED) & (draw < MASKED + RANDOM)]
+    masked_tokens[random_places] = _pieces(random.integers(vocabulary - len(special), size=len(random_places)), special)
+    return masked_tokens, places.astype(np.int64)
 
 
 def _pieces(numbers: NDArray[np.int64], special: Sequence[int]) -> NDArray[np.int64]:
     """Ids of ordinary pieces from their numbers among the ordinary pieces, which leave out the special ids."""
-    for taken in sorted(special):
-        numbers = numbers + (numbers >= taken)
+    for piece in sorted(special):
+        numbers = numbers + (numbers >= piece)
     return numbers

@@ -29,6 +29,6 @@ class Memory(nn.Module):
     def push(self, language: str, keys: Tensor) -> None:
         """Add the keys of a batch, [K, H], and drop the oldest ones beyond the size."""
         number, size = self.numbers[language], self.keys.shape[1]
-        kept = torch.cat([keys, self.of(language)])[:size]
-        self.keys[number, : len(kept)] = kept
-        self.filled[number] = len(kept)
+        newest = torch.cat([keys, self.of(language)])[:size]
+        self.keys[number, : len(newest)] = newest
+        self.filled[number] = len(newest)

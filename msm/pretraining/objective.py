@@ -97,11 +97,11 @@ class Objective(ABC, Generic[B]):
             states: states of the tokens of `hidden.packed`, [T, H].
             hidden: positions of the hidden tokens, and their true ids.
         """
-        chosen = states[torch.from_numpy(hidden.rows).to(self.device)]
+        rows = states[torch.from_numpy(hidden.rows).to(self.device)]
         targets = torch.from_numpy(hidden.targets).long().to(self.device)
         if head := self._split_head:
-            return linear_token_loss(head.transform(chosen), head.pieces, head.bias, targets)
-        return token_loss(language_head(self.model.masked), chosen, targets)
+            return linear_token_loss(head.transform(rows), head.pieces, head.bias, targets)
+        return token_loss(language_head(self.model.masked), rows, targets)
 
     @functools.cached_property
     def _split_head(self) -> SplitHead | None:

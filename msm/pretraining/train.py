@@ -147,8 +147,8 @@ def run(settings: Pretrain, *, units: Path, weights: Path, out: Path, execution:
 def _batches(units: Path, settings: Pretrain, execution: Execution) -> Batches | PairBatches:
     if settings.parallel:
         return PairBatches(read_pair_shards(units), settings)
-    spread = settings.gather != "none"
-    share = (distributed.rank(), distributed.world_size()) if spread else (0, 1)
+    is_shared = settings.gather != "none"
+    share = (distributed.rank(), distributed.world_size()) if is_shared else (0, 1)
     shards = open_units(units, execution.work / "shards", execution.cache_gib << 30)
     return Batches(shards, settings, *share)
 
@@ -171,9 +171,9 @@ def _plan(settings: Pretrain) -> Plan:
 
 
 def _check(batches: Batches | PairBatches, model: SentenceModel) -> None:
-    embeddings, needed = model.masked.config.vocab_size, batches.layout.vocabulary
-    if embeddings < needed:
-        raise BadInput(f"the start weights have {embeddings} embeddings, the units need {needed}")
+    embeddings, pieces = model.masked.config.vocab_size, batches.layout.vocabulary
+    if embeddings < pieces:
+        raise BadInput(f"the start weights have {embeddings} embeddings, the units need {pieces}")
     most = positions(body(model.masked))
     if most is not None and batches.longest > most:
         names = "block_tokens, unit_tokens and sentence_tokens"

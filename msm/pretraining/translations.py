@@ -52,8 +52,8 @@ class Mexma(Objective[PairBatches]):
         super().__init__(*parts)
         config = self.model.masked.config
         self.model.unmask = unmasking_layers(config, present(self.settings.mexma), self.settings.seed).to(self.device)
-        bound = 1 / math.sqrt(config.hidden_size)
-        bias = torch.empty(config.vocab_size, device=self.device).uniform_(-bound, bound)
+        limit = 1 / math.sqrt(config.hidden_size)
+        bias = torch.empty(config.vocab_size, device=self.device).uniform_(-limit, limit)
         self.model.unmask_bias = nn.Parameter(bias)
 
     def read(self, step: int, micro: int) -> MexmaInputs:
@@ -70,10 +70,10 @@ class Mexma(Objective[PairBatches]):
         owners = torch.from_numpy(inputs.batch.owners).to(self.device).chunk(2)
         with torch.autocast(self.device.type, enabled=False):
             alignment = F.mse_loss(pivot, other)
-            spread = (koleo_loss(pivot, owners[0]) + koleo_loss(other, owners[1])) / 2
+            koleo = (koleo_loss(pivot, owners[0]) + koleo_loss(other, owners[1])) / 2
         value = settings.alignment_weight * alignment + settings.unmasking_weight * unmasking
-        value = value + settings.koleo_weight * spread
-        numbers = {"alignment_loss": alignment, "mlm_loss": unmasking, "koleo_loss": spread} | agreement(pivot, other)
+        value = value + settings.koleo_weight * koleo
+        numbers = {"alignment_loss": alignment, "mlm_loss": unmasking, "koleo_loss": koleo} | agreement(pivot, other)
         return Loss(value, {name: number.detach() for name, number in numbers.items()}, len(texts.both.tokens))
 
     def unmasking_loss(self, states: Tensor, vectors: Tensor, hidden: HiddenTokens) -> Tensor:
@@ -87,9 +87,9 @@ class Mexma(Objective[PairBatches]):
         packed = hidden.packed.to(self.device)
         if present(self.settings.mexma).token_gradient == "cut":
             states = states.detach()
-        crossed = states.index_copy(0, packed.starts, vectors.to(states.dtype))
+        inputs = states.index_copy(0, packed.starts, vectors.to(states.dtype))
         rows = torch.from_numpy(hidden.rows).to(self.device)
-        guesses = run_layers(cast(nn.ModuleList, self.model.unmask), crossed, packed)[rows]
+        guesses = run_layers(cast(nn.ModuleList, self.model.unmask), inputs, packed)[rows]
         # Each token weighs 1 over the hidden tokens of its side, so that both sides count alike.
         second = (packed.owners[rows] >= len(vectors) // 2).long()
         counts = torch.bincount(second, minlength=2)
@@ -178,7 +178,7 @@ def agreement(pivot: Tensor, other: Tensor) -> dict[str, Tensor]:
         cosine with their own translation and with those of others.
     """
     cosines = F.normalize(pivot, dim=1) @ F.normalize(other, dim=1).T
-    own, count = cosines.diagonal(), len(cosines)
+    positives, count = cosines.diagonal(), len(cosines)
     hits = (cosines.argmax(1) == torch.arange(count, device=cosines.device)).float()
-    others = (cosines.sum() - own.sum()) / max(count * (count - 1), 1)
-    return {"accuracy": hits.mean(), "positive": own.mean(), "negative": others}
+    others = (cosines.sum() - positives.sum()) / max(count * (count - 1), 1)
+    return {"accuracy": hits.mean(), "positive": positives.mean(), "negative": others}

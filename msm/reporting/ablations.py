@@ -140,8 +140,8 @@ def training_text(root: Path, scores: ModelScores) -> tuple[str, float] | None:
     return (objective, float(reorder)) if isinstance(objective, str) and isinstance(reorder, int | float) else None
 
 
-def _input(steps: dict[str, dict[str, Any]], manifest: dict[str, Any], read: str) -> dict[str, Any]:
-    path = manifest.get("inputs", {}).get(read, {}).get("path", "")
+def _input(steps: dict[str, dict[str, Any]], manifest: dict[str, Any], input_name: str) -> dict[str, Any]:
+    path = manifest.get("inputs", {}).get(input_name, {}).get("path", "")
     return steps.get(lineage.step_name(path), {})
 
 
@@ -152,7 +152,7 @@ def _ablated(
     models: dict[str, Model],
     column: Column,
     settings: Report,
-    printed: dict[tuple[str, str], float | None],
+    paper: dict[tuple[str, str], float | None],
 ) -> Ablated:
     value = change = interval = None
     seed_changes: list[float] = []
@@ -166,7 +166,7 @@ def _ablated(
             values, resamples = together([models[name], models[reference]], column), settings.bootstrap
             (comparison,) = compare(values, [(0, 1)], resamples=resamples, signs=resamples, seed=settings.seed)
             change, interval = float(comparison.differences[-1]), comparison.intervals[-1]
-    printed_value, printed_reference = printed.get((table, label)), printed.get((table, ROWS[table][reference]))
+    printed_value, printed_reference = paper.get((table, label)), paper.get((table, ROWS[table][reference]))
     printed_change = (
         None
         if printed_value is None or printed_reference is None or name == reference

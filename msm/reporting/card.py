@@ -85,16 +85,16 @@ def _header(retriever: bool) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
-def _lineage(folder: Path, manifest: dict[str, Any], shown: set[str], depth: int = 0) -> Iterator[str]:
+def _lineage(folder: Path, manifest: dict[str, Any], checksums: set[str], depth: int = 0) -> Iterator[str]:
     """Yield a nested list of the inputs of a stage and of the inputs of those; a list is not repeated."""
     for name, value in manifest["inputs"].items():
         path = Path(value["path"])
         beside = folder.parent.parent / path.parent.name / path.name
         yield f"{'  ' * depth}- {name}: `{path.parent.name}/{path.name}` ({value['checksum'][:12]})"
-        if value["checksum"] not in shown and (beside / MANIFEST).is_file():
-            shown.add(value["checksum"])
+        if value["checksum"] not in checksums and (beside / MANIFEST).is_file():
+            checksums.add(value["checksum"])
             before = read_manifest(beside)
-            yield from _lineage(beside, before, shown, depth + 1)
+            yield from _lineage(beside, before, checksums, depth + 1)
             for origin in before["facts"].get("collections", {}).values():
                 yield f"{'  ' * (depth + 1)}- {origin['origin']}, {origin['licence']}"
 

@@ -19,8 +19,8 @@ def colour(value: float, low: float, high: float) -> Colour:
     place = min(max(share, 0.0), 1.0) * (len(STOPS) - 1)
     below = min(int(place), len(STOPS) - 2)
     first, second = _channels(STOPS[below]), _channels(STOPS[below + 1])
-    mixed = [round(a + (b - a) * (place - below)) for a, b in zip(first, second, strict=True)]
-    return Colour("#" + "".join(f"{channel:02x}" for channel in mixed), _text_on(mixed))
+    channels = [round(a + (b - a) * (place - below)) for a, b in zip(first, second, strict=True)]
+    return Colour("#" + "".join(f"{channel:02x}" for channel in channels), _text_on(channels))
 
 
 def contrast(first: str, second: str) -> float:

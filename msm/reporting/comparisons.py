@@ -88,24 +88,24 @@ def training_noise(model: Model, control: Model, column: Column) -> float | None
     It is NaN where a trained model has a single seed, so that the width is not known, and None where neither was
     trained.
     """
-    trained = [other for other in (model, control) if other.is_trained]
-    if not trained:
+    trained_models = [other for other in (model, control) if other.is_trained]
+    if not trained_models:
         return None
-    seeds = min(len(other.runs) for other in trained)
+    seeds = min(len(other.runs) for other in trained_models)
     if seeds < 2:
         return float("nan")
-    variance = sum(other.seed_means(column)[:, -1].var(ddof=1) / len(other.runs) for other in trained)
+    variance = sum(other.seed_means(column)[:, -1].var(ddof=1) / len(other.runs) for other in trained_models)
     return -float(stdtrit(seeds - 1, TAIL)) * float(np.sqrt(variance))
 
 
 def _difference(
-    languages: list[str], pair: tuple[Model, Model], column: Column, made: Comparison, p: float
+    languages: list[str], pair: tuple[Model, Model], column: Column, comparison: Comparison, p: float
 ) -> Difference:
     model, control = pair
-    clear = holm(made.p_values[:-1]) < SIGNIFICANT
-    value, interval = float(made.differences[-1]), made.intervals[-1]
+    clear = holm(comparison.p_values[:-1]) < SIGNIFICANT
+    value, interval = float(comparison.differences[-1]), comparison.intervals[-1]
     sign = -1 if column[0] in LESS_IS_BETTER else 1
-    leads = sign * made.differences
+    leads = sign * comparison.differences
     return Difference(
         model.name,
         control.name,

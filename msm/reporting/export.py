@@ -18,7 +18,7 @@ LARGEST = 1 << 30
 """Largest size of an output, in bytes, that is compared with its manifest before the export."""
 
 
-def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ()) -> int:
+def export(artifacts_root: Path, results_root: Path, kept_rows: Collection[str] = ()) -> int:
     """Write a recipe's results as `msm.evaluation.exported` keeps them, with a report on all of them.
 
     An earlier export is replaced; other files beside it, such as a reading of the results, stay.
@@ -26,8 +26,8 @@ def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ())
     Args:
         artifacts_root: the recipe's folder, such as `artifacts/mini`, or an earlier export of it.
         results_root: folder of the export, such as `results/mini`.
-        kept: names of rows, such as `score/lareqa-msm-1`, that are taken from the earlier export even if the artifacts
-            hold them too.
+        kept_rows: names of rows, such as `score/lareqa-msm-1`, that are taken from the earlier export even if the
+            artifacts hold them too.
 
     Returns:
         Size of the export in bytes.
@@ -38,11 +38,11 @@ def export(artifacts_root: Path, results_root: Path, kept: Collection[str] = ())
     """
     results = read(artifacts_root / "score")
     runs = [run for benchmark in results.benchmarks for model in benchmark.models for run in model.runs]
-    scores = [run.path for run in runs if run.name not in kept] + [results_root / name for name in kept]
+    scores = [run.path for run in runs if run.name not in kept_rows] + [results_root / name for name in kept_rows]
     if not scores:
         raise BadInput(f"{artifacts_root}: no scores to export")
-    steps = _manifests(kept, results_root, largest=0)
-    new_rows = [f"score/{path.name}" for path in scores if f"score/{path.name}" not in kept]
+    steps = _manifests(kept_rows, results_root, largest=0)
+    new_rows = [f"score/{path.name}" for path in scores if f"score/{path.name}" not in kept_rows]
     for name, manifest in _manifests(new_rows, artifacts_root, largest=LARGEST).items():
         if name in steps and steps[name]["outputs"] != manifest["outputs"]:
             raise BadInput(

@@ -19,12 +19,12 @@ def fairness_rows(benchmark: Benchmark, settings: Report) -> list[FairnessRow]:
     for measure in FAIRNESS:
         column = (measure, "multilingual")
         models = [m for m in benchmark.models if all(column in run.means for run in m.runs)]
-        loaded, _ = load(benchmark._replace(models=models), [column]) if models else (None, [])
-        if loaded is None:
+        with_values, _ = load(benchmark._replace(models=models), [column]) if models else (None, [])
+        if with_values is None:
             continue
-        values = together(loaded.models, column)
+        values = together(with_values.models, column)
         samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
-        for model, sample in zip(loaded.models, samples, strict=True):
+        for model, sample in zip(with_values.models, samples, strict=True):
             mean = float(model.seed_means(column)[:, -1].mean())
             limits: Interval = intervals(sample, values.cluster_count)[-1]
             cells[model.name][measure] = Cell(mean, limits)

@@ -41,9 +41,9 @@ def chain(name: str, root: Path, *, largest: int) -> list[Step]:
         root: the recipe's folder, such as `artifacts/mini`.
         largest: largest size of an output, in bytes, that is read to be checked; 0 checks no output.
     """
-    found: dict[str, Step] = {}
-    _collect(name, root, largest, found)
-    return list(found.values())
+    steps: dict[str, Step] = {}
+    _collect(name, root, largest, steps)
+    return list(steps.values())
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -64,9 +64,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for field, kind in kinds.items():
         if not isinstance(manifest.get(field), kind):
             raise BadInput(f"{path}: no usable {field!r}")
-    for read, source in manifest["inputs"].items():
+    for input_name, source in manifest["inputs"].items():
         if not isinstance(source, dict) or not {"path", "checksum"} <= source.keys():
-            raise BadInput(f"{path}: no usable input {read!r}")
+            raise BadInput(f"{path}: no usable input {input_name!r}")
     return manifest
 
 
@@ -117,21 +117,21 @@ def _collect(name: str, root: Path, largest: int, steps: dict[str, Step]) -> Non
         return
     steps[name] = Step(name, {}, "changed", ["reads itself"])
     problems = []
-    for read, source in manifest["inputs"].items():
+    for input_name, source in manifest["inputs"].items():
         before = step_name(source["path"])
         if before not in steps:
             _collect(before, root, largest, steps)
-        problems += _other_input(read, source["checksum"], steps[before])
+        problems += _other_input(input_name, source["checksum"], steps[before])
     state, payload_problems = _payload_state(place / Path(manifest["payload"]).name, manifest["outputs"], largest)
     problems += payload_problems
     del steps[name]
     steps[name] = Step(name, manifest, "changed" if problems else state, problems)
 
 
-def _other_input(read: str, checksum: str, step: Step) -> list[str]:
+def _other_input(input_name: str, checksum: str, step: Step) -> list[str]:
     if not step.manifest or artifacts.checksum(step.manifest["outputs"]) == checksum:
         return []
-    return [f"{read}: {step.name} is not the one that was read"]
+    return [f"{input_name}: {step.name} is not the one that was read"]
 
 
 def _payload_state(payload: Path, outputs: dict[str, str], largest: int) -> tuple[State, list[str]]:

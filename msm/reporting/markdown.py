@@ -60,7 +60,7 @@ def document(
         chains: name of a score folder, STAGE/ROW, to the steps behind it, sources first.
     """
     parts = [f"# Results of the recipe `{recipe}`", READING]
-    if any("one training" in one.verdict for part in sections for found in part.differences.values() for one in found):
+    if any("one training" in one.verdict for part in sections for group in part.differences.values() for one in group):
         parts.append(ONE_TRAINING)
     if problems:
         parts.append("**Left out:**\n\n" + "\n".join(f"- {plain(problem.reason)}" for problem in problems))
@@ -98,16 +98,16 @@ def _section(section: Section) -> Iterator[str]:
         yield _table(table)
         if sources := _training_sources(table):
             yield sources
-        if found := section.differences[column]:
+        if differences := section.differences[column]:
             yield "Differences of the means:"
-            yield _differences(found, len(table.languages))
-        if printed := section.published[column]:
+            yield _differences(differences, len(table.languages))
+        if published_rows := section.published[column]:
             yield (
                 "Published for the same benchmark, split and measure, with **other protocols and at another scale**: "
                 "a landmark, not a rival."
             )
-            yield _printed_table(table.languages, printed)
-            yield "\n".join(_notes(printed))
+            yield _printed_table(table.languages, published_rows)
+            yield "\n".join(_notes(published_rows))
     if section.fairness:
         yield from _fairness(section.fairness)
 

@@ -22,7 +22,7 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
         out: folder that gets both files. `metrics.json` holds the means and the values of every language by benchmark,
             row and measure; `scores.csv` holds the values by language in the pool of all languages, one a line.
     """
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    metrics: dict[str, dict[str, dict[str, float]]] = {}
     with new_file(out / VALUES) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["cell", *FIELDS])
@@ -30,12 +30,12 @@ def write_plain(folders: Iterable[Path], out: Path) -> None:
             for line in checked_lines(folder, SCORES):
                 mean, pool = line["query_language"] == MEAN, line["candidate_language"]
                 if mean or pool is None:
-                    row = found.setdefault(line["benchmark"], {}).setdefault(folder.name, {})
+                    row = metrics.setdefault(line["benchmark"], {}).setdefault(folder.name, {})
                     row[_measure(line)] = line["value"]
                 if not mean and line["query_language"] != ALL and pool is None:
                     cell = f"{folder.name} {line['measure']} {line['query_language']}"
                     writer.writerow([cell, *(line[name] for name in FIELDS)])
-    write_json(out / METRICS, found)
+    write_json(out / METRICS, metrics)
 
 
 def _measure(line: dict[str, Any]) -> str:

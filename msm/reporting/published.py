@@ -158,8 +158,8 @@ def _corrected(cell: Published, rules: Iterable[Mapping[str, Any]], scale: float
 
 
 def _named(cell: Published, where: Mapping[str, Any]) -> bool:
-    for field, wanted in where.items():
+    for field, target in where.items():
         value = getattr(cell, field)
-        if value != wanted and not (isinstance(wanted, list) and value in wanted):
+        if value != target and not (isinstance(target, list) and value in target):
             return False
     return True

@@ -133,19 +133,19 @@ def model(root: Path, scores: ModelScores) -> Path:
     return _payload_of(_step(root, run, "model"))
 
 
-def _payload(root: Path, scores: ModelScores, read: Literal["sources", "run"]) -> Path:
+def _payload(root: Path, scores: ModelScores, input_name: Literal["sources", "run"]) -> Path:
     """Return the folder of the sources or of the run of a score."""
-    return _payload_of(_step(root, scores.manifest, read))
+    return _payload_of(_step(root, scores.manifest, input_name))
 
 
-def _step(root: Path, manifest: dict[str, Any], read: str) -> Path:
+def _step(root: Path, manifest: dict[str, Any], input_name: str) -> Path:
     """Return the folder of an input, of whose path only STAGE/ROW is used."""
-    path = str(manifest["inputs"].get(read, {}).get("path", ""))
+    path = str(manifest["inputs"].get(input_name, {}).get("path", ""))
     name = lineage.step_name(path)
     folder = lineage.folder(root, name) if lineage.is_step(name) else None
     if folder is None or not (folder / artifacts.MANIFEST).is_file():
         raise BadInput(
-            f"{path or f'the {read}'} is not on this machine: exported results hold no texts, runs or models. "
+            f"{path or f'the {input_name}'} is not on this machine: exported results hold no texts, runs or models. "
             f"'msm run {root.name}' makes it, and its rankings can be shown then."
         )
     return folder

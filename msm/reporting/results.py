@@ -201,7 +201,7 @@ def _is_trained(root: Path, source: str) -> bool:
     if source.startswith(("finetune/", "pretrain/")) and updates:
         return True
     inputs = manifest.get("inputs", {})
-    above = [lineage.step_name(inputs[read]["path"]) for read in ("model", "weights", "dense") if read in inputs]
+    above = [lineage.step_name(inputs[kind]["path"]) for kind in ("model", "weights", "dense") if kind in inputs]
     return any(_is_trained(root, name) for name in above)
 
 

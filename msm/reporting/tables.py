@@ -74,18 +74,20 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
     Where only some languages of a benchmark are evaluated, the published means are left out, as they are those of all.
     """
     measure, kind = column
-    base, _, chosen = benchmark.name.partition("-")
-    described = describe(benchmark.name)
-    languages = chosen.split("," if "," in chosen else "-") if described and chosen else []
+    base, _, choice = benchmark.name.partition("-")
+    description = describe(benchmark.name)
+    languages = choice.split("," if "," in choice else "-") if description and choice else []
     if benchmark.first.choice != EVERYTHING:
         languages = benchmark.first.values[column].languages
-    base = (described.printed_as or described.name) if described else benchmark.name
-    found: dict[tuple[str, str, str], list[Published]] = {}
+    base = (description.printed_as or description.name) if description else benchmark.name
+    cells_by_source: dict[tuple[str, str, str], list[Published]] = {}
     for cell in published.select(benchmark=base, split=benchmark.split, measure=measure):
         same_setting = cell.setting in (benchmark.setting.partition(",")[0], "untrained", "bitext")
         if POOLS.get(cell.pool) == kind and same_setting and (not languages or cell.language in languages):
-            found.setdefault((cell.source, cell.protocol, cell.model), []).append(cell)
-    return [_published_row(cells) for cells in found.values() if any(cell.value is not None for cell in cells)]
+            cells_by_source.setdefault((cell.source, cell.protocol, cell.model), []).append(cell)
+    return [
+        _published_row(cells) for cells in cells_by_source.values() if any(cell.value is not None for cell in cells)
+    ]
 
 
 def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> Row:
@@ -97,8 +99,8 @@ def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> R
 def _model_row(model: Model, column: Column, languages: list[str], bounds: list[Interval]) -> Row:
     seed_means = model.seed_means(column)
     cells = {
-        name: Cell(float(mean), bound)
-        for name, mean, bound in zip([*languages, MEAN], seed_means.mean(axis=0), bounds, strict=True)
+        name: Cell(float(mean), interval)
+        for name, mean, interval in zip([*languages, MEAN], seed_means.mean(axis=0), bounds, strict=True)
     }
     protocols = "; ".join(sorted({run.facts["protocol"] for run in model.runs}))
     seeds = len(model.runs) if model.is_trained else 0

@@ -67,15 +67,15 @@ def training_of(benchmark: str, model: str, manifest: Mapping[str, Any], root: P
 
 def _steps(manifest: Mapping[str, Any], root: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the manifests of the stages that made the model behind a score."""
-    waiting = [lineage.step_name(source["path"]) for source in manifest["inputs"].values()]
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name.partition("/")[0] in _MODELS and name not in seen and lineage.has_manifest(root, name):
-            seen.add(name)
+    queue = [lineage.step_name(source["path"]) for source in manifest["inputs"].values()]
+    names: set[str] = set()
+    while queue:
+        name = queue.pop()
+        if name.partition("/")[0] in _MODELS and name not in names and lineage.has_manifest(root, name):
+            names.add(name)
             step = lineage.read_manifest(lineage.folder(root, name))
             yield step
-            waiting += [lineage.step_name(source["path"]) for source in step["inputs"].values()]
+            queue += [lineage.step_name(source["path"]) for source in step["inputs"].values()]
 
 
 def _examples(steps: list[Mapping[str, Any]], score: Mapping[str, Any]) -> tuple[bool, list[str]]:

@@ -32,8 +32,8 @@ class _WordCharacters(dict[int, str]):
     def __missing__(self, code: int) -> str:
         character = chr(code)
         category = unicodedata.category(character)
-        unseen = "" if category == "Cf" and character != ZERO_WIDTH_SPACE else " "
-        self[code] = character if category[0] in "LMN" else unseen
+        replacement = "" if category == "Cf" and character != ZERO_WIDTH_SPACE else " "
+        self[code] = character if category[0] in "LMN" else replacement
         return self[code]
 
 

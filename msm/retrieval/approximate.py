@@ -160,7 +160,7 @@ def found_shares(exact: Integers, approximate: Integers) -> Floats:
         exact: positions of the exact best passages, [Q, any]; -1 for none.
         approximate: positions that the index found, [Q, any]; -1 for none.
     """
-    shares = [np.isin(best[best >= 0], retrieved).mean() for best, retrieved in zip(exact, approximate, strict=True)]
+    shares = [np.isin(best[best >= 0], passages).mean() for best, passages in zip(exact, approximate, strict=True)]
     return np.array(shares, np.float64)
 
 

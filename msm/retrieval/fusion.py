@@ -89,8 +89,8 @@ def _extremes(run: Run) -> tuple[Floats, Floats]:
 def _scaled(run: Run) -> Floats:
     """Return scores from -0.5 to 0.5 within each query; 0 where all are equal, [E]."""
     greatest, least = _extremes(run)
-    spread = greatest - least
-    return (run.scores - (greatest + least) / 2) / np.where(spread > 0, spread, 1)
+    span = greatest - least
+    return (run.scores - (greatest + least) / 2) / np.where(span > 0, span, 1)
 
 
 def _least(run: Run) -> Floats:

@@ -117,10 +117,10 @@ def _compensated(queries: Floats, passages: Floats) -> Floats:
     terms = queries.T.astype(np.float64) * passages.T
     total, errors = np.zeros(len(queries)), np.zeros(len(queries))
     for term in terms:
-        following = total + term
-        addend = following - total
-        errors += (total - (following - addend)) + (term - addend)
-        total = following
+        next_total = total + term
+        addend = next_total - total
+        errors += (total - (next_total - addend)) + (term - addend)
+        total = next_total
     return (total + errors).astype(np.float32)
 
 

@@ -62,8 +62,8 @@ def estimate(
         raise BadInput(f"language_vectors are taken off before vectors are stored as {vector_kind}; give them fp32")
     passage_languages, query_languages = set(collection.passages.counts), {text.language for text in collection.queries}
     if kind == "own":
-        if missing := query_languages - passage_languages:
-            raise BadInput(f"language_vectors own: no passage in {_listed(missing)}, which has questions")
+        if silent_languages := query_languages - passage_languages:
+            raise BadInput(f"language_vectors own: no passage in {_listed(silent_languages)}, which has questions")
         sample = _own_sample(settings, collection)
         labels = labels_by(settings.language_labels, passage_languages)
         means = means_of(sample, encoder.encode_passages, work, "own", labels)
@@ -109,8 +109,10 @@ def parallel_sentences(path: Path, languages: Iterable[str], count: int) -> list
     for source in read(path):
         if source.is_split and source.language in documents:
             documents[source.language][source.document_id] = source.texts
-    if missing := {language for language, texts in documents.items() if not texts}:
-        raise BadInput(f"{path}: no sentences in {_listed(missing)}, so its language vector cannot be estimated")
+    if silent_languages := {language for language, texts in documents.items() if not texts}:
+        raise BadInput(
+            f"{path}: no sentences in {_listed(silent_languages)}, so its language vector cannot be estimated"
+        )
     first, *others = documents.values()
     names = [name for name, texts in first.items() if all(len(other.get(name, ())) == len(texts) for other in others)]
     if not names:

@@ -73,7 +73,7 @@ def rerank(run: Run, queries: Mapping[str, str], passages: Mapping[str, str], sc
     entries = zip(run.queries[best].tolist(), run.passages[best].tolist(), strict=True)
     pairs = [[queries[query_ids[query]], passages[passage_ids[passage]]] for query, passage in entries]
     parts = [np.empty(0, np.float32)]
-    with progress(len(pairs), "rerank", "pairs", shown=not distributed.rank()) as bar:
+    with progress(len(pairs), "rerank", "pairs", visible=not distributed.rank()) as bar:
         for first in range(0, len(pairs), BLOCK_PAIRS):
             parts.append(score(pairs[first : first + BLOCK_PAIRS]))
             bar.update(len(parts[-1]))
@@ -118,8 +118,8 @@ def rerank_folder(
 
 
 def _texts(file: Path, passages_by_id: Mapping[str, Passage], passage_ids: set[str], context: str) -> dict[str, str]:
-    if missing := sorted(passage_ids - set(passages_by_id)):
-        raise BadInput(f"{file}: passage {missing[0]} is not in the collection")
+    if ids := sorted(passage_ids - set(passages_by_id)):
+        raise BadInput(f"{file}: passage {ids[0]} is not in the collection")
     passages: Sequence[Passage] = list(passages_by_id.values())
     texts = passage_texts(passages, context)
     return {passage.passage_id: str(text) for passage, text in zip(passages, texts, strict=True)}

@@ -84,7 +84,7 @@ def search(
     Raises:
         BadInput: a vector that is not finite.
     """
-    with progress(len(queries), "encode questions", "questions", shown=not distributed.rank()) as bar:
+    with progress(len(queries), "encode questions", "questions", visible=not distributed.rank()) as bar:
         vectors = encode_questions(encoder, [query.text for query in queries], bar)
     check_finite(vectors, [query.query_id for query in queries])
     vectors = _without(vectors, queries, language_vectors.queries, language_vectors)
@@ -93,7 +93,7 @@ def search(
     ranking = Ranking(queries, vectors, depths, relevant, stream.relevant_vectors, own_ids)
     shard_numbers: set[int] = set()
     total = len(passages) if isinstance(passages, Sized) else None
-    with progress(total, "encode and search", "passages", shown=not distributed.rank()) as bar:
+    with progress(total, "encode and search", "passages", visible=not distributed.rank()) as bar:
         for shard in _ahead(stream.shards(passages)):
             if shard.texts is not None:
                 record = ranking.search(shard.first, shard.language, shard.ids, stream.vectors(shard, bar))
@@ -183,7 +183,7 @@ class _Stream:
         for path, part in list(zip(paths, parts, strict=True))[mine]:
             if recorded_digest(path) != (made_of := digest(part)):
                 texts = self.encoder.prepare_passages(part)
-                with progress(len(part), "encode relevant passages", "passages", shown=not distributed.rank()) as bar:
+                with progress(len(part), "encode relevant passages", "passages", visible=not distributed.rank()) as bar:
                     vectors = encode_in_pieces(self.encoder, texts, Pieces(self.work, path.stem, made_of), bar)
                 check_finite(vectors, [passage.passage_id for passage in part])
                 write_record(path, made_of, vectors.arrays())

@@ -68,8 +68,8 @@ def compare(
     models: list[Seeds] = [first, *by_model.values()]
     for seeds in models:
         check_seeds(seeds)
-    compared = compare_folders(models, resamples=resamples, seed=seed, all_fairness=fairness)
-    return Comparisons(list(compared), models, notes)
+    comparisons = compare_folders(models, resamples=resamples, seed=seed, all_fairness=fairness)
+    return Comparisons(list(comparisons), models, notes)
 
 
 def _read(folders: Folders) -> list[ScoreFolder]:

@@ -245,8 +245,10 @@ def evaluate(
             used.
         TypeError: there is no such option.
     """
-    used = {choice.name: options.pop(choice.name) for choice in dataclasses.fields(Usage) if choice.name in options}
-    usage = options.pop("usage", Usage()).updated(Usage(**used))
+    usage_options = {
+        choice.name: options.pop(choice.name) for choice in dataclasses.fields(Usage) if choice.name in options
+    }
+    usage = options.pop("usage", Usage()).updated(Usage(**usage_options))
     folder = Path("artifacts", "evaluate", file_name(benchmark), file_name(Path(model).name)) if out is None else out
     return Evaluation(
         model=str(model), benchmark=benchmark, data=Path(data), out=Path(folder), usage=usage, **options
@@ -259,10 +261,10 @@ def file_name(text: str) -> str:
 
 
 def _check_usage(usage: Usage) -> None:
-    for name, allowed in USAGES.items():
+    for name, choices in USAGES.items():
         value = getattr(usage, name)
-        if value is not None and value not in allowed:
-            raise BadInput(f"--{name} must be one of {', '.join(allowed)}, got {value!r}")
+        if value is not None and value not in choices:
+            raise BadInput(f"--{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def _check_kind(evaluation: Evaluation, folder: Path) -> None:
@@ -315,12 +317,12 @@ def _search(evaluation: Evaluation, execution: Execution) -> Path:
 
 def _fuse(evaluation: Evaluation, dense: Path, execution: Execution) -> Path:
     """Fuse the runs with those of BM25, and return the folder of the fused runs."""
-    sparse, fused = evaluation.out / "lexical", evaluation.out / "fused"
+    sparse, fusion = evaluation.out / "lexical", evaluation.out / "fused"
     runner.run_stage("lexical", _lexical(evaluation), {"sources": evaluation.data}, sparse, execution)
     assert evaluation.fuse is not None
-    with new_folder(fused) as folder:
+    with new_folder(fusion) as folder:
         fuse_folders(payload(dense), payload(sparse), evaluation.fuse, evaluation.kept_depth, folder)
-    return fused
+    return fusion
 
 
 def _depth(benchmark: Benchmark) -> int:
@@ -413,9 +415,9 @@ def _score(evaluation: Evaluation) -> Score:
 def _treatment(evaluation: Evaluation) -> str:
     """Return the words after the model's name that tell how its vectors or scores were changed."""
     kind = evaluation.language_vectors
-    guessed = "" if evaluation.language_labels == "given" else ", languages guessed"
-    shifted = "" if kind == "none" else f" (language vectors: {kind}{guessed})"
-    return shifted + (" + bm25" if evaluation.fuse is not None else "")
+    labels = "" if evaluation.language_labels == "given" else ", languages guessed"
+    treatment = "" if kind == "none" else f" (language vectors: {kind}{labels})"
+    return treatment + (" + bm25" if evaluation.fuse is not None else "")
 
 
 def _run_files(folder: Path, bitext: BitextBenchmark | None) -> list[Path]:

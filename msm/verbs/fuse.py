@@ -63,15 +63,15 @@ def fuse(
     if depth < 1:
         raise BadInput(f"--depth must be at least 1, got {depth}")
     weight = _chosen(dev, depth) if dev else Weight(float(alpha or 0.0), None)
-    fused = fusion.fuse(read_run(Path(dense)), read_run(Path(sparse)), weight.alpha, depth)
-    write_run(Path(out), fused, "fusion")
+    run = fusion.fuse(read_run(Path(dense)), read_run(Path(sparse)), weight.alpha, depth)
+    write_run(Path(out), run, "fusion")
     return weight
 
 
 def _chosen(dev: Dev, depth: int) -> Weight:
     qrels, measure = read_qrels(dev.qrels), parse_measure(dev.measure)
 
-    def mean_of(fused: Run) -> float:
-        return evaluate(qrels, fused, [measure], ties="trec").measures[0].mean
+    def mean_of(run: Run) -> float:
+        return evaluate(qrels, run, [measure], ties="trec").measures[0].mean
 
     return Weight(*fusion.best_alpha(read_run(dev.dense), read_run(dev.sparse), mean_of, depth))

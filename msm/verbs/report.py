@@ -53,20 +53,20 @@ def report(
     Raises:
         BadInput: no row is finished, or artifacts no longer match their manifests.
     """
-    whole, made = _recipe(str(recipe), (Path(artifacts), Path(results)))
+    whole, all_tasks = _recipe(str(recipe), (Path(artifacts), Path(results)))
     here, there = Path(artifacts) / whole["recipe"], Path(results) / whole["recipe"]
-    _bring_up(whole, made, here)
-    earlier, kept, size = _scores(exported.manifests(there)), [], 0
+    _bring_up(whole, all_tasks, here)
+    earlier, kept_rows, size = _scores(exported.manifests(there)), [], 0
     if export:
-        if not made and not any((folder / REPORT).is_dir() for folder in (here, there)):
+        if not all_tasks and not any((folder / REPORT).is_dir() for folder in (here, there)):
             raise BadInput(f"{recipe}: no such recipe, and {here} has no report")
-        kept = exported_rows(made, there, here)
-        size = write_export(here, there, kept)
-    shown = there if export or not report_folder(here).is_dir() else here
-    rows = _scores(exported.manifests(there)) if shown == there else _finished(here)
-    missing = [task.name for task in made if task.stage == "score" and task.name not in rows]
-    lost = [name for name in earlier if name not in rows] if export else []
-    return Reported(terminal_table(shown), report_folder(shown) / DOCUMENT, rows, missing, kept, lost, size)
+        kept_rows = exported_rows(all_tasks, there, here)
+        size = write_export(here, there, kept_rows)
+    root = there if export or not report_folder(here).is_dir() else here
+    rows = _scores(exported.manifests(there)) if root == there else _finished(here)
+    absent = [task.name for task in all_tasks if task.stage == "score" and task.name not in rows]
+    lost_rows = [name for name in earlier if name not in rows] if export else []
+    return Reported(terminal_table(root), report_folder(root) / DOCUMENT, rows, absent, kept_rows, lost_rows, size)
 
 
 def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:
@@ -84,15 +84,15 @@ def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:
     return whole, tasks(whole, str(path))
 
 
-def _bring_up(recipe: Values, made: Sequence[Task], root: Path) -> None:
+def _bring_up(recipe: Values, all_tasks: Sequence[Task], root: Path) -> None:
     """Write the report in the artifacts anew unless it is one on the score folders that exist."""
-    task = next((task for task in made if task.stage == "report"), None)
+    task = next((task for task in all_tasks if task.stage == "report"), None)
     if task is None or not _finished(root):
         return
     reads, out = {"scores": root / "score"}, root / REPORT
     if runner.finished(out, runner.describe(task.stage, task.settings, reads), any_code=True) is None:
         execution = Execution(work=out.with_name(f".{out.name}.work"))
-        runner.run_stage(task.stage, task.settings, reads, out, execution, notes(task, made, recipe))
+        runner.run_stage(task.stage, task.settings, reads, out, execution, notes(task, all_tasks, recipe))
 
 
 def _finished(root: Path) -> list[str]:

@@ -50,10 +50,10 @@ def reproduce(
     anchor = read_anchor(path, name)
     folder = Path("artifacts", "anchors", name) if out is None else Path(out)
     files = Path(data) if data else _fetch(anchor, name, folder / "sources", mirror)
-    said = {field: anchor[field] for field in ("benchmark", "model", "split", "setting", "depth") if field in anchor}
+    facts = {field: anchor[field] for field in ("benchmark", "model", "split", "setting", "depth") if field in anchor}
     try:
         evaluation = Evaluation(
-            **said,
+            **facts,
             data=files,
             out=folder,
             usage=Usage(**anchor.get("usage", {})),
@@ -95,25 +95,25 @@ def side_by_side(anchor: Mapping[str, Any], scores: Scores) -> list[dict[str, An
         BadInput: a score that was published was not measured.
     """
     # Of a language asked in several pools, the pool of all languages comes first, then its own, then the others'.
-    found: dict[tuple[str, str], float] = {}
+    values: dict[tuple[str, str], float] = {}
     rows = [row for row in scores.rows if row["value"] is not None]
-    for wanted in ((None,), ("same",), None, ("other",)):
+    for pools in ((None,), ("same",), None, ("other",)):
         for row in rows:
             candidates, language = row["candidate_language"], row["query_language"]
-            if candidates in wanted if wanted is not None else candidates == language:
-                found.setdefault((language, row["measure"]), row["value"])
+            if candidates in pools if pools is not None else candidates == language:
+                values.setdefault((language, row["measure"]), row["value"])
     # The name of a pair, such as eng-ara, stands for questions in one language and candidates in the other.
-    found |= {(f"{row['query_language']}-{row['candidate_language']}", row["measure"]): row["value"] for row in rows}
-    compared = []
+    values |= {(f"{row['query_language']}-{row['candidate_language']}", row["measure"]): row["value"] for row in rows}
+    comparisons = []
     for language, measures in anchor["expected"].items():
         for measure, expected in measures.items():
-            if (language, measure) not in found:
+            if (language, measure) not in values:
                 raise BadInput(f"{scores.folder}: no {measure} of {language}, which was published")
-            value = found[language, measure]
+            value = values[language, measure]
             row = {"language": language, "measure": measure, "value": value, "expected": expected}
             within = abs(value - expected) <= anchor["tolerance"]
-            compared.append(row | {"tolerance": anchor["tolerance"], "within": within})
-    return compared
+            comparisons.append(row | {"tolerance": anchor["tolerance"], "within": within})
+    return comparisons
 
 
 def _fetch(anchor: Mapping[str, Any], name: str, out: Path, mirror: str | Path) -> Path:

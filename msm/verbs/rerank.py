@@ -57,9 +57,9 @@ def rerank(
             raise BadInput(f"{folder}: no such folder")
     split = split or find_split(benchmark) or "test"
     check_split(benchmark, split)
-    found, name = find_model(model, revision), name or Path(model).name
+    model_folder, name = find_model(model, revision), name or Path(model).name
     collection = find_benchmark(benchmark).read(data)
-    scorer = open_cross_encoder(found, pick_device(device), trust_remote_code=trust_remote_code)
+    scorer = open_cross_encoder(model_folder, pick_device(device), trust_remote_code=trust_remote_code)
     runs = out / "rerank"
     settings = Score(
         benchmark=benchmark,

@@ -92,8 +92,8 @@ def score(
     ties = ties or (rules.ties if rules else "trec")
     judgements = _judgements(qrels) if isinstance(qrels, Mapping) else read_qrels(Path(qrels))
     rankings = _rankings(run, float32) if isinstance(run, Mapping) else read_run(Path(run), double=not float32)
-    judged = set(judgements.query_ids.to_pylist())
-    counts = len(judged), len(judged.intersection(rankings.query_ids.to_pylist()))
+    judged_ids = set(judgements.query_ids.to_pylist())
+    counts = len(judged_ids), len(judged_ids.intersection(rankings.query_ids.to_pylist()))
     return {
         str(values.measure): _result(values, *counts)
         for values in evaluate(judgements, rankings, names, ties=ties).measures

@@ -120,12 +120,12 @@ def xor_hits(prediction: Prediction, answers: list[str], tokenizer: Tokenizer, *
 def _xor_hits(path: Path, gold: Path, tokenizer: Tokenizer, *, lenient: bool) -> tuple[list[Hit], int]:
     """Return the hits of all questions, and the number of questions that have no entry."""
     answers = {question: spans(texts) for question, texts in read_xor_answers(gold).items()}
-    counted = [prediction for prediction in read_xor_predictions(path) if answers.get(prediction.question_id)]
+    predictions = [prediction for prediction in read_xor_predictions(path) if answers.get(prediction.question_id)]
     hits = [
         list(xor_hits(prediction, answers[prediction.question_id], tokenizer, lenient=lenient))
-        for prediction in tqdm(counted, desc="match", unit=" questions", disable=None)
+        for prediction in tqdm(predictions, desc="match", unit=" questions", disable=None)
     ]
-    return [hit for part in hits for hit in part], sum(map(bool, answers.values())) - len(counted)
+    return [hit for part in hits for hit in part], sum(map(bool, answers.values())) - len(predictions)
 
 
 def _nq_hits(path: Path, gold: Path | None) -> tuple[list[Hit], int]:

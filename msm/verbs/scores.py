@@ -98,8 +98,8 @@ class Scores:
         """
         if measure and measure not in self.measures:
             raise BadInput(f"{self.folder}: no measure {measure}; there are {', '.join(self.measures)}")
-        wanted = [candidates] if candidates else [None, "same", "other"]
-        for kind in wanted:
+        kinds = [candidates] if candidates else [None, "same", "other"]
+        for kind in kinds:
             values = self._values(measure or next(iter(self.measures), ""), kind)
             if values:
                 return values

@@ -44,9 +44,9 @@ def _verdict(name: str, folder: Path, *, quick: bool) -> Verdict:
 def _other_inputs(folder: Path) -> list[str]:
     """Return the inputs that exist, but have been made anew since they were read."""
     inputs = artifacts.read_manifest(folder).get("inputs", {})
-    there = {read: value for read, value in inputs.items() if Path(value["path"]).exists()}
+    there = {input_name: value for input_name, value in inputs.items() if Path(value["path"]).exists()}
     return [
-        f"{read}: {value['path']} is not what was read"
-        for read, value in there.items()
+        f"{input_name}: {value['path']} is not what was read"
+        for input_name, value in there.items()
         if artifacts.payload_checksum(Path(value["path"])) != value["checksum"]
     ]

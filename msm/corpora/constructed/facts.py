@@ -90,28 +90,28 @@ def _story(
     document_id: str, hero: tuple[str, str], customs: dict[tuple[str, str], dict[str, str]], rng: random.Random
 ) -> Story:
     script = rng.choice(SCRIPTS)
-    known = _settle(script, hero, customs, rng)
+    words = _settle(script, hero, customs, rng)
     steps = [step for step in script.steps if rng.random() < step.told]
     names = [hero] + [_mention(hero, rng) for _ in steps[1:]]
-    return Story(document_id, hero, [_clause(step, known, name) for step, name in zip(steps, names, strict=True)])
+    return Story(document_id, hero, [_clause(step, words, name) for step, name in zip(steps, names, strict=True)])
 
 
 def _settle(
     script: Script, hero: tuple[str, str], customs: dict[tuple[str, str], dict[str, str]], rng: random.Random
 ) -> dict[str, str]:
-    known: dict[str, str] = {}
+    words: dict[str, str] = {}
     for fact in script.facts:
         value = hero[0]
         while value == hero[0]:  # the hero's given name belongs to nobody else
-            value = f"{fact.kind}:{_value(fact, known, customs, rng)}"
-        known[fact.name] = value
-    return known
+            value = f"{fact.kind}:{_value(fact, words, customs, rng)}"
+        words[fact.name] = value
+    return words
 
 
 def _value(
-    fact: Fact, known: dict[str, str], customs: dict[tuple[str, str], dict[str, str]], rng: random.Random
+    fact: Fact, words: dict[str, str], customs: dict[tuple[str, str], dict[str, str]], rng: random.Random
 ) -> str:
-    cause = known.get(fact.after, "")
+    cause = words.get(fact.after, "")
     if fact.kind == "year":
         year = int(cause.split(":")[1]) + rng.randint(*fact.gap) if cause else rng.randrange(SIZES["year"] // 3)
         # The longest life would end one year after the last year that has a word.
@@ -129,16 +129,16 @@ def _mention(hero: tuple[str, str], rng: random.Random) -> tuple[str, ...]:
     return hero if rng.random() < FULL_NAME else (rng.choice(hero),)
 
 
-def _clause(step: Step, known: dict[str, str], hero: tuple[str, ...]) -> Clause:
+def _clause(step: Step, words: dict[str, str], hero: tuple[str, ...]) -> Clause:
     parts = {role: part for role in ROLES if isinstance(part := getattr(step, role), Part)}
-    return Clause(f"verb:{step.verb}", {role: _phrase(part, known, hero) for role, part in parts.items()}, step.asks)
+    return Clause(f"verb:{step.verb}", {role: _phrase(part, words, hero) for role, part in parts.items()}, step.asks)
 
 
-def _phrase(part: Part, known: dict[str, str], hero: tuple[str, ...]) -> Phrase:
+def _phrase(part: Part, words: dict[str, str], hero: tuple[str, ...]) -> Phrase:
     if part == HERO:
         return Phrase(hero)
-    word = _concept(part.fact.removeprefix("=")) if part.fact.startswith("=") else known[part.fact]
-    return Phrase((word,), known[part.number] if part.number else "", hero if part.owner else ())
+    word = _concept(part.fact.removeprefix("=")) if part.fact.startswith("=") else words[part.fact]
+    return Phrase((word,), words[part.number] if part.number else "", hero if part.owner else ())
 
 
 def _concept(name: str) -> str:

@@ -115,8 +115,8 @@ def _language(index: int, common: dict[str, str], own_names: list[str], synonyms
     alphabet = ALPHABETS[index % len(ALPHABETS)]
     (ending,) = _invent(1, alphabet, (1, 1), (), rng)
     grammar_words = _invent(len(FUNCTION_WORDS), alphabet, (1, 2), (ending,), rng)
-    needed = len(verbs) * synonyms + len(things) + len(own_names)
-    content = iter(_invent(needed, alphabet, (2, 3), (ending, *grammar_words), rng))
+    count = len(verbs) * synonyms + len(things) + len(own_names)
+    content = iter(_invent(count, alphabet, (2, 3), (ending, *grammar_words), rng))
     words = {meaning: (word,) for meaning, word in common.items()}
     words |= {name: (word,) for name, word in zip(FUNCTION_WORDS, grammar_words, strict=True)}
     words |= {verb: tuple(next(content) for _ in range(synonyms)) for verb in verbs}
@@ -141,15 +141,15 @@ def _grammar(order: str, rng: random.Random) -> Grammar:
 
 
 def _invent(
-    count: int, alphabet: tuple[str, str], syllables: Sequence[int], taken: Sequence[str], rng: random.Random
+    count: int, alphabet: tuple[str, str], syllables: Sequence[int], endings: Sequence[str], rng: random.Random
 ) -> list[str]:
-    """Invent a number of different words, none of which ends in one of `taken`."""
+    """Invent a number of different words, none of which ends in one of `endings`."""
     onsets, nuclei = (part.split() for part in alphabet)
     words: dict[str, None] = {}
     while len(words) < count:
         size = rng.randint(*syllables)
         word = "".join(rng.choice(onsets) + rng.choice(nuclei) for _ in range(size))
         word += rng.choice(onsets) if rng.random() < 0.3 else ""
-        if not word.endswith(tuple(taken)):
+        if not word.endswith(tuple(endings)):
             words[word] = None
     return list(words)

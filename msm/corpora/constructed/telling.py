@@ -32,8 +32,8 @@ class Sentence(NamedTuple):
 def verb_words(clause: Clause, language: Language, rng: random.Random) -> tuple[str, str]:
     """A word for the verb of a sentence and one for that of its question: different ones if there are several."""
     words = language.words[clause.verb]
-    said = rng.choice(words)
-    return said, rng.choice([word for word in words if word != said] or words)
+    first = rng.choice(words)
+    return first, rng.choice([word for word in words if word != first] or words)
 
 
 def tell(clause: Clause, verb: str, language: Language, rng: random.Random) -> Sentence:
@@ -67,13 +67,13 @@ def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: 
         language: gives the other words and their order.
         rng: picks the words that take an ending.
     """
-    asked = "object" if focus == "number" else focus
+    role_of_answer = "object" if focus == "number" else focus
     question = language.words[_question_word(clause, focus)][0]
     words = [question] if language.grammar.question_first else []
     for role in language.grammar.order:
         if role == "verb":
             words.append(verb)
-        elif role == asked:
+        elif role == role_of_answer:
             words += [] if language.grammar.question_first else [question]
             words += _rest(clause.phrases[role], focus, hero, language)
         elif role in ("subject", "object") and role in clause.phrases:

@@ -45,24 +45,24 @@ def _classes() -> NDArray[np.uint8]:
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, LAST + 1)]))
     codes = np.array([*range(0xD800), *range(0xE000, LAST + 1)])
     for number, script in enumerate(script_names(), start=LETTER + 1):
-        for found in regex.finditer(rf"\p{{Script={script}}}+", everything):
-            own = codes[found.start() : found.end()]
-            table[own[table[own] == LETTER]] = number
+        for match in regex.finditer(rf"\p{{Script={script}}}+", everything):
+            letters = codes[match.start() : match.end()]
+            table[letters[table[letters] == LETTER]] = number
     return table
 
 
-def profile(text: str, wanted: Collection[str]) -> Profile:
+def profile(text: str, scripts: Collection[str]) -> Profile:
     """Count the shares of a text.
 
     Args:
         text: any text that is not empty.
-        wanted: scripts that its letters should belong to; without any, all letters count.
+        scripts: scripts that its letters should belong to; without any, all letters count.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     counts = np.bincount(_classes()[np.minimum(codes, LAST + 1)], minlength=LETTER + 1 + len(script_names()))
     characters = int(len(codes) - counts[BLANK])
     letters = int(counts[LETTER:].sum())
-    places = [LETTER + 1 + script_names().index(script) for script in wanted]
-    own = int(counts[places].sum()) if wanted else letters
+    places = [LETTER + 1 + script_names().index(script) for script in scripts]
+    script_letters = int(counts[places].sum()) if scripts else letters
     whole = max(characters, 1)
-    return Profile(characters, counts[DIGIT] / whole, counts[OTHER] / whole, own / max(letters, 1))
+    return Profile(characters, counts[DIGIT] / whole, counts[OTHER] / whole, script_letters / max(letters, 1))

@@ -43,9 +43,9 @@ def read(state: State, part: int) -> dict[str, Any]:
             yield {"id": document.id, "language": language, "paragraphs": paragraphs}
 
     state.write_rows("read", part, rows())
-    joined = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
-    write_hashes(_hashes(state, part), joined)
-    return {**counts, "paragraphs": len(joined), "dropped": drops.as_json()}
+    all_hashes = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
+    write_hashes(_hashes(state, part), all_hashes)
+    return {**counts, "paragraphs": len(all_hashes), "dropped": drops.as_json()}
 
 
 def _documents(state: State, part: int, drops: Drops, counts: Counter[str]) -> Iterator[Document]:
@@ -64,15 +64,15 @@ def _documents(state: State, part: int, drops: Drops, counts: Counter[str]) -> I
 def duplicates(state: State, bucket: int) -> dict[str, Any]:
     """Find the paragraphs with hashes in a range that an equal paragraph precedes."""
     paths = [_hashes(state, part) for part in range(len(state.parts))]
-    found = write_duplicates(state.work / "duplicates", paths, bucket, state.recipe.corpus.hash_buckets)
-    return {"paragraphs": found}
+    count = write_duplicates(state.work / "duplicates", paths, bucket, state.recipe.corpus.hash_buckets)
+    return {"paragraphs": count}
 
 
 def clean(state: State, part: int) -> dict[str, Any]:
     """Keep documents of wanted languages and quality, without duplicate paragraphs, and write their signatures."""
     settings, drops = state.recipe.corpus, Drops()
     flags = _flags(state, part)
-    kept: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     place = 0
     for row in state.rows("read", part):
         paragraphs = row["paragraphs"]
@@ -85,12 +85,12 @@ def clean(state: State, part: int) -> dict[str, Any]:
         if reason:
             drops.add(reason, language)
         else:
-            kept.append({**row, "language": language})
-    state.write_rows("clean", part, kept)
+            rows.append({**row, "language": language})
+    state.write_rows("clean", part, rows)
     if settings.near_duplicates == "drop":
-        texts = (Document(text="\n".join(row["paragraphs"]), id=row["id"]) for row in kept)
+        texts = (Document(text="\n".join(row["paragraphs"]), id=row["id"]) for row in rows)
         Signatures(state.work / "signatures", settings).run(texts, part, len(state.parts))
-    return {"documents": len(kept), "dropped": drops.as_json()}
+    return {"documents": len(rows), "dropped": drops.as_json()}
 
 
 def _flags(state: State, part: int) -> np.ndarray:
@@ -109,8 +109,8 @@ def _judge(state: State, row: dict[str, Any]) -> tuple[str, str]:
     guess = identifier(settings.identifier)(text)
     shipped = settings.identifier == SHIPPED
     language, reason = verdict(row["language"], guess, settings.identify_score, shipped)
-    wanted = languages() if settings.languages == "all" else listed(settings.languages)
-    if not reason and language not in wanted:
+    codes = languages() if settings.languages == "all" else listed(settings.languages)
+    if not reason and language not in codes:
         reason = "other_language"
     limits = state.recipe.limits(language)
     return language, reason or problem(paragraphs, language, limits, settings.perplexity_models)
@@ -136,13 +136,13 @@ def sentences(state: State, part: int) -> dict[str, Any]:
     lines: dict[str, list[bytes]] = {}
     for number, row in enumerate(state.rows("clean", part)):
         language = row["language"]
-        found = [sentence for paragraph in row["paragraphs"] for sentence in split(paragraph, language)]
+        texts = [sentence for paragraph in row["paragraphs"] for sentence in split(paragraph, language)]
         if number in remove:
             drops.add("near_duplicate", language)
-        elif len(found) < FEWEST_SENTENCES:
+        elif len(texts) < FEWEST_SENTENCES:
             drops.add("one_sentence", language)
         else:
-            document = {"language": language, "document_id": row["id"], "sentences": found}
+            document = {"language": language, "document_id": row["id"], "sentences": texts}
             lines.setdefault(language, []).append(json.dumps(document, ensure_ascii=False).encode() + b"\n")
     index, start = {}, 0
     with new_file(part_documents(state, part), "wb") as file:

@@ -80,8 +80,8 @@ def _one_step(state: State, placing: Placing) -> None:
             say("%s", step.name)
             _executor(state, step, placing).run()
             return
-        if left := undone(state, step):
-            raise BadInput(f"--step {placing.step}: {step.name} has no mark for {len(left)} units; run it first")
+        if units := undone(state, step):
+            raise BadInput(f"--step {placing.step}: {step.name} has no mark for {len(units)} units; run it first")
 
 
 def _check(placing: Placing) -> None:
@@ -123,9 +123,9 @@ def _wait(state: State, step: Step, placing: Placing) -> None:
     Raises:
         Unfinished: there are no other machines, and units are left.
     """
-    while left := undone(state, step):
+    while units := undone(state, step):
         if placing.local_tasks == -1:
-            raise Unfinished(f"{step.name}: {len(left)} units are not done ({left[:5]}); the same command goes on")
+            raise Unfinished(f"{step.name}: {len(units)} units are not done ({units[:5]}); the same command goes on")
         time.sleep(placing.poll_seconds)
 
 

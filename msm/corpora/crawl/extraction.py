@@ -50,8 +50,8 @@ def html_of(response: bytes) -> str | bytes:
     head, _, body = response.partition(b"\r\n\r\n")
     if re.search(rb"^transfer-encoding:\s*chunked", head, re.I | re.M):
         body = _joined(body)
-    declared = _CHARSET.search(head) or _CHARSET.search(body[:2048])
-    for charset in ("utf-8", declared[1].decode("ascii", "replace") if declared else ""):
+    charset_match = _CHARSET.search(head) or _CHARSET.search(body[:2048])
+    for charset in ("utf-8", charset_match[1].decode("ascii", "replace") if charset_match else ""):
         try:
             return body.decode(charset) if charset else body
         except (UnicodeDecodeError, LookupError):
@@ -61,10 +61,10 @@ def html_of(response: bytes) -> str | bytes:
 
 def _joined(body: bytes) -> bytes:
     """Join a chunked body. A body that is not chunked, as in Common Crawl, stays as it is."""
-    found, place = [], 0
+    chunks, place = [], 0
     while size := _CHUNK.match(body, place):
         if not int(size[1], 16):
-            return b"".join(found)
-        found.append(body[size.end() : size.end() + int(size[1], 16)])
+            return b"".join(chunks)
+        chunks.append(body[size.end() : size.end() + int(size[1], 16)])
         place = size.end() + int(size[1], 16)
     return body

@@ -47,10 +47,10 @@ def identifier(name: str) -> Identifier:
         fasttext = importlib.import_module("fasttext")
     except ImportError as error:
         raise BadInput("identifier: a fastText model needs `pip install fasttext`") from error
-    loaded = fasttext.load_model(name)
+    fasttext_model = fasttext.load_model(name)
 
     def classify(text: str) -> Guess:
-        labels, scores = loaded.predict(text.replace("\n", " "))
+        labels, scores = fasttext_model.predict(text.replace("\n", " "))
         return _guess(labels[0].removeprefix("__label__"), float(scores[0]))
 
     return classify
@@ -63,23 +63,23 @@ def facts(name: str) -> dict[str, str]:
     return {"identifier": Path(name).name, "sha256": sha256_of(Path(name))}
 
 
-def verdict(declared: str, guess: Guess, score: float, shipped: bool) -> tuple[str, str]:
+def verdict(source_language: str, guess: Guess, score: float, shipped: bool) -> tuple[str, str]:
     """Return the language of a document, and the reason to drop it; an empty reason keeps it.
 
     Args:
-        declared: language that the input gives; empty if it gives none.
+        source_language: language that the input gives; empty if it gives none.
         guess: result of the identifier.
         score: smallest probability.
         shipped: whether the identifier is py3langid, whose languages the table lists.
     """
-    if not declared:
+    if not source_language:
         return guess.language, "" if guess.score >= score else "language_unsure"
-    row = languages().get(declared)
+    row = languages().get(source_language)
     if shipped and row is not None and row.identified == "no":
-        return declared, ""  # the identifier cannot say; the share of the script will
-    if guess.language != declared and not any({guess.language, declared} <= group for group in ALIKE):
-        return declared, "wrong_language"
-    return declared, "" if guess.score >= score else "language_unsure"
+        return source_language, ""  # the identifier cannot say; the share of the script will
+    if guess.language != source_language and not any({guess.language, source_language} <= group for group in ALIKE):
+        return source_language, "wrong_language"
+    return source_language, "" if guess.score >= score else "language_unsure"
 
 
 def _guess(label: str, score: float) -> Guess:

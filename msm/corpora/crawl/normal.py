@@ -17,8 +17,8 @@ def paragraphs_of(text: str) -> list[str]:
     """Return the paragraphs of a text, one a line, in NFC, without control characters and repeated blanks."""
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    found = (_paragraph(line) for line in text.splitlines())
-    return [line for line in found if line]
+    paragraphs = (_paragraph(line) for line in text.splitlines())
+    return [line for line in paragraphs if line]
 
 
 def _paragraph(line: str) -> str:

@@ -65,13 +65,13 @@ def _plan_path(state: State) -> Path:
 
 def _sample(state: State) -> list[str]:
     """Sentences of every language from the first parts, on which the tokenizer's engines must agree."""
-    found: dict[str, list[str]] = {}
+    sample: dict[str, list[str]] = {}
     for part in range(min(SAMPLED_PARTS, len(state.parts))):
         for document in read_documents(part_documents(state, part)):
-            own = found.setdefault(document.language, [])
-            own += document.sentences[: SAMPLE - len(own)]
-    each = SAMPLE // max(len(found), 1) + 1
-    return [sentence for own in found.values() for sentence in own[:each]]
+            sentences = sample.setdefault(document.language, [])
+            sentences += document.sentences[: SAMPLE - len(sentences)]
+    each = SAMPLE // max(len(sample), 1) + 1
+    return [sentence for sentences in sample.values() for sentence in sentences[:each]]
 
 
 @lru_cache(maxsize=1)
@@ -118,34 +118,34 @@ def _line_start(path: Path, first: int, place: int) -> int:
 def write(state: State, number: int) -> dict[str, Any]:
     """Write one shard, or the documents of one language."""
     language, piece, start, stop = pieces_of(state)[number]
-    found = list(ranges(state, language, start, stop))
+    all_ranges = list(ranges(state, language, start, stop))
     if not state.tokenizer:
-        return _write_documents(state, language, found)
+        return _write_documents(state, language, all_ranges)
     target = f"{language}/{piece:05d}"
     folder = state.work / state.packing / "building" / f"{number:06d}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    _write_shard(state, language, found, folder)
+    _write_shard(state, language, all_ranges, folder)
     facts = _shard_facts(folder, language, target, state.recipe.corpus.block_tokens)
     _deliver(folder, state.out, target)
     shutil.rmtree(folder)
     return dataclasses.asdict(facts)
 
 
-def _write_documents(state: State, language: str, found: list[Range]) -> dict[str, Any]:
+def _write_documents(state: State, language: str, all_ranges: list[Range]) -> dict[str, Any]:
     documents = 0
-    built = state.work / state.packing / "building" / f"{language}.jsonl"
-    with new_file(built, "wb") as out:
-        for part, start, stop in found:
+    path = state.work / state.packing / "building" / f"{language}.jsonl"
+    with new_file(path, "wb") as out:
+        for part, start, stop in all_ranges:
             with part_documents(state, part).open("rb") as file:
                 file.seek(start)
                 while file.tell() < stop:
                     out.write(file.readline())
                     documents += 1
-    facts = {"language": language, "documents": documents, "address": built.name, "sha256": sha256_of(built)}
+    facts = {"language": language, "documents": documents, "address": path.name, "sha256": sha256_of(path)}
     system, root = fsspec.core.url_to_fs(state.out)
-    system.put_file(str(built), f"{root}/{built.name}")
-    built.unlink()
+    system.put_file(str(path), f"{root}/{path.name}")
+    path.unlink()
     return facts
 
 
@@ -155,13 +155,13 @@ def layout_of(tokenizer: Path) -> Layout:
     return read_layout(tokenizer, read_tokenizer(tokenizer))
 
 
-def _write_shard(state: State, language: str, found: list[Range], folder: Path) -> None:
+def _write_shard(state: State, language: str, all_ranges: list[Range], folder: Path) -> None:
     tokenizer, corpus = Path(state.tokenizer), state.recipe.corpus
     layout = layout_of(tokenizer)
     settings = Units(unit_tokens=corpus.unit_tokens, document_units=corpus.document_units, min_units=corpus.min_units)
     packer = Packer(settings, tokenizer, read_json(_plan_path(state))["engine"], layout)
     with ShardWriter(folder, language, layout.vocabulary) as writer:
-        for part, start, stop in found:
+        for part, start, stop in all_ranges:
             path = part_documents(state, part)
             while start < stop:
                 end = _line_start(path, start, min(start + CHUNK_BYTES, stop))
@@ -202,31 +202,31 @@ def manifest_path(state: State) -> Path:
 
 def manifest(state: State, _: int) -> dict[str, Any]:
     """Write the manifest of the shards, or of the files of documents, beside them."""
-    written = state.facts(f"{state.packing}/write")
-    cleaned = [fact for step in ("read", "clean", "sentences") for fact in state.facts(step)]
+    pieces = state.facts(f"{state.packing}/write")
+    cleaning_facts = [fact for step in ("read", "clean", "sentences") for fact in state.facts(step)]
     corpus = state.recipe.corpus
     values: dict[str, Any] = {
         "format": FORMAT,
         "settings": dataclasses.asdict(state.recipe),
         "identifier": identifier_facts(corpus.identifier),
         "fallbacks": read_json(_plan_path(state))["fallbacks"],
-        "dropped": total(cleaned),
+        "dropped": total(cleaning_facts),
         "documents_read": sum(fact.get("documents", 0) for fact in state.facts("read")),
         "input_bytes": sum(fact.get("input_bytes", 0) for fact in state.facts("read")),
     }
     # The time that it took is no part of the result.
-    written = [
-        {name: value for name, value in fact.items() if name not in ("seconds", "cpu_seconds")} for fact in written
+    pieces = [
+        {name: value for name, value in fact.items() if name not in ("seconds", "cpu_seconds")} for fact in pieces
     ]
     if state.tokenizer:
         layout = layout_of(Path(state.tokenizer))
         units = {name: getattr(corpus, name) for name in ("unit_tokens", "document_units", "min_units")}
-        values |= {"index": {**layout._asdict(), **units}, "block_tokens": corpus.block_tokens, "shards": written}
+        values |= {"index": {**layout._asdict(), **units}, "block_tokens": corpus.block_tokens, "shards": pieces}
         values |= {"address": state.out, "pieces_sha256": pieces_checksum(Path(state.tokenizer))}
     else:
-        values |= {"files": written}
+        values |= {"files": pieces}
     path = manifest_path(state)
     write_json(path, values)
     system, root = fsspec.core.url_to_fs(state.out)
     system.put_file(str(path), f"{root}/{path.name}")
-    return {"pieces": len(written)}
+    return {"pieces": len(pieces)}

@@ -47,14 +47,14 @@ def find_duplicates(parts: list[Path], bucket: int, buckets: int) -> tuple[NDArr
         places.append(both[1, start:stop].astype(np.uint32))
         sizes.append(int(stop - start))
     # A stable order keeps equal hashes in the order of the parts, and of the positions within a part.
-    joined = np.concatenate(hashes)
-    order = np.argsort(joined, kind="stable")
-    again = np.zeros(len(joined), bool)
-    again[order[1:]] = joined[order[1:]] == joined[order[:-1]]
+    all_hashes = np.concatenate(hashes)
+    order = np.argsort(all_hashes, kind="stable")
+    again = np.zeros(len(all_hashes), bool)
+    again[order[1:]] = all_hashes[order[1:]] == all_hashes[order[:-1]]
     ends = np.cumsum(sizes)
-    found = [np.sort(np.concatenate(places)[start:stop][again[start:stop]])
+    duplicates = [np.sort(np.concatenate(places)[start:stop][again[start:stop]])
              for start, stop in zip(ends - sizes, ends, strict=True)]  # fmt: skip
-    return np.concatenate(found), np.concatenate([[0], np.cumsum([len(part) for part in found])])
+    return np.concatenate(duplicates), np.concatenate([[0], np.cumsum([len(part) for part in duplicates])])
 
 
 def write_duplicates(folder: Path, parts: list[Path], bucket: int, buckets: int) -> int:

@@ -16,18 +16,18 @@ def problem(paragraphs: list[str], language: str, limits: Quality, models: str) 
         models: folder of perplexity models, or empty.
     """
     text = "\n".join(paragraphs)
-    found = profile(text, scripts(language))
-    whole = max(found.characters, 1)
-    repeated = sum(map(len, paragraphs)) - sum(map(len, set(paragraphs)))
-    broken = {
-        "characters": found.characters < limits.min_characters,
-        "paragraph_characters": found.characters < limits.min_paragraph_characters * len(paragraphs),
-        "digit_share": found.digits > limits.max_digit_share,
-        "other_share": found.others > limits.max_other_share,
-        "script_share": found.script < limits.min_script_share,
-        "repeated_share": repeated > limits.max_repeated_share * whole,
+    text_profile = profile(text, scripts(language))
+    whole = max(text_profile.characters, 1)
+    repetitions = sum(map(len, paragraphs)) - sum(map(len, set(paragraphs)))
+    violations = {
+        "characters": text_profile.characters < limits.min_characters,
+        "paragraph_characters": text_profile.characters < limits.min_paragraph_characters * len(paragraphs),
+        "digit_share": text_profile.digits > limits.max_digit_share,
+        "other_share": text_profile.others > limits.max_other_share,
+        "script_share": text_profile.script < limits.min_script_share,
+        "repeated_share": repetitions > limits.max_repeated_share * whole,
     }
-    first = next((name for name, is_broken in broken.items() if is_broken), "")
+    first = next((name for name, is_broken in violations.items() if is_broken), "")
     if first or not models or not limits.max_perplexity:
         return first
     value = perplexity(paragraphs, models, language)

@@ -29,16 +29,16 @@ class Reader(BaseDiskReader):
 
     name = "documents"
 
-    def __init__(self, given: Input, longest: int, number: int = 0) -> None:
+    def __init__(self, source: Input, longest: int, number: int = 0) -> None:
         """Read an input.
 
         Args:
-            given: address and format of the input.
+            source: address and format of the input.
             longest: largest number of bytes of a record; longer records are skipped.
             number: number of the input, in the ids of its documents.
         """
-        super().__init__(given.address, glob_pattern=given.files, add_file_path=False)
-        self.given, self.longest, self.number = given, longest, number
+        super().__init__(source.address, glob_pattern=source.files, add_file_path=False)
+        self.given, self.longest, self.number = source, longest, number
         self.problems: Counter[str] = Counter()
         """Number of records that were lost so far, by reason."""
 

@@ -97,9 +97,12 @@ def _without_trace(record: Any) -> None:
 
 def do(state: State, step: Step, where: str, number: int) -> None:
     """Do one unit of work, and write its mark last."""
-    start, used = time.perf_counter(), time.process_time()
+    start, cpu_start = time.perf_counter(), time.process_time()
     facts = step.job(state, number)
-    seconds = {"seconds": round(time.perf_counter() - start, 3), "cpu_seconds": round(time.process_time() - used, 3)}
+    seconds = {
+        "seconds": round(time.perf_counter() - start, 3),
+        "cpu_seconds": round(time.process_time() - cpu_start, 3),
+    }
     write_json(state.mark(where, number), facts | seconds)
 
 

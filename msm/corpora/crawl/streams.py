@@ -81,10 +81,10 @@ def _gzip(file: IO[bytes]) -> Iterator[Piece]:
 def _next_member(file: IO[bytes], data: bytes) -> bytes:
     """The bytes from the next position that looks like the start of a member."""
     while (place := data.find(MEMBER)) < 0:
-        following = file.read(CHUNK)
-        if not following:
+        chunk = file.read(CHUNK)
+        if not chunk:
             return b""
-        data = data[-(len(MEMBER) - 1) :] + following
+        data = data[-(len(MEMBER) - 1) :] + chunk
     return data[place:]
 
 

@@ -63,15 +63,15 @@ class _Parser:
             data, self.head, self.between = bytes(self.head), bytearray(), False
             if data.startswith(BEGINNING):
                 yield from self.close()
-        taken = min(self.skip, len(data))
-        self.skip -= taken
-        self.buffer += data[taken:]
-        while not self.skip and (found := self._next()):
+        size = min(self.skip, len(data))
+        self.skip -= size
+        self.buffer += data[size:]
+        while not self.skip and (item := self._next()):
             yield from self.release()
-            if isinstance(found, Record):
-                self.pending = found
+            if isinstance(item, Record):
+                self.pending = item
             else:
-                yield found
+                yield item
 
     def end_member(self) -> Iterator[Record]:
         self.between, self.head = True, bytearray()
@@ -134,11 +134,11 @@ class _Parser:
         return Broken()
 
     def _find_start(self) -> bool:
-        found = _AGAIN.search(self.buffer)
-        if not found:
+        match = _AGAIN.search(self.buffer)
+        if not match:
             del self.buffer[: -len(b"\r\n\r\n" + BEGINNING)]
             return False
-        del self.buffer[: found.end() - len(BEGINNING)]
+        del self.buffer[: match.end() - len(BEGINNING)]
         self.lost = False
         return True
 
