@@ -138,15 +138,15 @@ def _task(plan: CorpusPlan, step: str, pod: int, before: list[Any]) -> Any:
         Returns:
             shards: Manifest of the token shards: address, checksum and counts of each.
         """
-        kept = ["--manifest", f"{shards.path}/shards.json"]
-        return dsl.ContainerSpec(image=plan.image, command=command[:2], args=[*command[2:], *kept])
+        arguments = ["--manifest", f"{shards.path}/shards.json"]
+        return dsl.ContainerSpec(image=plan.image, command=command[:2], args=[*command[2:], *arguments])
 
     task = finish if step == LAST else work
     task.__name__ = f"{step}_{pod}"
-    started: Any = dsl.container_component(task)()
-    started.set_display_name(f"{step} {pod + 1} of {plan.pods}").after(*before)
+    container: Any = dsl.container_component(task)()
+    container.set_display_name(f"{step} {pod + 1} of {plan.pods}").after(*before)
     # Marks on the volume show finished work. Kubeflow's cache would not notice that somebody removed them.
-    started.set_caching_options(False)
-    place(started, plan.needs, plan.cluster)
-    kubernetes.use_config_map_as_volume(started, f"{plan.name}-recipe", MOUNTED)
-    return started
+    container.set_caching_options(False)
+    place(container, plan.needs, plan.cluster)
+    kubernetes.use_config_map_as_volume(container, f"{plan.name}-recipe", MOUNTED)
+    return container

@@ -23,20 +23,20 @@ CODE = "code.json"
 """File name of the checksums of code and of the user's files that a recipe names, which DVC does not track."""
 
 
-def render(path: Path, made: Sequence[Task], *, wdir: str = "", mirror: str = "", command: str = "") -> str:
+def render(path: Path, all_tasks: Sequence[Task], *, wdir: str = "", mirror: str = "", command: str = "") -> str:
     """Return the text of a `dvc.yaml`.
 
     Args:
         path: path of the recipe.
-        made: tasks of the recipe.
+        all_tasks: tasks of the recipe.
         wdir: path from the folder of the file to the project's root; empty where both are the same.
         mirror: folder with a copy of the public files; empty for none.
         command: command that renders the file again.
     """
-    root = "/".join(made[0].out.split("/")[:2])
+    root = "/".join(all_tasks[0].out.split("/")[:2])
     stages = {"code": _code_stage(path, root)}
     files = layers(path)
-    stages |= {stage_name(task): _stage(task, files, root, mirror) for task in made}
+    stages |= {stage_name(task): _stage(task, files, root, mirror) for task in all_tasks}
     if wdir:
         stages = {name: {"wdir": wdir, **stage} for name, stage in stages.items()}
     report = "/".join(part for part in (wdir, f"{root}/report/all/report") if part)
@@ -64,7 +64,7 @@ def _stage(task: Task, files: Layers, root: str, mirror: str) -> dict[str, Any]:
     if mirror and not task.reads:
         words += ["--mirror", mirror]
     # Only the payload is an input, so that a repeated stage with the same bytes makes nothing stale.
-    deps = [f"{folder}/{PAYLOADS[read]}".rstrip("/") for read, folder in task.reads.items()]
+    deps = [f"{folder}/{PAYLOADS[input_name]}".rstrip("/") for input_name, folder in task.reads.items()]
     return {
         "cmd": " ".join(words),
         **({"deps": deps} if deps else {}),
@@ -80,18 +80,18 @@ def _keys(task: Task, files: Layers) -> list[dict[str, list[str]]]:
     for key in task.keys:
         for file, name in holders(files, key):
             by_file.setdefault(file, []).append(name)
-    own = dict(files)
-    return [{str(file): _joined(keys, own[file])} for file, keys in by_file.items()]
+    keys_of_file = dict(files)
+    return [{str(file): _joined(keys, keys_of_file[file])} for file, keys in by_file.items()]
 
 
 def _joined(keys: Sequence[str], recipe: Mapping[str, Any]) -> list[str]:
-    joined: dict[str, None] = {}
+    parts: dict[str, None] = {}
     for key in keys:
         section = key.rpartition(".")[0]
         fields = _value(recipe, section)
         whole = isinstance(fields, Mapping) and all(f"{section}.{field}" in keys for field in fields)
-        joined[section if whole else key] = None
-    return list(joined)
+        parts[section if whole else key] = None
+    return list(parts)
 
 
 def _value(recipe: Mapping[str, Any], key: str) -> Any:
@@ -101,11 +101,11 @@ def _value(recipe: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def code_json(made: Sequence[Task]) -> str:
+def code_json(all_tasks: Sequence[Task]) -> str:
     """Return a JSON object of one checksum for each stage, of its code and of the user's files that its tasks name."""
-    found: dict[str, Any] = {}
-    for task in made:
+    checksums: dict[str, Any] = {}
+    for task in all_tasks:
         stage = STAGES[task.stage]
         data = entry(stage.data)(task.settings) if stage.data else ""
-        found[task.stage] = checksum({"code": code_checksum(task.stage), "data": data})
-    return json.dumps(found, indent=1, sort_keys=True) + "\n"
+        checksums[task.stage] = checksum({"code": code_checksum(task.stage), "data": data})
+    return json.dumps(checksums, indent=1, sort_keys=True) + "\n"

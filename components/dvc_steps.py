@@ -92,9 +92,9 @@ def fetch(name: str, pointer: str, remote: str, out: Any) -> None:
         remote: address of the remote.
         out: artifact to write.
     """
-    found = Pointer(**json.loads(pointer))
-    get(found, remote, Path(out.path))
-    out.metadata.update(metadata(Path(out.path), name), dvc={**found._asdict(), "remote": remote})
+    fields = Pointer(**json.loads(pointer))
+    get(fields, remote, Path(out.path))
+    out.metadata.update(metadata(Path(out.path), name), dvc={**fields._asdict(), "remote": remote})
 
 
 def store(path: str, remote: str, folder: Any) -> str:

@@ -14,8 +14,12 @@ Artifact = Any
 def metadata(folder: Path, name: str) -> dict[str, Any]:
     """Return the metadata of an artifact for Kubeflow: its manifest, with one checksum of the payload."""
     manifest = artifacts.read_manifest(folder)
-    kept = ("stage", "settings", "facts", "inputs", "commit", "versions", "device", "seconds", "command")
-    return {"name": name, "checksum": artifacts.payload_checksum(folder), **{field: manifest[field] for field in kept}}
+    fields = ("stage", "settings", "facts", "inputs", "commit", "versions", "device", "seconds", "command")
+    return {
+        "name": name,
+        "checksum": artifacts.payload_checksum(folder),
+        **{field: manifest[field] for field in fields},
+    }
 
 
 def log_scores(folder: Path, metrics: Artifact) -> None:
@@ -23,6 +27,6 @@ def log_scores(folder: Path, metrics: Artifact) -> None:
     for _, cell in files.read_json_lines(artifacts.payload(folder) / "scores.jsonl"):
         pool, language = cell["candidate_language"], cell["query_language"]
         if cell["value"] is not None and (language == MEANS or pool is None):
-            shown = [cell["measure"], *([pool] if pool else []), *([language] if language != MEANS else [])]
-            metrics.log_metric(" ".join(shown), cell["value"])
+            words = [cell["measure"], *([pool] if pool else []), *([language] if language != MEANS else [])]
+            metrics.log_metric(" ".join(words), cell["value"])
     Path(metrics.path).touch()

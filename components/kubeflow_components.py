@@ -42,9 +42,9 @@ def report({signature}) -> None:
 '''
 
 
-def inputs(read: str, stage: str, count: int) -> list[str]:
+def inputs(input_name: str, stage: str, count: int) -> list[str]:
     """Return the names of the inputs of one read; only the report reads several folders."""
-    return [f"{read}_{number}" for number in range(count)] if stage == "report" else [read]
+    return [f"{input_name}_{number}" for number in range(count)] if stage == "report" else [input_name]
 
 
 def component(stage: str, name: str, count: int, image: str) -> Any:
@@ -56,12 +56,12 @@ def component(stage: str, name: str, count: int, image: str) -> Any:
         count: number of score folders that a report reads; any number for other stages.
         image: image of the project.
     """
-    made = (
+    component_of_stage = (
         _report(count) if stage == "report" else getattr(kubeflow_data, stage, None) or getattr(kubeflow_models, stage)
     )
-    own = _named(made, name, image)
-    own.component_spec.inputs["settings"].description = settings_text(stage)
-    return own
+    own_copy = _named(component_of_stage, name, image)
+    own_copy.component_spec.inputs["settings"].description = settings_text(stage)
+    return own_copy
 
 
 @cache
@@ -94,16 +94,16 @@ def kind_of(payload: str) -> str:
     return "Model" if payload in MODELS else "Dataset"
 
 
-def _named(made: Any, name: str, image: str) -> Any:
+def _named(original: Any, name: str, image: str) -> Any:
     """Copy a component under the name of its row.
 
     Kubeflow would number the tasks of one function, and its local cache uses their names. A task with the name of its
     row is found in the cache by another pipeline too.
     """
-    own = copy.deepcopy(made)
-    own.component_spec.name = re.sub("[^a-z0-9]+", "-", name.lower())
-    own.component_spec.implementation.container.image = image
-    return own
+    renamed_copy = copy.deepcopy(original)
+    renamed_copy.component_spec.name = re.sub("[^a-z0-9]+", "-", name.lower())
+    renamed_copy.component_spec.implementation.container.image = image
+    return renamed_copy
 
 
 def _report(count: int) -> Any:

@@ -39,7 +39,7 @@ def run(pipeline: Callable[..., Any], root: Path) -> Path:
     try:
         # Kubeflow prints its messages on stdout, which is for the result.
         with contextlib.redirect_stdout(sys.stderr):
-            finished = pipeline()
+            report = pipeline()
     except RuntimeError as error:
         raise CommandError(f"the pipeline stopped: {error}; run the same command to go on") from error
-    return Path(finished.output.path)
+    return Path(report.output.path)

@@ -80,30 +80,32 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
     scores = [task for task in tasks if task.stage == "score"]
     models = {task.out: str(vars(task.settings)["model"]) for task in scores}
     if name == "benchmark":
-        trained = [models[task.out] for task in scores if _stages_behind(task, tasks) & {"finetune"}]
-        chosen = {model or _studied(trained, tasks)}
+        trained_models = [models[task.out] for task in scores if _stages_behind(task, tasks) & {"finetune"}]
+        chosen_models = {model or _studied(trained_models, tasks)}
     elif name == "matrix":
-        chosen = set(models.values())
+        chosen_models = set(models.values())
     elif name == "ablations":
-        chosen = _controls(tasks) | {models[task.out] for task in scores if _stages_behind(task, tasks) & {"pretrain"}}
+        chosen_models = _controls(tasks) | {
+            models[task.out] for task in scores if _stages_behind(task, tasks) & {"pretrain"}
+        }
     else:
         raise BadInput(f"unknown pipeline {name!r}; here are: {', '.join(PIPELINES)}")
     if name == "ablations" and not any(task.stage == "pretrain" for task in tasks):
         raise BadInput("ablations: the recipe pre-trains nothing, so there is nothing to compare")
-    if not chosen & set(models.values()):
+    if not chosen_models & set(models.values()):
         here = list(dict.fromkeys(models.values()))
         raise BadInput(f"no model {model!r} in the recipe; here are: {', '.join(here)}{suggestion(model, here)}")
-    wanted = {task.out for task in scores if models[task.out] in chosen}
+    outs = {task.out for task in scores if models[task.out] in chosen_models}
     for task in reversed(tasks):
-        if task.out in wanted and task.out not in tracked:
-            wanted |= set(task.reads.values())
-    if unused := set(tracked) - wanted:
-        raise BadInput(f"nothing in the pipeline reads {sorted(unused)[0]}")
-    return [task for task in tasks if task.out in wanted or task.stage == "report"]
+        if task.out in outs and task.out not in tracked:
+            outs |= set(task.reads.values())
+    if stray := set(tracked) - outs:
+        raise BadInput(f"nothing in the pipeline reads {sorted(stray)[0]}")
+    return [task for task in tasks if task.out in outs or task.stage == "report"]
 
 
-def _studied(trained: Sequence[str], tasks: Sequence[Task]) -> str:
-    names = [name for name in dict.fromkeys(trained) if name not in _controls(tasks)]
+def _studied(trained_models: Sequence[str], tasks: Sequence[Task]) -> str:
+    names = [name for name in dict.fromkeys(trained_models) if name not in _controls(tasks)]
     if len(names) != 1:
         raise BadInput(f"--model: say which one; the recipe studies {', '.join(names) or 'none but its controls'}")
     return names[0]
@@ -132,38 +134,42 @@ def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Ca
 
     @dsl.pipeline(name=f"msm-{name}-{recipe}", description=f"{PIPELINES[name]}; recipe {recipe}")
     def pipeline() -> dsl.Dataset:
-        made: dict[str, Any] = {}
+        outputs: dict[str, Any] = {}
         for task in tasks:
-            made[task.out] = _fetched(task, options) if task.out in options.tracked else _task(task, made, options)
+            outputs[task.out] = (
+                _fetched(task, options) if task.out in options.tracked else _task(task, outputs, options)
+            )
             if options.push and task.stage in PUSHED:
-                _pushed(task, made[task.out], options)
-        return made[tasks[-1].out]
+                _pushed(task, outputs[task.out], options)
+        return outputs[tasks[-1].out]
 
     return pipeline
 
 
-def _task(task: Task, made: Mapping[str, Any], options: Options) -> Any:
-    reads = {read: [made[out] for out in made if _within(out, path)] for read, path in task.reads.items()}
-    given = {"name": task.name, "work": options.work, "settings": as_json(task)}
-    given["published"] = options.published
+def _task(task: Task, outputs: Mapping[str, Any], options: Options) -> Any:
+    reads = {
+        read_name: [outputs[out] for out in outputs if _within(out, path)] for read_name, path in task.reads.items()
+    }
+    arguments = {"name": task.name, "work": options.work, "settings": as_json(task)}
+    arguments["published"] = options.published
     if task.stage in tracking.STAGES:
-        given["log"] = options.log
+        arguments["log"] = options.log
     if not task.reads:
-        given["mirror"] = options.mirror
+        arguments["mirror"] = options.mirror
     if STAGES[task.stage].gpus > 1:
-        given["launcher"] = options.launcher
-    for read, artifacts in reads.items():
-        given |= dict(zip(inputs(read, task.stage, len(artifacts)), artifacts, strict=True))
-    count = max((len(found) for found in reads.values()), default=0)
-    parts = _parts(task, given, options)
-    started = component(task.stage, given["name"], count, options.image)(**given)
+        arguments["launcher"] = options.launcher
+    for read_name, artifacts in reads.items():
+        arguments |= dict(zip(inputs(read_name, task.stage, len(artifacts)), artifacts, strict=True))
+    count = max((len(folders) for folders in reads.values()), default=0)
+    parts = _parts(task, arguments, options)
+    step = component(task.stage, arguments["name"], count, options.image)(**arguments)
     if parts:
-        started.after(*parts)
-    _place(started, given["name"], task.stage, options, task.settings)
-    return started.outputs["out"]
+        step.after(*parts)
+    _place(step, arguments["name"], task.stage, options, task.settings)
+    return step.outputs["out"]
 
 
-def _parts(task: Task, given: Mapping[str, Any], options: Options) -> list[Any]:
+def _parts(task: Task, arguments: Mapping[str, Any], options: Options) -> list[Any]:
     """Make the tasks that do the parts of a task, which then joins them; none where it is not split."""
     if options.parts == 1 or refusal(task.settings):
         return []
@@ -171,45 +177,45 @@ def _parts(task: Task, given: Mapping[str, Any], options: Options) -> list[Any]:
     tasks = []
     for number in range(1, options.parts + 1):
         part = f"{number}/{options.parts}"
-        own = part_component(task.stage, task.name, part, options.image)
-        started = own(**{name: given[name] for name in names}, part=part)
-        _place(started, f"{task.name} part {part}", task.stage, options, task.settings)
-        tasks.append(started)
+        component = part_component(task.stage, task.name, part, options.image)
+        step = component(**{name: arguments[name] for name in names}, part=part)
+        _place(step, f"{task.name} part {part}", task.stage, options, task.settings)
+        tasks.append(step)
     return tasks
 
 
 def _fetched(task: Task, options: Options) -> Any:
     name = task.name
     get = getter(kind_of(STAGES[task.stage].payload), name, options.image)
-    started = get(name=name, pointer=options.tracked[task.out].as_json(), remote=options.remote)
-    _place(started, f"dvc_get {name}", "download", options)
-    return started.outputs["out"]
+    step = get(name=name, pointer=options.tracked[task.out].as_json(), remote=options.remote)
+    _place(step, f"dvc_get {name}", "download", options)
+    return step.outputs["out"]
 
 
-def _pushed(task: Task, made: Any, options: Options) -> None:
+def _pushed(task: Task, folder: Any, options: Options) -> None:
     name = task.name
-    put = putter(kind_of(STAGES[task.stage].payload), name, options.image)
-    started = put(path=task.out, remote=options.remote, folder=made)
-    _place(started, f"dvc_put {name}", "download", options)
+    component = putter(kind_of(STAGES[task.stage].payload), name, options.image)
+    step = component(path=task.out, remote=options.remote, folder=folder)
+    _place(step, f"dvc_put {name}", "download", options)
 
 
-def _place(started: Any, shown: str, stage: str, options: Options, settings: Settings | None = None) -> None:
-    started.set_display_name(shown)
+def _place(step: Any, display_name: str, stage: str, options: Options, settings: Settings | None = None) -> None:
+    step.set_display_name(display_name)
     if options.cluster is not None:
         needs = request(stage, options.cluster, settings)
         if options.launcher and STAGES[stage].gpus > 1:
             # The TrainJob gets the GPUs, while this pod waits for it.
             needs = needs._replace(cpus=1, memory_gib=min(4, needs.memory_gib), gpus=0, shm_gib=0)
-        place(started, needs, options.cluster, TRAINING if STAGES[stage].gpus > 1 else BATCH)
+        place(step, needs, options.cluster, TRAINING if STAGES[stage].gpus > 1 else BATCH)
         if stage in tracking.STAGES and options.log in tracking.ADDRESSES:
-            _watch(started, options, options.cluster)
+            _watch(step, options, options.cluster)
 
 
-def _watch(started: Any, options: Options, cluster: Cluster) -> None:
+def _watch(step: Any, options: Options, cluster: Cluster) -> None:
     """Give a task the address and the keys of the server that shows losses and scores."""
     if options.tracking_uri:
-        started.set_env_variable(tracking.ADDRESSES[options.log], options.tracking_uri)
-    kubernetes.use_secret_as_env(started, cluster.secret, {name: name for name in tracking.KEYS}, optional=True)
+        step.set_env_variable(tracking.ADDRESSES[options.log], options.tracking_uri)
+    kubernetes.use_secret_as_env(step, cluster.secret, {name: name for name in tracking.KEYS}, optional=True)
 
 
 def as_json(task: Task) -> str:
@@ -224,7 +230,7 @@ def _within(out: str, path: str) -> bool:
 def compile_to(pipeline: Any, path: Path) -> None:
     """Write a pipeline for Kubeflow. The same recipe and options give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        compiled = Path(folder) / "pipeline.yaml"
-        compiler.Compiler().compile(pipeline, str(compiled))
+        target = Path(folder) / "pipeline.yaml"
+        compiler.Compiler().compile(pipeline, str(target))
         with new_file(path) as file:
-            file.write(compiled.read_text(encoding="utf-8"))
+            file.write(target.read_text(encoding="utf-8"))

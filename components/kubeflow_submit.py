@@ -85,8 +85,8 @@ def submit(server: Server, package: Path, *, experiment: str, service_account: s
         ),
         service_account=service_account,
     )
-    started = _call(server, lambda: _runs(server).run_service_create_run(body, _request_timeout=TIMEOUT))
-    return str(started.run_id)
+    run = _call(server, lambda: _runs(server).run_service_create_run(body, _request_timeout=TIMEOUT))
+    return str(run.run_id)
 
 
 def address(server: Server, run_id: str) -> str:
@@ -106,26 +106,26 @@ def follow(server: Server, run_id: str, *, every: float = 15.0, patience: float 
     Raises:
         RunFailed: the run did not succeed, or the server stayed unreachable.
     """
-    seen: dict[str, str] = {}
-    reached = time.monotonic()
+    states: dict[str, str] = {}
+    last_answer = time.monotonic()
     while True:
         try:
             run = _call(server, lambda: _runs(server).run_service_get_run(run_id, _request_timeout=TIMEOUT))
         except Unreachable as error:
-            if time.monotonic() - reached > patience:
+            if time.monotonic() - last_answer > patience:
                 raise RunFailed(f"{error}; the run goes on: {address(server, run_id)}") from error
             sys.stderr.write(f"{error}; trying again\n")
             time.sleep(every)
             continue
-        reached = time.monotonic()
-        _tell(run, seen)
+        last_answer = time.monotonic()
+        _tell(run, states)
         if run.state in FINISHED:
             break
         time.sleep(every)
     if run.state != "SUCCEEDED":
-        failed = ", ".join(sorted(name for name, state in seen.items() if state == "FAILED"))
+        failures = ", ".join(sorted(name for name, state in states.items() if state == "FAILED"))
         reason = f": {run.error.message}" if run.error and run.error.message else ""
-        tasks = f"; failed tasks: {failed}" if failed else ""
+        tasks = f"; failed tasks: {failures}" if failures else ""
         raise RunFailed(f"run {run_id} {str(run.state).lower()}{reason}{tasks}; {address(server, run_id)}")
 
 
@@ -133,33 +133,33 @@ class Unreachable(RunFailed):
     """The network or the server failed for the moment; a later request may succeed."""
 
 
-def _tell(run: Any, seen: dict[str, str]) -> None:
+def _tell(run: Any, states: dict[str, str]) -> None:
     details = run.run_details.task_details if run.run_details else None
     for task in details or []:
         name, state = task.display_name or task.task_id, task.state or "PENDING"
-        if seen.get(name) != state:
-            seen[name] = state
+        if states.get(name) != state:
+            states[name] = state
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {name}: {state.lower()}\n")
 
 
 def _uploaded(server: Server, package: Path, name: str, version: str) -> tuple[str, str]:
     pipelines = api.PipelineServiceApi(server.client())
     uploads = api.PipelineUploadServiceApi(server.client())
-    found = _call(
+    same_name = _call(
         server,
         lambda: pipelines.pipeline_service_list_pipelines(
             namespace=server.namespace, filter=_named(name), _request_timeout=TIMEOUT
         ),
     ).pipelines
-    if not found:
-        made = _call(
+    if not same_name:
+        new = _call(
             server,
             lambda: uploads.upload_pipeline(
                 str(package), name=name, namespace=server.namespace, _request_timeout=TIMEOUT
             ),
         )
-        found = [made]
-    pipeline_id = str(found[0].pipeline_id)
+        same_name = [new]
+    pipeline_id = str(same_name[0].pipeline_id)
     versions = _call(
         server,
         lambda: pipelines.pipeline_service_list_pipeline_versions(
@@ -167,30 +167,30 @@ def _uploaded(server: Server, package: Path, name: str, version: str) -> tuple[s
         ),
     ).pipeline_versions
     if not versions:
-        made = _call(
+        new = _call(
             server,
             lambda: uploads.upload_pipeline_version(
                 str(package), name=version, pipelineid=pipeline_id, _request_timeout=TIMEOUT
             ),
         )
-        versions = [made]
+        versions = [new]
     return pipeline_id, str(versions[0].pipeline_version_id)
 
 
 def _experiment(server: Server, name: str) -> str:
     experiments = api.ExperimentServiceApi(server.client())
-    found = _call(
+    same_name = _call(
         server,
         lambda: experiments.experiment_service_list_experiments(
             namespace=server.namespace, filter=_named(name), _request_timeout=TIMEOUT
         ),
     ).experiments
-    if not found:
+    if not same_name:
         body = api.V2beta1Experiment(display_name=name, namespace=server.namespace or None)
-        found = [
+        same_name = [
             _call(server, lambda: experiments.experiment_service_create_experiment(body, _request_timeout=TIMEOUT))
         ]
-    return str(found[0].experiment_id)
+    return str(same_name[0].experiment_id)
 
 
 def _runs(server: Server) -> api.RunServiceApi:

@@ -62,12 +62,12 @@ def run(
     if verdicts.run_id():
         # Kubeflow's launcher does not pass on a request to stop. It dies instead, so its death is the sign.
         stop_with_parent()
-    given = make(STAGES[stage].settings, json.loads(settings), name)
+    stage_settings = make(STAGES[stage].settings, json.loads(settings), name)
     target = Path(out.path)
-    with tempfile.TemporaryDirectory() as gathered, verdicts.kept(Path(work) / name / VERDICT):
-        folders = {read: _folder(value, Path(gathered) / read) for read, value in reads.items()}
+    with tempfile.TemporaryDirectory() as scratch, verdicts.kept(Path(work) / name / VERDICT):
+        folders = {input_name: _folder(value, Path(scratch) / input_name) for input_name, value in reads.items()}
         execution = Execution(work=Path(work) / name, mirror=mirror, log=log)
-        _run(stage, given, folders, target, execution, launcher)
+        _run(stage, stage_settings, folders, target, execution, launcher)
     if published:
         publish(target, Path(published) / name)
     out.metadata.update(metadata(target, name))
@@ -93,12 +93,12 @@ def run_part(stage: str, name: str, settings: str, reads: Mapping[str, Artifact]
     """
     if verdicts.run_id():
         stop_with_parent()
-    given = make(STAGES[stage].settings, json.loads(settings), name)
+    stage_settings = make(STAGES[stage].settings, json.loads(settings), name)
     verdict = Path(work) / name / f"part-{part.replace('/', '-')}" / VERDICT
-    with tempfile.TemporaryDirectory() as gathered, verdicts.kept(verdict):
-        folders = {read: _folder(value, Path(gathered) / read) for read, value in reads.items()}
+    with tempfile.TemporaryDirectory() as scratch, verdicts.kept(verdict):
+        folders = {input_name: _folder(value, Path(scratch) / input_name) for input_name, value in reads.items()}
         execution = Execution(work=Path(work) / name, part=part)
-        _run(stage, given, folders, Path(gathered) / "unused", execution, "")
+        _run(stage, stage_settings, folders, Path(scratch) / "unused", execution, "")
 
 
 def _run(
@@ -130,11 +130,11 @@ def publish(folder: Path, target: Path) -> None:
                 shutil.copy(path, partial)
 
 
-def _folder(value: Artifact | list[Artifact], gathered: Path) -> Path:
+def _folder(value: Artifact | list[Artifact], scratch: Path) -> Path:
     """Return a path of an artifact that ends in its name, FAMILY/ROW, by which manifests record its lineage."""
     if isinstance(value, list):
-        return [_folder(artifact, gathered) for artifact in value].pop().parent
-    link = gathered / value.metadata["name"]
+        return [_folder(artifact, scratch) for artifact in value].pop().parent
+    link = scratch / value.metadata["name"]
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(Path(value.path).resolve())
     return link

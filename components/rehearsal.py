@@ -149,35 +149,35 @@ def dry_run(kubectl: Kubectl, thing: dict[str, Any], namespace: str) -> str | No
 
 def rights(kubectl: Kubectl, objects: list[dict[str, Any]], namespace: str) -> Iterator[str]:
     """Make the roles, and test rights that they must or must not grant; yield a problem or an empty text for each."""
-    made = [thing for thing in objects if thing["kind"] in RIGHTS]
-    kubectl.must("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(made))
-    for role in made:
+    roles = [thing for thing in objects if thing["kind"] in RIGHTS]
+    kubectl.must("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(roles))
+    for role in roles:
         for rule in role.get("rules", []):
             for verb in rule["verbs"]:
                 for resource in rule["resources"]:
                     plain, _, part = resource.partition("/")
-                    wanted = {"verb": verb, "group": rule["apiGroups"][0], "resource": plain, "subresource": part}
-                    wanted["name"] = rule.get("resourceNames", [""])[0]
-                    yield _answer(kubectl, namespace, "msm-pipeline", wanted, granted=True)
+                    action = {"verb": verb, "group": rule["apiGroups"][0], "resource": plain, "subresource": part}
+                    action["name"] = rule.get("resourceNames", [""])[0]
+                    yield _answer(kubectl, namespace, "msm-pipeline", action, is_allowed=True)
     for account, verb, resource, group in REFUSED:
-        wanted = {"verb": verb, "resource": resource, "group": group}
-        yield _answer(kubectl, namespace, account, wanted, granted=False)
+        action = {"verb": verb, "resource": resource, "group": group}
+        yield _answer(kubectl, namespace, account, action, is_allowed=False)
 
 
-def _answer(kubectl: Kubectl, namespace: str, account: str, wanted: dict[str, str], *, granted: bool) -> str:
+def _answer(kubectl: Kubectl, namespace: str, account: str, action: dict[str, str], *, is_allowed: bool) -> str:
     """Return the problem with a right of an account; an empty text if there is none."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {"namespace": namespace, **wanted}},
+        "spec": {"resourceAttributes": {"namespace": namespace, **action}},
     }
     user = f"--as=system:serviceaccount:{namespace}:{account}"
-    said = json.loads(
+    answer = json.loads(
         kubectl.must("create", "--validate=ignore", "-o", "json", "-f", "-", user, text=json.dumps(review))
     )
-    if said["status"].get("allowed", False) is granted:
+    if answer["status"].get("allowed", False) is is_allowed:
         return ""
-    return f"{account} {'may not' if granted else 'may'} {wanted['verb']} {wanted['resource']}"
+    return f"{account} {'may not' if is_allowed else 'may'} {action['verb']} {action['resource']}"
 
 
 def _last_line(text: str) -> str:

@@ -42,8 +42,8 @@ def _pipeline() -> str:
 def _dvc() -> str:
     """Return the demo's pipeline for DVC; `msm recipe NAME --dvc` renders other recipes."""
     path = Path("recipes/demo.yaml")
-    made = tasks(recipes.load(path), str(path))
-    return dvc_pipeline.render(path, made, command="`python -m msm.components.render`")
+    all_tasks = tasks(recipes.load(path), str(path))
+    return dvc_pipeline.render(path, all_tasks, command="`python -m msm.components.render`")
 
 
 def _corpus_job() -> str:

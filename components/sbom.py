@@ -14,7 +14,7 @@ LICENCE = re.compile(r"License :: (?:OSI Approved :: )?(.+)")
 
 def bill() -> dict[str, Any]:
     """Return the bill of all other installed packages, with versions and licences, sorted by name."""
-    packages = {_plain(found.metadata["Name"]): found for found in importlib.metadata.distributions()}
+    packages = {_plain(package.metadata["Name"]): package for package in importlib.metadata.distributions()}
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -24,25 +24,25 @@ def bill() -> dict[str, Any]:
     }
 
 
-def _component(name: str, found: importlib.metadata.Distribution) -> dict[str, Any]:
-    said = found.metadata.json.get("license_expression") or _classified(found) or _told(found) or "not said"
+def _component(name: str, package: importlib.metadata.Distribution) -> dict[str, Any]:
+    licence = package.metadata.json.get("license_expression") or _classified(package) or _told(package) or "not said"
     return {
         "type": "library",
         "name": name,
-        "version": found.version,
-        "purl": f"pkg:pypi/{name}@{found.version}",
-        "licenses": [{"license": {"name": said}}],
+        "version": package.version,
+        "purl": f"pkg:pypi/{name}@{package.version}",
+        "licenses": [{"license": {"name": licence}}],
     }
 
 
-def _classified(found: importlib.metadata.Distribution) -> str:
-    matches = map(LICENCE.fullmatch, found.metadata.get_all("Classifier") or ())
+def _classified(package: importlib.metadata.Distribution) -> str:
+    matches = map(LICENCE.fullmatch, package.metadata.get_all("Classifier") or ())
     return ", ".join(match[1] for match in matches if match)
 
 
-def _told(found: importlib.metadata.Distribution) -> str:
+def _told(package: importlib.metadata.Distribution) -> str:
     """Return the licence of a package with old metadata, unless the field holds a whole licence text."""
-    text = str(found.metadata.json.get("license") or "")
+    text = str(package.metadata.json.get("license") or "")
     return text if "\n" not in text else ""
 
 

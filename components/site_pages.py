@@ -76,11 +76,11 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def pages() -> dict[str, str]:
     """Return the text of every page by its path in the site."""
-    made = {page: _linked((ROOT / name).read_text(encoding="utf-8")) for page, name in OUTSIDE.items()}
-    made |= {f"benchmarks/{name}.md": text for name, text in benchmark_pages().items()}
-    made |= {f"results/{name}.md": text for name, text in result_pages().items()}
-    made |= {f"reference/{name}.md": text for name, text in module_pages().items()}
-    return made | {"recipes.md": recipes_page()}
+    texts = {page: _linked((ROOT / name).read_text(encoding="utf-8")) for page, name in OUTSIDE.items()}
+    texts |= {f"benchmarks/{name}.md": text for name, text in benchmark_pages().items()}
+    texts |= {f"results/{name}.md": text for name, text in result_pages().items()}
+    texts |= {f"reference/{name}.md": text for name, text in module_pages().items()}
+    return texts | {"recipes.md": recipes_page()}
 
 
 def _linked(text: str) -> str:
@@ -91,9 +91,9 @@ def _linked(text: str) -> str:
 def benchmark_pages() -> dict[str, str]:
     """Return an overview and one page for every benchmark of the registry."""
     modules = _benchmark_modules()
-    made = {name: _benchmark_page(one, modules[name]) for name, one in registry.BENCHMARKS.items()}
-    made |= {name: _bitext_page(one, modules[name]) for name, one in registry.BITEXTS.items()}
-    return {"index": _benchmarks_overview()} | made
+    texts = {name: _benchmark_page(one, modules[name]) for name, one in registry.BENCHMARKS.items()}
+    texts |= {name: _bitext_page(one, modules[name]) for name, one in registry.BITEXTS.items()}
+    return {"index": _benchmarks_overview()} | texts
 
 
 def _benchmark_modules() -> dict[str, ModuleType]:
@@ -112,7 +112,7 @@ def _benchmarks_overview() -> str:
         f"| [`{one.name}`]({one.name}.md) | {one.title} | {one.split or ''} | {_named(one.measures)} |"
         for one in (registry.BENCHMARKS | registry.BITEXTS).values()
     ]
-    own = [f"| `{one.name}` | {one.title} | {_named(one.measures)} |" for one in _formats()]
+    own_rows = [f"| `{one.name}` | {one.title} | {_named(one.measures)} |" for one in _formats()]
     return "\n".join(
         [
             "# Benchmarks and protocols\n",
@@ -124,7 +124,7 @@ def _benchmarks_overview() -> str:
             "`--format` names the layout of your files, `--benchmark` a name of your choice. The files of every",
             "benchmark above are a format too.\n",
             "| `--format` | layout | measures |\n|---|---|---|",
-            *own,
+            *own_rows,
             "| `hf` | `--benchmark OWNER/NAME`: a data set of the Hugging Face hub | |",
             "| `ir_datasets` | `--benchmark ID`: a data set of ir_datasets' catalogue | |",
             "",
@@ -209,10 +209,10 @@ def _source(source: str) -> str:
 def result_pages() -> dict[str, str]:
     """Return an overview and one page for every recipe whose results are read in words."""
     readings = sorted((ROOT / "results").glob("*/reading.md"))
-    made = {path.parent.name: _without_links(path.read_text(encoding="utf-8")) for path in readings}
-    rows = "\n".join(f"- [{name}]({name}.md): {_first_line(text)}" for name, text in made.items())
+    texts = {path.parent.name: _without_links(path.read_text(encoding="utf-8")) for path in readings}
+    rows = "\n".join(f"- [{name}]({name}.md): {_first_line(text)}" for name, text in texts.items())
     head = "# Results\n\nEach page says what a recipe was run for, what came out, and what that does not show.\n"
-    return {"index": f"{head}\n{rows}\n"} | made
+    return {"index": f"{head}\n{rows}\n"} | texts
 
 
 def _first_line(text: str) -> str:
@@ -249,11 +249,11 @@ def module_pages() -> dict[str, str]:
         "# Python\n\nThree lines of Python do what a command does: `msm.load_encoder` opens a model, and "
         "[`msm.verbs`](verbs.md) holds\nwhat the other names of `msm` do.\n"
     )
-    made = {"index": f"{head}\n{rows}\n"}
+    texts = {"index": f"{head}\n{rows}\n"}
     for room, words in ROOMS.items():
         names = [_module(path) for path in sorted((ROOT / "msm" / room).glob("*.py")) if path.stem != "__init__"]
-        made[room] = f"# msm.{room}\n\n{words}\n\n" + "\n\n".join(f"::: {name}" for name in names) + "\n"
-    return made
+        texts[room] = f"# msm.{room}\n\n{words}\n\n" + "\n\n".join(f"::: {name}" for name in names) + "\n"
+    return texts
 
 
 def _module(path: Path) -> str:

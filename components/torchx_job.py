@@ -49,10 +49,10 @@ def task(*words: str, name: str, recipe: str, j: str = "1x1", image: str = "", c
         BadInput: the recipe or the task does not exist.
     """
     path = recipes.find(recipe)
-    found = find_task(name, tasks(recipes.load(path), str(path)), str(path))
+    named_task = find_task(name, tasks(recipes.load(path), str(path)), str(path))
     place = find_cluster(cluster)
-    needs = request(found.stage, place, found.settings)
-    return _job(["run", name, "--recipe", recipe, *words], found.stage, needs, place, j, image)
+    needs = request(named_task.stage, place, named_task.settings)
+    return _job(["run", name, "--recipe", recipe, *words], named_task.stage, needs, place, j, image)
 
 
 def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str = "a100") -> specs.AppDef:

@@ -149,7 +149,7 @@ class Watcher:
         return True
 
     def _wait(self) -> None:
-        before, stuck = State(""), None
+        before, stuck_since = State(""), None
         while True:
             pods, state = self._patiently(self._look)
             if state != before:
@@ -161,8 +161,8 @@ class Watcher:
             if state.phase == "failed":
                 raise TrainJobFailed(f"{self.title} failed: {state.words}; its log stands above", _exit_code(pods))
             # A job that holds its quota and cannot start keeps the quota from all others.
-            stuck = (stuck or time.monotonic()) if state.phase in STUCK else None
-            if stuck is not None and time.monotonic() - stuck > self.place.start_minutes * 60:
+            stuck_since = (stuck_since or time.monotonic()) if state.phase in STUCK else None
+            if stuck_since is not None and time.monotonic() - stuck_since > self.place.start_minutes * 60:
                 self._patiently(lambda: self.api.delete_job(self.name))
                 minutes = f"after {self.place.start_minutes:g} minutes, and is deleted so that others get its quota"
                 raise TrainJobFailed(f"{self.title} had not started {minutes}; {state}")
@@ -237,12 +237,12 @@ def state_of(job: Object, workload: Object | None, pods: Sequence[Object], nodes
     if is_true(job, "Suspended"):
         return State("queued", condition(job, "Suspended").get("message", ""))
     for pod in pods:
-        scheduled = condition(pod, "PodScheduled")
-        if scheduled.get("status") == "False":
-            return State("unschedulable", scheduled.get("message", ""))
-    running = [pod for pod in pods if pod["status"].get("phase") in ("Running", "Succeeded")]
-    if pods and len(running) == nodes:
-        return State("running", f"on {', '.join(sorted(pod['spec'].get('nodeName', '?') for pod in running))}")
+        scheduling = condition(pod, "PodScheduled")
+        if scheduling.get("status") == "False":
+            return State("unschedulable", scheduling.get("message", ""))
+    live_pods = [pod for pod in pods if pod["status"].get("phase") in ("Running", "Succeeded")]
+    if pods and len(live_pods) == nodes:
+        return State("running", f"on {', '.join(sorted(pod['spec'].get('nodeName', '?') for pod in live_pods))}")
     if pods:
         return State("starting", _starting(pods))
     return State("admitted" if workload is not None else "created")
@@ -258,8 +258,8 @@ def _queued(workload: Object) -> str:
 def _starting(pods: Sequence[Object]) -> str:
     """Return the reason why containers do not run yet, in the words of the kubelets."""
     states = [status.get("state", {}) for pod in pods for status in pod["status"].get("containerStatuses", [])]
-    waiting = [state["waiting"] for state in states if "waiting" in state]
-    texts = [f"{each.get('reason', '')} {each.get('message', '')}".strip() for each in waiting]
+    reasons = [state["waiting"] for state in states if "waiting" in state]
+    texts = [f"{each.get('reason', '')} {each.get('message', '')}".strip() for each in reasons]
     return "; ".join(dict.fromkeys(texts))
 
 
@@ -334,14 +334,16 @@ def train(
     place = TrainJobPlace(**json.loads(text)).shared_by(settings)
     name, shared = Path(*execution.work.parts[-2:]), execution.work.parents[1]
     copies = {}
-    for read, folder in folders.items():
-        copies[read] = copy_in(folder, shared / "inputs" / payload_checksum(folder)[:16] / "/".join(folder.parts[-2:]))
+    for input_name, folder in folders.items():
+        copies[input_name] = copy_in(
+            folder, shared / "inputs" / payload_checksum(folder)[:16] / "/".join(folder.parts[-2:])
+        )
     says = {"words": command(stage, settings, copies, name), "image": place.image, "code": code_checksum()}
-    written = shared / "outputs" / checksum(says)[:16] / name
-    if not (written / MANIFEST).is_file():
-        words = [*command(stage, settings, copies, written), "--work", str(execution.work)]
+    target = shared / "outputs" / checksum(says)[:16] / name
+    if not (target / MANIFEST).is_file():
+        words = [*command(stage, settings, copies, target), "--work", str(execution.work)]
         words += ["--gpus", str(max(1, place.gpus))]
         words += ["--log", execution.log] if execution.log else []
         watcher = Watcher(Api(place.namespace), place, job_name(stage, words, place.image))
         watcher.run(words, STAGES[stage].hours * 3600)
-    shutil.copytree(written, out, dirs_exist_ok=True)
+    shutil.copytree(target, out, dirs_exist_ok=True)

@@ -22,10 +22,10 @@ def volume_job(cluster: Cluster, image: str) -> dict[str, Any]:
     if (user := cluster.run_as_user) is None:
         raise BadInput("run_as_user is null: such a cluster (OpenShift) gives volumes to its users by itself")
     work = Work("chown", image, ["chown", f"{user}:{user}", WORK], NEEDS)
-    made = job("msm-volume", cluster, work, {"backoffLimit": 1, "podFailurePolicy": {"rules": [EVICTED]}})
-    pod = made["spec"]["template"]["spec"]
+    manifest = job("msm-volume", cluster, work, {"backoffLimit": 1, "podFailurePolicy": {"rules": [EVICTED]}})
+    pod = manifest["spec"]["template"]["spec"]
     pod["securityContext"] = {"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}}
     (container,) = pod["containers"]
     container["securityContext"]["capabilities"]["add"] = ["CHOWN"]
     del container["env"], container["envFrom"]
-    return made
+    return manifest

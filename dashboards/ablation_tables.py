@@ -11,16 +11,16 @@ from msm.reporting.contents import Ablated
 
 def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
     """Return the change of every row here and in print, in points (values times 100); the reference is at 0."""
-    found = []
+    cells = []
     for row in rows:
         low, high = row.interval or (None, None)
         ours, theirs = (
             (0.0, 0.0) if row.model == REFERENCES.get(row.table, REFERENCE) else (row.change, row.printed_change)
         )
-        found.append([row.label, "paper", theirs, None, None, row.printed])
+        cells.append([row.label, "paper", theirs, None, None, row.printed])
         if row.value is not None:
-            found.append([row.label, "ours", ours, low, high, row.value])
-    frame = pd.DataFrame(found, columns=pd.Index(["row", "whose", "change", "low", "high", "value"]))
+            cells.append([row.label, "ours", ours, low, high, row.value])
+    frame = pd.DataFrame(cells, columns=pd.Index(["row", "whose", "change", "low", "high", "value"]))
     return frame.assign(**{name: 100 * frame[name].astype(float) for name in ("change", "low", "high", "value")})
 
 

@@ -42,16 +42,16 @@ def show_order(points: list[Shuffled]) -> None:
 def page() -> None:
     """Show the whole page."""
     st.title("Ablations", anchor=False)
-    chosen = views.choose_column()
-    if chosen is None:
+    choice = views.choose_column()
+    if choice is None:
         return
-    found = loading.ablated(*chosen)
-    views.show_problems(found.problems)
-    if found.rows:
-        show_tables(found.rows)
-    if found.order:
-        show_order(found.order)
-    if not found.rows and not found.order:
+    study = loading.ablated(*choice)
+    views.show_problems(study.problems)
+    if study.rows:
+        show_tables(study.rows)
+    if study.order:
+        show_order(study.order)
+    if not study.rows and not study.order:
         st.info(NONE)
 
 

@@ -25,30 +25,30 @@ def show_matrix(frame: pd.DataFrame, languages: list[str]) -> None:
     st.dataframe(style, hide_index=True, column_config=columns, height="content", width="content", placeholder="")
 
 
-def show_run(run: ModelScores, found: Bias) -> None:
+def show_run(run: ModelScores, bias: Bias) -> None:
     """Show the shares of one run as a matrix."""
     st.subheader(plain(tables.run_label(run)), anchor=False)
-    show_matrix(tables.bias_frame(found), found.candidate_languages)
-    st.caption(f"In the question's own language: **{wording.times_100(found.own)} %** on average.")
+    show_matrix(tables.bias_frame(bias), bias.candidate_languages)
+    st.caption(f"In the question's own language: **{wording.times_100(bias.own)} %** on average.")
 
 
 def show_runs(recipe: Recipe, runs: list[ModelScores], depth: int) -> None:
     """Show the matrices of some runs, side by side where there is room, and those of random and perfect runs."""
-    made: dict[str, Bias] = {}
+    biases: dict[str, Bias] = {}
     for run in runs:
         try:
-            made[run.path.name] = loading.bias(recipe.root, run, depth)
+            biases[run.path.name] = loading.bias(recipe.root, run, depth)
         except BadInput as error:
             st.info(f"{plain(tables.run_label(run))}: {plain(str(error))}")
-    if not made:
+    if not biases:
         return
-    one = next(iter(made.values()))
+    one = next(iter(biases.values()))
     across = 2 if len(one.candidate_languages) <= NARROW else 1
-    shown = [run for run in runs if run.path.name in made]
-    for start in range(0, len(shown), across):
-        for place, run in zip(st.columns(across), shown[start : start + across], strict=False):
+    runs_with_bias = [run for run in runs if run.path.name in biases]
+    for start in range(0, len(runs_with_bias), across):
+        for place, run in zip(st.columns(across), runs_with_bias[start : start + across], strict=False):
             with place:
-                show_run(run, made[run.path.name])
+                show_run(run, biases[run.path.name])
     views.show_scale("0 %", "100 %")
     st.caption("Shares of the languages among the best answers, in %; a row sums to 100.")
     with st.expander("What a random and a perfect ranking give"):

@@ -26,19 +26,19 @@ def choose_question(pairs: list[Pair]) -> Pair:
     return labels[views.choose("Changed most", list(labels), "question")]
 
 
-def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model], place_of_text: Place) -> None:
+def show_rankings(root: Path, column: Column, pair: Pair, models: list[Model], place_of_text: Place) -> None:
     """Show a question, and how both models ranked its answers."""
     try:
-        known = loading.texts(root, models[0].runs[0])
-        query = known.queries[chosen.question, chosen.language]
+        texts = loading.texts(root, models[0].runs[0])
+        query = texts.queries[pair.question, pair.language]
         with place_of_text:
-            views.show_text(known.collection.queries[query].text, chosen.language)
+            views.show_text(texts.collection.queries[query].text, pair.language)
         for place, model in zip(st.columns(2), models, strict=True):
             run = model.runs[0]
-            found = loading.answers(root, run, column[1], chosen.language, query, DEPTH)
+            answers = loading.answers(root, run, column[1], pair.language, query, DEPTH)
             with place:
                 st.markdown(f"**{plain(tables.run_label(run))}**")
-                views.show_answers(found)
+                views.show_answers(answers)
         views.explain_answers()
     except BadInput as error:
         st.info(plain(str(error)))
@@ -46,9 +46,9 @@ def show_rankings(root: Path, column: Column, chosen: Pair, models: list[Model],
         st.info("This question is not among the texts that are here.")
 
 
-def show_contrasts(found: list[Contrast]) -> None:
+def show_contrasts(contrasts: list[Contrast]) -> None:
     """Show a model against the baseline by language: numbers, and the differences drawn."""
-    st.subheader(f"{plain(found[0].model)} against {plain(found[0].baseline)}", anchor=False)
+    st.subheader(f"{plain(contrasts[0].model)} against {plain(contrasts[0].baseline)}", anchor=False)
     left, right = st.columns([9, 4])
     columns = {
         "language": st.column_config.TextColumn(pinned=True, width=76),
@@ -56,49 +56,51 @@ def show_contrasts(found: list[Contrast]) -> None:
     }
     columns |= {name: st.column_config.NumberColumn(width=60) for name in ("wins", "ties", "losses")}
     columns["p, corrected"] = st.column_config.TextColumn("p", width=60, help="Corrected for languages and models.")
-    frame = tables.contrasts_frame(found)
+    frame = tables.contrasts_frame(contrasts)
     left.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
-    right.altair_chart(charts.contrasts(tables.intervals_frame(found)), width="stretch")
+    right.altair_chart(charts.contrasts(tables.intervals_frame(contrasts)), width="stretch")
 
 
-def show_questions(recipe: Recipe, column: Column, found: Compared, models: dict[str, Model], baseline: str) -> None:
+def show_questions(
+    recipe: Recipe, column: Column, comparisons: Compared, models: dict[str, Model], baseline: str
+) -> None:
     """Show every question by both models, and one of those that changed most."""
     st.header("Question by question", anchor=False)
     left, right = st.columns(2)
     with right:
-        name = views.choose("Model", list(found.pairs), "against")
-        languages = [one.language for one in found.contrasts if one.model == name][:-1]
+        name = views.choose("Model", list(comparisons.pairs), "against")
+        languages = [one.language for one in comparisons.contrasts if one.model == name][:-1]
         language = views.choose("Questions in", [ALL, *languages], "language")
-        pairs = [pair for pair in found.pairs[name] if language in (ALL, pair.language)]
-        chosen = choose_question(pairs)
+        pairs = [pair for pair in comparisons.pairs[name] if language in (ALL, pair.language)]
+        pair_of_question = choose_question(pairs)
     left.altair_chart(charts.scatter(pairs, name, baseline), width="stretch")
     left.caption(f"Above the line {plain(name)} is better. A larger dot is more questions.")
-    show_rankings(recipe.root, column, chosen, [models[baseline], models[name]], right)
+    show_rankings(recipe.root, column, pair_of_question, [models[baseline], models[name]], right)
 
 
 def page() -> None:
     """Show the whole page."""
     st.title("Compare", anchor=False)
-    chosen = views.choose_column()
-    if chosen is None:
+    choice = views.choose_column()
+    if choice is None:
         return
-    recipe, benchmark, column = chosen
+    recipe, benchmark, column = choice
     models = {model.name: model for model in ordered(benchmark, recipe.settings)}
     first = [model.name for model in first_pair(list(models.values()), recipe.settings)]
     names = views.choose_several("Models, the first is the baseline", list(models), "models", first, 6)
     if len(names) < 2:
         st.info("Choose two models or more.")
         return
-    found = loading.compared(recipe, benchmark, column, tuple(names))
-    views.show_problems(found.problems)
-    for name in found.pairs:
-        show_contrasts([one for one in found.contrasts if one.model == name])
-    if found.pairs:
+    comparisons = loading.compared(recipe, benchmark, column, tuple(names))
+    views.show_problems(comparisons.problems)
+    for name in comparisons.pairs:
+        show_contrasts([one for one in comparisons.contrasts if one.model == name])
+    if comparisons.pairs:
         st.caption(
             "Values times 100, seeds averaged first. Intervals: 95 %, over other questions. p: two-sided, corrected "
             "for all languages and models above. ▲ better, ▼ worse, = inside the noise. Wins, ties, losses: questions."
         )
-        show_questions(recipe, column, found, models, names[0])
+        show_questions(recipe, column, comparisons, models, names[0])
 
 
 page()

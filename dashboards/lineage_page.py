@@ -51,9 +51,9 @@ def show_steps(recipe: Recipe, run: ModelScores) -> None:
     """Show every step behind a score folder, and the commands that repeat it."""
     whole = st.toggle("Compare large files too", help="every byte against its checksum; may take minutes")
     steps = loading.steps(recipe.root, run.name, LARGEST if whole else CHECKED)
-    changed = sum(bool(step.problems) for step in steps)
-    if changed:
-        st.error(f"{changed} of {len(steps)} steps are no longer what their manifests say.", icon=":material/error:")
+    changes = sum(bool(step.problems) for step in steps)
+    if changes:
+        st.error(f"{changes} of {len(steps)} steps are no longer what their manifests say.", icon=":material/error:")
     for step in steps:
         show_step(step)
     st.subheader("The same number again", anchor=False)

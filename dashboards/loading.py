@@ -150,22 +150,22 @@ def _loaded(_benchmark: Benchmark, column: Column, key: tuple) -> tuple[Benchmar
 def _shown(
     _recipe: Recipe, _benchmark: Benchmark, column: Column, seeds: tuple[int, ...], key: tuple, settings: Report
 ) -> Shown:
-    loaded, problems = _loaded(_benchmark, column, key)
-    some = with_seeds(loaded, seeds) if loaded else None
+    with_values, problems = _loaded(_benchmark, column, key)
+    some = with_seeds(with_values, seeds) if with_values else None
     if some is None:
         return Shown(None, [], problems)
-    made = table(some, column, settings)
-    elsewhere = tables.absent_rows(_recipe.results, _benchmark, some, made.languages)
-    made = made._replace(rows=[*made.rows, *elsewhere])
-    return Shown(made, published_rows(some, column), [*problems, *absent_controls(some, settings)])
+    shown_table = table(some, column, settings)
+    elsewhere = tables.absent_rows(_recipe.results, _benchmark, some, shown_table.languages)
+    shown_table = shown_table._replace(rows=[*shown_table.rows, *elsewhere])
+    return Shown(shown_table, published_rows(some, column), [*problems, *absent_controls(some, settings)])
 
 
 @st.cache_resource(show_spinner="Computing differences", max_entries=100)
 def _different(
     _recipe: Recipe, _benchmark: Benchmark, column: Column, seeds: tuple[int, ...], key: tuple, settings: Report
 ) -> list[Difference]:
-    loaded, _ = _loaded(_benchmark, column, key)
-    some = with_seeds(loaded, seeds) if loaded else None
+    with_values, _ = _loaded(_benchmark, column, key)
+    some = with_seeds(with_values, seeds) if with_values else None
     return differences(some, column, settings) if some else []
 
 
@@ -179,8 +179,8 @@ def _best(
     key: tuple,
     settings: Report,
 ) -> Best | None:
-    loaded, _ = _loaded(_benchmark, column, key)
-    some = with_seeds(loaded, seeds) if loaded else None
+    with_values, _ = _loaded(_benchmark, column, key)
+    some = with_seeds(with_values, seeds) if with_values else None
     return contrasts.best(some, column, language, settings) if some else None
 
 
@@ -188,22 +188,22 @@ def _best(
 def _compared(
     _recipe: Recipe, _benchmark: Benchmark, column: Column, names: tuple[str, ...], key: tuple, settings: Report
 ) -> Compared:
-    loaded, problems = _loaded(_benchmark, column, key)
-    left = {model.name for model in loaded.models} if loaded else set()
-    if loaded is None or names[0] not in left:
+    with_values, problems = _loaded(_benchmark, column, key)
+    models = {model.name for model in with_values.models} if with_values else set()
+    if with_values is None or names[0] not in models:
         return Compared([], {}, problems)
-    kept = [name for name in names if name in left]
-    found = {name: contrasts.pairs(loaded, column, name, names[0]) for name in kept[1:]}
-    return Compared(contrasts.contrasts(loaded, column, kept, settings), found, problems)
+    present_names = [name for name in names if name in models]
+    pairs = {name: contrasts.pairs(with_values, column, name, names[0]) for name in present_names[1:]}
+    return Compared(contrasts.contrasts(with_values, column, present_names, settings), pairs, problems)
 
 
 @st.cache_resource(show_spinner="Comparing ablations", max_entries=50)
 def _ablated(_recipe: Recipe, _benchmark: Benchmark, column: Column, key: tuple, settings: Report) -> Studied:
-    loaded, problems = _loaded(_benchmark, column, key)
-    if loaded is None:
+    with_values, problems = _loaded(_benchmark, column, key)
+    if with_values is None:
         return Studied([], [], problems)
-    rows = ablations.ablations(loaded, column, settings)
-    return Studied(rows, ablations.shuffled(loaded, column, _recipe.root, settings), problems)
+    rows = ablations.ablations(with_values, column, settings)
+    return Studied(rows, ablations.shuffled(with_values, column, _recipe.root, settings), problems)
 
 
 @st.cache_resource(show_spinner="Comparing files with their manifests", max_entries=50)

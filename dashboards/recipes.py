@@ -22,14 +22,14 @@ DEFAULTS = {"controls": "untrained, mlm", "bootstrap": 1000, "seed": 1}
 
 def recipes(folders: Folders) -> dict[str, Path]:
     """Return the label and the folder of every recipe that has scores, run here or exported."""
-    found = {}
+    roots = {}
     for folder, suffix in ((folders.artifacts, ""), (folders.results, EXPORTED)):
         for root in sorted(
             (path for path in folder.glob("*") if (path / "score").is_dir() or exported.is_exported(path)),
             key=lambda path: (path.name != FIRST, path.name),
         ):
-            found[root.name + suffix] = root
-    return found
+            roots[root.name + suffix] = root
+    return roots
 
 
 def scores_state(root: Path) -> str:

@@ -35,10 +35,10 @@ def show_best(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
         language = views.choose("Your language", list(words), "for", words)
-    found = loading.best(recipe, benchmark, column, seeds, language)
-    if found:
-        show = right.info if found.rivals else right.success
-        show(tables.best_text(found, words[language]), icon=":material/trophy:")
+    best = loading.best(recipe, benchmark, column, seeds, language)
+    if best:
+        show = right.info if best.rivals else right.success
+        show(tables.best_text(best, words[language]), icon=":material/trophy:")
 
 
 def choose_seeds(benchmark: Benchmark) -> tuple[int, ...]:
@@ -71,32 +71,32 @@ def look_ahead(recipe: Recipe, column: Column, seeds: tuple[int, ...]) -> None:
 def page() -> None:
     """Show the whole page."""
     st.title("Results", anchor=False)
-    chosen = views.choose_column()
-    if chosen is None:
+    choice = views.choose_column()
+    if choice is None:
         return
-    recipe, benchmark, column = chosen
+    recipe, benchmark, column = choice
     first_look = st.container()
     for_models, for_seeds, for_order = views.filters(3, 1, 1)
     with for_seeds:
         seeds = choose_seeds(benchmark)
-    shown = loading.shown(recipe, benchmark, column, seeds)
-    views.show_problems([*recipe.results.problems, *shown.problems])
-    if shown.table is None:
+    view = loading.shown(recipe, benchmark, column, seeds)
+    views.show_problems([*recipe.results.problems, *view.problems])
+    if view.table is None:
         return
     with first_look:
-        show_best(recipe, benchmark, column, shown.table, seeds)
+        show_best(recipe, benchmark, column, view.table, seeds)
     with for_models:
-        only = choose_models(shown.table)
+        only = choose_models(view.table)
     with for_order:
-        rows = tables.arranged(shown.table.rows, only, choose_order(shown.table))
-    show_table(recipe, benchmark, column, shown.table._replace(rows=rows))
-    if shown.published:
-        show_published(shown.published, shown.table.languages)
-    found = loading.different(recipe, benchmark, column, seeds)
-    if found:
+        rows = tables.arranged(view.table.rows, only, choose_order(view.table))
+    show_table(recipe, benchmark, column, view.table._replace(rows=rows))
+    if view.published:
+        show_published(view.published, view.table.languages)
+    differences = loading.different(recipe, benchmark, column, seeds)
+    if differences:
         st.subheader("Differences of the means", anchor=False)
-        asked = [one for one in found if not only or one.model in only]
-        views.show_differences(asked, len(shown.table.languages))
+        some = [one for one in differences if not only or one.model in only]
+        views.show_differences(some, len(view.table.languages))
     look_ahead(recipe, column, seeds)
 
 

@@ -22,24 +22,27 @@ LARGEST = 100_000
 
 
 @st.cache_resource(show_spinner="Loading a model and encoding the collection; later questions are quick", max_entries=4)
-def searcher(model: Path, _known: Texts, state: tuple) -> Any:
+def searcher(model: Path, _texts: Texts, state: tuple) -> Any:
     """Return a model with the vectors of a collection; the only place of the dashboard that loads torch."""
     del state
-    return importlib.import_module("msm.retrieval.ask").Searcher(model, _known.collection)
+    return importlib.import_module("msm.retrieval.ask").Searcher(model, _texts.collection)
 
 
 def show_model(root: Path, run: ModelScores, question: str) -> None:
     """Show the answers of one model."""
-    known = loading.texts(root, run)
+    questions = loading.texts(root, run)
     model = rankings.model(root, run)
-    found = searcher(model, known, (recipes.state(model), recipes.state(root / "sources")))
-    best = found.ask(question, DEPTH)
+    model_searcher = searcher(model, questions, (recipes.state(model), recipes.state(root / "sources")))
+    best = model_searcher.ask(question, DEPTH)
     # Judgements exist for the collection's own questions only.
-    asked = {query.query_id for query in known.collection.queries if query.text == question}
+    query_ids = {query.query_id for query in questions.collection.queries if query.text == question}
     views.show_answers(
         [
             Answer(
-                rank, one.score, one.passage, any((query, one.passage.passage_id) in known.relevant for query in asked)
+                rank,
+                one.score,
+                one.passage,
+                any((query, one.passage.passage_id) in questions.relevant for query in query_ids),
             )
             for rank, one in enumerate(best, start=1)
         ]
@@ -67,9 +70,9 @@ def missing_model(root: Path, run: ModelScores) -> str:
     return ""
 
 
-def show_examples(known: Texts) -> None:
+def show_examples(texts: Texts) -> None:
     """Show some of the collection's own questions; a click on one asks it."""
-    queries = known.collection.queries
+    queries = texts.collection.queries
     with st.container(horizontal=True):
         for query in queries[:: len(queries) // EXAMPLES + 1]:
             # A button's label is Markdown, so a question stands there as it is, in the direction of its script.
@@ -107,23 +110,23 @@ def page() -> None:
         st.info("No trained model has been scored on this collection yet.")
         return
     # A missing model is shown before anybody writes a question.
-    missing = {name: reason for name, run in runs.items() if (reason := missing_model(recipe.root, run))}
-    if missing:
-        many = "No model" if len(missing) == len(runs) else f"{len(runs) - len(missing)} of {len(runs)} models"
-        reason = plain(next(iter(missing.values())))
+    reasons = {name: reason for name, run in runs.items() if (reason := missing_model(recipe.root, run))}
+    if reasons:
+        many = "No model" if len(reasons) == len(runs) else f"{len(runs) - len(reasons)} of {len(runs)} models"
+        reason = plain(next(iter(reasons.values())))
         st.info(f"{many} can be asked here: {reason}", icon=":material/report:")
-    runs = {name: run for name, run in runs.items() if name not in missing}
+    runs = {name: run for name, run in runs.items() if name not in reasons}
     if not runs:
         return
     try:
-        known = texts(recipe.root, next(iter(runs.values())))
+        questions = texts(recipe.root, next(iter(runs.values())))
     except BadInput as error:
         st.info(f"Nothing can be asked here: {plain(str(error))}", icon=":material/report:")
         return
     words = {name: tables.run_label(run) for name, run in runs.items()}
     names = views.choose_several("Models, one or two", list(runs), "ask", list(runs)[-2:], 2, words)
     question = st.text_input("Question", key="asked", max_chars=LONGEST, placeholder="in any language").strip()
-    show_examples(known)
+    show_examples(questions)
     if question and names:
         show_answers(recipe, [runs[name] for name in names], question)
 

@@ -63,47 +63,47 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
     )
 
 
-def absent_rows(results: Results, benchmark: Benchmark, shown: Benchmark, languages: Sequence[str]) -> list[Row]:
+def absent_rows(results: Results, benchmark: Benchmark, view: Benchmark, languages: Sequence[str]) -> list[Row]:
     """Return a blank row, with the reason, for every model of the recipe that has no values.
 
     Args:
         results: results of the recipe.
         benchmark: benchmark with all of the recipe's models.
-        shown: the same benchmark with the models that have values.
+        view: the same benchmark with the models that have values.
         languages: languages of the columns.
     """
-    found = {model.name for model in benchmark.models}
-    names = {model.name for one in results.benchmarks for model in one.models} - {model.name for model in shown.models}
-    reasons = {name: NOT_SHOWN if name in found else NOT_SCORED for name in sorted(names)}
+    scored_names = {model.name for model in benchmark.models}
+    names = {model.name for one in results.benchmarks for model in one.models} - {model.name for model in view.models}
+    reasons = {name: NOT_SHOWN if name in scored_names else NOT_SCORED for name in sorted(names)}
     return [
         Row(name, "model", {column: Cell(None, note=reason) for column in [*languages, MEAN]})
         for name, reason in reasons.items()
     ]
 
 
-def best_text(found: Best, where: str) -> str:
+def best_text(best: Best, where: str) -> str:
     """Return a text that names the best model, and the models that may be as good, in Markdown.
 
     Args:
-        found: the best model.
+        best: the best model.
         where: language in words, such as `Swahili (sw)`.
     """
-    first = f"Best for **{plain(where)}**: **{plain(found.model)}**, {wording.times_100(found.value)}."
-    if not found.others:
+    first = f"Best for **{plain(where)}**: **{plain(best.model)}**, {wording.times_100(best.value)}."
+    if not best.others:
         return f"{first} It is the only model here."
-    training = " Models were trained once: another seed may turn the order round." * found.one_training
-    if not found.rivals:
-        many = f"each of the {found.others} others" if found.others > 1 else "the other one"
+    training = " Models were trained once: another seed may turn the order round." * best.one_training
+    if not best.rivals:
+        many = f"each of the {best.others} others" if best.others > 1 else "the other one"
         return f"{first} Sure: better than {many} beyond the noise of the questions.{training}"
-    names = [f"{plain(name)} ({wording.times_100(value)})" for name, value in list(found.rivals.items())[:RIVALS]]
-    more = f" and {len(found.rivals) - RIVALS} more" if len(found.rivals) > RIVALS else ""
+    names = [f"{plain(name)} ({wording.times_100(value)})" for name, value in list(best.rivals.items())[:RIVALS]]
+    more = f" and {len(best.rivals) - RIVALS} more" if len(best.rivals) > RIVALS else ""
     return f"{first} Not sure: {', '.join(names)}{more} may be as good on other questions.{training}"
 
 
 def language_name(code: str) -> str:
     """Return the name of a language with its code, such as `Swahili (sw)`; the code alone where it has no name."""
-    known = languages().get(code)
-    return f"{known.name} ({code})" if known else code
+    language = languages().get(code)
+    return f"{language.name} ({code})" if language else code
 
 
 def arranged(rows: Sequence[Row], only: Sequence[str], by: str) -> list[Row]:
@@ -115,22 +115,22 @@ def arranged(rows: Sequence[Row], only: Sequence[str], by: str) -> list[Row]:
         by: language or `mean`, for the highest value first and blanks last; `NAME`, for the order of labels; any other
             text keeps the order.
     """
-    kept = [row for row in rows if not only or row.kind == "chance" or row.label in only]
+    some = [row for row in rows if not only or row.kind == "chance" or row.label in only]
     if by == NAME:
-        return sorted(kept, key=lambda row: row.label)
-    if not any(by in row.cells for row in kept):
-        return kept
-    values = {row.label: row.cells[by].value if by in row.cells else None for row in kept}
-    return sorted(kept, key=lambda row: -math.inf if (value := values[row.label]) is None else value, reverse=True)
+        return sorted(some, key=lambda row: row.label)
+    if not any(by in row.cells for row in some):
+        return some
+    values = {row.label: row.cells[by].value if by in row.cells else None for row in some}
+    return sorted(some, key=lambda row: -math.inf if (value := values[row.label]) is None else value, reverse=True)
 
 
 def blanks(rows: Sequence[Row], languages: Sequence[str]) -> list[tuple[str, str]]:
     """Return remarks on cells, such as corrections, each with the name of the row and cell."""
-    found: dict[tuple[str, str], list[str]] = {}
+    labels_by_note: dict[tuple[str, str], list[str]] = {}
     for label, cells, note in notes(list(rows)):
         is_whole = set(languages) <= set(cells.split(", "))
-        found.setdefault((note, "" if is_whole else cells), []).append(label)
-    return [(note, ", ".join(labels) + (cells and f" ({cells})")) for (note, cells), labels in found.items()]
+        labels_by_note.setdefault((note, "" if is_whole else cells), []).append(label)
+    return [(note, ", ".join(labels) + (cells and f" ({cells})")) for (note, cells), labels in labels_by_note.items()]
 
 
 def heat_map(frame: pd.DataFrame, languages: Sequence[str], mean_digits: int = 1) -> Styler:
@@ -166,7 +166,7 @@ def _with_interval(cell: Cell | None) -> str:
     return "" if cell is None else f"{wording.times_100(cell.value)} {wording.interval(cell.interval)}"
 
 
-def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFrame:
+def differences_frame(differences: Sequence[Difference], languages: int) -> pd.DataFrame:
     """Return differences as text, with their verdicts in the first column."""
     return pd.DataFrame(
         {
@@ -177,11 +177,11 @@ def differences_frame(found: Sequence[Difference], languages: int) -> pd.DataFra
             "languages better": f"{len(one.better)} of {languages}",
             "languages worse": f"{len(one.worse)} of {languages}",
         }
-        for one in found
+        for one in differences
     )
 
 
-def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
+def contrasts_frame(contrasts: Sequence[Contrast]) -> pd.DataFrame:
     """Return the comparison of a model with a baseline as text, one row for each language and for the mean."""
     return pd.DataFrame(
         {
@@ -194,7 +194,7 @@ def contrasts_frame(found: Sequence[Contrast]) -> pd.DataFrame:
             "ties": one.ties,
             "losses": one.losses,
         }
-        for one in found
+        for one in contrasts
     )
 
 
@@ -209,7 +209,7 @@ def _means(one: Contrast) -> dict[str, str]:
     return {name: wording.times_100(mean, digits) for name, mean in zip(names, one.means, strict=True)}
 
 
-def intervals_frame(found: Sequence[Contrast]) -> pd.DataFrame:
+def intervals_frame(contrasts: Sequence[Contrast]) -> pd.DataFrame:
     """Return the differences by language with their intervals, times 100, and their directions."""
     return pd.DataFrame(
         {
@@ -219,19 +219,19 @@ def intervals_frame(found: Sequence[Contrast]) -> pd.DataFrame:
             "high": 100 * one.interval.high,
             "direction": one.direction,
         }
-        for one in found
+        for one in contrasts
     )
 
 
-def bias_frame(found: Bias) -> pd.DataFrame:
+def bias_frame(bias: Bias) -> pd.DataFrame:
     """Return shares of the answers' languages in %, a row for each language of the questions."""
-    return _shares_frame(found.query_languages, found.candidate_languages, found.shares)
+    return _shares_frame(bias.query_languages, bias.candidate_languages, bias.shares)
 
 
-def yardsticks_frame(found: Bias) -> pd.DataFrame:
+def yardsticks_frame(bias: Bias) -> pd.DataFrame:
     """Return the shares that a random and a perfect ranking give."""
-    labels = [RANDOM, *(f"{PERFECT} {language}" for language in found.query_languages)]
-    return _shares_frame(labels, found.candidate_languages, np.vstack([found.candidates, found.relevant]))
+    labels = [RANDOM, *(f"{PERFECT} {language}" for language in bias.query_languages)]
+    return _shares_frame(labels, bias.candidate_languages, np.vstack([bias.candidates, bias.relevant]))
 
 
 def _shares_frame(labels: Sequence[str], languages: Sequence[str], shares: Floats) -> pd.DataFrame:
@@ -272,9 +272,9 @@ def means_frame(run: ModelScores) -> pd.DataFrame:
 
 def checksums_frame(manifest: dict[str, Any]) -> pd.DataFrame:
     """Return the inputs and outputs of a stage with their checksums."""
-    read = [("read", source["path"], source["checksum"]) for source in manifest["inputs"].values()]
+    inputs = [("read", source["path"], source["checksum"]) for source in manifest["inputs"].values()]
     wrote = [("wrote", file, checksum) for file, checksum in manifest["outputs"].items()]
-    return pd.DataFrame([*read, *wrote], columns=pd.Index(["", "path", "SHA-256"]))
+    return pd.DataFrame([*inputs, *wrote], columns=pd.Index(["", "path", "SHA-256"]))
 
 
 def run_label(run: ModelScores) -> str:

@@ -64,15 +64,15 @@ class Run(NamedTuple):
 
 def runs(folders: Folders) -> list[Run]:
     """Return every training of every recipe; an unfinished one takes the place of its finished namesake."""
-    found = {}
+    runs_by_name = {}
     for folder, is_finished in ((folders.artifacts, True), (folders.work, False)):
         # A running stage keeps its log one level deeper, in the scratch folder of its settings and inputs.
         logs = {*folder.glob(f"*/*/*/{LOG}"), *(() if is_finished else folder.glob(f"*/*/*/*/{LOG}"))}
-        for changed, log in sorted((log.stat().st_mtime, log) for log in logs if log.is_file()):
+        for time_of_change, log in sorted((log.stat().st_mtime, log) for log in logs if log.is_file()):
             recipe, stage, row = log.relative_to(folder).parts[:3]
-            silent: State = "running" if time.time() - changed < SILENCE else "stopped"
-            found[recipe, stage, row] = Run(recipe, f"{stage}/{row}", log, "finished" if is_finished else silent)
-    return [found[key] for key in sorted(found)]
+            silent: State = "running" if time.time() - time_of_change < SILENCE else "stopped"
+            runs_by_name[recipe, stage, row] = Run(recipe, f"{stage}/{row}", log, "finished" if is_finished else silent)
+    return [runs_by_name[key] for key in sorted(runs_by_name)]
 
 
 class Tail:

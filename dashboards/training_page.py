@@ -23,27 +23,27 @@ def tail(log: Path) -> Tail:
     return Tail(log)
 
 
-def show_curves(chosen: list[Run]) -> None:
+def show_curves(runs: list[Run]) -> None:
     """Show one small chart for every quantity in the logs of the chosen trainings."""
-    if not all(run.log.is_file() for run in chosen):
+    if not all(run.log.is_file() for run in runs):
         st.rerun()  # A training has finished since, and its log was moved.
     frames = []
-    for run in chosen:
+    for run in runs:
         frame, problem = tail(run.log).curves()
         frames.append(frame.assign(run=run.label))
         if problem:
             st.warning(plain(problem), icon=":material/error:")
     together = pd.concat(frames)
-    shown = [name for name in QUANTITIES if name in together.columns]
-    if not shown:
+    quantities = [name for name in QUANTITIES if name in together.columns]
+    if not quantities:
         st.info("No step is logged yet.")
         return
-    swatches = zip(PALETTE, (escape(run.label) for run in chosen), strict=False)
+    swatches = zip(PALETTE, (escape(run.label) for run in runs), strict=False)
     legend = " &emsp; ".join(f'<b style="color:{colour}">&#9608;&#9608;</b> {label}' for colour, label in swatches)
     st.html(f'{legend} &emsp; <span style="opacity:.7">against the step</span>')
-    for start in range(0, len(shown), 2):
-        for column, name in zip(st.columns(2), shown[start : start + 2], strict=False):
-            column.altair_chart(chart(together, name, [run.label for run in chosen]), width="stretch")
+    for start in range(0, len(quantities), 2):
+        for column, name in zip(st.columns(2), quantities[start : start + 2], strict=False):
+            column.altair_chart(chart(together, name, [run.label for run in runs]), width="stretch")
 
 
 def chart(frame: pd.DataFrame, name: str, labels: list[str]) -> alt.Chart:
@@ -64,24 +64,24 @@ def chart(frame: pd.DataFrame, name: str, labels: list[str]) -> alt.Chart:
 def page() -> None:
     """Let people choose a recipe and trainings, and show their curves."""
     st.title("Training", anchor=False)
-    found = training_logs.runs(folders())
-    if not found:
+    all_runs = training_logs.runs(folders())
+    if not all_runs:
         st.info("No training log yet. `make demo` trains two small models in minutes; their curves appear here live.")
         return
     left, right = views.filters(1, 3)
     with left:
-        recipe = views.choose("Recipe", sorted({run.recipe for run in found}), "recipe")
-    by_name = {run.name: run for run in found if run.recipe == recipe}
+        recipe = views.choose("Recipe", sorted({run.recipe for run in all_runs}), "recipe")
+    by_name = {run.name: run for run in all_runs if run.recipe == recipe}
     first = [name for name in by_name if name.startswith("pretrain/")] or list(by_name)
     words = {name: run.label for name, run in by_name.items()}
     with right:
         names = views.choose_several("Runs", list(by_name), "logs", first[: len(PALETTE)], len(PALETTE), words)
-    chosen = [by_name[name] for name in names]
-    if not chosen:
+    runs = [by_name[name] for name in names]
+    if not runs:
         st.info("Choose a run.")
         return
-    is_live = any(run.state == "running" for run in chosen)
-    st.fragment(show_curves, run_every=EVERY if is_live else None)(chosen)
+    is_live = any(run.state == "running" for run in runs)
+    st.fragment(show_curves, run_every=EVERY if is_live else None)(runs)
 
 
 page()

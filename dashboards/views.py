@@ -34,13 +34,13 @@ def choose(label: str, options: Sequence[str], key: str, words: Mapping[str, str
         key: name of the choice in the address.
         words: option to the text that people read in its place.
     """
-    state, kept = st.session_state, f"kept {key}"
-    asked = st.query_params.get(key)
-    newly_asked = asked if asked != state.get(kept) else None
-    wanted = (newly_asked, state.get(key), state.get(kept), *options)
-    state[key] = next(choice for choice in wanted if choice in options)
+    state, memory = st.session_state, f"kept {key}"
+    parameter = st.query_params.get(key)
+    newly_asked = parameter if parameter != state.get(memory) else None
+    candidates = (newly_asked, state.get(key), state.get(memory), *options)
+    state[key] = next(choice for choice in candidates if choice in options)
     choice = st.selectbox(label, options, key=key, format_func=_reader(words))
-    state[kept] = st.query_params[key] = choice
+    state[memory] = st.query_params[key] = choice
     return choice
 
 
@@ -62,12 +62,12 @@ def choose_several(
         most: largest number of options that may be chosen; None for no limit.
         words: option to the text that people read in its place.
     """
-    asked = tuple(name for name in dict.fromkeys(st.query_params.get_all(key)) if name in options)
+    parameters = tuple(name for name in dict.fromkeys(st.query_params.get_all(key)) if name in options)
     # Another address makes another widget, which begins with the options in that address.
-    state, kept = st.session_state, f"kept {key}"
-    if kept not in state or (asked and asked != state[kept]) or not set(state[kept]) <= set(options):
-        state[kept] = state[key] = list((asked or tuple(default))[:most])
-    state.setdefault(key, list(state[kept]))
+    state, memory = st.session_state, f"kept {key}"
+    if memory not in state or (parameters and parameters != state[memory]) or not set(state[memory]) <= set(options):
+        state[memory] = state[key] = list((parameters or tuple(default))[:most])
+    state.setdefault(key, list(state[memory]))
     choice = st.multiselect(
         label,
         options,
@@ -76,14 +76,14 @@ def choose_several(
         format_func=_reader(words),
         placeholder="choose" if default else "all",
     )
-    state[kept] = tuple(choice)
+    state[memory] = tuple(choice)
     st.query_params[key] = choice
     return choice
 
 
 def _reader(words: Mapping[str, str] | None) -> Callable[[str], str]:
-    found = words or {}
-    return lambda option: found.get(option, option)
+    labels = words or {}
+    return lambda option: labels.get(option, option)
 
 
 def filters(*widths: int) -> list[Place]:
@@ -97,17 +97,17 @@ def open_recipe(place: Place) -> Recipe | None:
     Args:
         place: place of the choice on the page.
     """
-    found = recipes.recipes(folders())
-    if not found:
+    roots = recipes.recipes(folders())
+    if not roots:
         st.info(NO_SCORES)
         return None
     # A link by the recipe's name opens its exported results where there are no others.
-    asked = st.query_params.get("recipe", "")
-    if asked not in found and asked + recipes.EXPORTED in found:
-        st.query_params["recipe"] = asked + recipes.EXPORTED
+    name = st.query_params.get("recipe", "")
+    if name not in roots and name + recipes.EXPORTED in roots:
+        st.query_params["recipe"] = name + recipes.EXPORTED
     with place:
-        label = choose("Recipe", list(found), "recipe")
-    recipe = loading.recipe(label, found[label])
+        label = choose("Recipe", list(roots), "recipe")
+    recipe = loading.recipe(label, roots[label])
     if recipe.results.benchmarks:
         return recipe
     st.info("This recipe has no usable scores yet.")
@@ -195,10 +195,10 @@ def show_rows(rows: Sequence[Row], languages: Sequence[str], links: Mapping[str,
     low, high = tables.limits(frame, languages)
     if low <= high:
         show_scale(f"{low:.1f}", f"{high:.1f}")
-    said = [f"**{plain(where)}**: {plain(note)}." for note, where in tables.blanks(rows, languages)]
-    said += [f"{HEAD}, **{plain(labels)}**: {plain(source)}." for labels, source in training_sources(rows)]
-    if said:
-        st.caption("  \n".join(said))
+    remarks = [f"**{plain(where)}**: {plain(note)}." for note, where in tables.blanks(rows, languages)]
+    remarks += [f"{HEAD}, **{plain(labels)}**: {plain(source)}." for labels, source in training_sources(rows)]
+    if remarks:
+        st.caption("  \n".join(remarks))
 
 
 def show_scale(low: str, high: str) -> None:
@@ -226,15 +226,15 @@ def show_downloads(table: Table, name: str) -> None:
             st.download_button(label, text, f"{name}.{ending}", kind, icon=":material/download:", on_click="ignore")
 
 
-def show_differences(found: Sequence[Difference], languages: int) -> None:
+def show_differences(differences: Sequence[Difference], languages: int) -> None:
     """Show differences with their verdicts, and explain the verdicts."""
     columns = {"pair": st.column_config.TextColumn(pinned=True), "verdict": st.column_config.TextColumn(width=210)}
-    frame = tables.differences_frame(found, languages)
+    frame = tables.differences_frame(differences, languages)
     st.dataframe(frame, hide_index=True, column_config=columns, height="content", width="content")
     single = " *One training*: true of these two checkpoints; another seed may turn it round."
     st.caption(
         "On the same questions; p two-sided, corrected for all pairs of the table. *Inside the noise*: the data do not "
-        "tell the two apart." + single * any("one training" in one.verdict for one in found)
+        "tell the two apart." + single * any("one training" in one.verdict for one in differences)
     )
 
 
