@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="DIR",
-        help="Score folders that the card prints. The default are those of the same recipe.",
+        help="Score folders that the card prints. The default is all score folders of the same recipe.",
     )
 
 

@@ -55,7 +55,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--fairness",
         action="store_true",
-        help="Compare by every measure of language fairness. Without it, only by peer@20 and own_first@100.",
+        help="Compare by every measure of language fairness. Without this option, only peer@20 and own_first@100 are "
+        "compared.",
     )
     parser.add_argument(
         "--any_protocol",

@@ -103,7 +103,7 @@ def _add_search_arguments(parser: ArgumentParser) -> None:
         default="benchmark",
         help="Rule for the order of passages with equal scores (benchmark, which takes the benchmark's own rule).",
     )
-    add_measures(parser, "The default are the official measures of the benchmark.")
+    add_measures(parser, "The default is the official measures of the benchmark.")
     add_precision(parser, PRECISIONS, "auto")
     add_batch_tokens(parser)
     add_device(parser)

@@ -12,15 +12,15 @@ from msm.pipeline import torchrun
 from msm.version import __version__
 
 VERBS = {
-    "run": ("msm.cli.run", "run what is missing of a recipe, one task of it, or one stage by hand"),
+    "run": ("msm.cli.run", "run the unfinished tasks of a recipe, one task of it, or one stage by hand"),
     "recipe": ("msm.cli.recipe", "check a recipe, print it with all values, or render its DVC pipeline"),
     "benchmarks": ("msm.cli.benchmarks", "list the benchmarks, or print files, rules and sizes of one"),
     "evaluate": ("msm.cli.evaluate", "encode, search and score a benchmark with any encoder"),
     "rerank": ("msm.cli.rerank", "rank the best passages of a run anew with a cross-encoder"),
     "reproduce": ("msm.cli.reproduce", "compare a public checkpoint with its published scores"),
-    "export": ("msm.cli.export", "write results and collections in the formats of others"),
+    "export": ("msm.cli.export", "write results and collections in the file formats of other tools"),
     "fuse": ("msm.cli.fuse", "add the scores of a dense and a sparse run"),
-    "score": ("msm.cli.score", "score a run, or vectors, of any system"),
+    "score": ("msm.cli.score", "score the runs or the vectors of any system"),
     "score-answers": ("msm.cli.score_answers", "score retrieved passages by the answers that they hold"),
     "compare": ("msm.cli.compare", "compare models by paired differences"),
     "mine": ("msm.cli.mine", "mine hard negatives from a run or a model"),

@@ -39,13 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--corpus",
         default="",
         metavar="FILE",
-        help="File of the passages that are searched. The default are the passages of the examples.",
+        help="File of the passages that are searched. The default is the passages of the examples.",
     )
     parser.add_argument(
         "--language",
         default="en",
         metavar="CODE",
-        help="Code of the language of those files of examples that --examples gives none for (en).",
+        help="Code of the language of all files for which --examples gives no language (en).",
     )
     parser.add_argument(
         "--passage_unit",
@@ -66,21 +66,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--choice",
         choices=("first", "random"),
         default="first",
-        help="Choice among more passages than are needed: those of the first ranks, or random ones (first).",
+        help="Which passages become negatives if more than --negatives are left: those of the first ranks, or random "
+        "ones (first).",
     )
     parser.add_argument(
         "--filters",
         default="answer, score",
-        help="Reasons to drop a passage, separated by commas: it holds an answer (answer), it is from the "
-        "positive's document (document), or its score is near the positive's (score). The default is "
-        "answer, score.",
+        help="Names of filters, separated by commas. Each filter drops passages: those that hold an answer string "
+        "(answer), those of the positive's document (document), or those that score nearly as high as the positive "
+        "(score). The default is answer, score.",
     )
     parser.add_argument(
         "--margin",
         type=float,
         default=0.0,
         metavar="X",
-        help="Smallest difference by which a negative scores less than the positive, for the filter score (0).",
+        help="Smallest difference, in units of the model's score, by which a negative must score less than the "
+        "positive for the filter score (0).",
     )
     add_precision(parser)
     add_batch_tokens(parser)

@@ -23,18 +23,21 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="MODEL",
-        help="Folder of a cross-encoder, which scores question and passage together, or its name in the Hugging Face "
+        help="Folder of the cross-encoder, which reads question and passage together, or its name in the Hugging Face "
         "hub.",
     )
     parser.add_argument(
-        "--benchmark", required=True, metavar="NAME", help="Name of the benchmark that was searched for the runs."
+        "--benchmark",
+        required=True,
+        metavar="NAME",
+        help="Name of the benchmark whose passages the run ranks, such as mr_tydi-sw.",
     )
     parser.add_argument(
         "--data",
         type=Path,
         required=True,
         metavar="DIR",
-        help="Folder of the benchmark's files; `msm benchmarks NAME` says which.",
+        help="Folder of the benchmark's files; `msm benchmarks NAME` lists them.",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="Folder that gets the new runs and their scores."
@@ -44,7 +47,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=int,
         default=100,
         metavar="N",
-        help="Number of passages of each question, the best first, that are ranked anew (100). Others are left out.",
+        help="Number of best passages of each question that are ranked anew (100). The others are left out of the "
+        "new run.",
     )
     parser.add_argument(
         "--passage_context",

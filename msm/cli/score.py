@@ -44,11 +44,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--ties",
         choices=get_args(Ties),
         help="Rule for the order of passages with equal scores. The default is the benchmark's rule; with "
-        "--qrels alone, trec (by passage id, descending).",
+        "--qrels alone, it is trec (by passage id, descending).",
     )
     add_measures(
         parser,
-        f"The default are those of the benchmark; with --qrels alone, {', '.join(MEASURES)}.",
+        f"The default is the measures of the benchmark; with --qrels alone, {', '.join(MEASURES)}.",
     )
     _add_benchmark_arguments(parser)
     plain = parser.add_argument_group("scores by judgements alone, as trec_eval computes them")
@@ -74,13 +74,14 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
     )
     add_own_data(options)
     options.add_argument(
-        "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files; `msm benchmarks NAME` says which."
+        "--data", type=Path, metavar="DIR", help="Folder of the benchmark's files; `msm benchmarks NAME` lists them."
     )
     options.add_argument(
         "--query_vectors",
         type=Path,
         metavar="FILE",
-        help="File of the vectors of the questions (.npz or .npy), which are searched instead of reading a run.",
+        help="File of the vectors of the questions (.npz or .npy). The passages are then searched with them, and no "
+        "run is read.",
     )
     options.add_argument(
         "--passage_vectors", type=Path, metavar="FILE", help="File of the vectors of the passages (.npz or .npy)."
@@ -89,7 +90,7 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         "--query_ids",
         type=Path,
         metavar="FILE",
-        help="File with the ids of the questions' vectors, one a line or a JSON list. The default is "
+        help="File with the ids of the questions' vectors: one id on each line, or a JSON list. The default is "
         "NAME.ids.txt or NAME.ids.json beside NAME.npy.",
     )
     options.add_argument(

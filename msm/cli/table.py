@@ -43,7 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--controls",
         default="",
         metavar="NAMES",
-        help="Names of the models that all others are compared with, separated by commas.",
+        help="Names of the control models, separated by commas, with which all other models are compared, such as "
+        "untrained,mlm.",
     )
     add_choice(parser)
     add_resamples(parser, "intervals and ranks", default=1000, least=100)

@@ -32,7 +32,8 @@ class World(Settings):
     question_documents: Positive
     """Number of documents that training questions are asked about."""
     test_documents: Positive
-    """Number of documents that development questions are asked about, and of those for test questions."""
+    """Number of documents that development questions are asked about. Test questions are asked about as many other
+    documents."""
     common_share: Share
     """Share of the names and numbers, of each kind, that all languages write alike, from 0 to 1. Each language has
     words of its own for the rest."""

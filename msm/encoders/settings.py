@@ -25,8 +25,8 @@ class Encoder(Settings):
     """Number of transformer layers of a fresh encoder, or of the first layers of a checkpoint that are kept; 0 keeps
     all layers of a checkpoint."""
     width: Count = 0
-    """Number of dimensions of token states and vectors of a fresh encoder, a multiple of `heads`. A checkpoint has its
-    own sizes, so this and all other sizes are left at 0 with it."""
+    """Number of dimensions of token states and vectors of a fresh encoder, a multiple of `heads`. With a checkpoint,
+    leave this size and all others at 0, since a checkpoint has its own sizes."""
     heads: Count = 0
     """Number of attention heads of a layer."""
     feed_forward: Count = 0

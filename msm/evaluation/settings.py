@@ -23,11 +23,11 @@ class Score(Settings):
     """Origin of the fine-tuning data: other languages than the test's, all of them, or all of them with a
     checkpoint that was selected on the test questions. Scores of the last kind are reported in a separate table."""
     model: str
-    """Name of the row in tables."""
+    """Name of the model in tables, such as `msm`."""
     ties: TieRule = "benchmark"
-    """Order of equal scores: that of the benchmark's official scorer (`benchmark`), by passage id as in trec_eval
-    (`trec`), the order of the run or its reverse (`list`, `reversed`), or against or in favour of the model
-    (`pessimistic`, `optimistic`)."""
+    """Order of passages with equal scores: the order of the benchmark's official scorer (`benchmark`), by passage id as
+    in trec_eval (`trec`), the order of the run or its reverse (`list`, `reversed`), or the order that is worst or best
+    for the model (`pessimistic`, `optimistic`)."""
     measures: str = ""
     """Names of measures, separated by commas, such as `ndcg@10, recall@100`; empty for the official measures of the
     benchmark."""

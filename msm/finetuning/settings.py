@@ -47,19 +47,20 @@ class Loss(Settings):
 
     gather: Literal["none", "grad"]
     """Candidates of a question: the passages of its shard (`none`), or those of the whole batch, with a gradient to all
-    of them (`grad`). DPR's code comes to the gradient of `grad`, divided by its number of devices before it is clipped.
-    The result does not depend on the number of processes."""
+    of them (`grad`). DPR's code computes the gradient of `grad`, divided by its number of devices before the gradient
+    is clipped. The result does not depend on the number of processes."""
     candidates: Literal["all", "hard"] = "all"
-    """Which of these passages compete: `all`, or only the hard negatives (`hard`), as arXiv 2408.10536 prints the
-    loss."""
+    """Which of the passages that `gather` selects compete with the positive: `all`, or only the hard negatives
+    (`hard`), as in the loss that arXiv 2408.10536 prints."""
     scale: Temperature
-    """Number that multiplies the similarity, the inverse of a temperature; the start value if it is learned."""
+    """Number that multiplies the similarity, which is the inverse of a temperature; with `learn_scale`, its value at
+    the start."""
     learn_scale: Literal["yes", "no"] = "no"
     """Whether the scale is learned with the weights (XTREME-R)."""
     dimensions: Annotated[str, Form(r"([0-9]+(, *[0-9]+)*)?")] = ""
-    """Numbers of leading dimensions that shall work as vectors by themselves (Matryoshka, arXiv 2205.13147), separated
-    by commas, such as `64, 128`. The loss is the mean over these and the whole vector; empty for the whole vector
-    only."""
+    """Numbers of leading dimensions, separated by commas, such as `64, 128`, that are trained to work as vectors by
+    themselves (Matryoshka, arXiv 2205.13147). The loss is the mean over these short vectors and the whole vector; empty
+    for the whole vector only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,18 +115,21 @@ class Selection(Settings):
     dev_steps: Count
     """Number of updates between two evaluations on the development set; 0 evaluates once in each epoch."""
     dev_queries: Positive = 1000
-    """Largest number of development questions. Each is ranked against the passages of all of them."""
+    """Largest number of development questions. For each question, the passages of all development questions are
+    ranked."""
     dev_negatives: Count = 0
-    """Number of hard negatives of each development question that join these passages: the first of its example."""
+    """Number of hard negatives of each development question, the first of its example, that are added to the passages
+    of the development set."""
     dev_other_negatives: Count = 0
-    """Number of other negatives of each development question that join them too, from the `negative_ctxs` of DPR's
-    files; the loss on the development set leaves them out."""
+    """Number of other negatives of each development question, from the `negative_ctxs` of DPR's files, that are also
+    added to the passages of the development set. The loss on the development set leaves them out."""
     benchmark: str = ""
     """Name of the benchmark whose development split gives `dev_measure`; empty for none."""
     questions: str = ""
-    """Folder of that benchmark's development questions, below the sources; never the questions of a test."""
+    """Folder of the development questions of `benchmark`, below the sources; never the questions of a test."""
     measure: str = ""
-    """Measure of that benchmark, such as `map@20`: the mean over the languages, in the pool of all languages."""
+    """Measure of `benchmark` that gives `dev_measure`, such as `map@20`: its mean over the languages, in the pool of
+    all languages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,18 +137,19 @@ class Finetune(Settings):
     """Fine-tunes a bi-encoder on questions and their passages."""
 
     examples: str
-    """Names of training files below the sources, separated by commas; each is a data set. `ko=FILE` gives the language
-    of its texts."""
+    """Names of training files below the sources, separated by commas; each file is a data set. `ko=FILE` gives the
+    language of the texts in a file."""
     dev_examples: str
-    """Names of held-out files of the same kinds, which make the development set; never a test set."""
+    """Names of held-out files of the same kinds, separated by commas, which form the development set; never a test
+    set."""
     language: str
     """Code of the language of all files that do not name theirs; `mul` for files of several languages."""
     passage_unit: Literal["sentence", "paragraph"] = "sentence"
     """Passage of a question in a SQuAD file: the sentence in which the answer starts, or the whole paragraph."""
     steps: Count
-    """Number of optimiser updates; 0 where `epochs` is given."""
+    """Number of optimiser updates; 0 if `epochs` is given."""
     epochs: Count = 0
-    """Number of passes over the examples, in whole batches; 0 where `steps` is given."""
+    """Number of passes over the examples, in whole batches; 0 if `steps` is given."""
     learning_rate: Rate
     """Highest learning rate of AdamW; it falls in a straight line to 0."""
     warmup_steps: Count
@@ -158,8 +163,8 @@ class Finetune(Settings):
     checkpoint_steps: Positive = 500
     """Number of updates between two checkpoints, from which a killed training resumes. It changes no result."""
     activations: Literal["kept", "recomputed"] = "kept"
-    """Whether the states inside layers are kept for the gradient. `recomputed` keeps only those between layers and
-    computes each layer again: less memory, about a third more time, the same result."""
+    """Whether the states inside layers are kept for the gradient. `recomputed` keeps only the states between layers and
+    computes each layer again, which takes less memory and about a third more time and gives the same result."""
     seed: Count
     """Seed of fresh weights, of dropout and of all draws."""
     batches: Batches
@@ -225,8 +230,8 @@ class Mine(Settings):
     examples: str
     """Names of training files below the sources, separated by commas, as in fine-tuning."""
     dev_examples: str
-    """Development questions. They are copied to the output unchanged, so that a fine-tuning can read both from one
-    folder."""
+    """Names of files of development questions, separated by commas. They are copied to the output unchanged, so that a
+    fine-tuning can read training and development questions from one folder."""
     language: str
     """Code of the language of all files that do not name theirs; `mul` for files of several languages."""
     passage_unit: Literal["sentence", "paragraph"] = "sentence"
@@ -238,14 +243,15 @@ class Mine(Settings):
     depth_to: Positive
     """Last rank from which negatives may be taken, counted from 1 (inclusive)."""
     negatives: Positive
-    """Largest number of negatives that are kept of each question."""
+    """Largest number of negatives that are kept for each question."""
     choice: Literal["first", "random"] = "first"
     """Which of the remaining passages are kept: the `first` in rank, or `random` ones within the depth."""
     filters: str
     """Names of filters, separated by commas: `answer` drops passages that hold an answer string, `document` those of
     the positive's document, `score` those whose score is not below the positive's score minus `margin`."""
     margin: float = 0.0
-    """Least distance below the positive's score that the filter `score` demands, in units of the model's score."""
+    """Smallest difference, in units of the model's score, by which a negative must score less than the positive for the
+    filter `score`."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format in which the model computes."""
     batch_tokens: Positive = 16384

@@ -91,16 +91,19 @@ class Msm(Settings):
     """Share of the bias that is subtracted from the logits of sentences of the same document; 0 subtracts none. The
     paper takes 0.5 (table 5)."""
     bias_over: Literal["query", "document", "batch"] = "query"
-    """Hidden sentences over which that bias is measured: each alone (`query`, as in the paper), or the mean over all
-    hidden sentences of a `document` or of the `batch`."""
+    """Hidden sentences over which the bias of `mu` is measured: each alone (`query`, as in the paper), or the mean over
+    all hidden sentences of a `document` or of the `batch`."""
     bias_gradient: Literal["cut", "kept"] = "cut"
-    """Whether training reaches through the bias: `cut` treats it as a number, as the paper does."""
+    """Whether the gradient passes through the bias of `mu` (`kept`), or the bias counts as a constant (`cut`), as in
+    the paper."""
     negatives: Literal["all", "cross-document"] = "all"
-    """Candidates of the softmax: `all` its sentences, or only those of other documents (`cross-document`, table 5)."""
+    """Candidates of the softmax beside the hidden sentence itself: `all` its sentences, or only those of other
+    documents (`cross-document`, table 5)."""
     gather: Literal["none", "no_grad", "grad"] = "none"
-    """Whether one softmax spans all processes: `none` keeps every softmax on one process (the paper); `grad` and
-    `no_grad` span all and come to the same gradient. With `grad` the gradients of vectors are sent back to the process
-    that they come from; with `no_grad` each process takes those of its own vectors only, as DPR does."""
+    """Whether one softmax spans all processes: `none` keeps every softmax on one process (the paper); With `grad` and
+    `no_grad`, one softmax spans all processes; both give the same gradient. With `grad`, the gradients of vectors are
+    sent back to the process that made the vectors; with `no_grad`, each process takes the gradients of its own vectors
+    only, as DPR does."""
     masking: Annotated[str, Form("each|share:0?[.][0-9]+")] = "each"
     """Which sentences are hidden: `each` in turn while all others are seen (the paper), or a random share of a document
     at once, such as `share:0.3`."""
@@ -130,7 +133,7 @@ class Pairs(Settings):
     projector: Literal["asymmetric", "shared", "none"] = "asymmetric"
     """Projection heads of queries and of keys: `asymmetric` is one for each, `shared` is one for both."""
     memory_keys: Count = 0
-    """Number of keys of earlier updates that are kept of each language as further negatives of `ccp` (arXiv
+    """Number of keys of earlier updates that are kept for each language as further negatives of `ccp` (arXiv
     2206.03281); 0 for none. It must be 0 for `crop` and `ict`."""
 
 
@@ -177,12 +180,13 @@ class Mexma(PairBatches):
     layers: Positive = 6
     """Number of layers of the transformer that guesses the hidden tokens in training. The paper takes 6."""
     heads: Count = 8
-    """Number of attention heads of that transformer; 0 for as many as the sentence encoder has. The paper takes 8."""
+    """Number of attention heads of the transformer that guesses the hidden tokens; 0 for as many as the sentence
+    encoder has. The paper takes 8."""
     inner_width: Count = 0
-    """Width between the two linear layers of a feed-forward block of that transformer; 0 for the encoder's own. The
-    released code takes 3072."""
+    """Width between the two linear layers of a feed-forward block of the transformer that guesses the hidden tokens; 0
+    for the width in the encoder. The released code takes 3072."""
     dropout: Share = 0.1
-    """Dropout rate of that transformer, outside of its attention."""
+    """Dropout rate of the transformer that guesses the hidden tokens, outside of its attention."""
     token_gradient: Literal["kept", "cut"] = "kept"
     """Whether the loss of the hidden tokens trains the sentence encoder through the token states of the masked sentence
     too (`kept`, as the paper proposes), or through the vector of the translation only (`cut`, the paper's ablation)."""
@@ -208,14 +212,15 @@ class Pretrain(Settings):
     """How the token states of a sentence become its vector: first token (`cls`, as in the paper), last token
     (`lasttoken`, for causal models), or `mean`, `max`, `weightedmean` or `mean_sqrt_len_tokens` over all tokens."""
     language_exponent: Annotated[float, Between(0, 1)]
-    """Exponent, from 0 to 1, of the amounts of data that languages are drawn in proportion to: 1 draws them as they
-    are, 0 draws all alike. XLM-R takes 0.3."""
+    """Exponent, from 0 to 1, in the sampling of languages: a language is drawn in proportion to its amount of data,
+    raised to this power. 1 follows the amounts, 0 draws all languages equally often. XLM-R takes 0.3."""
     activations: Literal["kept", "recomputed"] = "kept"
-    """Whether the states inside layers are kept for the gradient. `recomputed` keeps only those between layers and
-    computes each layer again: less memory, about a third more time, the same result."""
+    """Whether the states inside layers are kept for the gradient. `recomputed` keeps only the states between layers and
+    computes each layer again, which takes less memory and about a third more time and gives the same result."""
     head_steps: Count = 0
     """Number of updates at the beginning, counted in `steps`, that train only new weights, such as a language-model
-    head that the checkpoint lacks. The encoder is frozen meanwhile: no gradient of random weights reaches it."""
+    head that the checkpoint lacks. During these updates the encoder is frozen, so that no gradient of random weights
+    reaches it."""
     head_learning_rate: Rate = 0.001
     """Learning rate of the first `head_steps` updates, without warm-up or decay."""
     learning_rate: Rate

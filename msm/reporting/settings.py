@@ -18,9 +18,9 @@ class Report(Settings):
     recipe: str
     """Name of the recipe."""
     controls: str
-    """Names of the models that all others are compared with, separated by commas; the weakest first, such as
-    `untrained, mlm`."""
+    """Names of the control models, separated by commas, with which all other models are compared. The weakest comes
+    first, such as `untrained, mlm`."""
     bootstrap: Annotated[int, Between(100)] = 1000
-    """Number of resamples of the questions for every interval."""
+    """Number of bootstrap resamples of the questions from which every interval is computed."""
     seed: Count = 1
     """Seed of the generator that draws the resamples."""

@@ -24,10 +24,10 @@ class Retrieve(Settings):
     questions: str
     """Folder of the benchmark's files, below the sources."""
     depth: Positive = 100
-    """Number of passages that are kept of each question in the pool of all languages; more are kept where a measure of
+    """Number of passages that are kept for each question in the pool of all languages; more are kept if a measure of
     the benchmark looks deeper."""
     pool_depth: Positive = 20
-    """Number of passages that are kept of each question in the pool of one language."""
+    """Number of passages that are kept for each question in the pool of one language."""
     batch_tokens: Positive = 16384
     """Number of tokens that are encoded at once. More tokens need more memory and give the same vectors."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -71,18 +71,19 @@ class Lexical(Settings):
     questions: str
     """Folder of the benchmark's files, below the sources."""
     analyzer: Literal["words", "characters"] = "words"
-    """Kind of terms: words, or n-grams of 2 to 4 characters within words."""
+    """Kind of terms that BM25 counts: `words`, or n-grams of 2 to 4 `characters` within words."""
     k1: Rate = 0.9
-    """Saturation of a term's frequency; Pyserini takes 0.9."""
+    """BM25's number k1, 0 or more: the larger it is, the more the repetitions of a term in a passage count. Pyserini
+    takes 0.9."""
     b: Share = 0.4
-    """Share of the normalisation by length; Pyserini takes 0.4."""
+    """BM25's number b, from 0 to 1: how far scores are normalised by the length of the passage. Pyserini takes 0.4."""
     depth: Positive = 100
-    """Number of passages that are kept of each question in the pool of all languages."""
+    """Number of passages that are kept for each question in the pool of all languages."""
     pool_depth: Positive = 20
-    """Number of passages that are kept of each question in the pool of one language."""
+    """Number of passages that are kept for each question in the pool of one language."""
     passage_context: Literal["benchmark", "none", "paragraph", "title_text"] = "benchmark"
-    """What is searched of a passage: its text alone, or with its paragraph or its title; `benchmark` for what the
-    official run of the benchmark searches."""
+    """Text of a passage that is searched: its own text alone (`none`), or together with its paragraph or its title;
+    `benchmark` for the text that the official run of the benchmark searches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,4 +94,4 @@ class Fuse(Settings):
     """Weight of the dense scores, after the scores of either run are scaled to the same range question by question.
     BM25 has a weight of 1."""
     depth: Positive = 100
-    """Number of passages that are kept of each question, in every pool."""
+    """Number of passages that are kept for each question, in every pool."""
