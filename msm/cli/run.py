@@ -20,9 +20,9 @@ from msm.settings import Setting, base_type, flat, make, nested
 from msm.verbs import run as verb
 
 USAGE = """\
-msm run RECIPE                       run what is missing of a recipe, such as `msm run demo`
-       msm run TASK --recipe RECIPE         one task of it, such as `pretrain/msm-1`, on inputs that are there
-       msm run STAGE --SETTING VALUE ...    one stage by hand; `msm run STAGE --help` lists its settings"""
+msm run RECIPE                       run the unfinished tasks of a recipe, such as `msm run demo`
+       msm run TASK --recipe RECIPE         run one task, such as `pretrain/msm-1`, whose inputs exist
+       msm run STAGE --SETTING VALUE ...    run one stage by hand; `msm run STAGE --help` lists its settings"""
 STAGE_NAMES = f"Stages: {', '.join(STAGES)}."
 
 
@@ -46,7 +46,8 @@ def main(words: Sequence[str]) -> None:
 
 def recipe_parser() -> Parser:
     """Return the parser of the options that follow the name of a recipe."""
-    parser = Parser(prog="msm run RECIPE", usage="msm run RECIPE [options]", description="Run what is missing.")
+    purpose = "Run the unfinished tasks of a recipe."
+    parser = Parser(prog="msm run RECIPE", usage="msm run RECIPE [options]", description=purpose)
     parser.add_argument(
         "--rows",
         nargs="+",

@@ -14,15 +14,16 @@ from msm.settings import Between, Count, Positive, Rate, Settings, Share, make
 
 @dataclass(frozen=True)
 class Input(Settings):
-    """Files of one kind."""
+    """Input files of one kind."""
 
     address: str
     """Folder that the files are in, as fsspec writes it: a path, `s3://...`, `https://...`."""
     files: str
-    """Pattern of the file names, such as `**/*.warc.gz`; or `@FILE`, a file below the address with one name a line."""
+    """Pattern of the file names, such as `**/*.warc.gz`; or `@FILE`, a file below the address with a name on each
+    line."""
     format: Literal["warc", "wet", "text", "jsonl", "wiki", "folder"]
-    """Format of the files. `text` has a paragraph a line and a blank line between documents, `folder` files
-    `LANGUAGE/DOCUMENT.txt`."""
+    """Format of the files. `text` has one paragraph on each line and a blank line between documents; `folder` is a
+    folder of files `LANGUAGE/DOCUMENT.txt`."""
     language: str
     """Code of the language of all files; empty where records or file names give it, or where it is not known."""
 
@@ -38,11 +39,11 @@ class Corpus(Settings):
     longest_record: Positive
     """Largest number of bytes of a record; longer records are skipped and counted."""
     extract_seconds: Rate
-    """Largest number of seconds for the text of one page. It should be generous, because on a slow machine it decides
-    which pages are kept."""
+    """Largest number of seconds that the extraction of the text of one page may take; a page that takes longer is
+    dropped. Choose a generous number, because on a slow machine it decides which pages are kept."""
     paragraph_duplicates: Literal["drop", "keep"]
-    """Whether duplicate paragraphs are kept. `drop` keeps only the first of paragraphs that are equal but for case,
-    digits and punctuation."""
+    """Whether duplicate paragraphs are kept. `drop` keeps only the first of several paragraphs that are equal except
+    for case, digits and punctuation."""
     hash_buckets: Positive
     """Number of parts in which paragraph hashes are compared. A task holds the hashes of one part in memory."""
     identifier: str
@@ -56,7 +57,7 @@ class Corpus(Settings):
     shingle_words: Positive
     """Number of words (characters, in scripts without blanks) that are hashed together."""
     minhash_bands: Positive
-    """Number of bands of MinHash."""
+    """Number of bands of MinHash. Two documents are compared if all hash values of one band are equal."""
     minhash_rows: Positive
     """Number of hash values in a band of MinHash. Documents of Jaccard similarity s are taken for the same with
     probability 1 - (1 - s^rows)^bands."""
@@ -78,22 +79,22 @@ class Corpus(Settings):
 
 @dataclass(frozen=True)
 class Quality(Settings):
-    """Limits that a document must keep: one set for all languages, and differences for some."""
+    """Limits of quality for a document: one set for all languages, and the differences of single languages."""
 
     min_characters: Count
-    """Smallest number of characters of a document, blanks aside."""
+    """Smallest number of characters of a document, without blanks."""
     min_paragraph_characters: Rate
-    """Smallest mean number of characters of its paragraphs."""
+    """Smallest mean number of characters of the paragraphs of a document."""
     max_digit_share: Share
-    """Largest share of digits among the characters, blanks aside."""
+    """Largest share of digits among the characters of a document, without blanks."""
     max_other_share: Share
-    """Largest share of characters that are neither letters, marks, digits nor blanks."""
+    """Largest share of the characters of a document that are neither letters, marks, digits nor blanks."""
     min_script_share: Share
-    """Smallest share of letters that belong to the script of the language."""
+    """Smallest share of the letters of a document that belong to the script of its language."""
     max_repeated_share: Share
-    """Largest share of the text in paragraphs that repeat an earlier one of the document."""
+    """Largest share of the text of a document in paragraphs that repeat an earlier paragraph of it."""
     max_perplexity: Rate
-    """Largest perplexity under the model of the language; 0 for no limit."""
+    """Largest perplexity of a document under the KenLM model of its language; 0 for no limit."""
 
 
 PACKING = ("unit_tokens", "document_units", "min_units", "shard_bytes", "block_tokens")
