@@ -44,38 +44,38 @@ def dvc(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def stage_processes(folder: Path) -> list[int]:
-    found = []
+    processes = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if (entry / "cwd").readlink() == folder and b"pretrain" in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
+                processes.append(int(entry.name))
         except OSError:
             continue
-    return found
+    return processes
 
 
 @pytest.mark.slow
 def test_a_killed_repro_goes_on_and_gives_the_same_bits(tmp_path: Path) -> None:
-    straight, killed = project(tmp_path / "straight", 120), project(tmp_path / "killed", 120)
+    straight, again = project(tmp_path / "straight", 120), project(tmp_path / "killed", 120)
     assert dvc(straight, "repro", "-q", STAGE).wait() == 0
-    process = dvc(killed, "repro", "-q", STAGE)
+    process = dvc(again, "repro", "-q", STAGE)
     for _ in range(1200):
-        logs = list(killed.glob("work/tiny/pretrain/msm-1/*/log.jsonl"))
+        logs = list(again.glob("work/tiny/pretrain/msm-1/*/log.jsonl"))
         if logs and len(read_log(logs[0])) >= 30:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     for _ in range(300):
-        if not stage_processes(killed):
+        if not stage_processes(again):
             break
         time.sleep(0.1)
-    assert not stage_processes(killed), "the stage outlived dvc"
-    assert not (killed / "artifacts" / "tiny" / "pretrain" / "msm-1").exists()
-    assert dvc(killed, "repro", "-q", STAGE).wait() == 0
+    assert not stage_processes(again), "the stage outlived dvc"
+    assert not (again / "artifacts" / "tiny" / "pretrain" / "msm-1").exists()
+    assert dvc(again, "repro", "-q", STAGE).wait() == 0
     out = Path("artifacts", "tiny", "pretrain", "msm-1")
-    assert read_manifest(killed / out)["facts"]["resumed_from"] >= 30
-    first, second = (load_file(folder / out / "model" / "model.safetensors") for folder in (straight, killed))
+    assert read_manifest(again / out)["facts"]["resumed_from"] >= 30
+    first, second = (load_file(folder / out / "model" / "model.safetensors") for folder in (straight, again))
     assert all((first[name] == second[name]).all() for name in first)
 
 
@@ -97,6 +97,6 @@ def test_the_tiny_recipe_ends_in_a_report(tmp_path: Path) -> None:
     recipe = folder / "recipes" / "demo.yaml"
     recipe.write_text(recipe.read_text().replace("    mu: 0.5 ", "    mu: 0.3 "))
     assert dvc(folder, "repro", "-q", PIPELINE).wait() == 0
-    changed = {path.parent.name for path in before if path.stat().st_mtime_ns != before[path]}
-    assert changed == {"msm-1", "constructed-msm-1", "all"}
+    names = {path.parent.name for path in before if path.stat().st_mtime_ns != before[path]}
+    assert names == {"msm-1", "constructed-msm-1", "all"}
     shutil.rmtree(folder)

@@ -106,11 +106,11 @@ def test_a_state_of_version_0_1_0_goes_on(kind: str, encoder: Path, tmp_path: Pa
     projection = heads("asymmetric", 8)
     as_0_1_0(work, unused={} if kind != "documents" else dict(projection.named_parameters(prefix="heads.others")))
     assert not any(name.startswith("text.model") for name in (checkpoints.load(work) or {})["module"])
-    resumed = fresh()
-    facts = train(Shrink(resumed), PLAN, Execution(work, device="cpu"))
+    module = fresh()
+    facts = train(Shrink(module), PLAN, Execution(work, device="cpu"))
     assert facts["resumed_from"] == 2
     for name, weight in expected.state_dict().items():
-        assert torch.equal(resumed.state_dict()[name], weight), name
+        assert torch.equal(module.state_dict()[name], weight), name
 
 
 def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:

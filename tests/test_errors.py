@@ -41,5 +41,5 @@ def test_errors_of_the_surroundings_are_told_from_bugs() -> None:
 def test_a_full_disk_behind_standard_output() -> None:
     with Path("/dev/full").open("w") as full:
         words = [sys.executable, "-m", "msm", "recipe", "tiny"]
-        ended = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (2, "msm: No space left on device\n")
+        process = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (process.returncode, process.stderr) == (2, "msm: No space left on device\n")

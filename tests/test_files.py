@@ -80,10 +80,10 @@ def laughs(depth: int) -> str:
 def test_hostile_yaml(content: bytes, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_bytes(content)
-    started = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(BadInput, match=rf"a\.yaml.*{problem}"):
         read_yaml(path)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - start < 5
 
 
 def test_yaml_as_it_is_meant(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_a_failure_leaves_no_folder_and_no_part(tmp_path: Path) -> None:
     with new_files(tmp_path) as folder:
         write_json(folder / "old.json", {})
         write_json(folder / "new" / "third.json", {})
-    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
-    assert left == ["new", "new/third.json", "old.json", "other.json"]
+    remnants = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert remnants == ["new", "new/third.json", "old.json", "other.json"]
     assert json.loads((tmp_path / "old.json").read_text()) == {}
 
 

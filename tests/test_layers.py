@@ -37,14 +37,14 @@ def module(path: Path) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    found = set()
+    modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{name.name}" for name in node.names}
-            found |= names & MODULES or {node.module}
+            modules |= names & MODULES or {node.module}
         elif isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
-    return found
+            modules |= {name.name for name in node.names}
+    return modules
 
 
 def layer(name: str) -> int:
@@ -59,9 +59,9 @@ MODULES = {module(path) for path in FILES}
 
 @pytest.mark.parametrize("path", FILES, ids=module)
 def test_imports_point_down(path: Path) -> None:
-    own = layer(module(path))
+    own_layer = layer(module(path))
     for name in imports(path) & MODULES:
-        assert layer(name) <= own, f"{module(path)} imports {name}"
+        assert layer(name) <= own_layer, f"{module(path)} imports {name}"
     room = ".".join(module(path).split(".")[:2])
     if room in STRANGERS:
         assert not {name for name in imports(path) if name.startswith(tuple(STRANGERS - {room}))}, module(path)
@@ -81,14 +81,14 @@ def test_imports_stand_at_the_top(path: Path) -> None:
 
 def test_there_is_no_circle() -> None:
     graph = {module(path): imports(path) & MODULES for path in FILES}
-    done: set[str] = set()
+    visited_modules: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
         assert name not in trail, " -> ".join((*trail, name))
-        if name not in done:
+        if name not in visited_modules:
             for following in graph[name] - {name.rsplit(".", 1)[0], "msm"}:
                 visit(following, (*trail, name))
-            done.add(name)
+            visited_modules.add(name)
 
     for name in graph:
         visit(name, ())

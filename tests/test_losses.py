@@ -68,8 +68,8 @@ def test_the_bias_is_measured_over_what_is_asked(bias_over: str, bias_gradient: 
     documents = [0, 0, 0, 1, 1, 2, 2, 2, 2]
     keys = torch.nn.functional.normalize(torch.randn(9, 5), dim=1)
     queries = torch.randn(9, 5, requires_grad=True)
-    own = queries.detach().clone().requires_grad_()
-    unit = torch.nn.functional.normalize(own, dim=1)
+    copy = queries.detach().clone().requires_grad_()
+    unit = torch.nn.functional.normalize(copy, dim=1)
     logits = [[unit[i] @ keys[j] / 0.1 for j in range(9)] for i in range(9)]
     leads = []
     for i in range(9):
@@ -91,7 +91,7 @@ def test_the_bias_is_measured_over_what_is_asked(bias_over: str, bias_gradient: 
     )
     ours.loss.backward()
     assert ours.loss.item() == pytest.approx(total.item() / 9, rel=1e-5)
-    torch.testing.assert_close(queries.grad, own.grad, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(queries.grad, copy.grad, atol=1e-6, rtol=1e-4)
 
 
 def test_one_sentence_or_one_document_is_refused() -> None:
@@ -111,8 +111,8 @@ def test_a_query_may_look_for_another_key_among_remembered_ones() -> None:
     for row in range(4):
         scores = [float(unit(queries[row], dim=0) @ unit(key, dim=0)) / 0.1 for key in keys]
         strangers = [scores[key] for key in range(7) if matches.key_documents[key] != matches.query_documents[row]]
-        own = scores[int(matches.positives[row])]
-        expected -= own - math.log(sum(map(math.exp, [own, *strangers])))
+        positive = scores[int(matches.positives[row])]
+        expected -= positive - math.log(sum(map(math.exp, [positive, *strangers])))
     assert ours.item() == pytest.approx(expected / 4, rel=1e-5)
 
 
@@ -145,9 +145,9 @@ def test_token_loss_in_parts_equals_the_whole_and_so_do_its_gradients() -> None:
     whole = torch.nn.functional.cross_entropy(head(states), targets)
     parts = token_loss(head, states, targets, rows=4)
     assert parts.item() == pytest.approx(whole.item(), rel=1e-6)
-    wanted = torch.autograd.grad(whole, [states, *head.parameters()])
-    found = torch.autograd.grad(parts, [states, *head.parameters()])
-    for one, other in zip(wanted, found, strict=True):
+    whole_gradients = torch.autograd.grad(whole, [states, *head.parameters()])
+    gradients = torch.autograd.grad(parts, [states, *head.parameters()])
+    for one, other in zip(whole_gradients, gradients, strict=True):
         torch.testing.assert_close(one, other)
 
 
@@ -163,8 +163,8 @@ def test_the_gradient_beside_the_loss_is_torch_s(block: int, size: float, monkey
     whole = torch.nn.functional.cross_entropy(head(states), targets, reduction="none") @ weights
     ours = linear_token_loss(states, head.weight, head.bias, targets, weights)
     torch.testing.assert_close(ours, whole)
-    wanted, found = (torch.autograd.grad(3 * loss, inputs) for loss in (whole, ours))
-    for one, other in zip(wanted, found, strict=True):
+    torch_gradients, our_gradients = (torch.autograd.grad(3 * loss, inputs) for loss in (whole, ours))
+    for one, other in zip(torch_gradients, our_gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5 * size)
 
 
@@ -176,5 +176,5 @@ def test_the_gradient_beside_the_loss_in_bf16_and_of_frozen_pieces() -> None:
         ours = linear_token_loss(states, pieces, None, targets)
         whole = torch.nn.functional.cross_entropy(torch.nn.functional.linear(states, pieces).float(), targets)
     torch.testing.assert_close(ours, whole, rtol=1e-2, atol=1e-2)
-    found, wanted = (torch.autograd.grad(loss, states)[0] for loss in (ours, whole))
-    assert torch.nn.functional.cosine_similarity(found.flatten(), wanted.flatten(), 0) > 0.999
+    our_gradient, torch_gradient = (torch.autograd.grad(loss, states)[0] for loss in (ours, whole))
+    assert torch.nn.functional.cosine_similarity(our_gradient.flatten(), torch_gradient.flatten(), 0) > 0.999

@@ -48,5 +48,5 @@ def test_the_stub_has_the_names_and_modules_of_the_package() -> None:
 def test_importing_the_package_loads_the_standard_library_alone() -> None:
     code = "import sys; before = set(sys.modules); import msm; print(*sorted(set(sys.modules) - before))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert {name.partition(".")[0] for name in done.stdout.split()} - sys.stdlib_module_names == {"msm"}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert {name.partition(".")[0] for name in process.stdout.split()} - sys.stdlib_module_names == {"msm"}

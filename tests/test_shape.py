@@ -27,7 +27,7 @@ def longest_chain(graph: dict[str, set[str]]) -> tuple[str, ...]:
 
     @cache
     def chain(name: str) -> tuple[str, ...]:
-        return (name, *max((chain(imported) for imported in sorted(graph[name])), key=len, default=()))
+        return (name, *max((chain(name_below) for name_below in sorted(graph[name])), key=len, default=()))
 
     return max((chain(name) for name in sorted(graph)), key=len)
 
@@ -67,11 +67,11 @@ def test_the_shape_of_the_code_is_printed(capsys: pytest.CaptureFixture[str]) ->
         for path in files
         for name, lines in function_lengths(path.read_text(encoding="utf-8")).items()
     }
-    ordered = sorted(lengths.values())
+    sizes = sorted(lengths.values())
     chain = longest_chain(imports_of_modules())
     with capsys.disabled():
         print(
-            f"\n{len(ordered)} functions: median {statistics.median(ordered):g} lines, "
-            f"90 % up to {ordered[len(ordered) * 9 // 10]}, longest {max(lengths, key=lambda name: lengths[name])} "
-            f"with {ordered[-1]}\n{len(chain)} modules in the longest chain of imports: {' > '.join(chain)}"
+            f"\n{len(sizes)} functions: median {statistics.median(sizes):g} lines, "
+            f"90 % up to {sizes[len(sizes) * 9 // 10]}, longest {max(lengths, key=lambda name: lengths[name])} "
+            f"with {sizes[-1]}\n{len(chain)} modules in the longest chain of imports: {' > '.join(chain)}"
         )

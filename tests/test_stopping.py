@@ -86,12 +86,12 @@ class Slow:
 
 def test_within_a_long_step(tmp_path: Path) -> None:
     plan = training.Plan(6, 0.01, 0, "linear", 0, (0.9, 0.99), 1e-8, 0.0, 0.0, 100)
-    whole, stopped = Slow(slow=False), Slow(slow=True)
+    whole, slow = Slow(slow=False), Slow(slow=True)
     training.train(whole, plan, Execution(work=tmp_path / "whole"))
-    before, started = signal.getsignal(signal.SIGTERM), time.monotonic()
+    before, start = signal.getsignal(signal.SIGTERM), time.monotonic()
     with pytest.raises(Preempted, match="in step 4, after step 3"):
-        training.train(stopped, plan, Execution(work=tmp_path / "stopped"))
-    assert time.monotonic() - started < 10
+        training.train(slow, plan, Execution(work=tmp_path / "stopped"))
+    assert time.monotonic() - start < 10
     assert signal.getsignal(signal.SIGTERM) == before
     state = checkpoints.load(tmp_path / "stopped")
     assert state is not None
@@ -120,5 +120,5 @@ def test_a_request_that_was_kept_is_not_repeated_later(monkeypatch: pytest.Monke
 
 def test_who_handles_a_request_may_take_its_time() -> None:
     """A launcher waits for its workers to keep their state, and is not ended meanwhile."""
-    done = subprocess.run([sys.executable, "-c", OWN], capture_output=True, text=True, check=True)
-    assert done.stdout == "ended by itself\n"
+    process = subprocess.run([sys.executable, "-c", OWN], capture_output=True, text=True, check=True)
+    assert process.stdout == "ended by itself\n"

@@ -35,12 +35,12 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_tensorboard_reads_what_was_told(score: Path, tmp_path: Path) -> None:
-    watched = Watched("demo", "score/lareqa-msm-1", "1" * 64, tmp_path)
-    with tracked("tensorboard", watched) as tracker:
+    task = Watched("demo", "score/lareqa-msm-1", "1" * 64, tmp_path)
+    with tracked("tensorboard", task) as tracker:
         assert tracker is not None
         for step in (1, 2, 3):
             tracker.row({"step": step, "loss": 1 / step})
-    with tracked("tensorboard", watched) as tracker:
+    with tracked("tensorboard", task) as tracker:
         assert tracker is not None
         # A run that goes on after step 2 takes the place of what was shown after it.
         tracker.row({"step": 3, "loss": 7.0})
@@ -155,20 +155,20 @@ def test_wandb_keeps_an_offline_run(score: Path, tmp_path: Path, monkeypatch: py
         tracker.finish(read_manifest(score) | {"code": "", "device": "cpu", "seconds": 1.0}, score)
         tracker.row({"step": 1, "loss": 2.5})
     (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
-    told = {"/".join(item.nested_key) or item.key: item.value_json for item in wandb_items(path)}
-    assert float(told["loss"]) == 2.5
+    values = {"/".join(item.nested_key) or item.key: item.value_json for item in wandb_items(path)}
+    assert float(values["loss"]) == 2.5
     for _, line in read_json_lines(score / "scores" / "scores.jsonl"):
         if line["candidate_language"] is None:
-            assert float(told[f"{line['measure']}/multilingual/{line['query_language']}"]) == line["value"]
+            assert float(values[f"{line['measure']}/multilingual/{line['query_language']}"]) == line["value"]
 
 
 def wandb_items(path: Path) -> Iterator[wandb_internal_pb2.HistoryItem]:
     """Values in a run's own file: 7 bytes, then records in blocks of 32 KiB as LevelDB writes its log."""
     content, place, record = path.read_bytes(), 7, b""
     while place + 7 <= len(content):
-        left = (1 << 15) - place % (1 << 15)
-        if left < 7:
-            place += left
+        rest = (1 << 15) - place % (1 << 15)
+        if rest < 7:
+            place += rest
             continue
         size, kind = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
         record += content[place + 7 : place + 7 + size]

@@ -219,9 +219,9 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogC
         checkpoints.save(tmp_path, step, {"step": step, "weight": torch.ones(100) * step})
     assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["step-000000002.pt", "step-000000003.pt"]
     newest = tmp_path / "step-000000003.pt"
-    damaged = bytearray(newest.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    newest.write_bytes(damaged)
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
     state = checkpoints.load(tmp_path)
     assert state is not None
     assert state["step"] == 2

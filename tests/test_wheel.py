@@ -40,9 +40,9 @@ def run(installed: Path, tmp_path: Path):  # noqa: ANN201
 
     def run(*words: str) -> str:
         command = [installed / "python", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+        return process.stdout
 
     return run
 

@@ -134,21 +134,21 @@ def fairness_head(measure: str) -> str:
 
 def notes(rows: list[Row]) -> list[tuple[str, str, str]]:
     """Return remarks on cells, such as corrections, each with the label of the row and the names of the cells."""
-    found: dict[tuple[str, str], list[str]] = {}
+    names_by_note: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for name, cell in row.cells.items():
             if cell.note:
-                found.setdefault((row.label, cell.note), []).append(name)
-    return [(label, ", ".join(names), note) for (label, note), names in found.items()]
+                names_by_note.setdefault((row.label, cell.note), []).append(name)
+    return [(label, ", ".join(names), note) for (label, note), names in names_by_note.items()]
 
 
 def training_sources(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return the labels of rows whose models others have trained, with the source for their training sets."""
-    found: dict[str, list[str]] = {}
+    labels_by_source: dict[str, list[str]] = {}
     for row in rows:
         if row.training.source:
-            found.setdefault(row.training.source, []).append(row.label)
-    return [(", ".join(labels), source) for source, labels in found.items()]
+            labels_by_source.setdefault(row.training.source, []).append(row.label)
+    return [(", ".join(labels), source) for source, labels in labels_by_source.items()]
 
 
 def limits(rows: Sequence[Row]) -> tuple[float, float]:

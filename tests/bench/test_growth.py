@@ -32,9 +32,9 @@ def test_the_picture_has_a_panel_a_kind_and_a_point_a_size() -> None:
         for kind in ("score", "units")
         for size in (10, 100, 700)
     ]
-    drawn = ElementTree.fromstring(picture(rows))
-    assert len(drawn.findall("{*}g")) == 2
-    circles = [(float(at.get("cx", "")), float(at.get("cy", ""))) for at in drawn.iter() if at.tag.endswith("circle")]
+    image = ElementTree.fromstring(picture(rows))
+    assert len(image.findall("{*}g")) == 2
+    circles = [(float(at.get("cx", "")), float(at.get("cy", ""))) for at in image.iter() if at.tag.endswith("circle")]
     assert len(circles) == 2 * 2 * 3
     assert all(0 <= x <= 230 and 0 <= y <= 190 for x, y in circles)
     assert not re.search("nan|inf", picture(rows))
@@ -48,7 +48,7 @@ def test_a_size_is_measured(kind: str, size: int) -> None:
 
 
 def test_a_profile_finds_the_products() -> None:
-    left = torch.randn(300, 300)
-    found = shares(lambda: left @ left @ left)
-    assert found["products"] > 0.5
-    assert sum(found.values()) == pytest.approx(1, abs=0.01)
+    matrix = torch.randn(300, 300)
+    profile = shares(lambda: matrix @ matrix @ matrix)
+    assert profile["products"] > 0.5
+    assert sum(profile.values()) == pytest.approx(1, abs=0.01)

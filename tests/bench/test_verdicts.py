@@ -21,13 +21,13 @@ ROWS = [
 
 def test_a_ratio_fails_where_it_is_clearly_less_than_the_committed_one(tmp_path: Path) -> None:
     path = tmp_path / "bench.jsonl"
-    committed = [{"name": "step", "ratio": 2.4, "units": "packed"}, {"name": "step", "ratio": 1.3, "units": "alone"}]
-    path.write_text("".join(json.dumps(row) + "\n" for row in committed))
-    judged = list(verdicts(ROWS, read_committed(path)))
-    assert [one.passed for one in judged] == [True, False, True, False]
-    *_, last = printed = list(lines(judged))
+    old_rows = [{"name": "step", "ratio": 2.4, "units": "packed"}, {"name": "step", "ratio": 1.3, "units": "alone"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in old_rows))
+    all_verdicts = list(verdicts(ROWS, read_committed(path)))
+    assert [one.passed for one in all_verdicts] == [True, False, True, False]
+    *_, last = output = list(lines(all_verdicts))
     assert last == "2 of 4 failed"
-    assert printed[1].split() == ["FAIL", "1.00", "committed", "1.30", "step,", "alone"]
+    assert output[1].split() == ["FAIL", "1.00", "committed", "1.30", "step,", "alone"]
 
 
 def test_a_file_of_other_lines_is_refused(tmp_path: Path) -> None:

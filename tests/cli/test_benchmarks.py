@@ -9,8 +9,8 @@ from msm.collections.registry import BENCHMARKS, BITEXTS
 def test_every_published_benchmark_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     main(["benchmarks"])
     lines = {line.split(maxsplit=1)[0]: line for line in capsys.readouterr().out.splitlines() if line}
-    published = {name for name, one in (BENCHMARKS | BITEXTS).items() if one.split}
-    assert published <= lines.keys()
+    names = {name for name, one in (BENCHMARKS | BITEXTS).items() if one.split}
+    assert names <= lines.keys()
     # 26 languages of 6,619 questions; 900 questions and 488 passages in 122 languages.
     assert all(text in lines["mkqa"] for text in ("26", "172,094", "21,015,324", "success@100"))
     assert all(text in lines["belebele"] for text in ("122", "109,800", "59,536", "ndcg@10"))

@@ -19,24 +19,31 @@ def write_scores(folder: Path, model: str, seed: int, values: np.ndarray, **fact
     folder.mkdir()
     rows = [
         {
-            "query_id": f"{asked}-{question}",
+            "query_id": f"{language}-{question}",
             "question_id": f"{question:02}",
             "cluster_id": f"{question:02}",
-            "query_language": asked,
+            "query_language": language,
             "candidate_language": candidates,
             "measure": "map@20",
             "value": float(values[question, place]),
             "tied": False,
             "chance": None,
         }
-        for place, asked in enumerate(LANGUAGES)
+        for place, language in enumerate(LANGUAGES)
         for candidates in (None, *LANGUAGES)
         for question in range(len(values))
     ]
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     write_per_query(folder / "per_query.parquet", table)
-    known = {"benchmark": "own", "split": "test", "setting": "zero-shot", "model": model, "seed": seed, "protocol": "p"}
-    lines = score_rows(averages(table), known | facts, dict.fromkeys((None, *LANGUAGES), "0" * 64))
+    row_facts = {
+        "benchmark": "own",
+        "split": "test",
+        "setting": "zero-shot",
+        "model": model,
+        "seed": seed,
+        "protocol": "p",
+    }
+    lines = score_rows(averages(table), row_facts | facts, dict.fromkeys((None, *LANGUAGES), "0" * 64))
     (folder / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return str(folder)
 
@@ -94,8 +101,8 @@ def test_fairness_is_short_unless_all_of_it_is_wanted(
         folders.append(write_scores(tmp_path / model, model, 1, values + number / 10))
         path = tmp_path / model / "per_query.parquet"
         rows = read_per_query(path).filter(pc.field("candidate_language").is_null())
-        named = [rows.set_column(5, "measure", pa.repeat(name, len(rows))) for name in ("peer@20", "mrc@20")]
-        write_per_query(path, pa.concat_tables(table.cast(SCHEMA) for table in (rows, *named)))
+        tables = [rows.set_column(5, "measure", pa.repeat(name, len(rows))) for name in ("peer@20", "mrc@20")]
+        write_per_query(path, pa.concat_tables(table.cast(SCHEMA) for table in (rows, *tables)))
     words = ["compare", "--baseline", *folders, "--resamples", "50"]
     main(words)
     short = capsys.readouterr().out
@@ -120,8 +127,8 @@ def test_other_rules_are_refused_unless_told(
     tmp_path: Path, values: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = write_scores(tmp_path / "a", "base", 1, values, protocol="own; ties trec; pooling mean")
-    used = write_scores(tmp_path / "b", "used", 1, values, protocol="own; ties trec; pooling cls")
-    main(["compare", "--baseline", base, used, "--resamples", "9"])
+    other = write_scores(tmp_path / "b", "used", 1, values, protocol="own; ties trec; pooling cls")
+    main(["compare", "--baseline", base, other, "--resamples", "9"])
     assert 'protocols differ: "own; ties trec; pooling cls" against' in capsys.readouterr().out
     ruled = write_scores(tmp_path / "c", "ruled", 1, values, protocol="own; ties list; pooling mean")
     with pytest.raises(SystemExit) as end:
@@ -144,9 +151,9 @@ def test_other_judgements_or_candidates_are_refused_and_old_folders_are_named(
         "pool": {"candidates": "9"},
     }.items():
         folders[name] = write_scores(tmp_path / name, name, 1, values)
-        known = {"questions": "1", "candidates": "2", "qrels": "3", "rules": "p"}
+        checksums = {"questions": "1", "candidates": "2", "qrels": "3", "rules": "p"}
         if change is not None:
-            (tmp_path / name / "collection.json").write_text(json.dumps(known | change))
+            (tmp_path / name / "collection.json").write_text(json.dumps(checksums | change))
     main(["compare", "--baseline", folders["base"], folders["same"], "--resamples", "9"])
     assert "earlier version" not in capsys.readouterr().out
     main(["compare", "--baseline", folders["base"], folders["old"], "--resamples", "9"])

@@ -112,8 +112,8 @@ def test_fusion_adds_bm25(encoder: Path, beir: Path, tmp_path: Path) -> None:
     evaluate(*words, "--fuse", 0.3, "--out", tmp_path / "out")
     assert scores(tmp_path / "out")["mrr@100"] > 0.5
     assert "fusion centred min-max" in (tmp_path / "out" / "scores.jsonl").read_text()
-    fused = read_run(tmp_path / "out" / "run.trec.gz")
-    assert np.bincount(fused.queries).tolist() == [40] * 6
+    fusion = read_run(tmp_path / "out" / "run.trec.gz")
+    assert np.bincount(fusion.queries).tolist() == [40] * 6
 
 
 def test_sparse_models_and_one_vector_a_token_side_by_side(
@@ -141,15 +141,15 @@ def test_sparse_models_and_one_vector_a_token_side_by_side(
         ranks = 1 + np.count_nonzero(expected > right + 1e-5, axis=1)
         assert scores(out / "toy" / name)["mrr@100"] == pytest.approx(np.mean(1 / ranks))
         passages = model.encode_document(corpus)
-        kept = 8 * passages.to_dense().count_nonzero() if name == "splade" else 32 * sum(map(len, passages))
-        assert int(overview[list(kinds).index(name)][-1]) == round(float(kept) / 40)
+        size = 8 * passages.to_dense().count_nonzero() if name == "splade" else 32 * sum(map(len, passages))
+        assert int(overview[list(kinds).index(name)][-1]) == round(float(size) / 40)
     assert "kind multi-vector" in (out / "toy" / "late" / "scores.jsonl").read_text()
     main(["compare", "--baseline", *(str(out / "toy" / name) for name in kinds), "--resamples", "20"])
-    refused = [
+    options = [
         (["--dimensions", 8], "--dimensions is for models of one vector a text"),
         (["--language_vectors", "own"], "--language_vectors are taken off one vector a text"),
     ]
-    for words, message in refused:
+    for words, message in options:
         with pytest.raises(SystemExit) as end:
             evaluate("--benchmark", "beir", "--model", *models, "--data", beir, "--out", tmp_path / "no", *words)
         assert end.value.code == 2 and not (tmp_path / "no").exists()
@@ -168,22 +168,22 @@ def test_several_models_and_vectors_side_by_side(
     out = tmp_path / "out"
     words = ["--benchmark", "beir:toy", "--data", beir, "--out", out, *FLAGS, "--model", encoder]
     evaluate(*words, "--vectors", "fp32", "binary", "--dimensions", 32, 8)
-    printed = capsys.readouterr().out
+    output = capsys.readouterr().out
     folders = [f"model-{dimensions}-{kind}" for dimensions in (32, 8) for kind in ("fp32", "binary")]
     assert sorted(path.name for path in (out / "beir-toy").iterdir()) == sorted(folders)
-    overview, losses = printed.split("beir:toy: ")[-1].split("difference to the whole vectors")
+    overview, losses = output.split("beir:toy: ")[-1].split("difference to the whole vectors")
     table = [line.split() for line in overview.splitlines()[2:] if line]
     assert [row[:3] for row in table] == [["model", *name.split("-")[1:]] for name in folders]
     assert [row[-1] for row in table] == ["128", "4", "32", "1"]
     smaller = [line.split() for line in losses.splitlines()[2:]]
     assert [row[:3] + row[-1:] for row in smaller] == [row[:3] + row[-1:] for row in table[1:]]
-    for row, shown in zip(table[1:], smaller, strict=True):
-        assert float(shown[3]) == pytest.approx(float(row[3]) - float(table[0][3]), abs=0.11)
-        assert shown[3][0] in "+-"
+    for row, expected_row in zip(table[1:], smaller, strict=True):
+        assert float(expected_row[3]) == pytest.approx(float(row[3]) - float(table[0][3]), abs=0.11)
+        assert expected_row[3][0] in "+-"
     protocol = (out / "beir-toy" / "model-8-binary" / "scores.jsonl").read_text()
     assert "dimensions 8" in protocol and "vectors binary" in protocol
     evaluate(*words, "--vectors", "fp32", "binary", "--dimensions", 32, 8)
-    assert capsys.readouterr().out == printed
+    assert capsys.readouterr().out == output
 
 
 def test_parts_join_to_the_run_of_one(
@@ -215,9 +215,9 @@ def test_parts_join_to_the_run_of_one(
 def test_bad_options_are_one_line_and_leave_nothing(
     encoder: Path, beir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    given = ["--benchmark", "beir:toy", "--data", beir, *FLAGS, "--model", encoder, "--out", tmp_path / "out", *words]
+    options = ["--benchmark", "beir:toy", "--data", beir, *FLAGS, "--model", encoder, "--out", tmp_path / "out", *words]
     with pytest.raises(SystemExit) as end:
-        evaluate(*given)
+        evaluate(*options)
     assert end.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out" / "retrieve").exists()

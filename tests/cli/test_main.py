@@ -32,20 +32,20 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 def test_a_bare_command_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
-    listed = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
-    assert listed == list(command.VERBS)
+    names = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+    assert names == list(command.VERBS)
 
 
 def test_help_and_version_load_no_numbers_and_no_hub() -> None:
     code = "import sys, msm.cli.main; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert not {"torch", "numpy", "pyarrow", "huggingface_hub"} & set(done.stdout.split())
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"torch", "numpy", "pyarrow", "huggingface_hub"} & set(process.stdout.split())
 
 
 def test_help_of_any_command_loads_no_torch() -> None:
     code = "import sys, msm.cli.completion; msm.cli.completion.script('zsh'); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert not {"torch", "transformers"} & set(done.stdout.split())
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"torch", "transformers"} & set(process.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def completed(bash: str, words: list[str]) -> list[str]:
     """Answers of bash to a command line whose last word is not finished."""
     lines = [f"COMP_WORDS=({' '.join(map(repr, words))}); COMP_CWORD={len(words) - 1}; _msm", 'echo "${COMPREPLY[@]}"']
     text = "\n".join([bash, *lines])
-    done = subprocess.run(["bash"], input=text, capture_output=True, text=True, check=True, cwd=ROOT)
-    return done.stdout.split()
+    process = subprocess.run(["bash"], input=text, capture_output=True, text=True, check=True, cwd=ROOT)
+    return process.stdout.split()
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,14 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name, entries in (("corpus", texts), ("queries", queries)):
         lines = [{"_id": key, "title": "", "text": text} for key, text in entries.items()]
         (data / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    judged = "".join(f"{query}\t{passage}\t1\n" for query, found in relevant.items() for passage in sorted(found))
-    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+    qrels = "".join(f"{query}\t{passage}\t1\n" for query, passages in relevant.items() for passage in sorted(passages))
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + qrels)
     monkeypatch.chdir(tmp_path)
     vectors = {text: random.standard_normal(16) for text in [*texts.values(), *queries.values()]}
     scores = {
         query: {key: float(vectors[queries[query]] @ vectors[text]) for key, text in texts.items()} for query in queries
     }
-    results = {query: sorted(found.items(), key=lambda hit: -hit[1]) for query, found in scores.items()}
+    results = {query: sorted(passages.items(), key=lambda hit: -hit[1]) for query, passages in scores.items()}
     return {
         "queries": queries,
         "corpus": texts,
@@ -68,11 +68,11 @@ def blocks(section: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def follow(section: str, known: dict[str, Any]) -> None:
+def follow(section: str, names: dict[str, Any]) -> None:
     """Do what a section of the page says."""
     for language, text in blocks(section):
         if language == "python":
-            exec(compile(text, f"{PAGE}: {section}", "exec"), known)
+            exec(compile(text, f"{PAGE}: {section}", "exec"), names)
         else:
             main(shlex.split(text)[1:])
 
@@ -88,9 +88,9 @@ def follow(section: str, known: dict[str, Any]) -> None:
 )
 def test_the_page_is_true(section: str, folder: str, toy: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     follow(section, dict(toy))
-    printed = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
-    found = means(Path("scores") / folder)
-    assert {row[0].strip(","): row[-1] for row in printed} == {name: f"{100 * found[name]:.1f}" for name in found}
+    cells = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    values = means(Path("scores") / folder)
+    assert {row[0].strip(","): row[-1] for row in cells} == {name: f"{100 * values[name]:.1f}" for name in values}
     hits = {query: [key for key, _ in ranking] for query, ranking in toy["results"].items()}
     if folder == "closed":
         unit = {key: np.array(toy["embed"]([text])[0]) for key, text in (toy["corpus"] | toy["queries"]).items()}
@@ -99,7 +99,7 @@ def test_the_page_is_true(section: str, folder: str, toy: dict[str, Any], capsys
             query: sorted(toy["corpus"], key=lambda key: -float(unit[query] @ unit[key])) for query in toy["queries"]
         }
     firsts = [min(hits[query].index(key) for key in right) for query, right in toy["relevant"].items()]
-    assert found["mrr@100"] == pytest.approx(float(np.mean([1 / (1 + first) for first in firsts])))
+    assert values["mrr@100"] == pytest.approx(float(np.mean([1 / (1 + first) for first in firsts])))
     assert (Path("scores") / folder / "score" / "scores" / "per_query.parquet").is_file()
 
 
@@ -197,10 +197,10 @@ def test_missing_questions_and_shallow_runs_are_said(toy: dict[str, Any], caplog
         ["score", "--format", "beir", "--benchmark", "toy", "--data", "data", "--run", "runs/few.trec", "--out", "out"]
     )
     assert "the run lacks 2 of 6 judged questions, such as q4; they count 0" in caplog.text
-    found = means(Path("out"))
-    assert found["recall@100"] is None
-    kept = {row["measure"] for row in rows(Path("out/scores.jsonl")) if row["value"] is not None}
-    assert "recall@100" not in kept
+    values = means(Path("out"))
+    assert values["recall@100"] is None
+    measures = {row["measure"] for row in rows(Path("out/scores.jsonl")) if row["value"] is not None}
+    assert "recall@100" not in measures
 
 
 def test_pools_are_filled_by_name_or_by_language(
@@ -224,10 +224,10 @@ def test_pools_are_filled_by_name_or_by_language(
         (tmp_path / name).write_text("".join(text))
     words = ["score", "--format", "lareqa", "--benchmark", "small", "--data", data, "--out", tmp_path / "out"]
     main([str(word) for word in [*words, "--run", tmp_path / "all.trec", tmp_path / "pool.de.trec"]])
-    found = rows(tmp_path / "out" / "scores.jsonl")
-    assert {row["candidate_language"] for row in found} == {None, "de", "same", "other"}
+    score_lines = rows(tmp_path / "out" / "scores.jsonl")
+    assert {row["candidate_language"] for row in score_lines} == {None, "de", "same", "other"}
     assert "no run for the pools pool.th" in caplog.text
-    assert "pools multilingual,pool.de" in found[0]["protocol"]
+    assert "pools multilingual,pool.de" in score_lines[0]["protocol"]
     assert (tmp_path / "out" / "score" / "scores" / "languages.jsonl").is_file()
 
 
@@ -237,8 +237,8 @@ def test_vectors_with_other_ids_or_widths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no file of ids beside it"):
         ForeignVectors(tmp_path / "v.npy", ["a"])
     (tmp_path / "v.ids.txt").write_text("a\nb\nc\n")
-    found = ForeignVectors(tmp_path / "v.npy", ["c", "a"])
-    np.testing.assert_array_equal(found.read(slice(None), unit_length=True), vectors[[2, 0]])
+    good_vectors = ForeignVectors(tmp_path / "v.npy", ["c", "a"])
+    np.testing.assert_array_equal(good_vectors.read(slice(None), unit_length=True), vectors[[2, 0]])
     with pytest.raises(BadInput, match="no vector for 1 of 2 texts, such as d"):
         ForeignVectors(tmp_path / "v.npy", ["a", "d"])
     (tmp_path / "v.ids.txt").write_text("a\nb\n")

@@ -112,9 +112,9 @@ def test_a_corpus_without_a_measure_is_refused(
     path = tmp_path / "bench.jsonl"
     path.write_text(json.dumps(row) + "\n")
     recipe = str(ROOT / "recipes" / "paper.yaml")
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit) as stop:
         main(["plan", "--recipe", recipe, "--corpus_bench", str(path), "--corpus_files", "warc", *words])
-    assert stopped.value.code == 2
+    assert stop.value.code == 2
     assert message in capsys.readouterr().err
 
 
@@ -134,9 +134,9 @@ def test_translations_cost_what_they_read() -> None:
     ("flag", "value"), [("mfu", "0"), ("mfu", "nan"), ("mfu", "2"), ("gpus", "-3"), ("examples", "-5")]
 )
 def test_numbers_without_sense_are_refused(flag: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit) as stop:
         main(["plan", "--recipe", str(ROOT / "recipes" / "paper.yaml"), f"--{flag}", value])
-    assert stopped.value.code == 2
-    found = capsys.readouterr()
-    assert f"--{flag} must be" in found.err
-    assert not found.out
+    assert stop.value.code == 2
+    output = capsys.readouterr()
+    assert f"--{flag} must be" in output.err
+    assert not output.out

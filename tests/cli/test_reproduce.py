@@ -115,17 +115,15 @@ def test_the_anchors_say_what_was_published() -> None:
     for cell in load():
         if cell.split == "test" and cell.value is not None:
             rows.setdefault((cell.benchmark, cell.measure, cell.source, cell.model), {})[cell.language] = cell.value
-    published = {
-        (*row[:2], language, round(value, 4)) for row, cells in rows.items() for language, value in cells.items()
-    }
+    values = {(*row[:2], language, round(value, 4)) for row, cells in rows.items() for language, value in cells.items()}
     for row, cells in rows.items():
         languages = [value for language, value in cells.items() if len(language) == 2]
         if len(languages) == 11:
-            published.add((*row[:2], "mean", round(fmean(languages), 3)))
+            values.add((*row[:2], "mean", round(fmean(languages), 3)))
     for name in yaml.safe_load(ANCHORS.read_text()):
         anchor = read_anchor(ANCHORS, name)
         if anchor["model"] in ENCODERS:
             continue  # a score of sentence-transformers\' vectors; tests/encoders/test_published.py
         for language, measures in anchor["expected"].items():
             for measure, value in measures.items():
-                assert (anchor["benchmark"].split("-")[0], measure, language, value) in published, (name, language)
+                assert (anchor["benchmark"].split("-")[0], measure, language, value) in values, (name, language)

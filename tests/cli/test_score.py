@@ -49,8 +49,8 @@ def test_measures_are_those_of_the_benchmark_where_none_is_named(
     files: list[str], words: list[str], measures: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([*files[:-1], *words])
-    found = [json.loads(line)["measure"] for line in capsys.readouterr().out.splitlines()]
-    assert found[: len(measures)] == measures
+    names = [json.loads(line)["measure"] for line in capsys.readouterr().out.splitlines()]
+    assert names[: len(measures)] == measures
 
 
 @pytest.mark.parametrize("benchmark", ["xor_retrieve", "tatoeba", "nobody"])

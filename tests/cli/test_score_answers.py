@@ -86,18 +86,18 @@ def test_xor_equals_the_official_steps(
     (tmp_path / "p.json").write_text(json.dumps(predictions))
     tokenize = nltk.word_tokenize if tokenizer == "nltk" else NLTKWordTokenizer().tokenize
     words = ("--benchmark", "xor_retrieve", "--gold", path, "--predictions", tmp_path / "p.json")
-    found = run(capsys, *words, *(() if tokenizer == "nltk" else ("--tokenizer", tokenizer)))
-    seen = set()
+    values = run(capsys, *words, *(() if tokenizer == "nltk" else ("--tokenizer", tokenizer)))
+    languages = set()
     for measure, count in (("recall@2kt", 2000), ("recall@5kt", 5000)):
         expected = official_xor(predictions, gold, count, tokenize)
         expected["mean"] = fmean(expected.values())
         for language, value in expected.items():
-            row = found.pop((measure, language))
+            row = values.pop((measure, language))
             keys = ("measure", "language", "value", "queries")
             assert tuple(row) == (keys if tokenizer == "nltk" else (*keys, "tokenizer"))
             assert row["value"] == pytest.approx(value, abs=1e-12)
-            seen.add(value)
-    assert not found and len(seen) > 2
+            languages.add(value)
+    assert not values and len(languages) > 2
 
 
 def test_blanks_around_a_language_are_not_another_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,9 +107,9 @@ def test_blanks_around_a_language_are_not_another_language(tmp_path: Path, capsy
     rows = [{"id": name, "lang": language, "ctxs": [text]} for name, (language, text) in texts.items()]
     (tmp_path / "p.json").write_text(json.dumps(rows))
     words = ("--benchmark", "xor_retrieve", "--gold", gold, "--predictions", tmp_path / "p.json")
-    found = run(capsys, *words, "--tokenizer", "treebank")
-    assert {language for _, language in found} == {"te", "ja", "mean"}
-    assert found["recall@2kt", "te"]["value"] == 0.5 and found["recall@2kt", "mean"]["value"] == 0.75
+    values = run(capsys, *words, "--tokenizer", "treebank")
+    assert {language for _, language in values} == {"te", "ja", "mean"}
+    assert values["recall@2kt", "te"]["value"] == 0.5 and values["recall@2kt", "mean"]["value"] == 0.75
 
 
 def test_xor_counts_the_questions_of_the_dev_file(
@@ -121,15 +121,15 @@ def test_xor_counts_the_questions_of_the_dev_file(
     }
     predictions = [{"id": name, "lang": languages[name], "ctxs": [" ".join(gold[name])]} for name in gold]
     (tmp_path / "p.json").write_text(json.dumps(predictions))
-    found = run(
+    values = run(
         capsys, "--benchmark", "xor_retrieve", "--gold", path, "--predictions", tmp_path / "p.json",
         "--tokenizer", "treebank", "--lenient",
     )  # fmt: skip
-    assert {language: row["queries"] for (measure, language), row in found.items() if measure == "recall@5kt"} == {
+    assert {language: row["queries"] for (measure, language), row in values.items() if measure == "recall@5kt"} == {
         **COUNTED,
         "mean": 1928,
     }
-    assert found["recall@2kt", "mean"]["value"] < 1 == found["recall@2kt-lenient", "mean"]["value"]
+    assert values["recall@2kt", "mean"]["value"] < 1 == values["recall@2kt-lenient", "mean"]["value"]
 
 
 def test_xor_takes_answers_as_they_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,16 +146,16 @@ def test_xor_takes_answers_as_they_are_written(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "g.jsonl").write_text("\n".join(map(json.dumps, gold)))
     (tmp_path / "p.json").write_text(json.dumps(predictions))
     words = ("--gold", tmp_path / "g.jsonl", "--predictions", tmp_path / "p.json", "--tokenizer", "treebank")
-    found = run(capsys, "--benchmark", "xor_retrieve", *words, "--lenient")
+    values = run(capsys, "--benchmark", "xor_retrieve", *words, "--lenient")
     for name, (_, _, official, lenient) in cases.items():
-        assert bool(found["recall@5kt", name]["value"]) == official, name
-        assert bool(found["recall@5kt-lenient", name]["value"]) == lenient, name
+        assert bool(values["recall@5kt", name]["value"]) == official, name
+        assert bool(values["recall@5kt-lenient", name]["value"]) == lenient, name
 
 
 def dpr_has_answer(answers: list[str], text: str) -> bool:
     def words(value: str) -> list[str]:
-        found = regex.finditer(r"([\p{L}\p{N}\p{M}]+)|([^\p{Z}\p{C}])", unicodedata.normalize("NFD", value))
-        return [match.group().lower() for match in found]
+        matches = regex.finditer(r"([\p{L}\p{N}\p{M}]+)|([^\p{Z}\p{C}])", unicodedata.normalize("NFD", value))
+        return [match.group().lower() for match in matches]
 
     passage = words(text)
     for answer in map(words, answers):
@@ -180,20 +180,20 @@ def test_nq_equals_dpr_has_answer(tmp_path: Path, capsys: pytest.CaptureFixture[
     )
     (tmp_path / "g.csv").write_text("".join(f"{p['question']}\t{p['answers']!r}\n" for p in predictions))
     words = ("--benchmark", "nq", "--predictions", tmp_path / "p.json")
-    found = run(capsys, *words)
+    values = run(capsys, *words)
     for cutoff in (1, 5, 20, 100):
         hits = []
         for item in predictions:
             texts = [ctx["text"] if isinstance(ctx, dict) else ctx for ctx in item["ctxs"]]
             hits.append(any(dpr_has_answer(item["answers"], text) for text in texts[:cutoff]))
-        assert found[f"success@{cutoff}", "en"]["value"] == pytest.approx(fmean(hits))
-        assert found[f"success@{cutoff}", "mean"] == {**found[f"success@{cutoff}", "en"], "language": "mean"}
-    assert found["success@1", "en"]["queries"] == 60
-    assert 0 < found["success@1", "en"]["value"] < found["success@20", "en"]["value"] < 1
+        assert values[f"success@{cutoff}", "en"]["value"] == pytest.approx(fmean(hits))
+        assert values[f"success@{cutoff}", "mean"] == {**values[f"success@{cutoff}", "en"], "language": "mean"}
+    assert values["success@1", "en"]["queries"] == 60
+    assert 0 < values["success@1", "en"]["value"] < values["success@20", "en"]["value"] < 1
     assert (
         run(capsys, *words, "--gold", tmp_path / "g.jsonl")
         == run(capsys, *words, "--gold", tmp_path / "g.csv")
-        == found
+        == values
     )
     (tmp_path / "half.json").write_text(json.dumps(predictions[:30]))
     half = run(capsys, "--benchmark", "nq", "--predictions", tmp_path / "half.json", "--gold", tmp_path / "g.jsonl")

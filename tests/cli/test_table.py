@@ -70,10 +70,10 @@ def test_every_form_has_the_same_means(recipe: Path, capsys: pytest.CaptureFixtu
 
 def means_by_language(text: str) -> dict[tuple[str, str], dict[str, float]]:
     """Values by table and model."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    means: dict[tuple[str, str], dict[str, float]] = {}
     for row in csv.DictReader(io.StringIO(text)):
-        found.setdefault((row["table"], row["model"]), {})[row["language"]] = float(row["value"])
-    return found
+        means.setdefault((row["table"], row["model"]), {})[row["language"]] = float(row["value"])
+    return means
 
 
 def test_languages_and_pairs_are_chosen_and_means_are_theirs(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,25 +96,25 @@ def test_languages_and_pairs_are_chosen_and_means_are_theirs(recipe: Path, capsy
 def test_folders_with_other_measures_share_what_they_have(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    own, other = recipe / "score" / "lareqa-mlm-1", tmp_path / "score" / "other"
-    shutil.copytree(own, other)
+    first, other = recipe / "score" / "lareqa-mlm-1", tmp_path / "score" / "other"
+    shutil.copytree(first, other)
     for path in other.rglob("scores.jsonl"):
         lines = [json.loads(line) for line in path.read_text().splitlines()]
-        kept = [line | {"model": "other"} for line in lines if line["candidate_language"] is None]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        rows = [line | {"model": "other"} for line in lines if line["candidate_language"] is None]
+        path.write_text("".join(json.dumps(line) + "\n" for line in rows))
     with pytest.raises(SystemExit) as end:
-        main(["table", str(own), str(other)])
+        main(["table", str(first), str(other)])
     assert end.value.code == 2 and f"{other}: scores.jsonl: not what its manifest" in capsys.readouterr().err
     made.seal(other)
-    text = printed(capsys, str(own), str(other))
+    text = printed(capsys, str(first), str(other))
     assert "one pool of all languages" in text and "own" not in text
     assert "left out, since not all have it: map@20 (" in caplog.text
-    for line in kept:
+    for line in rows:
         line["measure"] = "mrr@100"
-    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    path.write_text("".join(json.dumps(line) + "\n" for line in rows))
     made.seal(other)
     with pytest.raises(SystemExit) as end:
-        main(["table", str(own), str(other)])
+        main(["table", str(first), str(other)])
     assert end.value.code == 2 and "other measures or pools" in capsys.readouterr().err
 
 
@@ -122,14 +122,14 @@ def test_folders_with_other_measures_share_what_they_have(
 def test_other_judgements_or_candidates_are_refused(
     name: str, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own, other = recipe / "score" / "lareqa-mlm-1", recipe / "score" / "lareqa-mlm-2"
-    for folder, digit in ((own, "1"), (other, "2")):
+    first, other = recipe / "score" / "lareqa-mlm-1", recipe / "score" / "lareqa-mlm-2"
+    for folder, digit in ((first, "1"), (other, "2")):
         sums = {"questions": "0" * 64, "candidates": "0" * 64, "qrels": "0" * 64} | {name: digit * 64}
         (folder / "scores" / "collection.json").write_text(json.dumps(sums))
         made.seal(folder)
     with pytest.raises(SystemExit) as end:
-        main(["table", str(own), str(other)])
-    assert end.value.code == 2 and f"{name} are 222222222222, those of {own}" in capsys.readouterr().err
+        main(["table", str(first), str(other)])
+    assert end.value.code == 2 and f"{name} are 222222222222, those of {first}" in capsys.readouterr().err
 
 
 def test_folders_are_taken_one_by_one_and_what_is_none_is_refused(

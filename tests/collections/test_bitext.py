@@ -58,10 +58,10 @@ def test_margin_choices_equal_loops(extra: int) -> None:
         margins = {place: row[place] / ((mean + backward[place]) / 2) for place in neighbours}
         choices.append(max(margins, key=margins.__getitem__))
         scores.append(max(margins.values()))
-    found = by_margin(sources * 3, targets * 5)
-    assert found.targets[:, 0].tolist() == choices
-    assert found.scores[:, 0] == pytest.approx(scores, rel=1e-4)
-    assert (np.diff(found.scores, axis=1) <= 0).all()
+    our_choices = by_margin(sources * 3, targets * 5)
+    assert our_choices.targets[:, 0].tolist() == choices
+    assert our_choices.scores[:, 0] == pytest.approx(scores, rel=1e-4)
+    assert (np.diff(our_choices.scores, axis=1) <= 0).all()
     nearest = by_cosine(sources, targets).targets
     assert nearest.tolist() == [sorted(range(len(row)), key=lambda place: -row[place])[:4] for row in cosines]
     assert nearest[:, 0].tolist() != choices
@@ -69,9 +69,9 @@ def test_margin_choices_equal_loops(extra: int) -> None:
 
 def test_a_target_with_the_same_text_is_right_where_texts_are_asked() -> None:
     pair = bitext.Bitext("de", "en", ["A", "B", "C", "D"], ["a", "a", "b", "c"], ["b"])
-    chosen = np.array([[1, 0], [0, 1], [4, 2], [3, 2]])
+    choices = np.array([[1, 0], [0, 1], [4, 2], [3, 2]])
     scores = np.array([[2, 1], [2, 1], [2, 1], [1, 1]], np.float32)
-    run = ranked_run(pair.source_ids, pair.target_ids, chosen, scores)
+    run = ranked_run(pair.source_ids, pair.target_ids, choices, scores)
     for equal, right in ((False, [0, 0, 0, 1]), (True, [1, 1, 0, 1])):
         rows = pair_rows(pair, run, "accuracy", equal, Path("run"))
         assert rows["value"].to_pylist() == right
@@ -227,8 +227,8 @@ XTREME = (
 
 def test_the_printed_means_are_of_the_languages_of_xtreme_and_xtreme_r() -> None:
     codes = [{pair.removesuffix("-eng") for pair in BITEXTS[name].pairs.split(",")} for name in TATOEBA]
-    found, wider = ({canonical("tl" if code == "tgl" else code) for code in each} for each in codes)
-    assert found == set(XTREME) and len(XTREME) == 36
+    narrow, wider = ({canonical("tl" if code == "tgl" else code) for code in each} for each in codes)
+    assert narrow == set(XTREME) and len(XTREME) == 36
     assert wider == {*XTREME, "az", "lt", "pl", "uk", "ro"} and len(wider) == 41
 
 
@@ -259,11 +259,11 @@ def test_english_searches_the_other_language_of_tatoeba(mirror: Path, tmp_path: 
         rights[code] = float(np.mean(cosines.argmax(axis=1) == np.arange(len(cosines))))
         other_way = float(np.mean(cosines.argmax(axis=0) == np.arange(len(cosines))))
         assert abs(rights[code] - other_way) > 0.005
-        chosen = by_cosine(hashed(pair.sources), hashed(pair.targets))
-        run = ranked_run(pair.source_ids, pair.target_ids, chosen.targets, chosen.scores)
+        choices = by_cosine(hashed(pair.sources), hashed(pair.targets))
+        run = ranked_run(pair.source_ids, pair.target_ids, choices.targets, choices.scores)
         write_run(pair_file(tmp_path / "run", pair, "accuracy"), run, "t")
-    asked = Score(benchmark="tatoeba@deu-eng,por-eng", questions="tatoeba", split="test", model="m", seed=0)
-    stage.run(asked, sources=folder.parent, run=tmp_path / "run", out=tmp_path / "out")
+    score_settings = Score(benchmark="tatoeba@deu-eng,por-eng", questions="tatoeba", split="test", model="m", seed=0)
+    stage.run(score_settings, sources=folder.parent, run=tmp_path / "run", out=tmp_path / "out")
     rows = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
     cells = {(row["query_language"], row["candidate_language"]): row["value"] for row in rows}
     for code, right in rights.items():
@@ -288,25 +288,25 @@ class Breaking(Encoder):
 def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, aligned: Path, tmp_path: Path) -> None:
     pairs = list(bitext.read_folder(aligned, "all"))
 
-    def mined(name: str, work: str, left: int) -> tuple[dict[str, bytes], int]:
+    def mined(name: str, work: str, calls: int) -> tuple[dict[str, bytes], int]:
         encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
         encoder.__class__ = Breaking
         assert isinstance(encoder, Breaking)
-        encoder.left = left
+        encoder.left = calls
         (tmp_path / name).mkdir(exist_ok=True)
         write_pairs(tmp_path / name, pairs, BITEXT_FORMATS["bitext"], encoder, tmp_path / work)
         return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}, encoder.encoded
 
-    expected, encoded = mined("whole", "whole.work", 1_000)
-    assert (len(expected), encoded) == (6 * 2, 3)
+    expected, all_texts = mined("whole", "whole.work", 1_000)
+    assert (len(expected), all_texts) == (6 * 2, 3)
     with pytest.raises(KeyboardInterrupt):
         mined("out", "work", 2)
     assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [
         f"de-en.{measure}.trec.gz" for measure in ("accuracy", "xsim")
     ]
     (tmp_path / "work" / "de-en.xsim.trec.gz").write_bytes(b"kept")
-    found, _ = mined("out", "work", 1_000)
-    assert found == expected | {"de-en.xsim.trec.gz": b"kept"}
+    files, _ = mined("out", "work", 1_000)
+    assert files == expected | {"de-en.xsim.trec.gz": b"kept"}
 
 
 @pytest.mark.parametrize("name", ["bitext:xsim++", "bitext:tatoeba", "xsim:mine", "lareqa@de-en", "beir@all"])

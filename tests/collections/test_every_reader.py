@@ -207,14 +207,14 @@ def content(name: str, folder: Path) -> dict[str, Any]:
     """All that a reader makes of a folder."""
     collection = find_benchmark(f"{name.partition(' ')[0]}:own").read(folder)
     passages = collection.qrels.passage_ids.to_pylist()
-    judged = [
+    judgements = [
         (query, passages[passage], label)
         for query, passage, label in zip(*(column.tolist() for column in collection.qrels[2:]), strict=True)
     ]
     return {
         "queries": collection.queries,
         "passages": list(collection.passages),
-        "judged": judged,
+        "judged": judgements,
         "answers": dict(collection.answers),
         "pools": collection.pools,
         "questions": collection.questions,
@@ -240,10 +240,10 @@ def test_no_format_is_forgotten() -> None:
 
 @every
 def test_a_folder_holds_a_judged_question_and_its_passage(name: str, tmp_path: Path) -> None:
-    found = content(name, put(tmp_path, FOLDERS[name]))
-    assert any(QUESTION in query.text for query in found["queries"])
-    assert any(PASSAGE == passage.text for passage in found["passages"])
-    assert found["judged"] or found["answers"]
+    facts = content(name, put(tmp_path, FOLDERS[name]))
+    assert any(QUESTION in query.text for query in facts["queries"])
+    assert any(PASSAGE == passage.text for passage in facts["passages"])
+    assert facts["judged"] or facts["answers"]
 
 
 @every
@@ -267,11 +267,11 @@ def test_marks_and_line_ends_change_nothing(name: str, tmp_path: Path) -> None:
 @every
 def test_only_a_line_feed_ends_a_line(name: str, tmp_path: Path) -> None:
     files = replaced(FOLDERS[name], "is\rit\u2028or\x85not?", "so\rit\u2028may\x85be")
-    found = content(name, put(tmp_path, files))
+    facts = content(name, put(tmp_path, files))
 
     def texts(kind: str) -> list[str]:
         # Tables that Python's csv reads, and Mewsli-X's own rule, make blanks of some of them.
-        return [re.sub("[\r\u2028\x85]", " ", text[2]) for text in found[kind]]
+        return [re.sub("[\r\u2028\x85]", " ", text[2]) for text in facts[kind]]
 
     assert any(QUESTION in text for text in texts("queries"))
     assert PASSAGE in texts("passages")
@@ -324,9 +324,9 @@ def test_two_files_that_both_match_are_refused_by_name(name: str, tmp_path: Path
         folder = put(tmp_path / str(number), FOLDERS[name])
         copy = folder / f"{file}.gz"
         copy.write_bytes(gzip.compress((folder / file).read_bytes()))
-        with pytest.raises(BadInput) as refused:
+        with pytest.raises(BadInput) as refusal:
             content(name, folder)
-        assert Path(file).name in str(refused.value) and copy.name in str(refused.value), str(refused.value)
+        assert Path(file).name in str(refusal.value) and copy.name in str(refusal.value), str(refusal.value)
 
 
 def unread(name: str) -> set[str]:
@@ -349,9 +349,9 @@ def test_half_a_character_is_refused_with_file_and_line(name: str, tmp_path: Pat
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_training_data_of_every_kind(name: str, tmp_path: Path) -> None:
-    given, files = TRAINING[name]
+    reference, files = TRAINING[name]
     language = "sw" if name == "mr_tydi" else "en"
-    expected = read_examples(put(tmp_path / "plain", files), [given], language)
+    expected = read_examples(put(tmp_path / "plain", files), [reference], language)
     assert (expected[0].query.text, expected[0].positive.text) == (QUESTION, PASSAGE)
     odd = tmp_path / "odd"
     for ending, (file, text) in zip(itertools.cycle(PACK), files.items(), strict=False):
@@ -360,7 +360,7 @@ def test_training_data_of_every_kind(name: str, tmp_path: Path) -> None:
         path = odd / file
         path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07")
     (tmp_path / "link").symlink_to(odd)
-    assert read_examples(tmp_path / "link", [given], language) == expected
+    assert read_examples(tmp_path / "link", [reference], language) == expected
 
 
 CODES: dict[str, Files] = {
@@ -390,9 +390,9 @@ CODES: dict[str, Files] = {
 @pytest.mark.parametrize("name", CODES)
 def test_languages_have_their_canonical_code(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        found = content(name, put(tmp_path, CODES[name]))
-    assert "he" in {query.language for query in found["queries"]}
-    assert not {"iw", "heb"} & {text.language for text in (*found["queries"], *found["passages"])}
+        facts = content(name, put(tmp_path, CODES[name]))
+    assert "he" in {query.language for query in facts["queries"]}
+    assert not {"iw", "heb"} & {text.language for text in (*facts["queries"], *facts["passages"])}
     assert "is read as he" in caplog.text
 
 

@@ -34,16 +34,16 @@ def test_merged_questions_are_as_many_as_the_paper_must_have_had(mirror: Path) -
     assert counts.min() == 11 and counts.max() > 11
     assert len(collection.queries) == len(collection.qrels.query_ids) == sum(DISTINCT.values())
     assert len(set(collection.query_clusters)) == 240
-    written = written_questions(mirror / "xquad-r")
+    questions = written_questions(mirror / "xquad-r")
     whole = find_benchmark("xquad_r").read(mirror / "xquad-r")
     answers: dict[tuple[str, str], set[int]] = {}
     for query, passage in zip(*whole.qrels[2:4], strict=True):
-        asked = whole.queries[query]
-        answers.setdefault((asked.language, written[asked.query_id]), set()).add(int(passage))
+        text = whole.queries[query]
+        answers.setdefault((text.language, questions[text.query_id]), set()).add(int(passage))
     for place in range(0, len(collection.queries), 97):
-        asked = collection.queries[place]
+        text = collection.queries[place]
         right = set(collection.qrels.passages[collection.qrels.queries == place].tolist())
-        assert right == answers[asked.language, written[asked.query_id]]
+        assert right == answers[text.language, questions[text.query_id]]
 
 
 def test_every_setting_equals_loops_over_the_full_ranking(mirror: Path, tmp_path: Path) -> None:
@@ -57,10 +57,12 @@ def test_every_setting_equals_loops_over_the_full_ranking(mirror: Path, tmp_path
     scores = rng.permutation(len(collection.queries) * len(collection.passages)).astype(np.float32)
     scores = scores.reshape(len(collection.queries), -1)
     places = {passage.passage_id: place for place, passage in enumerate(collection.passages)}
-    judged = np.array([places[text] for text in collection.qrels.passage_ids.to_pylist()])[collection.qrels.passages]
-    scores[collection.qrels.queries, judged] *= 3
+    judged_places = np.array([places[text] for text in collection.qrels.passage_ids.to_pylist()])[
+        collection.qrels.passages
+    ]
+    scores[collection.qrels.queries, judged_places] *= 3
     relevant = np.zeros(scores.shape, bool)
-    relevant[collection.qrels.queries, judged] = True
+    relevant[collection.qrels.queries, judged_places] = True
     expected: dict[tuple[str, str | None, str], float] = {}
     for pool in collection.pools:
         candidates, queries = np.array(collection.pool_passages(pool)), collection.pool_queries(pool)
@@ -76,11 +78,11 @@ def test_every_setting_equals_loops_over_the_full_ranking(mirror: Path, tmp_path
                 values.setdefault((language, "rank_distance"), []).append(max(ranks) - min(ranks))
             else:
                 values.setdefault((language, "recall@1"), []).append(fmean(rank <= 1 for rank in ranks))
-        for (language, measure), found in values.items():
-            expected[language, pool.candidate_language, measure] = fmean(found)
+        for (language, measure), slow_values in values.items():
+            expected[language, pool.candidate_language, measure] = fmean(slow_values)
         places = np.array(rankings)
-        chosen = scores[np.array(queries)[:, None], places]
-        write_pool(tmp_path / "run", collection, pool, places, chosen, "t")
+        best_scores = scores[np.array(queries)[:, None], places]
+        write_pool(tmp_path / "run", collection, pool, places, best_scores, "t")
     settings = Score(
         benchmark="xquad_r:small", questions="q", split="test", setting="zero-shot", model="m", ties="trec", seed=1
     )
@@ -106,9 +108,9 @@ def test_rank_distance_of_a_perfect_ranking_and_of_what_is_not_found(mirror: Pat
     distance, recall = evaluate(collection.qrels, ranked_run(*ids, passages, scores), measure, ties="trec").measures
     assert set(distance.values.tolist()) == {10.0}
     assert recall.values.mean() == pytest.approx(10 / 11)
-    cut = evaluate(collection.qrels, ranked_run(*ids, passages[:, 3:7], scores[:, 3:7]), measure, ties="trec")
-    assert np.isnan(cut.measures[0].values).all()
-    assert cut.measures[0].blank == f"{len(passages)} questions have relevant passages without a rank in this run"
+    shallow = evaluate(collection.qrels, ranked_run(*ids, passages[:, 3:7], scores[:, 3:7]), measure, ties="trec")
+    assert np.isnan(shallow.measures[0].values).all()
+    assert shallow.measures[0].blank == f"{len(passages)} questions have relevant passages without a rank in this run"
 
 
 def test_the_counts_of_mlqa_r_are_checked(mirror: Path, tmp_path: Path) -> None:

@@ -99,9 +99,9 @@ def test_a_repository_without_configurations_is_read_by_its_files(tmp_path: Path
 
 def test_broken_files_and_names_are_refused_in_one_line(repository: Path) -> None:
     (repository / "own" / "tiny" / "sw" / "asked.jsonl").write_text('{"_id": "1", "te\n')
-    with pytest.raises(BadInput, match=r"own/tiny: not read by `datasets`: ") as refused:
+    with pytest.raises(BadInput, match=r"own/tiny: not read by `datasets`: ") as refusal:
         find_benchmark("hf:own/tiny/sw").read(repository)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refusal.value)
     with pytest.raises(BadInput, match="expected hf:OWNER/NAME"):
         find_benchmark("hf:tiny")
     with pytest.raises(BadInput, match=r"own/other: not in .*data; `msm evaluate` in one process downloads it"):
@@ -128,12 +128,12 @@ def test_a_data_set_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "queries.tsv").write_text("1\twhich?\n2\tnobody judged\n")
     (tmp_path / "qrels").write_text("1 0 b 3\n")
     local, formats = ir_datasets.util.LocalDownload, ir_datasets.formats
-    found = ir_datasets.Dataset(
+    dataset = ir_datasets.Dataset(
         formats.TsvDocs(local(str(tmp_path / "docs.tsv")), lang="fi"),
         formats.TsvQueries(local(str(tmp_path / "queries.tsv")), lang="iw"),
         formats.TrecQrels(local(str(tmp_path / "qrels")), {}),
     )
-    monkeypatch.setitem(ir_datasets.registry._registered, "tiny/own", found)
+    monkeypatch.setitem(ir_datasets.registry._registered, "tiny/own", dataset)
     benchmark = find_benchmark("ir_datasets:tiny/own")
     assert benchmark.fetch
     benchmark.fetch(tmp_path)

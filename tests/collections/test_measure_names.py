@@ -25,7 +25,7 @@ def test_what_is_no_measure_is_refused(text: str) -> None:
 
 
 def test_measures_can_be_chosen_where_passages_are_judged() -> None:
-    chosen = find_benchmark("mr_tydi").measured_by(["nDCG@10", "P@5"])
-    assert [str(measure) for measure in chosen.parsed_measures()] == ["ndcg@10", "precision@5"]
+    benchmark = find_benchmark("mr_tydi").measured_by(["nDCG@10", "P@5"])
+    assert [str(measure) for measure in benchmark.parsed_measures()] == ["ndcg@10", "precision@5"]
     with pytest.raises(BadInput, match="its passages are not judged"):
         find_benchmark("nq").measured_by(["R@10"])

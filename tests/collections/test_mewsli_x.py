@@ -60,8 +60,8 @@ def test_queries_and_candidates_are_spelt_as_in_xtreme_r(folder: Path) -> None:
         ("Q1", "uk", "Столиця.", ""),
         ("Q2", "en", "A city in Germany.", ""),
     ]
-    judged = collection.qrels.passage_ids.take(collection.qrels.passages.tolist()).to_pylist()
-    assert (collection.qrels.queries.tolist(), judged) == ([0, 1], ["Q2", "Q1"])
+    passage_ids = collection.qrels.passage_ids.take(collection.qrels.passages.tolist()).to_pylist()
+    assert (collection.qrels.queries.tolist(), passage_ids) == ([0, 1], ["Q2", "Q1"])
     assert [pool[1:] for pool in collection.pools] == [(None, None)]
     assert [str(measure) for measure in find_benchmark("mewsli_x").parsed_measures()] == ["map@20"]
 

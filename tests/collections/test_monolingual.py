@@ -71,8 +71,8 @@ def test_a_real_swahili_pool_is_scored_as_by_trec_eval(mirror: Path, tmp_path: P
     places[::9] = -1
     (tmp_path / "run").mkdir()
     (tmp_path / "out").mkdir()
-    kept = np.take_along_axis(scores, places, axis=1)
-    write_pool(tmp_path / "run", collection, collection.pools[0], places, kept, "t")
+    best_scores = np.take_along_axis(scores, places, axis=1)
+    write_pool(tmp_path / "run", collection, collection.pools[0], places, best_scores, "t")
     stage.run(SETTINGS, sources=tmp_path, run=tmp_path / "run", out=tmp_path / "out")
 
     run = {query: {} for query in answers}
@@ -95,8 +95,8 @@ def official(mirror: Path, folder: Path, passages: int) -> Path:
     place.mkdir(parents=True)
     for name in ("topics.mrtydi-v1.1-sw.test.txt.gz", "qrels.mrtydi-v1.1-sw.test.txt"):
         shutil.copy(mirror / TOPICS / name, place)
-    judged = dict.fromkeys(row[2] for row in rows(place / "qrels.mrtydi-v1.1-sw.test.txt"))
-    ids = [*judged, *(f"x#{number}" for number in range(passages - len(judged)))]
+    query_ids = dict.fromkeys(row[2] for row in rows(place / "qrels.mrtydi-v1.1-sw.test.txt"))
+    ids = [*query_ids, *(f"x#{number}" for number in range(passages - len(query_ids)))]
     write_passages(place / "collection" / "docs.jsonl", [{"id": name, "contents": "a\n\nb\n\nc"} for name in ids])
     return folder
 
@@ -133,20 +133,20 @@ def test_the_published_counts_add_up() -> None:
     assert len(counts) == 11
     assert sum(sizes.questions or 0 for sizes in counts.values()) == 8661
     surprise = {"de", "yo"}
-    known = {
+    totals = {
         language: sizes.questions or 0
         for language, sizes in miracl.BENCHMARK.counts.items()
         if language not in surprise
     }
-    assert (len(known), sum(known.values())) == (16, 13071)
+    assert (len(totals), sum(totals.values())) == (16, 13071)
 
 
 def test_miracl_reads_the_published_files(mirror: Path, tmp_path: Path) -> None:
     for path in (mirror / TOPICS).glob("*miracl*-dev.tsv"):
         shutil.copy(path, tmp_path)
     ids = list(dict.fromkeys(row[2] for row in rows(mirror / TOPICS / "qrels.miracl-v1.0-sw-dev.tsv")))
-    made = [{"docid": name, "title": "t", "text": f"text {name}"} for name in ids]
-    for shard, part in ((10, made[2000:]), (2, made[1000:2000]), (0, made[:1000])):
+    records = [{"docid": name, "title": "t", "text": f"text {name}"} for name in ids]
+    for shard, part in ((10, records[2000:]), (2, records[1000:2000]), (0, records[:1000])):
         write_passages(tmp_path / "miracl-corpus-v1.0-sw" / f"docs-{shard}.jsonl", part)
     collection = find_benchmark("miracl:mine").read(tmp_path)
     assert [passage.passage_id for passage in collection.passages] == ids

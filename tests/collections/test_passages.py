@@ -31,8 +31,8 @@ def test_parts_by_language_or_one_of_all() -> None:
     assert [passage.passage_id for passage in parts] == [passage.passage_id for passage in parts.of(None)]
     assert list(parts.of("sw")) == TWO[1]
     assert parts.texts(["c", "z"]) == {"c": TWO[1][0]}
-    mixed = Passages({None: lambda: TWO[1] + TWO[0]})
-    assert dict(mixed.counts) == {"sw": 1, "fi": 2}
+    one_part = Passages({None: lambda: TWO[1] + TWO[0]})
+    assert dict(one_part.counts) == {"sw": 1, "fi": 2}
 
 
 def test_an_id_twice_is_refused() -> None:
@@ -54,8 +54,8 @@ def test_texts_are_not_held(tmp_path: Path) -> None:
     peaks = {}
     for count in (5_000, 20_000):
         words = [sys.executable, "-c", PROGRAM, str(beir(tmp_path / str(count), count))]
-        found, peak = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-        assert int(found) == count
+        passages, peak = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+        assert int(passages) == count
         peaks[count] = int(peak)
     # 15,000 ids of 8 bytes, and a growing array has some room; the texts would be 25 MB.
     assert peaks[20_000] - peaks[5_000] < 15_000 * 8 * 1.5

@@ -62,9 +62,9 @@ def test_ms_marco_and_its_translations(data: Path) -> None:
     assert collection.sizes() == {"de": (1, 4), "fr": (1, 4)}
     assert collection.questions == ["7", "7"]
     pools = {"pool.de": {"de-7": ["de-0", "de-2"]}, "pool.fr": {"fr-7": ["fr-0", "fr-1", "fr-3", "fr-2"]}}
-    found = scores("mmarco", data.parent, pools)
-    assert (found["de", "de", "mrr@10"], found["fr", "fr", "mrr@10"]) == (1 / 2, 1 / 4)
-    assert found["mean", "same", "mrr@10"] == 3 / 8
+    values = scores("mmarco", data.parent, pools)
+    assert (values["de", "de", "mrr@10"], values["fr", "fr", "mrr@10"]) == (1 / 2, 1 / 4)
+    assert values["mean", "same", "mrr@10"] == 3 / 8
     with pytest.raises(BadInput, match=r"not the published mMARCO: de has 1 questions instead of 6980"):
         find_benchmark("mmarco-de").read(data)
     put(data / "helsinki" / "german_collection.tsv", "0\tanders\n")
@@ -101,14 +101,14 @@ def test_mlqa_has_an_answer_in_every_language_in_which_the_question_exists(data:
         "pool.en": {"de-a": [ids["One."]], "en-a": [ids["Two."], ids["One."]], "de-c": [], "en-d": []},
         "pool.de": {},
     }
-    found = scores("mlqa", data.parent, pools)
+    values = scores("mlqa", data.parent, pools)
     # Of de-a both answers, at ranks 2 and 3; de-b and de-c nothing.
     expected = (1 / log2(3) + 1 / log2(4)) / (1 + 1 / log2(3)) / 3
-    assert found["de", None, "ndcg@10"] == pytest.approx(expected)
-    assert found["en", None, "ndcg@10"] == pytest.approx(1 / 3)
+    assert values["de", None, "ndcg@10"] == pytest.approx(expected)
+    assert values["en", None, "ndcg@10"] == pytest.approx(1 / 3)
     # Only de-a and de-c have an answer in English.
-    assert found["de", "en", "ndcg@10"] == pytest.approx(1 / 2)
-    assert found["en", "en", "ndcg@10"] == pytest.approx(1 / log2(3) / 3)
+    assert values["de", "en", "ndcg@10"] == pytest.approx(1 / 2)
+    assert values["en", "en", "ndcg@10"] == pytest.approx(1 / log2(3) / 3)
 
 
 def rows_of(language: str, *passages: tuple[str, int]) -> list[dict[str, Any]]:
@@ -146,16 +146,16 @@ def test_belebele_in_one_language_and_in_one_pool(data: Path) -> None:
     }
     for code in ("arb_Latn",):
         (data / "Belebele" / f"{code}.jsonl").unlink()
-    found = scores("belebele_parallel", data.parent, pools)
+    values = scores("belebele_parallel", data.parent, pools)
     of_x, of_y = (1 + 2 / 4) / 2, (1 / 2 + 2 / 3) / 2
-    assert found["de", None, "map"] == pytest.approx((2 * of_x + of_y) / 3)
-    assert found["zh-Hant", None, "rank_distance"] == pytest.approx((3 + 3 + 1) / 3)
-    assert found["de", None, "recall@10"] == 1
-    assert found["de", "de", "ndcg@10"] == pytest.approx(1 / 3)
+    assert values["de", None, "map"] == pytest.approx((2 * of_x + of_y) / 3)
+    assert values["zh-Hant", None, "rank_distance"] == pytest.approx((3 + 3 + 1) / 3)
+    assert values["de", None, "recall@10"] == 1
+    assert values["de", "de", "ndcg@10"] == pytest.approx(1 / 3)
     # The best answer is right and German for x, German and wrong for y.
-    assert found["de", None, "best_right_own"] == pytest.approx(2 / 3)
-    assert found["zh-Hant", None, "best_right_other"] == pytest.approx(2 / 3)
-    assert found["de", None, "own_first@100"] == 1 and found["zh-Hant", None, "own_first@100"] == 0
+    assert values["de", None, "best_right_own"] == pytest.approx(2 / 3)
+    assert values["zh-Hant", None, "best_right_other"] == pytest.approx(2 / 3)
+    assert values["de", None, "own_first@100"] == 1 and values["zh-Hant", None, "own_first@100"] == 0
     with pytest.raises(BadInput, match=r"not the published Belebele: de has 3 questions instead of 900"):
         find_benchmark("belebele-de").read(data)
     with pytest.raises(BadInput, match=r"no file of the language fr; there are de, zh-Hant"):
@@ -184,8 +184,11 @@ def test_mkqa_asks_for_english_answers_in_all_languages(data: Path) -> None:
         ("he-1", "he"),
     ]
     assert collection.answers["he-1"] == ["D. Edmunds", "Dave Edmunds"]
-    found = scores("mkqa", data.parent, {"pool.en": {"en-1": ["2"], "he-1": ["1", "2"], "zh-CN-1": ["1"]}})
-    values = {language: [found[language, "en", f"success@{k}"] for k in (1, 5)] for language in ("en", "he", "zh-CN")}
+    scores_of_pools = scores("mkqa", data.parent, {"pool.en": {"en-1": ["2"], "he-1": ["1", "2"], "zh-CN-1": ["1"]}})
+    values = {
+        language: [scores_of_pools[language, "en", f"success@{k}"] for k in (1, 5)]
+        for language in ("en", "he", "zh-CN")
+    }
     # A title does not hold an answer.
     assert values == {"en": [1, 1], "he": [0, 1], "zh-CN": [0, 0]}
     assert len(mkqa.BENCHMARK.counts) == 26
@@ -209,12 +212,12 @@ def test_ciral_asks_in_english_of_each_language_by_itself(data: Path) -> None:
     collection = find_benchmark("ciral:own").read(data)
     assert collection.sizes() == {"en": (2, 0), "ha": (0, 3), "yo": (0, 3)}
     assert [query.query_id for query in collection.queries] == ["ha-1", "yo-1"]
-    found = scores(
+    values = scores(
         "ciral", data.parent, {"pool.ha": {"ha-1": ["ha-D#0#0"]}, "pool.yo": {"yo-1": ["yo-D#0#1", "yo-D#0#0"]}}
     )
-    assert found["en", "ha", "ndcg@20"] == 1
-    assert found["en", "yo", "ndcg@20"] == pytest.approx(1 / log2(3))
-    assert found["mean", "other", "ndcg@20"] == pytest.approx((1 + 1 / log2(3)) / 2)
+    assert values["en", "ha", "ndcg@20"] == 1
+    assert values["en", "yo", "ndcg@20"] == pytest.approx(1 / log2(3))
+    assert values["mean", "other", "ndcg@20"] == pytest.approx((1 + 1 / log2(3)) / 2)
     with pytest.raises(BadInput, match=r"not the published CIRAL, test set A: there are 2 questions instead of 180"):
         find_benchmark("ciral-ha,yo").read(data)
 
@@ -224,8 +227,8 @@ def test_a_relevant_passage_that_a_cross_lingual_corpus_lacks_is_not_found(data:
     put(data / "ciral-yoruba" / "qrels" / "qrels.ciral-v1.0-yo-test-a-pools.tsv", "1 Q0 D#0#0 1\n1 Q0 gone 1\n")
     every = [f"D#0#{n}" for n in range(3)]
     pools = {f"pool.{code}": {f"{code}-1": [f"{code}-{name}" for name in every]} for code in ("ha", "yo")}
-    found = scores("ciral", data.parent, pools)
-    assert found["en", "yo", "recall@100"] == 1 / 2 and found["en", "ha", "recall@100"] == 1
+    values = scores("ciral", data.parent, pools)
+    assert values["en", "yo", "recall@100"] == 1 / 2 and values["en", "ha", "recall@100"] == 1
 
 
 TOPIC = {
@@ -258,11 +261,11 @@ def test_neuclir_by_language_and_in_one_pool(data: Path) -> None:
         "pool.ru": {"ru-1": ["ru-rus1", "ru-rus0"]},
         "pool.zh": {"zh-1": []},
     }
-    found = scores("neuclir_2023", data.parent, pools)
-    assert found["en", "fa", "ndcg@20"] == 1 and found["en", "zh", "ndcg@20"] == 0
+    values = scores("neuclir_2023", data.parent, pools)
+    assert values["en", "fa", "ndcg@20"] == 1 and values["en", "zh", "ndcg@20"] == 0
     # Gains 3 and 1, the other way round.
-    assert found["en", "ru", "ndcg@20"] == pytest.approx((1 + 3 / log2(3)) / (3 + 1 / log2(3)))
-    assert found["en", "ru", "map@1000"] == 1
+    assert values["en", "ru", "ndcg@20"] == pytest.approx((1 + 3 / log2(3)) / (3 + 1 / log2(3)))
+    assert values["en", "ru", "map@1000"] == 1
 
 
 def test_neuclir_of_2022_and_the_pool_of_all_languages(data: Path) -> None:
@@ -270,8 +273,8 @@ def test_neuclir_of_2022_and_the_pool_of_all_languages(data: Path) -> None:
     collection = find_benchmark("neuclir_2022:own-ru,").read(data)
     assert collection.sizes() == {"en": (1, 0), "ru": (0, 3)}
     assert collection.qrels.labels.tolist() == [3, 0]
-    found = scores("neuclir_2023_mlir", data.parent, {"multilingual": {"1": ["rus2", "fas0", "zho1"]}})
-    assert found["en", None, "ndcg@20"] == pytest.approx((3 / log2(3) + 1 / log2(4)) / (3 + 1 / log2(3)))
+    values = scores("neuclir_2023_mlir", data.parent, {"multilingual": {"1": ["rus2", "fas0", "zho1"]}})
+    assert values["en", None, "ndcg@20"] == pytest.approx((3 / log2(3) + 1 / log2(4)) / (3 + 1 / log2(3)))
     with pytest.raises(BadInput, match=r"there are 1 questions instead of 46"):
         find_benchmark("neuclir_2022-fa").read(data)
 
@@ -301,12 +304,12 @@ def test_multi_eup_asks_the_titles_of_debates(data: Path) -> None:
         "pool.de": {"de-q0": ["d1"], "de-q1": ["d1", "d2"]},
         "pool.en": {"en-q0": ["d0"]},
     }
-    found = scores("multi_eup", data.parent, pools)
-    assert found["en", None, "mrr@100"] == pytest.approx((1 / 2 + 1 / 3) / 2)
-    assert found["de", None, "mrr@100"] == pytest.approx(1 / 2)
-    assert found["de", "de", "mrr@100"] == pytest.approx((1 + 1 / 2) / 2)
+    values = scores("multi_eup", data.parent, pools)
+    assert values["en", None, "mrr@100"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert values["de", None, "mrr@100"] == pytest.approx(1 / 2)
+    assert values["de", "de", "mrr@100"] == pytest.approx((1 + 1 / 2) / 2)
     # No speech in English is about q1, so it is not asked there.
-    assert found["en", "en", "mrr@100"] == 1
+    assert values["en", "en", "mrr@100"] == 1
     assert len(multi_eup.BENCHMARK.counts) == 24
 
 

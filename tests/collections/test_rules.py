@@ -15,8 +15,8 @@ def write(folder: Path, corpus: dict[str, tuple[str, str]], queries: dict[str, s
     """BEIR's layout: id to (title, text), id to text, rows of `query passage label`."""
     (folder / "qrels").mkdir(parents=True)
     passages = [{"_id": name, "title": title, "text": text} for name, (title, text) in corpus.items()]
-    asked = [{"_id": name, "text": text} for name, text in queries.items()]
-    for name, rows in (("corpus", passages), ("queries", asked)):
+    records = [{"_id": name, "text": text} for name, text in queries.items()]
+    for name, rows in (("corpus", passages), ("queries", records)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = ["query-id corpus-id score", *qrels]
     (folder / "qrels" / "test.tsv").write_text("".join("\t".join(line.split(" ")) + "\n" for line in lines))
@@ -81,10 +81,10 @@ def test_a_judged_passage_that_the_corpus_lacks_is_not_found(tmp_path: Path, cap
     }
     queries = {"q1": "tallest hill", "q2": "long lake"}
     data = write(tmp_path / "data", corpus, queries, ["q1 d0 1", "q2 d1 1", "q2 gone 1", "q2 unjudged 0"])
-    found = evaluate(data, tmp_path / "out", *OWN)
+    values = evaluate(data, tmp_path / "out", *OWN)
     # The ideal ranking of q2 has two passages: 1 + 1 / log2(3).
-    assert found["ndcg@10"]["value"] == pytest.approx((1 + 1 / 1.6309298) / 2)
-    assert found["recall@100"]["value"] == pytest.approx(0.75)
+    assert values["ndcg@10"]["value"] == pytest.approx((1 + 1 / 1.6309298) / 2)
+    assert values["recall@100"]["value"] == pytest.approx(0.75)
     assert "1 relevant passages are not in the corpus, such as gone" in caplog.text
     manifest = json.loads((tmp_path / "out" / "score" / "manifest.json").read_text())
     assert '"missing_passages": 1' in json.dumps(manifest)
@@ -110,16 +110,16 @@ def test_titles_of_mr_tydi_stand_before_a_blank_line(tmp_path: Path) -> None:
     (folder / "docs.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "topic.test.tsv").write_text("1\tRukwa\n2\tNile\n")
     (folder / "qrels.test.txt").write_text("1 Q0 1#0 1\n2 Q0 0#0 1\n")
-    found = evaluate(tmp_path / "data", tmp_path / "out", "--format", "mr_tydi", "--benchmark", "own")
-    assert found["mrr@100"]["value"] == 1
+    values = evaluate(tmp_path / "data", tmp_path / "out", "--format", "mr_tydi", "--benchmark", "own")
+    assert values["mrr@100"]["value"] == 1
 
 
 def test_a_pool_in_which_nothing_is_found_scores_0(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     for language, context, question in (("en", "Rome is old.", "how old is Rome"), ("ja", "ローマです。", "誰")):
-        asked = {"id": "1", "question": question, "answers": [{"text": context[:1], "answer_start": 0}]}
-        paragraph = {"context": context, "qas": [asked]}
+        record = {"id": "1", "question": question, "answers": [{"text": context[:1], "answer_start": 0}]}
+        paragraph = {"context": context, "qas": [record]}
         text = json.dumps({"data": [{"title": "t", "paragraphs": [paragraph]}]})
         (data / f"{language}.json").write_text(text)
     main(["evaluate", "--model", "bm25", "--data", str(data), "--out", str(tmp_path / "out"), "--format", "squad"])

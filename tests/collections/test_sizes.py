@@ -31,36 +31,36 @@ def installed(package: str, file: str) -> Any:
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_sizes_are_those_of_ir_datasets(name: str) -> None:
-    counted = installed("ir_datasets", "etc/metadata.json")
+    sizes = installed("ir_datasets", "etc/metadata.json")
     documents, queries = CATALOGUE[name]
     for language, ours in BENCHMARKS[name].counts.items():
         # mMARCO's English is MS MARCO itself, and its Dutch is called `dt`.
         code = {("mmarco", "nl"): "dt"}.get((name, language), language)
         if (name, language) == ("mmarco", "en"):
             continue
-        judged = counted[queries.format(code)]
+        qrels = sizes[queries.format(code)]
         theirs = (
-            judged["queries"]["count"],
-            counted[documents.format(code)]["docs"]["count"],
-            judged["qrels"]["count"],
+            qrels["queries"]["count"],
+            sizes[documents.format(code)]["docs"]["count"],
+            qrels["qrels"]["count"],
         )
         assert tuple(ours) == theirs, language
 
 
 @pytest.mark.parametrize("name", MTEB_NAMES)
 def test_sizes_are_those_of_mteb(name: str) -> None:
-    counted = installed("mteb", f"descriptive_stats/Retrieval/{MTEB_NAMES[name]}.json")["test"]
+    sizes = installed("mteb", f"descriptive_stats/Retrieval/{MTEB_NAMES[name]}.json")["test"]
     for code, language in (("fas", "fa"), ("rus", "ru"), ("zho", "zh")):
-        theirs = counted["hf_subset_descriptive_stats"][code]
+        theirs = sizes["hf_subset_descriptive_stats"][code]
         assert BENCHMARKS[name].counts[language][:2] == (theirs["num_queries"], theirs["num_documents"])
 
 
 def test_belebele_is_that_of_mteb() -> None:
-    counted = installed("mteb", "descriptive_stats/Retrieval/BelebeleRetrieval.json")["test"]
-    subsets = counted["hf_subset_descriptive_stats"]
-    own = {name: one for name, one in subsets.items() if name.partition("-")[0] == name.partition("-")[2]}
-    assert {language_of(name.partition("-")[0]) for name in own} == belebele.BENCHMARK.counts.keys()
-    for name, one in own.items():
+    sizes = installed("mteb", "descriptive_stats/Retrieval/BelebeleRetrieval.json")["test"]
+    subsets = sizes["hf_subset_descriptive_stats"]
+    same_language = {name: one for name, one in subsets.items() if name.partition("-")[0] == name.partition("-")[2]}
+    assert {language_of(name.partition("-")[0]) for name in same_language} == belebele.BENCHMARK.counts.keys()
+    for name, one in same_language.items():
         questions, passages, _ = belebele.BENCHMARK.counts[language_of(name.partition("-")[0])]
         # MTEB merges questions with equal texts, of which a few languages have one or two.
         assert questions and questions - 5 <= one["queries_text_statistics"]["unique_texts"] <= questions, name

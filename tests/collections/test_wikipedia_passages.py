@@ -45,8 +45,8 @@ def score(folder: Path, benchmark: str, collection: Collection) -> tuple[dict[tu
     stage.run(settings, sources=folder, run=folder / "run", out=folder / "out")
     rows = [json.loads(line) for line in (folder / "out" / "scores.jsonl").read_text().splitlines()]
     assert {row["benchmark"] for row in rows} == {"mine"}
-    kept = [row for row in rows if row["candidate_language"] == ("other" if row["query_language"] == "mean" else "en")]
-    return {(row["measure"], row["query_language"]): row for row in kept}, places
+    means = [row for row in rows if row["candidate_language"] == ("other" if row["query_language"] == "mean" else "en")]
+    return {(row["measure"], row["query_language"]): row for row in means}, places
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: object) -> dict[tuple[str, str], Any]:
@@ -78,7 +78,7 @@ def test_xor_scores_are_those_of_score_answers(
     collection = find_benchmark("xor_retrieve_treebank:mine").read(tmp_path / "q")
     assert len(collection.queries) == len(lines[::120])
     assert [passage.text for passage in collection.passages] == texts
-    found, places = score(tmp_path, "xor_retrieve_treebank:mine", collection)
+    values, places = score(tmp_path, "xor_retrieve_treebank:mine", collection)
     predictions = [
         {"id": query.query_id, "lang": query.language, "ctxs": [texts[place] for place in row]}
         for query, row in zip(collection.queries, places, strict=True)
@@ -86,12 +86,12 @@ def test_xor_scores_are_those_of_score_answers(
     (tmp_path / "p.json").write_text(json.dumps(predictions))
     words = ("--gold", few, "--predictions", tmp_path / "p.json", "--tokenizer", "treebank", "--lenient")
     expected = printed(capsys, "--benchmark", "xor_retrieve", *words)
-    assert found.keys() == expected.keys()
-    assert {key: row["value"] for key, row in found.items()} == pytest.approx(
+    assert values.keys() == expected.keys()
+    assert {key: row["value"] for key, row in values.items()} == pytest.approx(
         {k: r["value"] for k, r in expected.items()}
     )
-    assert 0 < found["recall@2kt", "mean"]["value"] < 1
-    assert found["recall@2kt", "mean"]["protocol"].startswith("xor_retrieve, tokenizer treebank; ")
+    assert 0 < values["recall@2kt", "mean"]["value"] < 1
+    assert values["recall@2kt", "mean"]["protocol"].startswith("xor_retrieve, tokenizer treebank; ")
 
 
 def test_nq_scores_are_those_of_score_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +102,7 @@ def test_nq_scores_are_those_of_score_answers(tmp_path: Path, capsys: pytest.Cap
     texts = write_passages(tmp_path / "q" / wikipedia_passages.FILE, [a[-1].upper() for _, a in gold])
     collection = find_benchmark("nq:mine").read(tmp_path / "q")
     assert [query.text for query in collection.queries] == [question for question, _ in gold]
-    found, places = score(tmp_path, "nq:mine", collection)
+    values, places = score(tmp_path, "nq:mine", collection)
     predictions = [
         {"question": query.text, "ctxs": [{"text": texts[place], "title": "x"} for place in row]}
         for query, row in zip(collection.queries, places, strict=True)
@@ -110,8 +110,8 @@ def test_nq_scores_are_those_of_score_answers(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "p.json").write_text(json.dumps(predictions))
     expected = printed(capsys, "--benchmark", "nq", "--gold", gold_file, "--predictions", tmp_path / "p.json")
     for cutoff in (1, 5, 20, 100):
-        assert found[f"success@{cutoff}", "en"]["value"] == pytest.approx(expected[f"success@{cutoff}", "en"]["value"])
-    assert 0 < found["success@5", "en"]["value"] < found["success@100", "en"]["value"]
+        assert values[f"success@{cutoff}", "en"]["value"] == pytest.approx(expected[f"success@{cutoff}", "en"]["value"])
+    assert 0 < values["success@5", "en"]["value"] < values["success@100", "en"]["value"]
     with pytest.raises(BadInput, match="40 questions instead of 3610"):
         find_benchmark("nq").read(tmp_path / "q")
 

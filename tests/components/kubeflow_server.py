@@ -57,11 +57,11 @@ class KubeflowServer:
                 return 200, {"run_id": number, **self._state()}
         return 404, {"code": 5, "message": f"no such path: {path}"}
 
-    def _add(self, found: dict[str, str], name: str, key: str) -> tuple[int, dict[str, Any]]:
-        if name in found:
+    def _add(self, things: dict[str, str], name: str, key: str) -> tuple[int, dict[str, Any]]:
+        if name in things:
             return 409, {"code": 6, "message": f"Already exist {name}"}
-        found[name] = f"{key}-{len(found)}"
-        return 200, {key: found[name], "display_name": name}
+        things[name] = f"{key}-{len(things)}"
+        return 200, {key: things[name], "display_name": name}
 
     def _state(self) -> dict[str, Any]:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -70,9 +70,9 @@ class KubeflowServer:
         return {"state": state, "error": error, "run_details": {"task_details": tasks}}
 
 
-def _matching(found: dict[str, str], query: dict[str, str], key: str) -> list[dict[str, str]]:
+def _matching(things: dict[str, str], query: dict[str, str], key: str) -> list[dict[str, str]]:
     name = json.loads(query["filter"])["predicates"][0]["stringValue"]
-    return [{key: found[name], "display_name": name}] if name in found else []
+    return [{key: things[name], "display_name": name}] if name in things else []
 
 
 def _handler(server: KubeflowServer) -> type[BaseHTTPRequestHandler]:

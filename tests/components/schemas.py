@@ -24,9 +24,9 @@ class Schemas:
         self.named: dict[str, Any] = {}
         self.kinds: dict[tuple[str, str], dict[str, Any]] = {}
         for path in sorted(folder.glob("*.json.gz")):
-            named = json.loads(gzip.decompress(path.read_bytes()))["components"]["schemas"]
-            self.named |= {f"{path.name}#{name}": schema for name, schema in named.items()}
-            for schema in named.values():
+            schemas = json.loads(gzip.decompress(path.read_bytes()))["components"]["schemas"]
+            self.named |= {f"{path.name}#{name}": schema for name, schema in schemas.items()}
+            for schema in schemas.values():
                 for kind in schema.get("x-kubernetes-group-version-kind", []):
                     version = f"{kind['group']}/{kind['version']}".lstrip("/")
                     self.kinds.setdefault((version, kind["kind"]), {"file": path.name, "schema": schema})
@@ -37,8 +37,8 @@ class Schemas:
 
     def problems(self, thing: Mapping[str, Any]) -> list[str]:
         """What is wrong with an object."""
-        found = self.kinds[thing["apiVersion"], thing["kind"]]
-        return list(self._check(thing, found["schema"], found["file"], thing["kind"]))
+        schema = self.kinds[thing["apiVersion"], thing["kind"]]
+        return list(self._check(thing, schema["schema"], schema["file"], thing["kind"]))
 
     def _check(self, value: Any, schema: dict[str, Any], file: str, where: str) -> Iterator[str]:
         if "allOf" in schema and len(schema["allOf"]) == 1:
@@ -62,17 +62,17 @@ class Schemas:
             yield from self._fields(value, schema, file, where)
 
     def _fields(self, value: dict[str, Any], schema: dict[str, Any], file: str, where: str) -> Iterator[str]:
-        known = schema.get("properties", {})
+        properties = schema.get("properties", {})
         others = schema.get("additionalProperties")
         for name in schema.get("required", []):
             if name not in value:
                 yield f"{where}: {name} is missing"
         for name, item in value.items():
-            if name in known:
-                yield from self._check(item, known[name], file, f"{where}.{name}")
+            if name in properties:
+                yield from self._check(item, properties[name], file, f"{where}.{name}")
             elif isinstance(others, dict):
                 yield from self._check(item, others, file, f"{where}.{name}")
-            elif known and not schema.get("x-kubernetes-preserve-unknown-fields"):
+            elif properties and not schema.get("x-kubernetes-preserve-unknown-fields"):
                 yield f"{where}: unknown field {name}"
 
 

@@ -49,12 +49,12 @@ def test_the_job_is_valid_and_all_of_its_pods_run_at_once(name: str, schemas: Sc
 
 def test_pods_together_do_every_task_once() -> None:
     (container,) = indexed_job(PLAN)["spec"]["template"]["spec"]["containers"]
-    done: list[int] = []
+    numbers: list[int] = []
     for index in range(PLAN.pods):
-        own = parsed([word.replace("$(INDEX)", str(index)) for word in container["command"] + container["args"]])
-        assert (own["out"], own["tokenizer"]) == (PLAN.out, PLAN.tokenizer)
-        done += range(own["pod"] * own["local_tasks"], (own["pod"] + 1) * own["local_tasks"])
-    assert done == list(range(own["tasks"]))
+        arguments = parsed([word.replace("$(INDEX)", str(index)) for word in container["command"] + container["args"]])
+        assert (arguments["out"], arguments["tokenizer"]) == (PLAN.out, PLAN.tokenizer)
+        numbers += range(arguments["pod"] * arguments["local_tasks"], (arguments["pod"] + 1) * arguments["local_tasks"])
+    assert numbers == list(range(arguments["tasks"]))
 
 
 def test_pods_read_the_recipe_as_it_is() -> None:
@@ -62,10 +62,10 @@ def test_pods_read_the_recipe_as_it_is() -> None:
     assert to_recipe(yaml.safe_load(text), "map").fingerprint() == read_recipe(RECIPE).fingerprint()
 
 
-@pytest.mark.parametrize("kept", [(), ("paragraph_duplicates",), ("paragraph_duplicates", "near_duplicates")])
-def test_the_steps_are_those_of_the_command(kept: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [(), ("paragraph_duplicates",), ("paragraph_duplicates", "near_duplicates")])
+def test_the_steps_are_those_of_the_command(names: tuple[str, ...], tmp_path: Path) -> None:
     values = yaml.safe_load(RECIPE.read_text())
-    values["corpus"] |= dict.fromkeys(kept, "keep")
+    values["corpus"] |= dict.fromkeys(names, "keep")
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(values))
     state = State(read_recipe(path), tmp_path, "out", "")
@@ -75,28 +75,28 @@ def test_the_steps_are_those_of_the_command(kept: tuple[str, ...], tmp_path: Pat
 
 def test_the_pipeline_runs_the_same_words_step_by_step(tmp_path: Path) -> None:
     compile_to(pipeline(PLAN), tmp_path / "pipeline.yaml")
-    compiled, platform = yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text())
-    tasks = compiled["root"]["dag"]["tasks"]
-    runs = {name: compiled["deploymentSpec"]["executors"][f"exec-{name}"]["container"] for name in tasks}
+    spec, platform = yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text())
+    tasks = spec["root"]["dag"]["tasks"]
+    runs = {name: spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"] for name in tasks}
     (container,) = indexed_job(PLAN)["spec"]["template"]["spec"]["containers"]
     as_job = parsed([word.replace("$(INDEX)", "0") for word in container["command"] + container["args"]])
     del as_job["pod"]
     order = []
     for name, run in runs.items():
-        own = parsed(run["command"] + run["args"])
-        order.append((own["step"], own["pod"]))
-        expected = as_job | {"step": own["step"], "pod": own["pod"], "manifest": own["manifest"]}
-        assert own == expected
-        assert (own["manifest"] is not None) == (own["step"] == "manifest")
+        arguments = parsed(run["command"] + run["args"])
+        order.append((arguments["step"], arguments["pod"]))
+        expected = as_job | {"step": arguments["step"], "pod": arguments["pod"], "manifest": arguments["manifest"]}
+        assert arguments == expected
+        assert (arguments["manifest"] is not None) == (arguments["step"] == "manifest")
         # A step starts when all pods have done the one before.
-        place = STEPS.index(own["step"])
+        place = STEPS.index(arguments["step"])
         before = [other for other in tasks if other.rsplit("-", 1)[0] == STEPS[place - 1]] if place else []
         assert sorted(tasks[name].get("dependentTasks", [])) == sorted(before)
     alone = {"choose", "plan", "manifest"}
     assert sorted(order) == sorted((s, pod) for s in STEPS for pod in range(1 if s in alone else 3))
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert all("configMapAsVolume" in pod and "pvcMount" in pod for pod in pods.values())
-    assert json.dumps(compiled["root"]["outputDefinitions"]).count("system.Dataset") == 1
+    assert json.dumps(spec["root"]["outputDefinitions"]).count("system.Dataset") == 1
 
 
 def test_the_command_writes_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,7 @@ def test_dvc_reads_the_demo_as_its_tasks(monkeypatch: pytest.MonkeyPatch) -> Non
         stage = stages[name]
         assert stage.cmd == f"exec msm run {task.name} --recipe recipes/demo.yaml --stop_with_parent"
         assert [str(out) for out in stage.outs] == [task.out]
-        folders = {f"{folder}/{PAYLOADS[read]}".rstrip("/") for read, folder in task.reads.items()}
+        folders = {f"{folder}/{PAYLOADS[input_name]}".rstrip("/") for input_name, folder in task.reads.items()}
         assert {str(dep) for dep in stage.deps} - {"recipes/demo.yaml", "artifacts/demo/code.json"} == folders
         params = {str(dep): set(dep.params) for dep in stage.deps if hasattr(dep, "params")}
         assert params.get("artifacts/demo/code.json") == {task.stage}
@@ -46,7 +46,7 @@ def test_a_person_can_read_it() -> None:
 def test_keys_stand_in_the_files_that_are_named(name: str) -> None:
     path = ROOT / "recipes" / f"{name}.yaml"
     text = render(path, tasks_of(recipes.load(path), path.name), wdir="../..")
-    files = {str(file): own for file, own in recipes.layers(path)}
+    files = {str(file): values for file, values in recipes.layers(path)}
     for stage in yaml.safe_load(text)["stages"].values():
         for file, keys in ((file, keys) for params in stage.get("params", []) for file, keys in params.items()):
             assert file.endswith("code.json") or all(_holds(files[file], key) for key in keys), (stage["cmd"], keys)
@@ -73,6 +73,6 @@ def _holds(value: object, key: str) -> bool:
     ],
 )
 def test_a_key_reaches_the_tasks_that_read_it(key: str, stale: set[str]) -> None:
-    made = tasks_of(recipes.load(ROOT / "recipes" / "demo.yaml"), "demo.yaml")
-    reached = {task.name for task in made if any(f"{key}.".startswith(f"{own}.") for own in task.keys)}
-    assert reached == stale
+    tasks = tasks_of(recipes.load(ROOT / "recipes" / "demo.yaml"), "demo.yaml")
+    names = {task.name for task in tasks if any(f"{key}.".startswith(f"{task_key}.") for task_key in task.keys)}
+    assert names == stale

@@ -55,10 +55,10 @@ def test_a_fresh_clone_pulls_one_model_and_evaluates_it(project: Path, bucket: s
     git(tmp_path, "clone", "-q", "project", "clone")
     clone = tmp_path / "clone"
     dvc(clone, "pull", "-q", "code", "sources-world", f"finetune-{ROW}")
-    pulled = {path.parent.relative_to(clone / "artifacts/tiny").as_posix() for path in clone.rglob("manifest.json")}
-    assert pulled == {"sources/world", f"finetune/{ROW}"}
-    told = dvc(clone, "repro", "--single-item", f"retrieve-{ROW}", f"score-{ROW}")
-    assert stages_run(told) == {f"retrieve-{ROW}", f"score-{ROW}"}
+    folders = {path.parent.relative_to(clone / "artifacts/tiny").as_posix() for path in clone.rglob("manifest.json")}
+    assert folders == {"sources/world", f"finetune/{ROW}"}
+    output = dvc(clone, "repro", "--single-item", f"retrieve-{ROW}", f"score-{ROW}")
+    assert stages_run(output) == {f"retrieve-{ROW}", f"score-{ROW}"}
     assert artifacts.checksums(clone / SCORES) == artifacts.checksums(project / SCORES)
     assert git(clone, "status", "--porcelain") == " M dvc.lock\n", "seconds stand in the manifests"
 
@@ -77,43 +77,43 @@ def test_what_is_pulled_whole_is_not_run_again(project: Path, tmp_path: Path) ->
 
 def test_an_experiment_runs_what_depends_on_it_and_is_compared(project: Path) -> None:
     before = cells(project)
-    told = dvc(project, "exp", "run", "-S", "recipes/demo.yaml:pretrain.msm.mu=0.3")
+    output = dvc(project, "exp", "run", "-S", "recipes/demo.yaml:pretrain.msm.mu=0.3")
     after_training = {f"{stage}-{ROW}" for stage in ("finetune", "retrieve", "score")}
-    assert stages_run(told) == {"code", "pretrain-msm-1", *after_training, "report-all"}
+    assert stages_run(output) == {"code", "pretrain-msm-1", *after_training, "report-all"}
     assert git(project, "status", "--porcelain").split() == ["M", "dvc.lock", "M", "recipes/demo.yaml"]
     params = json.loads(dvc(project, "params", "diff", "--json"))["recipes/demo.yaml"]
     assert params == {"pretrain.msm.mu": {"old": 0.5, "new": 0.3, "diff": -0.2}}
     after = cells(project)
     (changes,) = json.loads(dvc(project, "metrics", "diff", "--all", "--json")).values()
-    shown = {name.removeprefix(f"constructed.{ROW}."): values for name, values in changes.items()}
+    values_by_cell = {name.removeprefix(f"constructed.{ROW}."): values for name, values in changes.items()}
     for cell in before.keys() | after.keys():
-        assert (shown[cell]["old"], shown[cell]["new"]) == (before[cell], after[cell])
+        assert (values_by_cell[cell]["old"], values_by_cell[cell]["new"]) == (before[cell], after[cell])
     (plot,) = json.loads(dvc(project, "plots", "diff", "--json", "-o", "plots"))["data"].values()
-    drawn = plot[0]["content"]
-    bars = {(bar["rev"], bar["cell"]): float(bar["value"]) for bar in drawn["data"]["values"]}
+    points = plot[0]["content"]
+    bars = {(bar["rev"], bar["cell"]): float(bar["value"]) for bar in points["data"]["values"]}
     for revision, values in (("HEAD", before), ("workspace", after)):
         for cell, value in values.items():
             assert bars[revision, f"{ROW} {cell}"] == value
-    assert drawn["encoding"]["y"]["axis"] == {"labelLimit": 0}, "drawn by the project's own template"
+    assert points["encoding"]["y"]["axis"] == {"labelLimit": 0}, "drawn by the project's own template"
 
 
 def cells(folder: Path) -> dict[str, float]:
     """The first measure of every language in the pool of all, under the names of `dvc metrics`."""
     rows = [row for _, row in files.read_json_lines(folder / SCORES / "scores.jsonl")]
-    found = {
+    values = {
         f"{row['measure']} {row['query_language']}": row["value"]
         for row in rows
         if row["measure"] == "map@20"
         and row["candidate_language"] is None
         and row["query_language"] not in ("all", "mean")
     }
-    assert len(found) == 3
-    return found
+    assert len(values) == 3
+    return values
 
 
-def stages_run(told: str) -> set[str]:
+def stages_run(output: str) -> set[str]:
     """Stages that DVC ran, in its own words."""
-    return set(re.findall(r"^Running stage '(.+)':", told, flags=re.MULTILINE))
+    return set(re.findall(r"^Running stage '(.+)':", output, flags=re.MULTILINE))
 
 
 def commit(folder: Path) -> None:

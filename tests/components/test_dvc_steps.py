@@ -59,27 +59,27 @@ def test_a_missing_folder_is_told_in_one_line(tmp_path: Path) -> None:
 def test_kubeflow_steps_push_to_s3_and_fetch_from_it(bucket: str, tiny: Path, tmp_path: Path) -> None:
     """`dvc_put` and `dvc_get` as tasks of a local pipeline, each a process of its own."""
     folder = tiny / "encoder" / "ordered-1"
-    pushed = dvc_steps.put(folder, PATH, bucket)
+    pointer = dvc_steps.put(folder, PATH, bucket)
 
     @dsl.pipeline(name="there-and-back")
     def pipeline() -> str:
-        got = getter("Model", "encoder/ordered-1", image())(
-            name="encoder/ordered-1", pointer=pushed.as_json(), remote=bucket
+        fetch = getter("Model", "encoder/ordered-1", image())(
+            name="encoder/ordered-1", pointer=pointer.as_json(), remote=bucket
         )
-        put = putter("Model", "encoder/ordered-1", image())
-        return put(path=PATH, remote=f"{bucket}/again", folder=got.outputs["out"]).output
+        push = putter("Model", "encoder/ordered-1", image())
+        return push(path=PATH, remote=f"{bucket}/again", folder=fetch.outputs["out"]).output
 
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "root"))
     again = Pointer(**json.loads(pipeline().output))
-    assert again == pushed
+    assert again == pointer
     (out,) = (tmp_path / "root").glob("*/dvc-get-encoder-ordered-1/out")
     assert artifacts.checksums(out) == artifacts.checksums(folder)
-    (told,) = (tmp_path / "root").glob("*/dvc-get-encoder-ordered-1/executor_output.json")
-    (artifact,) = json.loads(told.read_text())["artifacts"]["out"]["artifacts"]
-    assert artifact["metadata"]["dvc"] == {**pushed._asdict(), "remote": bucket}
+    (output,) = (tmp_path / "root").glob("*/dvc-get-encoder-ordered-1/executor_output.json")
+    (artifact,) = json.loads(output.read_text())["artifacts"]["out"]["artifacts"]
+    assert artifact["metadata"]["dvc"] == {**pointer._asdict(), "remote": bucket}
     assert artifact["metadata"]["stage"] == "encoder"
-    assert dvc_steps.unpushed(pushed, f"{bucket}/again", tmp_path / "cache") == []
-    assert dvc_steps.unpushed(pushed, f"{bucket}/elsewhere", tmp_path / "cache")
+    assert dvc_steps.unpushed(pointer, f"{bucket}/again", tmp_path / "cache") == []
+    assert dvc_steps.unpushed(pointer, f"{bucket}/elsewhere", tmp_path / "cache")
 
 
 def lock(root: Path, pointer: Pointer) -> None:
@@ -113,8 +113,8 @@ def test_submit_refuses_what_pods_could_not_fetch(
 def test_tracked_outputs_replace_what_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     out = "artifacts/tiny/pretrain/msm-1"
-    chosen = select("benchmark", tasks, tracked=[out])
-    assert [task.stage for task in chosen] == ["world", "pretrain", "finetune", "retrieve", "score", "report"]
+    selection = select("benchmark", tasks, tracked=[out])
+    assert [task.stage for task in selection] == ["world", "pretrain", "finetune", "retrieve", "score", "report"]
     monkeypatch.chdir(tmp_path)
     lock(tmp_path, Pointer(out, "0" * 32 + ".dir", 1, 1))
     words = ["pipeline", "compile", "benchmark", "--recipe", str(ROOT / "recipes" / "tiny.yaml"), "--image", IMAGE]
@@ -124,8 +124,8 @@ def test_tracked_outputs_replace_what_makes_them(tmp_path: Path, monkeypatch: py
     row = "constructed-msm-1"
     stages = {"sources-world", "dvc-get-pretrain-msm-1", f"finetune-{row}", f"retrieve-{row}", f"score-{row}"}
     assert dag.keys() == stages | {"report-all", f"dvc-put-finetune-{row}", f"dvc-put-score-{row}"}
-    read = dag[f"finetune-{row}"]["inputs"]["artifacts"]["weights"]["taskOutputArtifact"]
-    assert read["producerTask"] == "dvc-get-pretrain-msm-1"
+    source = dag[f"finetune-{row}"]["inputs"]["artifacts"]["weights"]["taskOutputArtifact"]
+    assert source["producerTask"] == "dvc-get-pretrain-msm-1"
     with pytest.raises(BadInput, match="nothing in the pipeline reads artifacts/tiny/pretrain/mlm-1"):
         select("benchmark", tasks, tracked=["artifacts/tiny/pretrain/mlm-1"])
 

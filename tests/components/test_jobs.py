@@ -27,9 +27,13 @@ def test_units_job(cluster: str, tmp_path: Path, schemas: Schemas) -> None:
     assert template["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
     (container,) = template["spec"]["containers"]
     assert container["command"] == ["msm", "run"] and container["args"][0] == "units"
-    given = vars(stage_parser("units").parse_args([word.replace("$(INDEX)", "7") for word in container["args"][1:]]))
-    assert given["documents"] == Path("/work/corpus/documents/7") and given["out"] == Path("/work/corpus/units/7")
-    assert given["processes"] == int(container["resources"]["limits"]["cpu"])
+    arguments = vars(
+        stage_parser("units").parse_args([word.replace("$(INDEX)", "7") for word in container["args"][1:]])
+    )
+    assert arguments["documents"] == Path("/work/corpus/documents/7") and arguments["out"] == Path(
+        "/work/corpus/units/7"
+    )
+    assert arguments["processes"] == int(container["resources"]["limits"]["cpu"])
 
 
 def test_volume_job(tmp_path: Path, schemas: Schemas) -> None:

@@ -122,10 +122,10 @@ def test_every_task_carries_the_settings_and_reads_of_the_recipe(
         node = by_name["/".join(task.out.split("/")[2:])]
         assert value(node, "settings") == as_json(task)
         assert node["cachingOptions"] == {"enableCache": True}
-        for read, path in task.reads.items():
+        for input_name, path in task.reads.items():
             if task.stage == "report":
                 continue
-            source = node["inputs"]["artifacts"][read]["taskOutputArtifact"]["producerTask"]
+            source = node["inputs"]["artifacts"][input_name]["taskOutputArtifact"]["producerTask"]
             assert source == key_of["/".join(path.split("/")[2:])]
     scores = {name for name in by_name if name.startswith("score/")}
     assert key_of["score/constructed-bm25-words"] == "score-constructed-bm25-words", "named for its row everywhere"
@@ -133,10 +133,10 @@ def test_every_task_carries_the_settings_and_reads_of_the_recipe(
 
 
 def test_parts_of_a_retrieval_share_its_passages_and_are_joined(tasks: list[Task], tmp_path: Path) -> None:
-    chosen = select("benchmark", tasks, "msm")
-    compile_to(build("benchmark", "tiny", chosen, Options(IMAGE, cluster=A100, parts=2)), tmp_path / "two.yaml")
+    selection = select("benchmark", tasks, "msm")
+    compile_to(build("benchmark", "tiny", selection, Options(IMAGE, cluster=A100, parts=2)), tmp_path / "two.yaml")
     dag = next(yaml.safe_load_all((tmp_path / "two.yaml").read_text()))["root"]["dag"]["tasks"]
-    for task in (task for task in chosen if task.stage == "retrieve"):
+    for task in (task for task in selection if task.stage == "retrieve"):
         names = [f"retrieve-{task.row}-part-{number}-2" for number in (1, 2)]
         join = dag[f"retrieve-{task.row}"]
         assert set(names) < set(join["dependentTasks"])
@@ -155,15 +155,15 @@ def test_what_can_be_watched_is_told_its_server_and_keys(tasks: list[Task], tmp_
         spec["deploymentSpec"]["executors"],
         pods["platforms"]["kubernetes"]["deploymentSpec"]["executors"],
     )
-    watched = [{"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.kubeflow:5000"}]
+    variables = [{"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.kubeflow:5000"}]
     for task in spec["root"]["dag"]["tasks"].values():
         name = task["componentRef"]["name"].replace("comp-", "exec-")
         is_watched = value(task, "name").startswith(("pretrain/", "finetune/", "score/", "report/"))
-        assert executors[name]["container"].get("env") == (watched if is_watched else None)
+        assert executors[name]["container"].get("env") == (variables if is_watched else None)
         assert ("log" in task["inputs"]["parameters"]) == is_watched
         assert not is_watched or value(task, "log") == "mlflow"
-        named = {pair["secretKey"] for entry in keys[name]["secretAsEnv"] for pair in entry["keyToEnv"]}
-        assert (set(tracking.KEYS) <= named) == is_watched
+        names = {pair["secretKey"] for entry in keys[name]["secretAsEnv"] for pair in entry["keyToEnv"]}
+        assert (set(tracking.KEYS) <= names) == is_watched
         assert {(entry["secretName"], entry["optional"]) for entry in keys[name]["secretAsEnv"]} == {("msm-s3", True)}
 
 
@@ -181,8 +181,8 @@ def test_a_task_joins_what_its_parts_have_found(tiny: Path, tasks: list[Task], e
     out = artifact(tmp_path / "joined", "")
     kubeflow_task.run("retrieve", task.name, as_json(task), reads, out, work=work)
     kubeflow_task.run("retrieve", task.name, as_json(task), reads, artifact(tmp_path / "whole", ""), work=f"{work}-2")
-    joined, whole = (read_manifest(tmp_path / name)["outputs"] for name in ("joined", "whole"))
-    assert joined == whole
+    union, whole = (read_manifest(tmp_path / name)["outputs"] for name in ("joined", "whole"))
+    assert union == whole
 
 
 def artifact(path: Path, name: str) -> SimpleNamespace:
@@ -216,8 +216,8 @@ def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
         assert resources["resourceCpuRequest"] == resources["resourceCpuLimit"] == str(row.cpus)
         assert resources["resourceMemoryLimit"] == f"{row.memory_gib}Gi"
         # No update of this recipe can be cut into more than two parts.
-        allowed = ("1", "2") if row.gpus > 1 else (str(row.gpus) if row.gpus else None,)
-        assert resources.get("accelerator", {}).get("resourceCount") in allowed
+        counts = ("1", "2") if row.gpus > 1 else (str(row.gpus) if row.gpus else None,)
+        assert resources.get("accelerator", {}).get("resourceCount") in counts
         assert ("nodeSelector" in pod) == ("tolerations" in pod) == ("emptyDirMounts" in pod) == bool(row.gpus)
         assert int(pod["activeDeadlineSeconds"]) == row.hours * 3600
         assert pod["podMetadata"]["labels"] == {
@@ -249,7 +249,7 @@ def test_components_agree_with_the_table(stage: str, monkeypatch: pytest.MonkeyP
     row, spec = STAGES[stage], component(stage, f"{stage}/row", 0, IMAGE).component_spec
     artifacts = {name: each for name, each in spec.inputs.items() if each.type.startswith("system.")}
     assert {name: each.type.split("@")[0] for name, each in artifacts.items()} == {
-        read: f"system.{kind_of(PAYLOADS[read])}" for read in row.reads
+        input_name: f"system.{kind_of(PAYLOADS[input_name])}" for input_name in row.reads
     }
     parameters = {"name", "settings", "work", "published"}
     parameters |= {"launcher"} if row.gpus > 1 else set()
@@ -257,19 +257,19 @@ def test_components_agree_with_the_table(stage: str, monkeypatch: pytest.MonkeyP
     parameters |= set() if row.reads else {"mirror"}
     assert spec.inputs.keys() - artifacts.keys() == parameters
     assert spec.outputs["out"].type.split("@")[0] == f"system.{kind_of(row.payload)}"
-    shown = [spec.description, *(each.description for each in [*spec.inputs.values(), *spec.outputs.values()])]
-    assert all(text and text[0].isupper() and text.rstrip()[-1] in ".;" for text in shown), shown
+    descriptions = [spec.description, *(each.description for each in [*spec.inputs.values(), *spec.outputs.values()])]
+    assert all(text and text[0].isupper() and text.rstrip()[-1] in ".;" for text in descriptions), descriptions
     texts = spec.inputs["settings"].description.splitlines()[1:]
     assert [text.partition(":")[0] for text in texts] == [setting.name for setting in flat(row.settings)]
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
 
     def run(name: str, row_name: str, settings: str, reads: dict[str, str], out: str, **options: str) -> None:
-        given.update(stage=name, name=row_name, settings=settings, out=out, **reads, **options)
+        arguments.update(stage=name, name=row_name, settings=settings, out=out, **reads, **options)
 
     monkeypatch.setattr(kubeflow_task, "run", run)
     words = {name: f"the {name}" for name in [*spec.inputs, *spec.outputs]}
     component(stage, f"{stage}/row", 0, IMAGE).python_func(**words)
-    assert given == words | {"stage": stage}, "what comes in is passed on under its name"
+    assert arguments == words | {"stage": stage}, "what comes in is passed on under its name"
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_components_agree_with_the_table(stage: str, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_pod_gets_as_many_gpus_as_can_share_an_update(change: dict[str, Any], gpus: int) -> None:
-    changed = settings(**{"batch_blocks": 64 * 24} | change)
-    assert request("pretrain", CLUSTERS["a100"], changed).gpus == gpus
-    assert request("pretrain", CLUSTERS["kind"], changed).gpus == 0
+    new_settings = settings(**{"batch_blocks": 64 * 24} | change)
+    assert request("pretrain", CLUSTERS["a100"], new_settings).gpus == gpus
+    assert request("pretrain", CLUSTERS["kind"], new_settings).gpus == 0
 
 
 def test_a_small_cluster_cuts_requests_only(tasks: list[Task], tmp_path: Path) -> None:
@@ -303,11 +303,11 @@ def test_ablations_of_any_recipe(path: Path) -> None:
         with pytest.raises(BadInput, match="pre-trains nothing"):
             select("ablations", tasks)
         return
-    chosen = {task.out for task in select("ablations", tasks)}
-    assert {task.out for task in tasks if task.stage == "report"} <= chosen
+    outs = {task.out for task in select("ablations", tasks)}
+    assert {task.out for task in tasks if task.stage == "report"} <= outs
     for task in tasks:
-        if task.out in chosen and task.stage != "report":
-            assert set(task.reads.values()) <= chosen
+        if task.out in outs and task.stage != "report":
+            assert set(task.reads.values()) <= outs
 
 
 @pytest.mark.slow
@@ -316,7 +316,7 @@ def test_ablations_of_any_recipe_compile(path: Path, tmp_path: Path) -> None:
     tasks = tasks_of(recipes.load(path), path.name)
     if not any(task.stage == "pretrain" for task in tasks):
         pytest.skip("the recipe pre-trains nothing")
-    chosen = select("ablations", tasks)
-    compile_to(build("ablations", path.stem, chosen, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
+    selection = select("ablations", tasks)
+    compile_to(build("ablations", path.stem, selection, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
     spec = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
-    assert len(spec["root"]["dag"]["tasks"]) == len(chosen)
+    assert len(spec["root"]["dag"]["tasks"]) == len(selection)

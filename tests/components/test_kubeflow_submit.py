@@ -60,16 +60,16 @@ def test_the_command_uploads_starts_follows_and_ends_by_the_outcome(
     words = ["pipeline", "submit", "benchmark", "--recipe", str(ROOT / "recipes" / "tiny.yaml"), "--image", IMAGE]
     words += ["--host", kubeflow.host, "--namespace", "team-nine", "--token-file", str(tmp_path / "token")]
     main([*words, "--experiment", "trials", "--wait", "--every", "0.01"])
-    told = capsys.readouterr()
-    assert told.out == f"{kubeflow.host}/#/runs/details/run-0\n"
-    assert told.err.count("pretrain/msm-1: running") == told.err.count("pretrain/msm-1: succeeded") == 1
+    output = capsys.readouterr()
+    assert output.out == f"{kubeflow.host}/#/runs/details/run-0\n"
+    assert output.err.count("pretrain/msm-1: running") == output.err.count("pretrain/msm-1: succeeded") == 1
     kubeflow.states = ["RUNNING", "FAILED"]
     with pytest.raises(SystemExit) as end:
         main([*words, "--wait", "--every", "0.01"])
     assert end.value.code == 1
-    told = capsys.readouterr()
-    assert told.out == f"{kubeflow.host}/#/runs/details/run-1\n"
-    assert told.err.splitlines()[-1].startswith("msm: run run-1 failed: pod was OOMKilled")
+    output = capsys.readouterr()
+    assert output.out == f"{kubeflow.host}/#/runs/details/run-1\n"
+    assert output.err.splitlines()[-1].startswith("msm: run run-1 failed: pod was OOMKilled")
     assert len(kubeflow.versions) == 1, "the same recipe and image are the same version"
     assert list(kubeflow.experiments) == ["trials", "msm"]
 
@@ -88,8 +88,8 @@ def test_unauthorised_says_what_to_do(package: Path, tmp_path: Path) -> None:
 def test_follow_tells_every_change_once(kubeflow: KubeflowServer, capsys: pytest.CaptureFixture[str]) -> None:
     kubeflow.states = ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
     follow(Server(kubeflow.host), "run-0", every=0.01)
-    told = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
-    assert told == ["pretrain/msm-1: pending", "pretrain/msm-1: running", "pretrain/msm-1: succeeded"]
+    lines = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["pretrain/msm-1: pending", "pretrain/msm-1: running", "pretrain/msm-1: succeeded"]
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELED"])

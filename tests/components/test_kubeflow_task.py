@@ -40,8 +40,8 @@ def test_training_saves_when_the_launcher_dies(tiny: Path, tmp_path: Path) -> No
     task = next(task for task in tasks if task.out.endswith("pretrain/msm-1"))
     settings = dataclasses.asdict(task.settings) | {"steps": 100_000, "checkpoint_steps": 20}
     reads = {name: Path(path).relative_to("artifacts/tiny") for name, path in task.reads.items()}
-    given = {name: [str(path), str(tiny / path)] for name, path in reads.items()}
-    words = ["pretrain/msm-1", json.dumps(settings), given, str(tmp_path / "out"), str(tmp_path / "work")]
+    artifacts = {name: [str(path), str(tiny / path)] for name, path in reads.items()}
+    words = ["pretrain/msm-1", json.dumps(settings), artifacts, str(tmp_path / "out"), str(tmp_path / "work")]
     pod = {"KFP_POD_NAME": "matrix-x7k2p-retry-system-container-impl-1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", LAUNCHER, TASK, json.dumps(words)]
     launcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | pod)
@@ -61,8 +61,8 @@ def test_training_saves_when_the_launcher_dies(tiny: Path, tmp_path: Path) -> No
         os.kill(int(child.name), signal.SIGKILL)
         raise AssertionError("the task outlived its launcher")
     (log,) = work.glob("*/log.jsonl")
-    saved = max(int(path.stem.removeprefix("step-")) for path in work.glob("*/step-*.pt"))
-    assert saved == read_log(log)[-1]["step"], "its last update is kept, whatever checkpoint_steps says"
+    last_step = max(int(path.stem.removeprefix("step-")) for path in work.glob("*/step-*.pt"))
+    assert last_step == read_log(log)[-1]["step"], "its last update is kept, whatever checkpoint_steps says"
     assert not list(work.glob("*/.*.partial"))
     assert not (work / "verdict.json").exists(), "the next attempt goes on"
 

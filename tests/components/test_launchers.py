@@ -60,17 +60,17 @@ def test_three_launchers_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         run = shlex.split(job.roles[0].args[-1])
         assert run[run.index("run") :] == ["run", one.name, "--recipe", "tiny"]
         assert words[:6] == ["exec", "msm", "run", one.name, "--recipe", str(TINY)]
-        asked = job.roles[0].resource
-        assert container["resources"]["resourceCpuLimit"] == str(asked.cpu)
-        assert container["resources"]["resourceMemoryLimit"] == f"{asked.memMB // 1024}Gi"
-        assert gpus == asked.gpu
+        resource = job.roles[0].resource
+        assert container["resources"]["resourceCpuLimit"] == str(resource.cpu)
+        assert container["resources"]["resourceMemoryLimit"] == f"{resource.memMB // 1024}Gi"
+        assert gpus == resource.gpu
 
 
 def test_a_stages_command_gives_its_settings_back() -> None:
     for one in tasks_of(recipes.load(TINY), "tiny"):
         words = command(one.stage, one.settings, {name: Path(path) for name, path in one.reads.items()}, Path(one.out))
-        given = vars(stage_parser(one.stage).parse_args(words[3:]))
-        values = {setting.name: given[setting.name] for setting in flat(STAGES[one.stage].settings)}
+        arguments = vars(stage_parser(one.stage).parse_args(words[3:]))
+        values = {setting.name: arguments[setting.name] for setting in flat(STAGES[one.stage].settings)}
         settings = {name: value for name, value in values.items() if value is not None}
         assert make(STAGES[one.stage].settings, nested(settings), "again") == one.settings
 
@@ -90,12 +90,12 @@ def test_kubeflow_and_dvc_give_the_same_scores(project: Path) -> None:
         return {path.parent.name for path in set((project / "kubeflow").glob("*/*/out")) - before}
 
     rows = {name: f"constructed-{name}-1" for name in ("untrained", "mlm", "msm")}
-    made = run("benchmark")
-    assert {"sources-world", "pretrain-msm-1", f"score-{rows['msm']}", "report-all"} < made
-    assert not any("mlm" in task or "untrained" in task for task in made)
+    output = run("benchmark")
+    assert {"sources-world", "pretrain-msm-1", f"score-{rows['msm']}", "report-all"} < output
+    assert not any("mlm" in task or "untrained" in task for task in output)
     assert run("benchmark") == set()
-    trained = {f"{stage}-{rows[name]}" for stage in ("finetune", "retrieve", "score") for name in ("untrained", "mlm")}
-    assert run("ablations") == {"pretrain-mlm-1", "report-all"} | trained
+    names = {f"{stage}-{rows[name]}" for stage in ("finetune", "retrieve", "score") for name in ("untrained", "mlm")}
+    assert run("ablations") == {"pretrain-mlm-1", "report-all"} | names
     words = {f"{stage}-constructed-bm25-{kind}" for stage in ("lexical", "score") for kind in ("words", "characters")}
     assert run("matrix") == {"report-all"} | words
     for folder in (project / "artifacts" / "tiny" / "score").iterdir():

@@ -111,8 +111,8 @@ def check_restricted(pod: dict[str, Any]) -> None:
     What a security context does not say cannot break a rule, so nothing else may stand in it.
     """
     context = pod["securityContext"]
-    allowed = {"runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "seccompProfile"}
-    assert context.keys() <= allowed
+    names = {"runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "seccompProfile"}
+    assert context.keys() <= names
     assert context["runAsNonRoot"] is True
     assert context.get("runAsUser") != 0
     assert context["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -151,7 +151,7 @@ def test_rights_are_few() -> None:
     kinds = [thing["kind"] for thing in base()]
     assert "ClusterRole" not in kinds
     assert "ClusterRoleBinding" not in kinds
-    granted = {
+    rights = {
         (group, resource, verb)
         for role in base()
         if role["kind"] == "Role"
@@ -160,10 +160,10 @@ def test_rights_are_few() -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert not any("*" in words for words in granted)
-    assert {words[1:] for words in granted if words[1] == "secrets"} == {("secrets", "get")}
-    bound = {s["name"] for thing in base() if thing["kind"] == "RoleBinding" for s in thing["subjects"]}
-    assert bound == {"msm-pipeline"}
+    assert not any("*" in words for words in rights)
+    assert {words[1:] for words in rights if words[1] == "secrets"} == {("secrets", "get")}
+    accounts = {s["name"] for thing in base() if thing["kind"] == "RoleBinding" for s in thing["subjects"]}
+    assert accounts == {"msm-pipeline"}
     rules = [rule for role in base() if role["kind"] == "Role" for rule in role["rules"]]
     assert all(rule["resourceNames"] for rule in rules if "secrets" in rule["resources"])
 

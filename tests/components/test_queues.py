@@ -119,11 +119,11 @@ def training_pod(objects: list[dict[str, Any]], place: TrainJobPlace) -> Pod:
 
 def test_training_gets_the_gpu_nodes(overlay: Overlay, compiled: Compiled) -> None:
     name, objects = overlay
-    wanted = "msm-a100" if CLUSTERS[name].gpus else "msm-cpu"
+    flavor = "msm-a100" if CLUSTERS[name].gpus else "msm-cpu"
     place = TrainJobPlace.of(CLUSTERS[name], "msm", 1, IMAGE)
-    assert flavors_for(objects, training_pod(objects, place)) == [wanted]
+    assert flavors_for(objects, training_pod(objects, place)) == [flavor]
     for stage in ("pretrain", "finetune", "retrieve"):
-        assert flavors_for(objects, task_pod(stage, compiled)) == [wanted], stage
+        assert flavors_for(objects, task_pod(stage, compiled)) == [flavor], stage
 
 
 def test_cpu_work_cannot_take_them(overlay: Overlay, compiled: Compiled) -> None:

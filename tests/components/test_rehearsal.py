@@ -41,10 +41,10 @@ def test_everything_is_as_it_should_be(start: Start) -> None:
     right, problems = rehearse(kubectl, ROOT / "manifests", ROOT / "recipes")
     assert problems == []
     assert right > 80
-    made = {path.split("?")[0].split("/")[-2 if path.startswith("PATCH") else -1] for path in server.kept}
+    kinds = {path.split("?")[0].split("/")[-2 if path.startswith("PATCH") else -1] for path in server.kept}
     assert {path.split()[0] for path in server.kept} == {"POST", "PATCH", "DELETE"}
     patched = {path.split("/")[-2] for path in server.kept if path.startswith("PATCH")}
-    assert patched == {"serviceaccounts", "roles", "rolebindings", "namespaces"}, made
+    assert patched == {"serviceaccounts", "roles", "rolebindings", "namespaces"}, kinds
     assert server.kept[-1].startswith("DELETE /api/v1/namespaces/msm-rehearsal-")
 
 

@@ -32,5 +32,5 @@ def test_every_recipe_is_described(pages: dict[str, str]) -> None:
 
 def test_links_to_the_repository_lead_to_pages_of_the_site() -> None:
     text = "[a](../results/order/reading.md) [b](../recipes) [c](../msm/collections/benchmarks) [d](other.md)"
-    linked = "[a](results/order.md) [b](recipes.md) [c](benchmarks/index.md) [d](other.md)"
-    assert site_pages.on_page_markdown(text) == linked
+    page = "[a](results/order.md) [b](recipes.md) [c](benchmarks/index.md) [d](other.md)"
+    assert site_pages.on_page_markdown(text) == page

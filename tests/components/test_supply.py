@@ -27,21 +27,21 @@ def text(name: str) -> str:
 
 def test_the_locks_hold_the_versions_of_the_constraints_and_hashes_of_all() -> None:
     lines = (line.partition("==") for line in text("constraints.txt").splitlines() if not line.startswith("#"))
-    wanted = {re.sub(r"[-_.]+", "-", name).lower(): version for name, _, version in lines}
+    versions = {re.sub(r"[-_.]+", "-", name).lower(): version for name, _, version in lines}
     for name in ("requirements.lock", "image.lock"):
         there = locked(name)
         assert len(there) > 150
         assert there.keys() == {line.partition("==")[0] for line in text(name).splitlines() if not line.startswith(" ")}
         assert all(hashes for _, hashes in there.values())
         assert {
-            package: version for package, (version, _) in there.items() if version != wanted.get(package, version)
+            package: version for package, (version, _) in there.items() if version != versions.get(package, version)
         } == {}
         assert not {"torch", "triton"} & there.keys()
     everything = locked("requirements.lock")
     project = tomllib.loads(text("pyproject.toml"))["project"]
     extras = (project["optional-dependencies"][name] for name in INSTALLED)
-    needed = {re.split(r"[^\w.-]", package)[0] for part in (project["dependencies"], *extras) for package in part}
-    assert {re.sub(r"[-_.]+", "-", name).lower() for name in needed} - everything.keys() == {"torch"}
+    packages = {re.split(r"[^\w.-]", package)[0] for part in (project["dependencies"], *extras) for package in part}
+    assert {re.sub(r"[-_.]+", "-", name).lower() for name in packages} - everything.keys() == {"torch"}
     # What the image has beside them trains; developers have it through `dev`.
     assert all(everything[package] == entry for package, entry in locked("image.lock").items())
 

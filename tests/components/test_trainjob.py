@@ -54,9 +54,9 @@ def start() -> Iterator[Start]:
         server.close()
 
 
-def phases(told: str) -> list[str]:
+def phases(output: str) -> list[str]:
     """What was said of the job, without the time."""
-    return [line.split(f"{NAME}: ", 1)[1] for line in told.splitlines() if NAME in line]
+    return [line.split(f"{NAME}: ", 1)[1] for line in output.splitlines() if NAME in line]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def phases(told: str) -> list[str]:
 )
 def test_a_job_asks_for_what_can_share_an_update(batch_queries: int, shape: tuple[int, ...]) -> None:
     recipe = recipes.load(ROOT / "recipes" / "paper.yaml")
-    found = next(task.settings for task in tasks_of(recipe, "paper") if task.stage == "finetune")
-    assert isinstance(found, Finetune)
-    batches = replace(found.batches, batch_queries=batch_queries, shard_queries=8, micro_queries=8)
-    settings = replace(found, batches=batches)
+    task_settings = next(task.settings for task in tasks_of(recipe, "paper") if task.stage == "finetune")
+    assert isinstance(task_settings, Finetune)
+    batches = replace(task_settings.batches, batch_queries=batch_queries, shard_queries=8, micro_queries=8)
+    settings = replace(task_settings, batches=batches)
     assert settings.shares == batch_queries // 8
     place = PLACE._replace(cpus=80, memory_gib=800).shared_by(settings)
     assert (place.nodes, place.gpus, place.cpus, place.memory_gib) == shape
@@ -77,15 +77,15 @@ def test_a_job_asks_for_what_can_share_an_update(batch_queries: int, shape: tupl
 def test_a_job_runs_to_its_end(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     server, watcher = start("created", "queued", "admitted", "running", "running", "complete")
     watcher.run(WORDS, HOUR)
-    told = capsys.readouterr().err
-    assert phases(told) == [
+    output = capsys.readouterr().err
+    assert phases(output) == [
         "created",
         f"queued: {NO_QUOTA}",
         "admitted",
         "running: on gpu-0, gpu-1",
         "complete: it is complete",
     ]
-    assert told.count("step 1\n") == told.count("step 2\n") == 1
+    assert output.count("step 1\n") == output.count("step 2\n") == 1
     assert server.deleted == [NAME]
 
 
@@ -93,8 +93,8 @@ def test_the_log_is_shown_as_it_grows(start: Start, capsys: pytest.CaptureFixtur
     server, watcher = start("running", "running", "running", "complete")
     server.on_look = lambda: server.lines.append(f"step {len(server.lines) + 1}")
     watcher.run(WORDS, HOUR)
-    told = capsys.readouterr().err
-    assert [line for line in told.splitlines() if line.startswith("step")] == [f"step {n + 1}" for n in range(6)]
+    output = capsys.readouterr().err
+    assert [line for line in output.splitlines() if line.startswith("step")] == [f"step {n + 1}" for n in range(6)]
 
 
 def test_the_job_is_valid_and_asks_for_whole_nodes(
@@ -225,10 +225,10 @@ def test_the_role_grants_what_the_watcher_asks_and_nothing_more(start: Start, mo
         watcher.run(WORDS, HOUR)
     server.states = ["failed", "running", "complete"]
     watcher.run(WORDS, HOUR)
-    asked = {rule_of(method, path) for method, path in server.requests}
+    requests = {rule_of(method, path) for method, path in server.requests}
     roles = yaml.safe_load_all((ROOT / "manifests" / "base" / "rbac.yaml").read_text())
     rules = next(role["rules"] for role in roles if role["metadata"]["name"] == "msm-trainjobs")
-    assert asked == {
+    assert requests == {
         (group, resource, verb)
         for rule in rules
         for group in rule["apiGroups"]

@@ -26,8 +26,8 @@ def test_two_spellings_of_a_language_are_one_and_said(tmp_path: Path, caplog: py
     for folder, name in (("iw", "1"), ("he", "2"), ("pt-br", "3"), ("pt-BR", "4")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"{name}.txt").write_text("Um texto. Dois textos.")
-    found = [(source.language, source.document_id) for source in read(tmp_path)]
-    assert sorted(found) == [("he", "1"), ("he", "2"), ("pt-BR", "3"), ("pt-BR", "4")]
+    documents = [(source.language, source.document_id) for source in read(tmp_path)]
+    assert sorted(documents) == [("he", "1"), ("he", "2"), ("pt-BR", "3"), ("pt-BR", "4")]
     assert "language iw is read as he" in caplog.text and "language pt-br is read as pt-BR" in caplog.text
     assert chosen_languages("iw,pt_br", {"he", "pt-BR"}) == ["he", "pt-BR"]
 

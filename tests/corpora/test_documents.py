@@ -52,8 +52,8 @@ def test_sentences_are_kept_and_paragraphs_are_split(sources: Path) -> None:
             record("two", "en", paragraphs=["Here it is. And\nhere.", "The end."]),
         ],
     )
-    facts, found = run(sources)
-    assert found == {
+    facts, documents = run(sources)
+    assert documents == {
         "en": [
             record("one", "en", sentences=["A first. Not split.", "A second."]),
             record("two", "en", sentences=["Here it is.", "And here.", "The end."]),
@@ -68,8 +68,8 @@ def test_folder_of_texts_and_compressed_lines(sources: Path) -> None:
         (sources / "mine" / language / "letter.txt").write_text(text, encoding="utf-8")
     with gzip.open(sources / "mine" / "more.jsonl.gz", "wt") as file:
         file.write(json.dumps(record("x", "de", sentences=["a", "b"])) + "\n")
-    _, found = run(sources, collections="mine")
-    assert found == {
+    _, documents = run(sources, collections="mine")
+    assert documents == {
         "de": [
             record("x", "de", sentences=["a", "b"]),
             record("letter", "de", sentences=["Ein Satz.", "Noch ein Satz.", "Absatz."]),
@@ -79,46 +79,46 @@ def test_folder_of_texts_and_compressed_lines(sources: Path) -> None:
 
 
 def test_only_listed_languages_are_kept(parallel: Path) -> None:
-    facts, found = run(parallel, languages="cc, aa")
-    assert set(found) == {"aa", "cc"}
+    facts, documents = run(parallel, languages="cc, aa")
+    assert set(documents) == {"aa", "cc"}
     assert facts["documents"] == {"cc": 40, "aa": 40}
 
 
 def test_disjoint_keeps_each_document_in_one_language_and_languages_even(parallel: Path) -> None:
-    _, found = run(parallel, document_overlap="disjoint")
-    ids = [row["document_id"] for rows in found.values() for row in rows]
+    _, documents = run(parallel, document_overlap="disjoint")
+    ids = [row["document_id"] for rows in documents.values() for row in rows]
     assert sorted(ids) == sorted(f"d{n}" for n in range(40))
-    assert sorted(len(rows) for rows in found.values()) == [13, 13, 14]
-    assert found == run(parallel, document_overlap="disjoint")[1]
-    assert found != run(parallel, document_overlap="disjoint", seed=2)[1]
+    assert sorted(len(rows) for rows in documents.values()) == [13, 13, 14]
+    assert documents == run(parallel, document_overlap="disjoint")[1]
+    assert documents != run(parallel, document_overlap="disjoint", seed=2)[1]
 
 
 def test_reorder_shuffles_the_same_documents_in_all_languages_but_the_first(parallel: Path) -> None:
     straight = run(parallel)[1]
-    facts, found = run(parallel, reorder=0.5)
-    changed = {
+    facts, documents = run(parallel, reorder=0.5)
+    ids = {
         language: {new["document_id"] for new, old in zip(rows, straight[language], strict=True) if new != old}
-        for language, rows in found.items()
+        for language, rows in documents.items()
     }
-    assert changed["aa"] == set()
-    assert changed["bb"] == changed["cc"]
-    assert 10 < len(changed["bb"]) < 30
-    assert facts["reordered"] == {"aa": 0, "bb": len(changed["bb"]), "cc": len(changed["cc"])}
-    for language, rows in found.items():
+    assert ids["aa"] == set()
+    assert ids["bb"] == ids["cc"]
+    assert 10 < len(ids["bb"]) < 30
+    assert facts["reordered"] == {"aa": 0, "bb": len(ids["bb"]), "cc": len(ids["cc"])}
+    for language, rows in documents.items():
         for new, old in zip(rows, straight[language], strict=True):
             assert sorted(new["sentences"]) == sorted(old["sentences"])
-    assert found == run(parallel, reorder=0.5)[1]
+    assert documents == run(parallel, reorder=0.5)[1]
 
 
 def test_a_share_keeps_the_same_documents_in_all_languages_and_is_part_of_a_larger_one(parallel: Path) -> None:
-    kept = []
+    shares = []
     for share in (0.2, 0.5, 1.0):
-        _, found = run(parallel, share=share)
-        ids = [[document["document_id"] for document in documents] for documents in found.values()]
+        _, documents_of_share = run(parallel, share=share)
+        ids = [[document["document_id"] for document in documents] for documents in documents_of_share.values()]
         assert all(others == ids[0] for others in ids)
-        kept.append(set(ids[0]))
-    assert kept[0] < kept[1] < kept[2]
-    assert 2 <= len(kept[0]) <= 16 and 12 <= len(kept[1]) <= 28 and len(kept[2]) == 40
+        shares.append(set(ids[0]))
+    assert shares[0] < shares[1] < shares[2]
+    assert 2 <= len(shares[0]) <= 16 and 12 <= len(shares[1]) <= 28 and len(shares[2]) == 40
     with pytest.raises(BadInput, match=r"share: 0\.0 leaves no document to aa, bb, cc"):
         run(parallel, share=0.0)
 
@@ -203,10 +203,10 @@ def test_public_collections_have_the_published_counts(mirror: Path, tmp_path: Pa
 
 
 def test_public_paragraphs_become_sentences(mirror: Path, tmp_path: Path) -> None:
-    facts, found = run_public(mirror, tmp_path, "documents/opensource_guide.jsonl.gz")
+    facts, documents = run_public(mirror, tmp_path, "documents/opensource_guide.jsonl.gz")
     assert facts["documents"]["en"] == 13
     paragraphs = [row for row in _lines(mirror / "documents" / "opensource_guide.jsonl.gz") if row["language"] == "zh"]
-    for row, original in zip(found["zh"], paragraphs, strict=True):
+    for row, original in zip(documents["zh"], paragraphs, strict=True):
         text = "".join("".join(original["paragraphs"]).split())
         assert "".join("".join(row["sentences"]).split()) == text
 

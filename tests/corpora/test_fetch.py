@@ -47,12 +47,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Send CONTENT from the byte that was asked for."""
         server = self.server
         assert isinstance(server, Server)
-        asked = self.headers["Range"]
-        server.seen.append(asked)
+        byte_range = self.headers["Range"]
+        server.seen.append(byte_range)
         if server.refusals:
             self.send_error(server.refusals.pop(0))
             return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and server.ranges else 0
+        start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range and server.ranges else 0
         if start >= len(server.content):
             self.send_error(416)
             return
@@ -70,11 +70,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as started:
-        thread = threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.01})
+    with Server() as new_server:
+        thread = threading.Thread(target=new_server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield started
-        started.shutdown()
+        yield new_server
+        new_server.shutdown()
         thread.join()
 
 
@@ -150,8 +150,8 @@ def test_a_busy_server_is_asked_again_but_not_for_ever(server: Server, tmp_path:
 
 
 def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
-    with Server() as closed:
-        file = public_file(closed)
+    with Server() as dead_server:
+        file = public_file(dead_server)
     with pytest.raises(BadInput, match="Connection refused"):
         download(file, tmp_path / "b.bin", wait=0)
 

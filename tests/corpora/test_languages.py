@@ -41,5 +41,5 @@ def test_most_sentences_of_the_news_are_found(mirror: Path) -> None:
             if document["language"] in documents:
                 documents[document["language"]].append(document["sentences"])
     for language, texts in documents.items():
-        found = check(language, texts)
-        assert found.recall > 0.7 and found.precision > 0.9, found
+        boundaries = check(language, texts)
+        assert boundaries.recall > 0.7 and boundaries.precision > 0.9, boundaries

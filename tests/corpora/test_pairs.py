@@ -101,13 +101,13 @@ def test_ids_are_those_of_the_tokenizer(sources: Path, encoder: Path, folder: Pa
     }
     shards, tokenizer = read_pair_shards(folder), AutoTokenizer.from_pretrained(encoder)
     for language in ("qab", "qac"):
-        wanted = sorted((one, other) for name, one, other in expected if name == language)
-        ids = [[tokenizer(text, truncation=True, max_length=12)["input_ids"] for text in pair] for pair in wanted]
-        found = [
+        sentences = sorted((one, other) for name, one, other in expected if name == language)
+        ids = [[tokenizer(text, truncation=True, max_length=12)["input_ids"] for text in pair] for pair in sentences]
+        pairs = [
             [shards.sentences["qaa"][one].tolist(), shards.sentences[language][other].tolist()]
             for one, other in shards.pairs[language]
         ]
-        assert sorted(found) == sorted(ids)
+        assert sorted(pairs) == sorted(ids)
     assert len(shards.sentences["qaa"].starts) - 1 == len({one for _, one, _ in expected})
 
 
@@ -137,10 +137,10 @@ def test_numbers_that_lead_outside_are_refused(folder: Path, tmp_path: Path, nam
     ],
 )
 def test_what_is_not_there(sources: Path, encoder: Path, tmp_path: Path, change: dict[str, str], message: str) -> None:
-    given = {"collections": "documents/constructed.jsonl.gz", "pivot": "qaa", "languages": "all"} | change
+    values = {"collections": "documents/constructed.jsonl.gz", "pivot": "qaa", "languages": "all"} | change
     with pytest.raises(BadInput, match=message):
         pairs.run(
-            Parallel(**given, sentence_tokens=12),
+            Parallel(**values, sentence_tokens=12),
             sources=sources,
             tokenizer=encoder,
             out=tmp_path,

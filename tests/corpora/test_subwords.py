@@ -30,13 +30,13 @@ def ids(engine: Engine, sentences: list[str]) -> list[list[int]]:
 
 def test_ids_equal_those_of_the_loaded_tokenizer_for_every_public_text(public_tokenizer: Path, mirror: Path) -> None:
     """20 sentences of each of 121 languages, most of them never seen in training."""
-    taken: dict[str, list[str]] = {}
+    texts_by_language: dict[str, list[str]] = {}
     with gzip.open(mirror / "documents" / "ntrex128.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:
             document = json.loads(line)
-            found = taken.setdefault(document["language"], [])
-            found += document["sentences"][: 20 - len(found)]
-    texts = [text for found in taken.values() for text in found]
+            language_texts = texts_by_language.setdefault(document["language"], [])
+            language_texts += document["sentences"][: 20 - len(language_texts)]
+    texts = [text for language_texts in texts_by_language.values() for text in language_texts]
     assert len(texts) == 20 * 121
     expected = AutoTokenizer.from_pretrained(public_tokenizer)(texts, add_special_tokens=False).input_ids
     assert ids(SentencePiece(public_tokenizer), texts) == expected
@@ -47,36 +47,36 @@ def test_ids_equal_those_of_the_loaded_tokenizer_for_every_public_text(public_to
 def test_ids_are_equal_for_every_text_of_the_sources(public_tokenizer: Path, mirror: Path) -> None:
     """Every string of every file but the test set's, once; prints how many took the slow path (`-s`)."""
     engine, theirs = SentencePiece(public_tokenizer), AutoTokenizer.from_pretrained(public_tokenizer)
-    seen: set[int] = set()
+    hashes: set[int] = set()
     characters = slow = 0
     for path in sorted(mirror.rglob("*.gz")):
         if path.parent.name == "xquad-r":
             continue
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            texts = [text for line in file for text in strings(line, path) if hash(text) not in seen]
+            texts = [text for line in file for text in strings(line, path) if hash(text) not in hashes]
         texts = list(dict.fromkeys(texts))
-        seen |= set(map(hash, texts))
+        hashes |= set(map(hash, texts))
         characters += sum(map(len, texts))
         for part in (texts[first : first + 5000] for first in range(0, len(texts), 5000)):
             assert ids(engine, part) == theirs(part, add_special_tokens=False).input_ids, path
             slow += round(engine.slow_share(part) * len(part))
-    assert len(seen) > 300_000
-    assert slow < 0.01 * len(seen)
-    print(f"{len(seen):,} texts, {characters:,} characters; {slow:,} left to the package tokenizers")
+    assert len(hashes) > 300_000
+    assert slow < 0.01 * len(hashes)
+    print(f"{len(hashes):,} texts, {characters:,} characters; {slow:,} left to the package tokenizers")
 
 
 def strings(line: str, path: Path) -> list[str]:
     """The strings of a line of JSON, or the line."""
     if "json" not in path.name:
         return [line.rstrip("\n")]
-    found, open_values = [], [json.loads(line)]
+    texts, open_values = [], [json.loads(line)]
     while open_values:
         value = open_values.pop()
         if isinstance(value, str):
-            found.append(value[:5000])
+            texts.append(value[:5000])
         elif isinstance(value, dict | list):
             open_values += value.values() if isinstance(value, dict) else value
-    return found
+    return texts
 
 
 def test_engines_agree_on_characters_of_every_kind(public_tokenizer: Path) -> None:
@@ -94,8 +94,8 @@ def test_engines_agree_where_several_segmentations_are_best(invented_tokenizer: 
 def test_text_never_gives_special_tokens(
     invented_tokenizer: Path, engine: type[SentencePiece] | type[HuggingFace]
 ) -> None:
-    spelled, blank = ids(engine(invented_tokenizer), ["ka<s>te </s> <mask>mi<pad>", "ka te mi"])
-    assert spelled == blank
+    with_markers, blank = ids(engine(invented_tokenizer), ["ka<s>te </s> <mask>mi<pad>", "ka te mi"])
+    assert with_markers == blank
     assert ids(engine(invented_tokenizer), ["", "\u200b \x07"]) == [[], []]
 
 

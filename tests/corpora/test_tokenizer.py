@@ -27,47 +27,52 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_layout_is_that_of_xlm_r(invented_tokenizer: Path) -> None:
-    loaded = AutoTokenizer.from_pretrained(invented_tokenizer)
-    assert len(loaded) == 300
-    assert loaded.is_fast
-    assert loaded.convert_tokens_to_ids(["<s>", "<pad>", "</s>", "<unk>", "<mask>"]) == [0, 1, 2, 3, 299]
-    assert [loaded.cls_token_id, loaded.pad_token_id, loaded.sep_token_id, loaded.unk_token_id] == [0, 1, 2, 3]
-    assert loaded.mask_token_id == 299
-    one, two = (loaded(text, add_special_tokens=False).input_ids for text in ("ka te", "mi"))
-    assert loaded("ka te").input_ids == [0, *one, 2]
-    assert loaded("ka te", "mi").input_ids == [0, *one, 2, 2, *two, 2]
-    assert loaded.decode(one) == "ka te"
+    tokenizer = AutoTokenizer.from_pretrained(invented_tokenizer)
+    assert len(tokenizer) == 300
+    assert tokenizer.is_fast
+    assert tokenizer.convert_tokens_to_ids(["<s>", "<pad>", "</s>", "<unk>", "<mask>"]) == [0, 1, 2, 3, 299]
+    assert [tokenizer.cls_token_id, tokenizer.pad_token_id, tokenizer.sep_token_id, tokenizer.unk_token_id] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert tokenizer.mask_token_id == 299
+    one, two = (tokenizer(text, add_special_tokens=False).input_ids for text in ("ka te", "mi"))
+    assert tokenizer("ka te").input_ids == [0, *one, 2]
+    assert tokenizer("ka te", "mi").input_ids == [0, *one, 2, 2, *two, 2]
+    assert tokenizer.decode(one) == "ka te"
 
 
 def test_pieces_are_sentencepieces_moved_by_one(invented_tokenizer: Path) -> None:
     model = sentencepiece.SentencePieceProcessor(model_file=str(invented_tokenizer / SENTENCEPIECE_MODEL))
-    loaded = AutoTokenizer.from_pretrained(invented_tokenizer)
+    tokenizer = AutoTokenizer.from_pretrained(invented_tokenizer)
     assert model.get_piece_size() == 298
     for number in range(3, 298):
-        assert loaded.convert_ids_to_tokens(number + 1) == model.id_to_piece(number)
+        assert tokenizer.convert_ids_to_tokens(number + 1) == model.id_to_piece(number)
 
 
 def test_loads_alike_beside_a_model(invented_tokenizer: Path, tmp_path: Path) -> None:
     both = shutil.copytree(invented_tokenizer, tmp_path / "model")
     XLMRobertaConfig(vocab_size=300).save_pretrained(both)
     text = "ka temi ﬁ 山川 <mask>"
-    loaded = [AutoTokenizer.from_pretrained(folder) for folder in (invented_tokenizer, both)]
-    assert loaded[0](text).input_ids == loaded[1](text).input_ids
+    tokenizers = [AutoTokenizer.from_pretrained(folder) for folder in (invented_tokenizer, both)]
+    assert tokenizers[0](text).input_ids == tokenizers[1](text).input_ids
 
 
 def test_order_of_sentences_and_documents_changes_nothing(
     invented: Path, invented_tokenizer: Path, tmp_path: Path
 ) -> None:
-    shuffled = tmp_path / "documents"
-    shuffled.mkdir()
+    other = tmp_path / "documents"
+    other.mkdir()
     for path in invented.glob("*.jsonl"):
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         random.Random(1).shuffle(rows)
         for row in rows:
             random.Random(2).shuffle(row["sentences"])
         text = "".join(json.dumps(row) + "\n" for row in [*rows, rows[0]])
-        (shuffled / path.name).write_text(text, encoding="utf-8")
-    run(shuffled, tmp_path / "tokenizer")
+        (other / path.name).write_text(text, encoding="utf-8")
+    run(other, tmp_path / "tokenizer")
     assert files(tmp_path / "tokenizer") == files(invented_tokenizer)
 
 
@@ -78,9 +83,9 @@ def test_no_language_gives_more_sentences_than_asked(invented: Path, tmp_path: P
 
 def test_choice_of_sentences_does_not_depend_on_their_order() -> None:
     sentences = [f"sentence {number}" for number in range(100)]
-    chosen = tokenizer.choose(sentences, 10)
-    assert len(chosen) == 10
-    assert chosen == tokenizer.choose([*reversed(sentences), *sentences], 10)
+    choice = tokenizer.choose(sentences, 10)
+    assert len(choice) == 10
+    assert choice == tokenizer.choose([*reversed(sentences), *sentences], 10)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +121,6 @@ def test_public_tokenizer_of_a_folder_is_taken_as_it_is(
     facts = run(invented, tmp_path / "tokenizer", name=str(invented_tokenizer), pieces=0)
     assert facts["pieces"] == 300
     text = "ka temi щи 山川"
-    loaded = [AutoTokenizer.from_pretrained(folder) for folder in (invented_tokenizer, tmp_path / "tokenizer")]
-    assert loaded[0](text).input_ids == loaded[1](text).input_ids
+    tokenizers = [AutoTokenizer.from_pretrained(folder) for folder in (invented_tokenizer, tmp_path / "tokenizer")]
+    assert tokenizers[0](text).input_ids == tokenizers[1](text).input_ids
     assert files(tmp_path / "tokenizer")[SENTENCEPIECE_MODEL] == files(invented_tokenizer)[SENTENCEPIECE_MODEL]

@@ -65,8 +65,8 @@ def test_texts_of_kept_pieces_keep_their_ids_up_to_renumbering(
 ) -> None:
     trimmed(str(invented_tokenizer), one_language, tmp_path / "out")
     old, new = (AutoTokenizer.from_pretrained(folder) for folder in (invented_tokenizer, tmp_path / "out"))
-    kept = set(new.get_vocab())
-    texts = [text for text in sentences(one_language, "aa") if kept.issuperset(old.tokenize(text))]
+    pieces = set(new.get_vocab())
+    texts = [text for text in sentences(one_language, "aa") if pieces.issuperset(old.tokenize(text))]
     assert len(texts) > 100
     pairs = list(zip(texts, reversed(texts), strict=True))
     for text in [*texts, "ka <mask> te", "ka ☃☃ te", ""]:
@@ -93,10 +93,10 @@ def test_added_tokens_behind_the_vocabulary_stay_behind_it(invented_tokenizer: P
 
 
 def test_what_cannot_be_trimmed_is_named(invented: Path, tmp_path: Path) -> None:
-    own = Tokenizer(models.BPE(unk_token="<unk>"))
-    own.pre_tokenizer = pre_tokenizers.Whitespace()
-    own.train_from_iterator(["ka te mi"], trainers.BpeTrainer(special_tokens=["<unk>"]))
-    PreTrainedTokenizerFast(tokenizer_object=own, unk_token="<unk>").save_pretrained(tmp_path / "bpe")
+    bpe = Tokenizer(models.BPE(unk_token="<unk>"))
+    bpe.pre_tokenizer = pre_tokenizers.Whitespace()
+    bpe.train_from_iterator(["ka te mi"], trainers.BpeTrainer(special_tokens=["<unk>"]))
+    PreTrainedTokenizerFast(tokenizer_object=bpe, unk_token="<unk>").save_pretrained(tmp_path / "bpe")
     with pytest.raises(BadInput, match=r"least_count: .*/bpe has a BPE vocabulary; only Unigram ones can be trimmed$"):
         trimmed(str(tmp_path / "bpe"), invented, tmp_path / "out")
     with pytest.raises(BadInput, match="least_count trims a public tokenizer"):
@@ -106,6 +106,6 @@ def test_what_cannot_be_trimmed_is_named(invented: Path, tmp_path: Path) -> None
 def test_order_of_the_texts_changes_nothing(invented_tokenizer: Path, one_language: Path) -> None:
     old = AutoTokenizer.from_pretrained(invented_tokenizer)
     texts = sentences(one_language, "aa")
-    shuffled = random.Random(1).sample(texts, len(texts))
-    first, second = (trim(old, some, 3, "x").backend_tokenizer.to_str() for some in (texts, shuffled))
+    other_order = random.Random(1).sample(texts, len(texts))
+    first, second = (trim(old, some, 3, "x").backend_tokenizer.to_str() for some in (texts, other_order))
     assert first == second

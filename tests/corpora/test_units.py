@@ -36,14 +36,14 @@ def slow_runs(path: Path, tokenizer: Path, settings: Settings) -> list[tuple[str
     result = []
     for line in path.read_text(encoding="utf-8").splitlines():
         document = json.loads(line)
-        built: list[list[int]] = []
+        spans: list[list[int]] = []
         for ids in encode(document["sentences"], add_special_tokens=False).input_ids:
             sentence = [*ids, END]
-            if built and len(built[-1]) + len(sentence) <= room:
-                built[-1].extend(sentence)
+            if spans and len(spans[-1]) + len(sentence) <= room:
+                spans[-1].extend(sentence)
             else:
-                built.append(sentence)
-        with_begin = [[BEGIN, *unit[:room]] for unit in built]
+                spans.append(sentence)
+        with_begin = [[BEGIN, *unit[:room]] for unit in spans]
         while len(with_begin) >= settings.min_units:
             result.append((document["document_id"], with_begin[: settings.document_units]))
             with_begin = with_begin[settings.document_units :]

@@ -114,8 +114,8 @@ def test_damaged_archives_are_one_clear_line(tmp_path: Path) -> None:
     whole = (tmp_path / WHEEL).read_bytes()
     with pytest.raises(BadInput, match=r"whl: holds no notes/other$"):
         extract(package._replace(member="notes/other"), tmp_path / WHEEL, tmp_path / "out", 10)
-    for damaged in (whole[:5000], whole[:200] + bytes(1000) + whole[1200:]):
-        (tmp_path / WHEEL).write_bytes(damaged)
+    for content in (whole[:5000], whole[:200] + bytes(1000) + whole[1200:]):
+        (tmp_path / WHEEL).write_bytes(content)
         with pytest.raises(BadInput, match=r"win_amd64.whl: "):
             extract(package, tmp_path / WHEEL, tmp_path / "out", len(CONTENT))
 

@@ -95,10 +95,10 @@ def test_worlds_share_no_hero_and_no_document(made: Path) -> None:
 
 
 def test_languages_have_words_for_all_that_happens_in_large_worlds() -> None:
-    spoken = languages(1, families=families(20_000), common_share=0.5, synonyms=1, seed=2)[0].words
+    words = languages(1, families=families(20_000), common_share=0.5, synonyms=1, seed=2)[0].words
     for story in stories({"told": 20_000}, 2)["told"]:
         phrases = [phrase for clause in story.clauses for phrase in clause.phrases.values()]
-        assert {word for phrase in phrases for word in phrase.words} <= spoken.keys(), story.document_id
+        assert {word for phrase in phrases for word in phrase.words} <= words.keys(), story.document_id
 
 
 def test_all_languages_tell_the_same_in_the_same_order(made: Path) -> None:
@@ -130,8 +130,8 @@ def test_documents_have_8_to_16_sentences_of_4_to_11_words(tmp_path: Path) -> No
 
 def test_asked_share_of_the_sentences_follow_their_question(made: Path) -> None:
     sentences = [sentence for document in told(made)["qab"].values() for sentence in document]
-    asked = sum(sentence.endswith("?") for sentence in sentences)
-    assert asked / (len(sentences) - asked) == pytest.approx(SETTINGS.asked_share, abs=0.03)
+    count = sum(sentence.endswith("?") for sentence in sentences)
+    assert count / (len(sentences) - count) == pytest.approx(SETTINGS.asked_share, abs=0.03)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
@@ -146,9 +146,9 @@ def test_common_share_of_the_names_and_numbers_is_written_alike(share: float, tm
     assert all(set(one) & set(other) == shared for one, other in pairs)
     for tongue in tongues.values():
         counts = vocabularies[tongue.code]
-        named = [words[0] for meaning, words in tongue.words.items() if meaning.split(":")[0] in NAMES]
-        running = sum(counts[word] for word in named)
-        assert sum(word in shared for word in named if counts[word]) / sum(counts[word] > 0 for word in named) == (
+        names = [words[0] for meaning, words in tongue.words.items() if meaning.split(":")[0] in NAMES]
+        running = sum(counts[word] for word in names)
+        assert sum(word in shared for word in names if counts[word]) / sum(counts[word] > 0 for word in names) == (
             pytest.approx(share, abs=0.02)
         )
         assert sum(counts[word] for word in shared) / running == pytest.approx(share, abs=0.08)
@@ -161,9 +161,9 @@ def test_languages_that_share_a_script_have_words_of_their_own() -> None:
     tongues = languages(30, families=100, common_share=0.5, synonyms=1, seed=1)
     assert len({tongue.code for tongue in tongues}) == 30
     first, second = (tongues[index] for index in (1, 1 + len(ALPHABETS)))
-    own = [meaning for meaning in first.words if first.words[meaning] != tongues[2].words[meaning]]
-    same = sum(first.words[meaning] == second.words[meaning] for meaning in own)
-    assert same < 0.02 * len(own)
+    meanings_apart = [meaning for meaning in first.words if first.words[meaning] != tongues[2].words[meaning]]
+    same = sum(first.words[meaning] == second.words[meaning] for meaning in meanings_apart)
+    assert same < 0.02 * len(meanings_apart)
     words = [{word for words in tongue.words.values() for word in words} for tongue in (first, second)]
     common = words[0] & {word for words in tongues[2].words.values() for word in words}
     assert len((words[0] & words[1]) - common) < 0.1 * len(words[0])
@@ -174,9 +174,9 @@ def test_every_language_has_a_script_of_its_own() -> None:
     common = set.intersection(*({word for words in tongue.words.values() for word in words} for tongue in tongues))
     scripts = []
     for tongue in tongues:
-        own = "".join(word for words in tongue.words.values() for word in words if word not in common)
-        assert unicodedata.normalize("NFKC", own) == own
-        scripts.append({unicodedata.name(letter).split()[0] for letter in own})
+        letters = "".join(word for words in tongue.words.values() for word in words if word not in common)
+        assert unicodedata.normalize("NFKC", letters) == letters
+        scripts.append({unicodedata.name(letter).split()[0] for letter in letters})
     assert all(len(script) == 1 for script in scripts)
     assert len(set.union(*scripts)) == len(tongues)
 
@@ -194,8 +194,8 @@ def test_some_words_take_an_ending_and_no_word_looks_as_if_it_had_one(made: Path
         assert not any(word.endswith(tongue.ending) for word in lexicon)
         text = " ".join(itertools.chain(*told(made)[tongue.code].values()))
         words = [word for word in text.split() if own(word)]
-        ended = sum(word.rstrip(".?").endswith(tongue.ending) for word in words)
-        assert ended / len(words) == pytest.approx(0.05, abs=0.015)
+        count = sum(word.rstrip(".?").endswith(tongue.ending) for word in words)
+        assert count / len(words) == pytest.approx(0.05, abs=0.015)
 
 
 def test_languages_order_subject_verb_and_object_in_their_own_way() -> None:
@@ -213,10 +213,10 @@ def test_a_question_leaves_out_what_it_asks_for() -> None:
     phrases = {"subject": Phrase(hero[:1]), "object": Phrase(("trade:smith",)), "company": Phrase(("given:7",))}
     clause = Clause("verb:learn", phrases, ("object",))
     for tongue in languages(6, families=100, common_share=0.5, synonyms=1, seed=1):
-        asked = meanings(ask(clause, "object", hero, tongue.words["verb:learn"][0], tongue, Random(1)), tongue)
-        assert asked == Counter(["what", *hero, "verb:learn"])
-        asked = meanings(ask(clause, "company", hero, tongue.words["verb:learn"][0], tongue, Random(1)), tongue)
-        assert asked == Counter(["who", *hero, "verb:learn", "trade:smith"])
+        words = meanings(ask(clause, "object", hero, tongue.words["verb:learn"][0], tongue, Random(1)), tongue)
+        assert words == Counter(["what", *hero, "verb:learn"])
+        words = meanings(ask(clause, "company", hero, tongue.words["verb:learn"][0], tongue, Random(1)), tongue)
+        assert words == Counter(["who", *hero, "verb:learn", "trade:smith"])
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -242,15 +242,17 @@ def test_a_question_has_another_word_for_the_verb_if_there_is_one(synonyms: int,
     verbs = {word for meaning, words in tongue.words.items() if meaning.startswith("verb:") for word in words}
     for paragraph in paragraphs(books(tmp_path / "out", "test")["qab"]):
         for qa, sentence in zip(paragraph["qas"], paragraph["sentences"], strict=True):
-            said, asked = (verbs & set(bare(text, tongue)) for text in (sentence, qa["question"]))
-            assert len(said) == len(asked) == 1
-            assert (said == asked) == (synonyms == 1)
+            verb_of_sentence, verb_of_question = (
+                verbs & set(bare(text, tongue)) for text in (sentence, qa["question"])
+            )
+            assert len(verb_of_sentence) == len(verb_of_question) == 1
+            assert (verb_of_sentence == verb_of_question) == (synonyms == 1)
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_reader_of_the_lareqa_layout_finds_the_same_pairs_in_all_languages(made: Path, split: str) -> None:
     tongues = {language.code: language for language in world.world_languages(SETTINGS)}
-    found: dict[str, dict[str, tuple[int, int, Counter[str]]]] = {}
+    answers_by_language: dict[str, dict[str, tuple[int, int, Counter[str]]]] = {}
     for code, book in books(made, split).items():
         pairs: dict[str, tuple[int, int, Counter[str]]] = {}
         for number, paragraph in enumerate(paragraphs(book)):
@@ -259,9 +261,12 @@ def test_a_reader_of_the_lareqa_layout_finds_the_same_pairs_in_all_languages(mad
                 hits = [place for place, (a, b) in enumerate(paragraph["sentence_breaks"]) if a <= start < b]
                 pairs[qa["id"]] = (number, hits[0], meanings(qa["question"], tongues[code]))
         assert len(pairs) == sum(len(paragraph["qas"]) for paragraph in paragraphs(book))
-        found[code] = pairs
-    assert list(found) == list(tongues)
-    assert all(pairs == found["qaa"] and list(pairs) == list(found["qaa"]) for pairs in found.values())
+        answers_by_language[code] = pairs
+    assert list(answers_by_language) == list(tongues)
+    assert all(
+        pairs == answers_by_language["qaa"] and list(pairs) == list(answers_by_language["qaa"])
+        for pairs in answers_by_language.values()
+    )
 
 
 def test_what_comes_later_depends_on_what_was_told() -> None:

@@ -64,11 +64,11 @@ def show(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App
     words = [word for name, folder in folders._asdict().items() for word in (f"--{name}", str(folder))]
     monkeypatch.setattr(sys, "argv", ["app.py", *words])
 
-    def open_page(name: str = "results", **asked: str) -> AppTest:
+    def open_page(name: str = "results", **parameters: str) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=30)
         if name != "results":
             app.run().switch_page(f"{name}_page.py")
-        app.query_params.update(asked)
+        app.query_params.update(parameters)
         app.run()
         assert not app.exception
         return app

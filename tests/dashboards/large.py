@@ -66,24 +66,24 @@ def write_large(root: Path, size: Size) -> Path:
                 start = made.write_step(root, f"pretrain/{name}-{seed}", {}, {"model.safetensors": row})
                 if place < LOGGED and not (start / artifacts.LOG).is_file():
                     (start / artifacts.LOG).write_text(log)
-                tuned = made.write_step(
+                finetuning = made.write_step(
                     root, f"finetune/{row}", {"sources": world, "start": start}, {"model.safetensors": row}
                 )
                 is_compared = benchmark == RANKED and seed == 1 and place >= size.models - COMPARED
-                ranked = _run(size.queries, place) if is_compared else None
-                run = _write_run(root / "retrieve" / row, ranked, {"sources": world, "model": tuned})
+                best_run = _run(size.queries, place) if is_compared else None
+                run = _write_run(root / "retrieve" / row, best_run, {"sources": world, "model": finetuning})
                 values = np.clip(0.01 * place + 0.5 * hardness + rng.normal(0, 0.1, len(ids)), 0, 1)
                 value = SCHEMA.get_field_index("value")
                 rows = ids.set_column(value, SCHEMA.field(value), pa.array(values))
                 facts = {"benchmark": benchmark, "split": "test", "setting": "zero-shot", "model": name, "seed": seed}
-                shares = bias_rows(bias(collection, ranked, DEPTHS)) if ranked else []
+                shares = bias_rows(bias(collection, best_run, DEPTHS)) if best_run else []
                 _write_scores(root / "score" / row, rows, facts, {"sources": world, "run": run}, shares)
     return root
 
 
 def _texts(queries: int) -> dict[str, str]:
     """A collection in BEIR's layout; one passage is relevant to a query."""
-    asked = [(LANGUAGES[place % len(LANGUAGES)], place // len(LANGUAGES)) for place in range(queries)]
+    questions = [(LANGUAGES[place % len(LANGUAGES)], place // len(LANGUAGES)) for place in range(queries)]
     files: dict[str, Iterable[dict[str, str]]] = {
         "corpus.jsonl": (
             {"_id": f"p{place}", "language": LANGUAGES[place % len(LANGUAGES)], "text": f"passage {place} " * 30}
@@ -91,12 +91,12 @@ def _texts(queries: int) -> dict[str, str]:
         ),
         "queries.jsonl": (
             {"_id": f"{language}-{number:05}", "language": language, "text": f"{language} {number}?"}
-            for language, number in asked
+            for language, number in questions
         ),
     }
-    found = {name: "".join(json.dumps(line) + "\n" for line in lines) for name, lines in files.items()}
-    judged = "".join(f"{language}-{number:05}\tp{place}\t1\n" for place, (language, number) in enumerate(asked))
-    return {f"{TEXTS}/{name}": text for name, text in (found | {"qrels/test.tsv": judged}).items()}
+    contents = {name: "".join(json.dumps(line) + "\n" for line in lines) for name, lines in files.items()}
+    qrels = "".join(f"{language}-{number:05}\tp{place}\t1\n" for place, (language, number) in enumerate(questions))
+    return {f"{TEXTS}/{name}": text for name, text in (contents | {"qrels/test.tsv": qrels}).items()}
 
 
 def _run(queries: int, seed: int) -> Run:
@@ -122,11 +122,13 @@ def _ids(queries: int, is_parallel: bool, measures: list[str]) -> pa.Table:
     languages = np.array(LANGUAGES)[np.arange(queries) % len(LANGUAGES)]
     numbers = np.arange(queries) // len(LANGUAGES)
     ids = [f"{language}-{number:05}" for number, language in zip(numbers, languages, strict=True)]
-    asked = [f"{number:05}" if is_parallel else f"{text[:2]}-{text}" for number, text in zip(numbers, ids, strict=True)]
+    query_ids = [
+        f"{number:05}" if is_parallel else f"{text[:2]}-{text}" for number, text in zip(numbers, ids, strict=True)
+    ]
     rows = queries * len(measures)
     columns = {
         "query_id": ids * len(measures),
-        "question_id": asked * len(measures),
+        "question_id": query_ids * len(measures),
         "cluster_id": pa.nulls(rows, pa.string()),
         "query_language": list(languages) * len(measures),
         "candidate_language": pa.nulls(rows, pa.string()),

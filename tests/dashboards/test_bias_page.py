@@ -18,8 +18,8 @@ def test_shares_of_a_question_language_sum_to_100(tiny_recipe: Path, show: Show)
     assert list(yardsticks["questions in"]) == ["a random ranking", "perfect, qaa", "perfect, qab", "perfect, qac"]
     for shares in (frame, yardsticks):
         assert shares[["qaa", "qab", "qac"]].sum(axis=1).tolist() == pytest.approx([100] * len(shares))
-    own = frame.set_index("questions in")
-    assert all(own.loc[language, language] > 100 / 3 for language in ("qaa", "qab", "qac"))
+    by_language = frame.set_index("questions in")
+    assert all(by_language.loc[language, language] > 100 / 3 for language in ("qaa", "qab", "qac"))
 
 
 def test_scores_without_languages_are_said(tiny_recipe: Path, show: Show) -> None:

@@ -68,10 +68,10 @@ def browser() -> Iterator[Any]:
 def test_every_page_draws_without_errors(address: str, browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     wrong = watched(page, address)
-    for name, (asked, drawn) in PAGES.items():
-        page.goto(f"{address}/{'' if name == 'results' else name}{asked}")
+    for name, (parameters, selector) in PAGES.items():
+        page.goto(f"{address}/{'' if name == 'results' else name}{parameters}")
         settle(page, TITLES[name])
-        page.get_by_test_id(drawn).first.wait_for()
+        page.get_by_test_id(selector).first.wait_for()
         assert page.get_by_test_id("stException").count() == 0
         assert_fits(page, name)
         page.screenshot(path=str(tmp_path / f"{name}-{width}-{scheme}.png"))
@@ -135,8 +135,8 @@ def test_choices_stand_in_the_address(address: str, browser: Any) -> None:
 def test_every_number_of_a_log_has_a_chart(shown: Folders) -> None:
     logs = list((shown.artifacts / "tiny").glob("*/*/log.jsonl"))
     assert {log.parent.parent.name for log in logs} == {"pretrain", "finetune"}
-    logged = {name for log in logs for line in log.read_text().splitlines() for name in json.loads(line)}
-    assert logged - QUANTITIES.keys() == NOT_DRAWN
+    names = {name for log in logs for line in log.read_text().splitlines() for name in json.loads(line)}
+    assert names - QUANTITIES.keys() == NOT_DRAWN
 
 
 def test_running_log_is_followed(shown: Folders, address: str, browser: Any) -> None:

@@ -30,8 +30,8 @@ def test_rankings_of_a_changed_question_stand_side_by_side(tiny_recipe: Path, sh
     assert left != right
     assert 1 <= left.count("<tr ") <= 10
     assert "dir='auto'" in left
-    changed = app.selectbox(key="question").value
-    assert float(str(changed).split(": ")[1].split(" ")[0].replace(wording.MINUS, "-")) != 0
+    question = app.selectbox(key="question").value
+    assert float(str(question).split(": ")[1].split(" ")[0].replace(wording.MINUS, "-")) != 0
     app = show("compare", recipe="tiny", candidates="same", language="qab")
     assert all("qab" in body and "qaa" not in body and "qac" not in body for body in rankings(app))
 

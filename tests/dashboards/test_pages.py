@@ -29,7 +29,7 @@ def test_empty_project_says_how_to_begin(show: Show, page: str) -> None:
 
 def test_results_show_models_differences_and_published_rows(recipe: Path, show: Show) -> None:
     app = show(recipe="demo")
-    values, printed, differences = (element.value for element in app.dataframe)
+    values, published_rows, differences = (element.value for element in app.dataframe)
     assert list(values["model"]) == ["chance", "untrained", "bm25-words", "mlm", "msm"]
     assert list(values.columns) == [
         *("model", "mean", "95 % interval", "rank"),
@@ -37,8 +37,8 @@ def test_results_show_models_differences_and_published_rows(recipe: Path, show: 
         *("seeds", "lineage"),
     ]
     assert list(differences["verdict"]) == ["▲ better", "▲ better", "▲ better", "▼ worse", "▲ better"]
-    assert list(printed["model"]) == ["mBERT*", "mBERT", "XLM-R", "MSM"]
-    assert printed["ar"].isna().tolist() == [True, False, True, False]
+    assert list(published_rows["model"]) == ["mBERT*", "mBERT", "XLM-R", "MSM"]
+    assert published_rows["ar"].isna().tolist() == [True, False, True, False]
     assert "lost in the public text" in texts(app)
 
 
@@ -100,13 +100,13 @@ def test_broken_folders_are_named_and_the_rest_shown(recipe: Path, show: Show) -
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 7}))
     (recipe / "score/.lareqa-new-1.partial").mkdir()
     app = show()
-    said = texts(app).replace("\\", "")
+    text = texts(app).replace("\\", "")
     for words in ("scores.jsonl:1", "per_query.parquet: not a table", "format 7", "half-written", "control mlm"):
-        assert words in said
+        assert words in text
     values = app.dataframe[0].value.set_index("model")
     assert list(values.index) == ["chance", "untrained", "bm25-words", "msm", "mlm"]
     assert values.loc["mlm", [*made.LANGUAGES, "mean"]].isna().all()
-    assert "**mlm**: no usable scores" in said
+    assert "**mlm**: no usable scores" in text
 
 
 def test_recipe_with_nothing_usable_says_why(recipe: Path, show: Show) -> None:
@@ -193,27 +193,27 @@ def hostile(folders: Folders) -> Path:
 @pytest.mark.parametrize("page", TITLES)
 def test_text_from_data_is_shown_as_it_stands(hostile: Path, show: Show, page: str) -> None:
     app = show(page, recipe="demo", row="mine-msm-1", models=["untrained", HOSTILE])
-    shown = texts(app).replace("\n".join(str(element.value) for element in app.code), "")  # code is never markup
+    text = texts(app).replace("\n".join(str(element.value) for element in app.code), "")  # code is never markup
     for sign in ("<script>", "<b>", "**b**", ":red[", "](javascript"):
-        assert sign not in shown
+        assert sign not in text
     bodies = [element.proto.body for element in app.get("html")]
     assert not any(tag in body for body in bodies for tag in ("<script>", "<b>mine", "<img"))
 
 
 def test_no_path_from_data_leaves_the_folder(hostile: Path, show: Show) -> None:
-    opened: list[str] = []
+    paths: list[str] = []
     is_watched = True
 
     def watch(event: str, words: tuple) -> None:
         if is_watched and event in ("open", "os.scandir", "os.listdir"):
-            opened.append(str(words[0]))
+            paths.append(str(words[0]))
 
     sys.addaudithook(watch)
     for page in TITLES:
         show(page, recipe="demo", row="mine-msm-1", models=["untrained", HOSTILE], runs=["mine-msm-1"])
     is_watched = False
-    assert any("mine-msm-1" in path for path in opened)
-    assert [path for path in opened if ".." in Path(path).parts] == []
+    assert any("mine-msm-1" in path for path in paths)
+    assert [path for path in paths if ".." in Path(path).parts] == []
 
 
 def test_rows_are_filtered_and_ordered_from_the_address(recipe: Path, show: Show) -> None:
@@ -245,5 +245,5 @@ for page in {tuple(TITLES)[1:]!r}:
     assert not app.exception
 print(*sorted({{"torch", "transformers", "matplotlib"}} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == ""

@@ -39,9 +39,9 @@ def folders(study: Path, tmp_path: Path) -> Folders:
     return Folders(study.parent, tmp_path / "results", tmp_path / "work")
 
 
-def report(what: str, taken: Taken, limit: float) -> None:
-    print(f"{what:48} {taken.computing:6.2f} s computing, {taken.clock:6.2f} s on the clock")
-    assert taken.computing < limit, what
+def report(what: str, time: Taken, limit: float) -> None:
+    print(f"{what:48} {time.computing:6.2f} s computing, {time.clock:6.2f} s on the clock")
+    assert time.computing < limit, what
 
 
 def test_pages_are_quick_without_a_browser(show: Show) -> None:

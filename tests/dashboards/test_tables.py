@@ -74,9 +74,9 @@ def test_links_carry_names_safely() -> None:
 
 @pytest.mark.parametrize("text", ["plain", "<b>*x* $y$ :red[z] `c` [l](u) #1 ~~s~~"])
 def test_plain_text_escapes_every_sign(text: str) -> None:
-    escaped = tables.plain(text)
-    assert escaped.replace("\\", "") == text
-    assert all(escaped[place - 1] == "\\" for place, sign in enumerate(escaped) if sign in "<*$:[`#~(_")
+    markdown = tables.plain(text)
+    assert markdown.replace("\\", "") == text
+    assert all(markdown[place - 1] == "\\" for place, sign in enumerate(markdown) if sign in "<*$:[`#~(_")
 
 
 def test_file_names_are_harmless() -> None:
@@ -114,12 +114,12 @@ def test_blank_row_is_explained_once_and_a_single_cell_by_its_language() -> None
 
 def test_models_scored_elsewhere_have_a_blank_row_with_the_reason(folders: Folders, recipe: Path) -> None:
     made.write_recipe(recipe, benchmark="miracl", models={"msm": (1,), "mexma": (1,)}, skill={"msm": 0.2, "mexma": 0.3})
-    read = results.read(recipe / "score")
-    lareqa = next(one for one in read.benchmarks if one.name == "lareqa")
+    all_results = results.read(recipe / "score")
+    lareqa = next(one for one in all_results.benchmarks if one.name == "lareqa")
     some = models.with_seeds(lareqa, [2])
     assert some is not None
     assert [len(model.runs) for model in some.models] == [1, 1, 1, 1]
-    found = tables.absent_rows(read, lareqa, some, ["ar"])
-    assert [(row.label, row.cells["ar"].value, row.cells["ar"].note) for row in found] == [
+    rows = tables.absent_rows(all_results, lareqa, some, ["ar"])
+    assert [(row.label, row.cells["ar"].value, row.cells["ar"].note) for row in rows] == [
         ("mexma", None, tables.NOT_SCORED)
     ]

@@ -31,8 +31,8 @@ def test_finished_and_live_runs_are_found(folders: Folders) -> None:
     write_log(folders.artifacts / "demo/pretrain/msm-1/log.jsonl", 3)
     write_log(folders.artifacts / "demo/finetune/lareqa-msm-1/log.jsonl", 3)
     write_log(folders.work / "demo/finetune/lareqa-msm-1/0123456789abcdef/log.jsonl", 2)
-    found = training_logs.runs(folders)
-    assert [run.label for run in found] == ["finetune/lareqa-msm-1 (running)", "pretrain/msm-1"]
+    runs = training_logs.runs(folders)
+    assert [run.label for run in runs] == ["finetune/lareqa-msm-1 (running)", "pretrain/msm-1"]
 
 
 def test_unfinished_run_that_is_silent_has_stopped(folders: Folders) -> None:

@@ -47,8 +47,8 @@ def torn(name: str) -> Damage:
 
 def fewer(folder: Path) -> None:
     weights = load_file(folder / WEIGHTS)
-    kept = {name: weight for name, weight in weights.items() if "layer.1." not in name}
-    save_file(kept, folder / WEIGHTS, {"format": "pt"})
+    rest = {name: weight for name, weight in weights.items() if "layer.1." not in name}
+    save_file(rest, folder / WEIGHTS, {"format": "pt"})
 
 
 def edited(name: str, **values: Any) -> Damage:

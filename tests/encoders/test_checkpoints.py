@@ -46,9 +46,9 @@ def test_every_type_loads_with_its_weights(kind: str, tmp_path: Path) -> None:
     expected = token_states(model, pack(texts))
     model.save_pretrained(tmp_path)
     assert "msm_packed" not in (tmp_path / "config.json").read_text()
-    loaded = load_bare(tmp_path)
-    assert type(loaded) is type(model)
-    torch.testing.assert_close(token_states(loaded, pack(texts)), expected, atol=1e-6, rtol=1e-6)
+    copy = load_bare(tmp_path)
+    assert type(copy) is type(model)
+    torch.testing.assert_close(token_states(copy, pack(texts)), expected, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", HALVES)

@@ -105,8 +105,8 @@ def test_a_router_with_two_transformers_and_two_limits(roberta: Path, bert: Path
         for folder, most in ((bert, 6), (roberta, 20))
     ]
     save(tmp_path, Router.for_query_document(query_modules=sides[0], document_modules=sides[1]), Normalize())
-    described = same_vectors(tmp_path).describe()
-    assert [described[f"{side}_tokens"].value for side in ("query", "passage")] == [6, 20]
+    choices = same_vectors(tmp_path).describe()
+    assert [choices[f"{side}_tokens"].value for side in ("query", "passage")] == [6, 20]
 
 
 def test_one_transformer_with_two_limits(roberta: Path, tmp_path: Path) -> None:
@@ -163,8 +163,8 @@ def test_dimensions_of_the_files_and_of_a_flag(roberta: Path, tmp_path: Path) ->
     whole = load(tmp_path, Usage(dimensions=WIDTH)).encode(TEXTS)
     assert same_vectors(tmp_path).width == 10
     for dimensions in (10, 4):
-        cut = whole[:, :dimensions] / np.linalg.norm(whole[:, :dimensions], axis=1, keepdims=True)
-        np.testing.assert_allclose(load(tmp_path, Usage(dimensions=dimensions)).encode(TEXTS), cut, atol=1e-5)
+        short = whole[:, :dimensions] / np.linalg.norm(whole[:, :dimensions], axis=1, keepdims=True)
+        np.testing.assert_allclose(load(tmp_path, Usage(dimensions=dimensions)).encode(TEXTS), short, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["mean", "cls"])
@@ -180,12 +180,12 @@ def test_pairs_have_the_token_types_that_the_tokenizer_gives(bert: Path, tmp_pat
 
 def test_a_bare_checkpoint_is_used_as_flags_say(roberta: Path) -> None:
     encoder = load_encoder(roberta, pooling="mean", similarity="dot", device="cpu", query_prompt="vipa ")
-    built = SentenceTransformer(modules=[Transformer(str(roberta)), Pooling(WIDTH, "mean")], device="cpu")
-    np.testing.assert_allclose(encoder.encode(TEXTS, "passage"), built.encode(TEXTS), atol=1e-5)
-    np.testing.assert_allclose(encoder.encode(TEXTS, "query"), built.encode(TEXTS, prompt="vipa "), atol=1e-5)
-    described = encoder.describe()
-    assert described["pooling"] == ("mean", "flag") and described["passage_prompt"] == ("", "default")
-    assert described["passage_tokens"].value == 40
+    model = SentenceTransformer(modules=[Transformer(str(roberta)), Pooling(WIDTH, "mean")], device="cpu")
+    np.testing.assert_allclose(encoder.encode(TEXTS, "passage"), model.encode(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(TEXTS, "query"), model.encode(TEXTS, prompt="vipa "), atol=1e-5)
+    choices = encoder.describe()
+    assert choices["pooling"] == ("mean", "flag") and choices["passage_prompt"] == ("", "default")
+    assert choices["passage_tokens"].value == 40
 
 
 def test_vectors_do_not_depend_on_the_batch(roberta: Path) -> None:
@@ -213,10 +213,10 @@ def test_version_0_1_0_put_the_prompt_of_a_pair_before_the_text(tmp_path: Path) 
         edit(place / SETTINGS, prompts={"document": "ra: ", "query": ""})
     edit(folder / "encoder.json", passage_prefix="ra: ")
     passages = [Passage(**passage) for passage in json.loads((ROOT / "texts.json").read_text())["passages"]]
-    written = [passage._replace(text=f"ra: {passage.text}") for passage in passages]
+    prompted_passages = [passage._replace(text=f"ra: {passage.text}") for passage in passages]
     encoder = load(folder)
     vectors = encoder.encode_passages(passages)
-    np.testing.assert_allclose(vectors, load(ROOT / "two").encode_passages(written), atol=1e-6)
+    np.testing.assert_allclose(vectors, load(ROOT / "two").encode_passages(prompted_passages), atol=1e-6)
     assert encoder.protocol()["text_prompt"] == "ra: " and "passage_prompt" not in encoder.protocol()
     flagged = load(folder, Usage(passage_prompt="ra: ")).encode_passages(passages)
     assert np.abs(flagged - vectors).max() > 1e-3  # a flag is sentence-transformers' prompt, before the title
@@ -259,12 +259,12 @@ def test_flags_that_cannot_be_done(roberta: Path, usage: Usage, message: str) ->
         load(roberta, usage)
 
 
-def half(folder: Path, target: Path, dropped: str) -> Path:
+def half(folder: Path, target: Path, part: str) -> Path:
     """A copy of a checkpoint without the weights whose name holds a word."""
     from_file, to_file = folder / "model.safetensors", target / "model.safetensors"
     shutil.copytree(folder, target)
     weights = load_file(from_file)
-    save_file({name: weight for name, weight in weights.items() if dropped not in name}, to_file, {"format": "pt"})
+    save_file({name: weight for name, weight in weights.items() if part not in name}, to_file, {"format": "pt"})
     return target
 
 

@@ -69,9 +69,9 @@ def test_scores_of_a_sparse_model(static: bool, similarity: str, masked: Path, t
 @pytest.mark.parametrize("similarity", ["maxsim", "meanmaxsim"])
 def test_scores_of_a_model_of_one_vector_a_token(similarity: str, plain: Path, tmp_path: Path) -> None:
     encoder = same_scores(late_interaction(tmp_path, plain, similarity=similarity), MultiVectorEncoder)
-    described = encoder.describe()
-    assert described["kind"] == ("multi-vector", f"file {SETTINGS}")
-    assert described["query_prompt"].value == "ra " and described["dimensions"].value == 8
+    choices = encoder.describe()
+    assert choices["kind"] == ("multi-vector", f"file {SETTINGS}")
+    assert choices["query_prompt"].value == "ra " and choices["dimensions"].value == 8
     assert [len(tokens) for tokens in encoder.encode(QUESTIONS)] == [12, 12, 12]
 
 
@@ -117,7 +117,7 @@ def test_a_sparse_model_needs_its_head_and_a_similarity_that_is_searched(masked:
         load(folder)
     edit(folder / SETTINGS, similarity_fn_name="dot")
     weights = load_file(folder / "model.safetensors")
-    kept = {name: weight for name, weight in weights.items() if not name.startswith("lm_head.dense")}
-    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    rest = {name: weight for name, weight in weights.items() if not name.startswith("lm_head.dense")}
+    save_file(rest, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(BadInput, match=r"lacks 2 weights of XLMRobertaForMaskedLM, such as lm_head.dense.bias"):
         load(folder)

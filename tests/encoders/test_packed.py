@@ -56,9 +56,9 @@ def test_dropout_hides_attention_of_its_own_sequence_only() -> None:
     torch.manual_seed(3)
     again = token_states(model, pack(texts))
     torch.testing.assert_close(both, again, rtol=0, atol=0)
-    changed = [texts[0], texts[1] + 1]
+    other_texts = [texts[0], texts[1] + 1]
     torch.manual_seed(3)
-    other = token_states(model, pack(changed))
+    other = token_states(model, pack(other_texts))
     torch.testing.assert_close(both[:9], other[:9], rtol=0, atol=0)
     assert (both[9:] - other[9:]).abs().max() > 1e-3
     assert (both - token_states(model.eval(), pack(texts))).abs().max() > 1e-3
@@ -136,11 +136,11 @@ def test_padded_batches_are_sorted_by_length_and_well_filled() -> None:
 def test_joined_packings_are_the_packing_of_all() -> None:
     texts = sequences()
     types = [np.full(len(text), number % 2) for number, text in enumerate(texts)]
-    joined, whole = join(pack(texts[:3]), pack(texts[3:], types[3:])), pack(texts)
-    assert torch.equal(joined.tokens, whole.tokens)
-    assert torch.equal(joined.bounds, whole.bounds)
-    assert joined.types is not None
-    assert joined.types.tolist() == [0] * sum(LENGTHS[:3]) + np.concatenate(types[3:]).tolist()
+    union, whole = join(pack(texts[:3]), pack(texts[3:], types[3:])), pack(texts)
+    assert torch.equal(union.tokens, whole.tokens)
+    assert torch.equal(union.bounds, whole.bounds)
+    assert union.types is not None
+    assert union.types.tolist() == [0] * sum(LENGTHS[:3]) + np.concatenate(types[3:]).tolist()
 
 
 def test_pack_refuses_an_empty_sequence() -> None:

@@ -24,9 +24,9 @@ WIDTH = 6
 def test_vectors_equal_sentence_transformers(pooling: str, side: str) -> None:
     packed = pack(sequences())
     states = torch.randn(sum(LENGTHS), WIDTH, generator=torch.manual_seed(0))
-    padded, mask = pad(states, side)
+    batch, mask = pad(states, side)
     module = Pooling(WIDTH, pooling_mode=pooling)
-    theirs = module({"token_embeddings": padded, "attention_mask": mask})["sentence_embedding"]
+    theirs = module({"token_embeddings": batch, "attention_mask": mask})["sentence_embedding"]
     torch.testing.assert_close(pool(states, packed, pooling), theirs, atol=1e-6, rtol=1e-6)  # type: ignore[arg-type]
 
 
@@ -34,9 +34,9 @@ def pad(states: Tensor, side: str) -> tuple[Tensor, Tensor]:
     """States and mask of a padded batch, [S, L, H] and [S, L]; what stands at the padding is not to matter."""
     mask = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
     mask = mask.flip(1) if side == "left" else mask
-    padded = torch.full((*mask.shape, WIDTH), 7.0)
-    padded[mask] = states
-    return padded, mask.long()
+    batch = torch.full((*mask.shape, WIDTH), 7.0)
+    batch[mask] = states
+    return batch, mask.long()
 
 
 def test_gradients_reach_the_tokens_that_make_the_vector() -> None:

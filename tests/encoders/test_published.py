@@ -120,9 +120,9 @@ def test_first_layers_of_a_checkpoint(folder: Path, tmp_path: Path) -> None:
 def real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """Payload of the stage `encoder` for the real model, run as the command line runs it."""
     root = tmp_path_factory.mktemp("real")
-    own = Path(str(request.config.getoption("--mirror"))).resolve()
+    own_mirror = Path(str(request.config.getoption("--mirror"))).resolve()
     (root / "documents").mkdir()
-    mirror = str(own) if (own / "e5_small_q4").is_dir() else ""
+    mirror = str(own_mirror) if (own_mirror / "e5_small_q4").is_dir() else ""
     reads, sizes = (
         ["--documents", str(root / "documents")],
         "--width 0 --heads 0 --feed_forward 0 --positions 0 --dropout 0 --seed 1",
@@ -175,8 +175,8 @@ def test_a_name_of_the_table_is_unpacked_to_the_cache(
     weights, of_stage = (load_file(path / "model.safetensors") for path in (folder, real))
     assert all(torch.equal(weight, of_stage[f"bert.{name}"]) for name, weight in weights.items())
     assert [path.name for path in folder.parent.iterdir()] == ["e5_small_q4"]
-    written = folder.stat().st_mtime_ns
-    assert find_model("e5_small_q4").stat().st_mtime_ns == written
+    time = folder.stat().st_mtime_ns
+    assert find_model("e5_small_q4").stat().st_mtime_ns == time
     with pytest.raises(BadInput, match="names one revision"):
         find_model("e5_small_q4", "main")
 

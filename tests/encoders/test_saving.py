@@ -54,15 +54,15 @@ FORMS = {
 def test_what_is_saved_gives_the_same_vectors_here_and_in_sentence_transformers(
     bert: Path, tmp_path: Path, name: str
 ) -> None:
-    made = moved(new_encoder(bert, FORMS[name]))
-    save_encoder(made, tmp_path)
+    encoder = moved(new_encoder(bert, FORMS[name]))
+    save_encoder(encoder, tmp_path)
     ours = open_encoder(tmp_path, device=CPU, precision="fp32")
     theirs = SentenceTransformer(str(tmp_path), device="cpu")
-    queries = made.encode_queries(TEXTS)
+    queries = encoder.encode_queries(TEXTS)
     np.testing.assert_allclose(ours.encode_queries(TEXTS), queries, atol=1e-6)
     np.testing.assert_allclose(theirs.encode_query(TEXTS), queries, atol=1e-5)
     documents = [["Deti", text] for text in TEXTS] if FORMS[name].passage_context == "title" else TEXTS
-    passages = made.encode_passages(PASSAGES)
+    passages = encoder.encode_passages(PASSAGES)
     np.testing.assert_allclose(ours.encode_passages(PASSAGES), passages, atol=1e-6)
     np.testing.assert_allclose(theirs.encode_document(documents), passages, atol=1e-5)
     assert theirs.similarity_fn_name == ours.similarity == FORMS[name].similarity
@@ -77,19 +77,19 @@ def test_the_pooler_of_transformers_is_trained_and_saved_alike(bert: Path, tmp_p
     assert not report["missing_keys"]
     words = SentenceTransformer(str(tmp_path), device="cpu").tokenizer(TEXTS[0], return_tensors="pt")
     with torch.inference_mode():
-        pooled = model.eval()(**words).pooler_output
-    vector = torch.nn.functional.normalize(pooled, dim=1).numpy()
+        vectors = model.eval()(**words).pooler_output
+    vector = torch.nn.functional.normalize(vectors, dim=1).numpy()
     np.testing.assert_allclose(ours.encode_queries(TEXTS[:1]), vector, atol=1e-5)
 
 
 def test_what_sentence_transformers_has_no_file_for_is_kept(bert: Path, tmp_path: Path) -> None:
     save_encoder(new_encoder(bert, form(passage_context="paragraph", question_mark="stripped", scale=3.5)), tmp_path)
     encoder = open_encoder(tmp_path, device=CPU, precision="fp32")
-    described = encoder.describe()
-    assert described["passage_context"] == ("paragraph", "file encoder.json") and described["scale"].value == 3.5
-    given = ["fudi moro?", "fudi? moro??", "fudi\u061f", "fudi\uff1f", "fudi ? ", "?"]
-    left = ["fudi moro", "fudi? moro?", "fudi\u061f", "fudi\uff1f", "fudi ? ", ""]
-    np.testing.assert_array_equal(encoder.encode_queries(given), encoder.encode(left))
+    choices = encoder.describe()
+    assert choices["passage_context"] == ("paragraph", "file encoder.json") and choices["scale"].value == 3.5
+    texts = ["fudi moro?", "fudi? moro??", "fudi\u061f", "fudi\uff1f", "fudi ? ", "?"]
+    stripped_texts = ["fudi moro", "fudi? moro?", "fudi\u061f", "fudi\uff1f", "fudi ? ", ""]
+    np.testing.assert_array_equal(encoder.encode_queries(texts), encoder.encode(stripped_texts))
     passage = Passage("1", "qaa", "fudi moro?", "Deti", "ra 1845\nfudi moro?")
     expected = encoder.encode(["fudi moro?ra 1845fudi moro?"], "passage")
     np.testing.assert_array_equal(encoder.encode_passages([passage]), expected)
@@ -97,10 +97,10 @@ def test_what_sentence_transformers_has_no_file_for_is_kept(bert: Path, tmp_path
 
 def test_a_pair_is_encoded_as_the_tokenizer_joins_it(bert: Path) -> None:
     encoder = new_encoder(bert, form(passage_context="title"))
-    prepared = encoder.prepare_passages(PASSAGES[:1])
-    assert isinstance(prepared, Tokens) and prepared.types is not None
+    tokens = encoder.prepare_passages(PASSAGES[:1])
+    assert isinstance(tokens, Tokens) and tokens.types is not None
     words = SentenceTransformer(str(bert), device="cpu").tokenizer("Deti", TEXTS[0], truncation=True, max_length=24)
-    assert prepared.ids[0].tolist() == words["input_ids"] and prepared.types[0].tolist() == words["token_type_ids"]
+    assert tokens.ids[0].tolist() == words["input_ids"] and tokens.types[0].tolist() == words["token_type_ids"]
 
 
 def test_training_gets_the_gradient_of_both_sides(bert: Path) -> None:

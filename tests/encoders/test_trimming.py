@@ -67,22 +67,22 @@ def checkpoint(config: type, encoder: Path, folder: Path) -> Path:
 def test_texts_of_kept_pieces_keep_vectors_and_logits(
     config: type, encoder: Path, trimmed: Path, tmp_path: Path
 ) -> None:
-    own = checkpoint(config, encoder, tmp_path / "own")
-    out = run(own, trimmed / "tokenizer", tmp_path / "out")
-    old, new = (AutoTokenizer.from_pretrained(folder) for folder in (own, out))
+    start = checkpoint(config, encoder, tmp_path / "own")
+    out = run(start, trimmed / "tokenizer", tmp_path / "out")
+    old, new = (AutoTokenizer.from_pretrained(folder) for folder in (start, out))
     assert len(new) < len(old)
     lines = next((trimmed / "documents").iterdir()).read_text(encoding="utf-8").splitlines()[:3]
     texts = [sentence for line in lines for sentence in json.loads(line)["sentences"]]
     texts = [text for text in texts if set(old.tokenize(text)) <= set(new.get_vocab())]
     assert len(texts) > 10
     rows = torch.tensor(old.convert_tokens_to_ids(new.convert_ids_to_tokens(range(len(new)))))
-    before, after = (AutoModelForMaskedLM.from_pretrained(folder).eval() for folder in (own, out))
+    before, after = (AutoModelForMaskedLM.from_pretrained(folder).eval() for folder in (start, out))
     assert after.config.vocab_size == len(new)
     with torch.no_grad():
         for text in texts:
             expected = before(**old(text, return_tensors="pt")).logits[..., rows]
             torch.testing.assert_close(after(**new(text, return_tensors="pt")).logits, expected, atol=1e-5, rtol=1e-5)
-    vectors = [SentenceTransformer(str(folder), device="cpu").encode(texts) for folder in (own, out)]
+    vectors = [SentenceTransformer(str(folder), device="cpu").encode(texts) for folder in (start, out)]
     np.testing.assert_allclose(vectors[1], vectors[0], atol=1e-6)
 
 
@@ -93,9 +93,9 @@ def test_embeddings_and_head_stay_tied(encoder: Path, trimmed: Path, tmp_path: P
 
 
 def test_same_tokenizer_keeps_every_row(encoder: Path, tmp_path: Path) -> None:
-    own = checkpoint(BertConfig, encoder, tmp_path / "own")
-    out = run(own, encoder, tmp_path / "out")
-    weights = [AutoModel.from_pretrained(folder).get_input_embeddings().weight for folder in (own, out)]
+    start = checkpoint(BertConfig, encoder, tmp_path / "own")
+    out = run(start, encoder, tmp_path / "out")
+    weights = [AutoModel.from_pretrained(folder).get_input_embeddings().weight for folder in (start, out)]
     assert torch.equal(*weights)
 
 

@@ -27,9 +27,9 @@ class Sample:
         self.ids = pa.array([f"{'cab'[place % 3]}{place}" for place in range(passages)])
         self.query_ids = pa.array([f"q{query}" for query in range(30)])
         pairs = [(q, p) for q in range(30) for p in rng.choice(passages, q % 6 + 1, replace=False)]
-        queries, judged = np.array(pairs).T
+        queries, relevant_passages = np.array(pairs).T
         labels = rng.integers(0, 4, len(pairs))
-        self.qrels = Qrels(self.query_ids, self.ids, queries, judged, labels)
+        self.qrels = Qrels(self.query_ids, self.ids, queries, relevant_passages, labels)
 
     def run(self, depth: int) -> Run:
         """The best passages, equal scores in the order of the pool."""
@@ -38,15 +38,15 @@ class Sample:
 
     def exact_ranks(self, whole: bool = True) -> ExactRanks:
         """Counted one by one, of rows in another order than the judgements."""
-        kept = np.flatnonzero(self.qrels.labels >= 1)[::-1]
-        queries, passages = self.qrels.queries[kept], self.qrels.passages[kept]
+        judgements = np.flatnonzero(self.qrels.labels >= 1)[::-1]
+        queries, passages = self.qrels.queries[judgements], self.qrels.passages[judgements]
         ids = self.ids.to_pylist()
         counts = []
         for query, place in zip(queries, passages, strict=True):
             row = self.scores[query]
-            tied = [other for other in np.flatnonzero(row == row[place]) if other != place]
-            by_id = sum(ids[other] > ids[place] for other in tied)
-            counts.append([np.sum(row > row[place]), len(tied), by_id, sum(other < place for other in tied)])
+            twins = [other for other in np.flatnonzero(row == row[place]) if other != place]
+            by_id = sum(ids[other] > ids[place] for other in twins)
+            counts.append([np.sum(row > row[place]), len(twins), by_id, sum(other < place for other in twins)])
         scores = self.scores[queries, passages]
         return ExactRanks(self.query_ids, self.ids, queries, passages, scores, np.array(counts), len(ids), whole)
 
@@ -80,8 +80,8 @@ def test_equal_scores_of_lareqa_stand_as_argsort_from_its_end_leaves_them() -> N
     assert BENCHMARKS["lareqa"].ties == "reversed" and BENCHMARKS["lareqa"].measures == ("map@20",)
     sample = Sample(150, 5, seed=7)
     relevant = np.zeros(sample.scores.shape, bool)
-    kept = sample.qrels.labels >= 1
-    relevant[sample.qrels.queries[kept], sample.qrels.passages[kept]] = True
+    is_relevant = sample.qrels.labels >= 1
+    relevant[sample.qrels.queries[is_relevant], sample.qrels.passages[is_relevant]] = True
     expected = [
         average_precision(row, np.argsort(scores, kind="stable")[::-1], 20) if row.any() else 0.0
         for row, scores in zip(relevant, sample.scores, strict=True)
@@ -95,9 +95,9 @@ def test_equal_scores_of_lareqa_stand_as_argsort_from_its_end_leaves_them() -> N
 def test_ranks_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     sample = Sample(150, 9, seed=2)
     write_exact_ranks(tmp_path / "pool.ranks.parquet", sample.exact_ranks())
-    read = read_exact_ranks(tmp_path / "pool.ranks.parquet")
-    assert (read.pool, read.whole) == (150, True)
-    for before, after in zip(sample.values(5, sample.exact_ranks()), sample.values(5, read), strict=True):
+    copy = read_exact_ranks(tmp_path / "pool.ranks.parquet")
+    assert (copy.pool, copy.whole) == (150, True)
+    for before, after in zip(sample.values(5, sample.exact_ranks()), sample.values(5, copy), strict=True):
         np.testing.assert_array_equal(after.values, before.values)
     (tmp_path / "other").write_text("no table")
     with pytest.raises(BadInput, match="not a table of exact ranks"):
@@ -116,15 +116,17 @@ def test_a_search_that_found_no_more_is_not_a_cut_run() -> None:
     sample = Sample(150, 10**6, seed=4)
     run = sample.run(150)
     # Of the n-th query, n passages are found: BM25 finds no passage that shares no word.
-    kept = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) <= run.queries
-    sparse = run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+    is_within = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) <= run.queries
+    sparse = run._replace(
+        queries=run.queries[is_within], passages=run.passages[is_within], scores=run.scores[is_within]
+    )
     measures = [parse_measure(name) for name in NAMES]
-    found = evaluate(sample.qrels, sparse, measures, ties="trec", pool=150).measures
+    values = evaluate(sample.qrels, sparse, measures, ties="trec", pool=150).measures
     plain = evaluate(sample.qrels, sparse, measures, ties="trec").measures
-    for ours, theirs in zip(found[:-1], plain[:-1], strict=True):
+    for ours, theirs in zip(values[:-1], plain[:-1], strict=True):
         assert not ours.blank
         np.testing.assert_array_equal(ours.values, theirs.values)
-    assert found[-1].blank
+    assert values[-1].blank
 
 
 def test_a_fused_run_gives_blanks_below_the_lists_that_it_was_made_of() -> None:
@@ -132,12 +134,14 @@ def test_a_fused_run_gives_blanks_below_the_lists_that_it_was_made_of() -> None:
     run = sample.run(150)
     # Two lists of 20 make one of 20 to 40.
     ends = 20 + np.random.default_rng(1).integers(0, 21, len(run.query_ids))
-    kept = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < ends[run.queries]
-    fused = run._replace(queries=run.queries[kept], passages=run.passages[kept], scores=run.scores[kept])
+    is_within = np.arange(len(run.queries)) - np.searchsorted(run.queries, run.queries) < ends[run.queries]
+    fusion = run._replace(
+        queries=run.queries[is_within], passages=run.passages[is_within], scores=run.scores[is_within]
+    )
     measures = [parse_measure(name) for name in NAMES]
-    found = evaluate(sample.qrels, fused, measures, ties="trec", pool=150, is_fused=True).measures
-    assert {str(one.measure) for one in found if one.blank} == {"mrr", "recall@100", "ndcg", "map", "rank_distance"}
-    for ours, whole in zip(found, sample.values(150), strict=True):
+    values = evaluate(sample.qrels, fusion, measures, ties="trec", pool=150, is_fused=True).measures
+    assert {str(one.measure) for one in values if one.blank} == {"mrr", "recall@100", "ndcg", "map", "rank_distance"}
+    for ours, whole in zip(values, sample.values(150), strict=True):
         if not ours.blank:
             np.testing.assert_array_equal(ours.values, whole.values)
 
@@ -162,8 +166,8 @@ def test_a_random_ranking_of_xquad_r_is_as_bad_as_it_is() -> None:
     rankings = np.array([rng.permutation(candidates) for _ in range(queries)])
     relevant = np.repeat(np.arange(queries), 11), np.tile(np.arange(11), queries)
     qrels = Qrels(query_ids, ids, *relevant, np.ones(11 * queries, np.int64))
-    cut = rankings[:, :1000]
-    run = ranked_run(query_ids, ids, cut, np.broadcast_to(-np.arange(1000.0), cut.shape))
+    best = rankings[:, :1000]
+    run = ranked_run(query_ids, ids, best, np.broadcast_to(-np.arange(1000.0), best.shape))
     ranks = np.argsort(rankings, axis=1)[relevant]
     counts = np.stack([ranks, 0 * ranks, 0 * ranks, 0 * ranks], axis=1)
     exact = ExactRanks(query_ids, ids, *relevant, -ranks.astype(np.float32), counts, candidates, whole=True)

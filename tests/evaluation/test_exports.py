@@ -42,7 +42,7 @@ def test_mteb_results(tmp_path: Path) -> None:
     main(["export", "--format", "mteb", "--scores", str(tmp_path), "--out", str(tmp_path / "results")])
     task = json.loads((tmp_path / "results" / "a__b" / "seed_1" / "toy.json").read_text())
     assert set(task) >= {"dataset_revision", "task_name", "mteb_version", "scores", "evaluation_time"}
-    found = {entry["hf_subset"]: entry for entry in task["scores"]["test"]}
-    assert {name: entry["main_score"] for name, entry in found.items()} == {"sw-all": 0.5, "sw": 0.6, "sw-en": 0.1}
-    assert found["sw-all"]["recall_at_100"] == 0.7 and found["sw-en"]["languages"] == ["swa-Latn", "eng-Latn"]
-    assert all(isinstance(entry["languages"], list) for entry in found.values())
+    entries = {entry["hf_subset"]: entry for entry in task["scores"]["test"]}
+    assert {name: entry["main_score"] for name, entry in entries.items()} == {"sw-all": 0.5, "sw": 0.6, "sw-en": 0.1}
+    assert entries["sw-all"]["recall_at_100"] == 0.7 and entries["sw-en"]["languages"] == ["swa-Latn", "eng-Latn"]
+    assert all(isinstance(entry["languages"], list) for entry in entries.values())

@@ -34,16 +34,16 @@ def measured(
     ids = [passage.passage_id for language in LANGUAGES for passage in texts[language]]
     names = list(relevant)
     rows = [(names.index(query), ids.index(name), label) for query in names for name, label in relevant[query].items()]
-    judged = Qrels(pa.array(names), pa.array(ids), *np.array(rows, np.int64).T)
+    qrels = Qrels(pa.array(names), pa.array(ids), *np.array(rows, np.int64).T)
     passages = Passages({language: texts[language].copy for language in LANGUAGES}, ids)
     queries = [Query(name, language_of(name), "?") for name in names]
     pools = [Pool("multilingual", None, None)]
-    collection = Collection(queries, questions or names, passages, judged, pools)
+    collection = Collection(queries, questions or names, passages, qrels, pools)
     entries = [
         (names.index(query), ids.index(name), -rank) for query in names for rank, name in enumerate(rankings[query])
     ]
-    asked, found, scores = np.array(entries, np.int64).reshape(-1, 3).T
-    run = sorted_run(pa.array(names), pa.array(ids), asked, found, scores.astype(np.float32))
+    query_numbers, passage_numbers, scores = np.array(entries, np.int64).reshape(-1, 3).T
+    run = sorted_run(pa.array(names), pa.array(ids), query_numbers, passage_numbers, scores.astype(np.float32))
     return fairness(collection, run, {name: language_of(name) for name in ids})
 
 
@@ -84,9 +84,11 @@ def test_peer_equals_the_published_package(labels: tuple[int, ...]) -> None:
     theirs = {one.query_id: one.value for one in evaluator.iter_calc(runs)}
     ours = dict(zip(names, measured(relevant, rankings)["peer@20"], strict=True))
     # Where passages that are found stand at the very rank that those not found share, it divides 0 by 0.
-    known = [query for query in names if not np.isnan(theirs[query])]
-    assert len(known) >= 55 and not np.isnan(list(ours.values())).any()
-    assert [ours[query] for query in known] == pytest.approx([theirs[query] for query in known], abs=1e-12)
+    defined_queries = [query for query in names if not np.isnan(theirs[query])]
+    assert len(defined_queries) >= 55 and not np.isnan(list(ours.values())).any()
+    assert [ours[query] for query in defined_queries] == pytest.approx(
+        [theirs[query] for query in defined_queries], abs=1e-12
+    )
     assert len({round(value, 6) for value in theirs.values()}) > 10
 
 

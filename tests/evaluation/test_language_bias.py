@@ -35,16 +35,16 @@ def run(*lines: tuple[str, str, float]) -> Run:
 
 def test_shares_are_of_the_best_answers(collection: Collection) -> None:
     ranking = run(("q0", "p1", 3), ("q0", "p2", 2), ("q0", "p0", 1), ("q1", "p3", 1), ("q1", "p1", 2))
-    found = bias(collection, ranking, [2])[2]
-    assert (found.query_languages, found.candidate_languages) == (["de", "th"], ["ar", "de", "th"])
-    np.testing.assert_allclose(found.shares, [[0, 3 / 4, 1 / 4], [np.nan] * 3])
-    np.testing.assert_allclose(found.relevant, [[1 / 2, 1 / 2, 0], [0, 0, 1]])
-    np.testing.assert_allclose(found.candidates, [1 / 4, 1 / 2, 1 / 4])
+    result = bias(collection, ranking, [2])[2]
+    assert (result.query_languages, result.candidate_languages) == (["de", "th"], ["ar", "de", "th"])
+    np.testing.assert_allclose(result.shares, [[0, 3 / 4, 1 / 4], [np.nan] * 3])
+    np.testing.assert_allclose(result.relevant, [[1 / 2, 1 / 2, 0], [0, 0, 1]])
+    np.testing.assert_allclose(result.candidates, [1 / 4, 1 / 2, 1 / 4])
 
 
 def test_own_share_is_the_mean_of_the_diagonal(collection: Collection) -> None:
-    found = bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1), ("q2", "p3", 1)), [5])[5]
-    assert found.own == pytest.approx(0.75)
+    result = bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1), ("q2", "p3", 1)), [5])[5]
+    assert result.own == pytest.approx(0.75)
 
 
 def test_run_of_another_benchmark_is_refused(collection: Collection) -> None:
@@ -53,12 +53,12 @@ def test_run_of_another_benchmark_is_refused(collection: Collection) -> None:
 
 
 def test_what_is_written_is_read(collection: Collection, tmp_path: Path) -> None:
-    made = bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1)), [1, 2])
-    write_json_lines(tmp_path / FILE, bias_rows(made))
-    for depth, one in made.items():
-        found = read_bias(tmp_path, depth)
-        assert (found.query_languages, found.candidate_languages) == (one.query_languages, one.candidate_languages)
-        for ours, theirs in zip(found[2:], one[2:], strict=True):
+    results = bias(collection, run(("q0", "p1", 2), ("q0", "p0", 1)), [1, 2])
+    write_json_lines(tmp_path / FILE, bias_rows(results))
+    for depth, one in results.items():
+        copy = read_bias(tmp_path, depth)
+        assert (copy.query_languages, copy.candidate_languages) == (one.query_languages, one.candidate_languages)
+        for ours, theirs in zip(copy[2:], one[2:], strict=True):
             np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(BadInput, match="no shares of languages at depth 3"):
         read_bias(tmp_path, 3)

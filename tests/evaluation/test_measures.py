@@ -35,22 +35,22 @@ def slow_value(name: str, labels: dict[str, int], ranking: list[str]) -> float:
     if name == "map":
         return sum(n / rank for n, rank in enumerate(hits, start=1)) / len(relevant)
     best = sorted((label for label in labels.values() if label >= 1), reverse=True)[: int(cutoff) if cutoff else None]
-    reached = sum(labels[top[rank - 1]] / math.log2(rank + 1) for rank in hits)
-    return reached / sum(gain / math.log2(rank + 1) for rank, gain in enumerate(best, start=1))
+    sum_of_gains = sum(labels[top[rank - 1]] / math.log2(rank + 1) for rank in hits)
+    return sum_of_gains / sum(gain / math.log2(rank + 1) for rank, gain in enumerate(best, start=1))
 
 
 def orders(sample: Sample, query: str, rule: str) -> list[str]:
     """The ranking of one query, sorted line by line."""
-    found, labels = sample.run.get(query, {}), sample.qrels[query]
-    listed = [p for q, p, _ in sample.lines if q == query]
-    gain = {p: max(labels.get(p, 0), 0) for p in listed}
+    scores, labels = sample.run.get(query, {}), sample.qrels[query]
+    passages = [p for q, p, _ in sample.lines if q == query]
+    gain = {p: max(labels.get(p, 0), 0) for p in passages}
     if rule == "trec":
-        return sorted(sorted(listed, reverse=True), key=lambda p: -found[p])
+        return sorted(sorted(passages, reverse=True), key=lambda p: -scores[p])
     if rule == "reversed":
         # As the official scorer of LAReQA ranks: the order of ascending scores, read from its end.
-        return sorted(listed, key=lambda p: found[p])[::-1]
+        return sorted(passages, key=lambda p: scores[p])[::-1]
     sign = {"list": 0, "optimistic": -1, "pessimistic": 1}[rule]
-    return sorted(listed, key=lambda p: (-found[p], sign * gain[p]))
+    return sorted(passages, key=lambda p: (-scores[p], sign * gain[p]))
 
 
 @pytest.mark.parametrize("rule", ["trec", "list", "reversed", "optimistic", "pessimistic"])
@@ -75,11 +75,11 @@ def test_a_query_is_tied_if_some_order_of_its_equal_scores_changes_the_value(see
     qrels, run = sample.arrays()
     evaluation = evaluate(qrels, run, [parse_measure(name) for name in NAMES], ties="trec")
     for name, result in zip(NAMES, evaluation.measures, strict=True):
-        for query, tied in zip(sample.qrels, result.tied, strict=True):
-            found = sample.run.get(query, {})
-            rankings = [order for order in itertools.permutations(found) if descending(order, found)]
+        for query, is_tied in zip(sample.qrels, result.tied, strict=True):
+            scores = sample.run.get(query, {})
+            rankings = [order for order in itertools.permutations(scores) if descending(order, scores)]
             values = {round(slow_value(name, sample.qrels[query], list(ranking)), 10) for ranking in rankings}
-            assert tied == (len(values) > 1), (name, query)
+            assert is_tied == (len(values) > 1), (name, query)
 
 
 @pytest.mark.parametrize(("seed", "scores"), [(6, 6), (7, 10**6)])

@@ -58,8 +58,8 @@ def test_mteb_reads_committed_results_back(tmp_path: Path) -> None:
     assert set(task.languages) == {
         mteb_code(language).partition("-")[0] for language, _ in one if language not in MEANS
     }
-    found = mteb.ResultCache(cache_path=tmp_path).load_results(include_remote=False)
-    read = {(one.model_name, one.model_revision) for one in found.model_results}
+    results = mteb.ResultCache(cache_path=tmp_path).load_results(include_remote=False)
+    names = {(one.model_name, one.model_revision) for one in results.model_results}
     manifests = exported.score_folders(RESULTS / "mini")
-    assert len(read) == len(manifests) == 6 and ("msm", "seed_1") in read
-    assert all(task.task_name == "lareqa" for model in found.model_results for task in model.task_results)
+    assert len(names) == len(manifests) == 6 and ("msm", "seed_1") in names
+    assert all(task.task_name == "lareqa" for model in results.model_results for task in model.task_results)

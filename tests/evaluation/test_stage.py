@@ -40,11 +40,11 @@ def write_random_runs(collection: Collection, folder: Path) -> None:
     rng = np.random.default_rng(1)
     qrels = collection.qrels
     places_of = {passage.passage_id: place for place, passage in enumerate(collection.passages)}
-    judged = np.array([places_of[text] for text in qrels.passage_ids.to_pylist()])
+    judged_places = np.array([places_of[text] for text in qrels.passage_ids.to_pylist()])
     for pool in collection.pools:
         candidates, queries = np.array(collection.pool_passages(pool)), collection.pool_queries(pool)
         scores = rng.integers(0, 4000, size=(len(queries), len(collection.passages))).astype(np.float32)
-        scores[qrels.queries, judged[qrels.passages]] = rng.integers(3950, 4020, size=len(qrels.queries))
+        scores[qrels.queries, judged_places[qrels.passages]] = rng.integers(3950, 4020, size=len(qrels.queries))
         places = candidates[np.argpartition(-scores[:, candidates], 25, axis=1)[:, :25]]
         places[::50] = -1
         write_pool(folder, collection, pool, places, np.take_along_axis(scores, places, axis=1), "random")
@@ -82,7 +82,7 @@ def slow_rankings(path: Path) -> dict[str, list[str]]:
     for line in gzip.decompress(path.read_bytes()).decode().splitlines():
         query, _, passage, _, score, _ = line.split()
         entries.setdefault(query, []).append((float(score), passage))
-    return {query: [passage for _, passage in sorted(found, reverse=True)] for query, found in entries.items()}
+    return {query: [passage for _, passage in sorted(hits, reverse=True)] for query, hits in entries.items()}
 
 
 def slow_scores(questions: Path, runs: Path) -> dict[tuple[str, str | None], float]:
@@ -92,21 +92,24 @@ def slow_scores(questions: Path, runs: Path) -> dict[tuple[str, str | None], flo
         rankings = slow_rankings(
             runs / ("multilingual.trec.gz" if candidates is None else f"pool.{candidates}.trec.gz")
         )
-        for asked in LANGUAGES:
-            scores[asked, candidates] = fmean(
+        for query_language in LANGUAGES:
+            scores[query_language, candidates] = fmean(
                 slow_average_precision(
-                    rankings.get(f"{asked}-{question}", []),
-                    {passage for passage in found if candidates in (None, passage[:2])},
+                    rankings.get(f"{query_language}-{question}", []),
+                    {passage for passage in question_answers if candidates in (None, passage[:2])},
                 )
-                for question, found in answers.items()
+                for question, question_answers in answers.items()
             )
-    pairs = {asked: [scores[asked, other] for other in LANGUAGES if other != asked] for asked in LANGUAGES}
-    scores |= {(asked, "other"): fmean(values) for asked, values in pairs.items()}
-    scores["mean", None] = fmean(scores[asked, None] for asked in LANGUAGES)
-    scores["mean", "same"] = fmean(scores[asked, asked] for asked in LANGUAGES)
+    pairs = {
+        query_language: [scores[query_language, other] for other in LANGUAGES if other != query_language]
+        for query_language in LANGUAGES
+    }
+    scores |= {(query_language, "other"): fmean(values) for query_language, values in pairs.items()}
+    scores["mean", None] = fmean(scores[query_language, None] for query_language in LANGUAGES)
+    scores["mean", "same"] = fmean(scores[query_language, query_language] for query_language in LANGUAGES)
     # Every question is asked in every language, so the mean over questions is that over languages.
     scores |= {("all", candidates): scores["mean", candidates] for candidates in (None, "same")}
-    scores["mean", "other"] = fmean(scores[asked, "other"] for asked in LANGUAGES)
+    scores["mean", "other"] = fmean(scores[query_language, "other"] for query_language in LANGUAGES)
     return scores
 
 
@@ -131,11 +134,11 @@ def cells(path: Path) -> dict[tuple[str, str | None], dict[str, Any]]:
 
 def test_every_average_equals_the_slow_implementation(evaluation: Path) -> None:
     expected = slow_scores(evaluation / "questions", evaluation / "run")
-    found = cells(evaluation / "scores" / "scores.jsonl")
-    assert found.keys() == expected.keys()
+    lines = cells(evaluation / "scores" / "scores.jsonl")
+    assert lines.keys() == expected.keys()
     for cell, value in expected.items():
-        assert found[cell]["value"] == pytest.approx(value, abs=1e-9), cell
-    assert 0.1 < found["mean", None]["value"] < 0.9
+        assert lines[cell]["value"] == pytest.approx(value, abs=1e-9), cell
+    assert 0.1 < lines["mean", None]["value"] < 0.9
 
 
 def test_a_score_line_says_where_it_comes_from(evaluation: Path) -> None:
@@ -158,29 +161,29 @@ def test_a_score_line_says_where_it_comes_from(evaluation: Path) -> None:
 def test_per_query_values_average_to_the_scores(evaluation: Path) -> None:
     rows = read_per_query(evaluation / "scores" / "per_query.parquet")
     assert len(rows) == 3570 * (4 + len(FAIRNESS))
-    found = cells(evaluation / "scores" / "scores.jsonl")
+    lines = cells(evaluation / "scores" / "scores.jsonl")
     for kind, candidates in (("multilingual", None), ("same", "same"), ("other", "other")):
         values = by_question(rows, "map@20", kind)
         assert (len(values.questions), values.languages) == (1190, list(LANGUAGES))
         assert (len(values.clusters), values.clusters.max() + 1) == (1190, 240)
-        assert values.values.mean() == pytest.approx(found["mean", candidates]["value"], abs=1e-12)
+        assert values.values.mean() == pytest.approx(lines["mean", candidates]["value"], abs=1e-12)
     russian = by_question(rows, "map@20", "other").values[:, 1]
-    assert russian.mean() == pytest.approx(found["ru", "other"]["value"], abs=1e-12)
+    assert russian.mean() == pytest.approx(lines["ru", "other"]["value"], abs=1e-12)
 
 
 def test_checksums_tell_other_questions_candidates_and_judgements_apart(evaluation: Path) -> None:
     collection = find_benchmark("lareqa:three").read(evaluation / "questions")
-    written = json.loads((evaluation / "scores" / "collection.json").read_text())
-    assert written == checksums(collection) | {"rules": "lareqa; own ids kept; printed mean macro; ties trec"}
+    file_sums = json.loads((evaluation / "scores" / "collection.json").read_text())
+    assert file_sums == checksums(collection) | {"rules": "lareqa; own ids kept; printed mean macro; ties trec"}
     first, *queries = collection.queries
     questions = collection._replace(queries=[first._replace(text="other"), *queries])
     qrels = collection._replace(qrels=collection.qrels._replace(labels=collection.qrels.labels + 1))
     passages = [passage._replace(text=passage.text + "?") for passage in collection.passages]
     parts = {language: [p for p in passages if p.language == language] for language in LANGUAGES}
     pool = collection._replace(passages=Passages({language: parts[language].copy for language in LANGUAGES}))
-    for other, changed in ((questions, "questions"), (qrels, "qrels"), (pool, "candidates")):
-        found = checksums(other)
-        assert [name for name in found if found[name] != written[name]] == [changed]
+    for other, changed_name in ((questions, "questions"), (qrels, "qrels"), (pool, "candidates")):
+        sums = checksums(other)
+        assert [name for name in sums if sums[name] != file_sums[name]] == [changed_name]
 
 
 def test_fairness_is_measured_where_languages_are_ranked_together(evaluation: Path) -> None:

@@ -125,19 +125,21 @@ def test_models_together_are_compared_as_each_pair_alone(values: np.ndarray) -> 
     first = np.where(rng.random(values.shape) < 0.3, np.nan, values)
     models = np.stack([first, first + 0.05 * rng.standard_normal(values.shape), 0.9 * first])
     together = compare(columns(models), [(1, 0), (2, 0), (2, 1)], resamples=200, signs=300, seed=1)
-    for made, (model, baseline) in zip(together, [(1, 0), (2, 0), (2, 1)], strict=True):
+    for comparison, (model, baseline) in zip(together, [(1, 0), (2, 0), (2, 1)], strict=True):
         differences = models[model] - models[baseline]
         samples = bootstrap(columns(differences), resamples=200, seed=1)[0]
-        np.testing.assert_allclose(made.intervals, intervals(samples, len(values)), atol=1e-12)
+        np.testing.assert_allclose(comparison.intervals, intervals(samples, len(values)), atol=1e-12)
         words = -(-len(values) // 32)
         drawn_bytes = np.frombuffer(np.random.default_rng(1).bytes(300 * words * 4), np.uint8)
         signs = 1 - 2.0 * np.unpackbits(drawn_bytes).reshape(300, -1)[:, : len(values)]
         shares = np.nan_to_num(differences) / np.isfinite(differences).sum(axis=0)
-        drawn = np.abs(signs @ shares)
-        drawn = np.column_stack([drawn, np.abs((signs @ shares).mean(axis=1))])
-        observed = np.abs(np.append(shares.sum(axis=0), shares.sum(axis=0).mean()))
-        np.testing.assert_allclose(made.p_values, (1 + (drawn >= observed - 1e-12).sum(axis=0)) / 301)
-        np.testing.assert_allclose(made.differences, language_means(differences))
+        random_differences = np.abs(signs @ shares)
+        random_differences = np.column_stack([random_differences, np.abs((signs @ shares).mean(axis=1))])
+        own_differences = np.abs(np.append(shares.sum(axis=0), shares.sum(axis=0).mean()))
+        np.testing.assert_allclose(
+            comparison.p_values, (1 + (random_differences >= own_differences - 1e-12).sum(axis=0)) / 301
+        )
+        np.testing.assert_allclose(comparison.differences, language_means(differences))
 
 
 def clustered(rng: np.random.Generator, clusters: int, is_clustered: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -163,7 +165,7 @@ def test_clusters_are_drawn_whole() -> None:
     np.testing.assert_allclose(alone.intervals, together.intervals, atol=1e-12)
     assert alone.p_values.tolist() == together.p_values.tolist()
     careless = compare(columns(copies), [(0, 1)], resamples=500, signs=500, seed=1)[0]
-    width = [float(np.diff(made.intervals[-1])[0]) for made in (together, careless)]
+    width = [float(np.diff(comparison.intervals[-1])[0]) for comparison in (together, careless)]
     assert width[0] / width[1] == pytest.approx(10**0.5, rel=0.15)
 
 
@@ -177,17 +179,17 @@ def test_intervals_cover_and_tests_err_as_often_as_they_say(clusters: int, is_cl
         values, _ = clustered(rng, 2000, is_clustered)
         sums += values.sum(), values.size
     truth, sets = sums[0] / sums[1], 2000
-    covered, rejected = np.zeros(2), 0
+    hits, errors = np.zeros(2), 0
     for number in range(sets):
         values, numbers = clustered(rng, clusters, is_clustered)
         data = columns(values, numbers)
         first, second = bootstrap(data, resamples=1000, seed=number)
         for place, (samples, right) in enumerate(((first, truth), (first - second, 0))):
             low, high = intervals(samples, data.cluster_count)[0]
-            covered[place] += low <= right <= high
-        rejected += randomisation_test(data, [(0, 1)], resamples=1000, seed=number)[0, 0] <= 0.05
-    assert ((covered / sets >= 0.93) & (covered / sets <= 0.97)).all(), covered / sets
-    assert 0.03 <= rejected / sets <= 0.07
+            hits[place] += low <= right <= high
+        errors += randomisation_test(data, [(0, 1)], resamples=1000, seed=number)[0, 0] <= 0.05
+    assert ((hits / sets >= 0.93) & (hits / sets <= 0.97)).all(), hits / sets
+    assert 0.03 <= errors / sets <= 0.07
 
 
 def test_ranks_of_models_that_can_and_cannot_be_told_apart() -> None:

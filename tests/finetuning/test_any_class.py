@@ -98,10 +98,10 @@ def test_resuming_and_recomputing_change_nothing(
     weights = start("modernbert", encoder, tmp_path / "start")
     form = {"pooling": "mean", "checkpoint_steps": 1} | changes
     whole = encoded(finetune(sources, weights, tmp_path / "whole", **form))
-    stopped = finetune(sources, weights, tmp_path / "stopped", **form)
+    facts = finetune(sources, weights, tmp_path / "stopped", **form)
     for path in (tmp_path / "stopped" / "work").glob("step-000000003.*"):
         path.unlink()
-    np.testing.assert_array_equal(whole, encoded(finetune(sources, weights, stopped.parent, **form)))
+    np.testing.assert_array_equal(whole, encoded(finetune(sources, weights, facts.parent, **form)))
     again = finetune(sources, weights, tmp_path / "again", activations="recomputed", **form)
     np.testing.assert_allclose(encoded(again), whole, atol=1e-4)
 
@@ -110,15 +110,15 @@ def test_resuming_and_recomputing_change_nothing(
 def test_the_loss_over_dimensions_equals_loops(normalise: bool) -> None:
     torch.manual_seed(0)
     queries, passages = torch.randn(4, 8).double(), torch.randn(7, 8).double()
-    allowed = torch.rand(4, 7) > 0.3
-    allowed[range(4), range(4)] = True
+    candidates = torch.rand(4, 7) > 0.3
+    candidates[range(4), range(4)] = True
     widths = [2, 5, 8]
-    ours = matryoshka_loss(queries, passages, widths, normalise=normalise, scale=3.0, allowed=allowed)
+    ours = matryoshka_loss(queries, passages, widths, normalise=normalise, scale=3.0, allowed=candidates)
     slow = 0.0
     for width in widths:
         for row in range(4):
             scores = [score(queries[row], passage, width, normalise and width < 8) for passage in passages]
-            total = sum(math.exp(3 * scores[place]) for place in range(7) if allowed[row, place])
+            total = sum(math.exp(3 * scores[place]) for place in range(7) if candidates[row, place])
             slow += (math.log(total) - 3 * scores[row]) / 4 / len(widths)
     assert ours.item() == pytest.approx(slow, rel=1e-5)
 
@@ -132,7 +132,7 @@ def score(query: torch.Tensor, passage: torch.Tensor, width: int, normalise: boo
 def test_leading_dimensions_learn_too(sources: Path, encoder: Path, tmp_path: Path) -> None:
     weights = start("bert", encoder, tmp_path / "start")
     plain = encoded(finetune(sources, weights, tmp_path / "plain", pooling="mean"))
-    cut = encoded(finetune(sources, weights, tmp_path / "cut", pooling="mean", dimensions="4, 8"))
-    assert np.abs(plain - cut).max() > 1e-3
+    short = encoded(finetune(sources, weights, tmp_path / "cut", pooling="mean", dimensions="4, 8"))
+    assert np.abs(plain - short).max() > 1e-3
     with pytest.raises(BadInput, match="dimensions must be from 1 to below the width 32, got 4, 32"):
         finetune(sources, weights, tmp_path / "wide", pooling="mean", dimensions="4, 32")

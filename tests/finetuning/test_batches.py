@@ -22,8 +22,8 @@ def test_an_epoch_reads_every_question_once_however_many_share_a_passage(passage
     batches = ExampleBatches(examples(100, passages), settings(batch_queries=4, shard_queries=4, seed=1))
     assert batches.epoch_steps == 25
     for epoch in range(3):
-        read = [example.query.query_id for step in range(25) for example in batches.batch(epoch * 25 + step)]
-        assert Counter(read) == Counter(str(number) for number in range(100))
+        query_ids = [example.query.query_id for step in range(25) for example in batches.batch(epoch * 25 + step)]
+        assert Counter(query_ids) == Counter(str(number) for number in range(100))
 
 
 def test_a_step_is_the_same_after_a_jump() -> None:

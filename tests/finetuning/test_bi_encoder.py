@@ -35,13 +35,13 @@ def backward(
     encoder: Path, form: Finetune, batch: list[Example]
 ) -> tuple[float, dict[str, torch.Tensor], dict[str, float]]:
     model = bi_encoder(encoder, form)
-    total, logged = 0.0, dict[str, float]()
+    total, log = 0.0, dict[str, float]()
     for loss, numbers in BatchLoss(model, form, CPU).parts(batch, step=0):
         loss.backward()
         total += loss.item()
-        logged = {name: logged.get(name, 0) + value for name, value in numbers.items()}
+        log = {name: log.get(name, 0) + value for name, value in numbers.items()}
     gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
-    return total, gradients, logged
+    return total, gradients, log
 
 
 def assert_same(
@@ -66,9 +66,9 @@ def test_loss_is_that_of_plain_floats(encoder: Path, towers: str) -> None:
     for row, query in enumerate(queries):
         scores = [sum(a * b for a, b in zip(query, passage, strict=True)) for passage in passages]
         losses.append(math.log(sum(math.exp(score - scores[row]) for score in scores)))
-    found = backward(encoder, form, batch)
-    assert found[0] == pytest.approx(sum(losses) / 8, abs=1e-4)
-    assert found[2]["softmax_candidates"] == 24
+    result = backward(encoder, form, batch)
+    assert result[0] == pytest.approx(sum(losses) / 8, abs=1e-4)
+    assert result[2]["softmax_candidates"] == 24
 
 
 @pytest.mark.parametrize("gather", ["none", "grad"])
@@ -89,9 +89,9 @@ def test_gathering_is_that_of_devices_that_put_their_own_back(encoder: Path) -> 
     loss = torch.tensor(0.0)
     for device in range(2):
         vectors, _ = model.vectors(batch, CPU, "fp32")
-        own = (torch.arange(8) // 4 == device).repeat(3)
-        mixed = torch.where(own[:, None], vectors, vectors.detach())
-        logits = form.loss.scale * mixed[:8] @ mixed[8:].T
+        is_own = (torch.arange(8) // 4 == device).repeat(3)
+        device_vectors = torch.where(is_own[:, None], vectors, vectors.detach())
+        logits = form.loss.scale * device_vectors[:8] @ device_vectors[8:].T
         loss = torch.nn.functional.cross_entropy(logits, torch.arange(8))
         loss.backward()
     gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
@@ -100,25 +100,25 @@ def test_gathering_is_that_of_devices_that_put_their_own_back(encoder: Path) -> 
 
 def test_shards_without_gathering_are_batches_of_their_own(encoder: Path) -> None:
     batch = examples(8)
-    found = backward(encoder, settings(gather="none", shard_queries=4), batch)
+    result = backward(encoder, settings(gather="none", shard_queries=4), batch)
     halves = [backward(encoder, settings(batch_queries=4, shard_queries=4), half) for half in (batch[:4], batch[4:])]
-    assert found[0] == pytest.approx((halves[0][0] + halves[1][0]) / 2, abs=1e-5)
-    assert found[2]["softmax_candidates"] == 8
+    assert result[0] == pytest.approx((halves[0][0] + halves[1][0]) / 2, abs=1e-5)
+    assert result[2]["softmax_candidates"] == 8
 
 
 def test_a_right_passage_is_never_a_negative() -> None:
     batch = examples(4)
     twice = batch[0]._replace(positive=batch[1].positive)
-    listed = batch[2]._replace(others=("n3-0",))
-    allowed = find_candidates([twice, batch[1], listed, batch[3]], settings(batch_queries=4, shard_queries=4))
+    with_others = batch[2]._replace(others=("n3-0",))
+    candidates = find_candidates([twice, batch[1], with_others, batch[3]], settings(batch_queries=4, shard_queries=4))
     expected = torch.ones(4, 8, dtype=torch.bool)
     expected[0, 1] = expected[1, 0] = expected[2, 7] = False
-    assert allowed.tolist() == expected.tolist()
+    assert candidates.tolist() == expected.tolist()
 
 
 def test_without_in_batch_negatives_only_hard_ones_are_left() -> None:
-    allowed = find_candidates(examples(3), settings(batch_queries=3, shard_queries=3, candidates="hard"))
-    assert allowed.tolist() == [[row == place or place >= 3 for place in range(6)] for row in range(3)]
+    candidates = find_candidates(examples(3), settings(batch_queries=3, shard_queries=3, candidates="hard"))
+    assert candidates.tolist() == [[row == place or place >= 3 for place in range(6)] for row in range(3)]
 
 
 def test_scores_are_fp32_whatever_the_vectors() -> None:
@@ -182,8 +182,8 @@ def test_two_processes_give_what_one_gives(encoder: Path, tmp_path: Path) -> Non
         for rank in range(2)
     ]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    found = torch.load(out)
-    for gather, (total, gradients) in found.items():
+    result = torch.load(out)
+    for gather, (total, gradients) in result.items():
         form = settings(gather=gather, shard_queries=4, micro_queries=2)
         model = bi_encoder(encoder, form).train()
         alone = 0.0
@@ -191,6 +191,6 @@ def test_two_processes_give_what_one_gives(encoder: Path, tmp_path: Path) -> Non
             loss.backward()
             alone += loss.item()
         # What nothing uses has no gradient on two processes either.
-        own = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
-        given = {name: gradient for name, gradient in gradients.items() if gradient is not None}
-        assert_same((alone, own, {}), (total, given, {}))
+        new_gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+        old_gradients = {name: gradient for name, gradient in gradients.items() if gradient is not None}
+        assert_same((alone, new_gradients, {}), (total, old_gradients, {}))

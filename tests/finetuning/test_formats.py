@@ -38,21 +38,21 @@ def test_dpr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         dpr_record("own?", hard_negative_ctxs=[{"title": "T1", "text": "text 1", "passage_id": "1"}], q_id=7),
     ]
     (tmp_path / "nq.json").write_text("\n" + json.dumps(rows, indent=1))
-    found = read_examples(tmp_path, ["nq.json"], "en")
-    assert [example.query.text for example in found] == ["who?", "hard?", "own?"]
-    assert found[0].positive == Passage("0", "en", "text 0", "T0", "text 0")
-    assert [passage.passage_id for passage in found[0].negatives] == ["2", "3"]
-    assert found[0].others == ("1",)
-    assert found[0].answers == ("a", "b")
+    examples = read_examples(tmp_path, ["nq.json"], "en")
+    assert [example.query.text for example in examples] == ["who?", "hard?", "own?"]
+    assert examples[0].positive == Passage("0", "en", "text 0", "T0", "text 0")
+    assert [passage.passage_id for passage in examples[0].negatives] == ["2", "3"]
+    assert examples[0].others == ("1",)
+    assert examples[0].answers == ("a", "b")
     # Easy negatives stand in for missing hard ones; a right passage is no negative.
-    assert [passage.passage_id for passage in found[1].negatives] == ["4"]
-    assert found[2].negatives == []
-    assert found[2].query.query_id == "7"
+    assert [passage.passage_id for passage in examples[1].negatives] == ["4"]
+    assert examples[2].negatives == []
+    assert examples[2].query.query_id == "7"
 
 
 def test_other_negatives_of_dpr_join_the_development_set_and_not_its_loss(tmp_path: Path) -> None:
-    own = {"title": "T0", "text": "text 0", "passage_id": "0"}
-    others = [own, *({"title": "", "text": f"easy {number}", "passage_id": f"e{number}"} for number in range(3))]
+    positive = {"title": "T0", "text": "text 0", "passage_id": "0"}
+    others = [positive, *({"title": "", "text": f"easy {number}", "passage_id": f"e{number}"} for number in range(3))]
     (tmp_path / "nq.json").write_text(json.dumps([dpr_record("who?", negative_ctxs=others)]))
     assert read_examples(tmp_path, ["nq.json"], "en")[0].other_negatives == []
     (example,) = read_examples(tmp_path, ["nq.json"], "en", other_negatives=3)
@@ -97,9 +97,9 @@ def test_ms_marco_triples_of_ids(tmp_path: Path) -> None:
     (tmp_path / "triples.train.small.tsv").write_text("1\t10\t11\n1\t10\t12\n1\t13\t11\n2\t11\t10\n")
     (tmp_path / "de_queries.train.tsv").write_text("2\tzwei\n1\teins\n3\tdrei\n")
     (tmp_path / "de_collection.tsv").write_text("".join(f"{number}\ttext {number}\n" for number in range(9, 15)))
-    found = read_examples(tmp_path, ["."], "de")
+    examples = read_examples(tmp_path, ["."], "de")
     assert [
-        (one.query.text, one.positive.text, [no.passage_id for no in one.negatives], one.others) for one in found
+        (one.query.text, one.positive.text, [no.passage_id for no in one.negatives], one.others) for one in examples
     ] == [
         ("eins", "text 10", ["11", "12"], ("13",)),
         ("eins", "text 13", ["11"], ("10",)),
@@ -145,9 +145,9 @@ def test_mewsli_x_pairs(tmp_path: Path) -> None:
     (example,) = read_examples(tmp_path, ["pairs.jsonl"], "xx")
     assert example.query == Query("m1", "en", "Smith: The (old) verdict came for { Smith } , who left.")
     assert example.positive[:4] == ("Q2", "de", "Smith is a smith. He works.", "Smith")
-    torn = mewsli_pair()
-    torn["contextual_mention"]["context"]["sentence_spans"] = [{"start": 0, "end": 40}]
-    write_json_lines(tmp_path / "pairs.jsonl", [torn])
+    record = mewsli_pair()
+    record["contextual_mention"]["context"]["sentence_spans"] = [{"start": 0, "end": 40}]
+    write_json_lines(tmp_path / "pairs.jsonl", [record])
     with pytest.raises(BadInput, match=r"pairs.jsonl:1: not a record of kind mewsli.*lies in no sentence"):
         read_examples(tmp_path, ["pairs.jsonl"], "xx")
 
@@ -185,16 +185,16 @@ def test_real_files(mirror: Path, name: str, language: str, count: int | None) -
         count = sum(len(paragraph["qas"]) for article in book["data"] for paragraph in article["paragraphs"])
     assert len(examples) == count
     # An answer may cross the end of its sentence; it starts within.
-    held = sum(any(answer[:1] in example.positive.text for answer in example.answers) for example in examples)
-    assert held / count > 0.99
+    hits = sum(any(answer[:1] in example.positive.text for answer in example.answers) for example in examples)
+    assert hits / count > 0.99
     assert {example.query.language for example in examples} == {language}
 
 
 def test_data_sets_stay_apart(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("q\tp\n")
     (tmp_path / "b.tsv").write_text("q\tp\nr\ts\n")
-    found = read_data_sets(tmp_path, ["de=a.tsv", "b.tsv"], "en")
-    assert [[example.query.language for example in part] for part in found] == [["de"], ["en", "en"]]
+    data_sets = read_data_sets(tmp_path, ["de=a.tsv", "b.tsv"], "en")
+    assert [[example.query.language for example in part] for part in data_sets] == [["de"], ["en", "en"]]
 
 
 @pytest.mark.parametrize(
@@ -263,9 +263,9 @@ def test_files_of_other_bytes_are_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.json.gz", "a.jsonl.gz", "a.tsv.gz"])
 def test_torn_files_are_refused(tmp_path: Path, name: str) -> None:
-    torn = bytearray(gzip.compress(b'[{"a": 1}]'))
-    torn[12] ^= 0xFF
-    (tmp_path / name).write_bytes(bytes(torn))
+    content = bytearray(gzip.compress(b'[{"a": 1}]'))
+    content[12] ^= 0xFF
+    (tmp_path / name).write_bytes(bytes(content))
     with pytest.raises(BadInput, match=name):
         read_examples(tmp_path, [name], "en")
 

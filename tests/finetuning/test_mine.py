@@ -75,22 +75,25 @@ RANKING = [
 )
 def test_what_is_left(changes: dict[str, Any], kept: list[str]) -> None:
     counts = Counts()
-    (found,) = mine([EXAMPLE], lambda _: (RANKING, 8.0), form(**changes), counts)
-    assert [passage.passage_id for passage in found.negatives] == kept
+    (example,) = mine([EXAMPLE], lambda _: (RANKING, 8.0), form(**changes), counts)
+    assert [passage.passage_id for passage in example.negatives] == kept
     assert counts.kept == len(kept)
-    taken = counts.positive + counts.answer + counts.document + counts.score
-    assert counts.candidates - taken >= counts.kept
+    count = counts.positive + counts.answer + counts.document + counts.score
+    assert counts.candidates - count >= counts.kept
 
 
 def test_random_negatives_are_the_same_again_and_keep_their_order() -> None:
-    drawn = form(choice="random", negatives=2)
+    random_form = form(choice="random", negatives=2)
     draws = [
-        [[passage.passage_id for passage in one.negatives] for one in mine([EXAMPLE] * 20, ranking, drawn, Counts())]
+        [
+            [passage.passage_id for passage in one.negatives]
+            for one in mine([EXAMPLE] * 20, ranking, random_form, Counts())
+        ]
         for ranking in [lambda _: (RANKING, 8.0)] * 2
     ]
     assert draws[0] == draws[1]
     assert len({tuple(ids) for ids in draws[0]}) > 5
-    order = [found.passage.passage_id for found in RANKING]
+    order = [entry.passage.passage_id for entry in RANKING]
     assert all(ids == sorted(ids, key=order.index) for ids in draws[0])
 
 
@@ -108,15 +111,15 @@ def test_settings_without_sense_are_refused(changes: dict[str, Any], message: st
 
 def test_a_models_ranking_is_that_of_sorted_scores(encoder: Path) -> None:
     model = new_encoder(encoder, Form("mean", "dot", 24, 24, towers="two"))
-    given = examples(9, 2)
-    passages = read_passages(Path(), "", given)
+    inputs = examples(9, 2)
+    passages = read_passages(Path(), "", inputs)
     assert len(passages) == 27
-    ranking = rank_by_model(given, passages, model, depth=5)
-    scores = model.encode_queries([one.query.text for one in given]) @ model.encode_passages(passages).T
+    ranking = rank_by_model(inputs, passages, model, depth=5)
+    scores = model.encode_queries([one.query.text for one in inputs]) @ model.encode_passages(passages).T
     for place, row in enumerate(scores):
-        found, own = ranking(place)
-        np.testing.assert_allclose([one.score for one in found], np.sort(row)[::-1][:5], rtol=1e-5)
-        assert own == pytest.approx(row[3 * place], rel=1e-4)
+        entries, positive_score = ranking(place)
+        np.testing.assert_allclose([one.score for one in entries], np.sort(row)[::-1][:5], rtol=1e-5)
+        assert positive_score == pytest.approx(row[3 * place], rel=1e-4)
 
 
 def test_a_run_and_a_corpus_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,12 +132,12 @@ def test_a_run_and_a_corpus_by_the_command(tmp_path: Path, capsys: pytest.Captur
     words = ["mine", "--run", str(tmp_path / "bm25.trec"), "--corpus", str(tmp_path / "corpus.jsonl")]
     words += ["--examples", str(tmp_path / "train.jsonl"), "--out", str(out)]
     main(words)
-    (found,) = read_examples(tmp_path, ["mined.jsonl"], "en")
-    assert [passage[:4] for passage in found.negatives] == [("5#0", "und", "far", "")]
+    (example,) = read_examples(tmp_path, ["mined.jsonl"], "en")
+    assert [passage[:4] for passage in example.negatives] == [("5#0", "und", "far", "")]
     assert "1 examples, 1 negatives, 0 without" in capsys.readouterr().err
     main([*words, "--filters", "answer"])
-    (found,) = read_examples(tmp_path, ["mined.jsonl"], "en")
-    assert [passage.title for passage in found.negatives] == ["A", ""]
+    (example,) = read_examples(tmp_path, ["mined.jsonl"], "en")
+    assert [passage.title for passage in example.negatives] == ["A", ""]
     (tmp_path / "none.jsonl").write_text("")
     for wrong, message in (
         (["--depth", "10"], "--depth must be FROM-TO"),
@@ -165,20 +168,20 @@ def test_train_mine_train_as_stages(tiny: Path, tmp_path: Path) -> None:
     recipe["finetune"] |= {"steps": 4}
     stages = {task.name: task for task in tasks(recipe, "tiny")}
     folders = {"sources": tiny / "sources/world", "weights": tiny / "encoder/ordered-1"}
-    first, mined, second = (tmp_path / name for name in ("first", "mined", "second"))
+    first, mining, second = (tmp_path / name for name in ("first", "mined", "second"))
     for name, row, reads, out in (
         ("finetune", "untrained", {}, first),
-        ("mine", "first", {"model": first}, mined),
-        ("finetune", "msm-mined", {"sources": mined}, second),
+        ("mine", "first", {"model": first}, mining),
+        ("finetune", "msm-mined", {"sources": mining}, second),
     ):
         task = stages[f"{name}/constructed-{row}-1"]
-        inputs = {read: (folders | reads)[read] for read in task.reads}
+        inputs = {input_name: (folders | reads)[input_name] for input_name in task.reads}
         runner.run_stage(task.stage, task.settings, inputs, out, Execution(work=tmp_path / "work" / row, device="cpu"))
-    facts = read_manifest(mined)["facts"]
+    facts = read_manifest(mining)["facts"]
     assert facts["kept"] > 0
-    found = read_examples(mined / "files", ["train.jsonl"], "qaa")
-    assert len(found) == facts["examples"]
-    assert sum(len(one.negatives) for one in found) == facts["kept"]
+    examples = read_examples(mining / "files", ["train.jsonl"], "qaa")
+    assert len(examples) == facts["examples"]
+    assert sum(len(one.negatives) for one in examples) == facts["kept"]
     rows = (second / "log.jsonl").read_text().splitlines()
     assert len(rows) == 4
     assert 16 < json.loads(rows[-1])["softmax_candidates"] <= 32

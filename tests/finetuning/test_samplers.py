@@ -44,11 +44,13 @@ def test_mono_batches_are_of_one_language_each_equally_often() -> None:
 
 def test_cross_rows_draw_their_own_pair() -> None:
     batches = LanguageBatches([items(40)], settings(sampler="cross"))
-    found = Counter(
+    counts = Counter(
         (example.query.language, example.positive.language) for step in range(300) for example in batches.batch(step)
     )
-    assert set(found) == {(asked, answered) for asked in LANGUAGES for answered in LANGUAGES if asked != answered}
-    assert all(abs(count / 2400 - 1 / 6) < 0.03 for count in found.values())
+    assert set(counts) == {
+        (question, passage) for question in LANGUAGES for passage in LANGUAGES if question != passage
+    }
+    assert all(abs(count / 2400 - 1 / 6) < 0.03 for count in counts.values())
     assert any(len(kind(batches.batch(step))) > 2 for step in range(10))
 
 
@@ -57,15 +59,15 @@ def test_languages_are_those_that_can_be_drawn(cross_pair: str) -> None:
     data_sets = [items(40), items(40, ("th",), "t")]
     for sampler, expected in (("cross", set(LANGUAGES)), ("mono", {*LANGUAGES, "th"}), ("hybrid", {*LANGUAGES, "th"})):
         batches = LanguageBatches(data_sets, settings(sampler=sampler, cross_pair=cross_pair))
-        drawn = {language for step in range(200) for pair in kind(batches.batch(step)) for language in pair}
-        assert batches.languages == drawn == expected
+        languages = {language for step in range(200) for pair in kind(batches.batch(step)) for language in pair}
+        assert batches.languages == languages == expected
 
 
 def test_a_cross_batch_can_have_one_pair() -> None:
     batches = LanguageBatches([items(40)], settings(sampler="cross", cross_pair="batch"))
     kinds = [kind(batches.batch(step)) for step in range(200)]
     assert all(len(pairs) == 1 for pairs in kinds)
-    assert all(asked != answered for pairs in kinds for asked, answered in pairs)
+    assert all(question != passage for pairs in kinds for question, passage in pairs)
     assert len({pair for pairs in kinds for pair in pairs}) == 6
 
 
@@ -74,7 +76,7 @@ def test_hybrid_mixes_whole_batches(alpha: float) -> None:
     batches = LanguageBatches([items(40)], settings(sampler="hybrid", alpha=alpha))
     mono = 0
     for step in range(400):
-        same = {asked == answered for asked, answered in kind(batches.batch(step))}
+        same = {question == passage for question, passage in kind(batches.batch(step))}
         assert len(same) == 1
         mono += same == {True}
     assert abs(mono / 400 - alpha) < 0.06
@@ -91,8 +93,8 @@ def test_a_data_set_of_one_language_is_left_to_mono_batches() -> None:
     batches = LanguageBatches([items(30), items(500, ("en",), "e")], settings(sampler="hybrid"))
     for step in range(60):
         batch = batches.batch(step)
-        asked, answered = kind(batch).pop()
-        assert asked == answered or batch[0].query.query_id.startswith("q")
+        question, passage = kind(batch).pop()
+        assert question == passage or batch[0].query.query_id.startswith("q")
 
 
 def test_rows_are_different_items_and_the_same_after_a_jump() -> None:
@@ -145,12 +147,12 @@ def test_translated_questions_join_their_passages(tmp_path: Path) -> None:
 
 def test_files_of_a_folder_are_one_data_set_of_parallel_items(sources: Path) -> None:
     names = ", ".join(f"{language}=questions/dev" for language in ("qaa", "qab", "qac"))
-    (found,) = read_items(sources, settings(examples=names))
-    assert read_items(sources, settings(examples="all=questions/dev")) == [found]
+    (items,) = read_items(sources, settings(examples=names))
+    assert read_items(sources, settings(examples="all=questions/dev")) == [items]
     with pytest.raises(BadInput, match=r"no questions here \(LANG\.json"):
         read_items(sources, settings(examples="all=documents"))
-    assert all(item.mono() == ["qaa", "qab", "qac"] for item in found)
-    assert len(found[0].pairs()) == 6
+    assert all(item.mono() == ["qaa", "qab", "qac"] for item in items)
+    assert len(items[0].pairs()) == 6
 
 
 def test_korean_questions_of_tydi_have_english_ones(mirror: Path) -> None:
@@ -176,6 +178,6 @@ def test_translations_are_a_data_set_of_cross_batches(mirror: Path) -> None:
     batches = LanguageBatches([korean, translations], form)
     kinds = [kind(batches.batch(step)) for step in range(20)]
     assert {("ko", "ko")} in kinds
-    crossed = [pairs for pairs in kinds if pairs != {("ko", "ko")}]
-    assert crossed
-    assert all(answered == "en" and asked != "en" for pairs in crossed for asked, answered in pairs)
+    cross_kinds = [pairs for pairs in kinds if pairs != {("ko", "ko")}]
+    assert cross_kinds
+    assert all(passage == "en" and question != "en" for pairs in cross_kinds for question, passage in pairs)

@@ -70,9 +70,9 @@ def test_resumed_training_gives_the_same_bits(sources: Path, encoder: Path, tmp_
     (tmp_path / "short" / "work").rename(work)
     for file in work.glob("step-000000004*"):
         file.unlink()
-    resumed = finetune(form, sources, encoder, tmp_path / "again")
-    assert resumed["resumed_from"] == 2
-    assert resumed["selected_step"] == straight["selected_step"] >= 2
+    facts = finetune(form, sources, encoder, tmp_path / "again")
+    assert facts["resumed_from"] == 2
+    assert facts["selected_step"] == straight["selected_step"] >= 2
     for side in ("query", "document"):
         one = load_file(tmp_path / "straight" / "model" / f"{side}_0_Transformer" / "model.safetensors")
         other = load_file(tmp_path / "again" / "model" / f"{side}_0_Transformer" / "model.safetensors")
@@ -145,7 +145,7 @@ def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, enco
     (tmp_path / "run").mkdir()
     (tmp_path / "scores").mkdir()
     execution = Execution(tmp_path / "work", device="cpu")
-    asked = Retrieve(
+    retrieve_settings = Retrieve(
         benchmark="constructed",
         questions="questions/dev",
         depth=100,
@@ -153,7 +153,9 @@ def test_a_benchmarks_dev_measure_is_that_of_the_score_stage(sources: Path, enco
         batch_tokens=16384,
         precision="fp32",
     )
-    retrieve(asked, sources=sources, model=tmp_path / "fine" / "model", out=tmp_path / "run", execution=execution)
+    retrieve(
+        retrieve_settings, sources=sources, model=tmp_path / "fine" / "model", out=tmp_path / "run", execution=execution
+    )
     score_settings = Score(
         benchmark="constructed",
         questions="questions/dev",

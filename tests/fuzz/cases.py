@@ -73,29 +73,29 @@ def cases(folder: Path) -> list[Case]:
     """All commands, for a folder that `prepare` has seen."""
     tiny = "artifacts/tiny"
     scores = [f"{tiny}/score/constructed-{name}" for name in ("msm-1", "mlm-1")]
-    gold, told = "gold.jsonl", "predictions.json"
-    answers = ["--benchmark", "xor_retrieve", "--gold", gold, "--predictions", told]
+    gold, predictions = "gold.jsonl", "predictions.json"
+    answers = ["--benchmark", "xor_retrieve", "--gold", gold, "--predictions", predictions]
     run, own_run = "run.trec.gz", "animals/run.trec"
     qrels = "qrels.trec"
-    own = ["--benchmark", "animals", "--format", "beir", "--data", "animals"]
+    options = ["--benchmark", "animals", "--format", "beir", "--data", "animals"]
     model = f"{tiny}/finetune/constructed-msm-1/model"
     crawl = "recipes/corpus/common_crawl.yaml"
     recipe = ["recipes/tiny.yaml", "recipes/demo.yaml"]
-    listed = [
+    all_cases = [
         Case(["score", "--run", run, "--qrels", qrels, "--measures", "ndcg@10,mrr@10"], [run, qrels], 10),
-        Case(["score", "--run", "animals/run.trec", *own, "--out", "out"], ["animals"], 12),
+        Case(["score", "--run", "animals/run.trec", *options, "--out", "out"], ["animals"], 12),
         Case(
-            ["score", "--query_vectors", "queries.npz", "--passage_vectors", "corpus.npz", *own, "--out", "out"],
+            ["score", "--query_vectors", "queries.npz", "--passage_vectors", "corpus.npz", *options, "--out", "out"],
             ["queries.npz", "corpus.npz"],
             6,
         ),
-        Case(["score-answers", *answers, "--tokenizer", "treebank"], [gold, told], 8),
+        Case(["score-answers", *answers, "--tokenizer", "treebank"], [gold, predictions], 8),
         Case(["fuse", "--dense", run, "--sparse", own_run, "--alpha", "0.5", "--out", "out"], [run, own_run], 6),
         Case(["compare", scores[0], "--baseline", scores[1], "--resamples", "50"], scores, 10),
         Case(["table", *scores, "--format", "html", "--out", "out"], scores, 10),
         Case(["export", "--scores", *scores, "--format", "site", "--out", "out"], scores, 8),
         Case(["export", "--scores", *scores, "--format", "mteb", "--out", "out"], scores, 4),
-        Case(["export", "--format", "trec", *own[:1], "beir", *own[4:], "--out", "out"], ["animals"], 3),
+        Case(["export", "--format", "trec", *options[:1], "beir", *options[4:], "--out", "out"], ["animals"], 3),
         Case(["report", "tiny"], [f"{tiny}/score", *recipe], 8),
         Case(["card", f"{tiny}/finetune/constructed-msm-1"], [f"{tiny}/finetune/constructed-msm-1"], 6),
         Case(["recipe", "tiny"], recipe, 20),
@@ -108,15 +108,15 @@ def cases(folder: Path) -> list[Case]:
         Case(["units-job", "tiny", "--parts", "2", "--image", IMAGE, "--job", "out"], recipe, 3),
         Case(["corpus-job", crawl, "--out", "o", "--pods", "2", "--image", IMAGE, "--job", "out"], [crawl], 3),
         Case(["mine", "--run", own_run, "--examples", "train.json", "--out", "out.jsonl"], [own_run, "train.json"], 4),
-        Case(["evaluate", "--model", "bm25", *own, "--out", "out"], ["animals"], 8),
-        Case(["evaluate", "--model", model, *own, "--device", "cpu", "--out", "out"], [model, "animals"], 10),
+        Case(["evaluate", "--model", "bm25", *options, "--out", "out"], ["animals"], 8),
+        Case(["evaluate", "--model", model, *options, "--device", "cpu", "--out", "out"], [model, "animals"], 10),
     ]  # fmt: skip
-    return listed + [_stage(folder, stage) for stage in STAGES if _made(folder, stage)]
+    return all_cases + [_stage(folder, stage) for stage in STAGES if _made(folder, stage)]
 
 
 def _made(folder: Path, stage: str) -> list[Path]:
-    found = sorted((folder / "artifacts" / "tiny").glob("*/*/manifest.json"))
-    return [path.parent for path in found if json.loads(path.read_text())["stage"] == stage]
+    manifests = sorted((folder / "artifacts" / "tiny").glob("*/*/manifest.json"))
+    return [path.parent for path in manifests if json.loads(path.read_text())["stage"] == stage]
 
 
 def _stage(folder: Path, stage: str) -> Case:
@@ -124,8 +124,8 @@ def _stage(folder: Path, stage: str) -> Case:
     manifest = read_manifest(_made(folder, stage)[-1])
     words = shlex.split(manifest["command"])[1:]
     inputs = []
-    for read in STAGES[stage].reads:
-        place = words.index(f"--{read}") + 1
+    for input_name in STAGES[stage].reads:
+        place = words.index(f"--{input_name}") + 1
         words[place] = payload(folder / words[place]).relative_to(folder).as_posix()
         inputs.append(words[place])
     for name, value in QUICK.items():

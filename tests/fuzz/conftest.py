@@ -15,6 +15,6 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which every task of the tiny recipe has been run; tests change copies of it."""
     folder = tmp_path_factory.mktemp("chain")
     shutil.copytree(ROOT / "recipes", folder / "recipes")
-    ended = run(["run", "tiny", "--results", "", "--side_by_side", "1"], folder, seconds=1800)
-    assert ended.code == 0, ended.stderr
+    end = run(["run", "tiny", "--results", "", "--side_by_side", "1"], folder, seconds=1800)
+    assert end.code == 0, end.stderr
     return folder

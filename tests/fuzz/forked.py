@@ -54,13 +54,13 @@ def run(
     # A pipe, for a limit on the size of files holds for standard error as well.
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
-    started = time.monotonic()
+    clock = time.monotonic()
     process = start(words, folder, writer, file_bytes=file_bytes)
     os.close(writer)
     code = wait(process, seconds)
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as output:
-        return Ended(code, (output.read() or b"").decode(errors="replace"), time.monotonic() - started)
+        return Ended(code, (output.read() or b"").decode(errors="replace"), time.monotonic() - clock)
 
 
 def start(
@@ -112,8 +112,8 @@ def wait(process: int, seconds: float) -> int:
     """Wait for a process and return its exit code, negative for a signal; it is killed when it takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        ended, status = os.waitpid(process, os.WNOHANG)
-        if ended:
+        child, status = os.waitpid(process, os.WNOHANG)
+        if child:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.005)
     os.killpg(process, signal.SIGKILL)

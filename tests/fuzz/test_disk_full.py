@@ -26,14 +26,14 @@ def test_a_full_disk(task: Task, chain: Path, tmp_path: Path) -> None:
     before = checksums(out.parent)
     sizes = sorted(path.stat().st_size for path in out.rglob("*") if path.is_file())
     for file_bytes in {100, sizes[-1] // 2, sizes[-1] * 9 // 10}:  # the last digits of a manifest vary
-        ended = run(["run", task.name, "--recipe", "tiny", "--processes", "1"], tmp_path, file_bytes=file_bytes)
-        assert ended.code == 2, ended.stderr
-        assert "Traceback" not in ended.stderr
-        assert ended.stderr.splitlines()[-1].startswith("msm: ")
+        end = run(["run", task.name, "--recipe", "tiny", "--processes", "1"], tmp_path, file_bytes=file_bytes)
+        assert end.code == 2, end.stderr
+        assert "Traceback" not in end.stderr
+        assert end.stderr.splitlines()[-1].startswith("msm: ")
         assert checksums(out.parent) == before
         assert not list(out.parent.glob(".*"))
-    ended = run(["run", task.name, "--recipe", "tiny", "--processes", "1"], tmp_path)
-    assert ended.code == 0, ended.stderr
+    end = run(["run", task.name, "--recipe", "tiny", "--processes", "1"], tmp_path)
+    assert end.code == 0, end.stderr
     assert json.loads((out / "manifest.json").read_text())["outputs"] == manifest["outputs"]
 
 
@@ -45,8 +45,8 @@ def test_a_full_disk_under_a_corpus(tmp_path: Path) -> None:
     inputs = [{"address": str(tmp_path / "texts"), "files": "*.jsonl", "format": "jsonl", "language": ""}]
     recipe = write_recipe(tmp_path / "recipe.yaml", inputs)
     words = ["corpus", str(recipe), "--out", "out", "--work", "work", "--workers", "1"]
-    ended = run(words, tmp_path, file_bytes=1000)
-    assert ended.code == 2, ended.stderr
-    assert "Traceback" not in ended.stderr, "datatrove logs the errors of its tasks with their trace"
-    assert ended.stderr.splitlines()[-1].startswith("msm: ")
+    end = run(words, tmp_path, file_bytes=1000)
+    assert end.code == 2, end.stderr
+    assert "Traceback" not in end.stderr, "datatrove logs the errors of its tasks with their trace"
+    assert end.stderr.splitlines()[-1].startswith("msm: ")
     assert run(words, tmp_path).code == 0

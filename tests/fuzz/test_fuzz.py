@@ -64,9 +64,11 @@ def broken(base: Path, listed: list[Case], seed: int) -> Broken:
         else:
             path = rng.choice(files)
             change = f"{path.relative_to(folder)}: {mutate(path, rng)}"
-        ended = run(words, folder, seconds=60)
-        left = [str(path.relative_to(folder)) for path in folder.rglob(".*") if path.suffix in (".partial", ".lock")]
-        return Broken(seed, words, change, ended, left)
+        end = run(words, folder, seconds=60)
+        remnants = [
+            str(path.relative_to(folder)) for path in folder.rglob(".*") if path.suffix in (".partial", ".lock")
+        ]
+        return Broken(seed, words, change, end, remnants)
 
 
 @pytest.mark.slow
@@ -74,11 +76,11 @@ def test_every_command_survives_its_inputs(chain: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     prepare(chain)
     import_all()
-    listed = cases(chain)
-    for case in listed:
-        ended = run(case.words, chain)
-        assert ended.code == (2 if UNKNOWN in case.words else 0), (case.words, ended.stderr)
+    all_cases = cases(chain)
+    for case in all_cases:
+        end = run(case.words, chain)
+        assert end.code == (2 if UNKNOWN in case.words else 0), (case.words, end.stderr)
         out = chain / "out"
         shutil.rmtree(out) if out.is_dir() else out.unlink(missing_ok=True)
-    found = [one for one in (broken(chain, listed, seed) for seed in range(INPUTS)) if one.problem]
-    assert not found, "\n".join(f"{one.seed}: {one.problem}: {one.words[:3]}, {one.change}" for one in found)
+    failures = [one for one in (broken(chain, all_cases, seed) for seed in range(INPUTS)) if one.problem]
+    assert not failures, "\n".join(f"{one.seed}: {one.problem}: {one.words[:3]}, {one.change}" for one in failures)

@@ -35,8 +35,8 @@ def test_killed_in_any_moment(task: Task, chain: Path, tmp_path: Path) -> None:
         if out.exists():
             assert checksums(payload(out)) == before, "what has its name is whole"
             shutil.rmtree(out)
-    ended = run(words, tmp_path)
-    assert ended.code == 0, ended.stderr
+    end = run(words, tmp_path)
+    assert end.code == 0, end.stderr
     assert checksums(payload(out)) == before
     assert altered(out, whole=True) == []
     assert not list(out.parent.glob(".*"))

@@ -28,13 +28,13 @@ TINY = ROOT / "recipes" / "tiny.yaml"
 
 
 def test_a_row_brings_what_it_needs() -> None:
-    made = tasks(recipes.load(TINY), "tiny.yaml")
-    names = {task.name for task in rows_of(made, ["untrained"])}
+    all_tasks = tasks(recipes.load(TINY), "tiny.yaml")
+    names = {task.name for task in rows_of(all_tasks, ["untrained"])}
     assert {"score/constructed-untrained-1", "encoder/ordered-1", "report/all"} < names
     assert not any(name.startswith("pretrain/") or "bm25" in name for name in names)
-    assert rows_of(made, []) == made
+    assert rows_of(all_tasks, []) == all_tasks
     with pytest.raises(BadInput, match="no row untraind; did you mean untrained"):
-        rows_of(made, ["untraind"])
+        rows_of(all_tasks, ["untraind"])
 
 
 def test_a_changed_value_changes_what_follows_and_nothing_else() -> None:
@@ -42,9 +42,9 @@ def test_a_changed_value_changes_what_follows_and_nothing_else() -> None:
     before = fingerprints(tasks(recipe, "tiny.yaml"))
     recipe["pretrain"]["msm"]["mu"] = 0.3
     after = fingerprints(tasks(recipe, "tiny.yaml"))
-    changed = {"/".join(out.split("/")[2:]) for out in before if before[out] != after[out]}
+    names = {"/".join(out.split("/")[2:]) for out in before if before[out] != after[out]}
     row = "constructed-msm-1"
-    assert changed == {"pretrain/msm-1", f"finetune/{row}", f"retrieve/{row}", f"score/{row}", "report/all"}
+    assert names == {"pretrain/msm-1", f"finetune/{row}", f"retrieve/{row}", f"score/{row}", "report/all"}
 
 
 def test_an_edited_document_is_another_source(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_an_old_file_is_read_once(tmp_path: Path) -> None:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the program that a test may edit: its code and its data are what fingerprints are told from."""
     copy = tmp_path / "msm"
-    ignored = shutil.ignore_patterns("__pycache__", "components", "dashboards", "bench", "cli")
-    shutil.copytree(code.ROOT, copy, ignore=ignored)
+    ignore = shutil.ignore_patterns("__pycache__", "components", "dashboards", "bench", "cli")
+    shutil.copytree(code.ROOT, copy, ignore=ignore)
     monkeypatch.setattr(code, "ROOT", copy)
     monkeypatch.setattr(importlib.resources, "files", lambda name: copy.joinpath(*name.split(".")[1:]))
     code._file.cache_clear()
@@ -90,24 +90,24 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def changed_by(path: Path, text: str, other: str, recipe: str) -> set[str]:
     """Tasks of a recipe whose fingerprints change with a text in a file of the program."""
-    made = tasks(recipes.load(ROOT / "recipes" / f"{recipe}.yaml"), recipe)
+    all_tasks = tasks(recipes.load(ROOT / "recipes" / f"{recipe}.yaml"), recipe)
     content = path.read_text()
     assert text in content
     prints = []
-    for edited in (content, content.replace(text, other, 1)):
-        path.write_text(edited)
+    for text_of_module in (content, content.replace(text, other, 1)):
+        path.write_text(text_of_module)
         code.code_checksum.cache_clear()
-        prints.append(fingerprints(made))
+        prints.append(fingerprints(all_tasks))
     path.write_text(content)
-    return {task.name for task in made if prints[0][task.out] != prints[1][task.out]}
+    return {task.name for task in all_tasks if prints[0][task.out] != prints[1][task.out]}
 
 
 def test_an_edit_reaches_the_tasks_that_run_it_and_no_others(package: Path) -> None:
     losses = package / "losses.py"
     rows = [f"constructed-{name}-1" for name in ("untrained", "mlm", "msm")]
-    trained = {f"{stage}/{row}" for stage in ("finetune", "retrieve", "score") for row in rows}
+    names = {f"{stage}/{row}" for stage in ("finetune", "retrieve", "score") for row in rows}
     line = next(line for line in losses.read_text().splitlines() if line.startswith("    return "))
-    after_losses = {"pretrain/mlm-1", "pretrain/msm-1", "report/all", *trained}
+    after_losses = {"pretrain/mlm-1", "pretrain/msm-1", "report/all", *names}
     assert changed_by(losses, line, line.replace("return ", "return +"), "tiny") == after_losses
     assert changed_by(losses, line, f"    # Why.\n{line}", "tiny") == set()
     assert changed_by(package / "retrieval" / "fusion.py", "\n\n\n", "\n\n\n# Why.\n", "tiny") == set()
@@ -116,9 +116,9 @@ def test_an_edit_reaches_the_tasks_that_run_it_and_no_others(package: Path) -> N
 def test_an_entry_of_the_sources_reaches_the_recipes_that_name_it(package: Path) -> None:
     table = package / "corpora" / "sources.json"
     entries = json.loads(table.read_text())
-    asked, other = (entries[name]["files"][0]["sha256"] for name in ("xquad-r", "tatoeba"))
-    made = {task.name for task in tasks(recipes.load(ROOT / "recipes" / "mini.yaml"), "mini")}
-    assert changed_by(table, asked, "0" * 64, "mini") == made, "every task reads what it stands on"
+    digest, other = (entries[name]["files"][0]["sha256"] for name in ("xquad-r", "tatoeba"))
+    names = {task.name for task in tasks(recipes.load(ROOT / "recipes" / "mini.yaml"), "mini")}
+    assert changed_by(table, digest, "0" * 64, "mini") == names, "every task reads what it stands on"
     assert changed_by(table, other, "0" * 64, "mini") == set()
 
 
@@ -144,9 +144,9 @@ def test_a_loss_is_code_of_training_and_of_no_table() -> None:
 
 
 def test_a_row_is_scored_before_the_next_one_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = tasks(recipes.load(TINY), "tiny.yaml")
+    all_tasks = tasks(recipes.load(TINY), "tiny.yaml")
     monkeypatch.chdir(tmp_path)
-    waiting = Chain(made, Options(TINY)).waiting
+    waiting = Chain(all_tasks, Options(TINY)).waiting
     order: list[str] = []
     while waiting:
         ready = next(task for task in waiting if not {other.out for other in inputs(task, waiting)})
@@ -159,14 +159,14 @@ def test_a_row_is_scored_before_the_next_one_is_trained(tmp_path: Path, monkeypa
 
 def test_what_needs_a_failed_task_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = ROOT / "recipes" / "mini.yaml"
-    made = tasks(recipes.load(path), "mini.yaml")
+    all_tasks = tasks(recipes.load(path), "mini.yaml")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(TasksFailed) as caught:
-        Chain(made, Options(path, words=(f"--mirror={tmp_path}",))).run()
-    ((name, (code, reason)),) = caught.value.failed.items()
-    assert (name, caught.value.lost) == (made[0].name, [task.name for task in made[1:-1]])
-    assert code == caught.value.exit_code == 2
-    assert str(tmp_path) in reason and str(caught.value).startswith(f"{name}: {reason}; not run for want of it: ")
+    with pytest.raises(TasksFailed) as error:
+        Chain(all_tasks, Options(path, words=(f"--mirror={tmp_path}",))).run()
+    ((name, (code, reason)),) = error.value.failed.items()
+    assert (name, error.value.lost) == (all_tasks[0].name, [task.name for task in all_tasks[1:-1]])
+    assert code == error.value.exit_code == 2
+    assert str(tmp_path) in reason and str(error.value).startswith(f"{name}: {reason}; not run for want of it: ")
     assert not (tmp_path / "artifacts" / "mini" / "documents").exists()
 
 
@@ -201,9 +201,9 @@ def test_finished_rows_are_not_run_again_here_nor_elsewhere(tmp_path: Path) -> N
     )
     assert msm(whole, *both).endswith("tiny: 6 run, 0 reused\n")
     msm(whole, "report", "tiny", "--export")
-    joined, alone = (artifacts.checksums(folder / "results/tiny") for folder in (there, whole))
-    assert joined.keys() == alone.keys()
-    assert {name for name in alone if alone[name] != joined[name]} == {"manifests.jsonl.gz"}, "seconds differ"
+    union, alone = (artifacts.checksums(folder / "results/tiny") for folder in (there, whole))
+    assert union.keys() == alone.keys()
+    assert {name for name in alone if alone[name] != union[name]} == {"manifests.jsonl.gz"}, "seconds differ"
     first, second = (exported.manifests(folder / "results/tiny") for folder in (there, whole))
     for name in (first | second).keys() - {"report/all"}:
         for field in ("identity", "outputs", "fingerprint", "settings", "command"):
@@ -213,9 +213,9 @@ def test_finished_rows_are_not_run_again_here_nor_elsewhere(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["ablations", "real_hybrid"])
 def test_committed_rows_count_as_done(name: str, tmp_path: Path) -> None:
     root = ROOT / "results" / name
-    made = tasks(recipes.load(ROOT / "recipes" / f"{name}.yaml"), name)
+    all_tasks = tasks(recipes.load(ROOT / "recipes" / f"{name}.yaml"), name)
     rows = {step for step in exported.manifests(root) if step.startswith("score/")}
-    assert rows == set(exported_rows(made, root, tmp_path))
+    assert rows == set(exported_rows(all_tasks, root, tmp_path))
 
 
 def test_vectors_stay_while_another_chain_is_at_work(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_vectors_stay_while_another_chain_is_at_work(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_chain_that_fails_keeps_its_vectors(tmp_path: Path) -> None:
     """A row that searches with the model of another one takes its vectors, also when a chain has failed in between."""
-    own = {
+    row = {
         "recipe": "twice",
         "base": str(ROOT / "recipes" / "tiny"),
         "models": [{"name": "untrained", "start": "encoder/ordered"}],
@@ -238,16 +238,16 @@ def test_a_chain_that_fails_keeps_its_vectors(tmp_path: Path) -> None:
         "pretraining": [],
         "report": {"controls": "none"},
     }
-    (tmp_path / "twice.yaml").write_text(yaml.safe_dump(own))
-    blocked = tmp_path / "artifacts/twice/retrieve/constructed-deep-1"
-    blocked.parent.mkdir(parents=True)
-    blocked.write_text("A file where a folder should be.")
-    with pytest.raises(subprocess.CalledProcessError) as caught:
+    (tmp_path / "twice.yaml").write_text(yaml.safe_dump(row))
+    folder = tmp_path / "artifacts/twice/retrieve/constructed-deep-1"
+    folder.parent.mkdir(parents=True)
+    folder.write_text("A file where a folder should be.")
+    with pytest.raises(subprocess.CalledProcessError) as error:
         msm(tmp_path, "run", "twice.yaml", "--side_by_side", "1")
-    said = caught.value.stderr.splitlines()[-1]
-    assert said.startswith("msm: retrieve/constructed-deep-1: ")
-    assert said.endswith("; not run for want of it: score/constructed-deep-1")
+    message = error.value.stderr.splitlines()[-1]
+    assert message.startswith("msm: retrieve/constructed-deep-1: ")
+    assert message.endswith("; not run for want of it: score/constructed-deep-1")
     (store,) = tmp_path.glob("work/twice/vectors/*")
-    blocked.unlink()
+    folder.unlink()
     assert msm(tmp_path, "run", "twice.yaml").endswith("twice: 3 run, 8 reused\n")
     assert not store.exists(), "of a chain that has ended well"

@@ -20,33 +20,35 @@ UNTRAINED = [{"name": "untrained", "start": "encoder/ordered"}]
 
 
 def resolve(recipe: dict[str, Any]) -> list[Task]:
-    made = tasks(recipe, "demo.yaml")
-    check(made, "demo.yaml")
-    return made
+    all_tasks = tasks(recipe, "demo.yaml")
+    check(all_tasks, "demo.yaml")
+    return all_tasks
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_resolves(path: Path) -> None:
     recipe = recipes.load(path)
-    made = tasks(recipe, path.name)
-    check(made, path.name)
+    all_tasks = tasks(recipe, path.name)
+    check(all_tasks, path.name)
     assert recipe["recipe"] == path.stem
-    done: set[str] = set()
-    for task in made:
-        for read in task.reads.values():
-            assert read in done or any(out.startswith(f"{read}/") for out in done), f"nothing before writes {read}"
-        done.add(task.out)
+    outs: set[str] = set()
+    for task in all_tasks:
+        for path_of_input in task.reads.values():
+            assert path_of_input in outs or any(out.startswith(f"{path_of_input}/") for out in outs), (
+                f"nothing before writes {path_of_input}"
+            )
+        outs.add(task.out)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_written_out_gives_the_same_tasks(path: Path, tmp_path: Path) -> None:
     """`msm recipe NAME --resolved` is a recipe of its own, without a base."""
-    made = tasks(recipes.load(path), "whole.yaml")
+    all_tasks = tasks(recipes.load(path), "whole.yaml")
     whole = recipes.resolved(recipes.load(path))
     assert "base" not in whole
     (tmp_path / "whole.yaml").write_text(yaml.safe_dump(whole))
     again = tasks(recipes.load(tmp_path / "whole.yaml"), "whole.yaml")
-    assert [task[:5] for task in again] == [task[:5] for task in made]
+    assert [task[:5] for task in again] == [task[:5] for task in all_tasks]
 
 
 def test_a_resolved_recipe_holds_every_setting_of_its_tasks() -> None:
@@ -70,35 +72,37 @@ def test_settings_are_the_same_after_a_passage_through_json() -> None:
 def test_controls_are_part_of_every_recipe() -> None:
     for path in RECIPES:
         recipe = recipes.load(path)
-        made = tasks(recipe, path.name)
-        trained = {getattr(task.settings, "objective", None) for task in made}
-        trained |= {row["name"] for row in recipe.get("checkpoints", [])}
-        starts = {task.reads["weights"].split("/")[2] for task in made if task.stage == "finetune"}
-        assert "mlm" in trained or "msm" not in trained, f"{path.name}: no control beside the masked sentence model"
-        assert trained - {"mlm", None} or not recipe.get("pretraining"), f"{path.name}: nothing beside the control"
+        all_tasks = tasks(recipe, path.name)
+        objectives = {getattr(task.settings, "objective", None) for task in all_tasks}
+        objectives |= {row["name"] for row in recipe.get("checkpoints", [])}
+        starts = {task.reads["weights"].split("/")[2] for task in all_tasks if task.stage == "finetune"}
+        assert "mlm" in objectives or "msm" not in objectives, (
+            f"{path.name}: no control beside the masked sentence model"
+        )
+        assert objectives - {"mlm", None} or not recipe.get("pretraining"), f"{path.name}: nothing beside the control"
         assert "encoder" in starts, f"{path.name}: no untrained encoder with the same fine-tuning"
 
 
 def test_a_model_is_searched_with_in_several_ways_and_fused_with_bm25() -> None:
     recipe = recipes.load(DEMO)
-    own = {"name": "msm-own", "model": "msm", "retrieve": {"language_vectors": "own"}}
-    recipe["retrievals"] = [own, {**own, "name": "elsewhere", "benchmark": "xquad_r:again"}]
+    row = {"name": "msm-own", "model": "msm", "retrieve": {"language_vectors": "own"}}
+    recipe["retrievals"] = [row, {**row, "name": "elsewhere", "benchmark": "xquad_r:again"}]
     recipe["further_benchmarks"] = [
         {"name": "xquad_r:again", "questions": "questions/test", "split": "test", "tuned": "constructed"}
     ]
     recipe["fusions"] = [{"name": "both", "dense": "msm-own", "sparse": "bm25-words", "fuse": {"alpha": 0.5}}]
-    made = {task.name: task for task in tasks(recipe, "demo.yaml")}
+    by_name = {task.name: task for task in tasks(recipe, "demo.yaml")}
     root = "artifacts/demo"
-    own_run = made["retrieve/constructed-msm-own-1"]
+    own_run = by_name["retrieve/constructed-msm-own-1"]
     assert own_run.reads["model"] == f"{root}/finetune/constructed-msm-1"
     assert vars(own_run.settings)["language_vectors"] == "own"
-    assert vars(made["retrieve/constructed-msm-1"].settings)["language_vectors"] == "none"
-    fused = made["fuse/constructed-both-1"]
-    assert fused.reads == {"dense": own_run.out, "sparse": f"{root}/lexical/constructed-bm25-words"}
-    assert vars(fused.settings)["alpha"] == 0.5
-    assert vars(made["score/constructed-both-1"].settings)["model"] == "both"
-    assert {name.split("/")[0] for name in made if "elsewhere" in name} == {"retrieve", "score"}
-    assert all("xquad_r" in name for name in made if "elsewhere" in name)
+    assert vars(by_name["retrieve/constructed-msm-1"].settings)["language_vectors"] == "none"
+    fusion = by_name["fuse/constructed-both-1"]
+    assert fusion.reads == {"dense": own_run.out, "sparse": f"{root}/lexical/constructed-bm25-words"}
+    assert vars(fusion.settings)["alpha"] == 0.5
+    assert vars(by_name["score/constructed-both-1"].settings)["model"] == "both"
+    assert {name.split("/")[0] for name in by_name if "elsewhere" in name} == {"retrieve", "score"}
+    assert all("xquad_r" in name for name in by_name if "elsewhere" in name)
 
 
 def test_rows_have_seeds_of_their_own_and_pass_them_on() -> None:
@@ -271,21 +275,21 @@ def test_a_model_that_does_not_fit_here_is_refused(gib: int, change: dict[str, A
     recipe["encoder"].update(layers=24, width=1024, feed_forward=4096, positions=512)
     recipe["tokenizer"]["pieces"] = 250000
     recipe["finetune"] = recipe["finetune"] | {"lora": change.get("lora", {})}
-    made = tasks(recipe | {name: rows for name, rows in change.items() if name != "lora"}, "demo.yaml")
-    check(made, "demo.yaml", 16 << 30)
+    all_tasks = tasks(recipe | {name: rows for name, rows in change.items() if name != "lora"}, "demo.yaml")
+    check(all_tasks, "demo.yaml", 16 << 30)
     if not message:
-        check(made, "demo.yaml", gib << 30)
+        check(all_tasks, "demo.yaml", gib << 30)
         return
     with pytest.raises(BadInput, match=f"demo.yaml: {message}"):
-        check(made, "demo.yaml", gib << 30)
+        check(all_tasks, "demo.yaml", gib << 30)
 
 
 def test_processes_that_cannot_share_an_update_are_refused() -> None:
-    made = {task.name: task.settings for task in tasks(recipes.load(DEMO), "demo.yaml")}
-    places.check_processes(made["pretrain/msm-1"], 0)
-    shares = made["pretrain/msm-1"].shares  # type: ignore[attr-defined]
+    settings_by_name = {task.name: task.settings for task in tasks(recipes.load(DEMO), "demo.yaml")}
+    places.check_processes(settings_by_name["pretrain/msm-1"], 0)
+    shares = settings_by_name["pretrain/msm-1"].shares  # type: ignore[attr-defined]
     with pytest.raises(BadInput, match=f"--gpus {shares + 1}: so many processes cannot share"):
-        places.check_processes(made["pretrain/msm-1"], shares + 1)
+        places.check_processes(settings_by_name["pretrain/msm-1"], shares + 1)
 
 
 @pytest.mark.parametrize(
@@ -317,29 +321,29 @@ def test_a_recipe_holds_differences_from_its_base(tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_text(DEMO.read_text())
     (tmp_path / "short.yaml").write_text("base: demo\npretrain: {steps: 3, msm: {mu: 0.3}}\nlexical_models: []\n")
     (tmp_path / "own.yaml").write_text("base: short\npretrain: {steps: 4}\n")
-    base, own = (recipes.load(tmp_path / f"{name}.yaml") for name in ("demo", "own"))
+    base, mine = (recipes.load(tmp_path / f"{name}.yaml") for name in ("demo", "own"))
     base["pretrain"]["steps"], base["pretrain"]["msm"]["mu"] = 4, 0.3
-    assert own == base | {"recipe": "own", "lexical_models": []}
+    assert mine == base | {"recipe": "own", "lexical_models": []}
 
 
 def test_a_key_is_held_by_the_file_that_decides_it(tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_text(DEMO.read_text())
     (tmp_path / "own.yaml").write_text("base: demo\npretrain: {steps: 3, msm: {mu: 0.3}}\n")
-    own, demo = tmp_path / "own.yaml", tmp_path / "demo.yaml"
-    files = recipes.layers(own)
-    assert list(recipes.holders(files, "pretrain.steps")) == [(own, "pretrain.steps")]
+    mine, demo = tmp_path / "own.yaml", tmp_path / "demo.yaml"
+    files = recipes.layers(mine)
+    assert list(recipes.holders(files, "pretrain.steps")) == [(mine, "pretrain.steps")]
     assert list(recipes.holders(files, "pretrain.clip")) == [(demo, "pretrain.clip")]
-    assert list(recipes.holders(files, "pretrain.msm")) == [(own, "pretrain.msm"), (demo, "pretrain.msm")]
+    assert list(recipes.holders(files, "pretrain.msm")) == [(mine, "pretrain.msm"), (demo, "pretrain.msm")]
     assert list(recipes.holders(files, "models.0")) == [(demo, "models.0")]
 
 
 def test_tasks_follow_those_that_they_read() -> None:
     recipe = recipes.load(ROOT / "recipes" / "rounds.yaml")
     recipe["models"] = [{"name": "again", "start": "finetune/constructed-msm"}, *recipe["models"]]
-    done: set[str] = set()
+    outs: set[str] = set()
     for task in tasks(recipe, "rounds.yaml"):
-        assert all(read in done or any(out.startswith(f"{read}/") for out in done) for read in task.reads.values())
-        done.add(task.out)
+        assert all(path in outs or any(out.startswith(f"{path}/") for out in outs) for path in task.reads.values())
+        outs.add(task.out)
 
 
 def test_rows_that_read_each_other_are_refused() -> None:

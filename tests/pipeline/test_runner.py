@@ -61,9 +61,9 @@ def test_finished_work_is_reused_and_other_work_replaces_it(texts: Path, tmp_pat
     run(texts, out, dataclasses.replace(SETTINGS, languages="de"))
     assert [path.name for path in (out / "documents").glob("*.jsonl")] == ["de.jsonl"]
     (texts / "texts" / "de" / "a.txt").write_text("Neu eins. Neu zwei.")
-    changed = run(texts, out, dataclasses.replace(SETTINGS, languages="de"))
+    other = run(texts, out, dataclasses.replace(SETTINGS, languages="de"))
     assert "Neu" in (out / "documents" / "de.jsonl").read_text()
-    assert changed["outputs"] == artifacts.checksums(out / "documents")
+    assert other["outputs"] == artifacts.checksums(out / "documents")
 
 
 def test_a_failed_stage_leaves_nothing(texts: Path, tmp_path: Path) -> None:
@@ -140,37 +140,37 @@ def test_no_folder_but_an_earlier_output_is_replaced(texts: Path, tmp_path: Path
 
 
 def test_altered_inputs_are_refused_by_name(texts: Path, tmp_path: Path) -> None:
-    made, out = tmp_path / "made", tmp_path / "out"
-    run(texts, made)
-    english = made / "documents" / "en.jsonl"
-    written = english.stat()
-    assert artifacts.altered(made) == artifacts.altered(made, whole=True) == []
+    folder, out = tmp_path / "made", tmp_path / "out"
+    run(texts, folder)
+    english = folder / "documents" / "en.jsonl"
+    status = english.stat()
+    assert artifacts.altered(folder) == artifacts.altered(folder, whole=True) == []
     english.write_bytes(english.read_bytes().replace(b"Five", b"Nine"))
-    assert artifacts.altered(made) == ["en.jsonl"]
+    assert artifacts.altered(folder) == ["en.jsonl"]
     with pytest.raises(BadInput, match=r"made: en\.jsonl: not what its manifest\.json says"):
-        run(made, out)
+        run(folder, out)
     with pytest.raises(BadInput, match=r"made: en\.jsonl: not what its manifest\.json says"):
-        run(texts, made)
-    os.utime(english, ns=(written.st_atime_ns, written.st_mtime_ns))
-    assert artifacts.altered(made) == [], "of the same size and time"
-    assert artifacts.altered(made, whole=True) == ["en.jsonl"]
+        run(texts, folder)
+    os.utime(english, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert artifacts.altered(folder) == [], "of the same size and time"
+    assert artifacts.altered(folder, whole=True) == ["en.jsonl"]
     english.write_bytes(english.read_bytes().replace(b"Nine", b"Five"))
-    assert artifacts.altered(made) == [], "another time, the same bytes"
-    (made / "documents" / "new.jsonl").touch()
-    (made / "documents" / "de.jsonl").unlink()
-    assert artifacts.altered(made) == ["de.jsonl", "new.jsonl"]
+    assert artifacts.altered(folder) == [], "another time, the same bytes"
+    (folder / "documents" / "new.jsonl").touch()
+    (folder / "documents" / "de.jsonl").unlink()
+    assert artifacts.altered(folder) == ["de.jsonl", "new.jsonl"]
     assert not out.exists()
 
 
 def test_what_killed_runs_left_is_removed_and_what_others_write_stays(tmp_path: Path) -> None:
-    left, other = tmp_path / f".out.{platform.node()}-999999999.partial", tmp_path / ".out.another-1.partial"
-    for folder in (left, other):
+    remnant, other = tmp_path / f".out.{platform.node()}-999999999.partial", tmp_path / ".out.another-1.partial"
+    for folder in (remnant, other):
         folder.mkdir()
     with artifacts.new_folder(tmp_path / "out") as partial:
         assert str(os.getpid()) in partial.name
         (partial / ".a.json.77.partial").touch()
         assert artifacts.checksums(partial) == {}
-    assert not left.exists()
+    assert not remnant.exists()
     assert other.exists()
     with runner.locked(tmp_path / "out"), pytest.raises(BadInput, match="another run is at work on it"):
         with runner.locked(tmp_path / "out"):

@@ -81,9 +81,9 @@ def test_a_request_to_stop_ends_all_processes_and_loses_nothing(
         process = start(out=out, steps=120, checkpoint_steps=1000)
         assert process.wait(timeout=600) == 0
         manifests.append(read_manifest(tmp_path / out))
-    stopped, whole = manifests
-    assert stopped["facts"]["resumed_from"] > 0 == whole["facts"]["resumed_from"]
-    assert stopped["outputs"] == whole["outputs"]
+    again, whole = manifests
+    assert again["facts"]["resumed_from"] > 0 == whole["facts"]["resumed_from"]
+    assert again["outputs"] == whole["outputs"]
 
 
 @pytest.mark.slow
@@ -105,9 +105,9 @@ def test_two_processes_go_on_as_one_and_back(start: Start, tmp_path: Path) -> No
         process = start(out=out, steps=60, checkpoint_steps=5)
         assert process.wait(timeout=600) == 0
         manifests.append(read_manifest(tmp_path / out))
-    killed, whole = manifests
-    assert 40 <= killed["facts"]["resumed_from"] < 60 and whole["facts"]["resumed_from"] == 0
-    assert killed["outputs"] == whole["outputs"]
+    again, whole = manifests
+    assert 40 <= again["facts"]["resumed_from"] < 60 and whole["facts"]["resumed_from"] == 0
+    assert again["outputs"] == whole["outputs"]
 
 
 def descendants(process: int) -> list[int]:

@@ -33,11 +33,11 @@ def settings(**changes: Any) -> Pretrain:
     """Small settings of an objective; a change is named by its field, or by section and field: `mlm.weight`."""
     kinds = {name: section(hint) for name, hint in hints(Pretrain).items()}
     values = dict(COMMON)
-    read = READS[changes.get("objective", "msm")]
-    values |= {name: dict(SECTIONS.get(name, {})) for name in read}
+    sections = READS[changes.get("objective", "msm")]
+    values |= {name: dict(SECTIONS.get(name, {})) for name in sections}
     for name, value in changes.items():
         place, _, field = name.rpartition(".")
         if not place and name not in kinds:
-            (place,) = [one for one in read if name in hints(kinds[one])]  # type: ignore[arg-type]
+            (place,) = [one for one in sections if name in hints(kinds[one])]  # type: ignore[arg-type]
         (values[place] if place else values)[field] = value
     return make(Pretrain, values, "test")

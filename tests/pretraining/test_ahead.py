@@ -17,16 +17,16 @@ def test_every_place_gets_its_own_batch() -> None:
 
 
 def test_the_next_batch_is_read_while_one_is_at_work() -> None:
-    begun = {position: threading.Event() for position in ((0, 0), (1, 0), (2, 0))}
+    starts = {position: threading.Event() for position in ((0, 0), (1, 0), (2, 0))}
 
     def read(step: int, micro: int) -> int:
-        begun[step, micro].set()
+        starts[step, micro].set()
         return step
 
     ahead = ReadAhead(read, range(1))
     assert ahead.get(0, 0) == 0
-    assert begun[1, 0].wait(10), "nobody asked for step 1 yet"
-    assert not begun[2, 0].is_set()
+    assert starts[1, 0].wait(10), "nobody asked for step 1 yet"
+    assert not starts[2, 0].is_set()
 
 
 def test_a_failure_shows_at_its_own_place() -> None:

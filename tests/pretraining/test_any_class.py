@@ -55,8 +55,8 @@ def test_a_class_is_trained_and_saved(
     assert runs_packed(body(load_masked(tmp_path / "out"))) == (kind not in ("mpnet", "deberta-v2", "t5"))
     before, after = load_masked(weights).state_dict(), load_masked(tmp_path / "out").state_dict()
     assert before.keys() == after.keys()
-    moved = [name for name, weight in before.items() if not torch.equal(weight, after[name])]
-    assert any("embed" in name for name in moved)
+    names = [name for name, weight in before.items() if not torch.equal(weight, after[name])]
+    assert any("embed" in name for name in names)
 
 
 def test_masked_tokens_need_a_head(units: Path, encoder: Path, tmp_path: Path) -> None:
@@ -85,5 +85,5 @@ def test_resuming_and_recomputing_change_nothing(kind: str, units: Path, encoder
     whole, again = load_masked(tmp_path / "whole").state_dict(), load_masked(tmp_path / "again").state_dict()
     for name, weight in whole.items():
         torch.testing.assert_close(again[name], weight, atol=1e-6, rtol=1e-5)
-    resumed = load_masked(tmp_path / "resumed").state_dict()
-    assert all(torch.equal(resumed[name], weight) for name, weight in whole.items())
+    resumed_weights = load_masked(tmp_path / "resumed").state_dict()
+    assert all(torch.equal(resumed_weights[name], weight) for name, weight in whole.items())

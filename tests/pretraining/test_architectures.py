@@ -54,10 +54,12 @@ def word_pieces(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with texts.open("w") as file:
         for path in sorted((tiny / "documents" / "ordered" / "documents").glob("*.jsonl")):
             file.writelines(text + "\n" for _, row in read_json_lines(path) for text in row["sentences"])
-    trained = BertWordPieceTokenizer(lowercase=False)
-    unused = [f"[unused{number}]" for number in range(5)]
-    trained.train([str(texts)], vocab_size=400, special_tokens=["[PAD]", *unused, "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
-    trained.save_model(str(folder))
+    tokenizer = BertWordPieceTokenizer(lowercase=False)
+    spare_pieces = [f"[unused{number}]" for number in range(5)]
+    tokenizer.train(
+        [str(texts)], vocab_size=400, special_tokens=["[PAD]", *spare_pieces, "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    )
+    tokenizer.save_model(str(folder))
     BertTokenizerFast(vocab=str(folder / "vocab.txt"), do_lower_case=False).save_pretrained(folder)
     return folder
 
@@ -111,22 +113,27 @@ def test_from_checkpoint_to_trained_model(
         tmp_path / "encoder",
         tokenizer=tokenizer,
     )
-    given = AutoModel.from_pretrained(start).state_dict()
-    taken = AutoModel.from_pretrained(weights / "model").state_dict()
-    assert all(torch.equal(weight, taken[key]) for key, weight in given.items() if "pooler" not in key)
+    checkpoint_weights = AutoModel.from_pretrained(start).state_dict()
+    start_weights = AutoModel.from_pretrained(weights / "model").state_dict()
+    assert all(
+        torch.equal(weight, start_weights[key]) for key, weight in checkpoint_weights.items() if "pooler" not in key
+    )
     settings = form(steps=2, schedule_steps=0)
     out = run("pretrain", settings, tmp_path / "out", units=units, weights=weights)
     assert all(np.isfinite(row["loss"]) for _, row in read_json_lines(out / "log.jsonl"))
-    words, trained = AutoTokenizer.from_pretrained(out / "model"), AutoModel.from_pretrained(out / "model").eval()
+    words, model = AutoTokenizer.from_pretrained(out / "model"), AutoModel.from_pretrained(out / "model").eval()
     text = next(read_json_lines(tiny / "documents/ordered/documents/qab.jsonl"))[1]["sentences"][0]
-    encoded = words(text, return_tensors="pt", truncation=True, max_length=32)
-    packed = pack([encoded["input_ids"][0].numpy()])
+    inputs = words(text, return_tensors="pt", truncation=True, max_length=32)
+    packed = pack([inputs["input_ids"][0].numpy()])
     with torch.no_grad():
         ours = pool(token_states(body(load_masked(out / "model")).eval(), packed), packed, "cls")
-        theirs = trained(**encoded).last_hidden_state[:, 0]
+        theirs = model(**inputs).last_hidden_state[:, 0]
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
-    moved = trained.state_dict()["embeddings.word_embeddings.weight"] - given["embeddings.word_embeddings.weight"]
-    assert moved.abs().max() > 0
+    changes = (
+        model.state_dict()["embeddings.word_embeddings.weight"]
+        - checkpoint_weights["embeddings.word_embeddings.weight"]
+    )
+    assert changes.abs().max() > 0
 
 
 def test_a_berts_special_tokens_are_left_alone(tiny: Path, word_pieces: Path, tmp_path: Path) -> None:
@@ -146,8 +153,8 @@ def test_a_berts_special_tokens_are_left_alone(tiny: Path, word_pieces: Path, tm
         inputs = ours.read(step, 0)
         assert all(unit[0] == words.cls_token_id for unit in inputs.batch.units)
         hidden = inputs.texts.hidden
-        shown = hidden.packed.tokens[torch.from_numpy(hidden.rows)].numpy()
+        new_tokens = hidden.packed.tokens[torch.from_numpy(hidden.rows)].numpy()
         special = [words.cls_token_id, words.sep_token_id, words.pad_token_id, words.unk_token_id]
         assert not np.isin(hidden.targets, special).any()
-        assert not np.isin(shown, special).any()
-        assert (shown == words.mask_token_id).mean() > 0.5
+        assert not np.isin(new_tokens, special).any()
+        assert (new_tokens == words.mask_token_id).mean() > 0.5

@@ -15,13 +15,13 @@ from tests.pretraining.made import SOFTMAX_DOCUMENTS, settings
 
 def test_a_stream_reads_every_item_once_an_epoch() -> None:
     stream = Stream([[6], [4]], exponent=1.0, together=2, seed=(1,))
-    seen: dict[int, list[int]] = {0: [], 1: []}
+    items_by_process: dict[int, list[int]] = {0: [], 1: []}
     for number in range(200):
         language, items = stream.draw(number)
-        seen[language] += items.tolist()
+        items_by_process[language] += items.tolist()
     for language, size in ((0, 6), (1, 4)):
-        for first in range(0, len(seen[language]) - size, size):
-            assert sorted(seen[language][first : first + size]) == list(range(size))
+        for first in range(0, len(items_by_process[language]) - size, size):
+            assert sorted(items_by_process[language][first : first + size]) == list(range(size))
 
 
 def test_draws_do_not_depend_on_what_was_drawn_before() -> None:
@@ -80,15 +80,15 @@ def test_hidden_tokens_follow_80_10_10(special: tuple[int, ...]) -> None:
     random = np.random.default_rng(0)
     tokens = random.integers(0, 1000, size=400_000)
     hidden, rows = hide_tokens(tokens, share=0.15, special=special, mask=special[-1], vocabulary=1001, random=random)
-    chosen = np.zeros(len(tokens), dtype=bool)
-    chosen[rows] = True
-    assert (hidden[~chosen] == tokens[~chosen]).all()
+    is_chosen = np.zeros(len(tokens), dtype=bool)
+    is_chosen[rows] = True
+    assert (hidden[~is_chosen] == tokens[~is_chosen]).all()
     ordinary = ~np.isin(tokens, special)
     assert ordinary[rows].all()
-    assert chosen[ordinary].mean() == pytest.approx(0.15, abs=0.005)
+    assert is_chosen[ordinary].mean() == pytest.approx(0.15, abs=0.005)
     assert (hidden[rows] == special[-1]).mean() == pytest.approx(0.8, abs=0.01)
-    replaced = hidden[(hidden != tokens) & (hidden != special[-1])]
-    pieces = set(replaced.tolist())
+    random_tokens = hidden[(hidden != tokens) & (hidden != special[-1])]
+    pieces = set(random_tokens.tolist())
     assert not pieces & set(special)
     assert len(pieces) > 900
     assert (hidden[rows] == tokens[rows]).mean() == pytest.approx(0.1, abs=0.01)

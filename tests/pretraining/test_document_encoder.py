@@ -44,13 +44,13 @@ def test_a_hidden_sentence_is_not_seen_but_its_place_is() -> None:
         for weight in model.parameters():
             weight.mul_(6)
     sentences, real = torch.randn(1, 5, 16), torch.ones(1, 5, dtype=torch.bool)
-    changed = sentences.clone()
-    changed[0, 2] = torch.randn(16)
-    before, after = model(sentences, real), model(changed, real)
+    other = sentences.clone()
+    other[0, 2] = torch.randn(16)
+    before, after = model(sentences, real), model(other, real)
     torch.testing.assert_close(before[0, 2], after[0, 2])
     assert (before[0, 1] - after[0, 1]).abs().max() > 1e-3
-    swapped = model(sentences[:, [0, 1, 2, 4, 3]], real)
-    assert (before[0, 2] - swapped[0, 2]).abs().max() > 1e-3
+    other_order = model(sentences[:, [0, 1, 2, 4, 3]], real)
+    assert (before[0, 2] - other_order[0, 2]).abs().max() > 1e-3
 
 
 def test_a_document_does_not_depend_on_the_others() -> None:

@@ -26,8 +26,8 @@ from tests.pretraining.made import settings as form
 def settings() -> Pretrain:
     """Of the masked sentence model in the tiny recipe; 12 updates, the first 8 of the heads alone."""
     recipe = recipes.load(Path(__file__).parents[2] / "recipes" / "tiny.yaml")
-    given = [task.settings for task in tasks_of(recipe, "tiny") if isinstance(task.settings, Pretrain)]
-    masked_sentences = next(settings for settings in given if settings.objective == "msm")
+    recipe_settings = [task.settings for task in tasks_of(recipe, "tiny") if isinstance(task.settings, Pretrain)]
+    masked_sentences = next(settings for settings in recipe_settings if settings.objective == "msm")
     return dataclasses.replace(masked_sentences, steps=12, schedule_steps=0, head_steps=8, head_learning_rate=0.01)
 
 
@@ -62,9 +62,9 @@ def test_the_encoder_stands_still_while_the_heads_learn(
 def test_the_encoder_learns_afterwards(settings: Pretrain, units: Path, encoder: Path, tmp_path: Path) -> None:
     body = split(run(settings, units, encoder, tmp_path / "out", tmp_path / "work")[1])[0]
     old = split(load_file(encoder / "model.safetensors"))[0]
-    moved = [name for name, weight in body.items() if not torch.equal(weight, old[name])]
-    assert any("word_embeddings" in name for name in moved)
-    assert any("layer.0.attention" in name for name in moved)
+    names = [name for name, weight in body.items() if not torch.equal(weight, old[name])]
+    assert any("word_embeddings" in name for name in names)
+    assert any("layer.0.attention" in name for name in names)
 
 
 def test_stopped_among_the_heads_and_resumed_gives_the_same_bits(
@@ -75,9 +75,9 @@ def test_stopped_among_the_heads_and_resumed_gives_the_same_bits(
     threading.Thread(target=_stop_after_two_steps, args=[tmp_path / "work" / "log.jsonl"]).start()
     with pytest.raises(Preempted):
         run(longer, units, encoder, tmp_path / "stopped", tmp_path / "work")
-    facts, resumed = run(longer, units, encoder, tmp_path / "out", tmp_path / "work")
+    facts, weights = run(longer, units, encoder, tmp_path / "out", tmp_path / "work")
     assert 2 <= facts["resumed_from"] < 50
-    assert all(torch.equal(weight, straight[name]) for name, weight in resumed.items())
+    assert all(torch.equal(weight, straight[name]) for name, weight in weights.items())
 
 
 def _stop_after_two_steps(log: Path) -> None:

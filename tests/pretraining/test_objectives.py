@@ -48,15 +48,15 @@ def test_pairs_equal_a_loop(units: Path, encoder: Path, name: str, window: int) 
     with torch.no_grad():
         batch = ours.batches.unit_batch(0, 1)
         vectors = [unit_vector(ours.model, unit) for unit in batch.units]
-        chosen = partners(batch.documents, window, np.random.default_rng((SEED, 6, 0, 1)))
+        places = partners(batch.documents, window, np.random.default_rng((SEED, 6, 0, 1)))
         expected = 0.0
-        for row, partner in enumerate(chosen):
+        for row, partner in enumerate(places):
             assert partner != row
             assert batch.documents[partner] == batch.documents[row]
             assert not window or abs(partner - row) <= window
             strangers = np.flatnonzero(batch.documents != batch.documents[row])
             scores = [float(vectors[row] @ vectors[other]) / 0.1 for other in strangers]
-            expected += nll(float(vectors[row] @ vectors[partner]) / 0.1, scores) / len(chosen)
+            expected += nll(float(vectors[row] @ vectors[partner]) / 0.1, scores) / len(places)
         assert float(ours.loss(ours.read(0, 1)).numbers["msm_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
@@ -75,14 +75,14 @@ def test_ict_equals_a_loop(units: Path, encoder: Path) -> None:
 def test_a_pseudo_query_is_mostly_out_of_its_block() -> None:
     units = [np.array([0, *range(10 * number + 4, 10 * number + 13), 2]) for number in range(40)]
     batch = UnitBatch("xx", ["a"], units, np.zeros(40, dtype=np.int64))
-    kept = 0
+    count = 0
     for seed in range(400):
         (query,), (block,) = pseudo_queries(batch, 256, np.random.default_rng(seed))
         assert block[0] == 0
         assert (block[1:] != 0).all()
         assert len(block) <= 256
-        kept += set(query[1:-1]) <= set(block)
-    assert kept / 400 == pytest.approx(0.1, abs=0.05)
+        count += set(query[1:-1]) <= set(block)
+    assert count / 400 == pytest.approx(0.1, abs=0.05)
 
 
 def test_masking_a_share_hides_that_share(units: Path, encoder: Path) -> None:
@@ -104,8 +104,8 @@ def test_one_hidden_sentence_equals_each_hidden_alone(units: Path, encoder: Path
     for place in range(5):
         hidden = torch.zeros(2, 5, dtype=torch.bool)
         hidden[:, place] = True
-        found = document.share(sentences, real, hidden)[hidden]
-        torch.testing.assert_close(found, each[:, place], atol=1e-5, rtol=1e-4)
+        guesses = document.share(sentences, real, hidden)[hidden]
+        torch.testing.assert_close(guesses, each[:, place], atol=1e-5, rtol=1e-4)
 
 
 def test_document_encoders_and_heads_by_group(units: Path, encoder: Path) -> None:

@@ -66,12 +66,12 @@ def test_an_english_teacher_makes_a_finnish_student(mirror: Path, tmp_path: Path
         precision="fp32",
         batch_tokens=4096,
     )
-    taught = run("teach", settings, tmp_path, sources=sources, tokenizer=tokenizer, model=teacher)
-    known = np.load(taught / "shards" / "teacher.npy")
+    teach_folder = run("teach", settings, tmp_path, sources=sources, tokenizer=tokenizer, model=teacher)
+    teacher_vectors = np.load(teach_folder / "shards" / "teacher.npy")
     texts = list(dict.fromkeys((sources / "questions" / "en.txt").read_text().splitlines()))
     library = pytest.importorskip("sentence_transformers").SentenceTransformer(str(teacher), device="cpu")
-    lengths = np.linalg.norm(known[:64], axis=1, keepdims=True)
-    np.testing.assert_allclose(known[:64] / lengths, library.encode(texts[:64]), atol=1e-5)
+    lengths = np.linalg.norm(teacher_vectors[:64], axis=1, keepdims=True)
+    np.testing.assert_allclose(teacher_vectors[:64] / lengths, library.encode(texts[:64]), atol=1e-5)
 
     weights = run(
         "encoder",
@@ -90,9 +90,9 @@ def test_an_english_teacher_makes_a_finnish_student(mirror: Path, tmp_path: Path
         "schedule_steps": 0,
         "checkpoint_steps": 100,
     }
-    out = run("pretrain", form(**student), tmp_path, units=taught, weights=weights)
+    out = run("pretrain", form(**student), tmp_path, units=teach_folder, weights=weights)
     target = vectors(teacher, [row["english"] for row in rows[:HELD_OUT]])
-    found = [
+    cosines = [
         float(
             (vectors(folder, [row["text"] for row in rows[:HELD_OUT]]) @ target.T)
             .argmax(1)
@@ -103,4 +103,4 @@ def test_an_english_teacher_makes_a_finnish_student(mirror: Path, tmp_path: Path
         for folder in (weights / "model", out / "model")
     ]
     # Names are written alike in both languages, so the untaught model finds some.
-    assert found[1] > found[0] + 0.05, found
+    assert cosines[1] > cosines[0] + 0.05, cosines

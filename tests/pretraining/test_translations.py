@@ -89,20 +89,20 @@ def slow_mexma(ours: Objective[Any], step: int, micro: int) -> dict[str, torch.T
     for number in range(2 * count):
         where = torch.nonzero(hidden.packed.owners == number)[:, 0]
         tokens = hidden.packed.tokens[where]
-        found = states(model, tokens.numpy()).clone()
+        rows = states(model, tokens.numpy()).clone()
         if present(ours.settings.mexma).token_gradient == "cut":
-            found = found.data
-        found[0] = vectors[(number + count) % (2 * count)]
+            rows = rows.data
+        rows[0] = vectors[(number + count) % (2 * count)]
         for layer in ours.model.unmask:  # type: ignore[union-attr]
             attention = layer.attention.self
             query, key, value = (
-                part(found).view(len(found), 8, -1).transpose(0, 1)
+                part(rows).view(len(rows), 8, -1).transpose(0, 1)
                 for part in (attention.query, attention.key, attention.value)
             )
             scores = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
-            mixed = layer.attention.output((scores @ value).transpose(0, 1).reshape(len(found), -1), found)
-            found = layer.output(layer.intermediate(mixed), mixed)
-        logits = found @ model.embeddings.word_embeddings.weight.T + ours.model.unmask_bias
+            mixture = layer.attention.output((scores @ value).transpose(0, 1).reshape(len(rows), -1), rows)
+            rows = layer.output(layer.intermediate(mixture), mixture)
+        logits = rows @ model.embeddings.word_embeddings.weight.T + ours.model.unmask_bias
         logits = logits.log_softmax(-1)
         for row, target in zip(hidden.rows, hidden.targets, strict=True):
             if row in where:
@@ -135,8 +135,8 @@ def test_mexma_equals_sentence_by_sentence(token_gradient: str, taught: Path, en
     total = expected["alignment_loss"] + expected["mlm_loss"] + 0.01 * expected["koleo_loss"]
     assert loss.value.item() == pytest.approx(total.item(), rel=1e-4)
     parameters = [weight for weight in (*body(ours.model.masked).parameters(), *ours.model.unmask.parameters())]  # type: ignore[operator]
-    found = torch.autograd.grad(loss.value, parameters, allow_unused=True)
-    for one, other in zip(found, torch.autograd.grad(total, parameters, allow_unused=True), strict=True):
+    gradients = torch.autograd.grad(loss.value, parameters, allow_unused=True)
+    for one, other in zip(gradients, torch.autograd.grad(total, parameters, allow_unused=True), strict=True):
         assert (one is None) == (other is None)
         if one is not None and other is not None:
             torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-3)

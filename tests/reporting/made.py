@@ -40,10 +40,10 @@ def write_recipe(
                 run = write_step(root, f"lexical/{row}", {"sources": world}, {"multilingual.trec.gz": row})
             else:
                 start = write_step(root, f"pretrain/{model}-{seed}", {}, {"model.safetensors": row}, log=True)
-                tuned = write_step(
+                finetuning = write_step(
                     root, f"finetune/{row}", {"sources": world, "start": start}, {"model.safetensors": row}, log=True
                 )
-                run = write_step(root, f"retrieve/{row}", {"sources": world, "model": tuned}, {"run.gz": row})
+                run = write_step(root, f"retrieve/{row}", {"sources": world, "model": finetuning}, {"run.gz": row})
             write_scores(root, row, {"sources": world, "run": run}, benchmark, model, seed, skill[model], languages)
     return root
 
@@ -77,15 +77,15 @@ def per_query(seed: int, skill: float, languages: Sequence[str]) -> pa.Table:
     rng = np.random.default_rng(seed)
     hardness = rng.uniform(size=QUESTIONS)
     rows = []
-    for asked in languages:
+    for language in languages:
         for candidates in (None, *languages):
-            ease = 1.0 if candidates is None else 1.4 if candidates == asked else 0.8
+            ease = 1.0 if candidates is None else 1.4 if candidates == language else 0.8
             values = np.clip(skill * ease * 2 * hardness + rng.normal(0, 0.05, QUESTIONS), 0, 1)
             rows += [
                 {
-                    "query_id": f"{asked}-{question}",
+                    "query_id": f"{language}-{question}",
                     "question_id": f"{question:03}",
-                    "query_language": asked,
+                    "query_language": language,
                     "candidate_language": candidates,
                     "measure": "map@20",
                     "value": value,

@@ -19,16 +19,16 @@ COLUMN = ("map@20", "multilingual")
 
 def loaded(root: Path) -> Benchmark:
     (benchmark,) = results.read(root / "score").benchmarks
-    found, _ = results.load(benchmark, [COLUMN])
-    assert found is not None
-    return found
+    with_values, _ = results.load(benchmark, [COLUMN])
+    assert with_values is not None
+    return with_values
 
 
 def test_every_printed_row_of_tables_4_to_8_has_a_model() -> None:
     for table in TITLES:
-        printed = {cell.model for cell in select(source="msm", table=table, measure="mrr@100", language=MEAN)}
-        assert printed - {"XLM-R"} <= set(ROWS[table].values())
-        assert ROWS[table][REFERENCES.get(table, REFERENCE)] in printed
+        names = {cell.model for cell in select(source="msm", table=table, measure="mrr@100", language=MEAN)}
+        assert names - {"XLM-R"} <= set(ROWS[table].values())
+        assert ROWS[table][REFERENCES.get(table, REFERENCE)] in names
 
 
 def test_changes_are_against_the_reference_of_the_same_table(tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ def _settings(folder: Path, settings: dict[str, object]) -> None:
 def test_order_experiment_is_read_from_manifests(tmp_path: Path) -> None:
     root = write_order(tmp_path / "order")
     benchmark = loaded(root)
-    found = shuffled(benchmark, COLUMN, root, made.SETTINGS)
-    assert [(one.objective, one.reorder) for one in found] == [("mlm", 1.0), ("msm", 0.0), ("msm", 0.5)]
+    rows = shuffled(benchmark, COLUMN, root, made.SETTINGS)
+    assert [(one.objective, one.reorder) for one in rows] == [("mlm", 1.0), ("msm", 0.0), ("msm", 0.5)]
     models = {model.name: model for model in benchmark.models}
-    for one, name in zip(found, "cab", strict=True):
+    for one, name in zip(rows, "cab", strict=True):
         assert list(one.seeds.values()) == pytest.approx(models[name].seed_means(COLUMN)[:, -1].tolist())
         assert list(one.seeds) == [1, 2]
         assert one.interval.low < one.value < one.interval.high

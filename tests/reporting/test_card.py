@@ -16,8 +16,16 @@ def recipe(tmp_path: Path) -> Path:
 
     def stage(family: str, row: str, payload: str, inputs: dict[str, str], facts: dict[str, object]) -> Path:
         folder = root / family / row
-        made = {name: {"path": f"artifacts/toy/{path}", "checksum": path * 3} for name, path in inputs.items()}
-        manifest = {"stage": family, "payload": payload, "inputs": made, "facts": facts, "settings": {"steps": 7}}
+        manifest_inputs = {
+            name: {"path": f"artifacts/toy/{path}", "checksum": path * 3} for name, path in inputs.items()
+        }
+        manifest = {
+            "stage": family,
+            "payload": payload,
+            "inputs": manifest_inputs,
+            "facts": facts,
+            "settings": {"steps": 7},
+        }
         more = {"command": f"msm run {family} --steps 7", "commit": "abc", "versions": {"torch": "2"}, "device": "cpu"}
         write_json(folder / "manifest.json", manifest | more | {"seconds": 1.0})
         (folder / payload).mkdir()
@@ -55,13 +63,13 @@ def test_every_checkpoint_of_a_recipe_gets_a_card(recipe: Path, capsys: pytest.C
 def test_a_text_of_ones_own_is_not_replaced(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["card", str(recipe)])
     main(["card", str(recipe)])
-    own = recipe / "pretrain" / "msm-1" / "README.md"
-    own.write_text("My notes")
+    path = recipe / "pretrain" / "msm-1" / "README.md"
+    path.write_text("My notes")
     with pytest.raises(SystemExit):
         main(["card", str(recipe)])
     assert "not a card of this checkpoint" in capsys.readouterr().err
-    assert own.read_text() == "My notes"
-    own.unlink()
+    assert path.read_text() == "My notes"
+    path.unlink()
 
 
 def test_a_folder_that_is_no_checkpoint_gets_none(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:

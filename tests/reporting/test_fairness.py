@@ -18,8 +18,8 @@ def with_own_first(folder: Path) -> None:
     payload = folder / "scores"
     rows = read_per_query(payload / "per_query.parquet").to_pylist()
     whole = [row for row in rows if row["candidate_language"] is None]
-    added = [row | {"measure": "own_first@100", "value": float(place % 2)} for place, row in enumerate(whole)]
-    table = pa.Table.from_pylist(rows + added, schema=SCHEMA)
+    new_rows = [row | {"measure": "own_first@100", "value": float(place % 2)} for place, row in enumerate(whole)]
+    table = pa.Table.from_pylist(rows + new_rows, schema=SCHEMA)
     write_per_query(payload / "per_query.parquet", table)
     (_, first), *_ = files.read_json_lines(payload / "scores.jsonl")
     facts = {name: first[name] for name in ("benchmark", "split", "setting", "model", "seed", "protocol")}

@@ -139,11 +139,11 @@ def test_a_bad_manifest_in_the_chain_is_shown_as_changed(root: Path) -> None:
 def test_results_of_this_and_earlier_versions_load(name: str) -> None:
     """Their settings are those of today's classes, their rows have a lineage, their commands stay as they were run."""
     root = ROOT / "results" / name
-    written = {line["name"]: line["manifest"] for _, line in files.read_json_lines(root / exported.MANIFESTS)}
-    formats = {manifest["format"] for manifest in written.values()}
+    manifests = {line["name"]: line["manifest"] for _, line in files.read_json_lines(root / exported.MANIFESTS)}
+    formats = {manifest["format"] for manifest in manifests.values()}
     assert formats == {1} if name in ("mini", "mini_finetune") else formats <= {1, FORMAT}
     for step, manifest in exported.manifests(root).items():
         make(STAGES[manifest["stage"]].settings, manifest["settings"], step)
-        assert manifest["command"] == written[step]["command"]
+        assert manifest["command"] == manifests[step]["command"]
         assert step.startswith("report/") or not any(one.problems for one in lineage.chain(step, root, largest=0))
     assert not results.read(root / "score").problems

@@ -59,8 +59,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("pairs", ["", "deu-eng,eng-swh"])
 def test_a_column_a_language_and_the_mean_over_them(folder: Path, pairs: str) -> None:
-    (read,) = results.read_folders([folder], choice("", pairs))
-    (benchmark, _) = results.load(read, [COLUMN])
+    (whole,) = results.read_folders([folder], choice("", pairs))
+    (benchmark, _) = results.load(whole, [COLUMN])
     assert benchmark
     chance, model = table(benchmark, COLUMN, made.SETTINGS).rows
     lines = [line for _, line in files.read_json_lines(folder / "scores" / "scores.jsonl")]

@@ -17,23 +17,23 @@ from tests.reporting.made import LANGUAGES, write_recipe
 def test_plain_files_hold_the_scores(tmp_path: Path) -> None:
     root = write_recipe(tmp_path / "demo")
     write_plain((root / "score").iterdir(), tmp_path)
-    shown = json.loads((tmp_path / "metrics.json").read_text())["lareqa"]
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["lareqa"]
     with (tmp_path / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
     lines = [line for _, line in files.read_json_lines(root / "score" / "lareqa-msm-1" / "scores" / "scores.jsonl")]
-    own = [line for line in lines if line["candidate_language"] is None]
-    found = {row["query_language"]: row for row in rows if row["cell"].startswith("lareqa-msm-1 map@20 ")}
-    assert found.keys() == set(LANGUAGES)
-    for line in own:
+    one_pool = [line for line in lines if line["candidate_language"] is None]
+    by_language = {row["query_language"]: row for row in rows if row["cell"].startswith("lareqa-msm-1 map@20 ")}
+    assert by_language.keys() == set(LANGUAGES)
+    for line in one_pool:
         if line["query_language"] == "mean":
-            assert shown["lareqa-msm-1"][line["measure"]] == line["value"]
+            assert metrics["lareqa-msm-1"][line["measure"]] == line["value"]
         elif line["query_language"] == "all":
-            assert shown["lareqa-msm-1"][f"{line['measure']} all"] == line["value"]
+            assert metrics["lareqa-msm-1"][f"{line['measure']} all"] == line["value"]
         else:
-            assert float(found[line["query_language"]]["value"]) == line["value"]
-            assert shown["lareqa-msm-1"][f"{line['measure']} {line['query_language']}"] == line["value"]
+            assert float(by_language[line["query_language"]]["value"]) == line["value"]
+            assert metrics["lareqa-msm-1"][f"{line['measure']} {line['query_language']}"] == line["value"]
     same = next(line for line in lines if (line["query_language"], line["candidate_language"]) == ("mean", "same"))
-    assert shown["lareqa-msm-1"]["map@20 same"] == same["value"]
+    assert metrics["lareqa-msm-1"]["map@20 same"] == same["value"]
 
 
 @pytest.mark.parametrize("recipe", ["demo"])
@@ -47,7 +47,7 @@ def test_dvc_shows_them(recipe: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
     shutil.copytree(root / ".dvc" / "plots", tmp_path / ".dvc" / "plots")
     for words, expected in ((["metrics", "show", "--json"], "map@20"), (["plots", "show", "--json"], "lareqa-msm-1")):
-        shown = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "dvc", *words], cwd=tmp_path, capture_output=True, text=True, check=True
         )
-        assert expected in shown.stdout, shown.stderr
+        assert expected in process.stdout, process.stderr

@@ -21,8 +21,8 @@ XOR_DEV_QUESTIONS = {"te": 238, "bn": 304, "fi": 314, "ja": 241, "ko": 285, "ru"
 
 
 def cell(**facts: str) -> Published:
-    (found,) = published.select(**facts)
-    return found
+    (one,) = published.select(**facts)
+    return one
 
 
 def test_no_cell_is_lost() -> None:
@@ -36,13 +36,13 @@ def test_no_cell_stands_twice() -> None:
 
 
 def test_values_are_shares_except_ranks() -> None:
-    for found in published.load():
-        if found.value is not None and found.measure != "rank_distance":
-            assert 0 <= found.value <= 1, found
+    for one in published.load():
+        if one.value is not None and one.measure != "rank_distance":
+            assert 0 <= one.value <= 1, one
 
 
 def test_every_empty_cell_says_why() -> None:
-    assert not [found for found in published.load() if found.value is None and not found.note]
+    assert not [one for one in published.load() if one.value is None and not one.note]
 
 
 def test_columns_ar_and_te_are_exchanged_for_the_rows_the_authors_ran() -> None:
@@ -50,29 +50,29 @@ def test_columns_ar_and_te_are_exchanged_for_the_rows_the_authors_ran() -> None:
     telugu = cell(**facts, language="te")
     assert (telugu.value, telugu.printed, telugu.printed_language) == (0.584, "58.4", "ar")
     assert "238" in telugu.note
-    translated = cell(source="msm", table="15", model="GMT + DPR", measure="recall@2kt", language="te")
-    assert (translated.printed_language, translated.split) == ("te", "test")
+    row_of_gmt = cell(source="msm", table="15", model="GMT + DPR", measure="recall@2kt", language="te")
+    assert (row_of_gmt.printed_language, row_of_gmt.split) == ("te", "test")
 
 
 @pytest.mark.parametrize("table", ["3", "10", "15"])
 def test_corrected_xor_cells_are_counts_of_dev_questions(table: str) -> None:
     """Independent evidence for the exchange: only then is every cell k/n with one decimal."""
     misprints = 0
-    for found in published.select(source="msm", table=table, split="dev"):
-        if found.language in XOR_DEV_QUESTIONS and found.value is not None:
-            questions = XOR_DEV_QUESTIONS[found.language]
-            nearest = round(round(found.value * questions) / questions, 3)
-            if not math.isclose(nearest, found.value, abs_tol=1e-9):
+    for one in published.select(source="msm", table=table, split="dev"):
+        if one.language in XOR_DEV_QUESTIONS and one.value is not None:
+            questions = XOR_DEV_QUESTIONS[one.language]
+            nearest = round(round(one.value * questions) / questions, 3)
+            if not math.isclose(nearest, one.value, abs_tol=1e-9):
                 misprints += 1
-                assert "misprint" in found.note, found
+                assert "misprint" in one.note, one
     assert misprints == (2 if table == "10" else 0)
 
 
 def test_splits_are_those_that_were_scored() -> None:
-    assert {found.split for found in published.select(source="msm", benchmark="mewsli_x", model="MSM")} == {"dev"}
-    assert {found.split for found in published.select(source="msm", benchmark="mr_tydi")} == {"test"}
+    assert {one.split for one in published.select(source="msm", benchmark="mewsli_x", model="MSM")} == {"dev"}
+    assert {one.split for one in published.select(source="msm", benchmark="mr_tydi")} == {"test"}
     starred = published.select(source="msm", benchmark="xor_retrieve", model="mBERT*", setting="multilingual")
-    assert {found.split for found in starred} == {"test"}
+    assert {one.split for one in starred} == {"test"}
 
 
 def test_averages_that_differ_are_the_known_ones_and_carry_a_reason() -> None:
@@ -96,12 +96,12 @@ def test_averages_that_differ_are_the_known_ones_and_carry_a_reason() -> None:
 def test_averages_are_recomputed_from_the_cells() -> None:
     """By hand, for one row: MSM on LAReQA, table 12; table 1 prints 33.5 for it."""
     cells = [28.0, 36.1, 31.9, 40.6, 38.3, 29.4, 36.0, 30.2, 34.3, 33.2, 29.7]
-    found = {a.cell.table: a for a in published.averages() if (a.cell.benchmark, a.cell.model) == ("lareqa", "MSM")}
-    assert math.isclose(found["12"].mean, sum(cells) / 1100)
-    corrected = cell(source="msm", table="1", benchmark="lareqa", model="MSM", setting="zero-shot")
-    assert (corrected.value, corrected.printed) == (0.334, "33.5")
+    averages = {a.cell.table: a for a in published.averages() if (a.cell.benchmark, a.cell.model) == ("lareqa", "MSM")}
+    assert math.isclose(averages["12"].mean, sum(cells) / 1100)
+    correction = cell(source="msm", table="1", benchmark="lareqa", model="MSM", setting="zero-shot")
+    assert (correction.value, correction.printed) == (0.334, "33.5")
 
 
 def test_every_protocol_is_explained() -> None:
-    for found in published.load():
-        assert found.protocol in published.sources()[found.source].protocols
+    for one in published.load():
+        assert one.protocol in published.sources()[one.source].protocols

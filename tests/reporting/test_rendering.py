@@ -20,9 +20,9 @@ MANY = [f"l{number:02}" for number in range(20)]
 
 
 def section(root: Path) -> Section:
-    found, problems = sections(results.read(root / "score"), made.SETTINGS)
+    all_sections, problems = sections(results.read(root / "score"), made.SETTINGS)
     assert not problems
-    return found[0]
+    return all_sections[0]
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +52,16 @@ def test_long_names_are_cut_to_the_width(tmp_path: Path) -> None:
 
 
 def test_terminal_text_holds_the_values(root: Path) -> None:
-    found = section(root)
-    (line,) = (line for line in section_text(found).splitlines() if line.startswith("msm  ") and "[" not in line)
-    row = next(iter(found.tables.values())).rows[-1]
+    report = section(root)
+    (line,) = (line for line in section_text(report).splitlines() if line.startswith("msm  ") and "[" not in line)
+    row = next(iter(report.tables.values())).rows[-1]
     assert line.split()[1:] == [wording.times_100(row.cells[name].value) for name in (*made.LANGUAGES, "mean")]
 
 
 def test_markdown_names_every_row_and_where_it_is_from(root: Path) -> None:
-    found = section(root)
-    chains = {run.name: chain(run.name, root, largest=0) for model in found.benchmark.models for run in model.runs}
-    text = markdown.document("demo", [found], [], chains)
+    report = section(root)
+    chains = {run.name: chain(run.name, root, largest=0) for model in report.benchmark.models for run in model.runs}
+    text = markdown.document("demo", [report], [], chains)
     assert "![Heat map](heatmap-lareqa.svg)" in text
     for name in chains:
         assert f"| `{name}` | `{name.replace('score', 'lexical' if 'bm25' in name else 'retrieve')}` |" in text
@@ -76,7 +76,7 @@ def test_markdown_names_every_row_and_where_it_is_from(root: Path) -> None:
     ("languages", "words"), [(["ar", "en"], "ar en, 6 steps"), (MANY, "20 languages, 6 steps"), ("ar", "6 steps")]
 )
 def test_markdown_says_what_was_trained_on(root: Path, languages: object, words: str) -> None:
-    found = section(root)
+    report = section(root)
     manifest = {
         "settings": {"language": "qaa", "steps": 6},
         "facts": {"languages": languages},
@@ -84,16 +84,16 @@ def test_markdown_says_what_was_trained_on(root: Path, languages: object, words:
         "outputs": {},
     }
     chains = {
-        run.name: [Step("finetune/m", manifest, "", [])] for model in found.benchmark.models for run in model.runs
+        run.name: [Step("finetune/m", manifest, "", [])] for model in report.benchmark.models for run in model.runs
     }
-    text = markdown.document("demo", [found], [], chains)
+    text = markdown.document("demo", [report], [], chains)
     assert f" |  | {words} | " in text
 
 
 def test_markdown_keeps_every_table_in_shape(root: Path) -> None:
-    found = section(root)
-    chains = {run.name: [] for model in found.benchmark.models for run in model.runs}
-    blocks = markdown.document("demo", [found], [], chains).split("\n\n")
+    report = section(root)
+    chains = {run.name: [] for model in report.benchmark.models for run in model.runs}
+    blocks = markdown.document("demo", [report], [], chains).split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("| ")]
     assert len(tables) >= 3
     for lines in tables:
@@ -111,12 +111,12 @@ def test_text_from_data_has_no_meaning_in_markdown(root: Path) -> None:
 
 
 def test_changed_folders_are_named_in_the_lineage(root: Path) -> None:
-    found = section(root)
+    report = section(root)
     chains: dict[str, list[Step]] = {}
-    for model in found.benchmark.models:
+    for model in report.benchmark.models:
         for run in model.runs:
             chains[run.name] = [Step(run.name, run.manifest, "changed", ["run.gz: changed since it was written"])]
-    assert "**no:** run.gz: changed since it was written" in markdown.document("demo", [found], [], chains)
+    assert "**no:** run.gz: changed since it was written" in markdown.document("demo", [report], [], chains)
 
 
 def test_picture_is_well_formed_and_leaves_blanks(root: Path) -> None:

@@ -82,9 +82,9 @@ def test_nothing_to_report_is_bad_input(tmp_path: Path) -> None:
 def test_command_prints_the_table_and_exports_nothing_unasked(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_report(root)
     run_command(root)
-    printed = capsys.readouterr().out
-    assert "mAP@20" in printed
-    assert printed.rstrip().endswith("report/all/report/report.md")
+    output = capsys.readouterr().out
+    assert "mAP@20" in output
+    assert output.rstrip().endswith("report/all/report/report.md")
     assert not (root.parents[1] / "results").exists()
 
 
@@ -111,17 +111,17 @@ def test_rows_are_exported_as_they_are_finished(tmp_path: Path, capsys: pytest.C
     for model in ("untrained", "msm"):
         made.write_recipe(root, models={model: [1]})
         main(words)
-        told = capsys.readouterr()
+        output = capsys.readouterr()
         rows.append(f"lareqa-{model}-1")
         missing = [f"score/lareqa-{name}" for name in ("untrained-1", "mlm-1", "msm-1") if f"lareqa-{name}" not in rows]
         missing.append("score/lareqa-bm25-words")
-        assert f"exported to {tmp_path / 'results' / 'demo'} (0.0 MB), rows: {len(rows)}\n" in told.err
-        assert f"not there yet, {len(missing)} of 4 rows: {', '.join(missing)}\n" in told.err
+        assert f"exported to {tmp_path / 'results' / 'demo'} (0.0 MB), rows: {len(rows)}\n" in output.err
+        assert f"not there yet, {len(missing)} of 4 rows: {', '.join(missing)}\n" in output.err
         report = (tmp_path / "results/demo/report/all/report/report.md").read_text()
         assert ("| msm" in report) == ("lareqa-msm-1" in rows)
         assert artifacts.read_manifest(root / "report/all")["facts"]["score_folders"] == len(rows)
-        shown = {line.split()[0] for line in told.out.splitlines() if line.split()}
-        assert ("msm" in shown) == ("lareqa-msm-1" in rows)
+        names = {line.split()[0] for line in output.out.splitlines() if line.split()}
+        assert ("msm" in names) == ("lareqa-msm-1" in rows)
 
 
 def test_export_is_read_like_the_artifacts(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,9 +131,9 @@ def test_export_is_read_like_the_artifacts(root: Path, capsys: pytest.CaptureFix
     assert terminal_table(target) == terminal_table(root)
     (benchmark,), (copy,) = (results.read(folder / "score").benchmarks for folder in (root, target))
     assert copy.columns == benchmark.columns
-    loaded, copied = (results.load(one, one.columns)[0] for one in (benchmark, copy))
-    assert loaded is not None and copied is not None
-    for model, other in zip(loaded.models, copied.models, strict=True):
+    one_benchmark, copied_benchmark = (results.load(one, one.columns)[0] for one in (benchmark, copy))
+    assert one_benchmark is not None and copied_benchmark is not None
+    for model, other in zip(one_benchmark.models, copied_benchmark.models, strict=True):
         assert (model.name, model.is_trained, model.runs[0].chance) == (
             other.name,
             other.is_trained,
@@ -152,13 +152,13 @@ def test_export_is_read_like_the_artifacts(root: Path, capsys: pytest.CaptureFix
 def test_exported_rows_are_compared_by_the_path_of_their_folder(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_report(root)
     run_command(root, "--export")
-    printed = []
+    outputs = []
     for folder in (root, root.parents[1] / "results" / "demo"):
         capsys.readouterr()
         words = [str(folder / "score" / f"lareqa-{name}-1") for name in ("mlm", "msm")]
         main(["compare", "--resamples", "99", "--baseline", *words])
-        printed.append(capsys.readouterr().out.replace(str(folder), ""))
-    assert printed[0] == printed[1]
+        outputs.append(capsys.readouterr().out.replace(str(folder), ""))
+    assert outputs[0] == outputs[1]
 
 
 def test_export_holds_manifests_scores_and_report_only(root: Path) -> None:
@@ -180,11 +180,11 @@ def test_export_holds_every_benchmark(tmp_path: Path) -> None:
     root = made.write_recipe(tmp_path / "artifacts/demo")
     made.write_recipe(root, benchmark="squad:tydi", languages=("en", "sw"))
     export(root, tmp_path / "results/demo")
-    found = results.read(tmp_path / "results/demo/score").benchmarks
-    assert [one.name for one in found] == ["lareqa", "squad:tydi"]
-    loaded, problems = results.load(found[1], found[1].columns)
-    assert loaded is not None and not problems
-    assert loaded.first.values[found[1].columns[0]].languages == ["en", "sw"]
+    benchmarks = results.read(tmp_path / "results/demo/score").benchmarks
+    assert [one.name for one in benchmarks] == ["lareqa", "squad:tydi"]
+    with_values, problems = results.load(benchmarks[1], benchmarks[1].columns)
+    assert with_values is not None and not problems
+    assert with_values.first.values[benchmarks[1].columns[0]].languages == ["en", "sw"]
     steps = lineage.chain("score/squad:tydi-msm-1", tmp_path / "results/demo", largest=10**9)
     assert [step.name for step in steps[-2:]] == ["retrieve/squad:tydi-msm-1", "score/squad:tydi-msm-1"]
     assert all(step.manifest and not step.problems for step in steps)
@@ -199,11 +199,11 @@ def test_rows_of_two_machines_join_to_what_one_would_export(tmp_path: Path) -> N
         run_report(root)
     export(whole, tmp_path / "alone/demo")
     export(first, tmp_path / "joined/demo")
-    kept = [f"score/{path.name}" for path in sorted((first / "score").iterdir())]
-    export(second, tmp_path / "joined/demo", kept)
-    alone, joined = (artifacts.checksums(tmp_path / name / "demo") for name in ("alone", "joined"))
-    assert {name for name in alone if alone[name] != joined.get(name)} <= {"manifests.jsonl.gz"}, "paths differ"
-    assert alone.keys() == joined.keys()
+    names = [f"score/{path.name}" for path in sorted((first / "score").iterdir())]
+    export(second, tmp_path / "joined/demo", names)
+    alone, union = (artifacts.checksums(tmp_path / name / "demo") for name in ("alone", "joined"))
+    assert {name for name in alone if alone[name] != union.get(name)} <= {"manifests.jsonl.gz"}, "paths differ"
+    assert alone.keys() == union.keys()
 
 
 def test_rows_made_from_other_data_do_not_join(tmp_path: Path) -> None:

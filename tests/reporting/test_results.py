@@ -57,8 +57,8 @@ def test_values_are_the_mean_over_seeds(root: Path) -> None:
     by_hand = []
     for seed in (1, 2):
         rows = read_per_query(root / f"score/lareqa-msm-{seed}/scores/per_query.parquet").to_pylist()
-        chosen = [row for row in rows if row["candidate_language"] is None]
-        by_hand.append([[r["value"] for r in chosen if r["query_language"] == name] for name in made.LANGUAGES])
+        one_pool = [row for row in rows if row["candidate_language"] is None]
+        by_hand.append([[r["value"] for r in one_pool if r["query_language"] == name] for name in made.LANGUAGES])
     expected = np.mean(by_hand, axis=0).T
     np.testing.assert_allclose(model.values(COLUMN), expected)
     np.testing.assert_allclose(model.seed_means(COLUMN)[:, -1], [np.mean(values) for values in by_hand])
@@ -71,8 +71,8 @@ def test_chance_is_read_by_language(root: Path) -> None:
 
 
 def test_no_scores_yet_is_no_error(tmp_path: Path) -> None:
-    found = results.read(tmp_path / "nothing" / "score")
-    assert (found.benchmarks, found.problems) == ([], [])
+    nothing = results.read(tmp_path / "nothing" / "score")
+    assert (nothing.benchmarks, nothing.problems) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_no_scores_yet_is_no_error(tmp_path: Path) -> None:
 def test_broken_folder_is_named_and_the_rest_kept(
     root: Path, break_folder: Callable[[Path], object], words: str
 ) -> None:
-    broken = root / "score" / "lareqa-untrained-1"
+    broken_folder = root / "score" / "lareqa-untrained-1"
     rows = len(list((root / "score").iterdir()))
-    break_folder(broken)
-    found = results.read(root / "score")
-    kept = [run for benchmark in found.benchmarks for model in benchmark.models for run in model.runs]
-    assert len(kept) == rows - 1
-    (problem,) = found.problems
+    break_folder(broken_folder)
+    all_results = results.read(root / "score")
+    rest = [run for benchmark in all_results.benchmarks for model in benchmark.models for run in model.runs]
+    assert len(rest) == rows - 1
+    (problem,) = all_results.problems
     assert words in problem.reason
 
 
@@ -117,8 +117,11 @@ def test_half_written_folder_is_said_to_be_one(root: Path) -> None:
 
 def test_other_split_or_setting_never_shares_a_table(root: Path) -> None:
     rewrite(root / "score" / "lareqa-msm-2", lambda line: line | {"split": "dev"})
-    found = results.read(root / "score")
-    assert [(benchmark.split, len(benchmark.models)) for benchmark in found.benchmarks] == [("dev", 1), ("test", 4)]
+    all_results = results.read(root / "score")
+    assert [(benchmark.split, len(benchmark.models)) for benchmark in all_results.benchmarks] == [
+        ("dev", 1),
+        ("test", 4),
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 no parquet"])

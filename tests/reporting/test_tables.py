@@ -24,9 +24,9 @@ CLEAR = Interval(0.02, 0.06)
 
 def loaded(root: Path) -> Benchmark:
     (benchmark,) = results.read(root / "score").benchmarks
-    found, _ = results.load(benchmark, benchmark.columns)
-    assert found is not None
-    return found
+    with_values, _ = results.load(benchmark, benchmark.columns)
+    assert with_values is not None
+    return with_values
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def test_published_rows_by_name(
 
 
 def test_blank_cells_say_why(benchmark: Benchmark) -> None:
-    said = {label: (cells, note) for label, cells, note in notes(published_rows(benchmark, COLUMN))}
-    cells, note = said["XLM-R"]
+    reasons = {label: (cells, note) for label, cells, note in notes(published_rows(benchmark, COLUMN))}
+    cells, note = reasons["XLM-R"]
     assert cells == "ar, de, el, en, es, hi, ru, th, tr, vi, zh"
     assert "lost" in note
 
@@ -118,19 +118,19 @@ def test_every_pair_is_made_once_in_every_column(benchmark: Benchmark) -> None:
 
 def test_difference_is_that_of_the_means(benchmark: Benchmark) -> None:
     means = {row.label: row.cells["mean"].value for row in table(benchmark, COLUMN, made.SETTINGS).rows}
-    found = difference(differences(benchmark, COLUMN, made.SETTINGS), "msm", "mlm")
-    assert found.value == pytest.approx((means["msm"] or 0) - (means["mlm"] or 0))
-    assert found.verdict == "better"
-    assert found.better == list(made.LANGUAGES)
+    one = difference(differences(benchmark, COLUMN, made.SETTINGS), "msm", "mlm")
+    assert one.value == pytest.approx((means["msm"] or 0) - (means["mlm"] or 0))
+    assert one.verdict == "better"
+    assert one.better == list(made.LANGUAGES)
 
 
 def test_equal_models_are_inside_the_noise(tmp_path: Path) -> None:
     made.write_recipe(tmp_path / "demo", models={"mlm": [1], "msm": [2]}, skill={"mlm": 0.3, "msm": 0.3})
     settings = Report(recipe="demo", controls="mlm", bootstrap=200, seed=1)
-    found = difference(differences(loaded(tmp_path / "demo"), COLUMN, settings), "msm", "mlm")
-    assert found.verdict == "inside the noise"
-    assert (found.better, found.worse) == ([], [])
-    assert found.interval.low < 0 < found.interval.high
+    one = difference(differences(loaded(tmp_path / "demo"), COLUMN, settings), "msm", "mlm")
+    assert one.verdict == "inside the noise"
+    assert (one.better, one.worse) == ([], [])
+    assert one.interval.low < 0 < one.interval.high
 
 
 def test_smallest_p_stays_usable_with_many_pairs(tmp_path: Path) -> None:
@@ -161,15 +161,15 @@ def test_training_noise_is_known_from_two_seeds_on(benchmark: Benchmark) -> None
     single = models["msm"]._replace(runs=models["msm"].runs[:1])
     assert training_noise(models["bm25-words"], models["bm25-words"], COLUMN) is None
     assert math.isnan(training_noise(single, models["mlm"], COLUMN) or 0)
-    spread = [np.ptp(models[name].seed_means(COLUMN)[:, -1]) for name in ("msm", "mlm")]
-    expected = 12.7062 * math.sqrt(sum((one / math.sqrt(2)) ** 2 / 2 for one in spread))
+    ranges = [np.ptp(models[name].seed_means(COLUMN)[:, -1]) for name in ("msm", "mlm")]
+    expected = 12.7062 * math.sqrt(sum((one / math.sqrt(2)) ** 2 / 2 for one in ranges))
     assert training_noise(models["msm"], models["mlm"], COLUMN) == pytest.approx(expected)
 
 
 def test_missing_control_is_said(tmp_path: Path) -> None:
     root = made.write_recipe(tmp_path / "demo", models={"untrained": [1], "msm": [1]})
-    found, problems = sections(results.read(root / "score"), made.SETTINGS)
-    assert len(found) == 1
+    all_sections, problems = sections(results.read(root / "score"), made.SETTINGS)
+    assert len(all_sections) == 1
     assert ["control mlm" in problem.reason for problem in problems] == [True]
 
 
@@ -177,8 +177,8 @@ def test_ranks_are_left_open_where_models_are_not_told_apart(tmp_path: Path) -> 
     skill = {"untrained": 0.1, "mlm": 0.3, "msm": 0.3, "best": 0.5}
     seeds = {"untrained": [1], "mlm": [1], "msm": [2], "best": [1]}
     made.write_recipe(tmp_path / "demo", models=seeds, skill=skill)
-    found = {row.label: row.ranks for row in table(loaded(tmp_path / "demo"), COLUMN, made.SETTINGS).rows}
-    assert found == {"chance": None, "untrained": (4, 4), "mlm": (2, 3), "msm": (2, 3), "best": (1, 1)}
+    ranks = {row.label: row.ranks for row in table(loaded(tmp_path / "demo"), COLUMN, made.SETTINGS).rows}
+    assert ranks == {"chance": None, "untrained": (4, 4), "mlm": (2, 3), "msm": (2, 3), "best": (1, 1)}
 
 
 def test_only_what_was_trained_has_a_training(benchmark: Benchmark, tmp_path: Path) -> None:
@@ -190,16 +190,16 @@ def test_only_what_was_trained_has_a_training(benchmark: Benchmark, tmp_path: Pa
     encoder = made.write_step(root, "encoder/public", {}, {"model.safetensors": "x"})
     run = made.write_step(root, "retrieve/lareqa-public", {"model": encoder}, {"run.gz": "x"})
     made.write_scores(root, "lareqa-public", {"run": run}, "lareqa", "public", 0, 0.4, made.LANGUAGES)
-    tuned = made.write_step(root, "finetune/lareqa-as-it-is-1", {"weights": encoder}, {"model.safetensors": "x"})
-    manifest = json.loads((tuned / "manifest.json").read_text())
-    (tuned / "manifest.json").write_text(json.dumps(manifest | {"settings": {"steps": 0, "epochs": 0}}))
-    run = made.write_step(root, "retrieve/lareqa-as-it-is-1", {"model": tuned}, {"run.gz": "x"})
+    finetuning = made.write_step(root, "finetune/lareqa-as-it-is-1", {"weights": encoder}, {"model.safetensors": "x"})
+    manifest = json.loads((finetuning / "manifest.json").read_text())
+    (finetuning / "manifest.json").write_text(json.dumps(manifest | {"settings": {"steps": 0, "epochs": 0}}))
+    run = made.write_step(root, "retrieve/lareqa-as-it-is-1", {"model": finetuning}, {"run.gz": "x"})
     made.write_scores(root, "lareqa-as-it-is-1", {"run": run}, "lareqa", "as-it-is", 1, 0.4, made.LANGUAGES)
     dense = root / "retrieve/lareqa-msm-1"
     run = made.write_step(root, "fuse/lareqa-both-1", {"dense": dense, "sparse": run}, {"run.gz": "x"})
     made.write_scores(root, "lareqa-both-1", {"run": run}, "lareqa", "both", 1, 0.4, made.LANGUAGES)
-    trained = {"msm": True, "both": True, "public": False, "as-it-is": False}
-    assert {model.name: model.is_trained for model in loaded(root).models} == trained
+    has_training = {"msm": True, "both": True, "public": False, "as-it-is": False}
+    assert {model.name: model.is_trained for model in loaded(root).models} == has_training
 
 
 def test_a_control_and_a_candidate_are_looked_at_first(benchmark: Benchmark) -> None:

@@ -29,8 +29,8 @@ NOTHING = {"inputs": {}, "settings": {}}
     ],
 )
 def test_models_of_others_are_known_by_name(benchmark: str, model: str, sets: str, tmp_path: Path) -> None:
-    found = training_of(benchmark, model, NOTHING, tmp_path)
-    assert found.sets == sets and bool(found.source) == bool(sets)
+    training = training_of(benchmark, model, NOTHING, tmp_path)
+    assert training.sets == sets and bool(training.source) == bool(sets)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_nothing_that_mteb_lists_is_missing() -> None:
         plain = (meta.name or "").rpartition("/")[2].lower().replace("_", "-")
         for entry in facts["models"]:
             if plain in entry["names"] and meta.training_datasets:
-                listed = {ours for theirs, ours in names.items() if theirs in meta.training_datasets}
-                assert listed <= set(entry["sets"]), meta.name
+                data_sets = {ours for theirs, ours in names.items() if theirs in meta.training_datasets}
+                assert data_sets <= set(entry["sets"]), meta.name
                 checked += 1
     assert checked > 15

@@ -25,10 +25,10 @@ def test_an_index_finds_most_and_its_places_are_those_of_the_collection(kind: st
     passages, queries = unit(random, 3000), unit(random, 40)
     places = np.arange(3000) * 2 + 1
     exact = places[np.argsort(-(queries @ passages.T), axis=1)[:, :10]]
-    found = nearest(build(kind, lambda part: passages[part], 3000), queries, 10, places)
-    shares = found_shares(exact, found)
+    best = nearest(build(kind, lambda part: passages[part], 3000), queries, 10, places)
+    shares = found_shares(exact, best)
     assert shares.mean() > (0.95 if kind == "hnsw" else 0.2)
-    assert shares[3] == len(set(exact[3]) & set(found[3])) / 10
+    assert shares[3] == len(set(exact[3]) & set(best[3])) / 10
 
 
 @pytest.mark.parametrize("count", [1, 5, 100])
@@ -48,8 +48,8 @@ def test_recall_stands_beside_the_runs_by_language(tmp_path: Path) -> None:
         rows = [{"_id": text, "language": LANGUAGES[place % 2], "text": text} for place, text in enumerate(texts)]
         (data / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         np.savez(tmp_path / f"{name}.npz", ids=np.array(texts), vectors=unit(random, len(texts)))
-    judged = "".join(f"{query}\tp{place}\t1\n" for place, query in enumerate(ids["queries"]))
-    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+    qrels = "".join(f"{query}\tp{place}\t1\n" for place, query in enumerate(ids["queries"]))
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + qrels)
     queries, passages = tmp_path / "queries.npz", tmp_path / "corpus.npz"
     system = VectorFiles(queries=queries, passages=passages, depth=5, indexes=("hnsw",))
     score_on_benchmark(system, "own", data, tmp_path / "out", format="beir")

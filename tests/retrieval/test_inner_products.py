@@ -53,6 +53,6 @@ def test_a_score_does_not_depend_on_its_block() -> None:
     for rows, columns in ((1, 1), (7, 13), (50, 700)):
         part = Products(queries[:rows], passages[300 : 300 + columns], longest)
         few = np.arange(min(columns, 9))
-        found = part.scores(np.zeros(len(few), np.int64), few)
-        np.testing.assert_array_equal(found, whole[0, 300 : 300 + len(few)])
+        scores = part.scores(np.zeros(len(few), np.int64), few)
+        np.testing.assert_array_equal(scores, whole[0, 300 : 300 + len(few)])
     assert len(np.unique(whole[:, 300:600:7], axis=1).T) == 1

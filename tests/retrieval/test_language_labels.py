@@ -42,11 +42,11 @@ def guesses(texts: list[str]) -> list[str]:
 
 def test_a_guess_is_the_likeliest_of_the_languages_there_are() -> None:
     texts = [Query(str(number), "", text) for number, text in enumerate(itertools.chain(*TEXTS.values()))]
-    found = labels_by("py3langid", ["fr", "en", "de"])(texts)
-    assert found == guesses([text.text for text in texts])
-    assert found[:3] == ["de"] * 3 and found[4:7] == ["en"] * 3
-    spelled = labels_by("py3langid", ["zh-Hans", "pt-BR"])
-    assert spelled([Query("", "", "\u957f\u57ce\u5728\u54ea\u91cc"), Query("", "", "onde fica a ponte?")]) == [
+    labels = labels_by("py3langid", ["fr", "en", "de"])(texts)
+    assert labels == guesses([text.text for text in texts])
+    assert labels[:3] == ["de"] * 3 and labels[4:7] == ["en"] * 3
+    with_subtags = labels_by("py3langid", ["zh-Hans", "pt-BR"])
+    assert with_subtags([Query("", "", "\u957f\u57ce\u5728\u54ea\u91cc"), Query("", "", "onde fica a ponte?")]) == [
         "zh-Hans",
         "pt-BR",
     ]
@@ -77,24 +77,24 @@ def test_vectors_are_taken_off_by_the_guess(encoder: Path, tmp_path: Path) -> No
     for name, prefix in (("corpus", "p"), ("queries", "q")):
         lines = [{"_id": prefix + key, "title": "", "text": text, "language": language} for key, language, text in rows]
         (data / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    judged = "".join(f"q{key}\tp{key}\t1\n" for key, *_ in rows)
-    (data / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
+    qrels = "".join(f"q{key}\tp{key}\t1\n" for key, *_ in rows)
+    (data / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{qrels}")
     (tmp_path / "run").mkdir()
     execution = Execution(work=tmp_path / "work", device="cpu")
     facts = stage.run(
         SETTINGS, sources=tmp_path / "sources", model=tmp_path / "model", out=tmp_path / "run", execution=execution
     )
 
-    found = np.array(guesses([text for *_, text in rows]))
-    assert facts["languages_guessed_right"] == np.mean(found == [language for _, language, _ in rows]) < 1
+    labels = np.array(guesses([text for *_, text in rows]))
+    assert facts["languages_guessed_right"] == np.mean(labels == [language for _, language, _ in rows]) < 1
     collection = find_benchmark("beir:own").read(data)
     model = open_encoder(tmp_path / "model", device=torch.device("cpu"), precision="fp32")
     queries = model.encode_queries([query.text for query in collection.queries]).astype(float)
     passages = model.encode_passages(list(collection.passages)).astype(float)
-    for language in set(found):
-        mean = passages[found == language].mean(axis=0)
-        queries[found == language] -= mean
-        passages[found == language] -= mean
+    for language in set(labels):
+        mean = passages[labels == language].mean(axis=0)
+        queries[labels == language] -= mean
+        passages[labels == language] -= mean
     unit = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in (queries, passages)]
     run = read_run(tmp_path / "run" / "multilingual.trec.gz")
     places = {passage.passage_id: place for place, passage in enumerate(collection.passages)}

@@ -109,18 +109,18 @@ def expected_cosines(kind: str, world: Path, encoder: Encoder, collection: Colle
     first = encoder.encode([query.text for query in queries], "query").astype(float)
     second = encoder.encode([passage.text for passage in passages], "passage").astype(float)
     for language in collection.passages.counts:
-        asked = [query.language == language for query in queries]
+        is_query_language = [query.language == language for query in queries]
         there = [passage.language == language for passage in passages]
         if kind == "own":
             mean = second[there].mean(axis=0)
-            first[asked], second[there] = first[asked] - mean, second[there] - mean
+            first[is_query_language], second[there] = first[is_query_language] - mean, second[there] - mean
         if kind == "shift":
             texts = first_sentences(world)
             apart = encoder.encode(texts[language], "passage") - encoder.encode(texts["qab"], "passage")
             second[there] -= apart.mean(axis=0)
         if kind == "both_sides":
             texts = first_sentences(world)
-            first[asked] -= encoder.encode(texts[language], "query").mean(axis=0)
+            first[is_query_language] -= encoder.encode(texts[language], "query").mean(axis=0)
             second[there] -= encoder.encode(texts[language], "passage").mean(axis=0)
     return unit(first) @ unit(second).T
 
@@ -133,17 +133,17 @@ def test_runs_and_exact_ranks_are_those_of_plain_numpy(kind: str, world: Path, m
     cosines = expected_cosines(kind, world, encoder, collection)
     places = {passage.passage_id: place for place, passage in enumerate(collection.passages)}
     for pool in collection.pools:
-        found = read_run(tmp_path / "run" / f"{pool.name}.trec.gz")
-        columns = np.array([places[text] for text in found.passage_ids.to_pylist()])[found.passages]
-        np.testing.assert_allclose(cosines[found.queries, columns], found.scores, atol=2e-6)
+        pool_run = read_run(tmp_path / "run" / f"{pool.name}.trec.gz")
+        columns = np.array([places[text] for text in pool_run.passage_ids.to_pylist()])[pool_run.passages]
+        np.testing.assert_allclose(cosines[pool_run.queries, columns], pool_run.scores, atol=2e-6)
         candidates = np.array(collection.pool_passages(pool))
-        depth = np.bincount(found.queries)[0]
+        depth = np.bincount(pool_run.queries)[0]
         best = -np.sort(-cosines[:, candidates], axis=1)[:, :depth]
-        np.testing.assert_allclose(found.scores.reshape(best.shape), best, atol=2e-6)
+        np.testing.assert_allclose(pool_run.scores.reshape(best.shape), best, atol=2e-6)
         check_ranks(tmp_path / "run", pool, cosines, places, candidates)
-    made = json.loads((tmp_path / "run" / "protocol.json").read_text())["language_vectors"]
+    facts = json.loads((tmp_path / "run" / "protocol.json").read_text())["language_vectors"]
     assert (
-        made
+        facts
         == {
             "shift": "shift from qab (5 sentences of parallel.jsonl)",
             "both_sides": "both_sides (5 sentences of parallel.jsonl)",
@@ -159,24 +159,24 @@ def check_ranks(
     ranks = read_exact_ranks(ranks_file(folder, pool))
     assert len(ranks.queries)
     for query, text, counts in zip(ranks.queries, ranks.passages, ranks.counts, strict=True):
-        own = cosines[query, places[ranks.passage_ids[int(text)].as_py()]]
+        score = cosines[query, places[ranks.passage_ids[int(text)].as_py()]]
         scores = cosines[query, candidates]
-        assert (scores > own + 1e-5).sum() <= counts[0] <= (scores > own - 1e-5).sum()
+        assert (scores > score + 1e-5).sum() <= counts[0] <= (scores > score - 1e-5).sum()
 
 
 def test_without_language_vectors_nothing_changes(world: Path, model: Path, tmp_path: Path) -> None:
     run(world, model, tmp_path / "run")
     encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
     collection = find_benchmark("lareqa:own").read(world / "questions/test")
-    found = read_run(tmp_path / "run" / "multilingual.trec.gz")
-    texts = np.array(found.passage_ids.to_pylist())[found.passages]
+    pool_run = read_run(tmp_path / "run" / "multilingual.trec.gz")
+    texts = np.array(pool_run.passage_ids.to_pylist())[pool_run.passages]
     passages = {passage.passage_id: passage for passage in collection.passages}
     vectors = encoder.encode_passages([passages[text] for text in texts[:30]])
     query = encoder.encode_queries([collection.queries[0].text])
-    np.testing.assert_allclose(found.scores[:30], (vectors @ query.T).ravel(), atol=1e-6)
+    np.testing.assert_allclose(pool_run.scores[:30], (vectors @ query.T).ravel(), atol=1e-6)
     assert "language_vectors" not in json.loads((tmp_path / "run" / "protocol.json").read_text())
-    untouched = np.ones((2, 3), np.float32)
-    assert take_off(untouched, ["qa", "qb"], {}, cosine=True) is untouched
+    ones = np.ones((2, 3), np.float32)
+    assert take_off(ones, ["qa", "qb"], {}, cosine=True) is ones
 
 
 def test_two_processes_write_the_run_of_one(world: Path, model: Path, tmp_path: Path) -> None:
@@ -185,14 +185,14 @@ def test_two_processes_write_the_run_of_one(world: Path, model: Path, tmp_path: 
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "t"}
-    started = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, world, model, tmp_path / f"two-{rank}", tmp_path / "work"],
             env=os.environ | group | {"RANK": str(rank), "OMP_NUM_THREADS": "1"},
         )
         for rank in range(2)
     ]
-    assert [process.wait() for process in started] == [0, 0]
+    assert [process.wait() for process in processes] == [0, 0]
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert len(names) > 3
     for name in names:
@@ -220,8 +220,8 @@ def test_parts_write_the_run_of_one_also_after_a_kill(
     settings = replace(SETTINGS, **KINDS[kind] | {"language_sentences": 5})  # type: ignore[arg-type]
     for name in ("whole", "joined"):
         (tmp_path / name).mkdir()
-    given = {"sources": world, "model": model}
-    stage.run(settings, **given, out=tmp_path / "whole", execution=Execution(tmp_path / "first", device="cpu"))
+    inputs = {"sources": world, "model": model}
+    stage.run(settings, **inputs, out=tmp_path / "whole", execution=Execution(tmp_path / "first", device="cpu"))
     collection = find_benchmark("lareqa:own").read(world / "questions/test")
     encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
     stage.follow(encoder, collection.rules)
@@ -231,7 +231,7 @@ def test_parts_write_the_run_of_one_also_after_a_kill(
     assert len(list((tmp_path / "work").iterdir())) == 1
     for part in ("2/2", "1/2", ""):
         execution = Execution(tmp_path / "work", device="cpu", part=part)
-        stage.run(settings, **given, out=tmp_path / "joined", execution=execution)
+        stage.run(settings, **inputs, out=tmp_path / "joined", execution=execution)
     for path in (tmp_path / "whole").iterdir():
         assert (tmp_path / "joined" / path.name).read_bytes() == path.read_bytes(), path.name
 
@@ -284,5 +284,5 @@ def test_the_command_takes_texts_from_anywhere(world: Path, model: Path, tmp_pat
     run(world, model, tmp_path / "run", **KINDS["both_sides"])
     ours = read_run(tmp_path / "out" / "run.trec.gz")
     theirs = read_run(tmp_path / "run" / "multilingual.trec.gz")
-    kept = np.arange(len(ours.scores)) % (len(ours.scores) // len(ours.query_ids)) < 30
-    np.testing.assert_array_equal(ours.scores[kept], theirs.scores)
+    is_within = np.arange(len(ours.scores)) % (len(ours.scores) // len(ours.query_ids)) < 30
+    np.testing.assert_array_equal(ours.scores[is_within], theirs.scores)

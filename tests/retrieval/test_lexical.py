@@ -43,12 +43,12 @@ def test_scores_equal_the_formula_and_strangers_are_not_retrieved() -> None:
     vocabulary = Vocabulary("words")
     numbered = [[vocabulary.terms(" ".join(text)) for text in texts] for texts in (queries, passages)]
     places, scores = search(*numbered, k1=0.9, b=0.4, depth=8)
-    for query, found, values in zip(queries, places, scores, strict=True):
+    for query, passages_of_query, values in zip(queries, places, scores, strict=True):
         expected = np.array(slow_bm25(query, passages, 0.9, 0.4))
         order = [place for place in np.argsort(-expected, kind="stable")[:8] if expected[place] > 0]
-        assert (found >= 0).sum() == len(order)
+        assert (passages_of_query >= 0).sum() == len(order)
         np.testing.assert_allclose(values[: len(order)], expected[order], rtol=1e-5)
-        np.testing.assert_allclose(expected[found[: len(order)]], expected[order], rtol=1e-5)
+        np.testing.assert_allclose(expected[passages_of_query[: len(order)]], expected[order], rtol=1e-5)
         assert (values[len(order) :] == -np.inf).all()
 
 
@@ -72,8 +72,8 @@ def test_measures_need_no_deep_run(sources: Path, tmp_path: Path) -> None:
         assert (len(collection.pool_passages(pool)), False) == (ranks.pool, ranks.whole)
         for ties in get_args(Ties):
             expected = evaluate(qrels, deep, measures, ties=ties).measures
-            found = evaluate(qrels, ranks, measures, ties=ties).measures
-            for ours, theirs in zip(found, expected, strict=True):
+            values = evaluate(qrels, ranks, measures, ties=ties).measures
+            for ours, theirs in zip(values, expected, strict=True):
                 np.testing.assert_allclose(ours.values, theirs.values, atol=1e-12)
                 assert not ours.blank
 
@@ -85,12 +85,12 @@ def test_the_stage_writes_a_run_for_every_pool(sources: Path, tmp_path: Path, co
     collection = find_benchmark("lareqa:own").read(sources / "questions/test")
     assert (facts["queries"], facts["passages"]) == (len(collection.queries), len(collection.passages))
     texts = {p.passage_id: p.text + " " + p.context * (context == "paragraph") for p in collection.passages}
-    asked = {query.query_id: query.text for query in collection.queries}
+    question_texts = {query.query_id: query.text for query in collection.queries}
     languages = {passage.passage_id: passage.language for passage in collection.passages}
     for pool in collection.pools:
         run = read_run(tmp_path / f"{pool.name}.trec.gz")
         queries, passages = run.query_ids.to_pylist(), run.passage_ids.to_pylist()
         assert np.bincount(run.queries).max() <= (30 if pool.candidate_language is None else 20)
         for query, passage in zip(run.queries[:500], run.passages[:500], strict=True):
-            assert set(words(asked[queries[query]])) & set(words(texts[passages[passage]]))
+            assert set(words(question_texts[queries[query]])) & set(words(texts[passages[passage]]))
             assert pool.candidate_language in (None, languages[passages[passage]])

@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
     (data / "qrels").mkdir(parents=True)
     rows = [{"_id": f"d{number}", "title": "", "text": text} for number, text in enumerate(words)]
     (data / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    asked = [{"_id": row["_id"], "text": row["text"]} for row in rows[:20]]
-    (data / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    queries = [{"_id": row["_id"], "text": row["text"]} for row in rows[:20]]
+    (data / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
     pairs = [(n, other) for n in range(20) for other in rng.choice(np.delete(np.arange(PASSAGES), n), 2, replace=False)]
     lines = "".join(f"d{query}\td{passage}\t1\n" for query, passage in pairs)
     (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
@@ -45,12 +45,12 @@ def check(collection: Collection, scores: np.ndarray, ranks: ExactRanks) -> None
         query_id, name = ranks.query_ids[int(query)].as_py(), ranks.passage_ids[int(passage)].as_py()
         number, place = int(query_id[1:]), ids.index(name)
         others = [other for other in range(PASSAGES) if other != place and ids[other] != query_id]
-        tied = [other for other in others if scores[number, other] == scores[number, place]]
+        twins = [other for other in others if scores[number, other] == scores[number, place]]
         assert ranks.counts[row].tolist() == [
             sum(scores[number, other] > scores[number, place] for other in others),
-            len(tied),
-            sum(ids[other] > name for other in tied),
-            sum(other < place for other in tied),
+            len(twins),
+            sum(ids[other] > name for other in twins),
+            sum(other < place for other in twins),
         ]
 
 
@@ -75,18 +75,18 @@ def test_of_vectors(folder: Path) -> None:
 def test_of_bm25_they_give_what_the_whole_run_gives(folder: Path, tmp_path: Path) -> None:
     collection = find_benchmark("beir:own").read(folder)
     [pool] = collection.pools
-    found = {}
+    ranks = {}
     for depth in (2, PASSAGES):
         out = tmp_path / str(depth)
         out.mkdir()
         settings = Lexical(benchmark="beir:own", questions="data", analyzer="characters", depth=depth, pool_depth=depth)
         lexical.run(settings, sources=folder.parent, out=out)
         run = read_run(out / f"{pool.name}.trec.gz")
-        found[depth] = (run, read_exact_ranks(ranks_file(out, pool)))
+        ranks[depth] = (run, read_exact_ranks(ranks_file(out, pool)))
     qrels = collection.pool_qrels(pool)
     for ours, whole in zip(
-        evaluate(qrels, found[2][1], MEASURES, ties="trec").measures,
-        evaluate(qrels, found[PASSAGES][0], MEASURES, ties="trec").measures,
+        evaluate(qrels, ranks[2][1], MEASURES, ties="trec").measures,
+        evaluate(qrels, ranks[PASSAGES][0], MEASURES, ties="trec").measures,
         strict=True,
     ):
         np.testing.assert_allclose(ours.values, whole.values, atol=1e-12)

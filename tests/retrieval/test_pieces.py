@@ -58,16 +58,16 @@ def test_pieces_of_other_kinds_of_vectors(
     expected = vector_kinds.encode(encoder, TEXTS, "passage")
     encoder.__class__ = StoppingOther  # type: ignore[assignment]
     assert isinstance(encoder, StoppingOther)
-    kept = Pieces(tmp_path, "shard-000000", "digest")
+    store = Pieces(tmp_path, "shard-000000", "digest")
     with progress(None, "encode", "texts") as bar:
         with pytest.raises(KeyboardInterrupt):
-            encode_in_pieces(encoder, TEXTS, kept, bar)
-        assert len(kept.paths()) == 2
+            encode_in_pieces(encoder, TEXTS, store, bar)
+        assert len(store.paths()) == 2
         encoder.left = 1
-        found = encode_in_pieces(encoder, TEXTS, kept, bar)
-    assert found.arrays().keys() == expected.arrays().keys()
+        vectors = encode_in_pieces(encoder, TEXTS, store, bar)
+    assert vectors.arrays().keys() == expected.arrays().keys()
     for name, values in expected.arrays().items():
-        np.testing.assert_allclose(found.arrays()[name], values, atol=1e-5)
+        np.testing.assert_allclose(vectors.arrays()[name], values, atol=1e-5)
 
 
 def test_a_stopped_shard_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,18 +79,20 @@ def test_a_stopped_shard_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytes
     expected = encoder.encode(TEXTS, "passage")
     encoder.__class__ = Stopping
     assert isinstance(encoder, Stopping)
-    texts, kept = encoder.prepare(TEXTS, "passage"), Pieces(tmp_path, "shard-000000", "digest")
+    texts, store = encoder.prepare(TEXTS, "passage"), Pieces(tmp_path, "shard-000000", "digest")
     with progress(None, "encode", "texts") as bar:
         with pytest.raises(KeyboardInterrupt):
-            encode_in_pieces(encoder, texts, kept, bar)
-        assert len(kept.paths()) == 3
+            encode_in_pieces(encoder, texts, store, bar)
+        assert len(store.paths()) == 3
         encoder.left = 2
-        np.testing.assert_allclose(encode_in_pieces(encoder, texts, kept, bar).arrays()["vectors"], expected, atol=1e-6)
-        assert not kept.paths() and not encoder.left
+        np.testing.assert_allclose(
+            encode_in_pieces(encoder, texts, store, bar).arrays()["vectors"], expected, atol=1e-6
+        )
+        assert not store.paths() and not encoder.left
         # Pieces of other texts are not taken.
         encoder.left = 3
         with pytest.raises(KeyboardInterrupt):
-            encode_in_pieces(encoder, texts, kept, bar)
+            encode_in_pieces(encoder, texts, store, bar)
         encoder.left = 5
-        again = encode_in_pieces(encoder, texts, kept._replace(digest="b"), bar).arrays()["vectors"]
+        again = encode_in_pieces(encoder, texts, store._replace(digest="b"), bar).arrays()["vectors"]
         np.testing.assert_allclose(again, expected, atol=1e-6)

@@ -60,7 +60,7 @@ def test_the_best_are_in_the_order_of_the_cross_encoder(
         best = before.passages[before.queries == query][:5]
         scores = np.asarray(theirs.predict([[TEXTS[query], TEXTS[place]] for place in best]))
         names = [f"d{place}" for place in best[np.argsort(-scores, kind="stable")]]
-        found = after.passage_ids.take(after.passages[after.queries == query].tolist()).to_pylist()
-        assert found == names
+        passage_ids = after.passage_ids.take(after.passages[after.queries == query].tolist()).to_pylist()
+        assert passage_ids == names
         np.testing.assert_allclose(after.scores[after.queries == query], -np.sort(-scores), atol=1e-5)
     assert "reranked by cross" in (tmp_path / "out" / "score" / "scores" / "scores.jsonl").read_text()

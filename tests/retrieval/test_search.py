@@ -62,10 +62,10 @@ def test_a_shard_has_one_language_and_a_bounded_size() -> None:
     passages = [Passage(str(number), "aab"[number // 5], "") for number in range(15)]
     whole = list(shards(iter(passages), 4, by_language=False))
     assert [(first, len(shard)) for first, shard in whole] == [(0, 4), (4, 4), (8, 4), (12, 3)]
-    cut = list(shards(iter(passages), 4, by_language=True))
-    assert [(first, len(shard)) for first, shard in cut] == [(0, 4), (4, 4), (8, 2), (10, 4), (14, 1)]
-    assert [passage for _, shard in cut for passage in shard] == passages
-    assert all(len({passage.language for passage in shard}) == 1 for _, shard in cut)
+    parts = list(shards(iter(passages), 4, by_language=True))
+    assert [(first, len(shard)) for first, shard in parts] == [(0, 4), (4, 4), (8, 2), (10, 4), (14, 1)]
+    assert [passage for _, shard in parts for passage in shard] == passages
+    assert all(len({passage.language for passage in shard}) == 1 for _, shard in parts)
 
 
 KINDS = ["plain", "repeated", "one vector", "whole numbers", "nearly one vector", "sparse", "tokens", "mean of tokens"]
@@ -105,7 +105,8 @@ def made_of_tokens(rng: np.random.Generator, mean: bool) -> tuple[TokenVectors, 
         for column, passage in enumerate(texts[1]):
             if len(passage):
                 best = [
-                    max(math.fsum(left * right) for right in passage.astype(np.float64)) for left in query.astype(float)
+                    max(math.fsum(query_row * right) for right in passage.astype(np.float64))
+                    for query_row in query.astype(float)
                 ]
                 scores[row, column] = math.fsum(best) / (max(len(query), 1) if mean else 1)
     counts = [np.array([len(tokens) for tokens in each], np.int64) for each in texts]
@@ -125,24 +126,24 @@ def test_counts_of_relevant_passages_equal_a_full_ranking(
     queries, passages, scores = made(kind)
     rng = np.random.default_rng(6)
     rows, ids = np.sort(rng.integers(0, 9, 30)), rng.permutation(200)
-    own = rng.integers(0, 200, 30)
+    own_places = rng.integers(0, 200, 30)
     counts = np.zeros((30, 4), np.int64)
     for first in range(0, 200, 60):
         inside = np.arange(first, min(first + 60, 200))
         ranks = np.argsort(np.argsort(ids[inside]))
-        lesser = np.array([np.count_nonzero(ids[inside] <= ids[place]) for place in own])
-        there = np.where((own >= first) & (own < first + len(inside)), own - first, -1)
-        earlier = np.clip(own - first, 0, len(inside))
-        relevant = search.Relevant(rows, scores[rows, own], there, earlier, lesser, ranks)
-        _, counted = search.search_shard(queries, passages[inside], np.full(9, -np.inf), 3, relevant)
-        counts += counted
-    for row, place, counted in zip(rows, own, counts, strict=True):
-        tied = scores[row] == scores[row, place]
-        tied[place] = False
+        lesser = np.array([np.count_nonzero(ids[inside] <= ids[place]) for place in own_places])
+        there = np.where((own_places >= first) & (own_places < first + len(inside)), own_places - first, -1)
+        earlier = np.clip(own_places - first, 0, len(inside))
+        relevant = search.Relevant(rows, scores[rows, own_places], there, earlier, lesser, ranks)
+        _, rank_counts = search.search_shard(queries, passages[inside], np.full(9, -np.inf), 3, relevant)
+        counts += rank_counts
+    for row, place, rank_counts in zip(rows, own_places, counts, strict=True):
+        is_tied = scores[row] == scores[row, place]
+        is_tied[place] = False
         above = np.count_nonzero(scores[row] > scores[row, place])
-        by_id, in_order = np.count_nonzero(tied & (ids > ids[place])), np.count_nonzero(tied[:place])
-        assert counted.tolist() == [above, np.count_nonzero(tied), by_id, in_order]
-    np.testing.assert_array_equal(queries.pair_scores(passages, rows, own), scores[rows, own])
+        by_id, in_order = np.count_nonzero(is_tied & (ids > ids[place])), np.count_nonzero(is_tied[:place])
+        assert rank_counts.tolist() == [above, np.count_nonzero(is_tied), by_id, in_order]
+    np.testing.assert_array_equal(queries.pair_scores(passages, rows, own_places), scores[rows, own_places])
     entries, _ = search.search_shard(queries, passages, np.full(9, -np.inf), 50)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :50]
     np.testing.assert_array_equal(entries.positions.reshape(9, 50), best)

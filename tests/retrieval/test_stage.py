@@ -61,8 +61,8 @@ def test_every_run_holds_the_greatest_cosines_of_its_pool(
         places = np.array([ids.index(text) for text in run.passage_ids.to_pylist()])[run.passages]
         np.testing.assert_allclose(cosines[run.queries, places], run.scores, atol=1e-5)
         assert set(places) <= set(candidates)
-    made = json.loads((tmp_path / "run" / "protocol.json").read_text())
-    assert made["pooling"] == "mean" and made["passage_context"] == "paragraph" and "scale" not in made
+    facts = json.loads((tmp_path / "run" / "protocol.json").read_text())
+    assert facts["pooling"] == "mean" and facts["passage_context"] == "paragraph" and "scale" not in facts
 
 
 @pytest.mark.parametrize("name", ["lareqa", "mr_tydi", "belebele"])
@@ -73,17 +73,17 @@ def test_a_model_reads_a_collection_as_its_official_run_does(name: str, encoder:
     follow(bare, rules)
     assert bare.choices["passage_context"] == (benchmark.passage_context, "benchmark")
     asking = Usage("mean", "cosine", query_prompt="Task: {instruction}\n", passage_context="none")
-    told = open_encoder(encoder, asking, device=cpu, precision="fp32")
+    asking_encoder = open_encoder(encoder, asking, device=cpu, precision="fp32")
     if not rules.instruction:
         with pytest.raises(BadInput, match="asks for an instruction, and the benchmark has none"):
-            follow(told, rules)
+            follow(asking_encoder, rules)
         return
-    follow(told, rules)
-    assert told.choices["passage_context"] == ("none", "flag")
-    assert told.choices["query_prompt"] == (f"Task: {rules.instruction}\n", "benchmark")
+    follow(asking_encoder, rules)
+    assert asking_encoder.choices["passage_context"] == ("none", "flag")
+    assert asking_encoder.choices["query_prompt"] == (f"Task: {rules.instruction}\n", "benchmark")
     prompted = Usage("mean", "cosine", query_prompt=f"Task: {rules.instruction}\n")
     expected = open_encoder(encoder, prompted, device=cpu, precision="fp32").encode_queries(["fudi moro"])
-    np.testing.assert_array_equal(told.encode_queries(["fudi moro"]), expected)
+    np.testing.assert_array_equal(asking_encoder.encode_queries(["fudi moro"]), expected)
 
 
 def test_a_diverged_model_is_refused(sources: Path, model: Path, tmp_path: Path) -> None:

@@ -101,9 +101,9 @@ def counting(model: Path) -> Counting:
 
 def texts() -> tuple[list[Query], list[Passage]]:
     random = np.random.default_rng(0)
-    drawn = [" ".join(random.choice(WORDS, 6)) for _ in range(130)]
-    passages = [Passage(f"d{number}", "qa" if number < 90 else "qb", text) for number, text in enumerate(drawn)]
-    return [Query(f"q{number}", "qaqb"[number % 2 * 2 :][:2], drawn[9 * number]) for number in range(10)], passages
+    sentences = [" ".join(random.choice(WORDS, 6)) for _ in range(130)]
+    passages = [Passage(f"d{number}", "qa" if number < 90 else "qb", text) for number, text in enumerate(sentences)]
+    return [Query(f"q{number}", "qaqb"[number % 2 * 2 :][:2], sentences[9 * number]) for number in range(10)], passages
 
 
 def found_by(model: Path, work: Path, encoder: Encoder | None = None) -> Ranking:
@@ -118,26 +118,26 @@ def same(first: Ranking, second: Ranking) -> None:
 
 
 def test_the_stream_finds_what_all_cosines_say(model: Path, tmp_path: Path) -> None:
-    found = found_by(model, tmp_path / "work")
+    runs = found_by(model, tmp_path / "work")
     queries, passages = texts()
     encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")
     cosines = encoder.encode_queries([query.text for query in queries]) @ encoder.encode_passages(passages).T
     whole, one = POOLS
-    np.testing.assert_allclose(found.best[whole].scores, -np.sort(-cosines)[:, :30], atol=1e-5)
+    np.testing.assert_allclose(runs.best[whole].scores, -np.sort(-cosines)[:, :30], atol=1e-5)
     inside = np.flatnonzero([query.language == "qa" for query in queries])
-    np.testing.assert_allclose(found.best[one].scores, -np.sort(-cosines[inside, :90])[:, :7], atol=1e-5)
-    best = {place for pool in POOLS for place in found.best[pool].passages.ravel().tolist()}
-    assert found.ids == {place: passages[place].passage_id for place in best}
+    np.testing.assert_allclose(runs.best[one].scores, -np.sort(-cosines[inside, :90])[:, :7], atol=1e-5)
+    best = {place for pool in POOLS for place in runs.best[pool].passages.ravel().tolist()}
+    assert runs.ids == {place: passages[place].passage_id for place in best}
 
 
 def test_a_killed_run_goes_on_after_the_last_finished_shard(model: Path, tmp_path: Path) -> None:
     whole = counting(model)
     expected = found_by(model, tmp_path / "whole", whole)
     assert whole.encoded == 7  # 90 and 40 passages, 20 a shard
-    killed, second = counting(model), counting(model)
-    killed.left = 3
+    first, second = counting(model), counting(model)
+    first.left = 3
     with pytest.raises(KeyboardInterrupt):
-        found_by(model, tmp_path / "work", killed)
+        found_by(model, tmp_path / "work", first)
     same(found_by(model, tmp_path / "work", second), expected)
     assert second.encoded == 7 - 3
 
@@ -160,8 +160,8 @@ def relevant() -> RelevantPairs:
     """Two passages of each language for each query; some texts stand twice in the pool."""
     _, passages = texts()
     rows, columns = np.repeat(np.arange(10), 4), np.tile([3, 40, 95, 121], 10) + np.repeat(np.arange(10), 4) % 7
-    places, chosen = np.unique(columns, return_inverse=True)
-    return RelevantPairs(rows, chosen, [passages[place] for place in places], places)
+    places, indices = np.unique(columns, return_inverse=True)
+    return RelevantPairs(rows, indices, [passages[place] for place in places], places)
 
 
 def repeated(place: int, passages: list[Passage]) -> Passage:
@@ -170,40 +170,40 @@ def repeated(place: int, passages: list[Passage]) -> Passage:
 
 
 def test_exact_ranks_are_those_of_the_whole_pool(model: Path, tmp_path: Path) -> None:
-    queries, drawn = texts()
-    passages = [repeated(place, drawn) for place in range(len(drawn))]
+    queries, passage_texts = texts()
+    passages = [repeated(place, passage_texts) for place in range(len(passage_texts))]
     pairs = relevant()
     pairs = pairs._replace(passages=[passages[place] for place in pairs.positions])
     # Texts of one length, so that an encoder gives equal ones equal vectors in any batch.
     encoder = counting(model)
     ranking = search(queries, passages, encoder, POOLS, tmp_path / "work", pairs)
-    ranked = {pool: ranking.exact_ranks(pool) for pool in POOLS}
+    ranks_by_pool = {pool: ranking.exact_ranks(pool) for pool in POOLS}
     deep = search(queries, passages, counting(model), dict.fromkeys(POOLS, 130), tmp_path / "deep", pairs)
-    for pool, ranks in ranked.items():
+    for pool, ranks in ranks_by_pool.items():
         run = deep.run(pool)
         ids = run.passage_ids.to_pylist()
         places = {passage.passage_id: place for place, passage in enumerate(passages)}
         expected = []
         for query, passage in zip(ranks.queries, ranks.passages, strict=True):
             entries = np.flatnonzero(run.queries == query)
-            found = {ids[run.passages[entry]]: run.scores[entry] for entry in entries}
-            own = ranks.passage_ids[int(passage)].as_py()
-            tied = [other for other, score in found.items() if score == found[own] and other != own]
-            above = sum(score > found[own] for score in found.values())
-            earlier = sum(places[other] < places[own] for other in tied)
-            expected.append([above, len(tied), sum(other > own for other in tied), earlier])
+            scores = {ids[run.passages[entry]]: run.scores[entry] for entry in entries}
+            passage_id = ranks.passage_ids[int(passage)].as_py()
+            twins = [other for other, score in scores.items() if score == scores[passage_id] and other != passage_id]
+            above = sum(score > scores[passage_id] for score in scores.values())
+            earlier = sum(places[other] < places[passage_id] for other in twins)
+            expected.append([above, len(twins), sum(other > passage_id for other in twins), earlier])
         assert ranks.counts.tolist() == expected
         assert ranks.pool == (130 if pool.candidate_language is None else 90) and ranks.whole
         assert len(expected) == (40 if pool.query_language is None else 10)
-    assert ranked[next(iter(POOLS))].counts[:, 1].any()
+    assert ranks_by_pool[next(iter(POOLS))].counts[:, 1].any()
 
 
 def test_a_killed_run_counts_every_shard_once(model: Path, tmp_path: Path) -> None:
     whole = search(*texts(), counting(model), POOLS, tmp_path / "whole", relevant())
-    killed = counting(model)
-    killed.left = 4
+    first = counting(model)
+    first.left = 4
     with pytest.raises(KeyboardInterrupt):
-        search(*texts(), killed, POOLS, tmp_path / "work", relevant())
+        search(*texts(), first, POOLS, tmp_path / "work", relevant())
     again = search(*texts(), counting(model), POOLS, tmp_path / "work", relevant())
     for pool in POOLS:
         np.testing.assert_array_equal(again.exact_ranks(pool).counts, whole.exact_ranks(pool).counts)
@@ -238,6 +238,6 @@ def test_memory_does_not_grow_with_the_corpus_and_processes_split_it(model: Path
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "t"}
     two = [start(model, tmp_path / "two", 5_000, RANK=str(rank), **group) for rank in range(2)]
     for process in two:
-        found = result(process)
-        assert all(found[name] == small[name] for name in ("passages", "scores", "counts"))
+        outcome = result(process)
+        assert all(outcome[name] == small[name] for name in ("passages", "scores", "counts"))
     assert len(list((tmp_path / "two").iterdir())) == 10 + 1  # one part of relevant passages

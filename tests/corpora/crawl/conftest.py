@@ -13,17 +13,17 @@ from tests.corpora.crawl.made import WANTED, corpus, crawl_inputs, write_recipe
 @pytest.fixture(scope="session")
 def crawl(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
     """Files made of public news: 12 documents in each of six languages, and faults."""
-    found: dict[str, list[list[str]]] = {}
+    sentences: dict[str, list[list[str]]] = {}
     with gzip.open(mirror / "documents" / "ntrex128.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
             if len(row["sentences"]) >= 10:
-                found.setdefault(row["language"], []).append(row["sentences"][:16])
+                sentences.setdefault(row["language"], []).append(row["sentences"][:16])
     # Not the same documents in every language, and languages in turn.
     texts = [
-        (language, found[language][6 * place + turn]) for place in range(12) for turn, language in enumerate(WANTED)
+        (language, sentences[language][6 * place + turn]) for place in range(12) for turn, language in enumerate(WANTED)
     ]
-    strangers = [(language, found[language][-1]) for language in ("fi", "sw", "ta")]
+    strangers = [(language, sentences[language][-1]) for language in ("fi", "sw", "ta")]
     folder = tmp_path_factory.mktemp("crawl")
     return folder, write_files(folder, pages_of(texts), pages_of(strangers), seed=1)
 

@@ -35,11 +35,11 @@ def test_what_comes_out_is_what_went_in_less_what_was_planted(
 ) -> None:
     planted, (_, out, manifest) = crawl[1], made
     assert texts(out) == expected(planted.originals)
-    dropped = {reason: sum(languages.values()) for reason, languages in manifest["dropped"].items()}
+    counts = {reason: sum(languages.values()) for reason, languages in manifest["dropped"].items()}
     faults = planted.faults
-    assert dropped.pop("no_text") + dropped.pop("empty") == faults["empty"]
-    assert dropped.pop("duplicate_paragraphs") >= faults["boilerplate"]
-    assert dropped == {
+    assert counts.pop("no_text") + counts.pop("empty") == faults["empty"]
+    assert counts.pop("duplicate_paragraphs") >= faults["boilerplate"]
+    assert counts == {
         "broken_record": faults["broken_member"] + faults["broken_length"],
         "duplicate": faults["duplicate"],
         "near_duplicate": faults["near_duplicate"],
@@ -100,11 +100,11 @@ def test_only_what_has_no_mark_is_done_again(wet: Path, tmp_path: Path) -> None:
 def test_a_killed_run_goes_on(wet: Path, tokenizer: str, one_task: Path, tmp_path: Path) -> None:
     words = [str(wet), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"), "--tokenizer", tokenizer]
     for marks in (2, 5, 9):
-        killed = subprocess.Popen([sys.executable, "-m", "msm", "corpus", *words], stderr=subprocess.DEVNULL)
-        while killed.poll() is None and len(list(tmp_path.glob("work/*/*/[0-9]*.json"))) < marks:
+        process = subprocess.Popen([sys.executable, "-m", "msm", "corpus", *words], stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(list(tmp_path.glob("work/*/*/[0-9]*.json"))) < marks:
             time.sleep(0.01)
-        killed.kill()
-        killed.wait()
+        process.kill()
+        process.wait()
     corpus(wet, tmp_path / "out", tmp_path / "work", "--tokenizer", tokenizer)
     assert digests(tmp_path / "out") == digests(one_task)
 

@@ -168,10 +168,10 @@ def children_of_slurm() -> Iterator[int]:
 def test_the_pods_of_an_indexed_job(wet: Path, tokenizer: str, one_task: Path, tmp_path: Path) -> None:
     """The words of the rendered Job, as two pods run them; one is killed and started again by its index."""
     plan = CorpusPlan(wet, str(tmp_path / "out"), tokenizer, 2, A100._replace(cpus=2), IMAGE)
-    replaced = {f"{MOUNTED}/{wet.name}": str(wet), f"/work/corpus/{wet.stem}": str(tmp_path / "work")}
+    paths = {f"{MOUNTED}/{wet.name}": str(wet), f"/work/corpus/{wet.stem}": str(tmp_path / "work")}
 
     def pod(index: int) -> subprocess.Popen[bytes]:
-        command = [replaced.get(word, word.replace("$(INDEX)", str(index))) for word in words(plan, "$(INDEX)")]
+        command = [paths.get(word, word.replace("$(INDEX)", str(index))) for word in words(plan, "$(INDEX)")]
         command = [sys.executable, "-m", *command, "--poll_seconds", "0.2"]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 

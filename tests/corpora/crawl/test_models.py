@@ -42,20 +42,20 @@ def test_a_fasttext_model_tells_languages(mirror: Path, tmp_path: Path) -> None:
 
 def test_perplexity_is_that_of_the_model(tmp_path: Path) -> None:
     pytest.importorskip("kenlm", reason="needs KenLM: pip install kenlm")
-    trained = io.BytesIO()
+    model = io.BytesIO()
     sentences = ["a bird sings", "a fish swims", "the bird swims", "the fish sings"] * 10
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(sentences), model_writer=trained, vocab_size=24, hard_vocab_limit=False, minloglevel=2
+        sentence_iterator=iter(sentences), model_writer=model, vocab_size=24, hard_vocab_limit=False, minloglevel=2
     )
-    (tmp_path / "en.sp.model").write_bytes(trained.getvalue())
-    processor = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
+    (tmp_path / "en.sp.model").write_bytes(model.getvalue())
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     pieces = [processor.id_to_piece(number) for number in range(3, processor.get_piece_size())]
     logarithms = {piece: -1 - number / 10 for number, piece in enumerate(pieces)}
     lines = "\n".join(f"{value}\t{piece}\t0" for piece, value in logarithms.items())
     (tmp_path / "en.arpa.bin").write_text(ARPA.format(count=len(pieces) + 3, pieces=lines))
     paragraphs = ["a bird sings", "the fish"]
-    said = [processor.encode(text, out_type=str) for text in paragraphs]
-    total = sum(logarithms[piece] for text in said for piece in text) - 1.0 * len(said)  # each ends with </s>
-    expected = 10 ** (-total / sum(len(text) + 1 for text in said))
+    encodings = [processor.encode(text, out_type=str) for text in paragraphs]
+    total = sum(logarithms[piece] for text in encodings for piece in text) - 1.0 * len(encodings)  # each ends with </s>
+    expected = 10 ** (-total / sum(len(text) + 1 for text in encodings))
     assert perplexity(paragraphs, str(tmp_path), "en") == pytest.approx(expected, rel=1e-5)
     assert perplexity(paragraphs, str(tmp_path), "fi") is None

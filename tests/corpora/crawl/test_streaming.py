@@ -39,14 +39,14 @@ def settings(**changes: Any) -> Pretrain:
 
 def read(batches: Batches, steps: int = 4) -> list[Any]:
     """Everything that some steps read."""
-    found: list[Any] = [batches.control_share]
+    values: list[Any] = [batches.control_share]
     for step in range(steps):
         for micro in range(batches.micro_batches):
             batch = batches.unit_batch(step, micro)
-            found.append((batch.language, batch.document_ids, [unit.tolist() for unit in batch.units]))
-            found += [block.tolist() for block in batches.mlm_blocks(step, micro)]
-            found += [block.tolist() for block in batches.control_blocks(step, micro)]
-    return found
+            values.append((batch.language, batch.document_ids, [unit.tolist() for unit in batch.units]))
+            values += [block.tolist() for block in batches.mlm_blocks(step, micro)]
+            values += [block.tolist() for block in batches.control_blocks(step, micro)]
+    return values
 
 
 def execution(folder: Path) -> Execution:
@@ -59,11 +59,11 @@ def packed_here(wet: Path, tokenizer: str, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("here")
     corpus(wet, folder / "documents", folder / "work")
     (folder / "units").mkdir()
-    found = units.run(
+    facts = units.run(
         SIZES, documents=folder / "documents", tokenizer=Path(tokenizer), out=folder / "units",
         execution=execution(folder),
     )  # fmt: skip
-    assert found["languages"].keys() == set(WANTED)
+    assert facts["languages"].keys() == set(WANTED)
     return folder / "units"
 
 
@@ -80,10 +80,10 @@ def test_batches_are_those_of_units_packed_here(packed_here: Path, whole: Path, 
     here = Batches(open_units(packed_here, tmp_path, 1), settings())
     assert read(Batches(open_units(whole, tmp_path, 1), settings())) == read(here)
     # Cut into several shards, blocks end where shards do; runs are the same.
-    cut = Batches(open_units(one_task, tmp_path, 1), settings())
-    assert max(len(shards) for shards in (cut.units[language].counts for language in WANTED)) > 1
+    batches = Batches(open_units(one_task, tmp_path, 1), settings())
+    assert max(len(shards) for shards in (batches.units[language].counts for language in WANTED)) > 1
     for step in range(12):
-        one, other = here.unit_batch(step, 0), cut.unit_batch(step, 0)
+        one, other = here.unit_batch(step, 0), batches.unit_batch(step, 0)
         assert (one.language, one.document_ids) == (other.language, other.document_ids)
         assert [unit.tolist() for unit in one.units] == [unit.tolist() for unit in other.units]
 
@@ -107,8 +107,8 @@ def test_batches_are_the_same_from_a_disk_and_from_s3(one_task: Path, bucket: st
     assert limit < sum(shard["size"] for shard in shards)
     far = open_units(folder, cache, limit)
     assert read(Batches(far, settings())) == near
-    kept = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
-    assert 0 < kept <= limit, "the cache is bounded"
+    size = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
+    assert 0 < size <= limit, "the cache is bounded"
     assert read(Batches(read_streamed(f"{bucket}/shards", cache=cache, cache_bytes=limit), settings())) == near
 
 
@@ -117,10 +117,10 @@ def test_the_command_writes_its_shards_to_s3(
 ) -> None:
     run(wet, f"{bucket}/out", tmp_path, "--tokenizer", tokenizer)
     system = fsspec.filesystem("s3")
-    written = json.loads(system.cat(f"{bucket}/out/shards.json"))
+    manifest = json.loads(system.cat(f"{bucket}/out/shards.json"))
     expected = read_json(one_task / "shards.json")
-    assert written["address"] == f"{bucket}/out"
-    assert written["shards"] == expected["shards"]
+    assert manifest["address"] == f"{bucket}/out"
+    assert manifest["shards"] == expected["shards"]
     run(wet, f"{bucket}/documents", tmp_path)
     assert sorted(path.rsplit("/", 1)[1] for path in system.ls(f"{bucket}/documents")) == sorted(
         [*(f"{language}.jsonl" for language in WANTED), "documents.json"]
@@ -160,14 +160,14 @@ def test_a_manifest_goes_through_the_stages_to_the_same_weights(
     about = {"content": "shards", "origin": "here", "commit": "", "licence": "any", "files": [facts]}
     (tmp_path / "table.json").write_text(json.dumps({"cc": about}))
     sources = stage("download", Download(collections=str(tmp_path / "table.json")), tmp_path / "sources")
-    taken = stage("documents", TAKEN, tmp_path / "documents", sources=sources)
-    passed = stage("units", SIZES, tmp_path / "units", documents=taken, tokenizer=Path(tokenizer))
-    assert [path.name for path in (passed / "shards").iterdir()] == ["shards.json"]
+    documents = stage("documents", TAKEN, tmp_path / "documents", sources=sources)
+    units_folder = stage("units", SIZES, tmp_path / "units", documents=documents, tokenizer=Path(tokenizer))
+    assert [path.name for path in (units_folder / "shards").iterdir()] == ["shards.json"]
     fresh = Encoder(checkpoint="", layers=1, width=32, heads=2, feed_forward=64, positions=300, dropout=0.1, seed=1)
     weights = stage("encoder", fresh, tmp_path / "encoder", tokenizer=Path(tokenizer))
     models = [
         stage("pretrain", settings(), tmp_path / name, units=folder, weights=weights)
-        for name, folder in (("streamed", passed), ("packed", packed_here))
+        for name, folder in (("streamed", units_folder), ("packed", packed_here))
     ]
     assert same(*models)
 
@@ -201,9 +201,9 @@ def test_some_languages_of_a_manifest(whole: Path, tmp_path: Path) -> None:
 
 
 def test_shards_of_other_sizes_or_pieces_are_refused(whole: Path, tokenizer: str, tmp_path: Path) -> None:
-    given = {"documents": whole, "out": tmp_path, "execution": execution(tmp_path)}
+    arguments = {"documents": whole, "out": tmp_path, "execution": execution(tmp_path)}
     with pytest.raises(BadInput, match="unit_tokens is 64 in these shards, and 32 in the recipe"):
-        units.run(dataclasses.replace(SIZES, unit_tokens=32), tokenizer=Path(tokenizer), **given)
+        units.run(dataclasses.replace(SIZES, unit_tokens=32), tokenizer=Path(tokenizer), **arguments)
     other = tmp_path / "tokenizer"
     shutil.copytree(tokenizer, other)
     values = json.loads((other / "tokenizer.json").read_text())
@@ -211,4 +211,4 @@ def test_shards_of_other_sizes_or_pieces_are_refused(whole: Path, tokenizer: str
     pieces[100], pieces[101] = pieces[101], pieces[100]
     (other / "tokenizer.json").write_text(json.dumps(values))
     with pytest.raises(BadInput, match="made with another tokenizer"):
-        units.run(SIZES, tokenizer=other, **given)
+        units.run(SIZES, tokenizer=other, **arguments)

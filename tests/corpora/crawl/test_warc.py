@@ -19,7 +19,7 @@ TEXTS = [f"text {number} " * (number * 200 + 1) for number in range(20)]
 
 def written(compressed: bool) -> list[bytes]:
     """The bytes of every record."""
-    found = []
+    parts = []
     for text in TEXTS:
         file = io.BytesIO()
         writer = WARCWriter(file, gzip=compressed)
@@ -28,14 +28,14 @@ def written(compressed: bool) -> list[bytes]:
             "http://example.org/", "response", payload=io.BytesIO(text.encode()), http_headers=headers
         )
         writer.write_record(record)
-        found.append(file.getvalue())
-    return found
+        parts.append(file.getvalue())
+    return parts
 
 
 def read(data: bytes, compressed: bool, longest: int = 1 << 30) -> tuple[list[str], int, int]:
-    found = list(records(io.BytesIO(data), compressed, longest))
-    texts = [item.content.partition(b"\r\n\r\n")[2].decode() for item in found if isinstance(item, Record)]
-    return texts, sum(isinstance(item, Broken) for item in found), sum(isinstance(item, TooLong) for item in found)
+    items = list(records(io.BytesIO(data), compressed, longest))
+    texts = [item.content.partition(b"\r\n\r\n")[2].decode() for item in items if isinstance(item, Record)]
+    return texts, sum(isinstance(item, Broken) for item in items), sum(isinstance(item, TooLong) for item in items)
 
 
 @pytest.mark.parametrize("compressed", [True, False])
@@ -63,15 +63,15 @@ def test_a_wrong_length_costs_its_record(compressed: bool, length: bytes) -> Non
     start = plain[3].index(b"Content-Length: ") + len(b"Content-Length: ")
     plain[3] = plain[3][:start] + length + plain[3][plain[3].index(b"\r\n", start) :]
     data = b"".join(gzip.compress(record) if compressed else record for record in plain)
-    texts, broken, _ = read(data, compressed)
+    texts, losses, _ = read(data, compressed)
     # Without members nothing says where a record that claims too much ends; it may take what follows with it.
-    assert broken == 1 and set(texts) <= set(TEXTS[:3] + TEXTS[4:])
+    assert losses == 1 and set(texts) <= set(TEXTS[:3] + TEXTS[4:])
     assert len(texts) == len(TEXTS) - 1 or (not compressed and length == b"9999" and len(texts) >= len(TEXTS) - 4)
 
 
 def test_long_records_are_passed_over() -> None:
-    texts, broken, long = read(b"".join(written(True)), compressed=True, longest=20_000)
-    assert (broken, long) == (0, len(TEXTS) - len(texts))
+    texts, losses, long = read(b"".join(written(True)), compressed=True, longest=20_000)
+    assert (losses, long) == (0, len(TEXTS) - len(texts))
     assert texts == [text for text in TEXTS if len(text) < 19_900][: len(texts)] and long > 0
 
 
@@ -81,17 +81,17 @@ def test_noise_is_survived() -> None:
         data = bytearray(b"".join(written(True)))
         for _ in range(5):
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-        texts, broken, _ = read(bytes(data), compressed=True)
-        assert set(texts) <= set(TEXTS) and len(texts) >= len(TEXTS) - 10 and 0 < broken <= 10
+        texts, losses, _ = read(bytes(data), compressed=True)
+        assert set(texts) <= set(TEXTS) and len(texts) >= len(TEXTS) - 10 and 0 < losses <= 10
 
 
 def test_lines_after_a_broken_member_start_whole() -> None:
     members = [gzip.compress(b"".join(b"%d-%d\n" % (part, line) for line in range(50))) for part in range(3)]
-    damaged = bytearray(members[1])
-    damaged[30] ^= 0xFF
-    found = list(lines(io.BytesIO(members[0] + bytes(damaged) + members[2]), True, 1 << 20))
-    texts = [line for line in found if not isinstance(line, Mark)]
-    assert found.count(Mark.BROKEN) == 1
+    member = bytearray(members[1])
+    member[30] ^= 0xFF
+    all_lines = list(lines(io.BytesIO(members[0] + bytes(member) + members[2]), True, 1 << 20))
+    texts = [line for line in all_lines if not isinstance(line, Mark)]
+    assert all_lines.count(Mark.BROKEN) == 1
     assert texts[:50] == [b"0-%d" % line for line in range(50)]
     assert texts[-49:] == [b"2-%d" % line for line in range(1, 50)]
 
@@ -101,9 +101,9 @@ def test_a_long_line_is_lost_and_costs_its_length(compressed: bool) -> None:
     def seconds(size: int) -> float:
         data = b"first\n" + b"x" * size + b"\nlast"
         file = io.BytesIO(gzip.compress(data, 1) if compressed else data)
-        started = time.process_time()
+        start = time.process_time()
         assert list(lines(file, compressed, 1 << 20)) == [b"first", Mark.TOO_LONG, b"last"]
-        return time.process_time() - started
+        return time.process_time() - start
 
     # Four times the length; with a line that is joined to each of its pieces, sixteen times the time.
     assert seconds(24 << 20) < 0.3 + 8 * seconds(6 << 20)
