@@ -40,8 +40,6 @@ def test_models_of_others_are_known_by_name(benchmark: str, model: str, sets: st
         ("mini/score/lareqa-bm25-words", ""),
         ("demo/score/constructed-msm-1", OWN),
         ("hybrid/score/constructed-hard-only-1", OWN),
-        ("mini_finetune/score/lareqa-msm-english-1", NONE),
-        ("mini_finetune/score/squad.tydi_goldp-msm-cross-1", "TyDi QA, XOR-TyDi QA"),
     ],
 )
 def test_models_of_ours_are_known_by_their_manifests(row: str, sets: str) -> None:
@@ -51,6 +49,25 @@ def test_models_of_ours_are_known_by_their_manifests(row: str, sets: str) -> Non
     settings = manifest["settings"]
     name = settings["benchmark"].rpartition(":")[2]
     assert training_of(name, settings["model"], manifest, root) == Training(sets)
+
+
+@pytest.mark.parametrize(
+    ("examples", "benchmark", "sets"),
+    [
+        ("finetune/nq_qed.train.jsonl.gz, tydi-goldp/en.train.json.gz", "lareqa", NONE),
+        ("finetune/nq_qed.train.jsonl.gz, finetune/squad.train.json", "lareqa", "SQuAD"),
+        (
+            "ko=tydi-goldp/ko.train.json.gz, parallel/xor_questions.jsonl.gz",
+            "tydi_goldp",
+            "TyDi QA, XOR-TyDi QA",
+        ),
+    ],
+)
+def test_files_of_examples_count(examples: str, benchmark: str, sets: str, tmp_path: Path) -> None:
+    path = made.write_step(tmp_path, "finetune/mine", {}, {"model": "x"}) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": {"examples": examples}}))
+    inputs = {"run": {"path": "artifacts/demo/finetune/mine", "checksum": "0"}}
+    assert training_of(benchmark, "mine", {"inputs": inputs, "settings": {}}, tmp_path) == Training(sets)
 
 
 def test_a_start_that_was_trained_on_them_counts(tmp_path: Path) -> None:
