@@ -131,9 +131,9 @@ def make(kind: type[S], values: Mapping[str, Any], where: str) -> S:
 
 def _make(kind: type[S], values: Mapping[str, Any], prefix: str) -> S:
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    if unknown := [name for name in values if name not in fields]:
-        nearest = suggestion(unknown[0], fields)
-        raise BadInput(f"unknown setting: {', '.join(prefix + str(name) for name in unknown)}{nearest}")
+    if unknown_names := [name for name in values if name not in fields]:
+        nearest = suggestion(unknown_names[0], fields)
+        raise BadInput(f"unknown setting: {', '.join(prefix + str(name) for name in unknown_names)}{nearest}")
     used_sections = kind.sections(values)
     arguments = dict(values)
     for name, hint in hints(kind).items():

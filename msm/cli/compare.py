@@ -150,6 +150,6 @@ def _seed_line(baseline: Model, model: Model) -> Iterator[str]:
     spreads = []
     for other in (baseline, model):
         several = len(other.seed_means) > 1
-        spread = f"{np.std(other.seed_means[:, -1], ddof=1):.4f}" if several else "unknown (1 seed)"
-        spreads.append(f"{other.name} {spread}")
+        deviation = f"{np.std(other.seed_means[:, -1], ddof=1):.4f}" if several else "unknown (1 seed)"
+        spreads.append(f"{other.name} {deviation}")
     yield f"standard deviation of the mean over seeds: {', '.join(spreads)}"

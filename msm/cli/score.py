@@ -133,8 +133,8 @@ def main(arguments: Namespace) -> None:
         BadInput: the options name neither judgements nor a benchmark, or neither a run nor vectors, or contradict each
             other, or a file is malformed.
     """
-    named = bool(arguments.benchmark or arguments.format)
-    if named == bool(arguments.qrels) and not (arguments.qrels and not arguments.data):
+    on_benchmark = bool(arguments.benchmark or arguments.format)
+    if on_benchmark == bool(arguments.qrels) and not (arguments.qrels and not arguments.data):
         raise BadInput("say either --benchmark NAME --data DIR (or --format FORMAT --data DIR), or --qrels FILE")
     if arguments.qrels:
         _score_plainly(arguments)

@@ -184,8 +184,8 @@ def _in_languages(benchmark: Benchmark, text: str) -> Benchmark:
         raise BadInput(f"{benchmark.name}: its languages are searched together, so none can be left out")
     codes = [*benchmark.counts]
     languages = text.split(",") if "," in text or text in codes else text.split("-")
-    if unknown := [language for language in languages if language not in codes]:
-        raise BadInput(f"{benchmark.title} has no {unknown[0]!r}; it has {', '.join(codes)}")
+    if unknown_codes := [language for language in languages if language not in codes]:
+        raise BadInput(f"{benchmark.title} has no {unknown_codes[0]!r}; it has {', '.join(codes)}")
     return replace(benchmark, languages=tuple(dict.fromkeys(languages)))
 
 

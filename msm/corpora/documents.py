@@ -116,8 +116,8 @@ def chosen_languages(setting: str, codes: Iterable[str]) -> list[str]:
     languages = sorted(codes) if setting == "all" else list(dict.fromkeys(map(canonical, listed(setting))))
     if not languages:
         raise BadInput("languages: none given")
-    if unknown := [language for language in languages if language not in set(codes)]:
-        raise BadInput(f"languages: no document in {', '.join(unknown)}; there are {', '.join(sorted(codes))}")
+    if unknown_codes := [language for language in languages if language not in set(codes)]:
+        raise BadInput(f"languages: no document in {', '.join(unknown_codes)}; there are {', '.join(sorted(codes))}")
     return languages
 
 

@@ -157,10 +157,10 @@ def check_obtainable(collections: Iterable[Collection], mirror: str) -> None:
     foreign = [collection for collection in collections if collection.content != OWN]
     public = [(collection, file) for collection in foreign for file in collection.files if not file.package]
     if mirror:
-        missing = [file.path for _, file in public if not _holds(Path(mirror), file)]
-        if missing:
-            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise BadInput(f"{mirror}: holds neither {missing[0]} nor {missing[0]}.gz{more}")
+        missing_paths = [file.path for _, file in public if not _holds(Path(mirror), file)]
+        if missing_paths:
+            more = f" and {len(missing_paths) - 1} more" if len(missing_paths) > 1 else ""
+            raise BadInput(f"{mirror}: holds neither {missing_paths[0]} nor {missing_paths[0]}.gz{more}")
         return
     for collection, file in public:
         check_address(file, collection)

@@ -80,8 +80,8 @@ def number_sentences(
             pivot, language_numbers = numbers[settings.pivot], numbers.setdefault(language, {})
             pair = pivot.setdefault(sentence, len(pivot)), language_numbers.setdefault(text, len(language_numbers))
             pairs.setdefault(language, {})[pair] = None
-    if missing := sorted((languages or set()) - pairs.keys()):
-        raise BadInput(f"languages: nothing parallel to {settings.pivot} in {', '.join(missing)}")
+    if missing_codes := sorted((languages or set()) - pairs.keys()):
+        raise BadInput(f"languages: nothing parallel to {settings.pivot} in {', '.join(missing_codes)}")
     if not pairs:
         raise BadInput(f"collections: nothing parallel to {settings.pivot} in {settings.collections}")
     return numbers, pairs

@@ -114,8 +114,8 @@ def choose_shards(settings: Documents, path: Path, out: Path) -> dict[str, Any]:
     values = read_json(path)
     languages = to_manifest(values, str(path)).index.languages
     codes = sorted(languages) if settings.languages == "all" else listed(settings.languages)
-    if unknown := [language for language in codes if language not in languages]:
-        raise BadInput(f"languages: no shard in {', '.join(unknown)}; there are {', '.join(sorted(languages))}")
+    if unknown_codes := [language for language in codes if language not in languages]:
+        raise BadInput(f"languages: no shard in {', '.join(unknown_codes)}; there are {', '.join(sorted(languages))}")
     shards = [shard for shard in values["shards"] if shard["language"] in codes]
     write_json(out / MANIFEST, {**values, "shards": shards})
     sizes_by_language = {language: languages[language] for language in sorted(codes)}

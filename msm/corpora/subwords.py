@@ -222,8 +222,8 @@ def read_layout(folder: Path, tokenizer: Tokenizer) -> Layout:
     end = find("sep_token", "eos_token")
     pad = find("pad_token", "eos_token")
     begin = find("cls_token", "bos_token", "eos_token")
-    unknown, mask = find("unk_token", "pad_token", "eos_token"), find("mask_token", "pad_token", "eos_token")
-    return Layout(tokenizer.get_vocab_size(), begin, pad, end, unknown, mask)
+    unknown_id, mask = find("unk_token", "pad_token", "eos_token"), find("mask_token", "pad_token", "eos_token")
+    return Layout(tokenizer.get_vocab_size(), begin, pad, end, unknown_id, mask)
 
 
 def pieces_checksum(tokenizer: Path) -> str:

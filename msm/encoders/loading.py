@@ -144,8 +144,8 @@ def read_flags(folder: Path) -> Usage:
         BadInput: the file holds something else.
     """
     values = read_object(folder / USE)
-    if unknown := sorted(values.keys() - {field.name for field in dataclasses.fields(Usage)}):
-        raise BadInput(f"{folder / USE}: {unknown[0]} is no flag of a model")
+    if unknown_names := sorted(values.keys() - {field.name for field in dataclasses.fields(Usage)}):
+        raise BadInput(f"{folder / USE}: {unknown_names[0]} is no flag of a model")
     return Usage(**values)
 
 

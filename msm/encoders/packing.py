@@ -131,7 +131,7 @@ def padded_batches(packed: Packed) -> Layout:
         if length * BATCH_FILL > shortest + GROUP_STEP:
             cuts.append(place)
             shortest = length
-    return _lay_out(packed.lengths, np.split(order, [cut for cut in cuts if cut])).to(packed.tokens.device)
+    return _lay_out(packed.lengths, np.split(order, [end for end in cuts if end])).to(packed.tokens.device)
 
 
 def _joined(sequences: Sequence[np.ndarray]) -> Tensor:

@@ -43,8 +43,8 @@ def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: boo
         BadInput: the run has other sentences.
     """
     for ids, sentence_ids in ((run.query_ids, bitext.source_ids), (run.passage_ids, bitext.target_ids)):
-        if unknown := set(ids.to_pylist()).difference(sentence_ids):
-            raise BadInput(f"{path}: {min(unknown)} is no sentence of {bitext.name}; the run was made for other files")
+        if others := set(ids.to_pylist()).difference(sentence_ids):
+            raise BadInput(f"{path}: {min(others)} is no sentence of {bitext.name}; the run was made for other files")
     evaluation = evaluate(alignment(bitext, equal_texts_are_right), run, [CHOSEN], ties="list")
     [result] = evaluation.measures
     by_chance = chance(CHOSEN, evaluation.relevant, len(bitext.target_ids))

@@ -115,8 +115,8 @@ def _folder_lines(path: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 @lru_cache(maxsize=16)
-def _manifests(path: Path, written: int) -> dict[str, dict[str, Any]]:
-    del written
+def _manifests(path: Path, changed_at: int) -> dict[str, dict[str, Any]]:
+    del changed_at
     manifests: dict[str, dict[str, Any]] = {}
     for number, line in read_json_lines(path):
         if not isinstance(line.get("manifest"), dict):
@@ -126,9 +126,9 @@ def _manifests(path: Path, written: int) -> dict[str, dict[str, Any]]:
 
 
 @lru_cache(maxsize=32)
-def _by_row(path: Path, written: int) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+def _by_row(path: Path, changed_at: int) -> dict[str, list[tuple[str, dict[str, Any]]]]:
     """Lines of a file by the row that they bear."""
-    del written
+    del changed_at
     lines: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for number, line in read_json_lines(path):
         lines.setdefault(str(line.pop("row", "")), []).append((f"{path}:{number}", line))

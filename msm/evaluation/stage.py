@@ -166,9 +166,9 @@ def _read_pool(collection: Collection, pool: Pool, path: Path) -> Run:
     queries = (collection.queries[position].query_id for position in collection.pool_queries(pool))
     passages = (passage.passage_id for passage in collection.passages.of(pool.candidate_language))
     for ids, pool_ids in ((run.query_ids, queries), (run.passage_ids, passages)):
-        if unknown := set(ids.to_pylist()).difference(pool_ids):
+        if unknown_ids := set(ids.to_pylist()).difference(pool_ids):
             raise BadInput(
-                f"{path}: {min(unknown)} is no query or passage of this pool; the run was made for another one"
+                f"{path}: {min(unknown_ids)} is no query or passage of this pool; the run was made for another one"
             )
     return run
 

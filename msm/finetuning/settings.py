@@ -266,8 +266,8 @@ class Mine(Settings):
             BadInput: a value is outside its type or limits, a filter is unknown, or the range is empty.
         """
         super().__post_init__()
-        if unknown := sorted(set(listed(self.filters)) - {*FILTERS}):
-            raise BadInput(f"filters are answer, document and score, got {unknown[0]}")
+        if unknown_names := sorted(set(listed(self.filters)) - {*FILTERS}):
+            raise BadInput(f"filters are answer, document and score, got {unknown_names[0]}")
         if self.depth_from > self.depth_to:
             raise BadInput(f"depth_from must be at most depth_to, got {self.depth_from} and {self.depth_to}")
 

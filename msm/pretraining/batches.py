@@ -216,8 +216,8 @@ class Batches:
 
     def texts(self, clean: Sequence[NDArray[np.integer]], step: int, micro: int) -> Texts:
         """Return the texts to encode, and the text of the micro-batch whose tokens are masked."""
-        masked = clean if self.mlm.text == "units" else self.mlm_blocks(step, micro)
-        return texts(clean, self.hide(masked, step, micro))
+        sequences = clean if self.mlm.text == "units" else self.mlm_blocks(step, micro)
+        return texts(clean, self.hide(sequences, step, micro))
 
     def hide(self, sequences: Sequence[NDArray[np.integer]], *seed: int) -> HiddenTokens:
         """Hide tokens for masked language modelling; `seed` holds the numbers that the draws depend on."""

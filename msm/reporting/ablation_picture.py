@@ -25,10 +25,10 @@ def picture(rows: Sequence[Ablated], what: str) -> str:
             was not, is left out.
         what: words for this project's values: benchmark, measure and pool.
     """
-    trained = [row for row in rows if row.seed_changes]
-    low, high = _limits(trained)
-    tables = [(table, list(group)) for table, group in groupby(trained, lambda row: row.table)]
-    height = TOP + len(tables) * HEAD + len(trained) * ROW + 40
+    rows_with_training = [row for row in rows if row.seed_changes]
+    low, high = _limits(rows_with_training)
+    tables = [(table, list(group)) for table, group in groupby(rows_with_training, lambda row: row.table)]
+    height = TOP + len(tables) * HEAD + len(rows_with_training) * ROW + 40
     width = 2 * MARGIN + LABELS + WIDTH + VALUES
     title = "What each change of the masked sentence model gains or loses, in points"
     parts = [text(MARGIN, 34, title, style="title"), text(MARGIN, 58, f"here: {what}", fill=OURS)]

@@ -225,7 +225,7 @@ def _kind(line: dict[str, Any]) -> str:
 
 
 def _benchmarks(runs: list[ModelScores]) -> list[Benchmark]:
-    sorted_runs = sorted(runs, key=lambda scored: (scored.facts["model"], scored.facts["seed"]))
+    sorted_runs = sorted(runs, key=lambda scores: (scores.facts["model"], scores.facts["seed"]))
     groups: dict[tuple[str, str, str], dict[str, list[ModelScores]]] = {}
     for scores in sorted_runs:
         groups.setdefault(scores.kind, {}).setdefault(scores.facts["model"], []).append(scores)

@@ -127,9 +127,9 @@ def _pool_name(path: Path, pools: Sequence[Pool]) -> str:
 
 def _check_ids(path: Path, run: Run, queries: dict[str, str], passages: dict[str, str]) -> None:
     for kind, ids, own_ids in (("query", run.query_ids, queries), ("passage", run.passage_ids, passages)):
-        if unknown := [name for name in ids.to_pylist() if name not in own_ids]:
+        if strangers := [name for name in ids.to_pylist() if name not in own_ids]:
             raise BadInput(
-                f"{path}: {len(unknown)} of {len(ids)} {kind} ids are not of this benchmark, such as {unknown[0]}; "
+                f"{path}: {len(strangers)} of {len(ids)} {kind} ids are not of this benchmark, such as {strangers[0]}; "
                 f"its own look like {next(iter(own_ids), '')}"
             )
 

@@ -39,8 +39,8 @@ def compare(
         >>> import msm
         >>> data = msm.example("animals")
         >>> words = msm.evaluate("bm25", "animals", data, format="beir")
-        >>> given = msm.score_on_benchmark([f"{data}/run.trec"], "animals", data, "scores/animals", format="beir")
-        >>> first = msm.compare(words.folder, given.folder, resamples=100).compared[0]
+        >>> other = msm.score_on_benchmark([f"{data}/run.trec"], "animals", data, "scores/animals", format="beir")
+        >>> first = msm.compare(words.folder, other.folder, resamples=100).compared[0]
         >>> first.languages, first.comparisons[0].differences.shape
         (['und'], (2,))
 

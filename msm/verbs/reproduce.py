@@ -77,9 +77,9 @@ def read_anchor(path: Path, name: str) -> dict[str, Any]:
     if name not in anchors:
         raise BadInput(f"{path}: no anchor {name!r}; there are {', '.join(anchors)}")
     anchor = anchors[name]
-    missing, unknown = sorted(NEEDED - set(anchor)), sorted(set(anchor) - KNOWN)
-    if missing or unknown:
-        problem = f"missing {missing[0]}" if missing else f"unknown field {unknown[0]}"
+    missing_fields, unknown_fields = sorted(NEEDED - set(anchor)), sorted(set(anchor) - KNOWN)
+    if missing_fields or unknown_fields:
+        problem = f"missing {missing_fields[0]}" if missing_fields else f"unknown field {unknown_fields[0]}"
         raise BadInput(f"{path}: {name}: {problem}")
     return anchor
 

@@ -111,9 +111,9 @@ def _measures(names: Sequence[str] | None, rules: Benchmark | None) -> list[Meas
     return rules.parsed_measures() if rules else [parse_measure(name) for name in MEASURES]
 
 
-def _result(values: Values, judged: int, ranked: int) -> Result:
+def _result(values: Values, judged_count: int, ranked_count: int) -> Result:
     mean = None if np.isnan(values.mean) else values.mean
-    return Result(mean, int(np.count_nonzero(~np.isnan(values.values))), judged, ranked, values.blank)
+    return Result(mean, int(np.count_nonzero(~np.isnan(values.values))), judged_count, ranked_count, values.blank)
 
 
 def _rankings(run: Rankings, float32: bool) -> Run:
@@ -163,8 +163,8 @@ class VectorFiles:
         Raises:
             BadInput: the depth is below 1, or there is no such index.
         """
-        if unknown := [name for name in self.indexes if name not in INDEXES]:
-            raise BadInput(f"--index must be one of {', '.join(INDEXES)}, got {unknown[0]!r}")
+        if unknown_names := [name for name in self.indexes if name not in INDEXES]:
+            raise BadInput(f"--index must be one of {', '.join(INDEXES)}, got {unknown_names[0]!r}")
         if self.depth < 1:
             raise BadInput(f"--depth must be at least 1, got {self.depth}")
 

@@ -76,15 +76,15 @@ def score_answers(
     if benchmark == "nq":
         if tokenizer or lenient:
             raise BadInput("--tokenizer and --lenient are for xor_retrieve; nq has one way to match answers")
-        hits, missing = _nq_hits(predictions, gold)
+        hits, missing_count = _nq_hits(predictions, gold)
     else:
         if gold is None:
             raise BadInput("--gold is needed for xor_retrieve")
-        hits, missing = _xor_hits(predictions, gold, find_tokenizer(tokenizer or "nltk"), lenient=lenient)
+        hits, missing_count = _xor_hits(predictions, gold, find_tokenizer(tokenizer or "nltk"), lenient=lenient)
     if not hits:
         raise BadInput(f"{predictions}: no question that counts")
     extra = {"tokenizer": "treebank"} if tokenizer == "treebank" else {}
-    return Answered([row | extra for row in averaged(hits)], missing)
+    return Answered([row | extra for row in averaged(hits)], missing_count)
 
 
 def averaged(hits: list[Hit]) -> Iterator[dict[str, Any]]:

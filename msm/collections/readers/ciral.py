@@ -52,8 +52,8 @@ def read_b(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 def _read(folder: Path, languages: Sequence[str], split: str, judgements: str) -> Draft:
     codes = languages or [code for code in LANGUAGES if find_files(folder, _topics(code, split), deep=True)]
-    if unknown := [language for language in codes if language not in LANGUAGES]:
-        raise BadInput(f"CIRAL has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
+    if unknown_codes := [language for language in codes if language not in LANGUAGES]:
+        raise BadInput(f"CIRAL has no {unknown_codes[0]!r}; it has {', '.join(LANGUAGES)}")
     if not codes:
         raise BadInput(f"{folder}: no {_topics('LANG', split)} here (plain or compressed)")
     return side_by_side({code: _part(folder, code, split, judgements) for code in codes}, asked_in=ASKED_IN)

@@ -59,13 +59,13 @@ def read(folder: Path, languages: Sequence[str] = ()) -> Draft:
     Raises:
         BadInput: a file is missing, malformed or there twice.
     """
-    if unknown := [language for language in languages if language not in LANGUAGES]:
-        raise BadInput(f"mMARCO has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
+    if unknown_codes := [language for language in languages if language not in LANGUAGES]:
+        raise BadInput(f"mMARCO has no {unknown_codes[0]!r}; it has {', '.join(LANGUAGES)}")
     codes = languages or [code for code, name in LANGUAGES.items() if _collection_files(folder, name)]
     if not codes:
         raise BadInput(f"{folder}: no LANGUAGE_collection.tsv here, such as german_collection.tsv")
     parts = {language: _part(folder, language, f"{LANGUAGES[language]}_") for language in codes}
-    return side_by_side(parts, translated=True)
+    return side_by_side(parts, are_translations=True)
 
 
 def read_english(folder: Path, languages: Sequence[str] = ()) -> Draft:

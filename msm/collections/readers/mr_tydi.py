@@ -42,8 +42,8 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "test") -> Dr
     Raises:
         BadInput: a file is missing or malformed.
     """
-    if unknown := [language for language in languages if language not in LANGUAGES]:
-        raise BadInput(f"Mr. TyDi has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
+    if unknown_codes := [language for language in languages if language not in LANGUAGES]:
+        raise BadInput(f"Mr. TyDi has no {unknown_codes[0]!r}; it has {', '.join(LANGUAGES)}")
     codes = languages or [language for language in LANGUAGES if _folder(folder, language)]
     if not codes:
         raise BadInput(f"{folder}: no language here (folders such as mrtydi-v1.1-swahili, or sw)")

@@ -63,6 +63,6 @@ def read_ids(folder: Path, language: str) -> Iterator[Example]:
 
 def _texts(path: Path, ids: set[str]) -> dict[str, str]:
     texts = {columns[0]: columns[-1] for _, columns in rows(path, least=2) if columns[0] in ids}
-    if missing := sorted(ids - texts.keys()):
-        raise BadInput(f"{path}: no text for id {missing[0]} (and {len(missing) - 1} more)")
+    if missing_ids := sorted(ids - texts.keys()):
+        raise BadInput(f"{path}: no text for id {missing_ids[0]} (and {len(missing_ids) - 1} more)")
     return texts

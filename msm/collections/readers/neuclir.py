@@ -72,8 +72,8 @@ def read_2023_one_pool(folder: Path, languages: Sequence[str] = ()) -> Draft:
 
 
 def _checked_languages(languages: Sequence[str]) -> Sequence[str]:
-    if unknown := [language for language in languages if language not in LANGUAGES]:
-        raise BadInput(f"NeuCLIR has no {unknown[0]!r}; it has {', '.join(LANGUAGES)}")
+    if unknown_codes := [language for language in languages if language not in LANGUAGES]:
+        raise BadInput(f"NeuCLIR has no {unknown_codes[0]!r}; it has {', '.join(LANGUAGES)}")
     return languages or list(LANGUAGES)
 
 
@@ -86,7 +86,7 @@ def _side_by_side(folder: Path, year: int, qrels: dict[str, list[Qrel]]) -> Draf
         )
         for language, judgements in qrels.items()
     }
-    return side_by_side(parts, asked_in=ASKED_IN, translated=True)
+    return side_by_side(parts, asked_in=ASKED_IN, are_translations=True)
 
 
 def _documents(folder: Path, language: str) -> Path:

@@ -91,7 +91,7 @@ def read_qrel_rows(path: Path) -> list[Qrel]:
     return [Qrel(*row) for row in zip(queries, passages, qrels.labels.tolist(), strict=True)]
 
 
-def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", translated: bool = False) -> Draft:
+def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", are_translations: bool = False) -> Draft:
     """Return a draft of languages side by side, each with its own queries and passages.
 
     Ids are those of the files where there is one language, else `LANGUAGE-ID`, since languages share ids.
@@ -99,7 +99,7 @@ def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", translated: b
     Args:
         parts: parts by the language of their passages.
         asked_in: language of all queries; empty where each is in the language of its passages.
-        translated: whether queries of one id in two languages ask the same.
+        are_translations: whether queries of one id in two languages ask the same.
     """
     parts_in_order = {language: parts[language] for language in sorted(parts)}
     questions = [query.query_id for part in parts_in_order.values() for query in part.queries]
@@ -110,7 +110,7 @@ def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", translated: b
         [qrel for part in parts_in_order.values() for qrel in part.qrels],
         {language: part.passages for language, part in parts_in_order.items()},
         [Pool(f"pool.{language}", asked_in or language, language) for language in parts_in_order],
-        questions if translated else None,
+        questions if are_translations else None,
     )
 
 

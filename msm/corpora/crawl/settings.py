@@ -141,7 +141,7 @@ def to_recipe(values: Any, where: str) -> Recipe:
         raise BadInput(f"{where}: needs one input and the limits quality.default at least")
     inputs = tuple(make(Input, row, f"{where}: inputs {number}") for number, row in enumerate(values["inputs"], 1))
     limits = {
-        language: make(Quality, {**values["quality"]["default"], **(own or {})}, f"{where}: quality.{language}")
-        for language, own in values["quality"].items()
+        language: make(Quality, {**values["quality"]["default"], **(differences or {})}, f"{where}: quality.{language}")
+        for language, differences in values["quality"].items()
     }
     return Recipe(inputs, make(Corpus, values["corpus"], f"{where}: corpus"), limits)
