@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from msm.reporting import wording
-from msm.reporting.ablations import REFERENCE, REFERENCES, Shuffled
-from msm.reporting.contents import Ablated
+from msm.reporting.ablations import REFERENCE, REFERENCES, OrderRow
+from msm.reporting.contents import AblationRow
 
 
-def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
+def ablations_frame(rows: Sequence[AblationRow]) -> pd.DataFrame:
     """Return the change of every row here and in print, in points (values times 100); the reference is at 0."""
     cells = []
     for row in rows:
@@ -24,7 +24,7 @@ def ablations_frame(rows: Sequence[Ablated]) -> pd.DataFrame:
     return frame.assign(**{name: 100 * frame[name].astype(float) for name in ("change", "low", "high", "value")})
 
 
-def ablations_text(rows: Sequence[Ablated]) -> pd.DataFrame:
+def ablations_text(rows: Sequence[AblationRow]) -> pd.DataFrame:
     """Return the changes of every row as text."""
     return pd.DataFrame(
         {
@@ -41,7 +41,7 @@ def ablations_text(rows: Sequence[Ablated]) -> pd.DataFrame:
     )
 
 
-def order_frames(points: Sequence[Shuffled]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def order_frames(points: Sequence[OrderRow]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the means with their intervals, and the means of every seed, by the share of shuffled documents in %."""
     means = [
         {

@@ -4,8 +4,8 @@ import streamlit as st
 
 from msm.dashboards import ablation_tables, charts, loading, views
 from msm.reporting import ablations
-from msm.reporting.ablations import Shuffled
-from msm.reporting.contents import Ablated
+from msm.reporting.ablations import OrderRow
+from msm.reporting.contents import AblationRow
 
 NONE = (
     "This recipe has neither the rows of the paper's tables 4 to 8 nor texts with shuffled sentences. "
@@ -13,7 +13,7 @@ NONE = (
 )
 
 
-def show_tables(rows: list[Ablated]) -> None:
+def show_tables(rows: list[AblationRow]) -> None:
     """Show a small chart for each table."""
     st.header("Tables 4 to 8", anchor=False)
     st.caption(
@@ -29,7 +29,7 @@ def show_tables(rows: list[Ablated]) -> None:
         st.dataframe(ablation_tables.ablations_text(rows), hide_index=True, height="content", width="content")
 
 
-def show_order(points: list[Shuffled]) -> None:
+def show_order(points: list[OrderRow]) -> None:
     """Show scores against the share of shuffled documents."""
     st.header("The order of sentences", anchor=False)
     st.altair_chart(charts.order(*ablation_tables.order_frames(points)), width="stretch")

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Place
 
 from msm.dashboards import charts, loading, tables, views
-from msm.dashboards.loading import Compared, Recipe
+from msm.dashboards.loading import ComparisonView, Recipe
 from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import wording
@@ -62,7 +62,7 @@ def show_contrasts(contrasts: list[Contrast]) -> None:
 
 
 def show_questions(
-    recipe: Recipe, column: Column, comparisons: Compared, models: dict[str, Model], baseline: str
+    recipe: Recipe, column: Column, comparisons: ComparisonView, models: dict[str, Model], baseline: str
 ) -> None:
     """Show every question by both models, and one of those that changed most."""
     st.header("Question by question", anchor=False)

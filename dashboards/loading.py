@@ -10,9 +10,9 @@ from msm.evaluation import language_bias
 from msm.evaluation.language_bias import Bias
 from msm.evaluation.per_query import PoolKind
 from msm.reporting import ablations, contrasts, lineage, rankings
-from msm.reporting.ablations import Shuffled
+from msm.reporting.ablations import OrderRow
 from msm.reporting.comparisons import absent_controls, differences
-from msm.reporting.contents import Ablated, Difference, FairnessRow, Row, Table
+from msm.reporting.contents import AblationRow, Difference, FairnessRow, Row, Table
 from msm.reporting.contrasts import Best, Contrast, Pair
 from msm.reporting.fairness import fairness_rows
 from msm.reporting.lineage import Step
@@ -35,7 +35,7 @@ class Recipe(NamedTuple):
     """Digest of the recipe's score folders."""
 
 
-class Shown(NamedTuple):
+class ResultsView(NamedTuple):
     """Contents of the results page for one measure and kind of pool, except the differences."""
 
     table: Table | None
@@ -44,7 +44,7 @@ class Shown(NamedTuple):
     problems: list[Problem]
 
 
-class Compared(NamedTuple):
+class ComparisonView(NamedTuple):
     """Contents of the page of comparisons for some models."""
 
     contrasts: list[Contrast]
@@ -54,11 +54,11 @@ class Compared(NamedTuple):
     problems: list[Problem]
 
 
-class Studied(NamedTuple):
+class AblationView(NamedTuple):
     """Contents of the page of ablations."""
 
-    rows: list[Ablated]
-    order: list[Shuffled]
+    rows: list[AblationRow]
+    order: list[OrderRow]
     problems: list[Problem]
 
 
@@ -68,7 +68,7 @@ def recipe(label: str, root: Path) -> Recipe:
     return Recipe(label, root, _results(root, state), recipes.report_settings(root), state)
 
 
-def shown(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> Shown:
+def shown(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> ResultsView:
     """Return the table and the published rows of a measure and kind of pool; no seeds stand for all seeds."""
     return _shown(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
 
@@ -83,12 +83,12 @@ def best(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int,
     return _best(recipe, benchmark, column, seeds, language, _key(recipe, benchmark), recipe.settings)
 
 
-def compared(recipe: Recipe, benchmark: Benchmark, column: Column, names: tuple[str, ...]) -> Compared:
+def compared(recipe: Recipe, benchmark: Benchmark, column: Column, names: tuple[str, ...]) -> ComparisonView:
     """Return the comparisons of some models with the first of them."""
     return _compared(recipe, benchmark, column, names, _key(recipe, benchmark), recipe.settings)
 
 
-def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> Studied:
+def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> AblationView:
     """Return the rows of the paper's tables and of models trained on shuffled sentences, where a recipe has them."""
     return _ablated(recipe, benchmark, column, _key(recipe, benchmark), recipe.settings)
 
@@ -149,15 +149,15 @@ def _loaded(_benchmark: Benchmark, column: Column, key: tuple) -> tuple[Benchmar
 @st.cache_resource(show_spinner="Computing intervals", max_entries=100)
 def _shown(
     _recipe: Recipe, _benchmark: Benchmark, column: Column, seeds: tuple[int, ...], key: tuple, settings: Report
-) -> Shown:
+) -> ResultsView:
     with_values, problems = _loaded(_benchmark, column, key)
     some = with_seeds(with_values, seeds) if with_values else None
     if some is None:
-        return Shown(None, [], problems)
+        return ResultsView(None, [], problems)
     shown_table = table(some, column, settings)
     elsewhere = tables.absent_rows(_recipe.results, _benchmark, some, shown_table.languages)
     shown_table = shown_table._replace(rows=[*shown_table.rows, *elsewhere])
-    return Shown(shown_table, published_rows(some, column), [*problems, *absent_controls(some, settings)])
+    return ResultsView(shown_table, published_rows(some, column), [*problems, *absent_controls(some, settings)])
 
 
 @st.cache_resource(show_spinner="Computing differences", max_entries=100)
@@ -187,23 +187,23 @@ def _best(
 @st.cache_resource(show_spinner="Comparing models", max_entries=50)
 def _compared(
     _recipe: Recipe, _benchmark: Benchmark, column: Column, names: tuple[str, ...], key: tuple, settings: Report
-) -> Compared:
+) -> ComparisonView:
     with_values, problems = _loaded(_benchmark, column, key)
     models = {model.name for model in with_values.models} if with_values else set()
     if with_values is None or names[0] not in models:
-        return Compared([], {}, problems)
+        return ComparisonView([], {}, problems)
     present_names = [name for name in names if name in models]
     pairs = {name: contrasts.pairs(with_values, column, name, names[0]) for name in present_names[1:]}
-    return Compared(contrasts.contrasts(with_values, column, present_names, settings), pairs, problems)
+    return ComparisonView(contrasts.contrasts(with_values, column, present_names, settings), pairs, problems)
 
 
 @st.cache_resource(show_spinner="Comparing ablations", max_entries=50)
-def _ablated(_recipe: Recipe, _benchmark: Benchmark, column: Column, key: tuple, settings: Report) -> Studied:
+def _ablated(_recipe: Recipe, _benchmark: Benchmark, column: Column, key: tuple, settings: Report) -> AblationView:
     with_values, problems = _loaded(_benchmark, column, key)
     if with_values is None:
-        return Studied([], [], problems)
+        return AblationView([], [], problems)
     rows = ablations.ablations(with_values, column, settings)
-    return Studied(rows, ablations.shuffled(with_values, column, _recipe.root, settings), problems)
+    return AblationView(rows, ablations.shuffled(with_values, column, _recipe.root, settings), problems)
 
 
 @st.cache_resource(show_spinner="Comparing files with their manifests", max_entries=50)

@@ -41,7 +41,7 @@ LONGEST = 5000
 """Characters of a parameter or tag that are kept."""
 
 
-class Watched(NamedTuple):
+class TrackedTask(NamedTuple):
     """What a tracker shows as one run."""
 
     recipe: str
@@ -122,7 +122,7 @@ class Tracker:
 
 
 @contextlib.contextmanager
-def tracked(name: str, task: Watched) -> Iterator[Tracker | None]:
+def tracked(name: str, task: TrackedTask) -> Iterator[Tracker | None]:
     """A tracker for a task; None where none is asked for.
 
     Args:
@@ -207,7 +207,7 @@ class TensorBoard:
         watched: the task.
     """
 
-    def __init__(self, task: Watched) -> None:
+    def __init__(self, task: TrackedTask) -> None:
         self._make = importlib.import_module("torch.utils.tensorboard").SummaryWriter
         self._folder = str(task.folder / "tensorboard")
         self._writer: Any = None
@@ -245,7 +245,7 @@ class Mlflow:
         watched: the task; the recipe is its experiment.
     """
 
-    def __init__(self, task: Watched) -> None:
+    def __init__(self, task: TrackedTask) -> None:
         self._mlflow = importlib.import_module("mlflow")
         self._client = self._mlflow.MlflowClient()
         experiment = self._mlflow.set_experiment(task.recipe).experiment_id
@@ -297,7 +297,7 @@ class Wandb:
         watched: the task; the recipe is its project.
     """
 
-    def __init__(self, task: Watched) -> None:
+    def __init__(self, task: TrackedTask) -> None:
         wandb = importlib.import_module("wandb")
         task.folder.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(
@@ -330,4 +330,4 @@ class Wandb:
         self._run.finish(exit_code=int(failed))
 
 
-BACKENDS: dict[str, Callable[[Watched], Backend]] = {"tensorboard": TensorBoard, "mlflow": Mlflow, "wandb": Wandb}
+BACKENDS: dict[str, Callable[[TrackedTask], Backend]] = {"tensorboard": TensorBoard, "mlflow": Mlflow, "wandb": Wandb}

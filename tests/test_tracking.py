@@ -18,7 +18,7 @@ from msm import tracking
 from msm.errors import BadInput
 from msm.files import read_json_lines
 from msm.pipeline.artifacts import read_manifest
-from msm.tracking import Watched, tracked
+from msm.tracking import TrackedTask, tracked
 from msm.training import read_log
 from tests.reporting import made
 
@@ -35,7 +35,7 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_tensorboard_reads_what_was_told(score: Path, tmp_path: Path) -> None:
-    task = Watched("demo", "score/lareqa-msm-1", "1" * 64, tmp_path)
+    task = TrackedTask("demo", "score/lareqa-msm-1", "1" * 64, tmp_path)
     with tracked("tensorboard", task) as tracker:
         assert tracker is not None
         for step in (1, 2, 3):
@@ -60,7 +60,7 @@ def test_a_task_has_the_name_of_its_scratch_folder() -> None:
 
 
 def test_stages_without_numbers_are_not_shown(tmp_path: Path) -> None:
-    with tracked("mlflow", Watched("demo", "documents/ordered", "", tmp_path)) as tracker:
+    with tracked("mlflow", TrackedTask("demo", "documents/ordered", "", tmp_path)) as tracker:
         assert tracker is None
 
 
@@ -74,7 +74,7 @@ def test_a_tool_that_would_ask_for_a_key_is_refused(monkeypatch: pytest.MonkeyPa
 
 def test_a_tool_that_fails_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tensorboard").write_text("a file where the folder should be")
-    with tracked("tensorboard", Watched("demo", "pretrain/msm-1", "", tmp_path)) as tracker:
+    with tracked("tensorboard", TrackedTask("demo", "pretrain/msm-1", "", tmp_path)) as tracker:
         assert tracker is not None
         for step in (1, 2):
             tracker.row({"step": step, "loss": 1.0})
@@ -150,7 +150,7 @@ def test_mlflow_gets_losses_scores_lineage_and_report(server: str, tmp_path: Pat
 @pytest.mark.slow
 def test_wandb_keeps_an_offline_run(score: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    with tracked("wandb", Watched("demo", "score/lareqa-msm-1", "1" * 64, tmp_path)) as tracker:
+    with tracked("wandb", TrackedTask("demo", "score/lareqa-msm-1", "1" * 64, tmp_path)) as tracker:
         assert tracker is not None
         tracker.finish(read_manifest(score) | {"code": "", "device": "cpu", "seconds": 1.0}, score)
         tracker.row({"step": 1, "loss": 2.5})

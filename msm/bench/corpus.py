@@ -157,7 +157,7 @@ def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recip
     return to_recipe({"inputs": inputs, "corpus": corpus, "quality": {"default": limits}}, "bench")
 
 
-class Made(NamedTuple):
+class CorpusBuild(NamedTuple):
     """A corpus and the measured cost of making it."""
 
     state: State
@@ -167,7 +167,7 @@ class Made(NamedTuple):
     """Processor seconds by step; those of the extractor's own processes are part of them."""
 
 
-def make(root: Path, pages: list[Page], kind: str, parts: int, pieces: Path) -> Made:
+def make(root: Path, pages: list[Page], kind: str, parts: int, pieces: Path) -> CorpusBuild:
     """Make a corpus of token shards in this process, one unit of work after the other."""
     root.joinpath("files").mkdir()
     recipe = write_crawl(root / "files", pages, kind, parts)
@@ -181,7 +181,7 @@ def make(root: Path, pages: list[Page], kind: str, parts: int, pieces: Path) -> 
         for number in undone(state, step):
             do(state, step, folder(state, step.name), number)
         seconds[step.name] = core_seconds() - before
-    return Made(state, time.perf_counter() - start, seconds)
+    return CorpusBuild(state, time.perf_counter() - start, seconds)
 
 
 def core_seconds() -> float:

@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Planted:
+class PlantedFiles:
     """Pages and faults in the files that were written."""
 
     originals: list[Page]
@@ -58,7 +58,7 @@ def record(kind: str, content: bytes, number: int) -> bytes:
     return file.getvalue()
 
 
-def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], seed: int) -> Planted:
+def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], seed: int) -> PlantedFiles:
     """Write four WARC and three WET files of the pages, and faults in both.
 
     Args:
@@ -79,7 +79,7 @@ def write_files(folder: Path, pages: Sequence[Page], strangers: Sequence[Page], 
     _deal(folder, rows, later)
     originals = list(pages)
     originals[BOILED[0]] = rows[BOILED[0]][1]  # the first of equal paragraphs stays
-    return Planted(originals, Counter([kind for kind, _ in later] + ["boilerplate"] * (len(BOILED) - 1)))
+    return PlantedFiles(originals, Counter([kind for kind, _ in later] + ["boilerplate"] * (len(BOILED) - 1)))
 
 
 def _deal(folder: Path, rows: list[tuple[str, Page]], later: list[tuple[str, Page]]) -> None:

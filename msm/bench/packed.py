@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from msm.bench.race import race
 from msm.encoders.packed import padded_states, runs_packed, token_states
-from msm.encoders.packing import Packed, pack
+from msm.encoders.packing import PackedTokens, pack
 
 KINDS = (
     "bert roberta xlm-roberta camembert xlm-roberta-xl distilbert electra modernbert eurobert gte nomic_bert "
@@ -70,7 +70,7 @@ def run(quick: bool, *, kinds: Sequence[str] = KINDS) -> Iterator[dict[str, Any]
 
 
 def _race(
-    kind: str, texts: str, ours: PreTrainedModel, theirs: PreTrainedModel, packed: Packed, pairs: int
+    kind: str, texts: str, ours: PreTrainedModel, theirs: PreTrainedModel, packed: PackedTokens, pairs: int
 ) -> dict[str, Any]:
     with torch.inference_mode():
         states, padded_outputs = token_states(ours, packed), padded_states(theirs, packed)
@@ -93,7 +93,7 @@ def random_model(kind: str) -> PreTrainedModel:
     return AutoModel.from_config(AutoConfig.for_model(kind, **sizes)).eval()
 
 
-def random_sequences(texts: str, tokens: int) -> Packed:
+def random_sequences(texts: str, tokens: int) -> PackedTokens:
     """Return sequences of random tokens, as long as texts of a kind and of about so many tokens together."""
     random = np.random.default_rng(0)
     sequences, count = [], 0

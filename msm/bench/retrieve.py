@@ -259,15 +259,15 @@ def _score_races(size: Size) -> Iterator[dict[str, Any]]:
 
 
 Judgements = dict[str, dict[str, int]]
-Found = dict[str, dict[str, float]]
+RunScores = dict[str, dict[str, float]]
 
 
-def _dictionaries(qrels: Qrels, run: Run) -> tuple[Judgements, Found]:
+def _dictionaries(qrels: Qrels, run: Run) -> tuple[Judgements, RunScores]:
     query_ids, passage_ids = qrels.query_ids.to_pylist(), qrels.passage_ids.to_pylist()
     labels: Judgements = {text: {} for text in query_ids}
     for query, passage, label in zip(qrels.queries, qrels.passages, qrels.labels, strict=True):
         labels[query_ids[query]][passage_ids[passage]] = int(label)
-    run_scores: Found = {text: {} for text in query_ids}
+    run_scores: RunScores = {text: {} for text in query_ids}
     run_queries, run_passages = run.query_ids.to_pylist(), run.passage_ids.to_pylist()
     for query, passage, score in zip(run.queries, run.passages, run.scores, strict=True):
         run_scores[run_queries[query]][run_passages[passage]] = float(score)

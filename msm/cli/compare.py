@@ -20,7 +20,7 @@ from msm.cli.options import add_resamples
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.runs import Floats
 from msm.errors import INVISIBLE
-from msm.evaluation.compare import Compared, Model, Seeds
+from msm.evaluation.compare import MeasureComparisons, Model, Seeds
 from msm.evaluation.per_query import PoolKind
 from msm.evaluation.score_folder import ScoreFolder
 from msm.evaluation.statistics import FEW_CLUSTERS, Comparison, Interval
@@ -88,7 +88,7 @@ def main(arguments: Namespace) -> None:
         )
 
 
-def _report(comparisons: Compared, groups: Sequence[Seeds]) -> Iterator[str]:
+def _report(comparisons: MeasureComparisons, groups: Sequence[Seeds]) -> Iterator[str]:
     less = ", less is better" if comparisons.measure in LESS_IS_BETTER else ""
     title = f"{comparisons.measure}{less}, {TITLES[comparisons.kind]}"
     baseline, *models = comparisons.models

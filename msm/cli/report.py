@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from msm.pipeline.chain import named
-from msm.verbs.report import Reported, report
+from msm.verbs.report import ReportOutcome, report
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def main(arguments: Namespace) -> None:
     sys.stdout.write(f"{outcome.table}\nReport: {outcome.document}\n")
 
 
-def _tell_export(outcome: Reported, arguments: Namespace) -> None:
+def _tell_export(outcome: ReportOutcome, arguments: Namespace) -> None:
     root = outcome.document.parents[3]
     sys.stderr.write(f"exported to {root} ({outcome.size / 1e6:.1f} MB), rows: {len(outcome.rows)}\n")
     if outcome.kept:

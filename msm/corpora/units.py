@@ -52,7 +52,7 @@ class Chunk(NamedTuple):
     """Offset in bytes of the end of the last line."""
 
 
-class Packed(NamedTuple):
+class PackedChunk(NamedTuple):
     """The documents of a chunk as a `ShardWriter` takes them."""
 
     tokens: Tokens
@@ -145,7 +145,7 @@ class Packer:
     engine: str
     layout: Layout
 
-    def __call__(self, chunk: Chunk) -> Packed:
+    def __call__(self, chunk: Chunk) -> PackedChunk:
         """Pack the documents of a chunk."""
         documents = list(read_documents(*chunk))
         texts = [text for document in documents for text in document.sentences]
@@ -156,7 +156,7 @@ class Packer:
         sentences = np.concatenate([[0], np.cumsum(lengths + 1)])
         units, spans = build(sentences, np.searchsorted(owner, np.arange(len(documents) + 1)), self.settings)
         tokens = np.insert(ids, np.cumsum(lengths), self.layout.end).astype(token_type(self.layout.vocabulary))
-        return Packed(tokens, sentences[:-1], units, spans, [document.document_id for document in documents])
+        return PackedChunk(tokens, sentences[:-1], units, spans, [document.document_id for document in documents])
 
 
 @functools.cache
@@ -190,7 +190,7 @@ def cut(path: Path) -> Iterator[Chunk]:
 
 
 @contextmanager
-def mapper(processes: int) -> Iterator[Callable[..., Iterable[Packed]]]:
+def mapper(processes: int) -> Iterator[Callable[..., Iterable[PackedChunk]]]:
     """Give a `map` over a number of processes that keeps the order of its input."""
     if processes == 1:
         yield map

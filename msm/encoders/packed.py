@@ -25,7 +25,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from msm.encoders.packing import Group, Layout, Packed, pack, padded_batches
+from msm.encoders.packing import Group, Layout, PackedTokens, pack, padded_batches
 from msm.errors import BadInput
 from msm.optional import optional_package
 
@@ -50,7 +50,7 @@ class _UnheededError(Exception):
 class _Reading:
     """The packing whose tokens a model is reading, and the masks of its groups, made once for all layers."""
 
-    def __init__(self, packed: Packed) -> None:
+    def __init__(self, packed: PackedTokens) -> None:
         self.packed = packed
         self.masks: dict[tuple[bool, int | None], list[Tensor | None]] = {}
         self.windows_named, self.windows_heeded = False, False
@@ -80,7 +80,7 @@ def runs_packed(model: PreTrainedModel) -> bool:
     return _known[model]
 
 
-def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
+def token_states(model: PreTrainedModel, packed: PackedTokens) -> Tensor:
     """Return the last-layer state of every token, whichever way the model runs.
 
     Args:
@@ -93,7 +93,7 @@ def token_states(model: PreTrainedModel, packed: Packed) -> Tensor:
     return _states(model, _Reading(packed)) if runs_packed(model) else padded_states(model, packed)
 
 
-def run_layers(layers: nn.ModuleList, states: Tensor, packed: Packed) -> Tensor:
+def run_layers(layers: nn.ModuleList, states: Tensor, packed: PackedTokens) -> Tensor:
     """Run packed tokens through layers whose configuration names this attention, [T, H] to [T, H]."""
     rows = states[None]
     with _reading(_Reading(packed)):
@@ -165,7 +165,7 @@ def _shows_packing(model: PreTrainedModel) -> bool:
     return False
 
 
-def _tried(model: PreTrainedModel, packed: Packed) -> Tensor | None:
+def _tried(model: PreTrainedModel, packed: PackedTokens) -> Tensor | None:
     """Return the states of packed tokens; None where the class asks for what is not done here."""
     reading = _Reading(packed)
     try:
@@ -193,14 +193,14 @@ def _states(model: PreTrainedModel, reading: _Reading) -> Tensor:
         return model(**{name: values[None] for name, values in inputs.items()}, **_options(model)).last_hidden_state[0]
 
 
-def padded_states(model: PreTrainedModel, packed: Packed) -> Tensor:
+def padded_states(model: PreTrainedModel, packed: PackedTokens) -> Tensor:
     """Return the states of `token_states`, [T, H], as padded batches of sequences of like length give them."""
     layout = padded_batches(packed)
     states = [model(**batch, **_options(model)).last_hidden_state for batch in _batches(model, packed, layout)]
     return torch.cat([batch.flatten(0, 1) for batch in states]).index_select(0, layout.kept)
 
 
-def _batches(model: PreTrainedModel, packed: Packed, layout: Layout) -> Iterator[dict[str, Tensor]]:
+def _batches(model: PreTrainedModel, packed: PackedTokens, layout: Layout) -> Iterator[dict[str, Tensor]]:
     """Return the model's inputs for every group of a layout, [n, L] each."""
     types, padding = _types(model, packed), model.config.pad_token_id or 0
     for group, slots in zip(layout.groups, layout.slots.split(layout.sizes), strict=True):
@@ -210,7 +210,7 @@ def _batches(model: PreTrainedModel, packed: Packed, layout: Layout) -> Iterator
         yield batch if types is None else batch | {"token_type_ids": types[slots].view_as(tokens)}
 
 
-def _types(model: PreTrainedModel, packed: Packed) -> Tensor | None:
+def _types(model: PreTrainedModel, packed: PackedTokens) -> Tensor | None:
     """Return token types, [T]; None where the model reads none, or needs none.
 
     Models like BERT take types that are not given from a row as long as their longest text, too short for packed ones.

@@ -55,7 +55,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedTokens:
     """Token sequences laid end to end, and the layout in which attention reads them."""
 
     tokens: Tensor
@@ -88,16 +88,16 @@ class Packed:
         """Number of tokens of the longest sequence."""
         return int(self.lengths.max())
 
-    def to(self, device: torch.device) -> "Packed":
+    def to(self, device: torch.device) -> "PackedTokens":
         """Return a copy on a device."""
         types = None if self.types is None else _move(self.types, device)
         tokens, positions, owners, bounds = (
             _move(part, device) for part in (self.tokens, self.positions, self.owners, self.bounds)
         )
-        return Packed(tokens, types, positions, owners, bounds, self.lengths, self.layout.to(device))
+        return PackedTokens(tokens, types, positions, owners, bounds, self.lengths, self.layout.to(device))
 
 
-def pack(sequences: Sequence[np.ndarray], types: Sequence[np.ndarray] | None = None) -> Packed:
+def pack(sequences: Sequence[np.ndarray], types: Sequence[np.ndarray] | None = None) -> PackedTokens:
     """Lay sequences end to end.
 
     Args:
@@ -113,7 +113,7 @@ def pack(sequences: Sequence[np.ndarray], types: Sequence[np.ndarray] | None = N
     return _packed(_joined(sequences), None if types is None else _joined(types), lengths)
 
 
-def join(first: Packed, second: Packed) -> Packed:
+def join(first: PackedTokens, second: PackedTokens) -> PackedTokens:
     """Join two packings end to end, in main memory; attention stays within their sequences."""
     tokens = torch.cat([first.tokens, second.tokens])
     types = None
@@ -123,7 +123,7 @@ def join(first: Packed, second: Packed) -> Packed:
     return _packed(tokens, types, np.concatenate([first.lengths, second.lengths]))
 
 
-def padded_batches(packed: Packed) -> Layout:
+def padded_batches(packed: PackedTokens) -> Layout:
     """Return the sequences as few padded batches, by length, each row filled to `BATCH_FILL` or more."""
     order = np.argsort(packed.lengths, kind="stable")
     cuts, shortest = [], 0
@@ -138,11 +138,11 @@ def _joined(sequences: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.concatenate(sequences).astype(np.int64))
 
 
-def _packed(tokens: Tensor, types: Tensor | None, lengths: NDArray[np.int64]) -> Packed:
+def _packed(tokens: Tensor, types: Tensor | None, lengths: NDArray[np.int64]) -> PackedTokens:
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     owners = np.repeat(np.arange(len(lengths)), lengths)
     positions = np.arange(len(tokens)) - bounds[owners]
-    return Packed(
+    return PackedTokens(
         tokens,
         types,
         torch.from_numpy(positions),

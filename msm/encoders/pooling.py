@@ -6,11 +6,11 @@ Shapes: T packed tokens, S sequences, H width.
 import torch
 from torch import Tensor
 
-from msm.encoders.packing import Packed
+from msm.encoders.packing import PackedTokens
 from msm.encoders.settings import StatePooling
 
 
-def pool(states: Tensor, packed: Packed, pooling: StatePooling) -> Tensor:
+def pool(states: Tensor, packed: PackedTokens, pooling: StatePooling) -> Tensor:
     """Return one vector for each sequence.
 
     Args:
@@ -32,12 +32,12 @@ def pool(states: Tensor, packed: Packed, pooling: StatePooling) -> Tensor:
     return sums / (totals.sqrt() if pooling == "mean_sqrt_len_tokens" else totals)
 
 
-def _sums(values: Tensor, packed: Packed) -> Tensor:
+def _sums(values: Tensor, packed: PackedTokens) -> Tensor:
     zeros = values.new_zeros(len(packed.starts), values.shape[1])
     return zeros.index_add(0, packed.owners, values)
 
 
-def _largest(states: Tensor, packed: Packed) -> Tensor:
+def _largest(states: Tensor, packed: PackedTokens) -> Tensor:
     layout, parts, members = packed.layout, [], []
     for group, slots in zip(layout.groups, layout.slots.split(layout.sizes), strict=True):
         # Slots of padding hold another copy of a sequence's first row, which changes no maximum.

@@ -43,7 +43,7 @@ class Model(NamedTuple):
     """Means of each language and, behind them, their mean, for each seed, [seeds, L + 1]."""
 
 
-class Compared(NamedTuple):
+class MeasureComparisons(NamedTuple):
     """Comparison of models with a baseline, by one measure on one kind of pool."""
 
     measure: str
@@ -129,7 +129,7 @@ def check_seeds(seeds: Seeds) -> None:
 
 def compare_folders(
     groups: Sequence[Seeds], *, resamples: int, seed: int, all_fairness: bool = True
-) -> Iterator[Compared]:
+) -> Iterator[MeasureComparisons]:
     """Compare models with a baseline by every measure on every kind of pool that all of them have.
 
     Args:
@@ -158,13 +158,13 @@ def compare_folders(
 
 def _compared(
     measure: str, kind: PoolKind, languages: list[str], models: list[Model], values: Columns, resamples: int, seed: int
-) -> Compared:
+) -> MeasureComparisons:
     less = measure in LESS_IS_BETTER
     pairs = [(number, 0) for number in range(1, len(models))]
     comparisons = compare(values, pairs, resamples=resamples, signs=resamples, seed=seed, less_is_better=less)
     p_values = np.split(holm(np.concatenate([comparison.p_values for comparison in comparisons])), len(comparisons))
     ranks = rank_intervals(values, bootstrap(values, resamples=resamples, seed=seed), less_is_better=less)
-    return Compared(measure, kind, languages, values.cluster_count, models, comparisons, p_values, ranks)
+    return MeasureComparisons(measure, kind, languages, values.cluster_count, models, comparisons, p_values, ranks)
 
 
 def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list[str], Integers, list[Model]]:

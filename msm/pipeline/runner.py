@@ -27,7 +27,7 @@ from msm.pipeline.here import check_settings
 from msm.pipeline.places import check_device
 from msm.pipeline.stages import STAGES
 from msm.settings import Settings, as_values, flattened
-from msm.tracking import Watched, name_of, tracked
+from msm.tracking import TrackedTask, name_of, tracked
 
 PACKAGES = (
     "msm-bench",
@@ -127,10 +127,10 @@ def _store_file(folder: Path | None, description: Mapping[str, Any]) -> Path | N
     return folder / f"{model['checksum'][:16]}.sqlite" if folder and model else None
 
 
-def _watched(stage: str, identity: str, work: Path, notes: Mapping[str, Any]) -> Watched:
+def _watched(stage: str, identity: str, work: Path, notes: Mapping[str, Any]) -> TrackedTask:
     recipe, task = name_of(work, stage)
     recipe, task = notes.get("recipe", {}).get("recipe", recipe), notes.get("task", task)
-    return Watched(str(recipe), task, identity, work)
+    return TrackedTask(str(recipe), task, identity, work)
 
 
 def describe(name: str, settings: Settings, reads: Mapping[str, Path]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from msm.corpora.orders import Order
 from msm.corpora.shards import Text, Units
 from msm.corpora.subwords import Layout
-from msm.encoders.packing import Packed, join, pack
+from msm.encoders.packing import PackedTokens, join, pack
 from msm.errors import BadInput
 from msm.pretraining.masking import hide_tokens
 from msm.pretraining.settings import Pretrain
@@ -95,7 +95,7 @@ class UnitBatch(NamedTuple):
 class HiddenTokens(NamedTuple):
     """Sequences with some tokens hidden, and the ids of these tokens."""
 
-    packed: Packed
+    packed: PackedTokens
     rows: NDArray[np.int64]
     """Positions of the selected tokens among the packed ones, [P]."""
     targets: NDArray[np.int64]
@@ -105,11 +105,11 @@ class HiddenTokens(NamedTuple):
 class Texts(NamedTuple):
     """The input of one forward pass: texts as they are, and behind them texts with hidden tokens."""
 
-    clean: Packed
+    clean: PackedTokens
     """Texts as they are."""
     hidden: HiddenTokens
     """Texts with hidden tokens."""
-    both: Packed
+    both: PackedTokens
     """All tokens of `clean`, then all of `hidden`."""
 
 

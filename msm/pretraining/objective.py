@@ -15,7 +15,7 @@ from torch import Tensor
 
 from msm.encoders.heads import SplitHead, body, has_language_head, language_head, split_head
 from msm.encoders.packed import token_states
-from msm.encoders.packing import Packed, join
+from msm.encoders.packing import PackedTokens, join
 from msm.encoders.pooling import pool
 from msm.losses import Contrast, linear_token_loss, token_loss
 from msm.pretraining.batches import Batches, HiddenTokens, Texts
@@ -86,7 +86,7 @@ class Objective(ABC, Generic[B]):
         words = len(texts.clean.tokens)
         return pool(states[:words], texts.clean.to(self.device), self.settings.pooling), states[words:]
 
-    def states(self, packed: Packed) -> Tensor:
+    def states(self, packed: PackedTokens) -> Tensor:
         """Return the states of packed tokens, [T, H]."""
         return token_states(body(self.model.masked), packed.to(self.device))
 
@@ -128,13 +128,13 @@ class Objective(ABC, Generic[B]):
 class MaskedTokens(Objective[Batches]):
     """The control `mlm`: masked tokens alone. It reads as many tokens as `msm`, all of them with masks."""
 
-    def read(self, step: int, micro: int) -> tuple[HiddenTokens, HiddenTokens, Packed]:
+    def read(self, step: int, micro: int) -> tuple[HiddenTokens, HiddenTokens, PackedTokens]:
         """Read the usual masked text, and a second one of as many tokens as the documents that `msm` would read."""
         usual = self.batches.hide(self.batches.mlm_blocks(step, micro), step, micro)
         more = self.batches.hide(self.batches.control_blocks(step, micro), step, micro, 1)
         return usual, more, join(usual.packed, more.packed)
 
-    def loss(self, inputs: tuple[HiddenTokens, HiddenTokens, Packed]) -> Loss:
+    def loss(self, inputs: tuple[HiddenTokens, HiddenTokens, PackedTokens]) -> Loss:
         """Return the weighted sum of the losses of both texts."""
         usual, more, both = inputs
         states = self.states(both)

@@ -15,7 +15,7 @@ from transformers.models.bert.modeling_bert import BertLayer
 
 from msm.encoders.heads import inner_width
 from msm.encoders.packed import NAME, run_layers
-from msm.encoders.packing import Packed, pack
+from msm.encoders.packing import PackedTokens, pack
 from msm.encoders.pooling import pool
 from msm.errors import BadInput
 from msm.losses import koleo_loss, linear_token_loss
@@ -131,7 +131,7 @@ class DistillationInputs(NamedTuple):
     """Pairs of translations, and their sentences packed."""
 
     batch: PairBatch
-    packed: Packed
+    packed: PackedTokens
 
 
 class Distillation(Objective[PairBatches]):

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from msm.reporting import wording
 from msm.reporting.ablations import TITLES
-from msm.reporting.contents import Ablated
+from msm.reporting.contents import AblationRow
 from msm.reporting.svg import document, text
 
 LABELS, WIDTH, VALUES, MARGIN, TOP = 190, 420, 150, 24, 96
@@ -17,7 +17,7 @@ STEP = 10
 """Distance of the lines of the scale, in points."""
 
 
-def picture(rows: Sequence[Ablated], what: str) -> str:
+def picture(rows: Sequence[AblationRow], what: str) -> str:
     """Return the changes against the reference of each table, in points (values times 100).
 
     Args:
@@ -44,7 +44,7 @@ def picture(rows: Sequence[Ablated], what: str) -> str:
     return document(width, height, title, parts)
 
 
-def _limits(rows: Sequence[Ablated]) -> tuple[int, int]:
+def _limits(rows: Sequence[AblationRow]) -> tuple[int, int]:
     """Return the ends of the scale in points, multiples of its step."""
     values = [0.0]
     for row in rows:
@@ -66,7 +66,7 @@ def _scale(low: int, high: int, height: int) -> list[str]:
     return parts
 
 
-def _row(row: Ablated, middle: float, low: int, high: int) -> list[str]:
+def _row(row: AblationRow, middle: float, low: int, high: int) -> list[str]:
     """Return a row: its interval and its mean, a small mark for every training, and the paper's value."""
     parts = [text(MARGIN + 10, middle + 4.5, row.label)]
     if row.interval:
@@ -85,7 +85,7 @@ def _row(row: Ablated, middle: float, low: int, high: int) -> list[str]:
     return [*parts, text(MARGIN + LABELS + WIDTH + 16, middle + 4.5, _words(row))]
 
 
-def _words(row: Ablated) -> str:
+def _words(row: AblationRow) -> str:
     if row.change is None:
         return f"{wording.times_100(row.value)} (reference)"
     trainings = len(row.seed_changes)

@@ -11,7 +11,7 @@ import numpy as np
 
 from msm.evaluation.statistics import Interval, bootstrap, compare, intervals
 from msm.reporting import lineage, published
-from msm.reporting.contents import Ablated
+from msm.reporting.contents import AblationRow
 from msm.reporting.models import Benchmark, Column, Model, ModelScores, together
 from msm.reporting.published import MEAN
 from msm.reporting.settings import Report
@@ -68,7 +68,7 @@ PRINTED = ("mr_tydi", "mrr@100")
 """Benchmark and measure of all five of the paper's tables."""
 
 
-class Shuffled(NamedTuple):
+class OrderRow(NamedTuple):
     """One model that was trained on texts of which a share has shuffled sentences."""
 
     objective: str
@@ -82,7 +82,7 @@ class Shuffled(NamedTuple):
     """Seed of each training to its value, the mean over languages."""
 
 
-def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ablated]:
+def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[AblationRow]:
     """Return every row of tables 4 to 8, where the recipe has the reference and at least one other row; else none.
 
     Args:
@@ -103,7 +103,7 @@ def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ab
     ]
 
 
-def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report) -> list[Shuffled]:
+def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report) -> list[OrderRow]:
     """Return the models whose manifests name their texts, sorted by objective and share of shuffled documents.
 
     Args:
@@ -125,7 +125,7 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     for (model, origin), sample in zip(origins, samples, strict=True):
         means = model.seed_means(column)[:, -1]
         seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
-        rows.append(Shuffled(*origin, float(np.mean(means)), intervals(sample, values.cluster_count)[-1], seeds))
+        rows.append(OrderRow(*origin, float(np.mean(means)), intervals(sample, values.cluster_count)[-1], seeds))
     return sorted(rows, key=lambda one: one[:2])
 
 
@@ -153,7 +153,7 @@ def _ablated(
     column: Column,
     settings: Report,
     paper: dict[tuple[str, str], float | None],
-) -> Ablated:
+) -> AblationRow:
     value = change = interval = None
     seed_changes: list[float] = []
     reference = REFERENCES.get(table, REFERENCE)
@@ -172,4 +172,4 @@ def _ablated(
         if printed_value is None or printed_reference is None or name == reference
         else printed_value - printed_reference
     )
-    return Ablated(table, label, name, value, change, interval, printed_value, printed_change, seed_changes)
+    return AblationRow(table, label, name, value, change, interval, printed_value, printed_change, seed_changes)

@@ -89,7 +89,7 @@ class FairnessRow(NamedTuple):
     """Name of each measure to the model's value, for measures that the score folders hold."""
 
 
-class Ablated(NamedTuple):
+class AblationRow(NamedTuple):
     """One row of a table of the paper, and the recipe's model for it."""
 
     table: str
@@ -122,7 +122,7 @@ class Section(NamedTuple):
     differences: dict[Column, list[Difference]]
     fairness: list[FairnessRow]
     """Rows of language fairness; none where no pool holds several languages."""
-    ablations: list[Ablated]
+    ablations: list[AblationRow]
     """Rows of the masked sentence model's paper and the models for them, on the first column; none for most recipes."""
 
 

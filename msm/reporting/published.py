@@ -15,7 +15,7 @@ FOLDER = Path(__file__).with_suffix("")
 CORRECTIONS = "corrections.json"
 
 
-class Published(NamedTuple):
+class PublishedCell(NamedTuple):
     """One printed cell of a table, corrected where it is known to be wrong."""
 
     source: str
@@ -55,7 +55,7 @@ class Source(NamedTuple):
 class Average(NamedTuple):
     """A printed average, and the mean of the printed cells that it summarises."""
 
-    cell: Published
+    cell: PublishedCell
     mean: float
     differs: bool
     """Whether the two differ by more than rounding can explain."""
@@ -70,14 +70,14 @@ def sources() -> dict[str, Source]:
 
 
 @functools.cache
-def load() -> tuple[Published, ...]:
+def load() -> tuple[PublishedCell, ...]:
     """Return all cells of all sources, corrected, in the order of print."""
     rules = json.loads((FOLDER / CORRECTIONS).read_text(encoding="utf-8"))
     scales = {name: float(content["scale"]) for name, content in _files().items()}
     return tuple(_corrected(cell, rules, scales[cell.source]) for cell in _printed())
 
 
-def select(**facts: str) -> list[Published]:
+def select(**facts: str) -> list[PublishedCell]:
     """Return the cells whose fields have these values, such as `benchmark="lareqa", measure="map@20"`."""
     return [cell for cell in load() if all(getattr(cell, field) == value for field, value in facts.items())]
 
@@ -98,19 +98,19 @@ def averages() -> list[Average]:
     ]
 
 
-def _average(cell: Published, value: float, cells: Mapping[str, float]) -> Average:
+def _average(cell: PublishedCell, value: float, cells: Mapping[str, float]) -> Average:
     language_without_cell = cell.language.removeprefix(MEAN).removeprefix(" without ")
     other_values = [other for language, other in cells.items() if language != language_without_cell]
     mean = sum(other_values) / len(other_values)
     return Average(cell, mean, differs=abs(value - mean) > _rounding(cell) + 1e-9)
 
 
-def _row(cell: Published) -> tuple[str, ...]:
+def _row(cell: PublishedCell) -> tuple[str, ...]:
     return (cell.source, cell.benchmark, cell.split, cell.pool, cell.measure, cell.setting, cell.protocol, cell.model)
 
 
-def _rounding(cell: Published) -> float:
-    """Return half a unit of the last printed digit, on the scale of `Published.value`."""
+def _rounding(cell: PublishedCell) -> float:
+    """Return half a unit of the last printed digit, on the scale of `PublishedCell.value`."""
     digits = len((cell.printed or "").partition(".")[2])
     return 0.5 * 10.0**-digits / _files()[cell.source]["scale"]
 
@@ -122,13 +122,13 @@ def _files() -> dict[str, dict[str, Any]]:
     return {content["source"]: content for content in contents}
 
 
-def _printed() -> Iterable[Published]:
+def _printed() -> Iterable[PublishedCell]:
     for source, content in _files().items():
         for block in content["blocks"]:
             facts = {field: value for field, value in block.items() if field != "rows"}
             for model, cells in block["rows"].items():
                 for language, text in cells.items():
-                    yield Published(
+                    yield PublishedCell(
                         **facts,
                         source=source,
                         model=model,
@@ -140,7 +140,7 @@ def _printed() -> Iterable[Published]:
                     )
 
 
-def _corrected(cell: Published, rules: Iterable[Mapping[str, Any]], scale: float) -> Published:
+def _corrected(cell: PublishedCell, rules: Iterable[Mapping[str, Any]], scale: float) -> PublishedCell:
     """Return a cell after all rules that name it; a rule names a cell by what was printed."""
     result = cell
     text = cell.printed
@@ -157,7 +157,7 @@ def _corrected(cell: Published, rules: Iterable[Mapping[str, Any]], scale: float
     return result._replace(value=None if text is None else round(float(text) / scale, 9))
 
 
-def _named(cell: Published, where: Mapping[str, Any]) -> bool:
+def _named(cell: PublishedCell, where: Mapping[str, Any]) -> bool:
     for field, target in where.items():
         value = getattr(cell, field)
         if value != target and not (isinstance(target, list) and value in target):

@@ -11,7 +11,7 @@ from msm.evaluation.statistics import FEW_CLUSTERS, Interval, bootstrap, interva
 from msm.reporting import published, wording
 from msm.reporting.contents import Row, Table
 from msm.reporting.models import Benchmark, Cell, Column, Model, ordered, together
-from msm.reporting.published import MEAN, Published
+from msm.reporting.published import MEAN, PublishedCell
 from msm.reporting.settings import Report
 from msm.reporting.training_sets import training_of
 
@@ -80,7 +80,7 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
     if benchmark.first.choice != EVERYTHING:
         languages = benchmark.first.values[column].languages
     base = (description.printed_as or description.name) if description else benchmark.name
-    cells_by_source: dict[tuple[str, str, str], list[Published]] = {}
+    cells_by_source: dict[tuple[str, str, str], list[PublishedCell]] = {}
     for cell in published.select(benchmark=base, split=benchmark.split, measure=measure):
         same_setting = cell.setting in (benchmark.setting.partition(",")[0], "untrained", "bitext")
         if POOLS.get(cell.pool) == kind and same_setting and (not languages or cell.language in languages):
@@ -110,9 +110,9 @@ def _model_row(model: Model, column: Column, languages: list[str], bounds: list[
     return Row(model.name, "model", cells, protocols, seeds, deviation, training=training)
 
 
-def _published_row(cells: list[Published]) -> Row:
+def _published_row(cells: list[PublishedCell]) -> Row:
     """Return one row of the cells of all tables that print it; a value is preferred to an empty cell."""
-    cells_of_languages: dict[str, Published] = {}
+    cells_of_languages: dict[str, PublishedCell] = {}
     for cell in cells:
         if cell.language not in cells_of_languages or cells_of_languages[cell.language].value is None:
             cells_of_languages[cell.language] = cell
@@ -123,5 +123,5 @@ def _published_row(cells: list[Published]) -> Row:
     return Row(first.model, "published", _cells(cells_of_languages), about)
 
 
-def _cells(cells: Mapping[str, Published]) -> dict[str, Cell]:
+def _cells(cells: Mapping[str, PublishedCell]) -> dict[str, Cell]:
     return {language: Cell(cell.value, note=cell.note) for language, cell in cells.items()}

@@ -16,7 +16,7 @@ from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 
 
-class Found(NamedTuple):
+class FoundPassage(NamedTuple):
     """A passage that answers a question, with its score."""
 
     passage: Passage
@@ -40,8 +40,8 @@ class Searcher:
         self.vectors: Floats = self.encoder.encode_passages(self.passages)
         """Vectors of all passages, [N, H]."""
 
-    def ask(self, question: str, depth: int) -> list[Found]:
+    def ask(self, question: str, depth: int) -> list[FoundPassage]:
         """Return the best passages, best first; equal scores keep the order of the passages."""
         scores = self.vectors @ self.encoder.encode_queries([question])[0]
         best = np.argsort(-scores, kind="stable")[:depth]
-        return [Found(self.passages[position], float(scores[position])) for position in best]
+        return [FoundPassage(self.passages[position], float(scores[position])) for position in best]

@@ -18,7 +18,7 @@ from msm.retrieval.search import nearest
 from msm.retrieval.settings import NEIGHBOURS
 
 
-class Mined(NamedTuple):
+class NearestTargets(NamedTuple):
     """The best targets of every source."""
 
     targets: Integers
@@ -41,7 +41,7 @@ def unit_length(vectors: Floats) -> Floats:
     return vectors / lengths
 
 
-def by_cosine(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> Mined:
+def by_cosine(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> NearestTargets:
     """Return the nearest targets of each source.
 
     Args:
@@ -49,10 +49,10 @@ def by_cosine(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) ->
         targets: vectors of the targets, [T, H].
         neighbours: number of targets kept, k; all of a smaller side.
     """
-    return Mined(*nearest(unit_length(sources), unit_length(targets), neighbours))
+    return NearestTargets(*nearest(unit_length(sources), unit_length(targets), neighbours))
 
 
-def by_margin(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> Mined:
+def by_margin(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) -> NearestTargets:
     """Return the k nearest targets of each source, by their margin score (the ratio).
 
     Args:
@@ -65,4 +65,6 @@ def by_margin(sources: Floats, targets: Floats, neighbours: int = NEIGHBOURS) ->
     _, backward = nearest(targets, sources, neighbours)
     margins = cosines / ((cosines.mean(axis=1)[:, None] + backward.mean(axis=1)[nearest_targets]) / 2)
     order = np.argsort(-margins, axis=1, kind="stable")
-    return Mined(np.take_along_axis(nearest_targets, order, axis=1), np.take_along_axis(margins, order, axis=1))
+    return NearestTargets(
+        np.take_along_axis(nearest_targets, order, axis=1), np.take_along_axis(margins, order, axis=1)
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msm.errors import BadInput
-from msm.evaluation.compare import Compared, Seeds, check_comparable, check_seeds, compare_folders
+from msm.evaluation.compare import MeasureComparisons, Seeds, check_comparable, check_seeds, compare_folders
 from msm.evaluation.score_folder import ScoreFolder, read_score_folder
 
 Folders = str | Path | Sequence[str | Path]
@@ -14,7 +14,7 @@ Folders = str | Path | Sequence[str | Path]
 class Comparisons(NamedTuple):
     """Comparisons of models with a baseline, by every measure on every kind of pool that all of them have."""
 
-    compared: list[Compared]
+    compared: list[MeasureComparisons]
     models: list[Seeds]
     """Score folders of the baseline, then those of each further model."""
     notes: list[str]

@@ -18,7 +18,7 @@ from msm.reporting.settings import DOCUMENT, TABLE
 REPORT = "report/all"
 
 
-class Reported(NamedTuple):
+class ReportOutcome(NamedTuple):
     """Tables of a recipe, and the outcome of an export."""
 
     table: str
@@ -39,7 +39,7 @@ class Reported(NamedTuple):
 
 def report(
     recipe: str | Path, *, artifacts: str | Path = "artifacts", results: str | Path = "results", export: bool = False
-) -> Reported:
+) -> ReportOutcome:
     """Report on the finished rows of a recipe, few or all, and export them if `export` is true.
 
     The report in the artifacts is written anew if further rows have been finished since.
@@ -66,7 +66,7 @@ def report(
     rows = _scores(exported.manifests(there)) if root == there else _finished(here)
     absent = [task.name for task in all_tasks if task.stage == "score" and task.name not in rows]
     lost_rows = [name for name in earlier if name not in rows] if export else []
-    return Reported(terminal_table(root), report_folder(root) / DOCUMENT, rows, absent, kept_rows, lost_rows, size)
+    return ReportOutcome(terminal_table(root), report_folder(root) / DOCUMENT, rows, absent, kept_rows, lost_rows, size)
 
 
 def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:

@@ -41,7 +41,7 @@ class Hit(NamedTuple):
     hit: bool
 
 
-class Answered(NamedTuple):
+class AnswerScores(NamedTuple):
     """Scores by answers."""
 
     rows: list[dict[str, Any]]
@@ -58,7 +58,7 @@ def score_answers(
     gold: str | Path | None = None,
     tokenizer: TokenizerName | None = None,
     lenient: bool = False,
-) -> Answered:
+) -> AnswerScores:
     """Score retrieved passages by the answers that they hold.
 
     Args:
@@ -84,7 +84,7 @@ def score_answers(
     if not hits:
         raise BadInput(f"{predictions}: no question that counts")
     extra = {"tokenizer": "treebank"} if tokenizer == "treebank" else {}
-    return Answered([row | extra for row in averaged(hits)], missing_count)
+    return AnswerScores([row | extra for row in averaged(hits)], missing_count)
 
 
 def averaged(hits: list[Hit]) -> Iterator[dict[str, Any]]:

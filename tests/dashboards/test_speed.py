@@ -21,7 +21,7 @@ COLD, CHANGE = 5, 1
 """Seconds of computing, as a clock shows them on a machine that does nothing else. The clock's own stand beside."""
 
 
-class Taken(NamedTuple):
+class Duration(NamedTuple):
     """Seconds."""
 
     computing: float
@@ -39,16 +39,16 @@ def folders(study: Path, tmp_path: Path) -> Folders:
     return Folders(study.parent, tmp_path / "results", tmp_path / "work")
 
 
-def report(what: str, time: Taken, limit: float) -> None:
+def report(what: str, time: Duration, limit: float) -> None:
     print(f"{what:48} {time.computing:6.2f} s computing, {time.clock:6.2f} s on the clock")
     assert time.computing < limit, what
 
 
 def test_pages_are_quick_without_a_browser(show: Show) -> None:
-    def timed(page: str) -> Taken:
+    def timed(page: str) -> Duration:
         computing, clock = time.process_time(), time.perf_counter()
         show(page)
-        return Taken(time.process_time() - computing, time.perf_counter() - clock)
+        return Duration(time.process_time() - computing, time.perf_counter() - clock)
 
     report("AppTest, first page, cold", timed("results"), COLD)
     for page in TITLES:
@@ -77,16 +77,18 @@ class Stopwatch:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.before = Taken(0, time.perf_counter())
+        self.before = Duration(0, time.perf_counter())
 
     def start(self) -> None:
         """Time from here."""
-        self.before = Taken(self.computed(), time.perf_counter())
+        self.before = Duration(self.computed(), time.perf_counter())
 
     def report(self, what: str, limit: float) -> None:
         """Print the time since the last report, and hold it to a limit."""
-        now = Taken(self.computed(), time.perf_counter())
-        report(f"Chromium, {what}", Taken(now.computing - self.before.computing, now.clock - self.before.clock), limit)
+        now = Duration(self.computed(), time.perf_counter())
+        report(
+            f"Chromium, {what}", Duration(now.computing - self.before.computing, now.clock - self.before.clock), limit
+        )
         self.before = now
 
     def computed(self) -> float:

@@ -18,7 +18,7 @@ SECONDS = 600
 """Seconds after which a command that does not end is killed, which is a failure of the test."""
 
 
-class Ended(NamedTuple):
+class ProcessEnd(NamedTuple):
     """How a command ended."""
 
     code: int
@@ -42,7 +42,7 @@ def run(
     *,
     file_bytes: int = 0,
     seconds: float = SECONDS,
-) -> Ended:
+) -> ProcessEnd:
     """Run `msm WORDS` in a folder.
 
     Args:
@@ -60,7 +60,7 @@ def run(
     code = wait(process, seconds)
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as output:
-        return Ended(code, (output.read() or b"").decode(errors="replace"), time.monotonic() - clock)
+        return ProcessEnd(code, (output.read() or b"").decode(errors="replace"), time.monotonic() - clock)
 
 
 def start(

@@ -13,20 +13,20 @@ import pytest
 from msm.cli.main import VERBS
 from msm.pipeline.stages import STAGES
 from tests.fuzz.cases import UNKNOWN, Case, cases, draw, files_of, prepare
-from tests.fuzz.forked import CODES, Ended, run
+from tests.fuzz.forked import CODES, ProcessEnd, run
 from tests.fuzz.mutations import mutate, mutate_words
 
 INPUTS = 1000
 WORD_SHARE = 0.2
 
 
-class Broken(NamedTuple):
+class Attempt(NamedTuple):
     """A command that was broken, and how it ended."""
 
     seed: int
     words: list[str]
     change: str
-    ended: Ended
+    ended: ProcessEnd
     left: list[str]
     """Files that it left behind under temporary names."""
 
@@ -52,7 +52,7 @@ def import_all() -> None:
     gc.freeze()
 
 
-def broken(base: Path, listed: list[Case], seed: int) -> Broken:
+def broken(base: Path, listed: list[Case], seed: int) -> Attempt:
     """Break and run the command of a seed, on files that share their bytes with those of the base."""
     case, rng = draw(listed, seed)
     with tempfile.TemporaryDirectory() as name:
@@ -68,7 +68,7 @@ def broken(base: Path, listed: list[Case], seed: int) -> Broken:
         remnants = [
             str(path.relative_to(folder)) for path in folder.rglob(".*") if path.suffix in (".partial", ".lock")
         ]
-        return Broken(seed, words, change, end, remnants)
+        return Attempt(seed, words, change, end, remnants)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from msm.reporting import published
-from msm.reporting.published import Published
+from msm.reporting.published import PublishedCell
 
 CELLS = {
     "msm": {"1": 48, "2": 192, "3": 80, "4": 104, "5": 20, "6": 16, "7": 12, "8": 16, "9": 144, "10": 96, "11": 36}
@@ -20,7 +20,7 @@ CELLS = {
 XOR_DEV_QUESTIONS = {"te": 238, "bn": 304, "fi": 314, "ja": 241, "ko": 285, "ru": 237, "ar": 309}
 
 
-def cell(**facts: str) -> Published:
+def cell(**facts: str) -> PublishedCell:
     (one,) = published.select(**facts)
     return one
 

@@ -11,7 +11,7 @@ from datatrove.pipeline.readers.base import BaseDiskReader
 
 from msm.corpora.crawl.settings import Input
 from msm.corpora.crawl.streams import Mark, lines
-from msm.corpora.crawl.warc import Broken, Record, TooLong, records
+from msm.corpora.crawl.warc import BrokenRecord, LongRecord, Record, records
 from msm.corpora.languages import code_of
 from msm.errors import BadInput
 from msm.files import parse_json
@@ -82,9 +82,9 @@ class Reader(BaseDiskReader):
 
     def _records(self, file: Any, compressed: bool, kind: str) -> Iterator[Record]:
         for record in records(file, compressed, self.longest):
-            if isinstance(record, Broken):
+            if isinstance(record, BrokenRecord):
                 self.problems["broken_record"] += 1
-            elif isinstance(record, TooLong):
+            elif isinstance(record, LongRecord):
                 self.problems["too_long"] += 1
             elif record.kind == kind:
                 yield record

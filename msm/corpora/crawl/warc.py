@@ -28,15 +28,15 @@ class Record:
         return self.headers.get("warc-type", "")
 
 
-class Broken:
+class BrokenRecord:
     """A record that could not be read."""
 
 
-class TooLong:
+class LongRecord:
     """A record that is longer than the limit."""
 
 
-Found = Record | Broken | TooLong
+WarcItem = Record | BrokenRecord | LongRecord
 
 
 @dataclass
@@ -55,7 +55,7 @@ class _Parser:
     pending: Record | None = None
     """A complete record whose gzip member is not verified yet."""
 
-    def feed(self, data: bytes) -> Iterator[Found]:
+    def feed(self, data: bytes) -> Iterator[WarcItem]:
         if self.between:
             self.head += data
             if len(self.head) < len(BEGINNING):
@@ -82,24 +82,24 @@ class _Parser:
             yield self.pending
             self.pending = None
 
-    def broken(self) -> Iterator[Broken]:
+    def broken(self) -> Iterator[BrokenRecord]:
         """Give up the present record; the next bytes start a record."""
         if not (self.skip or self.lost):
-            yield Broken()
+            yield BrokenRecord()
         self._reset()
 
-    def close(self) -> Iterator[Record | Broken]:
+    def close(self) -> Iterator[Record | BrokenRecord]:
         """End the file; the rest is part of a record."""
         yield from self.release()
         if bytes(self.buffer).strip() and not (self.skip or self.lost):
-            yield Broken()
+            yield BrokenRecord()
         self._reset()
 
     def _reset(self) -> None:
         self.buffer.clear()
         self.skip, self.lost, self.between, self.pending = 0, False, False, None
 
-    def _next(self) -> Found | None:
+    def _next(self) -> WarcItem | None:
         if self.lost and not self._find_start():
             return None
         if self.buffer[:1] in (b"\r", b"\n"):  # else looking for blanks would copy a long record again and again
@@ -119,7 +119,7 @@ class _Parser:
         if int(length) > self.longest:
             self.skip = max(0, stop - len(self.buffer))
             del self.buffer[:stop]
-            return TooLong()
+            return LongRecord()
         if len(self.buffer) < stop + 2:
             return None
         if self.buffer[stop : stop + 2] != b"\r\n":
@@ -128,10 +128,10 @@ class _Parser:
         del self.buffer[:stop]
         return record
 
-    def _lose(self) -> Broken:
+    def _lose(self) -> BrokenRecord:
         self.lost = True
         del self.buffer[:1]
-        return Broken()
+        return BrokenRecord()
 
     def _find_start(self) -> bool:
         match = _AGAIN.search(self.buffer)
@@ -143,7 +143,7 @@ class _Parser:
         return True
 
 
-def records(file: IO[bytes], compressed: bool, longest: int) -> Iterator[Found]:
+def records(file: IO[bytes], compressed: bool, longest: int) -> Iterator[WarcItem]:
     """Yield the records of a file.
 
     Args:

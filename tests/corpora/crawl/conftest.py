@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from msm.bench.crawl_files import Planted, pages_of, write_files
+from msm.bench.crawl_files import PlantedFiles, pages_of, write_files
 from tests.corpora.crawl.made import WANTED, corpus, crawl_inputs, write_recipe
 
 
 @pytest.fixture(scope="session")
-def crawl(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
+def crawl(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PlantedFiles]:
     """Files made of public news: 12 documents in each of six languages, and faults."""
     sentences: dict[str, list[list[str]]] = {}
     with gzip.open(mirror / "documents" / "ntrex128.jsonl.gz", "rt", encoding="utf-8") as file:
@@ -29,7 +29,7 @@ def crawl(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 @pytest.fixture(scope="session")
-def wet(crawl: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wet(crawl: tuple[Path, PlantedFiles], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe of the WET files only: no text extraction, so quick."""
     return write_recipe(tmp_path_factory.mktemp("wet") / "recipe.yaml", crawl_inputs(crawl[0])[1:])
 

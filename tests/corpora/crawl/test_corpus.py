@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from msm.bench.crawl_files import Page, Planted
+from msm.bench.crawl_files import Page, PlantedFiles
 from msm.corpora.crawl.steps import STEPS
 from msm.corpora.shard_manifest import verify
 from msm.corpora.shards import read_units
@@ -23,7 +23,9 @@ from tests.corpora.crawl.made import corpus, crawl_inputs, digests, expected, ru
 
 
 @pytest.fixture(scope="session")
-def made(crawl: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+def made(
+    crawl: tuple[Path, PlantedFiles], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, dict[str, Any]]:
     """Recipe, documents and manifest of one task."""
     folder = tmp_path_factory.mktemp("made")
     recipe = write_recipe(folder / "recipe.yaml", crawl_inputs(crawl[0]))
@@ -31,7 +33,7 @@ def made(crawl: tuple[Path, Planted], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_what_comes_out_is_what_went_in_less_what_was_planted(
-    crawl: tuple[Path, Planted], made: tuple[Path, Path, dict[str, Any]]
+    crawl: tuple[Path, PlantedFiles], made: tuple[Path, Path, dict[str, Any]]
 ) -> None:
     planted, (_, out, manifest) = crawl[1], made
     assert texts(out) == expected(planted.originals)
@@ -168,7 +170,7 @@ def test_what_cannot_run_is_said(
 
 
 def test_files_are_read_over_http_as_from_a_disk(
-    crawl: tuple[Path, Planted], one_task: Path, tokenizer: str, tmp_path: Path
+    crawl: tuple[Path, PlantedFiles], one_task: Path, tokenizer: str, tmp_path: Path
 ) -> None:
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(crawl[0]))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

@@ -12,7 +12,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from msm.corpora.crawl.streams import Mark, lines
-from msm.corpora.crawl.warc import Broken, Record, TooLong, records
+from msm.corpora.crawl.warc import BrokenRecord, LongRecord, Record, records
 
 TEXTS = [f"text {number} " * (number * 200 + 1) for number in range(20)]
 
@@ -35,7 +35,11 @@ def written(compressed: bool) -> list[bytes]:
 def read(data: bytes, compressed: bool, longest: int = 1 << 30) -> tuple[list[str], int, int]:
     items = list(records(io.BytesIO(data), compressed, longest))
     texts = [item.content.partition(b"\r\n\r\n")[2].decode() for item in items if isinstance(item, Record)]
-    return texts, sum(isinstance(item, Broken) for item in items), sum(isinstance(item, TooLong) for item in items)
+    return (
+        texts,
+        sum(isinstance(item, BrokenRecord) for item in items),
+        sum(isinstance(item, LongRecord) for item in items),
+    )
 
 
 @pytest.mark.parametrize("compressed", [True, False])
