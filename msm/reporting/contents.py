@@ -110,6 +110,21 @@ class AblationRow(NamedTuple):
     """Value of each training of the model less the mean of the reference's trainings; those of the reference too."""
 
 
+class ScalingPoint(NamedTuple):
+    """A model by the size of its pre-training."""
+
+    objective: str
+    """Objective of the last pre-training."""
+    parameters: int
+    """Number of parameters of the encoder."""
+    tokens: int
+    """Number of tokens that the last pre-training read."""
+    value: float
+    """Value of the model, the mean over languages and seeds."""
+    interval: Interval
+    """95 % interval of the value over the questions."""
+
+
 class Section(NamedTuple):
     """Contents of a report on one benchmark."""
 
@@ -124,6 +139,8 @@ class Section(NamedTuple):
     """Rows of language fairness; none where no pool holds several languages."""
     ablations: list[AblationRow]
     """Rows of the masked sentence model's paper and the models for them, on the first column; none for most recipes."""
+    scaling: list[ScalingPoint]
+    """Models by the size of their pre-training, on the first column; none where sizes do not differ."""
 
 
 def fairness_head(measure: str) -> str:

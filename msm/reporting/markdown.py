@@ -21,7 +21,7 @@ from msm.reporting.contents import (
 from msm.reporting.lineage import Step
 from msm.reporting.models import Cell, Column, ModelScores, Problem
 from msm.reporting.published import MEAN
-from msm.reporting.settings import ABLATIONS, HEATMAP
+from msm.reporting.settings import ABLATIONS, HEATMAP, SCALING
 from msm.reporting.training_sets import HEAD
 from msm.reporting.wording import plain
 
@@ -91,6 +91,8 @@ def _section(section: Section) -> Iterator[str]:
     if section.ablations:
         yield f"![Ablations beside the paper's]({ABLATIONS.format(section.benchmark.name)})"
         yield ABLATED
+    if section.scaling:
+        yield f"![Scores against the size of the pre-training]({SCALING.format(section.benchmark.name)})"
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
         columns = "; columns are the languages of the questions" * (table.side == "questions")

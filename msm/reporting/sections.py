@@ -7,6 +7,7 @@ from msm.reporting.contents import Section
 from msm.reporting.fairness import fairness_rows
 from msm.reporting.models import Problem, Results
 from msm.reporting.results import load
+from msm.reporting.scaling import scaling
 from msm.reporting.settings import Report
 from msm.reporting.tables import published_rows, table
 
@@ -33,6 +34,7 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
                     {column: differences(loaded_benchmark, column, settings) for column in loaded_benchmark.columns},
                     fairness_rows(loaded_benchmark, settings),
                     ablations(loaded_benchmark, loaded_benchmark.columns[0], settings),
+                    scaling(loaded_benchmark, loaded_benchmark.columns[0], results.root, settings),
                 )
             )
     return made_sections, problems

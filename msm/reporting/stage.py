@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from msm.errors import BadInput
-from msm.reporting import ablation_picture, lineage, markdown
+from msm.reporting import ablation_picture, lineage, markdown, scaling_picture
 from msm.reporting.contents import Section
 from msm.reporting.heatmap import heatmap
 from msm.reporting.plain import write_plain
 from msm.reporting.results import read
 from msm.reporting.sections import sections
-from msm.reporting.settings import ABLATIONS, DOCUMENT, HEATMAP, TABLE, Report
+from msm.reporting.settings import ABLATIONS, DOCUMENT, HEATMAP, SCALING, TABLE, Report
 from msm.reporting.terminal import section_text
 
 
@@ -53,6 +53,8 @@ def _pictures(section: Section) -> dict[str, str]:
     if section.ablations:
         drawing = ablation_picture.picture(section.ablations, first.title)
         pictures[ABLATIONS.format(section.benchmark.name)] = drawing
+    if section.scaling:
+        pictures[SCALING.format(section.benchmark.name)] = scaling_picture.picture(section.scaling, first.title)
     return pictures
 
 
