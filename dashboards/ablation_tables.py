@@ -24,6 +24,12 @@ def ablations_frame(rows: Sequence[AblationRow]) -> pd.DataFrame:
     return frame.assign(**{name: 100 * frame[name].astype(float) for name in ("change", "low", "high", "value")})
 
 
+def trainings_frame(rows: Sequence[AblationRow]) -> pd.DataFrame:
+    """Return the change of every training against the mean of the reference's, in points (values times 100)."""
+    changes = [(row.label, 100 * change) for row in rows for change in row.seed_changes]
+    return pd.DataFrame(changes, columns=pd.Index(["row", "change"])).astype({"row": str, "change": float})
+
+
 def ablations_text(rows: Sequence[AblationRow]) -> pd.DataFrame:
     """Return the changes of every row as text."""
     return pd.DataFrame(

@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from msm.dashboards import ablation_tables, charts, loading, views
+from msm.dashboards import ablation_tables, charts, loading, recipes, views
 from msm.reporting import ablations
 from msm.reporting.ablations import OrderRow
 from msm.reporting.contents import AblationRow
 
+STUDIES = ("ablations", "order")
+"""Recipes that have what this page shows."""
 NONE = (
     "This recipe has neither the rows of the paper's tables 4 to 8 nor texts with shuffled sentences. "
     "The recipes `ablations` and `order` have: `msm plan ablations`, `make order`."
@@ -18,13 +20,14 @@ def show_tables(rows: list[AblationRow]) -> None:
     st.header("Tables 4 to 8", anchor=False)
     st.caption(
         "Change against the reference of the same table, in points (times 100): :blue[ours] with 95 % intervals over "
-        "the questions, on the benchmark chosen above; :orange[the paper's] on Mr. TyDi, MRR@100. Benchmarks and sizes "
-        "differ: compare the directions, not the lengths."
+        "the questions and a tick for every training, on the benchmark chosen above; :orange[the paper's] on Mr. TyDi, "
+        "MRR@100. Benchmarks and sizes differ: compare the directions, not the lengths."
     )
     places = st.columns(2)
     for number, (table, title) in enumerate(ablations.TITLES.items()):
-        frame = ablation_tables.ablations_frame([row for row in rows if row.table == table])
-        places[number % 2].altair_chart(charts.ablation(frame, f"Table {table}: {title}"), width="stretch")
+        of_table = [row for row in rows if row.table == table]
+        frames = ablation_tables.ablations_frame(of_table), ablation_tables.trainings_frame(of_table)
+        places[number % 2].altair_chart(charts.ablation(*frames, f"Table {table}: {title}"), width="stretch")
     with st.expander("The same in numbers"):
         st.dataframe(ablation_tables.ablations_text(rows), hide_index=True, height="content", width="content")
 
@@ -42,7 +45,7 @@ def show_order(points: list[OrderRow]) -> None:
 def page() -> None:
     """Show the whole page."""
     st.title("Ablations", anchor=False)
-    choice = views.choose_column()
+    choice = views.choose_column(STUDIES)
     if choice is None:
         return
     study = loading.ablated(*choice)
@@ -53,6 +56,9 @@ def page() -> None:
         show_order(study.order)
     if not study.rows and not study.order:
         st.info(NONE)
+        for label in recipes.recipes(views.folders()):
+            if label.removesuffix(recipes.EXPORTED) in STUDIES:
+                st.button(f"Show {label}", on_click=views.turn_to, args=(label,))
 
 
 page()

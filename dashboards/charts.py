@@ -42,8 +42,14 @@ def contrasts(frame: pd.DataFrame) -> Layers:
     return alt.layer(even, spans, dots, height=35 * len(frame) + 45)
 
 
-def ablation(frame: pd.DataFrame, title: str) -> Layers:
-    """Return a chart of the changes in one of the paper's tables: those here with intervals, and the printed ones."""
+def ablation(frame: pd.DataFrame, trainings: pd.DataFrame, title: str) -> Layers:
+    """Return a chart of the changes in one of the paper's tables, here and in print.
+
+    Args:
+        frame: changes of the rows here, with intervals, and the printed ones.
+        trainings: changes of single trainings.
+        title: title of the chart.
+    """
     labels = list(dict.fromkeys(frame["row"]))
     y = alt.Y("row:N", sort=labels, title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False))
     colours = alt.Color("whose:N", scale=alt.Scale(domain=["ours", "paper"], range=PALETTE[:2]), legend=None)
@@ -52,10 +58,12 @@ def ablation(frame: pd.DataFrame, title: str) -> Layers:
     tooltip = ["row", "whose", alt.Tooltip("change", format="+.1f"), alt.Tooltip("value", format=".1f")]
     even = alt.Chart(pd.DataFrame({"change": [0]})).mark_rule(color="gray", strokeDash=[4, 4]).encode(x=change)
     spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
+    ticks = alt.Chart(trainings).mark_tick(thickness=1.5, opacity=0.6, color=PALETTE[0])
     dots = base.mark_point(filled=True, size=90, opacity=1)
     shape = alt.Shape("whose:N", scale=alt.Scale(domain=["ours", "paper"], range=["circle", "diamond"]), legend=None)
     return alt.layer(
         even,
+        ticks.encode(y=y, x=change, tooltip=["row", alt.Tooltip("change", format="+.1f")]),
         spans.encode(y=y, x=alt.X("low:Q", title="points"), x2="high:Q", color=colours),
         dots.encode(y=y, x=change, color=colours, shape=shape, tooltip=tooltip),
         title=title,

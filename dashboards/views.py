@@ -91,13 +91,22 @@ def filters(*widths: int) -> list[Place]:
     return st.container(key=f"filters {len(widths)}").columns(widths)
 
 
-def open_recipe(place: Place) -> Recipe | None:
+def turn_to(label: str) -> None:
+    """Choose a recipe, as if it had been chosen on the page."""
+    st.session_state["recipe"] = st.query_params["recipe"] = label
+
+
+def open_recipe(place: Place, first: Sequence[str] = ()) -> Recipe | None:
     """Let people choose a recipe, or tell them what is missing where there are no results.
 
     Args:
         place: place of the choice on the page.
+        first: names of recipes that the page opens on, rather than on the one of another page; none for all.
     """
     roots = recipes.recipes(folders())
+    roots = {label: roots[label] for label in sorted(roots, key=lambda label: roots[label].name not in first)}
+    if first and "recipe" not in st.query_params and roots and next(iter(roots.values())).name in first:
+        turn_to(next(iter(roots)))
     if not roots:
         st.info(NO_SCORES)
         return None
@@ -131,10 +140,14 @@ def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Plac
         return settings[choose("Setting", list(settings), "setting")]
 
 
-def choose_column() -> tuple[Recipe, Benchmark, Column] | None:
-    """Let people choose a recipe, a benchmark, a setting, a measure and a kind of pool, in one line."""
+def choose_column(first: Sequence[str] = ()) -> tuple[Recipe, Benchmark, Column] | None:
+    """Let people choose a recipe, a benchmark, a setting, a measure and a kind of pool, in one line.
+
+    Args:
+        first: names of recipes that the page opens on, rather than on the one of another page; none for all.
+    """
     places = filters(3, 4, 2, 2, 4)
-    recipe = open_recipe(places[0])
+    recipe = open_recipe(places[0], first)
     if recipe is None:
         return None
     benchmark = choose_benchmark(recipe, places[1], places[2])

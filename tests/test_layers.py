@@ -98,6 +98,11 @@ LONGEST_CHAIN = 13
 """Number of modules in the longest chain of imports, from `msm.errors` to the verb on the command line."""
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem)
+def test_tests_import_no_test(path: Path) -> None:
+    assert not [name for name in imports(path) if ".test_" in name]
+
+
 def test_chains_of_imports_are_short() -> None:
     graph = {module(path): imports(path) & MODULES for path in FILES}
     chains: dict[str, tuple[str, ...]] = {}

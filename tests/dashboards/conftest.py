@@ -68,6 +68,8 @@ def show(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App
         app = AppTest.from_file(str(APP), default_timeout=30)
         if name != "results":
             app.run().switch_page(f"{name}_page.py")
+            # As a browser does, whose address is that of the new page.
+            app.query_params.clear()
         app.query_params.update(parameters)
         app.run()
         assert not app.exception

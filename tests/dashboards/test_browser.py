@@ -15,7 +15,6 @@ from msm.pipeline.tasks import tasks as tasks_of
 from tests.dashboards.browser import APP, browsing, needs_chromium, serving, settle
 from tests.dashboards.conftest import TITLES
 from tests.reporting import made
-from tests.reporting.test_ablations import write_order
 
 PROBES = ("_stcore/health", "_stcore/host-config")
 """SideQuestion for below the page's own address first, by Streamlit itself; answered with 404 there."""
@@ -47,7 +46,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Folders:
         reads = {name: root / path for name, path in task.reads.items()}
         runner.run_stage(task.stage, task.settings, reads, root / task.out, Execution(work=root / "work" / "tiny"))
     made.write_recipe(folders.artifacts / "demo")
-    write_order(folders.artifacts / "order")
+    made.write_order(folders.artifacts / "order")
     return folders
 
 

@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from msm.pipeline import recipes
 from msm.pipeline.artifacts import payload, read_manifest
 from msm.pipeline.stages import STAGES
+from msm.pipeline.tasks import tasks
 from tests.fuzz.conftest import ROOT
 
 QUICK = {"--steps": "2", "--checkpoint_steps": "1", "--selection.dev_steps": "1", "--warmup_steps": "1"}
 """Settings of stages that train."""
 IMAGE = f"localhost/msm@sha256:{'0' * 64}"
+FIRST = {task.stage: task for task in reversed(tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny"))}
+"""First task of every stage of the recipe `tiny`."""
 UNKNOWN = "no-such-model"
 """Name that is refused, so that nothing is fetched: the only case that does not succeed unbroken."""
 

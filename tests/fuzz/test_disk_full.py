@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from msm.pipeline import recipes
 from msm.pipeline.artifacts import checksums
-from msm.pipeline.tasks import Task, tasks
+from msm.pipeline.tasks import Task
 from tests.corpora.crawl.made import write_recipe
-from tests.fuzz.conftest import ROOT
+from tests.fuzz.cases import FIRST
 from tests.fuzz.forked import run
-
-FIRST = {task.stage: task for task in reversed(tasks(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny"))}
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ import pytest
 
 from msm.pipeline.artifacts import altered, checksums, payload
 from msm.pipeline.tasks import Task
+from tests.fuzz.cases import FIRST
 from tests.fuzz.forked import run, start, wait
-from tests.fuzz.test_disk_full import FIRST
 
 KILLS = 4
 """For each of the eleven stages of the recipe, so 44 in all."""

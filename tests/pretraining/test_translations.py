@@ -25,7 +25,7 @@ from msm.pretraining.settings import Teach
 from msm.pretraining.train import OBJECTIVES
 from msm.settings import present
 from tests.pretraining.made import SECTIONS, settings
-from tests.test_training import finish, same, start, wait_for_step, weights
+from tests.pretraining.processes import finish, same, start, wait_for_step, weights
 
 MEXMA = {
     "objective": "mexma",

@@ -149,3 +149,23 @@ def seal(folder: Path) -> None:
     manifest = artifacts.read_manifest(folder)
     sums = artifacts.checksums(folder / manifest["payload"])
     files.write_json(folder / "manifest.json", manifest | {"outputs": sums, "files": {}})
+
+
+def write_order(root: Path) -> Path:
+    """The order experiment's folders: which text a model saw stands in manifests only, not in its name."""
+    skill = {"a": 0.45, "b": 0.4, "c": 0.2, "untrained": 0.1}
+    write_recipe(root, models=dict.fromkeys(skill, (1, 2)), skill=skill)
+    for name, (objective, reorder) in {"a": ("msm", 0.0), "b": ("msm", 0.5), "c": ("mlm", 1.0)}.items():
+        documents = write_step(root, f"documents/{name}", {}, {"x": name})
+        _settings(documents, {"reorder": reorder})
+        units = write_step(root, f"units/{name}", {"documents": documents}, {"x": name})
+        for seed in (1, 2):
+            pretrain = root / f"pretrain/{name}-{seed}"
+            write_manifest(pretrain, "pretrain", "payload", {"units": units})
+            _settings(pretrain, {"objective": objective})
+    return root
+
+
+def _settings(folder: Path, settings: dict[str, object]) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": settings}))

@@ -1,6 +1,5 @@
 """Ablations beside the printed tables, and the order experiment read from manifests."""
 
-import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -83,28 +82,8 @@ def test_recipe_without_them_has_none(tmp_path: Path) -> None:
     assert shuffled(loaded(root), COLUMN, root, made.SETTINGS) == []
 
 
-def write_order(root: Path) -> Path:
-    """The order experiment's folders: which text a model saw stands in manifests only, not in its name."""
-    skill = {"a": 0.45, "b": 0.4, "c": 0.2, "untrained": 0.1}
-    made.write_recipe(root, models=dict.fromkeys(skill, (1, 2)), skill=skill)
-    for name, (objective, reorder) in {"a": ("msm", 0.0), "b": ("msm", 0.5), "c": ("mlm", 1.0)}.items():
-        documents = made.write_step(root, f"documents/{name}", {}, {"x": name})
-        _settings(documents, {"reorder": reorder})
-        units = made.write_step(root, f"units/{name}", {"documents": documents}, {"x": name})
-        for seed in (1, 2):
-            pretrain = root / f"pretrain/{name}-{seed}"
-            made.write_manifest(pretrain, "pretrain", "payload", {"units": units})
-            _settings(pretrain, {"objective": objective})
-    return root
-
-
-def _settings(folder: Path, settings: dict[str, object]) -> None:
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": settings}))
-
-
 def test_order_experiment_is_read_from_manifests(tmp_path: Path) -> None:
-    root = write_order(tmp_path / "order")
+    root = made.write_order(tmp_path / "order")
     benchmark = loaded(root)
     rows = shuffled(benchmark, COLUMN, root, made.SETTINGS)
     assert [(one.objective, one.reorder) for one in rows] == [("mlm", 1.0), ("msm", 0.0), ("msm", 0.5)]

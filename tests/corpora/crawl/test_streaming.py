@@ -26,7 +26,7 @@ from tests.corpora.crawl import reading
 from tests.corpora.crawl.made import WANTED, corpus, run, write_recipe
 from tests.corpora.crawl.reading import sum_of_runs
 from tests.pretraining.made import settings as form
-from tests.test_training import same
+from tests.pretraining.processes import same
 
 SIZES = Units(unit_tokens=64, document_units=32, min_units=2)
 TAKEN = Documents(collections="corpus/shards.json", languages="all", document_overlap="all", reorder=0.0, seed=1)
