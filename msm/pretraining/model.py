@@ -11,7 +11,6 @@ from msm.encoders.heads import inner_width
 from msm.errors import BadInput
 from msm.pretraining.document_encoder import DocumentEncoder, heads
 from msm.pretraining.settings import Msm, Pretrain
-from msm.settings import listed
 
 OTHERS = "others"
 """Group of the languages that `document_groups` does not name."""
@@ -26,8 +25,7 @@ class SentenceModel(nn.Module):
         document_units: largest number of units of a document.
 
     Raises:
-        BadInput: the number of heads of the document encoder does not divide the width, or `document_groups` is
-            malformed.
+        BadInput: the number of heads of the document encoder does not divide the width.
     """
 
     def __init__(self, folder: Path, settings: Pretrain, document_units: int) -> None:
@@ -35,7 +33,7 @@ class SentenceModel(nn.Module):
         # MEXMA's code has no dropout in attention.
         self.masked = load_masked(folder, attention_dropout=0.0 if settings.mexma else None)
         msm, config = settings.msm, self.masked.config
-        self.groups = read_groups(msm.document_groups) if msm else {}
+        self.groups = msm.groups if msm else {}
         torch.manual_seed(settings.seed)
         names = sorted({OTHERS, *self.groups.values()})
         document_heads = (msm.document_heads if msm else 0) or config.num_attention_heads
@@ -76,18 +74,3 @@ def _document_encoder(msm: Msm, config: Any, document_units: int) -> DocumentEnc
         document_units,
         msm.document_dropout,
     )
-
-
-def read_groups(text: str) -> dict[str, str]:
-    """Read the group of each language from text such as `en=english, fr=romance, es=romance`.
-
-    Raises:
-        BadInput: an entry does not have the form `LANGUAGE=GROUP`, or a language comes twice.
-    """
-    groups: dict[str, str] = {}
-    for entry in listed(text):
-        language, mark, group = entry.partition("=")
-        if not mark or not language or not group.isidentifier() or language in groups:
-            raise BadInput(f"document_groups must be LANGUAGE=GROUP with commas, each language once, got {entry!r}")
-        groups[language] = group
-    return groups

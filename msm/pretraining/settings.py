@@ -1,5 +1,6 @@
 """Settings of the stages `pretrain` and `teach`: those of all objectives, and a section for each kind of objective."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msm.corpora.settings import Parallel
 from msm.encoders.settings import StatePooling
 from msm.errors import BadInput
-from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature, present
+from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature, listed, present
 
 READS = {
     "msm": ("batches", "mlm", "msm"),
@@ -100,7 +101,7 @@ class Msm(Settings):
     """Candidates of the softmax beside the hidden sentence itself: `all` its sentences, or only those of other
     documents (`cross-document`, table 5)."""
     gather: Literal["none", "no_grad", "grad"] = "none"
-    """Whether one softmax spans all processes: `none` keeps every softmax on one process (the paper); With `grad` and
+    """Whether one softmax spans all processes: `none` keeps every softmax on one process (the paper). With `grad` and
     `no_grad`, one softmax spans all processes; both give the same gradient. With `grad`, the gradients of vectors are
     sent back to the process that made the vectors; with `no_grad`, each process takes the gradients of its own vectors
     only, as DPR does."""
@@ -120,6 +121,25 @@ class Msm(Settings):
     others share one (table 4)."""
     group_heads: Literal["shared", "separate"] = "shared"
     """Whether each group of `document_groups` has projection heads of its own as well (table 4: Sep Doc + Head)."""
+
+    def __post_init__(self) -> None:
+        """Check the groups.
+
+        Raises:
+            BadInput: an entry does not have the form `LANGUAGE=GROUP`, or a language comes twice.
+        """
+        super().__post_init__()
+        entries = listed(self.document_groups)
+        for entry in entries:
+            if not re.fullmatch(r"[\w-]+=[\w-]+", entry):
+                raise BadInput(f"document_groups must be LANGUAGE=GROUP with commas between, got {entry!r}")
+        if len(self.groups) < len(entries):
+            raise BadInput(f"document_groups must name each language once, got {self.document_groups!r}")
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Language to the name of the group whose document encoder it has."""
+        return dict(entry.split("=") for entry in listed(self.document_groups))
 
 
 @dataclass(frozen=True, kw_only=True)

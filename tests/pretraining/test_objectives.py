@@ -14,7 +14,7 @@ from msm.errors import BadInput
 from msm.pretraining.baselines import partners, pseudo_queries
 from msm.pretraining.batches import Batches, UnitBatch
 from msm.pretraining.memory import Memory
-from msm.pretraining.model import SentenceModel, read_groups
+from msm.pretraining.model import SentenceModel
 from msm.pretraining.objective import Objective
 from msm.pretraining.train import OBJECTIVES, PretrainTask
 from tests.pretraining.made import BLOCK_TOKENS, SEED, settings
@@ -118,9 +118,19 @@ def test_document_encoders_and_heads_by_group(units: Path, encoder: Path) -> Non
     apart = objective(units, encoder, **(groups | {"group_heads": "separate"})).model
     vectors = torch.randn(8, 32)
     assert not torch.equal(apart.query(vectors, "qaa"), apart.query(vectors, "qab"))
-    for text in ("qaa", "qaa=", "qaa=1", "qaa=a, qaa=b"):
-        with pytest.raises(BadInput, match="document_groups"):
-            read_groups(text)
+
+
+@pytest.mark.parametrize("text", ["qaa", "qaa=", "=a", "qaa=a=b", "qaa=a.b", "qaa=a, qaa=b"])
+def test_groups_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="document_groups"):
+        settings(**{"msm.document_groups": text})
+
+
+def test_names_of_groups_may_have_hyphens(units: Path, encoder: Path) -> None:
+    ours = objective(units, encoder, document_groups="qaa=verb-object, qab=object-verb, qac=verb-object")
+    assert ours.model.document_encoder("qaa") is ours.model.document_encoder("qac")
+    assert ours.model.document_encoder("qaa") is not ours.model.document_encoder("qab")
+    assert set(ours.model.documents) == {"others", "verb-object", "object-verb"}
 
 
 def test_only_the_group_of_the_batch_learns(units: Path, encoder: Path) -> None:
