@@ -6,7 +6,7 @@
 | `per_query.parquet` | ids and languages of the questions, and for every row a column of its values (float32), null where it has no score |
 | `manifests.jsonl.gz` | `name` (STAGE/ROW) and `manifest` of every step behind the scores: its command makes the rest again |
 
-A row is addressed by the path that its folder would have, such as `results/mini/score/lareqa-msm-1`. Folders of
+A row is addressed by the path that its folder would have, such as `results/real/score/lareqa-e5-small-1`. Folders of
 earlier exports, which held a folder a row, are read as score folders are.
 """  # noqa: E501
 

@@ -46,9 +46,9 @@ def test_mteb_reads_committed_results_back(tmp_path: Path) -> None:
     mteb = pytest.importorskip("mteb")
     from mteb.results import TaskResult
 
-    folder = RESULTS / "mini" / "score" / "lareqa-msm-1"
-    main(["export", "--format", "mteb", "--scores", str(RESULTS / "mini"), "--out", str(tmp_path / "results")])
-    path = tmp_path / "results" / "msm" / "seed_1" / "lareqa.json"
+    folder = RESULTS / "real" / "score" / "lareqa-e5-small-1"
+    main(["export", "--format", "mteb", "--scores", str(RESULTS / "real"), "--out", str(tmp_path / "results")])
+    path = tmp_path / "results" / "e5-small" / "seed_1" / "lareqa.json"
     task = TaskResult.from_disk(path, load_historic_data=False)
     lines = [line for _, line in exported.score_lines(folder, "scores.jsonl") if line["measure"] == "map@20"]
     one = {(line["query_language"], line["candidate_language"]): line["value"] for line in lines}
@@ -60,6 +60,6 @@ def test_mteb_reads_committed_results_back(tmp_path: Path) -> None:
     }
     results = mteb.ResultCache(cache_path=tmp_path).load_results(include_remote=False)
     names = {(one.model_name, one.model_revision) for one in results.model_results}
-    manifests = exported.score_folders(RESULTS / "mini")
-    assert len(names) == len(manifests) == 6 and ("msm", "seed_1") in names
+    manifests = exported.score_folders(RESULTS / "real")
+    assert len(names) == len(manifests) == 10 and ("e5-small", "seed_1") in names
     assert all(task.task_name == "lareqa" for model in results.model_results for task in model.task_results)

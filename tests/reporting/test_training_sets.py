@@ -36,8 +36,7 @@ def test_models_of_others_are_known_by_name(benchmark: str, model: str, sets: st
 @pytest.mark.parametrize(
     ("row", "sets"),
     [
-        ("mini/score/lareqa-msm-1", "SQuAD"),
-        ("mini/score/lareqa-bm25-words", ""),
+        ("real/score/lareqa-bm25-words", ""),
         ("demo/score/constructed-msm-1", OWN),
         ("hybrid/score/constructed-hard-only-1", OWN),
     ],
