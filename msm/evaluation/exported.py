@@ -36,6 +36,8 @@ _OPTIONAL = {"languages.jsonl", "collection.json"}
 """Files that some score folders lack: those of a single language, or of an earlier version."""
 _KEYS = [name for name in VALUES if name != "value"]
 _COMPRESSION = 15
+_SMALLEST = 9
+"""Level of gzip for files that version control keeps."""
 
 
 def is_exported(root: Path) -> bool:
@@ -100,9 +102,9 @@ def write(root: Path, steps: Mapping[str, Mapping[str, Any]], scores: Sequence[P
     """
     for file, target in FILES.items():
         lines = ({"row": path.name} | line for path in scores for _, line in score_lines(path, file))
-        write_json_lines(root / target, lines)
+        write_json_lines(root / target, lines, _SMALLEST)
     _write_values(root / PER_QUERY, {path.name: score_values(path) for path in scores})
-    write_json_lines(root / MANIFESTS, ({"name": name, "manifest": steps[name]} for name in sorted(steps)))
+    write_json_lines(root / MANIFESTS, ({"name": name, "manifest": steps[name]} for name in sorted(steps)), _SMALLEST)
 
 
 def _folder_lines(path: Path, file: str) -> Iterator[tuple[str, dict[str, Any]]]:
