@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm.evaluation.statistics import Interval, bootstrap, compare, intervals
+from msm.evaluation.statistics import Interval, compare
 from msm.reporting import lineage, published
 from msm.reporting.contents import AblationRow
-from msm.reporting.models import Benchmark, Column, Model, ModelScores, together
+from msm.reporting.models import Benchmark, Column, Model, ModelScores, mean_intervals, together
 from msm.reporting.published import MEAN
 from msm.reporting.settings import Report
 
@@ -119,13 +119,12 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     origins = [(model, origin) for model, origin in texts if origin]
     if len({reorder for _, (_, reorder) in origins}) < 2:
         return []
-    values = together([model for model, _ in origins], column)
-    samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
+    bounds = mean_intervals([model for model, _ in origins], column, settings)
     rows = []
-    for (model, origin), sample in zip(origins, samples, strict=True):
+    for (model, origin), interval in zip(origins, bounds, strict=True):
         means = model.seed_means(column)[:, -1]
         seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
-        rows.append(OrderRow(*origin, float(np.mean(means)), intervals(sample, values.cluster_count)[-1], seeds))
+        rows.append(OrderRow(*origin, float(np.mean(means)), interval, seeds))
     return sorted(rows, key=lambda one: one[:2])
 
 

@@ -14,7 +14,7 @@ from msm.collections.measure_names import FAIRNESS
 from msm.collections.runs import Floats
 from msm.evaluation.choice import EVERYTHING, Choice
 from msm.evaluation.per_query import ByQuestion, PoolKind
-from msm.evaluation.statistics import Columns, Interval, with_mean
+from msm.evaluation.statistics import Columns, Interval, bootstrap, intervals, with_mean
 from msm.reporting import lineage
 from msm.reporting.settings import Report
 from msm.settings import listed
@@ -151,6 +151,19 @@ class Cell(NamedTuple):
     value: float | None
     interval: Interval | None = None
     note: str = ""
+
+
+def mean_intervals(models: Sequence[Model], column: Column, settings: Report) -> list[Interval]:
+    """Return the 95 % interval over the questions of the mean over languages and seeds, for each model.
+
+    Args:
+        models: models with the values of the column loaded, on the same questions.
+        column: measure and pool.
+        settings: settings of the report: the number of resamples and their seed.
+    """
+    values = together(models, column)
+    samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
+    return [intervals(sample, values.cluster_count)[-1] for sample in samples]
 
 
 def together(models: Sequence[Model], column: Column) -> Columns:

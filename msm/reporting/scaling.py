@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from msm.evaluation.statistics import bootstrap, intervals
 from msm.reporting import lineage
 from msm.reporting.contents import ScalingPoint
-from msm.reporting.models import Benchmark, Column, ModelScores, together
+from msm.reporting.models import Benchmark, Column, ModelScores, mean_intervals
 from msm.reporting.settings import Report
 
 APART = 1.5
@@ -27,11 +26,10 @@ def scaling(benchmark: Benchmark, column: Column, root: Path, settings: Report) 
     sizes = [(model, size) for model in benchmark.models if (size := _size(root, model.runs[0]))]
     if not _differ([parameters for _, (_, parameters, _) in sizes]) or not _differ([size[-1] for _, size in sizes]):
         return []
-    values = together([model for model, _ in sizes], column)
-    samples = bootstrap(values, resamples=settings.bootstrap, seed=settings.seed)
+    bounds = mean_intervals([model for model, _ in sizes], column, settings)
     return sorted(
-        ScalingPoint(*size, float(model.seed_means(column)[:, -1].mean()), intervals(sample, values.cluster_count)[-1])
-        for (model, size), sample in zip(sizes, samples, strict=True)
+        ScalingPoint(*size, float(model.seed_means(column)[:, -1].mean()), interval)
+        for (model, size), interval in zip(sizes, bounds, strict=True)
     )
 
 
@@ -46,6 +44,7 @@ def _size(root: Path, scores: ModelScores) -> tuple[str, int, int] | None:
     encoders = [step.manifest for step in steps if step.name.startswith("encoder/")]
     if len(trainings) != 1 or len(encoders) != 1:
         return None
-    objective, tokens = trainings[0]["settings"].get("objective"), trainings[0]["facts"].get("tokens")
-    parameters = encoders[0]["facts"].get("parameters")
-    return (objective, parameters, tokens) if objective and parameters and tokens else None
+    objective, tokens = trainings[0]["settings"].get("objective"), trainings[0].get("facts", {}).get("tokens")
+    parameters = encoders[0].get("facts", {}).get("parameters")
+    is_told = isinstance(objective, str) and isinstance(parameters, int) and isinstance(tokens, int)
+    return (objective, parameters, tokens) if is_told and min(parameters, tokens) > 0 else None
