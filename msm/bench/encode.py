@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from transformers import AutoModel, ModernBertConfig
+from transformers import AutoModel
 
+from msm.bench.encoders import modernbert_config
 from msm.bench.peers import Peer, start_peers
 from msm.bench.race import turns
 from msm.collections.registry import find_benchmark
@@ -53,10 +54,10 @@ class Size(NamedTuple):
     texts: Mapping[str, int]
     """Number of texts of each kind."""
     rounds: int
+    models: tuple[str, ...]
+    """Names of the models, of `MODELS`."""
 
 
-FULL = Size({"questions": 550, "sentences": 550, "paragraphs": 110}, 7)
-QUICK = Size({"questions": 110, "sentences": 110, "paragraphs": 22}, 3)
 LARGE_SHARE = 4
 """Number of texts of which the larger model encodes one."""
 
@@ -65,7 +66,7 @@ def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[
     """Yield one row for each comparison, as `docs/speed.md` shows them.
 
     Args:
-        quick: whether fewer texts and rounds are enough.
+        quick: whether one model and fewer texts and rounds are enough.
         mirror: folder with a copy of the public texts and weights, which replaces the network; empty for none.
         peers: whether other projects' engines are installed and compared, too.
     """
@@ -73,10 +74,10 @@ def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         texts = read_texts(size, folder, mirror)
-        for shape, write in {E5: write_e5, "ModernBERT base": write_modernbert}.items():
+        for shape in size.models:
             model = folder / shape.replace(" ", "-")
             model.mkdir()
-            write(model, folder / "work", mirror)
+            MODELS[shape](model, folder / "work", mirror)
             share = LARGE_SHARE if shape != E5 else 1
             shape_texts = {kind: some[::share] for kind, some in texts.items()}
             yield from _races(shape, model, shape_texts, size.rounds, folder / "peers" if peers else None)
@@ -133,11 +134,15 @@ def write_modernbert(folder: Path, work: Path, mirror: str) -> None:
     words = fetch_tokenizer(REAL, work=work, mirror=mirror)
     words.save_pretrained(folder)
     torch.manual_seed(0)
-    special: dict[str, Any] = dict.fromkeys(("bos_token_id", "cls_token_id"), 0)
-    special |= dict.fromkeys(("eos_token_id", "sep_token_id"), 2)
-    config = ModernBertConfig(vocab_size=len(words), pad_token_id=1, **special)
+    config = modernbert_config(len(words))
     AutoModel.from_config(config).save_pretrained(folder)
     write_usage(folder, config.hidden_size, LONGEST, {"query": "", "passage": ""})
+
+
+MODELS = {E5: write_e5, "ModernBERT base": write_modernbert}
+"""Names of the models to the functions that write their folders."""
+FULL = Size({"questions": 550, "sentences": 550, "paragraphs": 110}, 7, tuple(MODELS))
+QUICK = Size({"questions": 55, "sentences": 55, "paragraphs": 11}, 3, (E5,))
 
 
 def _races(
@@ -171,7 +176,7 @@ def _race(
     best = min(BATCHES, key=lambda batch: _seconds(padded(batch)))
     sides: dict[str, Callable[[], Vectors]] = {
         "sentence-transformers, default batch": padded(DEFAULT_BATCH),
-        f"sentence-transformers, batch {best}": padded(best),
+        "sentence-transformers, best batch": padded(best),
         **{peer.name: lambda peer=peer: peer.encode([prompt + text for text in texts]) for peer in peers},
     }
     reference = ours.encode(texts, side)
@@ -183,6 +188,7 @@ def _race(
     tokens = [len(ids) for ids in ours.model.tokenizer([prompt + text for text in texts])["input_ids"]]
     facts = {
         "shape": shape,
+        "best_batch": best,
         "kind": kind,
         "texts": len(texts),
         "mean_tokens": round(statistics.mean(tokens), 1),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from msm.bench.encoders import encoder_config
+from msm.bench.encoders import encoder_config, fast_precisions
 from msm.bench.race import race
 from msm.encoders.packed import token_states
 from msm.encoders.packing import pack
@@ -62,18 +62,19 @@ Vectors = Callable[[Any, Texts], tuple[Tensor, Tensor]]
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
-    """Yield the comparison in fp32, then that in bf16.
+    """Yield the comparison in fp32, and in bf16 where the device has units for it.
 
     Args:
         quick: whether a small model and fewer questions replace XLM-R base and 32 questions.
     """
     shape, pairs = (QUICK, 5) if quick else (BASE, 7)
     torch.manual_seed(0)
-    model = _model(shape).to(pick_device("auto"))
+    device = pick_device("auto")
+    model = _model(shape).to(device)
     texts = _texts(shape)
     # Both sides train one model: a step's time does not depend on the weights, and two models take twice the memory.
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
-    for precision in ("fp32", "bf16"):
+    for precision in fast_precisions(device):
         difference = _check_equal(model, texts, precision)
         ours, theirs = (_step(model, optimizer, texts, way, precision) for way in (_packed, _padded))
         yield race(

@@ -18,15 +18,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
-from transformers import ModernBertConfig, PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from msm.bench import pretrain
+from msm.bench.encoders import layer_flop, layers_of, modernbert_config
 from msm.bench.invented import DEPTH, invented_texts, write_model, xlmr
 from msm.bench.race import race
 from msm.bench.step_profile import peak_mib
@@ -57,19 +58,17 @@ class Plan(NamedTuple):
     pairs: int
 
 
-def _modernbert(sizes: Mapping[str, int], pieces: int) -> PreTrainedConfig:
-    special: dict[str, Any] = dict.fromkeys(("bos_token_id", "cls_token_id"), 0)
-    special |= dict.fromkeys(("eos_token_id", "sep_token_id"), 2)
-    return ModernBertConfig(vocab_size=pieces, pad_token_id=1, **sizes, **special)
-
-
 FULL = Plan(
-    {"XLM-R base": pretrain.BASE._replace(documents=32, units=32), "XLM-R large": pretrain.LARGE},
+    {
+        "XLM-R base": pretrain.BASE._replace(documents=32, units=32),
+        "XLM-R large": pretrain.LARGE,
+        "ModernBERT base": pretrain.MODERNBERT_BASE._replace(documents=32, units=32),
+    },
     4096,
     {
         "e5-small": functools.partial(xlmr, 12, 384, 12),
         "XLM-R base": functools.partial(xlmr, 12, 768, 12),
-        "ModernBERT base": functools.partial(_modernbert, {}),
+        "ModernBERT base": modernbert_config,
     },
     10_000_000,
     768,
@@ -82,7 +81,7 @@ TINY = Plan(
     {
         "tiny XLM-R": functools.partial(xlmr, 2, 32, 2),
         "tiny ModernBERT": functools.partial(
-            _modernbert, {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+            modernbert_config, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48
         ),
     },
     3000,
@@ -146,7 +145,7 @@ def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, A
     contender = pretrain.new_contender(shape, _device())
     contender.masked.set_attn_implementation(FLASH)
     optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
-    batch = pretrain.new_batch(shape, pretrain.packed_units, _precision())
+    batch = pretrain.new_batch(shape, _precision())
     pretrain.check_equal(contender, batch, pretrain.masked_only_losses)
     ours = pretrain.step_of(contender, optimizer, batch, pretrain.packed_losses)
     theirs = pretrain.step_of(contender, optimizer, batch, pretrain.masked_only_losses)
@@ -155,24 +154,16 @@ def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, A
         "fill": round(batch.fill, 3),
         "tokens": 2 * sum(map(len, batch.units)),
         "precision": batch.precision,
-        "flop": pretrain.flop_of(shape, batch),
+        "flop": pretrain.flop_of(contender, batch),
     }
     peaks = {"peak_mib": [peak_mib(theirs), peak_mib(ours)]}
     yield race("gpu_step_packed", ours, theirs, pairs, **facts) | peaks
-    for layer in _layers(contender.masked):
+    for layer in layers_of(body(contender.masked)):
         # Without a GPU the layers are traced only, which takes seconds; code for a CPU would take minutes.
         layer.compile(dynamic=True, backend="inductor" if torch.cuda.is_available() else "eager")
     yield race("gpu_step_packed_compiled", ours, theirs, pairs, **facts) | {
         "peak_mib": [peaks["peak_mib"][0], peak_mib(ours)]
     }
-
-
-def _layers(model: Any) -> Iterator[Any]:
-    """Return the layers of a transformer, under whichever name its class keeps them."""
-    for module in body(model).modules():
-        if isinstance(module, torch.nn.ModuleList):
-            yield from module
-            return
 
 
 def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) -> Iterator[dict[str, Any]]:
@@ -195,18 +186,10 @@ def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) ->
         "texts": len(texts),
         "tokens": sum(tokens),
         "precision": _precision(),
-        "flop": _encode_flop(theirs[0].auto_model, tokens),
+        "flop": layer_flop(cast(PreTrainedModel, theirs[0].auto_model), tokens),
         "least_cosine": round(cosine, 6),
     }
     yield race("gpu_encode", lambda: ours.encode(texts, "passage"), lambda: theirs.encode(texts), plan.pairs, **facts)
-
-
-def _encode_flop(model: Any, tokens: Sequence[int]) -> float:
-    """Return the floating-point operations of a forward pass: two for each weight and token, and those of attention."""
-    lengths = np.array(tokens, np.float64)
-    weights = sum(weight.numel() for layer in _layers(model) for weight in layer.parameters())
-    attention = 4 * model.config.hidden_size * model.config.num_hidden_layers
-    return float(2 * weights * lengths.sum() + attention * (lengths**2).sum())
 
 
 def _search(plan: Plan) -> Iterator[dict[str, Any]]:

@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoModelForMaskedLM
+from transformers import AutoModelForMaskedLM, PreTrainedConfig
 
-from msm.bench.encoders import encoder_config
+from msm.bench.encoders import encoder_config, fast_precisions, layer_flop, modernbert_config
 from msm.bench.race import race
 from msm.bench.step_profile import peak_mib, shares
 from msm.corpora.packing import pack as pack_sentences
-from msm.encoders.heads import SplitHead, body, split_head
+from msm.encoders.heads import SplitHead, body, language_head, split_head
 from msm.encoders.packed import token_states
 from msm.encoders.packing import join, pack
 from msm.encoders.pooling import pool
@@ -52,11 +52,25 @@ class Shape(NamedTuple):
     vocabulary: int
     documents: int
     units: int
+    architecture: str = "XLM-R"
+    """XLM-R or ModernBERT."""
+
+    def config(self) -> PreTrainedConfig:
+        """Return the configuration of the encoder."""
+        if self.architecture == "ModernBERT":
+            sizes = {"hidden_size": self.width, "num_hidden_layers": self.layers, "num_attention_heads": self.heads}
+            return modernbert_config(self.vocabulary, **sizes, intermediate_size=3 * self.width // 2)
+        sizes = {"layers": self.layers, "width": self.width, "heads": self.heads}
+        return encoder_config(**sizes, vocabulary=self.vocabulary, tokens=UNIT_TOKENS)
 
 
 BASE = Shape(12, 768, 12, 250_002, 2, 16)
 LARGE = Shape(24, 1024, 16, 250_002, 16, 32)
-QUICK = Shape(3, 192, 3, 16_000, 4, 8)
+MODERNBERT_BASE = Shape(22, 768, 12, 250_002, 2, 16, "ModernBERT")
+TINY = Shape(3, 192, 3, 16_000, 4, 8)
+FULL = {"XLM-R base": BASE, "ModernBERT base": MODERNBERT_BASE}
+QUICK = {"small XLM-R": TINY, "small ModernBERT": TINY._replace(architecture="ModernBERT")}
+"""Shapes by the name of the model."""
 
 
 @dataclasses.dataclass
@@ -99,41 +113,71 @@ def run(quick: bool, *, profile: bool = False) -> Iterator[dict[str, Any]]:
     """Yield one row for each comparison, as `docs/speed.md` shows them.
 
     Args:
-        quick: whether a small model and fewer pairs replace XLM-R base and seven pairs.
+        quick: whether small models and fewer pairs replace those of base size and seven pairs.
         profile: whether the shares of the operations in the time of a step replace the comparisons.
     """
     device = pick_device("auto")
-    precision = "bf16" if device.type == "cuda" else "fp32"
-    shape, pairs = (QUICK, 5) if quick else (BASE if device.type == "cpu" else BASE._replace(documents=64), 7)
-    torch.manual_seed(0)
-    contender = new_contender(shape, device)
-    # Both sides train one model: a step's time does not depend on the weights, and two models take twice the memory.
-    optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
-    for label, lengths in (("one sentence a unit", _sentence_units), ("whole sentences packed", packed_units)):
-        batch = new_batch(shape, lengths, precision)
-        facts = {
-            "fill": round(batch.fill, 3),
-            "units": label,
-            "documents": shape.documents,
-            "shape": "quick" if quick else "XLM-R base",
-            "precision": precision,
-            "flop": flop_of(shape, batch),
-        }
-        ours = step_of(contender, optimizer, batch, packed_losses)
+    shapes, pairs = (QUICK, 5) if quick else (FULL, 7)
+    for name, shape in shapes.items():
+        # A GPU is not busy with the batch of a CPU.
+        shape = shape if device.type == "cpu" or quick else shape._replace(documents=64)
         if profile:
-            if lengths is packed_units:
-                yield {"name": "pretrain_step_profile", **facts, "shares": shares(ours), "device": device.type}
-            continue
-        for name, losses in (("all_positions", padded_losses), ("masked_only", masked_only_losses)):
-            check_equal(contender, batch, losses)
-            theirs = step_of(contender, optimizer, batch, losses)
-            yield race(f"pretrain_step_vs_{name}", ours, theirs, pairs, **facts)
-            yield _memory_row(f"pretrain_step_memory_vs_{name}", ours, theirs, facts | {"device": device.type})
+            yield _profile(name, shape, device)
+        else:
+            yield from _step_races(name, shape, pairs, device)
     if profile:
         return
+    shape = next(iter(shapes.values()))
     yield _token_loss_race(shape, pairs, device)
-    for precision in ("fp32", "bf16"):
+    for precision in fast_precisions(device):
         yield _document_race(shape._replace(documents=4, units=32), pairs, precision, device)
+
+
+def _profile(name: str, shape: Shape, device: torch.device) -> dict[str, Any]:
+    """Return the shares of the operations in the time of a step on packed sentences."""
+    contender, optimizer = _new_trained(shape, device)
+    batch = new_batch(shape, step_precision(device))
+    step_shares = shares(step_of(contender, optimizer, batch, packed_losses))
+    facts = _step_facts(name, contender, batch)
+    return {"name": "pretrain_step_profile", **facts, "shares": step_shares, "device": device.type}
+
+
+def _step_races(name: str, shape: Shape, pairs: int, device: torch.device) -> Iterator[dict[str, Any]]:
+    """Compare time and memory of a step on packed sentences with those of the two usual ways."""
+    contender, optimizer = _new_trained(shape, device)
+    batch = new_batch(shape, step_precision(device))
+    facts = _step_facts(name, contender, batch)
+    ours = step_of(contender, optimizer, batch, packed_losses)
+    for way, losses in (("all_positions", padded_losses), ("masked_only", masked_only_losses)):
+        check_equal(contender, batch, losses)
+        theirs = step_of(contender, optimizer, batch, losses)
+        yield race(f"pretrain_step_vs_{way}", ours, theirs, pairs, **facts)
+        yield _memory_row(f"pretrain_step_memory_vs_{way}", ours, theirs, facts | {"device": device.type})
+
+
+def _new_trained(shape: Shape, device: torch.device) -> tuple[Contender, torch.optim.Optimizer]:
+    """Return models and their optimiser.
+
+    Both sides train one model: a step's time does not depend on the weights, and two models take twice the memory.
+    """
+    torch.manual_seed(0)
+    contender = new_contender(shape, device)
+    return contender, torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
+
+
+def step_precision(device: torch.device) -> str:
+    """Return the number format of the steps on a device."""
+    return "bf16" if device.type == "cuda" else "fp32"
+
+
+def _step_facts(name: str, contender: Contender, batch: Batch) -> dict[str, Any]:
+    return {
+        "fill": round(batch.fill, 3),
+        "documents": int(batch.documents[-1]) + 1,
+        "shape": name,
+        "precision": batch.precision,
+        "flop": flop_of(contender, batch),
+    }
 
 
 def _memory_row(name: str, ours: Callable[[], Any], theirs: Callable[[], Any], facts: dict[str, Any]) -> dict[str, Any]:
@@ -166,10 +210,7 @@ def _token_loss_race(shape: Shape, pairs: int, device: torch.device) -> dict[str
 
 def new_contender(shape: Shape, device: torch.device) -> Contender:
     """Return models with random weights."""
-    config = encoder_config(
-        layers=shape.layers, width=shape.width, heads=shape.heads, vocabulary=shape.vocabulary, tokens=UNIT_TOKENS
-    )
-    masked_model = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
+    masked_model = AutoModelForMaskedLM.from_config(shape.config(), attn_implementation="sdpa")
     documents = DocumentEncoder(shape.width, shape.heads, 4 * shape.width, 2, shape.units, 0.0)
     projections = heads("asymmetric", shape.width)
     split = split_head(masked_model.to(device))
@@ -183,25 +224,18 @@ def _sentences(count: int, random: np.random.Generator) -> NDArray[np.int64]:
     return np.maximum(random.lognormal(mean, SPREAD, count).astype(np.int64), 3)
 
 
-def _sentence_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return lengths of units of one sentence each, in tokens, `<s>` included."""
-    return np.minimum(_sentences(count, random) + 1, UNIT_TOKENS)
-
-
-def packed_units(count: int, random: np.random.Generator) -> NDArray[np.int64]:
+def _unit_lengths(count: int, random: np.random.Generator) -> NDArray[np.int64]:
     """Return lengths of the units that the stage `units` packs of such sentences, in tokens, `<s>` included."""
     offsets = np.concatenate([[0], np.cumsum(_sentences(4 * count, random))])
     firsts = pack_sentences(offsets, UNIT_TOKENS - 1, 0, 4 * count)
     return np.minimum(np.diff(offsets[firsts])[:count] + 1, UNIT_TOKENS)
 
 
-def new_batch(
-    shape: Shape, lengths_of: Callable[[int, np.random.Generator], NDArray[np.int64]], precision: str
-) -> Batch:
-    """Return a batch of random tokens, in units whose lengths `lengths_of` draws."""
+def new_batch(shape: Shape, precision: str) -> Batch:
+    """Return a batch of random tokens, in units of packed sentences."""
     random = np.random.default_rng(0)
     count = shape.documents * shape.units
-    lengths = lengths_of(count, random)
+    lengths = _unit_lengths(count, random)
     units = [random.integers(len(SPECIAL), shape.vocabulary - 1, length) for length in lengths]
     texts, labels = [], []
     for unit in units:
@@ -221,15 +255,14 @@ def new_batch(
     return Batch(units, texts, labels, documents, float(lengths.sum() / count / UNIT_TOKENS), precision)
 
 
-def flop_of(shape: Shape, batch: Batch) -> float:
+def flop_of(contender: Contender, batch: Batch) -> float:
     """Return the floating-point operations of one step: of the layers on real tokens, of the head on hidden ones.
 
     Forward and backward passes count; the document encoder and the optimiser do not.
     """
-    width, lengths = shape.width, np.array([len(unit) for unit in batch.units])
-    a_token = shape.layers * (24 * width**2 + 4 * width * lengths)
-    head = 2 * width * (shape.vocabulary + width) * batch.scored()
-    return 3.0 * (2 * float((lengths * a_token).sum()) + head)
+    vocabulary, width = contender.split.pieces.shape
+    head = 2 * width * (vocabulary + width) * batch.scored()
+    return 3.0 * (2 * layer_flop(body(contender.masked), [len(unit) for unit in batch.units]) + head)
 
 
 Losses = Callable[[Contender, Batch], Tensor]
@@ -298,7 +331,7 @@ def masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
     """Return the loss of padded units with the head on masked positions only."""
     tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
     states = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state
-    mlm = token_loss(contender.masked.lm_head, states[labels >= 0], labels[labels >= 0])
+    mlm = token_loss(language_head(contender.masked), states[labels >= 0], labels[labels >= 0])
     return mlm + _padded_contrast(contender, batch)
 
 
