@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from msm.imports import entry
 from msm.pipeline.artifacts import checksum
 from msm.pipeline.code import code_checksum
 from msm.pipeline.recipes import Values, holders, layers
-from msm.pipeline.runner import entry
 from msm.pipeline.stages import PAYLOADS, STAGES
 from msm.pipeline.tasks import Task
 

@@ -46,7 +46,7 @@ class Options(NamedTuple):
     mirror: str = ""
     launcher: str = ""
     """A `TrainJobPlace` as JSON for stages with several GPUs; empty to run them in the pod of the task."""
-    tracked: Mapping[str, Pointer] = MappingProxyType({})
+    pointers: Mapping[str, Pointer] = MappingProxyType({})
     """Outputs that are fetched from the DVC remote instead of being made."""
     remote: str = ""
     """Address of the DVC remote."""
@@ -62,14 +62,14 @@ class Options(NamedTuple):
     """Cluster that the pipeline is for; None leaves out all properties of a cluster."""
 
 
-def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collection[str] = ()) -> list[Task]:
+def select(name: str, tasks: Sequence[Task], model: str = "", pointers: Collection[str] = ()) -> list[Task]:
     """Select the tasks of a recipe that a pipeline runs, in their order.
 
     Args:
         name: name of the pipeline, see `PIPELINES`.
         tasks: all tasks of the recipe.
         model: name of the model, for `benchmark`; empty for the only trained model that is no control of the report.
-        tracked: outputs that DVC holds; tasks that only they need are not run.
+        pointers: outputs that DVC holds; tasks that only they need are not run.
 
     Raises:
         BadInput: a pipeline, model or output does not exist, a model is given for a pipeline that runs several, or none
@@ -97,9 +97,9 @@ def select(name: str, tasks: Sequence[Task], model: str = "", tracked: Collectio
         raise BadInput(f"no model {model!r} in the recipe; here are: {', '.join(here)}{suggestion(model, here)}")
     outs = {task.out for task in scores if models[task.out] in chosen_models}
     for task in reversed(tasks):
-        if task.out in outs and task.out not in tracked:
+        if task.out in outs and task.out not in pointers:
             outs |= set(task.reads.values())
-    if stray := set(tracked) - outs:
+    if stray := set(pointers) - outs:
         raise BadInput(f"nothing in the pipeline reads {sorted(stray)[0]}")
     return [task for task in tasks if task.out in outs or task.stage == "report"]
 
@@ -137,7 +137,7 @@ def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Ca
         outputs: dict[str, Any] = {}
         for task in tasks:
             outputs[task.out] = (
-                _fetched(task, options) if task.out in options.tracked else _task(task, outputs, options)
+                _fetched(task, options) if task.out in options.pointers else _task(task, outputs, options)
             )
             if options.push and task.stage in PUSHED:
                 _pushed(task, outputs[task.out], options)
@@ -187,7 +187,7 @@ def _parts(task: Task, arguments: Mapping[str, Any], options: Options) -> list[A
 def _fetched(task: Task, options: Options) -> Any:
     name = task.name
     get = getter(kind_of(STAGES[task.stage].payload), name, options.image)
-    step = get(name=name, pointer=options.tracked[task.out].as_json(), remote=options.remote)
+    step = get(name=name, pointer=options.pointers[task.out].as_json(), remote=options.remote)
     _place(step, f"dvc_get {name}", "download", options)
     return step.outputs["out"]
 

@@ -1,6 +1,5 @@
 """Runs a stage inside the pod of a pipeline task; this is the only place where Kubeflow's artifacts meet a stage."""
 
-import importlib
 import json
 import shutil
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from msm.components import verdicts
 from msm.components.kubeflow_artifacts import Artifact, log_scores, metadata
 from msm.execution import Execution
+from msm.imports import entry
 from msm.pipeline import artifacts, torchrun
 from msm.pipeline.places import processes, visible_gpus
 from msm.pipeline.runner import command, run_stage
@@ -107,7 +107,7 @@ def _run(
     """Run a stage in this process, in several of this pod, or in pods of a TrainJob."""
     gpus = processes(settings, min(STAGES[stage].gpus, visible_gpus()))
     if launcher:
-        importlib.import_module("msm.components.trainjob").train(launcher, stage, settings, folders, out, execution)
+        entry("msm.components.trainjob:train")(launcher, stage, settings, folders, out, execution)
     elif gpus > 1:
         words = [*command(stage, settings, folders, out), "--work", str(execution.work), "--stop_with_parent"]
         words += ["--part", execution.part] if execution.part else []

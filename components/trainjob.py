@@ -251,8 +251,8 @@ def state_of(job: Object, workload: Object | None, pods: Sequence[Object], nodes
 def _queued(workload: Object) -> str:
     """Return the reason why a workload waits: it was evicted, or there is no quota for it."""
     quota = condition(workload, "QuotaReserved").get("message", "")
-    evicted = condition(workload, "Evicted").get("message", "") if is_true(workload, "Evicted") else ""
-    return "; ".join(text for text in (evicted, quota) if text)
+    eviction = condition(workload, "Evicted").get("message", "") if is_true(workload, "Evicted") else ""
+    return "; ".join(text for text in (eviction, quota) if text)
 
 
 def _starting(pods: Sequence[Object]) -> str:
@@ -302,14 +302,14 @@ class _Log:
                 sys.stderr.write(f"{text}\n")
 
 
-def copy_in(folder: Path, shared: Path) -> Path:
+def copy_in(folder: Path, shared_folder: Path) -> Path:
     """Copy a stage folder to the shared volume, unless it is there, and return its path there."""
-    if not shared.is_dir():
-        partial = shared.with_name(f".{shared.name}.partial")
+    if not shared_folder.is_dir():
+        partial = shared_folder.with_name(f".{shared_folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(folder, partial)
-        partial.rename(shared)
-    return shared
+        partial.rename(shared_folder)
+    return shared_folder
 
 
 def code_checksum() -> str:
@@ -332,14 +332,14 @@ def train(
         execution: `execution.work` is FAMILY/ROW in the folder that the job's pods share with this one.
     """
     place = TrainJobPlace(**json.loads(text)).shared_by(settings)
-    name, shared = Path(*execution.work.parts[-2:]), execution.work.parents[1]
+    name, shared_folder = Path(*execution.work.parts[-2:]), execution.work.parents[1]
     copies = {}
     for input_name, folder in folders.items():
         copies[input_name] = copy_in(
-            folder, shared / "inputs" / payload_checksum(folder)[:16] / "/".join(folder.parts[-2:])
+            folder, shared_folder / "inputs" / payload_checksum(folder)[:16] / "/".join(folder.parts[-2:])
         )
     says = {"words": command(stage, settings, copies, name), "image": place.image, "code": code_checksum()}
-    target = shared / "outputs" / checksum(says)[:16] / name
+    target = shared_folder / "outputs" / checksum(says)[:16] / name
     if not (target / MANIFEST).is_file():
         words = [*command(stage, settings, copies, target), "--work", str(execution.work)]
         words += ["--gpus", str(max(1, place.gpus))]

@@ -17,7 +17,7 @@ def ablations_frame(rows: Sequence[AblationRow]) -> pd.DataFrame:
         ours, theirs = (
             (0.0, 0.0) if row.model == REFERENCES.get(row.table, REFERENCE) else (row.change, row.printed_change)
         )
-        cells.append([row.label, "paper", theirs, None, None, row.printed])
+        cells.append([row.label, "paper", theirs, None, None, row.printed_value])
         if row.value is not None:
             cells.append([row.label, "ours", ours, low, high, row.value])
     frame = pd.DataFrame(cells, columns=pd.Index(["row", "whose", "change", "low", "high", "value"]))
@@ -40,7 +40,7 @@ def ablations_text(rows: Sequence[AblationRow]) -> pd.DataFrame:
             "ours": wording.times_100(row.value),
             "change": "" if row.change is None else wording.signed(row.change),
             "95 % interval": "" if row.interval is None else wording.signed_interval(row.interval),
-            "paper": wording.times_100(row.printed),
+            "paper": wording.times_100(row.printed_value),
             "its change": "" if row.printed_change is None else wording.signed(row.printed_change),
         }
         for row in rows

@@ -40,7 +40,7 @@ class ResultsView(NamedTuple):
 
     table: Table | None
     """Table of scores; None if no score folder has usable values."""
-    published: list[Row]
+    published_rows: list[Row]
     problems: list[Problem]
 
 

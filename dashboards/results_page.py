@@ -90,8 +90,8 @@ def page() -> None:
     with for_order:
         rows = tables.arranged(view.table.rows, only, choose_order(view.table))
     show_table(recipe, benchmark, column, view.table._replace(rows=rows))
-    if view.published:
-        show_published(view.published, view.table.languages)
+    if view.published_rows:
+        show_published(view.published_rows, view.table.languages)
     differences = loading.different(recipe, benchmark, column, seeds)
     if differences:
         st.subheader("Differences of the means", anchor=False)

@@ -1,6 +1,5 @@
 """The page of search: a question in any language, and the answers of two models from all languages."""
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from msm.dashboards import loading, recipes, tables, views
 from msm.dashboards.loading import Recipe
 from msm.dashboards.tables import plain
 from msm.errors import BadInput
+from msm.imports import entry
 from msm.reporting import rankings
 from msm.reporting.models import ModelScores
 from msm.reporting.rankings import Answer, Texts
@@ -25,7 +25,7 @@ LARGEST = 100_000
 def searcher(model: Path, _texts: Texts, state: tuple) -> Any:
     """Return a model with the vectors of a collection; the only place of the dashboard that loads torch."""
     del state
-    return importlib.import_module("msm.retrieval.ask").Searcher(model, _texts.collection)
+    return entry("msm.retrieval.ask:Searcher")(model, _texts.collection)
 
 
 def show_model(root: Path, run: ModelScores, question: str) -> None:

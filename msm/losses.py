@@ -290,7 +290,7 @@ def in_batch_loss(
     passages: Tensor,
     *,
     scale: Tensor | float,
-    allowed: Tensor | None = None,
+    candidates: Tensor | None = None,
 ) -> Tensor:
     """Mean cross entropy in nats of picking each query's passage out of the passages of the batch, in fp32.
 
@@ -299,12 +299,12 @@ def in_batch_loss(
         passages: vectors of the passages, [P, H]: first the B positives in the order of the queries, then the hard
             negatives.
         scale: number that multiplies the inner products, the inverse of a temperature.
-        allowed: True where a passage is a candidate of a query, [B, P]; every query's positive must be one. None makes
+        candidates: True where a passage is a candidate of a query, [B, P]; its positive must be one. None makes
             all passages candidates.
     """
     logits = scale * (queries.float() @ passages.float().T)
-    if allowed is not None:
-        logits = logits.masked_fill(~allowed, float("-inf"))
+    if candidates is not None:
+        logits = logits.masked_fill(~candidates, float("-inf"))
     return F.cross_entropy(logits, torch.arange(len(queries), device=queries.device))
 
 
@@ -315,7 +315,7 @@ def matryoshka_loss(
     *,
     normalise: bool,
     scale: Tensor | float,
-    allowed: Tensor | None = None,
+    candidates: Tensor | None = None,
 ) -> Tensor:
     """Mean of the in-batch loss over vectors that are cut to their leading dimensions.
 
@@ -325,12 +325,14 @@ def matryoshka_loss(
         widths: numbers of leading dimensions to which the vectors are cut, each from 1 to H.
         normalise: True gives the cut vectors the length 1, as cosine similarity needs.
         scale: number that multiplies the inner products, the inverse of a temperature.
-        allowed: candidates, as `in_batch_loss` takes them.
+        candidates: candidates, as `in_batch_loss` takes them.
 
     Source: arXiv 2205.13147, equation 1, with equal weights.
     """
     losses = [
-        in_batch_loss(*(_cut(side, width, normalise) for side in (queries, passages)), scale=scale, allowed=allowed)
+        in_batch_loss(
+            *(_cut(side, width, normalise) for side in (queries, passages)), scale=scale, candidates=candidates
+        )
         for width in widths
     ]
     return torch.stack(losses).mean()

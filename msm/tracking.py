@@ -6,7 +6,6 @@ middle of a run, the run goes on. Servers and keys are told by the usual variabl
 """
 
 import contextlib
-import importlib
 import json
 import os
 import sys
@@ -20,7 +19,7 @@ import yaml
 
 from msm.errors import BadInput, CommandError
 from msm.files import read_json_lines
-from msm.optional import needed_package
+from msm.imports import entry, needed_package
 from msm.pipeline.artifacts import FOLDERS
 
 STAGES = ("pretrain", "finetune", "score", "report")
@@ -69,7 +68,7 @@ class Backend(Protocol):
         """Show a text file."""
         ...
 
-    def close(self, *, failed: bool) -> None:
+    def close(self, *, has_failed: bool) -> None:
         """Send what is left, and end the run."""
         ...
 
@@ -104,9 +103,9 @@ class Tracker:
             for path in sorted(path for path in payload.iterdir() if path.suffix in TEXTS):
                 self._later(self._backend.document, path.name, path.read_text(encoding="utf-8"))
 
-    def close(self, *, failed: bool) -> None:
+    def close(self, *, has_failed: bool) -> None:
         """Wait until everything is told."""
-        self._thread.submit(self._safely, lambda: self._backend.close(failed=failed))
+        self._thread.submit(self._safely, lambda: self._backend.close(has_failed=has_failed))
         self._thread.shutdown()
 
     def _later(self, tell: Callable[..., None], *values: Any) -> None:
@@ -146,7 +145,7 @@ def tracked(name: str, task: TrackedTask) -> Iterator[Tracker | None]:
         yield tracker
         has_failed = False
     finally:
-        tracker.close(failed=has_failed)
+        tracker.close(has_failed=has_failed)
 
 
 def check(name: str) -> None:
@@ -158,7 +157,7 @@ def check(name: str) -> None:
     if name:
         needed_package(name, "tracking")
     if name == "wandb" and os.environ.get("WANDB_MODE") not in ("offline", "disabled"):
-        if not importlib.import_module("wandb").api.api_key:
+        if not entry("wandb:api").api_key:
             raise BadInput("--log wandb: no key; set WANDB_API_KEY, or WANDB_MODE=offline")
 
 
@@ -208,7 +207,7 @@ class TensorBoard:
     """
 
     def __init__(self, task: TrackedTask) -> None:
-        self._make = importlib.import_module("torch.utils.tensorboard").SummaryWriter
+        self._make = entry("torch.utils.tensorboard:SummaryWriter")
         self._folder = str(task.folder / "tensorboard")
         self._writer: Any = None
 
@@ -225,9 +224,9 @@ class TensorBoard:
         """See `Backend`."""
         self._open(0).add_text(name, text if name.endswith(".md") else f"```\n{text}\n```")
 
-    def close(self, *, failed: bool) -> None:
+    def close(self, *, has_failed: bool) -> None:
         """See `Backend`."""
-        del failed
+        del has_failed
         if self._writer is not None:
             self._writer.close()
 
@@ -246,7 +245,7 @@ class Mlflow:
     """
 
     def __init__(self, task: TrackedTask) -> None:
-        self._mlflow = importlib.import_module("mlflow")
+        self._mlflow = needed_package("mlflow", "tracking")
         self._client = self._mlflow.MlflowClient()
         experiment = self._mlflow.set_experiment(task.recipe).experiment_id
         same = f"tags.`msm.identity` = '{task.identity}' and attributes.status != 'FINISHED'"
@@ -278,10 +277,10 @@ class Mlflow:
         """See `Backend`."""
         self._client.log_text(self._run, text, name)
 
-    def close(self, *, failed: bool) -> None:
+    def close(self, *, has_failed: bool) -> None:
         """See `Backend`."""
         self._flush()
-        self._client.set_terminated(self._run, "KILLED" if failed else "FINISHED")
+        self._client.set_terminated(self._run, "KILLED" if has_failed else "FINISHED")
 
     def _flush(self) -> None:
         while self._values:
@@ -298,7 +297,7 @@ class Wandb:
     """
 
     def __init__(self, task: TrackedTask) -> None:
-        wandb = importlib.import_module("wandb")
+        wandb = needed_package("wandb", "tracking")
         task.folder.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(
             project=task.recipe,
@@ -325,9 +324,9 @@ class Wandb:
         path.write_text(text, encoding="utf-8")
         self._run.save(str(path), base_path=self._run.dir, policy="now")
 
-    def close(self, *, failed: bool) -> None:
+    def close(self, *, has_failed: bool) -> None:
         """See `Backend`."""
-        self._run.finish(exit_code=int(failed))
+        self._run.finish(exit_code=int(has_failed))
 
 
 BACKENDS: dict[str, Callable[[TrackedTask], Backend]] = {"tensorboard": TensorBoard, "mlflow": Mlflow, "wandb": Wandb}

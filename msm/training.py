@@ -155,17 +155,17 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
                 execution.on_row({"step": step + 1, **row})
                 bar.set_postfix_str(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,.0f} tokens/s", refresh=False)
             signs = distributed.sum_values({"preempted": stop.number > 0, "stop": row.get("stop", 0) if main else 0})
-            preempted, has_ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
+            is_preempted, has_ended = signs["preempted"] > 0, signs["stop"] > 0 or step + 1 == plan.steps
             is_late = time.monotonic() - last_save >= execution.checkpoint_seconds
             is_due = (step + 1) % plan.checkpoint_steps == 0 or is_late
-            if (preempted or has_ended or is_due) and main:
+            if (is_preempted or has_ended or is_due) and main:
                 log.flush()
                 checkpoints.save(work, step + 1, _state(task.module, optimizer, step + 1) | {"ended": has_ended})
                 last_save = time.monotonic()
             if has_ended:
                 last = step + 1
                 break
-            if preempted:
+            if is_preempted:
                 raise _stopped(stop, f"after step {step + 1}")
     bar.close()
     distributed.barrier()

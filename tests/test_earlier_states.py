@@ -80,15 +80,15 @@ def old_name(name: str) -> str:
     return name.replace(".positions.", ".places.")
 
 
-def as_0_1_0(folder: Path, *, unused: dict[str, Tensor]) -> None:
+def as_0_1_0(folder: Path, *, unused_weights: dict[str, Tensor]) -> None:
     """Put the newest state of a folder under the names of version 0.1.0, with heads that it does not use."""
     state: dict[str, Any] = checkpoints.load(folder) or {}
     names = {name: old_name(name) for name in state["module"]}
     module = {old: state["module"][name] for name, old in names.items() if not name.startswith("text.") or old != name}
     [group] = state["optimizer"]["param_groups"]
-    group["params"] = list(range(len(group["params"]) + len(unused)))
+    group["params"] = list(range(len(group["params"]) + len(unused_weights)))
     del state["format"]
-    checkpoints.save(folder, state["step"], state | {"module": module | unused})
+    checkpoints.save(folder, state["step"], state | {"module": module | unused_weights})
 
 
 @pytest.mark.parametrize("kind", ["pooler-one", "cls-two", "documents"])
@@ -104,7 +104,9 @@ def test_a_state_of_version_0_1_0_goes_on(kind: str, encoder: Path, tmp_path: Pa
     for path in work.glob("step-000000004.*"):
         path.unlink()
     projection = heads("asymmetric", 8)
-    as_0_1_0(work, unused={} if kind != "documents" else dict(projection.named_parameters(prefix="heads.others")))
+    as_0_1_0(
+        work, unused_weights={} if kind != "documents" else dict(projection.named_parameters(prefix="heads.others"))
+    )
     assert not any(name.startswith("text.model") for name in (checkpoints.load(work) or {})["module"])
     module = fresh()
     facts = train(Shrink(module), PLAN, Execution(work, device="cpu"))
@@ -115,7 +117,7 @@ def test_a_state_of_version_0_1_0_goes_on(kind: str, encoder: Path, tmp_path: Pa
 
 def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
     train(Shrink(documents()), PLAN, Execution(tmp_path, device="cpu"))
-    as_0_1_0(tmp_path, unused={})
+    as_0_1_0(tmp_path, unused_weights={})
     with pytest.raises(BadInput, match=r"a training state of another model, which differs in 0\.bias; remove it"):
         train(Shrink(nn.Sequential(nn.Linear(2, 2))), PLAN, Execution(tmp_path, device="cpu"))
 
@@ -126,7 +128,7 @@ def test_a_training_of_version_0_1_0_is_not_passed_over(tmp_path: Path) -> None:
     train(Shrink(documents()), PLAN, Execution(old, device="cpu"))
     train(Shrink(documents()), PLAN, Execution(new, device="cpu"))  # of this version: another training
     shutil.rmtree(new)
-    as_0_1_0(old, unused={})
+    as_0_1_0(old, unused_weights={})
     with pytest.raises(BadInput, match=f"{old}: a training that version 0.1.0 began; rename it to {new}"):
         train(Shrink(documents()), PLAN, Execution(new, device="cpu"))
     old.rename(new)

@@ -55,8 +55,8 @@ def test_no_gradient_flows_through_the_bias() -> None:
     siblings = same & ~torch.eye(8, dtype=torch.bool)
     with torch.no_grad():
         alpha = logits[siblings].view(8, 3).mean(1) - logits[~same].view(8, 4).mean(1)
-    biased = logits - 0.5 * alpha[:, None] * siblings
-    torch.nn.functional.cross_entropy(biased, torch.arange(8)).backward()
+    biased_logits = logits - 0.5 * alpha[:, None] * siblings
+    torch.nn.functional.cross_entropy(biased_logits, torch.arange(8)).backward()
     torch.testing.assert_close(queries.grad, constant.grad, atol=1e-6, rtol=1e-5)
 
 
@@ -79,8 +79,8 @@ def test_the_bias_is_measured_over_what_is_asked(bias_over: str, bias_gradient: 
     groups = {"query": list(range(9)), "document": documents, "batch": [0] * 9}[bias_over]
     total = torch.tensor(0.0)
     for i in range(9):
-        shared = [leads[j] for j in range(9) if groups[j] == groups[i]]
-        lead = sum(shared) / len(shared)
+        group_leads = [leads[j] for j in range(9) if groups[j] == groups[i]]
+        lead = sum(group_leads) / len(group_leads)
         lead = lead.detach() if bias_gradient == "cut" else lead
         row = [logits[i][j] - (0.5 * lead if documents[j] == documents[i] and j != i else 0.0) for j in range(9)]
         total = total + torch.logsumexp(torch.stack(row), 0) - row[i]

@@ -188,14 +188,14 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogC
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     checkpoints.save(tmp_path, 1, {"step": 1})
     # A limit on the size of files fails a write the way a full disk does.
-    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, unlimited[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
         with pytest.raises(BadInput, match=r"cannot write the checkpoint.*step-000000001"):
             checkpoints.save(tmp_path, 2, {"step": 2, "weight": torch.ones(100_000)})
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     state = checkpoints.load(tmp_path)
     assert state is not None

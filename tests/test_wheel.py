@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Programs of an environment with the wheel; what it depends on is seen in this environment."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
@@ -34,12 +34,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(installed: Path, tmp_path: Path):  # noqa: ANN201
+def run(wheel_folder: Path, tmp_path: Path):  # noqa: ANN201
     """A function that runs a program of the environment in an empty folder, and returns what it printed."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def run(*words: str) -> str:
-        command = [installed / "python", *words]
+        command = [wheel_folder / "python", *words]
         process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert process.returncode == 0, process.stderr
         return process.stdout
@@ -47,10 +47,10 @@ def run(installed: Path, tmp_path: Path):  # noqa: ANN201
     return run
 
 
-def test_the_wheel_has_its_recipes_and_data(run, installed: Path, tmp_path: Path) -> None:  # noqa: ANN001
+def test_the_wheel_has_its_recipes_and_data(run, wheel_folder: Path, tmp_path: Path) -> None:  # noqa: ANN001
     where = run("-c", "import msm.recipes; print(msm.__file__)").strip()
-    assert Path(where).is_relative_to(installed.parent)
-    [wheel] = installed.parents[1].glob("*.whl")
+    assert Path(where).is_relative_to(wheel_folder.parent)
+    [wheel] = wheel_folder.parents[1].glob("*.whl")
     names = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {name for name in names if not name.endswith(".dist-info")} == {"msm"}
     run("-m", "msm", "run", "tiny", "--rows", "sources/world")

@@ -143,7 +143,7 @@ def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, A
     """Compare a step of pre-training on packed texts, then that with compiled layers, with the step on padded texts."""
     torch.manual_seed(0)
     contender = pretrain.new_contender(shape, _device())
-    contender.masked.set_attn_implementation(FLASH)
+    contender.masked_model.set_attn_implementation(FLASH)
     optimizer = torch.optim.AdamW(contender.parameters(), lr=1e-6, fused=True)
     batch = pretrain.new_batch(shape, _precision())
     pretrain.check_equal(contender, batch, pretrain.masked_only_losses)
@@ -158,7 +158,7 @@ def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, A
     }
     peaks = {"peak_mib": [peak_mib(theirs), peak_mib(ours)]}
     yield race("gpu_step_packed", ours, theirs, pairs, **facts) | peaks
-    for layer in layers_of(body(contender.masked)):
+    for layer in layers_of(body(contender.masked_model)):
         # Without a GPU the layers are traced only, which takes seconds; code for a CPU would take minutes.
         layer.compile(dynamic=True, backend="inductor" if torch.cuda.is_available() else "eager")
     yield race("gpu_step_packed_compiled", ours, theirs, pairs, **facts) | {

@@ -70,18 +70,18 @@ def run(quick: bool, *, kinds: Sequence[str] = KINDS) -> Iterator[dict[str, Any]
 
 
 def _race(
-    kind: str, texts: str, ours: PreTrainedModel, theirs: PreTrainedModel, packed: PackedTokens, pairs: int
+    kind: str, texts: str, ours: PreTrainedModel, theirs: PreTrainedModel, packed_tokens: PackedTokens, pairs: int
 ) -> dict[str, Any]:
     with torch.inference_mode():
-        states, padded_outputs = token_states(ours, packed), padded_states(theirs, packed)
+        states, padded_outputs = token_states(ours, packed_tokens), padded_states(theirs, packed_tokens)
         if (states - padded_outputs).norm() > CLOSE * padded_outputs.norm():
             raise AssertionError(f"{kind}: packed and padded states differ")
         return race(
             "packed_vs_padded",
-            lambda: token_states(ours, packed),
-            lambda: padded_states(theirs, packed),
+            lambda: token_states(ours, packed_tokens),
+            lambda: padded_states(theirs, packed_tokens),
             pairs,
-            **{"shape": kind, "kind": texts, "tokens": len(packed.tokens), "precision": "fp32"},
+            **{"shape": kind, "kind": texts, "tokens": len(packed_tokens.tokens), "precision": "fp32"},
         )
 
 

@@ -77,14 +77,14 @@ QUICK = {"small XLM-R": TINY, "small ModernBERT": TINY._replace(architecture="Mo
 class Contender:
     """Models whose weights a step trains."""
 
-    masked: Any
+    masked_model: Any
     documents: DocumentEncoder
     heads: nn.ModuleDict
     split: SplitHead
 
     def parameters(self) -> list[nn.Parameter]:
         """Return all weights that a step trains."""
-        modules = (self.masked, self.documents, self.heads)
+        modules = (self.masked_model, self.documents, self.heads)
         return [weight for module in modules for weight in module.parameters()]
 
 
@@ -92,7 +92,7 @@ class Batch(NamedTuple):
     """Units of one language, a copy of them with hidden tokens, and the ids of the hidden tokens."""
 
     units: list[NDArray[np.int64]]
-    masked: list[NDArray[np.int64]]
+    masked_units: list[NDArray[np.int64]]
     labels: list[NDArray[np.int64]]
     """Id of the hidden token at each position, -100 where none is hidden."""
     documents: Tensor
@@ -262,7 +262,7 @@ def flop_of(contender: Contender, batch: Batch) -> float:
     """
     vocabulary, width = contender.split.pieces.shape
     head = 2 * width * (vocabulary + width) * batch.scored()
-    return 3.0 * (2 * layer_flop(body(contender.masked), [len(unit) for unit in batch.units]) + head)
+    return 3.0 * (2 * layer_flop(body(contender.masked_model), [len(unit) for unit in batch.units]) + head)
 
 
 Losses = Callable[[Contender, Batch], Tensor]
@@ -302,8 +302,8 @@ def check_equal(start: Contender, batch: Batch, losses: Losses) -> None:
 
 def packed_losses(contender: Contender, batch: Batch) -> Tensor:
     """Return the loss of this project's way: one packed forward pass, the head on masked positions only."""
-    clean, masked_pack = pack(batch.units), pack(batch.masked)
-    states = token_states(body(contender.masked), join(clean, masked_pack).to(batch.device))
+    clean, masked_pack = pack(batch.units), pack(batch.masked_units)
+    states = token_states(body(contender.masked_model), join(clean, masked_pack).to(batch.device))
     labels = torch.from_numpy(np.concatenate(batch.labels)).to(batch.device)
     is_target = labels >= 0
     head = contender.split
@@ -322,22 +322,22 @@ def _padded(batch: Batch, sequences: list[NDArray[np.int64]], value: int) -> Ten
 
 def padded_losses(contender: Contender, batch: Batch) -> Tensor:
     """Return the loss of the library's way: padded units, the head on all positions."""
-    tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
-    output = contender.masked(input_ids=tokens, attention_mask=(tokens != 1).long(), labels=labels)
+    tokens, labels = _padded(batch, batch.masked_units, 1), _padded(batch, batch.labels, -100)
+    output = contender.masked_model(input_ids=tokens, attention_mask=(tokens != 1).long(), labels=labels)
     return output.loss + _padded_contrast(contender, batch)
 
 
 def masked_only_losses(contender: Contender, batch: Batch) -> Tensor:
     """Return the loss of padded units with the head on masked positions only."""
-    tokens, labels = _padded(batch, batch.masked, 1), _padded(batch, batch.labels, -100)
-    states = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state
-    mlm = token_loss(language_head(contender.masked), states[labels >= 0], labels[labels >= 0])
+    tokens, labels = _padded(batch, batch.masked_units, 1), _padded(batch, batch.labels, -100)
+    states = body(contender.masked_model)(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state
+    mlm = token_loss(language_head(contender.masked_model), states[labels >= 0], labels[labels >= 0])
     return mlm + _padded_contrast(contender, batch)
 
 
 def _padded_contrast(contender: Contender, batch: Batch) -> Tensor:
     tokens = _padded(batch, batch.units, 1)
-    output = body(contender.masked)(input_ids=tokens, attention_mask=(tokens != 1).long())
+    output = body(contender.masked_model)(input_ids=tokens, attention_mask=(tokens != 1).long())
     vectors = output.last_hidden_state[:, 0]
     documents = PaddedDocumentEncoder(contender.documents)
     return _contrast(contender, vectors, batch.documents, documents)
@@ -356,21 +356,21 @@ class PaddedDocumentEncoder(nn.Module):
     """The document encoder as MSM's released code runs it: one whole sequence for each hidden sentence.
 
     Args:
-        shared: document encoder whose weights are used.
+        encoder: document encoder whose weights are used.
     """
 
-    def __init__(self, shared: DocumentEncoder) -> None:
+    def __init__(self, encoder: DocumentEncoder) -> None:
         super().__init__()
-        self.shared = shared
+        self.encoder = encoder
 
     def forward(self, sentences: Tensor, real: Tensor) -> Tensor:
         """Predict the vector of every sentence from the others of its document, [D, N, H] to [D, N, H]."""
         documents, positions, width = sentences.shape
         is_hidden = torch.eye(positions, dtype=torch.bool, device=sentences.device)
-        rows = torch.where(is_hidden[None, ..., None], self.shared.mask, sentences[:, None]).flatten(0, 1)
-        states = self.shared.norm(rows + self.shared.positions.weight[:positions])
+        rows = torch.where(is_hidden[None, ..., None], self.encoder.mask, sentences[:, None]).flatten(0, 1)
+        states = self.encoder.norm(rows + self.encoder.positions.weight[:positions])
         keep = real[:, None].expand(-1, positions, -1).flatten(0, 1)
-        for layer in self.shared.layers:
+        for layer in self.encoder.layers:
             assert isinstance(layer, Layer)
             states = layer(states, states, keep)
         return states.view(documents, positions, positions, width).diagonal(dim1=1, dim2=2).mT

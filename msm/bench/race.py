@@ -27,7 +27,8 @@ def race(
 
     Returns:
         `name`, `ratio` (median over pairs), `spread` (half the distance of the quartiles), `pairs`, the facts,
-        `seconds` (median of `ours`), and on a GPU whose peak is known `mfu`, the share of it that `ours` reaches.
+        `seconds` (median of `ours`), `threads`, and on a GPU whose peak is known `mfu`, the share of it that `ours`
+        reaches.
     """
     ours()
     theirs()
@@ -49,6 +50,7 @@ def race(
         "pairs": pairs,
         **facts,
         "seconds": round(statistics.median(seconds), 4),
+        "threads": torch.get_num_threads(),
         **({"mfu": round(flop / statistics.median(seconds) / peak, 3)} if flop and peak else {}),
         "device": device,
     }

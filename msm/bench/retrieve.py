@@ -53,11 +53,11 @@ class Size(NamedTuple):
     texts: dict[str, int]
     passages: int
     """Number of passages of the search."""
-    searched: int
+    search_queries: int
     """Number of queries of the search."""
-    ranked: int
+    ranked_passages: int
     """Number of passages of the search that counts exact ranks."""
-    scored: int
+    scored_queries: int
     """Number of queries of the scoring."""
     pairs: int
 
@@ -146,7 +146,7 @@ def _memory(folder: Path, corpora: tuple[int, int]) -> dict[str, Any]:
 def _search_race(size: Size) -> dict[str, Any]:
     random = np.random.default_rng(0)
     passages = random.standard_normal((size.passages, SEARCH_WIDTH), dtype=np.float32)
-    queries = random.standard_normal((size.searched, SEARCH_WIDTH), dtype=np.float32)
+    queries = random.standard_normal((size.search_queries, SEARCH_WIDTH), dtype=np.float32)
     index = faiss.IndexFlatIP(SEARCH_WIDTH)
     index.add(passages)  # pyright: ignore[reportCallIssue]  (FAISS's wrapper has another signature than its stub)
     (positions, scores), (reference_scores, reference) = nearest(queries, passages, DEPTH), _flat(index, queries)
@@ -157,7 +157,7 @@ def _search_race(size: Size) -> dict[str, Any]:
         lambda: _flat(index, queries),
         size.pairs,
         passages=size.passages,
-        queries=size.searched,
+        queries=size.search_queries,
         width=SEARCH_WIDTH,
         depth=DEPTH,
     )
@@ -169,18 +169,18 @@ def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
     Random passages are the worst case: most of them score nearly as a thousand others do.
     """
     random = np.random.default_rng(1)
-    passages = random.standard_normal((size.ranked, SEARCH_WIDTH), dtype=np.float32)
-    queries = random.standard_normal((size.searched, SEARCH_WIDTH), dtype=np.float32)
+    passages = random.standard_normal((size.ranked_passages, SEARCH_WIDTH), dtype=np.float32)
+    queries = random.standard_normal((size.search_queries, SEARCH_WIDTH), dtype=np.float32)
     index = faiss.IndexFlatIP(SEARCH_WIDTH)
     index.add(passages)  # pyright: ignore[reportCallIssue]  (as above)
-    rows = np.repeat(np.arange(size.searched), relevant)
-    positions, order = random.integers(0, size.ranked, len(rows)), np.arange(size.ranked)
+    rows = np.repeat(np.arange(size.search_queries), relevant)
+    positions, order = random.integers(0, size.ranked_passages, len(rows)), np.arange(size.ranked_passages)
     scores = pair_scores(queries, passages, rows, positions)
     pairs = Relevant(rows, scores, positions, positions, positions + 1, order)
-    least = np.full(size.searched, -np.inf)
+    least = np.full(size.search_queries, -np.inf)
     entries, counts = search_shard(DenseVectors(queries), DenseVectors(passages), least, DEPTH, pairs)
     reference_scores, reference = _flat(index, queries)
-    shape = (size.searched, DEPTH)
+    shape = (size.search_queries, DEPTH)
     _check_same(entries.positions.reshape(shape), entries.scores.reshape(shape), reference, reference_scores)
     _check_counts(queries, passages, pairs, counts)
     return race(
@@ -188,8 +188,8 @@ def _ranks_race(size: Size, relevant: int) -> dict[str, Any]:
         lambda: search_shard(DenseVectors(queries), DenseVectors(passages), least, DEPTH, pairs),
         lambda: _flat(index, queries),
         size.pairs,
-        passages=size.ranked,
-        queries=size.searched,
+        passages=size.ranked_passages,
+        queries=size.search_queries,
         width=SEARCH_WIDTH,
         depth=DEPTH,
         relevant=relevant,
@@ -231,12 +231,12 @@ def _check_same(
 
 
 def _score_races(size: Size) -> Iterator[dict[str, Any]]:
-    qrels, run = judged_run(size.scored)
+    qrels, run = judged_run(size.scored_queries)
     measures = [parse_measure(name) for name in MEASURES]
     labels, run_scores = _dictionaries(qrels, run)
     evaluator = pytrec_eval.RelevanceEvaluator(labels, set(MEASURES.values()))
     ir_measures_names = [ir_measures.RR, ir_measures.R @ 100, ir_measures.nDCG @ 10, ir_measures.AP @ 20]
-    facts = {"queries": size.scored, "depth": DEPTH, "measures": list(MEASURES)}
+    facts = {"queries": size.scored_queries, "depth": DEPTH, "measures": list(MEASURES)}
     evaluation = evaluate(qrels, run, measures, ties="trec")
     theirs = evaluator.evaluate(run_scores)
     _check_scores(evaluation, qrels, theirs)

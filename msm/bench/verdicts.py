@@ -29,9 +29,9 @@ class Verdict(NamedTuple):
     name: str
     value: float
     """Measured ratio; for growth, the exponent of the time."""
-    committed: float | None
+    committed_ratio: float | None
     """Committed ratio; None where there is none."""
-    passed: bool
+    has_passed: bool
 
 
 def read_committed(path: Path) -> dict[str, float]:
@@ -68,8 +68,8 @@ def verdicts(rows: Iterable[Row], committed_ratios: Mapping[str, float]) -> Iter
 def lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield one line for each verdict, then the number of comparisons that failed."""
     for verdict in verdicts:
-        beside = "new" if verdict.committed is None else f"committed {verdict.committed:.2f}"
+        beside = "new" if verdict.committed_ratio is None else f"committed {verdict.committed_ratio:.2f}"
         beside = f"at most {MOST_EXPONENT}" if verdict.name.startswith(GROWTH) else beside
-        yield f"{'pass' if verdict.passed else 'FAIL'}  {verdict.value:6.2f}  {beside:16}  {verdict.name}"
-    failures = sum(not verdict.passed for verdict in verdicts)
+        yield f"{'pass' if verdict.has_passed else 'FAIL'}  {verdict.value:6.2f}  {beside:16}  {verdict.name}"
+    failures = sum(not verdict.has_passed for verdict in verdicts)
     yield f"{failures} of {len(verdicts)} failed" if failures else f"all {len(verdicts)} passed"

@@ -5,15 +5,16 @@ ones.
 """
 
 import argparse
-import importlib
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from msm.bench import verdicts
 from msm.cli.options import add_mirror
 from msm.errors import CommandError
+from msm.imports import entry
 
 RACES = {
     "corpus": "msm.bench.corpus",
@@ -34,6 +35,8 @@ OPTIONS = {
     "gpu": ("minutes",),
 }
 """Name of a benchmark to further arguments of its function `run`."""
+WITH_TABLE = ("encode", "gpu")
+"""Names of benchmarks whose function `table(rows)` makes a table of all comparisons."""
 MINUTES = 8.0
 
 
@@ -93,19 +96,21 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.against:
         all_verdicts = list(verdicts.verdicts(rows, ratios))
         sys.stdout.writelines(f"{line}\n" for line in ["", *verdicts.lines(all_verdicts)])
-        if not all(verdict.passed for verdict in all_verdicts):
+        if not all(verdict.has_passed for verdict in all_verdicts):
             raise CommandError("bench: slower than committed")
 
 
 def _run(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Run a benchmark, print its rows one by one and its table, where it has one, and return the rows."""
-    module = importlib.import_module((RACES | ALONE)[name])
+    start = time.monotonic()
+    module = (RACES | ALONE)[name]
     options = {option: getattr(arguments, option) for option in OPTIONS.get(name, ())}
     rows = []
-    for row in module.run(arguments.quick, **options):
+    for row in entry(f"{module}:run")(arguments.quick, **options):
         sys.stdout.write(json.dumps(row) + "\n")
         sys.stdout.flush()
         rows.append(row)
-    if rows and hasattr(module, "table"):
-        sys.stdout.writelines(f"{line}\n" for line in ["", *module.table(rows)])
+    if rows and name in WITH_TABLE:
+        sys.stdout.writelines(f"{line}\n" for line in ["", *entry(f"{module}:table")(rows)])
+    sys.stderr.write(f"{name}: {time.monotonic() - start:.0f} s\n")
     return rows

@@ -82,7 +82,7 @@ def main(arguments: Namespace) -> None:
         seed=arguments.seed,
     )
     sys.stdout.writelines(f"note: {note}\n" for note in comparisons.notes)
-    for measure_comparisons in comparisons.compared:
+    for measure_comparisons in comparisons.comparisons:
         sys.stdout.writelines(
             INVISIBLE.sub("", f"{line}\n") for line in _report(measure_comparisons, comparisons.models)
         )

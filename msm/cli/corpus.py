@@ -2,7 +2,7 @@
 
 import argparse
 import collections
-import importlib
+import dataclasses
 import logging
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ from msm.corpora.sentence_check import check, table
 from msm.corpora.shard_manifest import verify
 from msm.errors import BadInput
 from msm.files import read_json, read_json_lines, write_json
+from msm.imports import entry
 from msm.pipeline import recipes
 from msm.pipeline.artifacts import payload
 
@@ -123,18 +124,19 @@ def make(arguments: argparse.Namespace) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        executors = importlib.import_module("msm.corpora.crawl.executors")
-        making = importlib.import_module("msm.corpora.crawl.making")
-        packing = importlib.import_module("msm.corpora.crawl.packing")
+        placing_class = entry("msm.corpora.crawl.executors:Placing")
+        make_corpus = entry("msm.corpora.crawl.making:make")
+        manifest_path = entry("msm.corpora.crawl.packing:manifest_path")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("msm"):
             raise
         raise BadInput(f"msm corpus: no module {error.name}; install the extra: pip install -e .[corpus]") from error
-    names = executors.Placing.__dataclass_fields__
-    placing = executors.Placing(**{name: getattr(arguments, name) for name in names})
+    placing = placing_class(
+        **{field.name: getattr(arguments, field.name) for field in dataclasses.fields(placing_class)}
+    )
     tokenizer = str(payload(Path(arguments.tokenizer)).resolve()) if arguments.tokenizer else ""
-    state = making.make(recipes.find(arguments.recipe), arguments.work, arguments.out, tokenizer, placing)
-    manifest = packing.manifest_path(state)
+    state = make_corpus(recipes.find(arguments.recipe), arguments.work, arguments.out, tokenizer, placing)
+    manifest = manifest_path(state)
     if manifest.is_file():
         sys.stdout.write(summary(read_json(manifest)))
         if arguments.manifest:

@@ -1,6 +1,5 @@
 """The command `msm`, which runs one of its verbs."""
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 from msm import stopping
 from msm.cli.parser import Parser
 from msm.errors import BadInput, CommandError, Preempted, from_surroundings, visible
+from msm.imports import entry
 from msm.pipeline import torchrun
 from msm.version import __version__
 
@@ -115,16 +115,16 @@ def _verb(words: list[str]) -> None:
         parser.print_help()
         return
     verb = parser.parse_args(words[:1]).verb
-    module = importlib.import_module(VERBS[verb][0])
+    run = entry(f"{VERBS[verb][0]}:main")
     if verb == "run":
-        module.main(words[1:])
+        run(words[1:])
     else:
-        module.main(parser_of(verb).parse_args(words[1:]))
+        run(parser_of(verb).parse_args(words[1:]))
 
 
 def parser_of(verb: str) -> Parser:
     """Return the parser of a command's own options."""
     module_name, purpose = VERBS[verb]
     parser = Parser(prog=f"msm {verb}", description=f"{purpose[0].upper()}{purpose[1:]}.")
-    importlib.import_module(module_name).add_arguments(parser)
+    entry(f"{module_name}:add_arguments")(parser)
     return parser

@@ -107,7 +107,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     reasons = ", ".join(f"{name} {getattr(counts, name)}" for name in ("positive", "answer", "document", "score"))
     sys.stderr.write(
-        f"{arguments.out}: {counts.examples} examples, {counts.kept} negatives, {counts.without} without; "
+        f"{arguments.out}: {counts.examples} examples, {counts.negatives} negatives, {counts.without} without; "
         f"of {counts.candidates} passages were dropped: {reasons}\n"
     )
 

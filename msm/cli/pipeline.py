@@ -1,7 +1,6 @@
 """`msm pipeline compile | run | submit NAME --recipe R`: renders a recipe as a Kubeflow pipeline, and runs it."""
 
 import argparse
-import importlib
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
 from msm.components.kubeflow_pipeline import PIPELINES, Options
 from msm.errors import BadInput
+from msm.imports import entry
 from msm.pipeline import recipes
 from msm.pipeline.checks import check
 from msm.pipeline.stages import STAGES
@@ -210,7 +210,7 @@ def _check_reachable(remote: str) -> None:
 
 
 def _check_pushed(pointer: Pointer, remote: str, root: Path) -> None:
-    files = importlib.import_module("msm.components.dvc_steps").unpushed(pointer, remote, root / ".dvc" / "cache")
+    files = entry("msm.components.dvc_steps:unpushed")(pointer, remote, root / ".dvc" / "cache")
     if files:
         raise BadInput(f"{pointer.path}: {len(files)} files are not in {remote}; run `dvc push` first")
 

@@ -122,12 +122,18 @@ def table(recipe: str, costs: Sequence[Cost], mfu: float) -> str:
     names = ("rows", "GPUs", "PFLOP", "hours", "GPU hours", "GiB read", "GiB kept")
     lines.append(f"{'stage':<10}" + "".join(f"{name:>11}" for name in names))
     for cost in costs:
-        values = (cost.operations / 1e15, cost.hours, cost.hours * cost.gpus, cost.read / 2**30, cost.kept / 2**30)
+        values = (
+            cost.operations / 1e15,
+            cost.hours,
+            cost.hours * cost.gpus,
+            cost.read_bytes / 2**30,
+            cost.weight_bytes / 2**30,
+        )
         cells = "".join(f"{_shown(value):>11}" for value in values)
         lines.append(f"{cost.stage:<10}{cost.rows:>11}{cost.gpus:>11}{cells}")
     hours = sum(cost.hours for cost in costs)
     total = sum(cost.hours * cost.gpus for cost in costs)
-    weights, scratch = sum(cost.kept for cost in costs), max((cost.scratch for cost in costs), default=0.0)
+    weights, scratch = sum(cost.weight_bytes for cost in costs), max((cost.scratch for cost in costs), default=0.0)
     lines += [
         "",
         f"{total:,.1f} GPU hours; {hours:,.1f} hours if the rows follow each other.",

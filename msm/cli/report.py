@@ -53,8 +53,8 @@ def main(arguments: Namespace) -> None:
 def _tell_export(outcome: ReportOutcome, arguments: Namespace) -> None:
     root = outcome.document.parents[3]
     sys.stderr.write(f"exported to {root} ({outcome.size / 1e6:.1f} MB), rows: {len(outcome.rows)}\n")
-    if outcome.kept:
+    if outcome.kept_rows:
         here = arguments.artifacts / root.name
-        sys.stderr.write(f"rows that were there and not in {here}: {', '.join(outcome.kept)}\n")
+        sys.stderr.write(f"rows that were there and not in {here}: {', '.join(outcome.kept_rows)}\n")
     if outcome.lost:
         sys.stderr.write(f"rows left out, which are not as the recipe wants them: {', '.join(outcome.lost)}\n")

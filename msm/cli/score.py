@@ -193,8 +193,8 @@ def _score_plainly(arguments: Namespace) -> None:
         path, arguments.qrels, measures, benchmark=benchmark, ties=arguments.ties, float32=arguments.float32
     )
     first = next(iter(results.values()))
-    if first.ranked < first.judged:
-        counts = f"{first.ranked} of {first.judged} judged queries"
+    if first.ranked_queries < first.judged_queries:
+        counts = f"{first.ranked_queries} of {first.judged_queries} judged queries"
         sys.stderr.write(f"msm score: {counts} are in the run; the others count 0\n")
     for measure, result in results.items():
         if result.blank:

@@ -25,9 +25,11 @@ def main(arguments: Namespace) -> None:
     verdicts = verify(arguments.recipe, quick=arguments.quick)
     sys.stdout.writelines(f"{one.task}: {problem}\n" for one in verdicts for problem in one.problems)
     made_tasks = [one for one in verdicts if one.is_made]
-    altered = [one for one in made_tasks if one.problems]
-    if altered:
-        raise Differs(f"{arguments.recipe}: {len(altered)} of {len(made_tasks)} tasks differ, first {altered[0].task}")
+    altered_tasks = [one for one in made_tasks if one.problems]
+    if altered_tasks:
+        raise Differs(
+            f"{arguments.recipe}: {len(altered_tasks)} of {len(made_tasks)} tasks differ, first {altered_tasks[0].task}"
+        )
     sys.stdout.write(
         f"{arguments.recipe}: {len(made_tasks)} of {len(verdicts)} tasks are made, and as they were made\n"
     )

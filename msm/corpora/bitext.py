@@ -93,10 +93,10 @@ def _document_pairs(path: Path, pivot: str) -> Iterator[Pair]:
 def _folder_pairs(folder: Path, pivot: str) -> Iterator[Pair]:
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     files = {plain_name(path): path for path in paths}
-    aligned = list(_aligned_files(files, pivot))
-    if not aligned:
+    file_pairs = list(_aligned_files(files, pivot))
+    if not file_pairs:
         raise BadInput(f"{folder}: holds neither LANG.txt nor NAME.A-B.A with {pivot} among the languages")
-    for language, pivot_file, file in aligned:
+    for language, pivot_file, file in file_pairs:
         with open_text(pivot_file) as sentences, open_text(file) as texts:
             try:
                 for sentence, text in zip(sentences, texts, strict=True):

@@ -251,13 +251,16 @@ def copy(file: File, mirror: Path, target: Path) -> None:
     Raises:
         BadInput: the folder does not hold the file, or the file differs from the table.
     """
-    plain, compressed = mirror / file.path, mirror / f"{file.path}.gz"
-    source = plain if plain.is_file() else compressed
+    plain, compressed_path = mirror / file.path, mirror / f"{file.path}.gz"
+    source = plain if plain.is_file() else compressed_path
     if not source.is_file():
         raise BadInput(f"{mirror}: holds neither {file.path} nor {file.path}.gz")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with gzip.open(source) if source == compressed else source.open("rb") as reader, target.open("wb") as writer:
+        with (
+            gzip.open(source) if source == compressed_path else source.open("rb") as reader,
+            target.open("wb") as writer,
+        ):
             shutil.copyfileobj(reader, writer, CHUNK)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(f"{source}: {error}") from error

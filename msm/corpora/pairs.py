@@ -51,10 +51,12 @@ def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tupl
     tokens = Tokenizer(tokenizer, settings.sentence_tokens, list(itertools.chain(*numbers.values()))[:SAMPLE])
     ids = {language: tokens.encode(list(texts)) for language, texts in numbers.items()}
     counts = {}
-    for language, numbered in tqdm(pairs.items(), unit="language", disable=None):
+    for language, numbered_pairs in tqdm(pairs.items(), unit="language", disable=None):
         # A sentence of nothing but marks without width has no sub-words, so it cannot be learned from.
         sides = (ids[settings.pivot], ids[language])
-        long_pairs = [pair for pair in numbered if all(len(side[n]) > 2 for side, n in zip(sides, pair, strict=True))]
+        long_pairs = [
+            pair for pair in numbered_pairs if all(len(side[n]) > 2 for side, n in zip(sides, pair, strict=True))
+        ]
         counts[language] = len(long_pairs)
         write_pairs(out, language, np.array(long_pairs, dtype=np.int64).reshape(-1, 2))
     for language, sentences in ids.items():

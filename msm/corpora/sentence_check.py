@@ -21,7 +21,7 @@ class Boundaries(NamedTuple):
     language: str
     sentences: int
     expected: int
-    found: int
+    guesses: int
     """Number of boundaries that the splitter found, right or wrong."""
     right: int
 
@@ -33,20 +33,20 @@ class Boundaries(NamedTuple):
     @property
     def precision(self) -> float:
         """Share of the boundaries of the splitter that are known ones."""
-        return self.right / self.found if self.found else 1.0
+        return self.right / self.guesses if self.guesses else 1.0
 
 
 def check(language: str, documents: Iterable[Sequence[str]]) -> Boundaries:
     """Count the boundaries of a language's documents, each of which is a list of sentences."""
-    sentences = expected = found = right = 0
+    sentences = expected = guesses = right = 0
     for document in documents:
         boundaries = _inner(document)
         ours = _inner(split(("" if language in UNSPACED else " ").join(document), language))
         sentences += len(document)
         expected += len(boundaries)
-        found += len(ours)
+        guesses += len(ours)
         right += len(boundaries & ours)
-    return Boundaries(language, sentences, expected, found, right)
+    return Boundaries(language, sentences, expected, guesses, right)
 
 
 def table(results: Iterable[Boundaries]) -> str:

@@ -77,7 +77,7 @@ class BlockSequence:
     """The blocks of all shards of a language, numbered from the first shard to the last."""
 
     shards: ShardSequence
-    opened: dict[str, Blocks]
+    recent_blocks: dict[str, Blocks]
     """Blocks of the shards read last, by address."""
 
     def __len__(self) -> int:
@@ -99,11 +99,11 @@ class BlockSequence:
         part, item = find(self.starts, number)
         facts = self.shards.parts[part]
         shard = self.shards.cache.get(facts)
-        blocks = self.opened.get(facts.address)
+        blocks = self.recent_blocks.get(facts.address)
         if blocks is None or blocks.shard is not shard:
-            while len(self.opened) > 2 * WINDOW:  # those of two orders
-                del self.opened[next(iter(self.opened))]
-            blocks = self.opened[facts.address] = shard.blocks(self.shards.counted_blocks)
+            while len(self.recent_blocks) > 2 * WINDOW:  # those of two orders
+                del self.recent_blocks[next(iter(self.recent_blocks))]
+            blocks = self.recent_blocks[facts.address] = shard.blocks(self.shards.counted_blocks)
         return blocks[item]
 
     def mean_tokens(self) -> float:

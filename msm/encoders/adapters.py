@@ -9,7 +9,7 @@ from sentence_transformers.base.modules import Transformer
 
 from msm.encoders.model_files import adapter_base, is_adapter, refuse_pickles
 from msm.errors import BadInput
-from msm.optional import needed_package
+from msm.imports import needed_package
 from msm.pipeline.artifacts import ADAPTER
 
 WEIGHTS = "adapter_model.safetensors"
@@ -43,11 +43,13 @@ def merge_adapters(model: SentenceTransformer, folder: Path) -> None:
     towers = [module for module in model.modules() if isinstance(module, Transformer)]
     if len(towers) != 1:
         raise BadInput(f"{folder}: the base has {len(towers)} transformers; adapters are merged into one")
-    adapted = peft.get_peft_model(towers[0].model, peft.PeftConfig.from_pretrained(str(folder)))
-    if not hasattr(adapted.base_model, "merge_and_unload"):
-        raise BadInput(f"{folder / ADAPTER}: adapters of type {adapted.peft_type} cannot be merged into their base")
+    adapted_model = peft.get_peft_model(towers[0].model, peft.PeftConfig.from_pretrained(str(folder)))
+    if not hasattr(adapted_model.base_model, "merge_and_unload"):
+        raise BadInput(
+            f"{folder / ADAPTER}: adapters of type {adapted_model.peft_type} cannot be merged into their base"
+        )
     weights = load_file(folder / WEIGHTS)
-    adapter_weights = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    adapter_weights = peft.get_peft_model_state_dict(adapted_model, save_embedding_layers=False)
     if names := sorted(weights.keys() ^ adapter_weights.keys()):
         place = "the base has no layer for" if names[0] in weights else "there is none for"
         raise BadInput(f"{folder}: adapters of another base: {place} {names[0]}")
@@ -55,5 +57,5 @@ def merge_adapters(model: SentenceTransformer, folder: Path) -> None:
         if weight.shape != weights[name].shape:
             shapes = f"{list(weights[name].shape)}, not {list(weight.shape)}"
             raise BadInput(f"{folder}: adapters of another base: {name} has shape {shapes}")
-    peft.set_peft_model_state_dict(adapted, weights)
-    adapted.merge_and_unload()
+    peft.set_peft_model_state_dict(adapted_model, weights)
+    adapted_model.merge_and_unload()

@@ -117,17 +117,17 @@ def _load(kind: Any, name: str | Path, config: PreTrainedConfig) -> tuple[Any, l
     return model, sorted(report["missing_keys"])
 
 
-def refuse_other_shapes(name: str | Path, mismatched: Collection[tuple[str, Any, Any]]) -> None:
+def refuse_other_shapes(name: str | Path, mismatches: Collection[tuple[str, Any, Any]]) -> None:
     """Refuse weights whose shapes are not those of the configuration.
 
     Args:
         name: of the checkpoint.
-        mismatched: name, shape in the file and shape in the model of each such weight.
+        mismatches: name, shape in the file and shape in the model of each such weight.
 
     Raises:
         BadInput: there are any.
     """
-    for weight, file_shape, model_shape in sorted(mismatched)[:1]:
+    for weight, file_shape, model_shape in sorted(mismatches)[:1]:
         raise BadInput(f"{name}: weight {weight} has shape {list(file_shape)}, not {list(model_shape)}")
 
 

@@ -78,20 +78,20 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
         chain = self.chains[side]
         return list(texts) if chain is None else chain.tokenise(texts, self._prompt(side))
 
-    def encode_prepared(self, prepared: Prepared, side: Side) -> Vectors:
+    def encode_prepared(self, prepared_texts: Prepared, side: Side) -> Vectors:
         """Return vectors of what `prepare` gave for this side, [S, H]; a text alone gives the same vector."""
-        if not len(prepared):
+        if not len(prepared_texts):
             return np.empty((0, self.width), np.float32)
         if self.store is None:
-            return self._encode(prepared, side)
-        names = [f"{side} ".encode() + name for name in _names(prepared)]
-        return self.store.filled(names, lambda rows: self._encode(_some(prepared, rows), side))
+            return self._encode(prepared_texts, side)
+        names = [f"{side} ".encode() + name for name in _names(prepared_texts)]
+        return self.store.filled(names, lambda rows: self._encode(_some(prepared_texts, rows), side))
 
-    def _encode(self, prepared: Prepared, side: Side) -> Vectors:
+    def _encode(self, prepared_texts: Prepared, side: Side) -> Vectors:
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.precision == "bf16"):
-            if isinstance(prepared, Tokens):
-                return self._encode_tokens(prepared, side)
-            return self._kept(self._finished(self._by_sentence_transformers(prepared, side)), side).cpu().numpy()
+            if isinstance(prepared_texts, Tokens):
+                return self._encode_tokens(prepared_texts, side)
+            return self._kept(self._finished(self._by_sentence_transformers(prepared_texts, side)), side).cpu().numpy()
 
     def forward(self, tokens: Tokens, side: Side) -> Tensor:
         """Return vectors of all texts in one batch, [S, H], in fp32 and with gradient where that is on."""
@@ -133,17 +133,21 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
         return chain
 
 
-def part_of(prepared: Prepared, first: int, last: int) -> Prepared:
+def part_of(prepared_texts: Prepared, first: int, last: int) -> Prepared:
     """Return the texts from index `first` up to, and without, index `last`."""
-    return prepared.part(first, last) if isinstance(prepared, Tokens) else prepared[first:last]
+    return prepared_texts.part(first, last) if isinstance(prepared_texts, Tokens) else prepared_texts[first:last]
 
 
-def _some(prepared: Prepared, rows: Sequence[int]) -> Prepared:
-    return prepared.some(rows) if isinstance(prepared, Tokens) else [prepared[row] for row in rows]
+def _some(prepared_texts: Prepared, rows: Sequence[int]) -> Prepared:
+    return prepared_texts.some(rows) if isinstance(prepared_texts, Tokens) else [prepared_texts[row] for row in rows]
 
 
-def _names(prepared: Prepared) -> list[bytes]:
-    return prepared.names() if isinstance(prepared, Tokens) else [repr(text).encode() for text in prepared]
+def _names(prepared_texts: Prepared) -> list[bytes]:
+    return (
+        prepared_texts.names()
+        if isinstance(prepared_texts, Tokens)
+        else [repr(text).encode() for text in prepared_texts]
+    )
 
 
 def batches_of(order: NDArray[np.int64], lengths: Sequence[int], budget: int) -> Iterator[NDArray[np.int64]]:

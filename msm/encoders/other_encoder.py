@@ -65,11 +65,13 @@ class OtherEncoder(TextEncoder[list[Text], Rows]):
         del side
         return list(texts)
 
-    def encode_prepared(self, prepared: list[Text], side: Side) -> Rows:
+    def encode_prepared(self, prepared_texts: list[Text], side: Side) -> Rows:
         """Return the vectors of texts, in their order."""
-        sizes = [self._most_tokens(text, side) for text in prepared]
+        sizes = [self._most_tokens(text, side) for text in prepared_texts]
         order = np.argsort([-size for size in sizes], kind="stable")
-        batches = [[prepared[row] for row in rows] for rows in batches_of(order, sizes, self.batch_tokens) if len(rows)]
+        batches = [
+            [prepared_texts[row] for row in rows] for rows in batches_of(order, sizes, self.batch_tokens) if len(rows)
+        ]
         back = np.argsort(order, kind="stable")
         parts = [self._encode(batch, side) for batch in batches]
         if self.sparse:

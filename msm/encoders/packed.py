@@ -27,7 +27,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from msm.encoders.packing import Group, Layout, PackedTokens, pack, padded_batches
 from msm.errors import BadInput
-from msm.optional import optional_package
+from msm.imports import optional_package
 
 FLASH = optional_package("flash_attn")
 NAME = "msm_packed"
@@ -50,8 +50,8 @@ class _UnheededError(Exception):
 class _Reading:
     """The packing whose tokens a model is reading, and the masks of its groups, made once for all layers."""
 
-    def __init__(self, packed: PackedTokens) -> None:
-        self.packed = packed
+    def __init__(self, packed_tokens: PackedTokens) -> None:
+        self.packed_tokens = packed_tokens
         self.masks: dict[tuple[bool, int | None], list[Tensor | None]] = {}
         self.windows_named, self.windows_heeded = False, False
         """Whether the model made a mask with a window or chunks, and whether its layers passed on a window."""
@@ -59,7 +59,7 @@ class _Reading:
     def group_masks(self, causal: bool, window: int | None) -> list[Tensor | None]:
         """Return where a token may look, for each group; None for everywhere, or where causality alone decides."""
         if (causal, window) not in self.masks:
-            device, groups = self.packed.tokens.device, self.packed.layout.groups
+            device, groups = self.packed_tokens.tokens.device, self.packed_tokens.layout.groups
             self.masks[causal, window] = [_group_mask(group, causal, window, device) for group in groups]
         return self.masks[causal, window]
 
@@ -80,23 +80,23 @@ def runs_packed(model: PreTrainedModel) -> bool:
     return _known[model]
 
 
-def token_states(model: PreTrainedModel, packed: PackedTokens) -> Tensor:
+def token_states(model: PreTrainedModel, packed_tokens: PackedTokens) -> Tensor:
     """Return the last-layer state of every token, whichever way the model runs.
 
     Args:
         model: an encoder without a head; dropout follows `model.training`.
-        packed: sequences laid end to end; no attention crosses from one to another.
+        packed_tokens: sequences laid end to end; no attention crosses from one to another.
 
     Returns:
         [T, H], equal to the model's own forward pass on the padded batch but for rounding.
     """
-    return _states(model, _Reading(packed)) if runs_packed(model) else padded_states(model, packed)
+    return _states(model, _Reading(packed_tokens)) if runs_packed(model) else padded_states(model, packed_tokens)
 
 
-def run_layers(layers: nn.ModuleList, states: Tensor, packed: PackedTokens) -> Tensor:
+def run_layers(layers: nn.ModuleList, states: Tensor, packed_tokens: PackedTokens) -> Tensor:
     """Run packed tokens through layers whose configuration names this attention, [T, H] to [T, H]."""
     rows = states[None]
-    with _reading(_Reading(packed)):
+    with _reading(_Reading(packed_tokens)):
         for layer in layers:
             rows = layer(rows)
     return rows[0]
@@ -165,9 +165,9 @@ def _shows_packing(model: PreTrainedModel) -> bool:
     return False
 
 
-def _tried(model: PreTrainedModel, packed: PackedTokens) -> Tensor | None:
+def _tried(model: PreTrainedModel, packed_tokens: PackedTokens) -> Tensor | None:
     """Return the states of packed tokens; None where the class asks for what is not done here."""
-    reading = _Reading(packed)
+    reading = _Reading(packed_tokens)
     try:
         states = _states(model, reading)
     except _UnheededError:
@@ -184,33 +184,33 @@ def _states(model: PreTrainedModel, reading: _Reading) -> Tensor:
     """States of the packing that is read, [T, H]."""
     if model.config._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
-    packed = reading.packed
-    inputs = {"input_ids": packed.tokens, "position_ids": packed.positions + first_position(model)}
-    types = _types(model, packed)
+    packed_tokens = reading.packed_tokens
+    inputs = {"input_ids": packed_tokens.tokens, "position_ids": packed_tokens.positions + first_position(model)}
+    types = _types(model, packed_tokens)
     if types is not None:
         inputs["token_type_ids"] = types
     with _reading(reading):
         return model(**{name: values[None] for name, values in inputs.items()}, **_options(model)).last_hidden_state[0]
 
 
-def padded_states(model: PreTrainedModel, packed: PackedTokens) -> Tensor:
+def padded_states(model: PreTrainedModel, packed_tokens: PackedTokens) -> Tensor:
     """Return the states of `token_states`, [T, H], as padded batches of sequences of like length give them."""
-    layout = padded_batches(packed)
-    states = [model(**batch, **_options(model)).last_hidden_state for batch in _batches(model, packed, layout)]
-    return torch.cat([batch.flatten(0, 1) for batch in states]).index_select(0, layout.kept)
+    layout = padded_batches(packed_tokens)
+    states = [model(**batch, **_options(model)).last_hidden_state for batch in _batches(model, packed_tokens, layout)]
+    return torch.cat([batch.flatten(0, 1) for batch in states]).index_select(0, layout.token_slots)
 
 
-def _batches(model: PreTrainedModel, packed: PackedTokens, layout: Layout) -> Iterator[dict[str, Tensor]]:
+def _batches(model: PreTrainedModel, packed_tokens: PackedTokens, layout: Layout) -> Iterator[dict[str, Tensor]]:
     """Return the model's inputs for every group of a layout, [n, L] each."""
-    types, padding = _types(model, packed), model.config.pad_token_id or 0
+    types, padding = _types(model, packed_tokens), model.config.pad_token_id or 0
     for group, slots in zip(layout.groups, layout.slots.split(layout.sizes), strict=True):
-        tokens = packed.tokens[slots].view(group.sequences, group.length)
+        tokens = packed_tokens.tokens[slots].view(group.sequences, group.length)
         mask = torch.ones_like(tokens, dtype=torch.bool) if group.mask is None else group.mask
         batch = {"input_ids": tokens.masked_fill(~mask, padding), "attention_mask": mask.long()}
         yield batch if types is None else batch | {"token_type_ids": types[slots].view_as(tokens)}
 
 
-def _types(model: PreTrainedModel, packed: PackedTokens) -> Tensor | None:
+def _types(model: PreTrainedModel, packed_tokens: PackedTokens) -> Tensor | None:
     """Return token types, [T]; None where the model reads none, or needs none.
 
     Models like BERT take types that are not given from a row as long as their longest text, too short for packed ones.
@@ -218,7 +218,9 @@ def _types(model: PreTrainedModel, packed: PackedTokens) -> Tensor | None:
     if "token_type_ids" not in _arguments(type(model)):
         return None
     needs_types = hasattr(getattr(model, "embeddings", None), "token_type_embeddings")
-    return torch.zeros_like(packed.tokens) if packed.types is None and needs_types else packed.types
+    return (
+        torch.zeros_like(packed_tokens.tokens) if packed_tokens.types is None and needs_types else packed_tokens.types
+    )
 
 
 def _options(model: PreTrainedModel) -> dict[str, Any]:
@@ -263,11 +265,11 @@ def packed_attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **others
         )
     has_others = any(others.get(name) is not None for name in UNHEEDED)
-    if has_others or attention_mask is not None or key.shape[-2] != len(reading.packed.tokens):
+    if has_others or attention_mask is not None or key.shape[-2] != len(reading.packed_tokens.tokens):
         raise _UnheededError(f"{type(module).__name__} cannot be packed")
     reading.windows_heeded |= sliding_window is not None
     causal = bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
-    window = sliding_window if sliding_window and sliding_window < reading.packed.longest else None
+    window = sliding_window if sliding_window and sliding_window < reading.packed_tokens.longest else None
     rows = [part[0].transpose(0, 1).to(value.dtype) for part in (query, key, value)]
     attend = _flash if _has_flash(rows[0], rows[2], dropout) else _grouped
     return attend(rows, reading, scaling, dropout, causal, window)[None], None
@@ -277,7 +279,7 @@ def _grouped(
     rows: list[Tensor], reading: _Reading, scale: float | None, dropout: float, causal: bool, window: int | None
 ) -> Tensor:
     """Attention group by group, [T, A, C]."""
-    layout, repeats = reading.packed.layout, rows[0].shape[1] // rows[1].shape[1]
+    layout, repeats = reading.packed_tokens.layout, rows[0].shape[1] // rows[1].shape[1]
     # One rearrangement of all groups: slices of the packed rows would each have a gradient as large as all rows.
     parts = [part.index_select(0, layout.slots).split(layout.sizes) for part in rows]
     attended = []
@@ -289,7 +291,7 @@ def _grouped(
             *batch, attn_mask=mask, dropout_p=dropout, is_causal=causal and mask is None, scale=scale
         )
         attended.append(states.transpose(1, 2).flatten(0, 1))
-    return torch.cat(attended).index_select(0, layout.kept)
+    return torch.cat(attended).index_select(0, layout.token_slots)
 
 
 def _group_mask(group: Group, causal: bool, window: int | None, device: torch.device) -> Tensor | None:
@@ -310,7 +312,7 @@ def _flash(
     rows: list[Tensor], reading: _Reading, scale: float | None, dropout: float, causal: bool, window: int | None
 ) -> Tensor:
     """Attention of all sequences in one call, [T, A, C]."""
-    bounds, longest = reading.packed.bounds, reading.packed.longest
+    bounds, longest = reading.packed_tokens.bounds, reading.packed_tokens.longest
     reach = -1 if window is None else window - 1
     sides = (reach, 0 if causal else reach)
     sizes = (bounds, bounds, longest, longest)

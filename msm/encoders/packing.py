@@ -38,7 +38,7 @@ class Layout:
     slots: Tensor
     """Index of the packed token that fills each slot of all groups, [P = sum of n * L]. Padding slots hold the index of
     the first token of their sequence."""
-    kept: Tensor
+    token_slots: Tensor
     """Slot of each packed token, [T]."""
     groups: list[Group]
 
@@ -51,7 +51,7 @@ class Layout:
         """Return a copy on a device."""
         masks = [None if group.mask is None else _move(group.mask, device) for group in self.groups]
         groups = [group._replace(mask=mask) for group, mask in zip(self.groups, masks, strict=True)]
-        return Layout(_move(self.slots, device), _move(self.kept, device), groups)
+        return Layout(_move(self.slots, device), _move(self.token_slots, device), groups)
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,17 @@ def join(first: PackedTokens, second: PackedTokens) -> PackedTokens:
     return _packed(tokens, types, np.concatenate([first.lengths, second.lengths]))
 
 
-def padded_batches(packed: PackedTokens) -> Layout:
+def padded_batches(packed_tokens: PackedTokens) -> Layout:
     """Return the sequences as few padded batches, by length, each row filled to `BATCH_FILL` or more."""
-    order = np.argsort(packed.lengths, kind="stable")
+    order = np.argsort(packed_tokens.lengths, kind="stable")
     cuts, shortest = [], 0
-    for place, length in enumerate(packed.lengths[order]):
+    for place, length in enumerate(packed_tokens.lengths[order]):
         if length * BATCH_FILL > shortest + GROUP_STEP:
             cuts.append(place)
             shortest = length
-    return _lay_out(packed.lengths, np.split(order, [end for end in cuts if end])).to(packed.tokens.device)
+    return _lay_out(packed_tokens.lengths, np.split(order, [end for end in cuts if end])).to(
+        packed_tokens.tokens.device
+    )
 
 
 def _joined(sequences: Sequence[np.ndarray]) -> Tensor:

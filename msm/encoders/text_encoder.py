@@ -37,7 +37,7 @@ class TextEncoder(Generic[Prepared, Rows]):
         """Do the part of encoding that needs no accelerator; it may run in another thread."""
 
     @abstractmethod
-    def encode_prepared(self, prepared: Prepared, side: Side) -> Rows:
+    def encode_prepared(self, prepared_texts: Prepared, side: Side) -> Rows:
         """Return vectors of what `prepare` gave for this side; a text alone gives the same vector."""
 
     @property

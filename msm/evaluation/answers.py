@@ -8,7 +8,6 @@ punctuation nor case decides.
 Sources: XORQA evals/eval_xor_retrieve.py; DPR dpr/data/qa_validation.py and tokenizers.py (`has_answer`, `string`).
 """
 
-import importlib
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
@@ -16,6 +15,7 @@ from typing import Literal
 import regex
 
 from msm.errors import BadInput
+from msm.imports import entry
 
 TokenizerName = Literal["nltk", "treebank"]
 """`nltk` splits sentences first, with the punkt model, as the official scorer; `treebank` does not."""
@@ -34,7 +34,7 @@ def find_tokenizer(name: TokenizerName) -> Tokenizer:
         BadInput: the sentence splitter's model is not on this machine.
     """
     # Loaded when asked for: it takes a second, and few benchmarks need it.
-    word_tokenize = importlib.import_module("nltk.tokenize").word_tokenize
+    word_tokenize = entry("nltk.tokenize:word_tokenize")
     if name == "treebank":
         return lambda text: word_tokenize(text, preserve_line=True)
     try:

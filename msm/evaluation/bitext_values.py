@@ -58,7 +58,7 @@ def pair_rows(bitext: Bitext, run: Run, measure: str, equal_texts_are_right: boo
         "candidate_language": pa.repeat(bitext.target_language, count),
         "measure": pa.repeat(measure, count),
         "value": 1 - result.values if wrong_counts else result.values,
-        "tied": result.tied,
+        "tied": result.is_tied,
         "chance": 1 - by_chance if wrong_counts else by_chance,
     }
     return pa.table(columns, schema=SCHEMA)

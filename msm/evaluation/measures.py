@@ -31,7 +31,7 @@ class Values(NamedTuple):
     measure: Measure
     values: Floats
     """Value of each judged query, [Q]; NaN where the measure is not defined."""
-    tied: NDArray[np.bool_]
+    is_tied: NDArray[np.bool_]
     """Whether the value depends on the order of equal scores, [Q]."""
     blank: str = ""
     """Reason why this run does not give the measure, in which case all values are NaN; empty where it does."""

@@ -192,7 +192,7 @@ def _judged_rows(
         values = {
             "measure": str(result.measure),
             "value": pa.array(result.values[has_value], mask=np.isnan(result.values[has_value])),
-            "tied": result.tied[has_value],
+            "tied": result.is_tied[has_value],
             "chance": _chance(result, evaluation.relevant[has_value], passages),
         }
         yield _table(collection, pool, evaluation.queries[has_value], values)

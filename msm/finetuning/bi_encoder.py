@@ -164,7 +164,7 @@ class BatchLoss:
             self.widths,
             normalise=self.settings.encoding.similarity == "cosine",
             scale=scale,
-            allowed=candidates,
+            candidates=candidates,
         )
         leaves = [vectors, scale] if scale.requires_grad else [vectors]
         gradients = torch.autograd.grad(loss, leaves)

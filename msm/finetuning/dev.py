@@ -112,7 +112,7 @@ def _loss(
             torch.from_numpy(queries[first : first + size]),
             torch.from_numpy(passages[positions]),
             scale=scale,
-            allowed=torch.from_numpy(find_candidates(examples, settings)),
+            candidates=torch.from_numpy(find_candidates(examples, settings)),
         )
         total += loss.item() * len(examples)
     return total / len(queries)

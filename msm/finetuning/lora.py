@@ -10,7 +10,7 @@ from msm.encoders.encoder import Encoder
 from msm.encoders.usage import TASKS
 from msm.errors import BadInput
 from msm.finetuning.settings import Finetune
-from msm.optional import needed_package
+from msm.imports import needed_package
 from msm.settings import listed
 
 ADAPTER = "adapter"
@@ -51,9 +51,9 @@ def add_adapters(encoder: Encoder, settings: Finetune) -> list[Any]:
         raise BadInput(f"lora_targets: {str(error).splitlines()[0]}") from error
 
 
-def save_adapters(adapted: list[Any], folder: Path) -> None:
+def save_adapters(adapted_models: list[Any], folder: Path) -> None:
     """Write the adapters below a model folder, then merge them into the encoder, which is an ordinary one again."""
-    names = [""] if len(adapted) == 1 else list(TASKS)
-    for tower, name in zip(adapted, names, strict=False):
+    names = [""] if len(adapted_models) == 1 else list(TASKS)
+    for tower, name in zip(adapted_models, names, strict=False):
         tower.save_pretrained(folder / ADAPTER / name)
         tower.merge_and_unload()

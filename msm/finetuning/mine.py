@@ -88,7 +88,7 @@ class Counts:
     """Number of passages of the positive's document."""
     score: int = 0
     """Number of passages whose score is too close to the positive's, or above it."""
-    kept: int = 0
+    negatives: int = 0
     """Number of negatives that were kept."""
     without: int = 0
     """Number of examples that have no negative."""
@@ -181,7 +181,7 @@ def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: 
         counts.examples += 1
         counts.candidates += len(window)
         negatives = _choose(candidates, settings, index)
-        counts.kept += len(negatives)
+        counts.negatives += len(negatives)
         counts.without += not negatives
         yield example._replace(negatives=negatives)
 

@@ -120,7 +120,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     torch.manual_seed(settings.seed)
     model = BiEncoder(new_encoder(weights, _form(settings), device=device, precision=settings.precision), settings)
     check_room(out, sum(weight.nbytes for weight in model.parameters()), "the weights")
-    adapted = add_adapters(model.text, settings)
+    adapted_models = add_adapters(model.text, settings)
     if settings.activations == "recomputed":
         for tower in towers(model.text):
             checkpoint_layers(tower)
@@ -140,7 +140,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
         return facts
     facts |= best.restore(model)
     model.text.choices["scale"] = Choice(model.scale.item(), "training")
-    save_adapters(adapted, out)
+    save_adapters(adapted_models, out)
     save_encoder(model.text, out)
     looks = {f"{name}_before": value for name, value in before.items()} | task.look()
     sizes = {"examples": len(batches.examples), "epoch_steps": batches.epoch_steps, "dev_examples": len(dev.examples)}

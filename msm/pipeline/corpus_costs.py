@@ -16,7 +16,7 @@ class CorpusCost:
     """Cost of making the shards of a corpus."""
 
     core_hours: float
-    read: float
+    read_bytes: float
     """Number of bytes of compressed input."""
     work: float
     """Number of bytes of the files between the steps, all of them at once."""
@@ -55,7 +55,7 @@ def corpus_cost(measurement_row: Mapping[str, Any], *, text: float, kept_share: 
     read_bytes = text / kept_share
     return CorpusCost(
         core_hours=read_bytes / (measurement_row["mb_per_second_core"] * 1e6) / 3600,
-        read=read_bytes * measurement_row["input_bytes"],
+        read_bytes=read_bytes * measurement_row["input_bytes"],
         work=read_bytes * measurement_row["work_bytes"],
         tokens=text * measurement_row["tokens"] * token_bytes,
     )

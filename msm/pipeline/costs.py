@@ -59,9 +59,9 @@ class Cost(NamedTuple):
     """Number of floating-point operations of all rows."""
     hours: float
     """Hours of all rows, one after another; 0 for stages whose time does not follow from settings."""
-    read: float
+    read_bytes: float
     """Number of bytes of packed tokens that training reads."""
-    kept: float
+    weight_bytes: float
     """Number of bytes of the finished weights."""
     scratch: float
     """Number of bytes of training states while one row runs."""
@@ -93,8 +93,8 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
                 stage_gpus,
                 operations,
                 hours=seconds / (mfu * max(stage_gpus, 1) * 3600),
-                read=sum(tokens for _, tokens in work) * sizes.token_bytes,
-                kept=len(rows) * weights * BYTES["weights"],
+                read_bytes=sum(tokens for _, tokens in work) * sizes.token_bytes,
+                weight_bytes=len(rows) * weights * BYTES["weights"],
                 scratch=weights * BYTES["training"] * KEPT if operations else 0,
             )
         )

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from msm.evaluation import exported
 from msm.files import read_json_object
+from msm.imports import entry
 from msm.pipeline.artifacts import MANIFEST, checksum
 from msm.pipeline.code import code_checksum
 from msm.pipeline.recipes import Values, resolved
-from msm.pipeline.runner import entry
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import Task, behind
 from msm.settings import as_values

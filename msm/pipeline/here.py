@@ -7,7 +7,7 @@ from msm.corpora.settings import ENCODERS, TRAINED, Download, Tokenizer
 from msm.encoders.settings import Encoder
 from msm.errors import BadInput
 from msm.finetuning.settings import Finetune
-from msm.optional import needed_package
+from msm.imports import needed_package
 from msm.retrieval.settings import GIVEN, SHIPPED, Retrieve
 from msm.settings import Settings, listed
 

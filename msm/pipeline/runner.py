@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import fcntl
-import importlib
 import importlib.metadata
 import inspect
 import os
@@ -21,6 +20,7 @@ from typing import Any
 from msm import files
 from msm.errors import BadInput, CommandError, from_surroundings
 from msm.execution import Execution, read_part
+from msm.imports import entry
 from msm.pipeline import artifacts, manifests
 from msm.pipeline.code import code_checksum
 from msm.pipeline.here import check_settings
@@ -170,12 +170,6 @@ def finished(out: Path, description: Mapping[str, Any], *, any_code: bool = Fals
         any_code or manifest.get("code") == description["code"]
     )
     return manifest if is_same else None
-
-
-def entry(name: str) -> Callable[..., Any]:
-    """Return the function of a name `module:function`."""
-    module, function = name.split(":")
-    return getattr(importlib.import_module(module), function)
 
 
 def _options(run: Callable[..., Any], execution: Execution) -> dict[str, Execution]:

@@ -124,7 +124,7 @@ class _Given(NamedTuple):
     """Values of a stage: those of a section that its rows share, and those of rows, a later one winning."""
 
     section: str
-    shared: Values
+    common_values: Values
     rows: tuple[Values, ...]
 
 
@@ -220,7 +220,7 @@ class _Maker:
             constants: settings that do not come from the recipe's sections.
         """
         name, kind = f"{folder(stage)}/{row}", STAGES[stage].settings
-        whole = values.shared
+        whole = values.common_values
         for difference in values.rows:
             whole = merged(whole, difference)
         whole = {**whole, **constants}
@@ -233,7 +233,9 @@ class _Maker:
         )
         root = f"artifacts/{self.name}"
         shared_keys = [
-            f"{values.section}.{key}" for key in values.shared if key not in unused_sections and key not in constants
+            f"{values.section}.{key}"
+            for key in values.common_values
+            if key not in unused_sections and key not in constants
         ]
         if not NAME.fullmatch(row):
             raise BadInput(f"{self.where}: {name}: no name of a row; letters, digits and . + : @ , - make one")

@@ -9,13 +9,13 @@ class ReadAhead:
     """Returns the micro-batches of training in order, and builds the next one in another thread meanwhile.
 
     Args:
-        read: function from a step and the number of a micro-batch to what its loss is computed from. The result must
+        reader: function from a step and the number of a micro-batch to what its loss is computed from. The result must
             depend on these two numbers only, so that training can resume anywhere.
         micros: numbers of the micro-batches that this process computes in every step, ascending.
     """
 
-    def __init__(self, read: Callable[[int, int], Any], micros: Sequence[int]) -> None:
-        self.read, self.micros = read, micros
+    def __init__(self, reader: Callable[[int, int], Any], micros: Sequence[int]) -> None:
+        self.read, self.micros = reader, micros
         self.thread = ThreadPoolExecutor(1)
         self.waiting: tuple[tuple[int, int], Future[Any]] | None = None
 

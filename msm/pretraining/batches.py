@@ -95,7 +95,7 @@ class UnitBatch(NamedTuple):
 class HiddenTokens(NamedTuple):
     """Sequences with some tokens hidden, and the ids of these tokens."""
 
-    packed: PackedTokens
+    packed_tokens: PackedTokens
     rows: NDArray[np.int64]
     """Positions of the selected tokens among the packed ones, [P]."""
     targets: NDArray[np.int64]
@@ -116,7 +116,7 @@ class Texts(NamedTuple):
 def texts(clean: Sequence[NDArray[np.integer]], hidden: HiddenTokens) -> Texts:
     """Join texts and texts with hidden tokens to the input of one forward pass."""
     clean_pack = pack(clean)
-    return Texts(clean_pack, hidden, join(clean_pack, hidden.packed))
+    return Texts(clean_pack, hidden, join(clean_pack, hidden.packed_tokens))
 
 
 def hide(
@@ -130,14 +130,14 @@ def hide(
         share: share of the ordinary tokens that are selected, from 0 to 1.
         random: generator of the draws.
     """
-    packed = pack(sequences)
-    tokens = packed.tokens.numpy()
+    packed_tokens = pack(sequences)
+    tokens = packed_tokens.tokens.numpy()
     masked_tokens, rows = hide_tokens(
         tokens, share=share, special=layout.special, mask=layout.mask, vocabulary=layout.vocabulary, random=random
     )
     targets = tokens[rows]
-    packed.tokens.numpy()[:] = masked_tokens
-    return HiddenTokens(packed, rows, targets)
+    packed_tokens.tokens.numpy()[:] = masked_tokens
+    return HiddenTokens(packed_tokens, rows, targets)
 
 
 class Batches:

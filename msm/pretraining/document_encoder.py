@@ -59,12 +59,12 @@ class DocumentEncoder(nn.Module):
             One guess a sentence, [D, N, H]; padding slots are meaningless.
         """
         positions = self.positions.weight[: sentences.shape[1]]
-        seen = self.dropout(self.norm(sentences + positions))
-        hidden = self.dropout(self.norm(self.mask + positions)).expand_as(seen)
+        visible = self.dropout(self.norm(sentences + positions))
+        hidden = self.dropout(self.norm(self.mask + positions)).expand_as(visible)
         first, *rest = cast("list[Layer]", list(self.layers))
         if not rest:
-            return first.hidden_from_shared(seen, hidden, real)
-        rows = first.all_from_shared(seen, hidden, real)
+            return first.hidden_from_shared(visible, hidden, real)
+        rows = first.all_from_shared(visible, hidden, real)
         keep = real[:, None].expand(-1, rows.shape[1], -1).flatten(0, 1)
         rows = rows.flatten(0, 1)
         for layer in rest[:-1]:
@@ -118,8 +118,8 @@ class Layer(nn.Module):
         """
         query, key, value = self._split(self.query(readers)), self._split(self.key(rows)), self._split(self.value(rows))
         dropout = self.dropout.p if self.training else 0.0
-        attended = F.scaled_dot_product_attention(query, key, value, keep[:, None, None], dropout)
-        return self._finish(attended.transpose(-3, -2).flatten(-2), readers)
+        context = F.scaled_dot_product_attention(query, key, value, keep[:, None, None], dropout)
+        return self._finish(context.transpose(-3, -2).flatten(-2), readers)
 
     def read_one(self, readers: Tensor, rows: Tensor, keep: Tensor) -> Tensor:
         """New state of one position of each row.
@@ -141,31 +141,31 @@ class Layer(nn.Module):
         key_weight, value_weight = (part.weight.unflatten(0, (self.heads, -1)) for part in (self.key, self.value))
         key_bias, value_bias = (part.bias.unflatten(0, (self.heads, -1)) for part in (self.key, self.value))
         # W' q of every head: from the C dimensions of a head back to the H of a row.
-        unprojected = torch.einsum("rac,ach->rah", query, key_weight)
-        logits = unprojected @ rows.mT + (query * key_bias).sum(-1, keepdim=True)
+        key_queries = torch.einsum("rac,ach->rah", query, key_weight)
+        logits = key_queries @ rows.mT + (query * key_bias).sum(-1, keepdim=True)
         weights = self._weights(logits, keep[:, None])
         # W (sum over w x) of every head: the weighted mean of the row, then projected from H to C dimensions.
-        attended = torch.einsum("rah,ach->rac", weights @ rows, value_weight)
+        context = torch.einsum("rah,ach->rac", weights @ rows, value_weight)
         # After dropout the weights do not sum to 1, so the bias is counted as often as they do.
-        return self._finish((attended + weights.sum(-1, keepdim=True) * value_bias).flatten(-2), readers)
+        return self._finish((context + weights.sum(-1, keepdim=True) * value_bias).flatten(-2), readers)
 
-    def all_from_shared(self, seen: Tensor, hidden: Tensor, real: Tensor) -> Tensor:
+    def all_from_shared(self, visible: Tensor, hidden: Tensor, real: Tensor) -> Tensor:
         """New states of all positions of all rows, from one projection of the N sentences and of the N masks.
 
         Row t holds N - 1 sentences and one mask, in position t. Its logits are those of the plain document, but for
         column t (every sentence attends to the mask instead of sentence t) and line t (the mask attends).
 
         Args:
-            seen: states of the sentences, [D, N, H].
+            visible: states of the sentences, [D, N, H].
             hidden: states of the mask vector in each position, [D, N, H].
             real: True at the real sentences, [D, N].
 
         Returns:
             States, [D, N rows, N positions, H]; row t has sentence t hidden.
         """
-        (query, key, value), (mask_query, mask_key, mask_value) = self._project(seen), self._project(hidden)
-        positions = seen.shape[1]
-        is_mask = torch.eye(positions, dtype=torch.bool, device=seen.device)
+        (query, key, value), (mask_query, mask_key, mask_value) = self._project(visible), self._project(hidden)
+        positions = visible.shape[1]
+        is_mask = torch.eye(positions, dtype=torch.bool, device=visible.device)
         # Logits have the shape [D, A, row, query, key]. Sentences attend to sentences, the same in every row.
         plain = (query @ key.mT)[:, :, None].expand(-1, -1, positions, -1, -1)
         # Column t of row t: all queries meet the mask's key.
@@ -177,19 +177,19 @@ class Layer(nn.Module):
         weights = self._weights(logits, real[:, None, None, None])
         # The product takes the value of sentence t in row t; its weight is given to the mask's value instead.
         mask_weights = weights.diagonal(dim1=2, dim2=4).mT
-        attended = (weights @ value[:, :, None]).addcmul(mask_weights[..., None], (mask_value - value)[:, :, :, None])
-        rows = seen[:, None].expand(-1, positions, -1, -1).diagonal_scatter(hidden.mT, dim1=1, dim2=2)
-        return self._finish(attended.movedim(1, 3).flatten(-2), rows)
+        context = (weights @ value[:, :, None]).addcmul(mask_weights[..., None], (mask_value - value)[:, :, :, None])
+        rows = visible[:, None].expand(-1, positions, -1, -1).diagonal_scatter(hidden.mT, dim1=1, dim2=2)
+        return self._finish(context.movedim(1, 3).flatten(-2), rows)
 
-    def hidden_from_shared(self, seen: Tensor, hidden: Tensor, real: Tensor) -> Tensor:
+    def hidden_from_shared(self, visible: Tensor, hidden: Tensor, real: Tensor) -> Tensor:
         """New states of the masked positions only, [D, N, H]; the arguments are those of `all_from_shared`."""
-        (_, key, value), (mask_query, mask_key, mask_value) = self._project(seen), self._project(hidden)
-        is_mask = torch.eye(seen.shape[1], dtype=torch.bool, device=seen.device)
+        (_, key, value), (mask_query, mask_key, mask_value) = self._project(visible), self._project(hidden)
+        is_mask = torch.eye(visible.shape[1], dtype=torch.bool, device=visible.device)
         logits = torch.where(is_mask, (mask_query * mask_key).sum(-1)[..., None], mask_query @ key.mT)
         weights = self._weights(logits, real[:, None, None])
         mask_weights = weights.diagonal(dim1=2, dim2=3)
-        attended = weights @ value + mask_weights[..., None] * (mask_value - value)
-        return self._finish(attended.transpose(-3, -2).flatten(-2), hidden)
+        context = weights @ value + mask_weights[..., None] * (mask_value - value)
+        return self._finish(context.transpose(-3, -2).flatten(-2), hidden)
 
     def _project(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self._split(self.query(states)), self._split(self.key(states)), self._split(self.value(states))
@@ -202,8 +202,8 @@ class Layer(nn.Module):
         weights = (logits * scale).masked_fill(~keep, float("-inf")).softmax(-1)
         return self.dropout(weights)
 
-    def _finish(self, attended: Tensor, before: Tensor) -> Tensor:
-        states = self.attention_norm(before + self.dropout(self.output(attended)))
+    def _finish(self, context: Tensor, before: Tensor) -> Tensor:
+        states = self.attention_norm(before + self.dropout(self.output(context)))
         return self.output_norm(states + self.dropout(self.outer(F.gelu(self.inner(states)))))
 
 

@@ -11,10 +11,10 @@ AVERAGED = 5
 """Number of updates over which a loss is averaged."""
 
 
-def freeze(encoder: nn.Module, frozen: bool) -> None:
+def freeze(encoder: nn.Module, is_frozen: bool) -> None:
     """Freeze the weights of an encoder or let them learn again, embeddings that the head shares included."""
     for parameter in encoder.parameters():
-        parameter.requires_grad_(not frozen)
+        parameter.requires_grad_(not is_frozen)
 
 
 def head_losses(log: Sequence[Mapping[str, float]], head_steps: int) -> dict[str, float]:

@@ -86,9 +86,9 @@ class Objective(ABC, Generic[B]):
         words = len(texts.clean.tokens)
         return pool(states[:words], texts.clean.to(self.device), self.settings.pooling), states[words:]
 
-    def states(self, packed: PackedTokens) -> Tensor:
+    def states(self, packed_tokens: PackedTokens) -> Tensor:
         """Return the states of packed tokens, [T, H]."""
-        return token_states(body(self.model.masked), packed.to(self.device))
+        return token_states(body(self.model.masked), packed_tokens.to(self.device))
 
     def token_loss(self, states: Tensor, hidden: HiddenTokens) -> Tensor:
         """Compute the loss of masked tokens in nats; the head is applied to the hidden tokens only.
@@ -132,13 +132,13 @@ class MaskedTokens(Objective[Batches]):
         """Read the usual masked text, and a second one of as many tokens as the documents that `msm` would read."""
         usual = self.batches.hide(self.batches.mlm_blocks(step, micro), step, micro)
         more = self.batches.hide(self.batches.control_blocks(step, micro), step, micro, 1)
-        return usual, more, join(usual.packed, more.packed)
+        return usual, more, join(usual.packed_tokens, more.packed_tokens)
 
     def loss(self, inputs: tuple[HiddenTokens, HiddenTokens, PackedTokens]) -> Loss:
         """Return the weighted sum of the losses of both texts."""
         usual, more, both = inputs
         states = self.states(both)
-        words = len(usual.packed.tokens)
+        words = len(usual.packed_tokens.tokens)
         first, second = self.token_loss(states[:words], usual), self.token_loss(states[words:], more)
         value = present(self.settings.mlm).weight * (first + second)
         return Loss(value, {"mlm_loss": first.detach(), "control_loss": second.detach()}, len(both.tokens))

@@ -84,14 +84,14 @@ class Mexma(Objective[PairBatches]):
             vectors: vector of the translation of each masked sentence, [S, H].
             hidden: the masked sentences and the ids of their hidden tokens.
         """
-        packed = hidden.packed.to(self.device)
+        packed_tokens = hidden.packed_tokens.to(self.device)
         if present(self.settings.mexma).token_gradient == "cut":
             states = states.detach()
-        inputs = states.index_copy(0, packed.starts, vectors.to(states.dtype))
+        inputs = states.index_copy(0, packed_tokens.starts, vectors.to(states.dtype))
         rows = torch.from_numpy(hidden.rows).to(self.device)
-        guesses = run_layers(cast(nn.ModuleList, self.model.unmask), inputs, packed)[rows]
+        guesses = run_layers(cast(nn.ModuleList, self.model.unmask), inputs, packed_tokens)[rows]
         # Each token weighs 1 over the hidden tokens of its side, so that both sides count alike.
-        second = (packed.owners[rows] >= len(vectors) // 2).long()
+        second = (packed_tokens.owners[rows] >= len(vectors) // 2).long()
         counts = torch.bincount(second, minlength=2)
         weights = 1 / counts[second] / (counts > 0).sum()
         targets = torch.from_numpy(hidden.targets).to(self.device)
@@ -131,7 +131,7 @@ class DistillationInputs(NamedTuple):
     """Pairs of translations, and their sentences packed."""
 
     batch: PairBatch
-    packed: PackedTokens
+    packed_tokens: PackedTokens
 
 
 class Distillation(Objective[PairBatches]):
@@ -155,14 +155,14 @@ class Distillation(Objective[PairBatches]):
 
     def loss(self, inputs: DistillationInputs) -> Loss:
         """Return the mean squared error of the one side plus that of the other."""
-        packed = inputs.packed.to(self.device)
-        vectors = pool(self.states(packed), packed, self.settings.pooling)
+        packed_tokens = inputs.packed_tokens.to(self.device)
+        vectors = pool(self.states(packed_tokens), packed_tokens, self.settings.pooling)
         pivot, other = vectors.float().chunk(2)
         targets = torch.from_numpy(inputs.batch.teacher_vectors).to(self.device)
         with torch.autocast(self.device.type, enabled=False):
             losses = {"pivot_loss": F.mse_loss(pivot, targets), "other_loss": F.mse_loss(other, targets)}
         numbers = {name: loss.detach() for name, loss in losses.items()} | agreement(pivot.detach(), other.detach())
-        return Loss(sum(losses.values(), pivot.new_zeros(())), numbers, len(packed.tokens))
+        return Loss(sum(losses.values(), pivot.new_zeros(())), numbers, len(packed_tokens.tokens))
 
 
 @torch.no_grad()

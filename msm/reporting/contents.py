@@ -103,7 +103,7 @@ class AblationRow(NamedTuple):
     """Value of the model less that of the recipe's reference, on the same questions; None where it was not trained."""
     interval: Interval | None
     """95 % interval of the change; None where the model was not trained."""
-    printed: float | None
+    printed_value: float | None
     printed_change: float | None
     """Printed value less that of the printed reference; None where one of them was not printed."""
     seed_changes: list[float]
@@ -132,7 +132,7 @@ class Section(NamedTuple):
     title: str
     """Title of the benchmark, its split and setting."""
     tables: dict[Column, Table]
-    published: dict[Column, list[Row]]
+    published_rows: dict[Column, list[Row]]
     """Published rows by column; none for most benchmarks."""
     differences: dict[Column, list[Difference]]
     fairness: list[FairnessRow]

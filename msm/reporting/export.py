@@ -1,4 +1,4 @@
-"""Exports the results of a recipe for version control: scores, manifests and report, without texts, models and logs."""
+"""Exports the results of a recipe for version control: scores and manifests, without texts, models and logs."""
 
 import shutil
 from collections.abc import Collection, Iterable
@@ -7,21 +7,19 @@ from typing import Any
 
 from msm.errors import BadInput
 from msm.evaluation import exported
-from msm.pipeline import artifacts
-from msm.reporting import lineage, stage
-from msm.reporting.plain import METRICS, VALUES
+from msm.reporting import lineage
 from msm.reporting.results import read
-from msm.reporting.settings import Report
-from msm.settings import make
 
 LARGEST = 1 << 30
 """Largest size of an output, in bytes, that is compared with its manifest before the export."""
 
 
-def export(artifacts_root: Path, results_root: Path, kept_rows: Collection[str] = ()) -> int:
-    """Write a recipe's results as `msm.evaluation.exported` keeps them, with a report on all of them.
+def export_scores(
+    artifacts_root: Path, results_root: Path, kept_rows: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """Write a recipe's scores and manifests as `msm.evaluation.exported` keeps them.
 
-    An earlier export is replaced; other files beside it, such as a reading of the results, stay.
+    An earlier export is replaced; other files beside it, such as a report and a reading of the results, stay.
 
     Args:
         artifacts_root: the recipe's folder, such as `artifacts/mini`, or an earlier export of it.
@@ -30,7 +28,7 @@ def export(artifacts_root: Path, results_root: Path, kept_rows: Collection[str] 
             artifacts hold them too.
 
     Returns:
-        Size of the export in bytes.
+        Manifest of the recipe's report, by the report's name; nothing where there is no report.
 
     Raises:
         BadInput: there is no score folder, an output no longer matches its manifest, or a row of the earlier export was
@@ -55,11 +53,7 @@ def export(artifacts_root: Path, results_root: Path, kept_rows: Collection[str] 
     # Exports of earlier versions held one folder for each step.
     for folder in {path.parents[1] for path in results_root.glob("*/*/manifest.json")}:
         shutil.rmtree(folder)
-    for name, manifest in report_manifest.items():
-        settings = make(Report, manifest["settings"], name)
-        with artifacts.new_folder(results_root / name) as partial:
-            _write_report(settings, results_root, partial / manifest["payload"])
-    return sum(path.stat().st_size for path in results_root.rglob("*") if path.is_file())
+    return report_manifest
 
 
 def _manifests(names: Iterable[str], root: Path, *, largest: int) -> dict[str, dict[str, Any]]:
@@ -79,11 +73,3 @@ def _report_manifest(root: Path) -> dict[str, dict[str, Any]]:
     """Return the manifest of a recipe's report, by the report's name; nothing where there is no report."""
     name = "report/all"
     return {name: lineage.read_manifest(root / name)} if lineage.has_manifest(root, name) else {}
-
-
-def _write_report(settings: Report, root: Path, out: Path) -> None:
-    """Write the report on the rows of an export, without the plain files, which repeat the scores."""
-    out.mkdir()
-    stage.run(settings, scores=root / "score", out=out)
-    for name in (METRICS, VALUES):
-        (out / name).unlink()

@@ -103,7 +103,7 @@ def _section(section: Section) -> Iterator[str]:
         if differences := section.differences[column]:
             yield "Differences of the means:"
             yield _differences(differences, len(table.languages))
-        if published_rows := section.published[column]:
+        if published_rows := section.published_rows[column]:
             yield (
                 "Published for the same benchmark, split and measure, with **other protocols and at another scale**: "
                 "a landmark, not a rival."

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msm.corpora.codes import canonical
 from msm.errors import BadInput
-from msm.optional import needed_package
+from msm.imports import needed_package
 from msm.retrieval.settings import GIVEN, SHIPPED
 
 

@@ -132,7 +132,7 @@ def search_shard(
     least: Floats,
     depth: int,
     relevant: Relevant | None = None,
-    dropped: tuple[Integers, Integers] = (NONE, NONE),
+    dropped_pairs: tuple[Integers, Integers] = (NONE, NONE),
 ) -> tuple[Entries, Integers]:
     """Return what a shard adds to the best passages, and what it counts for the relevant ones.
 
@@ -142,7 +142,7 @@ def search_shard(
         least: score that a passage needs to be among the best, [Q].
         depth: most passages for each query.
         relevant: relevant passages of the queries, of this shard and others.
-        dropped: queries and positions of pairs that count for nothing, [any] each.
+        dropped_pairs: queries and positions of pairs that count for nothing, [any] each.
 
     Returns:
         The best passages that have the least score, at most `depth` for each query; and the `COUNTS` of the shard for
@@ -154,7 +154,7 @@ def search_shard(
     for first in range(0, len(queries), TILE_QUERIES):
         tile = slice(first, first + TILE_QUERIES)
         part = relevant.part(first, first + TILE_QUERIES) if relevant else None
-        part_dropped = dropped[0] - first, dropped[1]
+        part_dropped = dropped_pairs[0] - first, dropped_pairs[1]
         entries, part_counts = _search_tile(queries[tile], passages, longest, least[tile], depth, part, part_dropped)
         parts.append(entries._replace(queries=entries.queries + first))
         counts.append(part_counts)
@@ -168,14 +168,14 @@ def _search_tile(
     least: Floats,
     depth: int,
     relevant: Relevant | None,
-    dropped: tuple[Integers, Integers],
+    dropped_pairs: tuple[Integers, Integers],
 ) -> tuple[Entries, Integers]:
     floors = _Floors(least, depth)
     candidates: dict[int, Entries] = {}
     counts = np.zeros((len(relevant.queries) if relevant else 0, len(COUNTS)), np.int64)
     for first in range(0, len(passages), TILE_PASSAGES):
         products = queries.tile_scores(passages[first : first + TILE_PASSAGES], longest)
-        _drop(products.approximate, dropped[0], dropped[1] - first)
+        _drop(products.approximate, dropped_pairs[0], dropped_pairs[1] - first)
         candidates[first] = floors.candidates(products)
         if relevant:
             _count(products, first, relevant, counts)

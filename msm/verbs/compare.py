@@ -14,7 +14,7 @@ Folders = str | Path | Sequence[str | Path]
 class Comparisons(NamedTuple):
     """Comparisons of models with a baseline, by every measure on every kind of pool that all of them have."""
 
-    compared: list[MeasureComparisons]
+    comparisons: list[MeasureComparisons]
     models: list[Seeds]
     """Score folders of the baseline, then those of each further model."""
     notes: list[str]
@@ -40,7 +40,7 @@ def compare(
         >>> data = msm.example("animals")
         >>> words = msm.evaluate("bm25", "animals", data, format="beir")
         >>> other = msm.score_on_benchmark([f"{data}/run.trec"], "animals", data, "scores/animals", format="beir")
-        >>> first = msm.compare(words.folder, other.folder, resamples=100).compared[0]
+        >>> first = msm.compare(words.folder, other.folder, resamples=100).comparisons[0]
         >>> first.languages, first.comparisons[0].differences.shape
         (['und'], (2,))
 

@@ -36,6 +36,7 @@ from msm.errors import BadInput
 from msm.evaluation.settings import Score, Setting, TieRule
 from msm.execution import Execution
 from msm.files import files_below, new_file
+from msm.imports import entry
 from msm.pipeline import runner
 from msm.pipeline.artifacts import new_folder, payload
 from msm.retrieval.fusion import fuse_folders
@@ -333,7 +334,7 @@ def _depth(benchmark: Benchmark) -> int:
 
 def _model(evaluation: Evaluation) -> Path:
     """Return the model's folder, or a folder of links to its files where options replace their values."""
-    folder = runner.entry("msm.encoders.finding:find_model")(evaluation.model, evaluation.revision)
+    folder = entry("msm.encoders.finding:find_model")(evaluation.model, evaluation.revision)
     _check_kind(evaluation, folder)
     if evaluation.usage == Usage():
         return folder
@@ -376,7 +377,7 @@ def _retrieve(evaluation: Evaluation) -> Retrieve:
         pool_depth=evaluation.kept_depth,
         batch_tokens=evaluation.batch_tokens,
         # By its name: torch is not imported where BM25 alone is evaluated.
-        precision=runner.entry("msm.encoders.precision:resolve_on")(evaluation.precision, evaluation.device),
+        precision=entry("msm.encoders.precision:resolve_on")(evaluation.precision, evaluation.device),
         language_vectors=evaluation.language_vectors,
         language_texts=f"{TEXTS}/{evaluation.language_texts.name}" if evaluation.language_texts else "",
         language_sentences=evaluation.language_sentences,

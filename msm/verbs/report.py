@@ -1,6 +1,6 @@
 """Prints the tables of a recipe, and exports its results for version control."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,12 +8,15 @@ from msm.errors import BadInput
 from msm.evaluation import exported
 from msm.execution import Execution
 from msm.pipeline import recipes, runner
-from msm.pipeline.artifacts import MANIFEST
+from msm.pipeline.artifacts import MANIFEST, new_folder
 from msm.pipeline.fingerprints import exported_rows, notes
 from msm.pipeline.recipes import Values
 from msm.pipeline.tasks import Task, tasks
-from msm.reporting.export import export as write_export
-from msm.reporting.settings import DOCUMENT, TABLE
+from msm.reporting import stage
+from msm.reporting.export import export_scores
+from msm.reporting.plain import METRICS, VALUES
+from msm.reporting.settings import DOCUMENT, TABLE, Report
+from msm.settings import make
 
 REPORT = "report/all"
 
@@ -29,7 +32,7 @@ class ReportOutcome(NamedTuple):
     """Names of the score folders that exist, such as `score/constructed-msm-1`."""
     missing: list[str]
     """Names of score folders that the recipe has and that do not exist."""
-    kept: list[str]
+    kept_rows: list[str]
     """Names of rows that the export has taken from an earlier export, because the artifacts do not hold them."""
     lost: list[str]
     """Names of rows of an earlier export that the export has left out, because the recipe computes others now."""
@@ -67,6 +70,31 @@ def report(
     absent = [task.name for task in all_tasks if task.stage == "score" and task.name not in rows]
     lost_rows = [name for name in earlier if name not in rows] if export else []
     return ReportOutcome(terminal_table(root), report_folder(root) / DOCUMENT, rows, absent, kept_rows, lost_rows, size)
+
+
+def write_export(artifacts_root: Path, results_root: Path, kept_rows: Collection[str] = ()) -> int:
+    """Export the scores of a recipe with a report on all of them, without plain files, which would repeat the scores.
+
+    Args:
+        artifacts_root: the recipe's folder, such as `artifacts/mini`, or an earlier export of it.
+        results_root: folder of the export, such as `results/mini`.
+        kept_rows: names of rows that are taken from the earlier export; see `msm.reporting.export`.
+
+    Returns:
+        Size of the export in bytes.
+
+    Raises:
+        BadInput: there is no score folder, or what is exported does not fit together.
+    """
+    for name, manifest in export_scores(artifacts_root, results_root, kept_rows).items():
+        settings = make(Report, manifest["settings"], name)
+        with new_folder(results_root / name) as partial:
+            out = partial / manifest["payload"]
+            out.mkdir()
+            stage.run(settings, scores=results_root / "score", out=out)
+            for file in (METRICS, VALUES):
+                (out / file).unlink()
+    return sum(path.stat().st_size for path in results_root.rglob("*") if path.is_file())
 
 
 def _recipe(name: str, roots: Sequence[Path]) -> tuple[Values, list[Task]]:

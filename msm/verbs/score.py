@@ -46,9 +46,9 @@ class Result(NamedTuple):
     """Mean of the measure over those queries; None if the run is too shallow for it."""
     queries: int
     """Number of queries for which the measure is defined."""
-    judged: int
+    judged_queries: int
     """Number of queries with judgements."""
-    ranked: int
+    ranked_queries: int
     """Number of judged queries for which the run ranks anything; the others count 0."""
     blank: str
     """Reason why the value is not known; empty if it is known."""

@@ -25,7 +25,7 @@ def test_all_ways_compute_the_same_loss(shape: pretrain.Shape, losses: pretrain.
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.architecture)
 def test_operations_of_the_layers_are_those_that_torch_counts(shape: pretrain.Shape) -> None:
-    model = body(pretrain.new_contender(shape, torch.device("cpu")).masked)
+    model = body(pretrain.new_contender(shape, torch.device("cpu")).masked_model)
     # torch does not count the operations of its fused attention on a CPU.
     model.set_attn_implementation("eager")
     tokens = torch.randint(4, 300, (3, 40))

@@ -24,7 +24,7 @@ def test_a_ratio_fails_where_it_is_clearly_less_than_the_committed_one(tmp_path:
     old_rows = [{"name": "step", "ratio": 2.4, "units": "packed"}, {"name": "step", "ratio": 1.3, "units": "alone"}]
     path.write_text("".join(json.dumps(row) + "\n" for row in old_rows))
     all_verdicts = list(verdicts(ROWS, read_committed(path)))
-    assert [one.passed for one in all_verdicts] == [True, False, True, False]
+    assert [one.has_passed for one in all_verdicts] == [True, False, True, False]
     *_, last = output = list(lines(all_verdicts))
     assert last == "2 of 4 failed"
     assert output[1].split() == ["FAIL", "1.00", "committed", "1.30", "step,", "alone"]

@@ -130,12 +130,12 @@ def test_other_rules_are_refused_unless_told(
     other = write_scores(tmp_path / "b", "used", 1, values, protocol="own; ties trec; pooling cls")
     main(["compare", "--baseline", base, other, "--resamples", "9"])
     assert 'protocols differ: "own; ties trec; pooling cls" against' in capsys.readouterr().out
-    ruled = write_scores(tmp_path / "c", "ruled", 1, values, protocol="own; ties list; pooling mean")
+    other_rules = write_scores(tmp_path / "c", "ruled", 1, values, protocol="own; ties list; pooling mean")
     with pytest.raises(SystemExit) as end:
-        main(["compare", "--baseline", base, ruled, "--resamples", "9"])
+        main(["compare", "--baseline", base, other_rules, "--resamples", "9"])
     assert end.value.code == 2
     assert "scored by the rules 'own; ties list'" in capsys.readouterr().err
-    main(["compare", "--baseline", base, ruled, "--resamples", "9", "--any_protocol"])
+    main(["compare", "--baseline", base, other_rules, "--resamples", "9", "--any_protocol"])
     assert "note: the rules of scoring differ" in capsys.readouterr().out
 
 

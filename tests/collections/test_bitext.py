@@ -132,7 +132,7 @@ def model(encoder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def aligned(tmp_path: Path) -> Path:
+def bitext_folder(tmp_path: Path) -> Path:
     """Sentences of few words, and versions of them with a word more or less."""
     folder, words = tmp_path / "aligned", ["fudi", "moro", "pepiga", "bud", "Deti", "ra", "vipa", "1845", "1866"]
     folder.mkdir()
@@ -143,13 +143,13 @@ def aligned(tmp_path: Path) -> Path:
     return folder
 
 
-def test_evaluate_gives_what_loops_over_cosines_give(model: Path, aligned: Path, tmp_path: Path) -> None:
-    rows = evaluate("bitext:ted", model, aligned, tmp_path / "out")
+def test_evaluate_gives_what_loops_over_cosines_give(model: Path, bitext_folder: Path, tmp_path: Path) -> None:
+    rows = evaluate("bitext:ted", model, bitext_folder, tmp_path / "out")
     cells = {(row["query_language"], row["candidate_language"], row["measure"]): row["value"] for row in rows}
-    english = (aligned / "en.txt").read_text().splitlines()
+    english = (bitext_folder / "en.txt").read_text().splitlines()
     expected = {}
     for language in ("de", "nl"):
-        cosines = cosines_of(model, (aligned / f"{language}.txt").read_text().splitlines(), english)
+        cosines = cosines_of(model, (bitext_folder / f"{language}.txt").read_text().splitlines(), english)
         expected[language, "accuracy"] = float(np.mean(cosines.argmax(axis=1) == np.arange(60)))
         expected[language, "xsim"] = errors(cosines)
         for measure in ("accuracy", "xsim"):
@@ -161,7 +161,7 @@ def test_evaluate_gives_what_loops_over_cosines_give(model: Path, aligned: Path,
     assert {(row["benchmark"], row["queries"]) for row in rows if row["query_language"] != "mean"} == {("ted", 60)}
     run = read_run(tmp_path / "out" / "run.trec.gz")
     assert len(run.query_ids) == 2 * 60 and len(run.scores) == 2 * 60 * 4
-    only = evaluate("bitext", model, aligned, tmp_path / "one", "--pairs", "en-nl")
+    only = evaluate("bitext", model, bitext_folder, tmp_path / "one", "--pairs", "en-nl")
     assert {row["benchmark"] for row in only} == {"bitext@en-nl"}
     assert {(row["query_language"], row["candidate_language"]) for row in only} == {
         ("en", "nl"), ("en", "other"), ("mean", "other")
@@ -169,22 +169,22 @@ def test_evaluate_gives_what_loops_over_cosines_give(model: Path, aligned: Path,
 
 
 def test_an_altered_copy_is_an_error_of_xsim_plus_plus(
-    model: Path, aligned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, bitext_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in list(aligned.iterdir()):
+    for path in list(bitext_folder.iterdir()):
         if "hard" not in path.name:
-            path.rename(aligned / f"{path.stem}.devtest")
+            path.rename(bitext_folder / f"{path.stem}.devtest")
     monkeypatch.setitem(bitext.LINES, "devtest", 60)
     values = {
-        name: evaluate(name, model, aligned, tmp_path / name, "--pairs", "nl-en")[0]["value"]
+        name: evaluate(name, model, bitext_folder, tmp_path / name, "--pairs", "nl-en")[0]["value"]
         for name in ("xsim", "xsimpp")
     }
-    texts = [(aligned / name).read_text().splitlines() for name in ("nl.devtest", "en.devtest", "en.hard.txt")]
+    texts = [(bitext_folder / name).read_text().splitlines() for name in ("nl.devtest", "en.devtest", "en.hard.txt")]
     assert values["xsim"] == pytest.approx(errors(cosines_of(model, texts[0], texts[1])))
     assert values["xsimpp"] == pytest.approx(errors(cosines_of(model, texts[0], texts[1] + texts[2])))
     assert values["xsimpp"] > values["xsim"]
     with pytest.raises(BadInput, match=r"xsim\+\+ needs altered copies of the targets: .*nl\.hard\.txt"):
-        list(BITEXTS["xsimpp"].read(aligned, "en-nl"))
+        list(BITEXTS["xsimpp"].read(bitext_folder, "en-nl"))
 
 
 def test_bad_folders_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ class Breaking(Encoder):
     """Encodes so many texts of a language, then is killed."""
 
     left = 1_000_000
-    encoded = 0
+    encoded_texts = 0
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors, [S, H]."""
@@ -285,8 +285,8 @@ class Breaking(Encoder):
         return super().encode_queries(texts)
 
 
-def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, aligned: Path, tmp_path: Path) -> None:
-    pairs = list(bitext.read_folder(aligned, "all"))
+def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, bitext_folder: Path, tmp_path: Path) -> None:
+    pairs = list(bitext.read_folder(bitext_folder, "all"))
 
     def mined(name: str, work: str, calls: int) -> tuple[dict[str, bytes], int]:
         encoder = open_encoder(model, device=torch.device("cpu"), precision="fp32")

@@ -43,9 +43,9 @@ def folder(tmp_path: Path) -> Path:
         ),
         mention("m2", "Q1", "uk", "Київ.", "Київ.", "Київ"),
     ]
-    nested = {"context": mentions[1]["context"], "mentions": [mentions[1]["mention"]]}
+    record = {"context": mentions[1]["context"], "mentions": [mentions[1]["mention"]]}
     entities = [entity("Q1", "uk", "Столиця."), entity("Q2", "en", "A city\nin Germany.")]
-    for name, records in (("wikinews_mentions-dev", [mentions[0], nested]), ("candidate_set_entities", entities)):
+    for name, records in (("wikinews_mentions-dev", [mentions[0], record]), ("candidate_set_entities", entities)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     return tmp_path
 

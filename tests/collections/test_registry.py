@@ -55,8 +55,8 @@ def test_a_published_benchmark_says_what_it_is(name: str) -> None:
         ({"benchmark": "mr_tydi:mine"}, "mr_tydi:mine"),
     ],
 )
-def test_a_choice_becomes_one_text(given: dict[str, str], expected: str) -> None:
-    assert reference(**given) == expected  # pyright: ignore[reportArgumentType]
+def test_a_choice_becomes_one_text(choices: dict[str, str], expected: str) -> None:
+    assert reference(**choices) == expected  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("text", ["mr_tydi-sw-bn", "mr_tydi-sw,bn"])
@@ -83,9 +83,9 @@ def test_languages_of_data_of_ones_own(text: str, languages: tuple[str, ...]) ->
         ({"benchmark": "x", "format": "bier"}, "unknown format 'bier'; the nearest is beir"),
     ],
 )
-def test_choices_that_do_not_go_together_are_refused(given: dict[str, str], message: str) -> None:
+def test_choices_that_do_not_go_together_are_refused(choices: dict[str, str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        reference(**given)  # pyright: ignore[reportArgumentType]
+        reference(**choices)  # pyright: ignore[reportArgumentType]
 
 
 def test_every_name_in_the_recipes_is_known() -> None:

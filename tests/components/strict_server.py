@@ -111,14 +111,14 @@ class StrictServer:
         wants = review["spec"]["resourceAttributes"]
         resource = "/".join(word for word in (wants["resource"], wants.get("subresource", "")) if word)
         rules = [rule for role in self.roles for rule in role["rules"]] if user.endswith(":msm-pipeline") else []
-        allowed = resource in self.granted_too_much or any(
+        is_allowed = resource in self.granted_too_much or any(
             wants["verb"] in rule["verbs"]
             and resource in rule["resources"]
             and wants.get("group", "") in rule["apiGroups"]
             and wants.get("name", "") in rule.get("resourceNames", [wants.get("name", "")])
             for rule in rules
         )
-        return review | {"status": {"allowed": allowed}}
+        return review | {"status": {"allowed": is_allowed}}
 
 
 def _prefix(version: str) -> str:

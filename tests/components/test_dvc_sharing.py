@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of its own in git, with the recipe `tiny` run to its end and `dvc.lock` committed."""
     folder = tmp_path_factory.mktemp("finished")
     for name in ("msm", "components", "dashboards", "recipes", ".dvc/plots"):
@@ -41,9 +41,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
+def project(finished_project: Path, tmp_path: Path) -> Path:
     """A copy that a test may change."""
-    return shutil.copytree(finished, tmp_path / "project", symlinks=True)
+    return shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
 
 
 def test_a_fresh_clone_pulls_one_model_and_evaluates_it(project: Path, bucket: str, tmp_path: Path) -> None:

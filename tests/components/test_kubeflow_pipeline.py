@@ -38,7 +38,7 @@ def tasks() -> list[Task]:
 
 
 @pytest.fixture(scope="module")
-def compiled(tasks: list[Task], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def pipelines(tasks: list[Task], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
     compile_to(build("matrix", "tiny", select("matrix", tasks), Options(IMAGE, cluster=A100)), path)
     return list(yaml.safe_load_all(path.read_text()))
@@ -112,9 +112,9 @@ def test_what_a_cluster_could_not_run_is_refused(
 
 
 def test_every_task_carries_the_settings_and_reads_of_the_recipe(
-    compiled: list[dict[str, Any]], tasks: list[Task]
+    pipelines: list[dict[str, Any]], tasks: list[Task]
 ) -> None:
-    dag = compiled[0]["root"]["dag"]["tasks"]
+    dag = pipelines[0]["root"]["dag"]["tasks"]
     by_name = {value(task, "name"): task for task in dag.values()}
     assert by_name.keys() == {"/".join(task.out.split("/")[2:]) for task in tasks}
     key_of = {value(task, "name"): key for key, task in dag.items()}
@@ -193,10 +193,10 @@ def value(task: dict[str, Any], parameter: str) -> str:
     return task["inputs"]["parameters"][parameter]["runtimeValue"]["constant"]
 
 
-def test_artifacts_are_typed(compiled: list[dict[str, Any]]) -> None:
+def test_artifacts_are_typed(pipelines: list[dict[str, Any]]) -> None:
     kinds = {
         (name.split("-")[1], output): artifact["artifactType"]["schemaTitle"]
-        for name, component in compiled[0]["components"].items()
+        for name, component in pipelines[0]["components"].items()
         for output, artifact in component["outputDefinitions"]["artifacts"].items()
     }
     assert kinds["pretrain", "out"] == kinds["finetune", "out"] == kinds["encoder", "out"] == "system.Model"
@@ -205,9 +205,9 @@ def test_artifacts_are_typed(compiled: list[dict[str, Any]]) -> None:
     assert kinds["report", "summary"] == "system.Markdown"
 
 
-def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
-    executors = compiled[0]["deploymentSpec"]["executors"]
-    platform = compiled[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+def test_pods_get_what_the_table_says(pipelines: list[dict[str, Any]]) -> None:
+    executors = pipelines[0]["deploymentSpec"]["executors"]
+    platform = pipelines[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert executors.keys() == platform.keys()
     for name, executor in executors.items():
         row, pod = STAGES[executor["container"]["args"][-1]], platform[name]
@@ -231,12 +231,12 @@ def test_pods_get_what_the_table_says(compiled: list[dict[str, Any]]) -> None:
         assert pod["pvcMount"][0]["mountPath"] == "/work"
         assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": "10001", "runAsGroup": "10001"}
         assert pod["secretAsEnv"][0]["secretName"] == "msm-s3"
-    retries = {key: task["retryPolicy"]["maxRetryCount"] for key, task in compiled[0]["root"]["dag"]["tasks"].items()}
+    retries = {key: task["retryPolicy"]["maxRetryCount"] for key, task in pipelines[0]["root"]["dag"]["tasks"].items()}
     assert retries["pretrain-msm-1"] == STAGES["pretrain"].retries
 
 
-def test_no_program_is_inlined(compiled: list[dict[str, Any]]) -> None:
-    for executor in compiled[0]["deploymentSpec"]["executors"].values():
+def test_no_program_is_inlined(pipelines: list[dict[str, Any]]) -> None:
+    for executor in pipelines[0]["deploymentSpec"]["executors"].values():
         source = executor["container"]["command"][-1]
         (function,) = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
         kinds = [type(node).__name__ for node in function.body if not isinstance(node, ast.Assign)]
@@ -291,8 +291,8 @@ def test_a_small_cluster_cuts_requests_only(tasks: list[Task], tmp_path: Path) -
     compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS["kind"])), tmp_path / "kind.yaml")
     first = next(yaml.safe_load_all((tmp_path / "kind.yaml").read_text()))
     assert "nvidia" not in (tmp_path / "kind.yaml").read_text()
-    carried = {value(task, "settings") for task in first["root"]["dag"]["tasks"].values()}
-    assert carried == {as_json(task) for task in tasks}
+    all_settings = {value(task, "settings") for task in first["root"]["dag"]["tasks"].values()}
+    assert all_settings == {as_json(task) for task in tasks}
     assert request("pretrain", CLUSTERS["kind"])[:3] == (1, 2, 0)
 
 

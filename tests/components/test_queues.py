@@ -30,7 +30,7 @@ RECIPES = ROOT / "recipes"
 IMAGE = "registry.example.org/msm@sha256:" + "0" * 64
 GIB = {"Gi": 1, "Ti": 1024, "Mi": 1 / 1024}
 Overlay = tuple[str, list[dict[str, Any]]]
-Compiled = tuple[dict[str, Any], dict[str, Any]]
+Pipelines = tuple[dict[str, Any], dict[str, Any]]
 Pod = dict[str, Any]
 """`spec` and `annotations` of a pod."""
 
@@ -81,7 +81,7 @@ def flavors_for(objects: list[dict[str, Any]], pod: Pod) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def compiled(overlay: Overlay, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+def pipelines(overlay: Overlay, tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
     """The compiled pipeline for the cluster of the overlay, and what it says for Kubernetes alone."""
     path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
     tasks = tasks_of(recipes.load(RECIPES / "tiny.yaml"), "tiny")
@@ -90,15 +90,15 @@ def compiled(overlay: Overlay, tmp_path_factory: pytest.TempPathFactory) -> Comp
     return spec["deploymentSpec"]["executors"], platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
 
-def task_pod(stage: str, compiled: Compiled) -> Pod:
+def task_pod(stage: str, pipelines: Pipelines) -> Pod:
     """The pod of a pipeline task."""
-    containers = {name: value["container"] for name, value in compiled[0].items()}
+    containers = {name: value["container"] for name, value in pipelines[0].items()}
     name = next(name for name, container in containers.items() if container["args"][-1] == stage)
     resources = containers[name]["resources"]
     requests = {"cpu": resources["resourceCpuRequest"], "memory": resources["resourceMemoryRequest"]}
     if "accelerator" in resources:
         requests["nvidia.com/gpu"] = resources["accelerator"]["resourceCount"]
-    extra = compiled[1][name]
+    extra = pipelines[1][name]
     pod = {
         "containers": [{"resources": {"requests": requests}}],
         "nodeSelector": extra.get("nodeSelector", {}).get("labels", {}),
@@ -117,16 +117,16 @@ def training_pod(objects: list[dict[str, Any]], place: TrainJobPlace) -> Pod:
     return {"spec": spec, "annotations": template["metadata"].get("annotations", {})}
 
 
-def test_training_gets_the_gpu_nodes(overlay: Overlay, compiled: Compiled) -> None:
+def test_training_gets_the_gpu_nodes(overlay: Overlay, pipelines: Pipelines) -> None:
     name, objects = overlay
     flavor = "msm-a100" if CLUSTERS[name].gpus else "msm-cpu"
     place = TrainJobPlace.of(CLUSTERS[name], "msm", 1, IMAGE)
     assert flavors_for(objects, training_pod(objects, place)) == [flavor]
     for stage in ("pretrain", "finetune", "retrieve"):
-        assert flavors_for(objects, task_pod(stage, compiled)) == [flavor], stage
+        assert flavors_for(objects, task_pod(stage, pipelines)) == [flavor], stage
 
 
-def test_cpu_work_cannot_take_them(overlay: Overlay, compiled: Compiled) -> None:
+def test_cpu_work_cannot_take_them(overlay: Overlay, pipelines: Pipelines) -> None:
     name, objects = overlay
     cluster = CLUSTERS[name]
     units = UnitsPlan(settings_of(RECIPES / "tiny.yaml"), "/work/d", "/work/t", "/work/u", 4, cluster, IMAGE)
@@ -136,7 +136,7 @@ def test_cpu_work_cannot_take_them(overlay: Overlay, compiled: Compiled) -> None
         assert flavors_for(objects, {"spec": job["spec"]["template"]["spec"], "annotations": {}}) == ["msm-cpu"]
     for stage in ("world", "documents", "units", "encoder", "score", "report"):
         assert not STAGES[stage].gpus
-        assert flavors_for(objects, task_pod(stage, compiled)) == ["msm-cpu"], stage
+        assert flavors_for(objects, task_pod(stage, pipelines)) == ["msm-cpu"], stage
 
 
 def test_a_task_that_is_most_of_a_node_fits_its_quota(overlay: Overlay) -> None:

@@ -43,8 +43,8 @@ def test_everything_is_as_it_should_be(start: Start) -> None:
     assert right > 80
     kinds = {path.split("?")[0].split("/")[-2 if path.startswith("PATCH") else -1] for path in server.kept}
     assert {path.split()[0] for path in server.kept} == {"POST", "PATCH", "DELETE"}
-    patched = {path.split("/")[-2] for path in server.kept if path.startswith("PATCH")}
-    assert patched == {"serviceaccounts", "roles", "rolebindings", "namespaces"}, kinds
+    patched_kinds = {path.split("/")[-2] for path in server.kept if path.startswith("PATCH")}
+    assert patched_kinds == {"serviceaccounts", "roles", "rolebindings", "namespaces"}, kinds
     assert server.kept[-1].startswith("DELETE /api/v1/namespaces/msm-rehearsal-")
 
 

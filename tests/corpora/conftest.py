@@ -66,7 +66,7 @@ def write_documents() -> Callable[[Path, Rows], None]:
 
 
 @pytest.fixture(scope="session")
-def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty documents in each of three languages."""
     folder = tmp_path_factory.mktemp("invented")
     _write(folder, [row for language in SYLLABLES for row in invented_documents(language, 40)])
@@ -74,10 +74,10 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def invented_tokenizer(invented: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tokenizer trained on `invented`."""
+def invented_tokenizer(documents_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokenizer trained on `documents_folder`."""
     return train_tokenizer(
-        invented, tmp_path_factory.mktemp("tokenizer") / "tokenizer", pieces=300, language_sentences=10_000
+        documents_folder, tmp_path_factory.mktemp("tokenizer") / "tokenizer", pieces=300, language_sentences=10_000
     )
 
 

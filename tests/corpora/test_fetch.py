@@ -104,8 +104,8 @@ def test_download_starts_anew_where_the_server_cannot_resume(server: Server, tmp
 
 
 @pytest.mark.parametrize("kept", [b"x" * 10, b"x" * len(CONTENT)])
-def test_download_starts_anew_when_what_was_kept_is_wrong(server: Server, tmp_path: Path, kept: bytes) -> None:
-    (tmp_path / "b.bin").write_bytes(kept)
+def test_download_starts_anew_when_what_was_kept_is_wrong(server: Server, tmp_path: Path, old_bytes: bytes) -> None:
+    (tmp_path / "b.bin").write_bytes(old_bytes)
     download(public_file(server), tmp_path / "b.bin", wait=0)
     assert (tmp_path / "b.bin").read_bytes() == CONTENT
 
@@ -193,10 +193,10 @@ def test_a_folder_of_ones_own_comes_along(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_mirror_serves_files_plain_or_compressed(server: Server, tmp_path: Path, compressed: bool) -> None:
+def test_mirror_serves_files_plain_or_compressed(server: Server, tmp_path: Path, is_compressed: bool) -> None:
     mirror = tmp_path / "mirror"
     mirror.mkdir()
-    if compressed:
+    if is_compressed:
         (mirror / "b.bin.gz").write_bytes(gzip.compress(CONTENT))
     else:
         (mirror / "b.bin").write_bytes(CONTENT)

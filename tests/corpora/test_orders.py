@@ -35,10 +35,10 @@ def test_no_more_shards_than_a_window_has_are_read_at_a_time() -> None:
 
 
 def test_places_are_reached_directly_and_seeds_differ() -> None:
-    walked, jumped = Order([50] * 9, (1,)), Order([50] * 9, (1,))
-    every = [walked[place] for place in range(450)]
-    assert [jumped[place] for place in (449, 3, 300, 0)] == [every[place] for place in (449, 3, 300, 0)]
+    one, other = Order([50] * 9, (1,)), Order([50] * 9, (1,))
+    every = [one[place] for place in range(450)]
+    assert [other[place] for place in (449, 3, 300, 0)] == [every[place] for place in (449, 3, 300, 0)]
     other = Order([50] * 9, (2,))
     assert [other[place] for place in range(450)] != every
     with pytest.raises(IndexError):
-        walked[450]
+        one[450]

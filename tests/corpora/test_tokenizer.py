@@ -61,11 +61,11 @@ def test_loads_alike_beside_a_model(invented_tokenizer: Path, tmp_path: Path) ->
 
 
 def test_order_of_sentences_and_documents_changes_nothing(
-    invented: Path, invented_tokenizer: Path, tmp_path: Path
+    documents_folder: Path, invented_tokenizer: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "documents"
     other.mkdir()
-    for path in invented.glob("*.jsonl"):
+    for path in documents_folder.glob("*.jsonl"):
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         random.Random(1).shuffle(rows)
         for row in rows:
@@ -76,8 +76,8 @@ def test_order_of_sentences_and_documents_changes_nothing(
     assert files(tmp_path / "tokenizer") == files(invented_tokenizer)
 
 
-def test_no_language_gives_more_sentences_than_asked(invented: Path, tmp_path: Path) -> None:
-    facts = run(invented, tmp_path / "tokenizer", language_sentences=200, pieces=100)
+def test_no_language_gives_more_sentences_than_asked(documents_folder: Path, tmp_path: Path) -> None:
+    facts = run(documents_folder, tmp_path / "tokenizer", language_sentences=200, pieces=100)
     assert facts == {"pieces": 100, "sentences": {"aa": 200, "bb": 200, "cc": 200}}
 
 
@@ -97,17 +97,17 @@ def test_choice_of_sentences_does_not_depend_on_their_order() -> None:
     ],
 )
 def test_bad_settings_are_one_clear_line(
-    invented: Path, tmp_path: Path, changes: dict[str, object], message: str
+    documents_folder: Path, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     with pytest.raises(BadInput, match=message):
-        run(invented, tmp_path / "tokenizer", **changes)
+        run(documents_folder, tmp_path / "tokenizer", **changes)
 
 
-def test_bad_folders_are_one_clear_line(invented: Path, tmp_path: Path) -> None:
+def test_bad_folders_are_one_clear_line(documents_folder: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(BadInput, match=r"name: cannot load '.*empty'"):
-        run(invented, tmp_path / "one", name=str(empty))
+        run(documents_folder, tmp_path / "one", name=str(empty))
     with pytest.raises(BadInput, match=r"empty: holds no LANGUAGE\.jsonl"):
         run(empty, tmp_path / "two")
     (empty / "aa.jsonl").write_text('{"language": "aa", "document_id": "x", "sentences": ["a"]}\n{"language"\n')
@@ -116,9 +116,9 @@ def test_bad_folders_are_one_clear_line(invented: Path, tmp_path: Path) -> None:
 
 
 def test_public_tokenizer_of_a_folder_is_taken_as_it_is(
-    invented: Path, invented_tokenizer: Path, tmp_path: Path
+    documents_folder: Path, invented_tokenizer: Path, tmp_path: Path
 ) -> None:
-    facts = run(invented, tmp_path / "tokenizer", name=str(invented_tokenizer), pieces=0)
+    facts = run(documents_folder, tmp_path / "tokenizer", name=str(invented_tokenizer), pieces=0)
     assert facts["pieces"] == 300
     text = "ka temi щи 山川"
     tokenizers = [AutoTokenizer.from_pretrained(folder) for folder in (invented_tokenizer, tmp_path / "tokenizer")]

@@ -30,11 +30,11 @@ def trimmed(name: str, documents: Path, out: Path, *, pieces: int = 0) -> dict[s
 
 
 @pytest.fixture
-def one_language(invented: Path, tmp_path: Path) -> Path:
+def one_language(documents_folder: Path, tmp_path: Path) -> Path:
     """Documents of one of the three languages that the tokenizer was trained on."""
     folder = tmp_path / "one"
     folder.mkdir()
-    (folder / "aa.jsonl").write_bytes((invented / "aa.jsonl").read_bytes())
+    (folder / "aa.jsonl").write_bytes((documents_folder / "aa.jsonl").read_bytes())
     return folder
 
 
@@ -92,15 +92,15 @@ def test_added_tokens_behind_the_vocabulary_stay_behind_it(invented_tokenizer: P
     assert new.tokenize("ka [two] te") == old.tokenize("ka [two] te")
 
 
-def test_what_cannot_be_trimmed_is_named(invented: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_trimmed_is_named(documents_folder: Path, tmp_path: Path) -> None:
     bpe = Tokenizer(models.BPE(unk_token="<unk>"))
     bpe.pre_tokenizer = pre_tokenizers.Whitespace()
     bpe.train_from_iterator(["ka te mi"], trainers.BpeTrainer(special_tokens=["<unk>"]))
     PreTrainedTokenizerFast(tokenizer_object=bpe, unk_token="<unk>").save_pretrained(tmp_path / "bpe")
     with pytest.raises(BadInput, match=r"least_count: .*/bpe has a BPE vocabulary; only Unigram ones can be trimmed$"):
-        trimmed(str(tmp_path / "bpe"), invented, tmp_path / "out")
+        trimmed(str(tmp_path / "bpe"), documents_folder, tmp_path / "out")
     with pytest.raises(BadInput, match="least_count trims a public tokenizer"):
-        trimmed("trained", invented, tmp_path / "other", pieces=100)
+        trimmed("trained", documents_folder, tmp_path / "other", pieces=100)
 
 
 def test_order_of_the_texts_changes_nothing(invented_tokenizer: Path, one_language: Path) -> None:

@@ -76,12 +76,12 @@ def test_seventy_units_give_two_documents_and_drop_six(
     ],
 )
 def test_runs_equal_the_slow_builder(
-    invented: Path, invented_tokenizer: Path, tmp_path: Path, settings: Settings
+    documents_folder: Path, invented_tokenizer: Path, tmp_path: Path, settings: Settings
 ) -> None:
-    run(invented, invented_tokenizer, tmp_path / "out", settings)
+    run(documents_folder, invented_tokenizer, tmp_path / "out", settings)
     shards = read_units(tmp_path / "out")
     for language in shards.languages:
-        expected = slow_runs(invented / f"{language}.jsonl", invented_tokenizer, settings)
+        expected = slow_runs(documents_folder / f"{language}.jsonl", invented_tokenizer, settings)
         assert found_runs(shards, language) == expected
         assert len(expected) > 10
 
@@ -95,24 +95,24 @@ def test_runs_equal_the_slow_builder_on_public_text(public: Path, public_tokeniz
         assert found_runs(shards, language) == slow_runs(public / f"{language}.jsonl", public_tokenizer, settings)
 
 
-def test_both_engines_write_the_same_shards(invented: Path, invented_tokenizer: Path, tmp_path: Path) -> None:
+def test_both_engines_write_the_same_shards(documents_folder: Path, invented_tokenizer: Path, tmp_path: Path) -> None:
     settings = Settings(unit_tokens=32, document_units=8, min_units=3)
-    run(invented, invented_tokenizer, tmp_path / "fast", settings)
+    run(documents_folder, invented_tokenizer, tmp_path / "fast", settings)
     plain = tmp_path / "tokenizer"
     plain.mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (plain / name).write_bytes((invented_tokenizer / name).read_bytes())
-    assert run(invented, plain, tmp_path / "slow", settings)["engine"] == "tokenizers"
+    assert run(documents_folder, plain, tmp_path / "slow", settings)["engine"] == "tokenizers"
     assert_same_files(tmp_path / "fast", tmp_path / "slow")
 
 
 def test_processes_and_chunks_change_nothing(
-    invented: Path, invented_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    documents_folder: Path, invented_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(unit_tokens=32, document_units=8, min_units=3)
-    run(invented, invented_tokenizer, tmp_path / "one", settings)
+    run(documents_folder, invented_tokenizer, tmp_path / "one", settings)
     monkeypatch.setattr(units, "CHUNK_BYTES", 5_000)
-    run(invented, invented_tokenizer, tmp_path / "two", settings, processes=2)
+    run(documents_folder, invented_tokenizer, tmp_path / "two", settings, processes=2)
     assert_same_files(tmp_path / "one", tmp_path / "two")
 
 
@@ -124,22 +124,27 @@ def assert_same_files(one: Path, two: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100, 10**6])
-def test_chunks_are_whole_lines(invented: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_chunks_are_whole_lines(documents_folder: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(units, "CHUNK_BYTES", size)
-    path = invented / "aa.jsonl"
+    path = documents_folder / "aa.jsonl"
     parts = [path.read_bytes()[chunk.start : chunk.stop] for chunk in units.cut(path)]
     assert b"".join(parts) == path.read_bytes()
     assert all(part.endswith(b"\n") for part in parts)
 
 
 def test_blocks_hold_the_text_of_documents_without_a_run(
-    invented: Path, invented_tokenizer: Path, tmp_path: Path
+    documents_folder: Path, invented_tokenizer: Path, tmp_path: Path
 ) -> None:
-    run(invented, invented_tokenizer, tmp_path / "out", Settings(unit_tokens=32, document_units=32, min_units=20))
+    run(
+        documents_folder,
+        invented_tokenizer,
+        tmp_path / "out",
+        Settings(unit_tokens=32, document_units=32, min_units=20),
+    )
     shard = read_units(tmp_path / "out")["bb"]
     assert 0 < len(shard) < 40
     encode = AutoTokenizer.from_pretrained(invented_tokenizer)
-    lines = (invented / "bb.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (documents_folder / "bb.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [text for line in lines for text in json.loads(line)["sentences"]]
     expected = [number for ids in encode(texts, add_special_tokens=False).input_ids for number in [*ids, END]]
     blocks = shard.blocks(1000)
@@ -182,13 +187,23 @@ def test_language_without_a_run_keeps_its_blocks(
     assert len(read_units(tmp_path / "out")["bb"].blocks(64)) == 1
 
 
-def test_bad_input_is_one_clear_line(invented: Path, invented_tokenizer: Path, tmp_path: Path) -> None:
+def test_bad_input_is_one_clear_line(documents_folder: Path, invented_tokenizer: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="min_units must be at most document_units, 4: 8"):
-        run(invented, invented_tokenizer, tmp_path / "one", Settings(unit_tokens=8, document_units=4, min_units=8))
+        run(
+            documents_folder,
+            invented_tokenizer,
+            tmp_path / "one",
+            Settings(unit_tokens=8, document_units=4, min_units=8),
+        )
     with pytest.raises(BadInput, match="min_units: no document has 500 units of up to 64 tokens in any language"):
-        run(invented, invented_tokenizer, tmp_path / "two", Settings(unit_tokens=64, document_units=500, min_units=500))
+        run(
+            documents_folder,
+            invented_tokenizer,
+            tmp_path / "two",
+            Settings(unit_tokens=64, document_units=500, min_units=500),
+        )
     with pytest.raises(BadInput, match=r"no tokenizer\.json"):
-        run(invented, tmp_path, tmp_path / "three", Settings(unit_tokens=8, document_units=4, min_units=2))
+        run(documents_folder, tmp_path, tmp_path / "three", Settings(unit_tokens=8, document_units=4, min_units=2))
     (tmp_path / "aa.jsonl").write_text("")
     with pytest.raises(BadInput, match=r"aa\.jsonl: holds no document"):
         run(tmp_path, invented_tokenizer, tmp_path / "four", Settings(unit_tokens=8, document_units=4, min_units=2))

@@ -37,7 +37,7 @@ def build(settings: World, out: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("world") / "out"
     build(SETTINGS, out)
     return out
@@ -79,18 +79,18 @@ def meanings(sentence: str, language: Language) -> Counter[str]:
     return Counter(inverse[word] for word in bare(sentence, language))
 
 
-def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(made: Path, tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(world_folder: Path, tmp_path: Path) -> None:
     build(SETTINGS, tmp_path / "again")
     build(dataclasses.replace(SETTINGS, seed=4), tmp_path / "other")
-    assert checksums(tmp_path / "again") == checksums(made)
-    assert set(checksums(tmp_path / "other").values()).isdisjoint(checksums(made).values())
+    assert checksums(tmp_path / "again") == checksums(world_folder)
+    assert set(checksums(tmp_path / "other").values()).isdisjoint(checksums(world_folder).values())
 
 
-def test_worlds_share_no_hero_and_no_document(made: Path) -> None:
-    heroes = {split: {article["title"] for article in books(made, split)["qaa"]["data"]} for split in SPLITS}
+def test_worlds_share_no_hero_and_no_document(world_folder: Path) -> None:
+    heroes = {split: {article["title"] for article in books(world_folder, split)["qaa"]["data"]} for split in SPLITS}
     for one, other in itertools.combinations(SPLITS, 2):
         assert heroes[one].isdisjoint(heroes[other])
-    text = " ".join(sentence for sentences in told(made)["qaa"].values() for sentence in sentences)
+    text = " ".join(sentence for sentences in told(world_folder)["qaa"].values() for sentence in sentences)
     assert not any(hero in text for split in SPLITS for hero in heroes[split])
 
 
@@ -101,8 +101,8 @@ def test_languages_have_words_for_all_that_happens_in_large_worlds() -> None:
         assert {word for phrase in phrases for word in phrase.words} <= words.keys(), story.document_id
 
 
-def test_all_languages_tell_the_same_in_the_same_order(made: Path) -> None:
-    documents = told(made)
+def test_all_languages_tell_the_same_in_the_same_order(world_folder: Path) -> None:
+    documents = told(world_folder)
     tongues = {language.code: language for language in world.world_languages(SETTINGS)}
     first, *others = documents
     assert list(documents) == ["qaa", "qab", "qac", "qad"]
@@ -128,8 +128,8 @@ def test_documents_have_8_to_16_sentences_of_4_to_11_words(tmp_path: Path) -> No
     assert max(words) <= 11
 
 
-def test_asked_share_of_the_sentences_follow_their_question(made: Path) -> None:
-    sentences = [sentence for document in told(made)["qab"].values() for sentence in document]
+def test_asked_share_of_the_sentences_follow_their_question(world_folder: Path) -> None:
+    sentences = [sentence for document in told(world_folder)["qab"].values() for sentence in document]
     count = sum(sentence.endswith("?") for sentence in sentences)
     assert count / (len(sentences) - count) == pytest.approx(SETTINGS.asked_share, abs=0.03)
 
@@ -141,19 +141,19 @@ def test_common_share_of_the_names_and_numbers_is_written_alike(share: float, tm
     tongues = {tongue.code: tongue for tongue in world.world_languages(settings)}
     texts = {code: " ".join(itertools.chain(*rows.values())) for code, rows in told(tmp_path / "out").items()}
     vocabularies = {code: Counter(bare(text, tongues[code])) for code, text in texts.items()}
-    shared = set.intersection(*(set(words) for words in vocabularies.values()))
+    common_words = set.intersection(*(set(words) for words in vocabularies.values()))
     pairs = itertools.combinations(vocabularies.values(), 2)
-    assert all(set(one) & set(other) == shared for one, other in pairs)
+    assert all(set(one) & set(other) == common_words for one, other in pairs)
     for tongue in tongues.values():
         counts = vocabularies[tongue.code]
         names = [words[0] for meaning, words in tongue.words.items() if meaning.split(":")[0] in NAMES]
         running = sum(counts[word] for word in names)
-        assert sum(word in shared for word in names if counts[word]) / sum(counts[word] > 0 for word in names) == (
-            pytest.approx(share, abs=0.02)
-        )
-        assert sum(counts[word] for word in shared) / running == pytest.approx(share, abs=0.08)
+        assert sum(word in common_words for word in names if counts[word]) / sum(
+            counts[word] > 0 for word in names
+        ) == (pytest.approx(share, abs=0.02))
+        assert sum(counts[word] for word in common_words) / running == pytest.approx(share, abs=0.08)
     total = sum(counts.total() for counts in vocabularies.values())
-    common = sum(counts[word] for counts in vocabularies.values() for word in shared)
+    common = sum(counts[word] for counts in vocabularies.values() for word in common_words)
     assert facts["common_words"] == pytest.approx(common / total)
 
 
@@ -188,11 +188,11 @@ def test_no_word_has_two_meanings() -> None:
         assert set(FUNCTION_WORDS) <= tongue.words.keys()
 
 
-def test_some_words_take_an_ending_and_no_word_looks_as_if_it_had_one(made: Path) -> None:
+def test_some_words_take_an_ending_and_no_word_looks_as_if_it_had_one(world_folder: Path) -> None:
     for tongue in world.world_languages(SETTINGS):
         lexicon = [word for words in tongue.words.values() for word in words if own(word)]
         assert not any(word.endswith(tongue.ending) for word in lexicon)
-        text = " ".join(itertools.chain(*told(made)[tongue.code].values()))
+        text = " ".join(itertools.chain(*told(world_folder)[tongue.code].values()))
         words = [word for word in text.split() if own(word)]
         count = sum(word.rstrip(".?").endswith(tongue.ending) for word in words)
         assert count / len(words) == pytest.approx(0.05, abs=0.015)
@@ -220,8 +220,8 @@ def test_a_question_leaves_out_what_it_asks_for() -> None:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_sentence_breaks_tile_the_context_and_hold_the_answers(made: Path, split: str) -> None:
-    for book in books(made, split).values():
+def test_sentence_breaks_tile_the_context_and_hold_the_answers(world_folder: Path, split: str) -> None:
+    for book in books(world_folder, split).values():
         for paragraph in paragraphs(book):
             context, breaks = paragraph["context"], paragraph["sentence_breaks"]
             assert " ".join(context[first:last] for first, last in breaks) == context
@@ -250,10 +250,10 @@ def test_a_question_has_another_word_for_the_verb_if_there_is_one(synonyms: int,
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_reader_of_the_lareqa_layout_finds_the_same_pairs_in_all_languages(made: Path, split: str) -> None:
+def test_a_reader_of_the_lareqa_layout_finds_the_same_pairs_in_all_languages(world_folder: Path, split: str) -> None:
     tongues = {language.code: language for language in world.world_languages(SETTINGS)}
     answers_by_language: dict[str, dict[str, tuple[int, int, Counter[str]]]] = {}
-    for code, book in books(made, split).items():
+    for code, book in books(world_folder, split).items():
         pairs: dict[str, tuple[int, int, Counter[str]]] = {}
         for number, paragraph in enumerate(paragraphs(book)):
             for qa in paragraph["qas"]:

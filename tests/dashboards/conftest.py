@@ -41,7 +41,7 @@ def recipe(folders: Folders) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ranked_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recipe `tiny` with real rankings: BM25 of words and of characters, scored."""
     root = tmp_path_factory.mktemp("ranked") / "tiny"
     for task in tasks_of(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
@@ -53,9 +53,9 @@ def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_recipe(ranked: Path, folders: Folders) -> Path:
+def tiny_recipe(ranked_recipe: Path, folders: Folders) -> Path:
     """A copy of it that a test may break."""
-    return shutil.copytree(ranked, folders.artifacts / "tiny")
+    return shutil.copytree(ranked_recipe, folders.artifacts / "tiny")
 
 
 @pytest.fixture

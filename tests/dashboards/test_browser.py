@@ -122,9 +122,9 @@ def test_choices_stand_in_the_address(address: str, browser: Any) -> None:
     page.get_by_role("option", name="pools of the other languages").click()
     page.get_by_role("heading", name="pools of the other languages").wait_for()
     page.wait_for_url("**candidates=other*")
-    shared = page.url
+    url = page.url
     page.goto("about:blank")
-    page.goto(shared)
+    page.goto(url)
     page.get_by_role("heading", name="pools of the other languages").wait_for()
     page.get_by_role("link", name="Lineage").first.click()
     page.wait_for_url("**/lineage?*recipe=demo*")

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from msm.dashboards.folders import Folders
-from msm.reporting.export import export
+from msm.verbs.report import write_export
 from tests.dashboards.conftest import APP, TITLES, Show
 from tests.reporting import made
 
@@ -72,14 +72,14 @@ def test_address_chooses_recipe_and_candidates(recipe: Path, folders: Folders, s
 def test_exported_results_without_their_folders_open(
     recipe: Path, folders: Folders, show: Show, page: str, words: str
 ) -> None:
-    export(recipe, folders.results / "demo")
+    write_export(recipe, folders.results / "demo")
     shutil.rmtree(folders.artifacts)
     app = show(page, recipe="demo (exported)")
     assert words in app.info[0].value.replace("\\", "")
 
 
 def test_exported_results_are_shown_too(recipe: Path, folders: Folders, show: Show) -> None:
-    export(recipe, folders.results / "demo")
+    write_export(recipe, folders.results / "demo")
     app = show(recipe="demo (exported)")
     assert app.selectbox(key="recipe").value == "demo (exported)"
     assert list(app.dataframe[0].value["model"])[-1] == "msm"
@@ -88,7 +88,7 @@ def test_exported_results_are_shown_too(recipe: Path, folders: Folders, show: Sh
 
 
 def test_a_link_by_name_finds_results_that_are_only_exported(recipe: Path, folders: Folders, show: Show) -> None:
-    export(recipe, folders.results / "mini")
+    write_export(recipe, folders.results / "mini")
     assert show(recipe="mini").selectbox(key="recipe").value == "mini (exported)"
     assert show(recipe="demo").selectbox(key="recipe").value == "demo"
 

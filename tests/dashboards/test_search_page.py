@@ -20,7 +20,7 @@ ROW = "constructed-untrained-1"
 
 
 @pytest.fixture
-def searched(tiny: Path, tiny_recipe: Path) -> Path:
+def recipe_folder(tiny: Path, tiny_recipe: Path) -> Path:
     """The recipe with a model, its run and its scores."""
     shutil.rmtree(tiny_recipe)
     shutil.copytree(tiny / "sources", tiny_recipe / "sources")
@@ -41,10 +41,12 @@ def answers(app: AppTest) -> list[str]:
     return [element.proto.body for element in app.get("html") if "<table" in element.proto.body]
 
 
-def test_answers_are_those_of_the_run(searched: Path, show: Show) -> None:
-    (scores,) = (run for one in results.read(searched / "score").benchmarks for run in one.models[0].runs)
-    texts = rankings.texts(searched, scores)
-    expected = rankings.answers(rankings.run_passages(searched, scores, texts, "multilingual", "qaa", 10), texts, 7)
+def test_answers_are_those_of_the_run(recipe_folder: Path, show: Show) -> None:
+    (scores,) = (run for one in results.read(recipe_folder / "score").benchmarks for run in one.models[0].runs)
+    texts = rankings.texts(recipe_folder, scores)
+    expected = rankings.answers(
+        rankings.run_passages(recipe_folder, scores, texts, "multilingual", "qaa", 10), texts, 7
+    )
     app = show("search", recipe="tiny")
     assert not answers(app)
     app.text_input(key="asked").set_value(texts.collection.queries[7].text).run()
@@ -54,20 +56,20 @@ def test_answers_are_those_of_the_run(searched: Path, show: Show) -> None:
     assert body.count("&#10003;") == sum(one.is_relevant for one in expected)
 
 
-def test_model_that_is_not_here_is_said(searched: Path, show: Show) -> None:
-    shutil.rmtree(searched / "finetune" / ROW / "model")
+def test_model_that_is_not_here_is_said(recipe_folder: Path, show: Show) -> None:
+    shutil.rmtree(recipe_folder / "finetune" / ROW / "model")
     app = show("search", recipe="tiny")
     assert "No model can be asked here" in app.info[0].value
     assert "missing on this machine" in app.info[0].value
     assert not app.text_input
 
 
-def test_a_collection_of_millions_is_refused_before_it_is_read(searched: Path, show: Show) -> None:
-    (path,) = searched.glob("score/*/manifest.json")
+def test_a_collection_of_millions_is_refused_before_it_is_read(recipe_folder: Path, show: Show) -> None:
+    (path,) = recipe_folder.glob("score/*/manifest.json")
     manifest = json.loads(path.read_text())
     assert manifest["facts"]["passages"] > 0
     path.write_text(json.dumps(manifest | {"facts": {"passages": 58_043_326}}))
-    shutil.rmtree(searched / "sources")
+    shutil.rmtree(recipe_folder / "sources")
     assert "58\\,043\\,326 passages are too many" in show("search", recipe="tiny").info[0].value
 
 

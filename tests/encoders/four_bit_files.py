@@ -68,11 +68,11 @@ def write_file(path: Path, tensors: Tensors, pieces: list[str], **changes: Any) 
     table_bytes = sum(2 + len(name) + 21 for name in content)
     offset = len(head) + 4 + table_bytes
     table = struct.pack("<i", sizes.get("tensor_count", len(content)))
-    for name, packed in content.items():
-        row = (int(is_matrix(name)), tensors[name].size, offset, len(packed))
+    for name, content_bytes in content.items():
+        row = (int(is_matrix(name)), tensors[name].size, offset, len(content_bytes))
         kind, count, start, length = sizes.get(name, lambda *values: values)(*row)
         table += struct.pack("<H", len(name)) + name.encode() + struct.pack("<BIQQ", kind, count, start, length)
-        offset += len(packed)
+        offset += len(content_bytes)
     path.write_bytes(head + table + b"".join(content.values()))
 
 

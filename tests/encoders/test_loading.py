@@ -218,8 +218,8 @@ def test_version_0_1_0_put_the_prompt_of_a_pair_before_the_text(tmp_path: Path) 
     vectors = encoder.encode_passages(passages)
     np.testing.assert_allclose(vectors, load(ROOT / "two").encode_passages(prompted_passages), atol=1e-6)
     assert encoder.protocol()["text_prompt"] == "ra: " and "passage_prompt" not in encoder.protocol()
-    flagged = load(folder, Usage(passage_prompt="ra: ")).encode_passages(passages)
-    assert np.abs(flagged - vectors).max() > 1e-3  # a flag is sentence-transformers' prompt, before the title
+    prompted_vectors = load(folder, Usage(passage_prompt="ra: ")).encode_passages(passages)
+    assert np.abs(prompted_vectors - vectors).max() > 1e-3  # a flag is sentence-transformers' prompt, before the title
 
 
 BAD = {

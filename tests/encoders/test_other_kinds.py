@@ -26,7 +26,7 @@ QUESTIONS = ["fudi moro?", "ra 1845", "bud Deti pepiga vipa?"]
 
 
 @pytest.fixture(scope="module")
-def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def masked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return masked_checkpoint(tmp_path_factory.mktemp("masked"))
 
 
@@ -61,8 +61,8 @@ def same_scores(folder: Path, kind: type[SparseEncoder] | type[MultiVectorEncode
 
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 @pytest.mark.parametrize("static", [False, True], ids=["splade", "static questions"])
-def test_scores_of_a_sparse_model(static: bool, similarity: str, masked: Path, tmp_path: Path) -> None:
-    encoder = same_scores(splade(tmp_path, masked, static_queries=static, similarity=similarity), SparseEncoder)
+def test_scores_of_a_sparse_model(static: bool, similarity: str, masked_folder: Path, tmp_path: Path) -> None:
+    encoder = same_scores(splade(tmp_path, masked_folder, static_queries=static, similarity=similarity), SparseEncoder)
     assert encoder.describe()["kind"] == ("sparse", f"file {SETTINGS}")
 
 
@@ -109,8 +109,8 @@ def test_flags_of_one_vector_a_text_are_refused(usage: Usage, name: str, plain: 
         open_encoder(folder, device=CPU, precision="fp32")
 
 
-def test_a_sparse_model_needs_its_head_and_a_similarity_that_is_searched(masked: Path, tmp_path: Path) -> None:
-    folder = splade(tmp_path, masked)
+def test_a_sparse_model_needs_its_head_and_a_similarity_that_is_searched(masked_folder: Path, tmp_path: Path) -> None:
+    folder = splade(tmp_path, masked_folder)
     assert load(folder, Usage(similarity="cosine")).similarity == "cosine"
     edit(folder / SETTINGS, similarity_fn_name="euclidean")
     with pytest.raises(BadInput, match="similarity euclidean cannot be searched here"):

@@ -22,12 +22,12 @@ WIDTH = 6
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("pooling", get_args(StatePooling))
 def test_vectors_equal_sentence_transformers(pooling: str, side: str) -> None:
-    packed = pack(sequences())
+    packed_tokens = pack(sequences())
     states = torch.randn(sum(LENGTHS), WIDTH, generator=torch.manual_seed(0))
     batch, mask = pad(states, side)
     module = Pooling(WIDTH, pooling_mode=pooling)
     theirs = module({"token_embeddings": batch, "attention_mask": mask})["sentence_embedding"]
-    torch.testing.assert_close(pool(states, packed, pooling), theirs, atol=1e-6, rtol=1e-6)  # type: ignore[arg-type]
+    torch.testing.assert_close(pool(states, packed_tokens, pooling), theirs, atol=1e-6, rtol=1e-6)  # type: ignore[arg-type]
 
 
 def pad(states: Tensor, side: str) -> tuple[Tensor, Tensor]:
@@ -40,9 +40,9 @@ def pad(states: Tensor, side: str) -> tuple[Tensor, Tensor]:
 
 
 def test_gradients_reach_the_tokens_that_make_the_vector() -> None:
-    packed = pack(sequences((3, 2)))
+    packed_tokens = pack(sequences((3, 2)))
     states = torch.arange(10.0).view(5, 2).requires_grad_()
-    pool(states, packed, "max").sum().backward()
+    pool(states, packed_tokens, "max").sum().backward()
     assert states.grad is not None
     assert states.grad[:, 0].tolist() == [0, 0, 1, 0, 1]
 
@@ -52,7 +52,7 @@ def test_training_and_evaluation_know_the_same_poolings() -> None:
 
 
 def test_half_precision_means_are_of_fp32() -> None:
-    packed = pack([np.arange(5000)])
+    packed_tokens = pack([np.arange(5000)])
     states = torch.ones(5000, 2, dtype=torch.bfloat16)
-    assert pool(states, packed, "mean").tolist() == [[1, 1]]
+    assert pool(states, packed_tokens, "mean").tolist() == [[1, 1]]
     assert token_states(tiny_model("bert").to(torch.bfloat16), pack([np.array([5])])).dtype == torch.bfloat16

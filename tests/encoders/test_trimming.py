@@ -26,7 +26,7 @@ SIZES = {
 
 
 @pytest.fixture(scope="module")
-def trimmed(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trimmed_folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny world's tokenizer without the pieces that one of its languages does not use."""
     root = tmp_path_factory.mktemp("trimmed")
     documents = next((tiny / "documents").rglob("*.jsonl"))
@@ -65,13 +65,13 @@ def checkpoint(config: type, encoder: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("config", [XLMRobertaConfig, BertConfig])
 def test_texts_of_kept_pieces_keep_vectors_and_logits(
-    config: type, encoder: Path, trimmed: Path, tmp_path: Path
+    config: type, encoder: Path, trimmed_folder: Path, tmp_path: Path
 ) -> None:
     start = checkpoint(config, encoder, tmp_path / "own")
-    out = run(start, trimmed / "tokenizer", tmp_path / "out")
+    out = run(start, trimmed_folder / "tokenizer", tmp_path / "out")
     old, new = (AutoTokenizer.from_pretrained(folder) for folder in (start, out))
     assert len(new) < len(old)
-    lines = next((trimmed / "documents").iterdir()).read_text(encoding="utf-8").splitlines()[:3]
+    lines = next((trimmed_folder / "documents").iterdir()).read_text(encoding="utf-8").splitlines()[:3]
     texts = [sentence for line in lines for sentence in json.loads(line)["sentences"]]
     texts = [text for text in texts if set(old.tokenize(text)) <= set(new.get_vocab())]
     assert len(texts) > 10
@@ -86,8 +86,8 @@ def test_texts_of_kept_pieces_keep_vectors_and_logits(
     np.testing.assert_allclose(vectors[1], vectors[0], atol=1e-6)
 
 
-def test_embeddings_and_head_stay_tied(encoder: Path, trimmed: Path, tmp_path: Path) -> None:
-    out = run(checkpoint(BertConfig, encoder, tmp_path / "own"), trimmed / "tokenizer", tmp_path / "out")
+def test_embeddings_and_head_stay_tied(encoder: Path, trimmed_folder: Path, tmp_path: Path) -> None:
+    out = run(checkpoint(BertConfig, encoder, tmp_path / "own"), trimmed_folder / "tokenizer", tmp_path / "out")
     model = AutoModelForMaskedLM.from_pretrained(out)
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
 
@@ -99,7 +99,7 @@ def test_same_tokenizer_keeps_every_row(encoder: Path, tmp_path: Path) -> None:
     assert torch.equal(*weights)
 
 
-def test_pieces_that_the_checkpoint_lacks_are_refused(encoder: Path, trimmed: Path, tmp_path: Path) -> None:
-    small = run(checkpoint(BertConfig, encoder, tmp_path / "own"), trimmed / "tokenizer", tmp_path / "small")
+def test_pieces_that_the_checkpoint_lacks_are_refused(encoder: Path, trimmed_folder: Path, tmp_path: Path) -> None:
+    small = run(checkpoint(BertConfig, encoder, tmp_path / "own"), trimmed_folder / "tokenizer", tmp_path / "small")
     with pytest.raises(BadInput, match=r"small: its tokenizer lacks \d+ of the \d+ pieces, such as "):
         run(small, encoder, tmp_path / "out")

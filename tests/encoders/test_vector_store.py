@@ -25,7 +25,9 @@ def test_a_text_is_encoded_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.filled(TEXTS[:2], encode), VECTORS[:2])
     rows: list[int] = []
     again = VectorStore(tmp_path / "deep" / "a.sqlite", {"pooling": "mean"}, ROOM)
-    vectors = again.filled([TEXTS[3], TEXTS[1], TEXTS[0]], lambda wanted: rows.extend(wanted) or VECTORS[[3]])
+    vectors = again.filled(
+        [TEXTS[3], TEXTS[1], TEXTS[0]], lambda rows_to_fill: rows.extend(rows_to_fill) or VECTORS[[3]]
+    )
     np.testing.assert_array_equal(vectors, VECTORS[[3, 1, 0]])
     assert rows == [0]
     np.testing.assert_array_equal(store.filled([TEXTS[3], TEXTS[3]], never), VECTORS[[3, 3]])

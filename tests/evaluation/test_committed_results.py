@@ -28,6 +28,8 @@ def test_scores_are_means_of_their_values(root: Path) -> None:
             for line in lines
             if line["candidate_language"] is None and line["query_language"] != "mean" and line["value"] is not None
         }
-        shared = scores.keys() & by_cell.keys()
-        assert shared, folder
-        assert [scores[cell] for cell in shared] == pytest.approx([by_cell[cell] for cell in shared], abs=1e-6), folder
+        common_keys = scores.keys() & by_cell.keys()
+        assert common_keys, folder
+        assert [scores[cell] for cell in common_keys] == pytest.approx(
+            [by_cell[cell] for cell in common_keys], abs=1e-6
+        ), folder

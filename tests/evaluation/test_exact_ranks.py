@@ -63,7 +63,7 @@ def test_exact_ranks_beside_a_shallow_run_give_what_the_whole_run_gives(ties: Ti
     sample = Sample(150, values, seed=1)
     for whole, exact in zip(sample.values(150, None, ties), sample.values(5, sample.exact_ranks(), ties), strict=True):
         np.testing.assert_allclose(exact.values, whole.values, atol=1e-12, err_msg=str(whole.measure))
-        np.testing.assert_array_equal(exact.tied, whole.tied)
+        np.testing.assert_array_equal(exact.is_tied, whole.is_tied)
         assert not exact.blank and not whole.blank
 
 

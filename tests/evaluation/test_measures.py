@@ -75,7 +75,7 @@ def test_a_query_is_tied_if_some_order_of_its_equal_scores_changes_the_value(see
     qrels, run = sample.arrays()
     evaluation = evaluate(qrels, run, [parse_measure(name) for name in NAMES], ties="trec")
     for name, result in zip(NAMES, evaluation.measures, strict=True):
-        for query, is_tied in zip(sample.qrels, result.tied, strict=True):
+        for query, is_tied in zip(sample.qrels, result.is_tied, strict=True):
             scores = sample.run.get(query, {})
             rankings = [order for order in itertools.permutations(scores) if descending(order, scores)]
             values = {round(slow_value(name, sample.qrels[query], list(ranking)), 10) for ranking in rankings}
@@ -122,7 +122,7 @@ def test_scores_that_differ_only_beyond_float32_are_tied_as_in_trec_eval() -> No
     theirs = pytrec_eval.RelevanceEvaluator({"q": {"a": 1}}, {"recip_rank"}).evaluate({"q": {"a": 1 + 1e-12, "b": 1.0}})
     [result] = evaluate(qrels, run, [Measure("mrr", None)], ties="trec").measures
     assert result.values.tolist() == [theirs["q"]["recip_rank"]] == [0.5]
-    assert result.tied.tolist() == [True]
+    assert result.is_tied.tolist() == [True]
 
 
 def test_mean_divides_by_judged_queries() -> None:

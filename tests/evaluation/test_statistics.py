@@ -149,9 +149,9 @@ def clustered(rng: np.random.Generator, clusters: int, is_clustered: bool) -> tu
     """
     sizes = 1 + rng.poisson(4, clusters) if is_clustered else np.ones(clusters, int)
     numbers = np.repeat(np.arange(clusters), sizes)
-    shared = rng.normal(size=(clusters, 3))[numbers] * is_clustered
-    ease = 0.7 * (shared[:, :1] + rng.normal(size=(len(numbers), 1)))
-    ability = ease + 0.5 * shared[:, 1:] + 0.7 * rng.normal(size=(len(numbers), 2))
+    common_part = rng.normal(size=(clusters, 3))[numbers] * is_clustered
+    ease = 0.7 * (common_part[:, :1] + rng.normal(size=(len(numbers), 1)))
+    ability = ease + 0.5 * common_part[:, 1:] + 0.7 * rng.normal(size=(len(numbers), 2))
     ranks = np.floor(np.exp(1.5 - 1.2 * ability)) + 1
     return np.where(ranks <= 100, 1 / ranks, 0).T[..., None], numbers
 
@@ -213,8 +213,8 @@ def test_equal_models_are_ranked_apart_in_five_of_a_hundred_sets(clusters: int, 
     rng = np.random.default_rng(3)
     wrong = 0
     for number in range(1000):
-        shared = rng.random((clusters, 1))
-        models = columns(np.stack([shared + rng.normal(size=(clusters, 1)) * (1 + place) for place in range(6)]))
+        common_part = rng.random((clusters, 1))
+        models = columns(np.stack([common_part + rng.normal(size=(clusters, 1)) * (1 + place) for place in range(6)]))
         ranks = rank_intervals(models, bootstrap(models, resamples=500, seed=number))
         wrong += any(span != (1, 6) for span in ranks)
     assert least <= wrong / 1000 <= most

@@ -74,12 +74,12 @@ def test_merged_adapters_equal_the_adapters_on_their_base(
     form = {"pooling": "mean", "lora_rank": 4, "lora_alpha": 8, "lora_targets": targets}
     out = finetune(sources, weights, tmp_path / "tuned", **form)
     base = finetune(sources, weights, tmp_path / "base", pooling="mean", steps=0)
-    untuned = SentenceTransformer(str(base), device="cpu")
-    before = untuned.encode_query(TEXTS)
+    base_model = SentenceTransformer(str(base), device="cpu")
+    before = base_model.encode_query(TEXTS)
     assert np.abs(before - encoded(out)).max() > 1e-3
-    adapted = PeftModel.from_pretrained(untuned[0].model, str(out / "adapter"))
-    assert sum(weight.numel() for name, weight in adapted.named_parameters() if "lora" in name) > 0
-    np.testing.assert_allclose(untuned.encode_query(TEXTS), encoded(out), atol=1e-5)
+    tuned_model = PeftModel.from_pretrained(base_model[0].model, str(out / "adapter"))
+    assert sum(weight.numel() for name, weight in tuned_model.named_parameters() if "lora" in name) > 0
+    np.testing.assert_allclose(base_model.encode_query(TEXTS), encoded(out), atol=1e-5)
 
 
 def test_adapters_of_two_towers_and_names_that_no_layer_has(sources: Path, encoder: Path, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_the_loss_over_dimensions_equals_loops(normalise: bool) -> None:
     candidates = torch.rand(4, 7) > 0.3
     candidates[range(4), range(4)] = True
     widths = [2, 5, 8]
-    ours = matryoshka_loss(queries, passages, widths, normalise=normalise, scale=3.0, allowed=candidates)
+    ours = matryoshka_loss(queries, passages, widths, normalise=normalise, scale=3.0, candidates=candidates)
     slow = 0.0
     for width in widths:
         for row in range(4):

@@ -27,12 +27,12 @@ def test_an_epoch_reads_every_question_once_however_many_share_a_passage(passage
 
 
 def test_a_step_is_the_same_after_a_jump() -> None:
-    walked, jumped = (
+    one, other = (
         ExampleBatches(examples(50, 40), settings(batch_queries=8, shard_queries=8, seed=4)) for _ in range(2)
     )
-    every = [walked.batch(step) for step in range(40)]
-    assert jumped.batch(39) == every[39]
-    assert jumped.batch(2) == every[2]
+    every = [one.batch(step) for step in range(40)]
+    assert other.batch(39) == every[39]
+    assert other.batch(2) == every[2]
 
 
 def test_too_few_examples_are_refused() -> None:

@@ -73,13 +73,13 @@ RANKING = [
         ({"negatives": 2}, ["1#0", "7#3"]),
     ],
 )
-def test_what_is_left(changes: dict[str, Any], kept: list[str]) -> None:
+def test_what_is_left(changes: dict[str, Any], negatives: list[str]) -> None:
     counts = Counts()
     (example,) = mine([EXAMPLE], lambda _: (RANKING, 8.0), form(**changes), counts)
-    assert [passage.passage_id for passage in example.negatives] == kept
-    assert counts.kept == len(kept)
+    assert [passage.passage_id for passage in example.negatives] == negatives
+    assert counts.negatives == len(negatives)
     count = counts.positive + counts.answer + counts.document + counts.score
-    assert counts.candidates - count >= counts.kept
+    assert counts.candidates - count >= counts.negatives
 
 
 def test_random_negatives_are_the_same_again_and_keep_their_order() -> None:

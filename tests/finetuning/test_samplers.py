@@ -98,10 +98,10 @@ def test_a_data_set_of_one_language_is_left_to_mono_batches() -> None:
 
 
 def test_rows_are_different_items_and_the_same_after_a_jump() -> None:
-    walked, jumped = (LanguageBatches([items(12)], settings(sampler="hybrid", seed=5)) for _ in range(2))
-    every = [walked.batch(step) for step in range(30)]
-    assert jumped.batch(29) == every[29]
-    assert jumped.batch(3) == every[3]
+    one, other = (LanguageBatches([items(12)], settings(sampler="hybrid", seed=5)) for _ in range(2))
+    every = [one.batch(step) for step in range(30)]
+    assert other.batch(29) == every[29]
+    assert other.batch(3) == every[3]
     for batch in every:
         assert len({example.query.query_id for example in batch}) == len(batch) == 8
         assert all(len(example.negatives) == 1 for example in batch)

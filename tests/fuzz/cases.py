@@ -146,7 +146,7 @@ def files_of(folder: Path, case: Case) -> list[Path]:
     return [file for files in inner for file in files]
 
 
-def draw(listed: list[Case], seed: int) -> tuple[Case, random.Random]:
+def draw(all_cases: list[Case], seed: int) -> tuple[Case, random.Random]:
     """A case by its weight, and the source of its change."""
     rng = random.Random(seed)
-    return rng.choices(listed, [case.weight for case in listed])[0], rng
+    return rng.choices(all_cases, [case.weight for case in all_cases])[0], rng

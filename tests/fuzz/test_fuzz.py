@@ -26,18 +26,18 @@ class Attempt(NamedTuple):
     seed: int
     words: list[str]
     change: str
-    ended: ProcessEnd
+    end: ProcessEnd
     left: list[str]
     """Files that it left behind under temporary names."""
 
     @property
     def problem(self) -> str:
         """What is wrong with its end; empty if nothing."""
-        if "Traceback" in self.ended.stderr:
+        if "Traceback" in self.end.stderr:
             return "trace"
-        if self.ended.code not in CODES - {1}:
+        if self.end.code not in CODES - {1}:
             return f"exit {self.ended.code}"
-        if self.ended.code and len(self.ended.stderr.splitlines()[-1:]) != 1:
+        if self.end.code and len(self.end.stderr.splitlines()[-1:]) != 1:
             return "no line"
         return "left behind" if self.left else ""
 
@@ -52,9 +52,9 @@ def import_all() -> None:
     gc.freeze()
 
 
-def broken(base: Path, listed: list[Case], seed: int) -> Attempt:
+def broken(base: Path, all_cases: list[Case], seed: int) -> Attempt:
     """Break and run the command of a seed, on files that share their bytes with those of the base."""
-    case, rng = draw(listed, seed)
+    case, rng = draw(all_cases, seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "a" / "b" / "case"  # so that `../../out` stays inside
         shutil.copytree(base, folder, copy_function=os.link)

@@ -124,9 +124,9 @@ def test_from_checkpoint_to_trained_model(
     words, model = AutoTokenizer.from_pretrained(out / "model"), AutoModel.from_pretrained(out / "model").eval()
     text = next(read_json_lines(tiny / "documents/ordered/documents/qab.jsonl"))[1]["sentences"][0]
     inputs = words(text, return_tensors="pt", truncation=True, max_length=32)
-    packed = pack([inputs["input_ids"][0].numpy()])
+    packed_tokens = pack([inputs["input_ids"][0].numpy()])
     with torch.no_grad():
-        ours = pool(token_states(body(load_masked(out / "model")).eval(), packed), packed, "cls")
+        ours = pool(token_states(body(load_masked(out / "model")).eval(), packed_tokens), packed_tokens, "cls")
         theirs = model(**inputs).last_hidden_state[:, 0]
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
     changes = (
@@ -153,7 +153,7 @@ def test_a_berts_special_tokens_are_left_alone(tiny: Path, word_pieces: Path, tm
         inputs = ours.read(step, 0)
         assert all(unit[0] == words.cls_token_id for unit in inputs.batch.units)
         hidden = inputs.texts.hidden
-        new_tokens = hidden.packed.tokens[torch.from_numpy(hidden.rows)].numpy()
+        new_tokens = hidden.packed_tokens.tokens[torch.from_numpy(hidden.rows)].numpy()
         special = [words.cls_token_id, words.sep_token_id, words.pad_token_id, words.unk_token_id]
         assert not np.isin(hidden.targets, special).any()
         assert not np.isin(new_tokens, special).any()

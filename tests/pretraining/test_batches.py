@@ -25,10 +25,10 @@ def test_a_stream_reads_every_item_once_an_epoch() -> None:
 
 
 def test_draws_do_not_depend_on_what_was_drawn_before() -> None:
-    walked, jumped = (Stream([[50], [9], [30]], 0.3, 4, (5,)) for _ in range(2))
-    every = [walked.draw(number) for number in range(2000)]
+    one, other = (Stream([[50], [9], [30]], 0.3, 4, (5,)) for _ in range(2))
+    every = [one.draw(number) for number in range(2000)]
     for number in (1999, 3, 1500, 0):
-        language, items = jumped.draw(number)
+        language, items = other.draw(number)
         assert language == every[number][0]
         assert items.tolist() == every[number][1].tolist()
 

@@ -34,9 +34,9 @@ def run(stage: str, settings: Any, folder: Path, **reads: Path) -> Path:
 
 def vectors(folder: Path, texts: list[str]) -> torch.Tensor:
     words, model = AutoTokenizer.from_pretrained(folder), body(load_masked(folder)).eval()
-    packed = pack([np.array(ids) for ids in words(texts, truncation=True, max_length=64)["input_ids"]])
+    packed_tokens = pack([np.array(ids) for ids in words(texts, truncation=True, max_length=64)["input_ids"]])
     with torch.inference_mode():
-        return torch.nn.functional.normalize(pool(token_states(model, packed), packed, "mean"), dim=1)
+        return torch.nn.functional.normalize(pool(token_states(model, packed_tokens), packed_tokens, "mean"), dim=1)
 
 
 @pytest.mark.slow

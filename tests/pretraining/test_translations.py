@@ -87,8 +87,8 @@ def slow_mexma(ours: Objective[Any], step: int, micro: int) -> dict[str, torch.T
     vectors = [states(model, sentence)[0] for sentence in sentences]
     entropies: list[list[torch.Tensor]] = [[], []]
     for number in range(2 * count):
-        where = torch.nonzero(hidden.packed.owners == number)[:, 0]
-        tokens = hidden.packed.tokens[where]
+        where = torch.nonzero(hidden.packed_tokens.owners == number)[:, 0]
+        tokens = hidden.packed_tokens.tokens[where]
         rows = states(model, tokens.numpy()).clone()
         if present(ours.settings.mexma).token_gradient == "cut":
             rows = rows.data
@@ -150,7 +150,7 @@ def test_tokens_and_vectors_teach_the_encoder(taught: Path, encoder: Path) -> No
     to_vectors, to_tokens = torch.autograd.grad(loss, [vectors, tokens])
     assert to_vectors.abs().sum() > 0
     assert to_tokens.abs().sum() > 0
-    first = inputs.texts.hidden.packed.starts
+    first = inputs.texts.hidden.packed_tokens.starts
     assert (to_tokens[first] == 0).all(), "the masked sentence's own first state gives way to the translation's vector"
 
 

@@ -39,7 +39,7 @@ def test_changes_are_against_the_reference_of_the_same_table(tmp_path: Path) -> 
     bare = rows["7", "w/o projection"]
     assert bare.change == pytest.approx(values["table7-no-projector"] - values["msm"])
     assert bare.interval and bare.interval.low < bare.interval.high < 0
-    assert bare.printed == pytest.approx(0.270)
+    assert bare.printed_value == pytest.approx(0.270)
     assert bare.printed_change == pytest.approx(-0.070)
     assert rows["5", "w/o bias"].printed_change == pytest.approx(-0.029)
     reference = rows["8", "doc layers=2"]

@@ -71,8 +71,8 @@ def test_corrected_xor_cells_are_counts_of_dev_questions(table: str) -> None:
 def test_splits_are_those_that_were_scored() -> None:
     assert {one.split for one in published.select(source="msm", benchmark="mewsli_x", model="MSM")} == {"dev"}
     assert {one.split for one in published.select(source="msm", benchmark="mr_tydi")} == {"test"}
-    starred = published.select(source="msm", benchmark="xor_retrieve", model="mBERT*", setting="multilingual")
-    assert {one.split for one in starred} == {"test"}
+    starred_rows = published.select(source="msm", benchmark="xor_retrieve", model="mBERT*", setting="multilingual")
+    assert {one.split for one in starred_rows} == {"test"}
 
 
 def test_averages_that_differ_are_the_known_ones_and_carry_a_reason() -> None:

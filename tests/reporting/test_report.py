@@ -16,8 +16,7 @@ from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pipeline import artifacts, runner
 from msm.reporting import lineage, results
-from msm.reporting.export import export
-from msm.verbs.report import report_folder, terminal_table
+from msm.verbs.report import report_folder, terminal_table, write_export
 from tests.reporting import made
 
 
@@ -164,7 +163,7 @@ def test_exported_rows_are_compared_by_the_path_of_their_folder(root: Path, caps
 def test_export_holds_manifests_scores_and_report_only(root: Path) -> None:
     run_report(root)
     target = root.parents[1] / "results" / "demo"
-    size = export(root, target)
+    size = write_export(root, target)
     names = {path.name for path in target.rglob("*") if path.is_file()}
     assert names == {
         *("report.md", "table.txt", "heatmap-lareqa.svg"),
@@ -179,7 +178,7 @@ def test_export_holds_manifests_scores_and_report_only(root: Path) -> None:
 def test_export_holds_every_benchmark(tmp_path: Path) -> None:
     root = made.write_recipe(tmp_path / "artifacts/demo")
     made.write_recipe(root, benchmark="squad:tydi", languages=("en", "sw"))
-    export(root, tmp_path / "results/demo")
+    write_export(root, tmp_path / "results/demo")
     benchmarks = results.read(tmp_path / "results/demo/score").benchmarks
     assert [one.name for one in benchmarks] == ["lareqa", "squad:tydi"]
     with_values, problems = results.load(benchmarks[1], benchmarks[1].columns)
@@ -197,10 +196,10 @@ def test_rows_of_two_machines_join_to_what_one_would_export(tmp_path: Path) -> N
     for root, rows in ((whole, made.MODELS), (first, models), (second, {"msm": made.MODELS["msm"]})):
         made.write_recipe(root, models=rows)
         run_report(root)
-    export(whole, tmp_path / "alone/demo")
-    export(first, tmp_path / "joined/demo")
+    write_export(whole, tmp_path / "alone/demo")
+    write_export(first, tmp_path / "joined/demo")
     names = [f"score/{path.name}" for path in sorted((first / "score").iterdir())]
-    export(second, tmp_path / "joined/demo", names)
+    write_export(second, tmp_path / "joined/demo", names)
     alone, union = (artifacts.checksums(tmp_path / name / "demo") for name in ("alone", "joined"))
     assert {name for name in alone if alone[name] != union.get(name)} <= {"manifests.jsonl.gz"}, "paths differ"
     assert alone.keys() == union.keys()
@@ -210,21 +209,21 @@ def test_rows_made_from_other_data_do_not_join(tmp_path: Path) -> None:
     first, second = (tmp_path / name / "demo" for name in ("first", "second"))
     for root, model in ((first, "mlm"), (second, "msm")):
         made.write_recipe(root, models={model: [1]})
-        export(root, tmp_path / model / "demo")
+        write_export(root, tmp_path / model / "demo")
     world = second / "sources/world"
     shutil.rmtree(second)
     made.write_step(second, "sources/world", {}, {"questions.txt": "others"})
     made.write_scores(second, "lareqa-msm-1", {"sources": world}, "lareqa", "msm", 1, 0.4, made.LANGUAGES)
     with pytest.raises(BadInput, match="is not the one behind the rows in"):
-        export(second, tmp_path / "mlm/demo", ["score/lareqa-mlm-1"])
+        write_export(second, tmp_path / "mlm/demo", ["score/lareqa-mlm-1"])
 
 
 def test_export_replaces_what_it_wrote_and_keeps_the_rest(root: Path) -> None:
     target = root.parents[1] / "results" / "demo"
-    export(root, target)
+    write_export(root, target)
     (target / "README.md").write_text("what I read in it")
     made.write_step(target, "score/of-an-earlier-version", {}, {"scores.jsonl": ""})
-    export(root, target)
+    write_export(root, target)
     assert (target / "README.md").read_text() == "what I read in it"
     assert not (target / "score").exists()
 
@@ -232,13 +231,13 @@ def test_export_replaces_what_it_wrote_and_keeps_the_rest(root: Path) -> None:
 def test_export_vouches_for_nothing_that_was_changed(root: Path) -> None:
     (root / "finetune/lareqa-msm-1/payload/model.safetensors").write_text("other")
     with pytest.raises(BadInput, match="changed since it was written"):
-        export(root, root.parents[1] / "results" / "demo")
+        write_export(root, root.parents[1] / "results" / "demo")
     assert not (root.parents[1] / "results").exists()
 
 
 def test_export_without_scores_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no scores"):
-        export(tmp_path / "artifacts" / "demo", tmp_path / "results" / "demo")
+        write_export(tmp_path / "artifacts" / "demo", tmp_path / "results" / "demo")
 
 
 def test_payload_of_the_report_is_what_the_stage_table_says(root: Path) -> None:

@@ -20,8 +20,8 @@ def root(tmp_path: Path) -> Path:
     return made.write_recipe(tmp_path / "demo")
 
 
-def only(found: models.Results) -> Benchmark:
-    (benchmark,) = found.benchmarks
+def only(whole: models.Results) -> Benchmark:
+    (benchmark,) = whole.benchmarks
     return benchmark
 
 

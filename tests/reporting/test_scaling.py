@@ -33,10 +33,10 @@ def write(root: Path, sizes: dict[str, tuple[str, int, int]]) -> list[ScalingPoi
         made.write_manifest(pretrain, "pretrain", "payload", {"weights": encoder})
         _change(pretrain, settings={"objective": objective}, facts={"tokens": tokens})
     (benchmark,) = results.read(root / "score").benchmarks
-    loaded, _ = results.load(benchmark, [COLUMN])
-    assert loaded is not None
-    points = scaling(loaded, COLUMN, root, made.SETTINGS)
-    means = {model.name: model.seed_means(COLUMN)[:, -1].mean() for model in loaded.models}
+    loaded_benchmark, _ = results.load(benchmark, [COLUMN])
+    assert loaded_benchmark is not None
+    points = scaling(loaded_benchmark, COLUMN, root, made.SETTINGS)
+    means = {model.name: model.seed_means(COLUMN)[:, -1].mean() for model in loaded_benchmark.models}
     for point in points:
         [name] = [name for name, size in sizes.items() if size == point[:3]]
         assert point.value == pytest.approx(means[name])

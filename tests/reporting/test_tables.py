@@ -34,8 +34,8 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
     return loaded(made.write_recipe(tmp_path_factory.mktemp("made") / "demo"))
 
 
-def difference(found: list[Difference], model: str, control: str) -> Difference:
-    (one,) = (one for one in found if (one.model, one.control) == (model, control))
+def difference(differences: list[Difference], model: str, control: str) -> Difference:
+    (one,) = (one for one in differences if (one.model, one.control) == (model, control))
     return one
 
 

@@ -100,12 +100,12 @@ def test_nothing_that_mteb_lists_is_missing() -> None:
     mteb = pytest.importorskip("mteb")
     facts = json.loads((Path(training_sets.__file__).with_suffix(".json")).read_text())
     names = {"MIRACLRetrieval": "miracl", "MrTidyRetrieval": "mr_tydi", "MSMARCO": "ms_marco", "NQ": "nq"}
-    checked = 0
+    count = 0
     for meta in mteb.get_model_metas():
         plain = (meta.name or "").rpartition("/")[2].lower().replace("_", "-")
         for entry in facts["models"]:
             if plain in entry["names"] and meta.training_datasets:
                 data_sets = {ours for theirs, ours in names.items() if theirs in meta.training_datasets}
                 assert data_sets <= set(entry["sets"]), meta.name
-                checked += 1
-    assert checked > 15
+                count += 1
+    assert count > 15

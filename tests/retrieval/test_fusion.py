@@ -23,9 +23,9 @@ def lists(seed: int, queries: int) -> Lists:
     return scores_by_query
 
 
-def run_of(found: Lists) -> Run:
-    queries, passages = list(found), sorted({name for names in found.values() for name in names})
-    rows = [(q, passages.index(name), score) for q, query in enumerate(queries) for name, score in found[query].items()]
+def run_of(lists: Lists) -> Run:
+    queries, passages = list(lists), sorted({name for names in lists.values() for name in names})
+    rows = [(q, passages.index(name), score) for q, query in enumerate(queries) for name, score in lists[query].items()]
     query_numbers, places, scores = map(np.array, zip(*rows, strict=True))
     return sorted_run(queries, passages, query_numbers, places, scores)
 

@@ -204,12 +204,12 @@ class Mortal(Encoder):
 
     calls = 0
 
-    def encode_prepared(self, prepared: Prepared, side: Side) -> NDArray[np.float32]:
+    def encode_prepared(self, prepared_texts: Prepared, side: Side) -> NDArray[np.float32]:
         """Vectors, [S, H]."""
         self.calls += 1
         if self.calls == 2:
             raise KeyboardInterrupt
-        return super().encode_prepared(prepared, side)
+        return super().encode_prepared(prepared_texts, side)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -41,8 +41,8 @@ def test_scores_equal_the_formula_and_strangers_are_not_retrieved() -> None:
     passages = [rng.choice(letters, rng.integers(1, 9)).tolist() for _ in range(40)]
     queries = [rng.choice([*letters, "never"], rng.integers(1, 5)).tolist() for _ in range(30)] + [["never"], []]
     vocabulary = Vocabulary("words")
-    numbered = [[vocabulary.terms(" ".join(text)) for text in texts] for texts in (queries, passages)]
-    places, scores = search(*numbered, k1=0.9, b=0.4, depth=8)
+    term_numbers = [[vocabulary.terms(" ".join(text)) for text in texts] for texts in (queries, passages)]
+    places, scores = search(*term_numbers, k1=0.9, b=0.4, depth=8)
     for query, passages_of_query, values in zip(queries, places, scores, strict=True):
         expected = np.array(slow_bm25(query, passages, 0.9, 0.4))
         order = [place for place in np.argsort(-expected, kind="stable")[:8] if expected[place] > 0]

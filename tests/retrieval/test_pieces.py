@@ -26,12 +26,12 @@ class Stopping(Encoder):
 
     left = 3
 
-    def encode_prepared(self, prepared: Prepared, side: Side) -> np.ndarray:
+    def encode_prepared(self, prepared_texts: Prepared, side: Side) -> np.ndarray:
         """Vectors, [S, H]."""
         if not self.left:
             raise KeyboardInterrupt
         self.left -= 1
-        return super().encode_prepared(prepared, side)
+        return super().encode_prepared(prepared_texts, side)
 
 
 class StoppingOther(OtherEncoder):
@@ -39,12 +39,12 @@ class StoppingOther(OtherEncoder):
 
     left = 2
 
-    def encode_prepared(self, prepared: list[Text], side: Side) -> Rows:
+    def encode_prepared(self, prepared_texts: list[Text], side: Side) -> Rows:
         """Vectors."""
         if not self.left:
             raise KeyboardInterrupt
         self.left -= 1
-        return super().encode_prepared(prepared, side)
+        return super().encode_prepared(prepared_texts, side)
 
 
 @pytest.mark.parametrize("make", [splade, late_interaction])

@@ -81,8 +81,8 @@ def test_a_model_reads_a_collection_as_its_official_run_does(name: str, encoder:
     follow(asking_encoder, rules)
     assert asking_encoder.choices["passage_context"] == ("none", "flag")
     assert asking_encoder.choices["query_prompt"] == (f"Task: {rules.instruction}\n", "benchmark")
-    prompted = Usage("mean", "cosine", query_prompt=f"Task: {rules.instruction}\n")
-    expected = open_encoder(encoder, prompted, device=cpu, precision="fp32").encode_queries(["fudi moro"])
+    prompts = Usage("mean", "cosine", query_prompt=f"Task: {rules.instruction}\n")
+    expected = open_encoder(encoder, prompts, device=cpu, precision="fp32").encode_queries(["fudi moro"])
     np.testing.assert_array_equal(asking_encoder.encode_queries(["fudi moro"]), expected)
 
 
@@ -140,13 +140,13 @@ class Mortal(Encoder):
 
     left = 1_000_000
 
-    def encode_prepared(self, prepared: Prepared, side: Side) -> NDArray[np.float32]:
+    def encode_prepared(self, prepared_texts: Prepared, side: Side) -> NDArray[np.float32]:
         """Vectors, [S, H]."""
         if side == "passage":
             if not self.left:
                 raise KeyboardInterrupt
             self.left -= 1
-        return super().encode_prepared(prepared, side)
+        return super().encode_prepared(prepared_texts, side)
 
 
 def test_a_killed_part_goes_on(sources: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

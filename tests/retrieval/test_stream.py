@@ -69,16 +69,16 @@ class Counting(Encoder):
     """Counts shards of passages, and breaks down where told."""
 
     left = 1_000_000
-    encoded = 0
+    encoded_texts = 0
 
-    def encode_prepared(self, prepared: Prepared, side: Side) -> NDArray[np.float32]:
+    def encode_prepared(self, prepared_texts: Prepared, side: Side) -> NDArray[np.float32]:
         """Vectors, [S, H]."""
         if side == "passage":
             if not self.left:
                 raise KeyboardInterrupt
             self.left -= 1
-            self.encoded += 1
-        return super().encode_prepared(prepared, side)
+            self.encoded_texts += 1
+        return super().encode_prepared(prepared_texts, side)
 
 
 @pytest.fixture
@@ -133,13 +133,13 @@ def test_the_stream_finds_what_all_cosines_say(model: Path, tmp_path: Path) -> N
 def test_a_killed_run_goes_on_after_the_last_finished_shard(model: Path, tmp_path: Path) -> None:
     whole = counting(model)
     expected = found_by(model, tmp_path / "whole", whole)
-    assert whole.encoded == 7  # 90 and 40 passages, 20 a shard
+    assert whole.encoded_texts == 7  # 90 and 40 passages, 20 a shard
     first, second = counting(model), counting(model)
     first.left = 3
     with pytest.raises(KeyboardInterrupt):
         found_by(model, tmp_path / "work", first)
     same(found_by(model, tmp_path / "work", second), expected)
-    assert second.encoded == 7 - 3
+    assert second.encoded_texts == 7 - 3
 
 
 def test_damaged_and_foreign_records_are_not_used(
@@ -152,7 +152,7 @@ def test_damaged_and_foreign_records_are_not_used(
     records[4].write_bytes(records[3].read_bytes())
     again = counting(model)
     same(found_by(model, tmp_path / "work", again), expected)
-    assert again.encoded == 2
+    assert again.encoded_texts == 2
     assert "shard-000002.npz: damaged" in capsys.readouterr().err
 
 

@@ -33,7 +33,7 @@ from msm.corpora.codes import canonical
 from msm.corpora.languages import code_of
 from msm.corpora.languages import languages as known_languages
 from msm.errors import BadInput
-from msm.optional import needed_package
+from msm.imports import needed_package
 
 JUDGED = "test"
 

@@ -19,7 +19,7 @@ from msm.collections.readers.passage_records import UNKNOWN_LANGUAGE
 from msm.collections.records import Passage, Qrel, Query
 from msm.corpora.codes import canonical
 from msm.errors import BadInput
-from msm.optional import needed_package
+from msm.imports import needed_package
 
 PACKAGE, HOME = "ir_datasets", "IR_DATASETS_HOME"
 NEEDED = ("docs", "queries", "qrels")

@@ -107,8 +107,8 @@ def _judge(state: State, row: dict[str, Any]) -> tuple[str, str]:
         return row["language"], "duplicate"
     text = "\n".join(paragraphs)[: settings.identify_characters]
     guess = identifier(settings.identifier)(text)
-    shipped = settings.identifier == SHIPPED
-    language, reason = verdict(row["language"], guess, settings.identify_score, shipped)
+    is_shipped = settings.identifier == SHIPPED
+    language, reason = verdict(row["language"], guess, settings.identify_score, is_shipped)
     codes = languages() if settings.languages == "all" else listed(settings.languages)
     if not reason and language not in codes:
         reason = "other_language"

@@ -1,7 +1,6 @@
 """Identifies the language of a text, by py3langid or by a fastText model."""
 
 import functools
-import importlib
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from msm.corpora.languages import ALIASES, languages
 from msm.errors import BadInput
 from msm.files import sha256_of
+from msm.imports import optional_package
 
 SHIPPED = "py3langid"
 ALIKE = ({"bs", "hr", "sr", "sh"}, {"no", "nn", "da"}, {"id", "ms"}, {"ar", "arz"}, {"zh", "wuu"}, {"de", "als", "bar"})
@@ -43,10 +43,9 @@ def identifier(name: str) -> Identifier:
         return lambda text: _guess(*model.classify(text))
     if not Path(name).is_file():
         raise BadInput(f"identifier: {name}: no such fastText model; {SHIPPED} needs none")
-    try:
-        fasttext = importlib.import_module("fasttext")
-    except ImportError as error:
-        raise BadInput("identifier: a fastText model needs `pip install fasttext`") from error
+    fasttext = optional_package("fasttext")
+    if fasttext is None:
+        raise BadInput("identifier: a fastText model needs `pip install fasttext`")
     fasttext_model = fasttext.load_model(name)
 
     def classify(text: str) -> Guess:
@@ -63,19 +62,19 @@ def facts(name: str) -> dict[str, str]:
     return {"identifier": Path(name).name, "sha256": sha256_of(Path(name))}
 
 
-def verdict(source_language: str, guess: Guess, score: float, shipped: bool) -> tuple[str, str]:
+def verdict(source_language: str, guess: Guess, score: float, is_shipped: bool) -> tuple[str, str]:
     """Return the language of a document, and the reason to drop it; an empty reason keeps it.
 
     Args:
         source_language: language that the input gives; empty if it gives none.
         guess: result of the identifier.
         score: smallest probability.
-        shipped: whether the identifier is py3langid, whose languages the table lists.
+        is_shipped: whether the identifier is py3langid, whose languages the table lists.
     """
     if not source_language:
         return guess.language, "" if guess.score >= score else "language_unsure"
     row = languages().get(source_language)
-    if shipped and row is not None and row.identified == "no":
+    if is_shipped and row is not None and row.identified == "no":
         return source_language, ""  # the identifier cannot say; the share of the script will
     if guess.language != source_language and not any({guess.language, source_language} <= group for group in ALIKE):
         return source_language, "wrong_language"

@@ -1,7 +1,6 @@
 """Perplexity of a document under the KenLM model of its language, as in CCNet; an optional filter."""
 
 import functools
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import sentencepiece
 
 from msm.corpora.crawl.normal import compared
 from msm.errors import BadInput
+from msm.imports import entry, optional_package
 
 
 def check_folder(folder: str) -> None:
@@ -17,10 +17,8 @@ def check_folder(folder: str) -> None:
     Raises:
         BadInput: KenLM is not installed, or the folder holds no model.
     """
-    try:
-        importlib.import_module("kenlm")
-    except ImportError as error:
-        raise BadInput("perplexity_models: needs `pip install kenlm`, or leave it empty") from error
+    if optional_package("kenlm") is None:
+        raise BadInput("perplexity_models: needs `pip install kenlm`, or leave it empty")
     if not any(Path(folder).glob("*.arpa.bin")):
         raise BadInput(f"perplexity_models: {folder}: holds no LANG.arpa.bin")
 
@@ -45,5 +43,4 @@ def _model(folder: str, language: str) -> tuple[Any, Any] | None:
     paths = [Path(folder, f"{language}.{end}") for end in ("sp.model", "arpa.bin")]
     if not all(path.is_file() for path in paths):
         return None
-    kenlm = importlib.import_module("kenlm")
-    return sentencepiece.SentencePieceProcessor(model_file=str(paths[0])), kenlm.Model(str(paths[1]))
+    return sentencepiece.SentencePieceProcessor(model_file=str(paths[0])), entry("kenlm:Model")(str(paths[1]))

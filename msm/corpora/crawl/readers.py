@@ -59,17 +59,17 @@ class Reader(BaseDiskReader):
 
     def read_file(self, filepath: str) -> Iterator[Document]:
         """Yield the documents of a file, in order."""
-        compressed = filepath.endswith(".gz")
-        with self.data_folder.open(filepath, "rb", compression=None if compressed else "infer") as file:
-            for place, (text, language) in enumerate(_FORMATS[self.given.format](self, file, filepath, compressed)):
+        is_compressed = filepath.endswith(".gz")
+        with self.data_folder.open(filepath, "rb", compression=None if is_compressed else "infer") as file:
+            for place, (text, language) in enumerate(_FORMATS[self.given.format](self, file, filepath, is_compressed)):
                 if text is None:
                     continue
                 code = code_of(self.given.language or language)
                 yield Document(text=text, id=f"{self.number}/{filepath}#{place}", metadata={"language": code})
 
-    def _lines(self, file: Any, compressed: bool) -> Iterator[str | None]:
+    def _lines(self, file: Any, is_compressed: bool) -> Iterator[str | None]:
         """Lines of text; None stands for lost lines."""
-        for line in lines(file, compressed, self.longest):
+        for line in lines(file, is_compressed, self.longest):
             if isinstance(line, Mark):
                 self.problems["too_long" if line is Mark.TOO_LONG else "broken_member"] += 1
                 yield None
@@ -80,8 +80,8 @@ class Reader(BaseDiskReader):
                 self.problems["not_utf8"] += 1
                 yield None
 
-    def _records(self, file: Any, compressed: bool, kind: str) -> Iterator[Record]:
-        for record in records(file, compressed, self.longest):
+    def _records(self, file: Any, is_compressed: bool, kind: str) -> Iterator[Record]:
+        for record in records(file, is_compressed, self.longest):
             if isinstance(record, BrokenRecord):
                 self.problems["broken_record"] += 1
             elif isinstance(record, LongRecord):
@@ -94,8 +94,8 @@ Rows = Iterator[tuple[Any, str]]
 """Texts (bytes of a web page; None for a lost record) with the language that the file or record names."""
 
 
-def _warc(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
-    for record in reader._records(file, compressed, "response"):
+def _warc(reader: Reader, file: Any, path: str, is_compressed: bool) -> Rows:
+    for record in reader._records(file, is_compressed, "response"):
         kind = record.headers.get("warc-identified-payload-type")
         if kind is not None and kind not in PAGES:
             reader.problems["not_a_page"] += 1
@@ -104,8 +104,8 @@ def _warc(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
             yield record.content, ""
 
 
-def _wet(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
-    for record in reader._records(file, compressed, "conversion"):
+def _wet(reader: Reader, file: Any, path: str, is_compressed: bool) -> Rows:
+    for record in reader._records(file, is_compressed, "conversion"):
         try:
             yield record.content.decode("utf-8"), ""
         except UnicodeDecodeError:
@@ -139,11 +139,11 @@ class _Paragraphs:
         return None if self.is_lost else "\n".join(self.lines[first:])
 
 
-def _text(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+def _text(reader: Reader, file: Any, path: str, is_compressed: bool) -> Rows:
     """Files with a paragraph a line and a blank line between documents, whose names begin with the language."""
     language = re.split(r"[._]", PurePosixPath(path).name)[0]
     document = _Paragraphs(reader)
-    for line in reader._lines(file, compressed):
+    for line in reader._lines(file, is_compressed):
         if line is None:
             document.lose()
         elif line.strip():
@@ -155,9 +155,9 @@ def _text(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
         yield document.text(), language
 
 
-def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+def _jsonl(reader: Reader, file: Any, path: str, is_compressed: bool) -> Rows:
     """Objects with `text`, `paragraphs` or `sentences`, and `language` or `lang` where they give it."""
-    for line in reader._lines(file, compressed):
+    for line in reader._lines(file, is_compressed):
         if line is None or not line.strip():
             continue
         try:
@@ -169,10 +169,10 @@ def _jsonl(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
             yield None, ""
 
 
-def _wiki(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+def _wiki(reader: Reader, file: Any, path: str, is_compressed: bool) -> Rows:
     """Files of wikiextractor: JSON Lines, or `<doc id=...>`, title, text, `</doc>`."""
     document: _Paragraphs | None = None
-    for line in reader._lines(file, compressed):
+    for line in reader._lines(file, is_compressed):
         if line is None:
             document = None
         elif document is None and line.startswith("{"):
@@ -193,10 +193,10 @@ def _jsonl_line(reader: Reader, line: str) -> Rows:
         reader.problems["broken_line"] += 1
 
 
-def _folder(reader: Reader, file: Any, path: str, compressed: bool) -> Rows:
+def _folder(reader: Reader, file: Any, path: str, is_compressed: bool) -> Rows:
     """Files `LANGUAGE/DOCUMENT.txt`: blank lines separate paragraphs, other line breaks count as blanks."""
     document = _Paragraphs(reader)
-    for line in reader._lines(file, compressed):
+    for line in reader._lines(file, is_compressed):
         if line is None:
             document.lose()
         else:

@@ -28,14 +28,14 @@ class Mark(Enum):
 Piece = bytes | Mark
 
 
-def pieces(file: IO[bytes], compressed: bool) -> Iterator[Piece]:
+def pieces(file: IO[bytes], is_compressed: bool) -> Iterator[Piece]:
     """Yield the content of a file, in order.
 
     Args:
         file: open file; without decompression for gzip, with it for everything else.
-        compressed: whether the file is gzip.
+        is_compressed: whether the file is gzip.
     """
-    yield from _gzip(file) if compressed else _plain(file)
+    yield from _gzip(file) if is_compressed else _plain(file)
 
 
 def _plain(file: IO[bytes]) -> Iterator[Piece]:
@@ -88,18 +88,18 @@ def _next_member(file: IO[bytes], data: bytes) -> bytes:
     return data[place:]
 
 
-def lines(file: IO[bytes], compressed: bool, longest: int) -> Iterator[bytes | Mark]:
+def lines(file: IO[bytes], is_compressed: bool, longest: int) -> Iterator[bytes | Mark]:
     """Yield the lines of a file without their ends; a mark stands for lost lines, those cut in half included.
 
     Time and memory grow with the length of the file and with `longest`, whatever the lines are.
 
     Args:
         file: see `pieces`.
-        compressed: whether the file is gzip.
+        is_compressed: whether the file is gzip.
         longest: largest number of bytes of a line; longer ones are lost.
     """
     line = _Line(longest)
-    for piece in pieces(file, compressed):
+    for piece in pieces(file, is_compressed):
         if piece is Mark.BROKEN:
             line.lose()
             yield piece

@@ -143,16 +143,16 @@ class _Parser:
         return True
 
 
-def records(file: IO[bytes], compressed: bool, longest: int) -> Iterator[WarcItem]:
+def records(file: IO[bytes], is_compressed: bool, longest: int) -> Iterator[WarcItem]:
     """Yield the records of a file.
 
     Args:
         file: file opened without decompression.
-        compressed: whether the file is gzip, with or without a member for each record.
+        is_compressed: whether the file is gzip, with or without a member for each record.
         longest: largest number of bytes of a record; longer records are skipped.
     """
     parser = _Parser(longest)
-    for piece in pieces(file, compressed):
+    for piece in pieces(file, is_compressed):
         if isinstance(piece, bytes):
             yield from parser.feed(piece)
         else:

@@ -23,7 +23,7 @@ from tests.corpora.crawl.made import corpus, crawl_inputs, digests, expected, ru
 
 
 @pytest.fixture(scope="session")
-def made(
+def corpus_folders(
     crawl: tuple[Path, PlantedFiles], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path, dict[str, Any]]:
     """Recipe, documents and manifest of one task."""
@@ -33,12 +33,12 @@ def made(
 
 
 def test_what_comes_out_is_what_went_in_less_what_was_planted(
-    crawl: tuple[Path, PlantedFiles], made: tuple[Path, Path, dict[str, Any]]
+    crawl: tuple[Path, PlantedFiles], corpus_folders: tuple[Path, Path, dict[str, Any]]
 ) -> None:
-    planted, (_, out, manifest) = crawl[1], made
-    assert texts(out) == expected(planted.originals)
+    planted_files, (_, out, manifest) = crawl[1], corpus_folders
+    assert texts(out) == expected(planted_files.originals)
     counts = {reason: sum(languages.values()) for reason, languages in manifest["dropped"].items()}
-    faults = planted.faults
+    faults = planted_files.faults
     assert counts.pop("no_text") + counts.pop("empty") == faults["empty"]
     assert counts.pop("duplicate_paragraphs") >= faults["boilerplate"]
     assert counts == {

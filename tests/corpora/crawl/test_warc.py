@@ -17,12 +17,12 @@ from msm.corpora.crawl.warc import BrokenRecord, LongRecord, Record, records
 TEXTS = [f"text {number} " * (number * 200 + 1) for number in range(20)]
 
 
-def written(compressed: bool) -> list[bytes]:
+def written(is_compressed: bool) -> list[bytes]:
     """The bytes of every record."""
     parts = []
     for text in TEXTS:
         file = io.BytesIO()
-        writer = WARCWriter(file, gzip=compressed)
+        writer = WARCWriter(file, gzip=is_compressed)
         headers = StatusAndHeaders("200 OK", [("Content-Type", "text/html")], protocol="HTTP/1.0")
         record = writer.create_warc_record(
             "http://example.org/", "response", payload=io.BytesIO(text.encode()), http_headers=headers
@@ -32,8 +32,8 @@ def written(compressed: bool) -> list[bytes]:
     return parts
 
 
-def read(data: bytes, compressed: bool, longest: int = 1 << 30) -> tuple[list[str], int, int]:
-    items = list(records(io.BytesIO(data), compressed, longest))
+def read(data: bytes, is_compressed: bool, longest: int = 1 << 30) -> tuple[list[str], int, int]:
+    items = list(records(io.BytesIO(data), is_compressed, longest))
     texts = [item.content.partition(b"\r\n\r\n")[2].decode() for item in items if isinstance(item, Record)]
     return (
         texts,
@@ -43,38 +43,38 @@ def read(data: bytes, compressed: bool, longest: int = 1 << 30) -> tuple[list[st
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_every_record_is_read(compressed: bool) -> None:
-    data = b"".join(written(compressed))
-    assert read(data, compressed) == (TEXTS, 0, 0)
-    assert read(gzip.compress(b"".join(written(False))), compressed=True) == (TEXTS, 0, 0)
+def test_every_record_is_read(is_compressed: bool) -> None:
+    data = b"".join(written(is_compressed))
+    assert read(data, is_compressed) == (TEXTS, 0, 0)
+    assert read(gzip.compress(b"".join(written(False))), is_compressed=True) == (TEXTS, 0, 0)
 
 
 @pytest.mark.parametrize("number", [0, 7, 19])
 @pytest.mark.parametrize("damage", ["start", "middle", "checksum", "cut"])
 def test_a_broken_member_costs_its_record(number: int, damage: str) -> None:
-    members = written(compressed=True)
+    members = written(is_compressed=True)
     member = bytearray(members[number])
     place = {"start": 0, "middle": len(member) // 2, "checksum": len(member) - 6, "cut": 0}[damage]
     member[place] ^= 0x55
     members[number] = bytes(member) if damage != "cut" else members[number][: len(member) // 2]
-    assert read(b"".join(members), compressed=True) == (TEXTS[:number] + TEXTS[number + 1 :], 1, 0)
+    assert read(b"".join(members), is_compressed=True) == (TEXTS[:number] + TEXTS[number + 1 :], 1, 0)
 
 
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("length", [b"7", b"9999", b"many"])
-def test_a_wrong_length_costs_its_record(compressed: bool, length: bytes) -> None:
-    plain = written(compressed=False)
+def test_a_wrong_length_costs_its_record(is_compressed: bool, length: bytes) -> None:
+    plain = written(is_compressed=False)
     start = plain[3].index(b"Content-Length: ") + len(b"Content-Length: ")
     plain[3] = plain[3][:start] + length + plain[3][plain[3].index(b"\r\n", start) :]
-    data = b"".join(gzip.compress(record) if compressed else record for record in plain)
-    texts, losses, _ = read(data, compressed)
+    data = b"".join(gzip.compress(record) if is_compressed else record for record in plain)
+    texts, losses, _ = read(data, is_compressed)
     # Without members nothing says where a record that claims too much ends; it may take what follows with it.
     assert losses == 1 and set(texts) <= set(TEXTS[:3] + TEXTS[4:])
-    assert len(texts) == len(TEXTS) - 1 or (not compressed and length == b"9999" and len(texts) >= len(TEXTS) - 4)
+    assert len(texts) == len(TEXTS) - 1 or (not is_compressed and length == b"9999" and len(texts) >= len(TEXTS) - 4)
 
 
 def test_long_records_are_passed_over() -> None:
-    texts, losses, long = read(b"".join(written(True)), compressed=True, longest=20_000)
+    texts, losses, long = read(b"".join(written(True)), is_compressed=True, longest=20_000)
     assert (losses, long) == (0, len(TEXTS) - len(texts))
     assert texts == [text for text in TEXTS if len(text) < 19_900][: len(texts)] and long > 0
 
@@ -85,7 +85,7 @@ def test_noise_is_survived() -> None:
         data = bytearray(b"".join(written(True)))
         for _ in range(5):
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-        texts, losses, _ = read(bytes(data), compressed=True)
+        texts, losses, _ = read(bytes(data), is_compressed=True)
         assert set(texts) <= set(TEXTS) and len(texts) >= len(TEXTS) - 10 and 0 < losses <= 10
 
 
@@ -101,12 +101,12 @@ def test_lines_after_a_broken_member_start_whole() -> None:
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_a_long_line_is_lost_and_costs_its_length(compressed: bool) -> None:
+def test_a_long_line_is_lost_and_costs_its_length(is_compressed: bool) -> None:
     def seconds(size: int) -> float:
         data = b"first\n" + b"x" * size + b"\nlast"
-        file = io.BytesIO(gzip.compress(data, 1) if compressed else data)
+        file = io.BytesIO(gzip.compress(data, 1) if is_compressed else data)
         start = time.process_time()
-        assert list(lines(file, compressed, 1 << 20)) == [b"first", Mark.TOO_LONG, b"last"]
+        assert list(lines(file, is_compressed, 1 << 20)) == [b"first", Mark.TOO_LONG, b"last"]
         return time.process_time() - start
 
     # Four times the length; with a line that is joined to each of its pieces, sixteen times the time.

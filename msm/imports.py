@@ -1,7 +1,8 @@
-"""Packages that are not part of the core install."""
+"""Imports by name: of packages outside the core install, and of modules that are slow to import and seldom needed."""
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 from msm.errors import BadInput
 
@@ -28,3 +29,9 @@ def needed_package(name: str, extra: str) -> ModuleType:
     if package is None:
         raise BadInput(f"this needs the package {name}: pip install 'msm-bench[{extra}]'")
     return package
+
+
+def entry(name: str) -> Any:
+    """Return what a module holds under a name such as `module:function`."""
+    module, function = name.split(":")
+    return getattr(importlib.import_module(module), function)
