@@ -18,6 +18,8 @@ from msm.corpora.crawl.settings import read_recipe
 LIKE = "units"
 """Name of the stage whose resources a pod gets."""
 MOUNTED = "/recipe"
+TOKENIZER = "/work/corpus/tokenizer"
+"""Usual folder of the tokenizer on the shared volume."""
 STEPS = ("read", "duplicates", "clean", "match", "choose", "sentences", "plan", "write", "manifest")
 LAST = STEPS[-1]
 ALONE = ("choose", "plan", LAST)

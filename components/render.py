@@ -1,17 +1,15 @@
 """Writes all files that are rendered from the code, or checks that the committed ones are up to date."""
 
-import argparse
 import inspect
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from msm.cli import pipeline as pipeline_command
-from msm.cli.corpus_job import TOKENIZER
+from msm.cli import main as command
 from msm.components import dvc_pipeline
 from msm.components.clusters import A100
-from msm.components.corpus_job import CorpusPlan, job_text
+from msm.components.corpus_job import TOKENIZER, CorpusPlan, job_text
 from msm.pipeline import recipes
 from msm.pipeline.stages import STAGES
 from msm.pipeline.tasks import tasks
@@ -30,12 +28,9 @@ IMAGE = f"registry.example.org/msm@sha256:{'0' * 64}"
 
 def _pipeline() -> str:
     """Return the file that `msm pipeline compile benchmark --recipe tiny` writes."""
-    parser = argparse.ArgumentParser()
-    pipeline_command.add_arguments(parser)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "pipeline.yaml"
-        words = ["compile", "benchmark", "--recipe", "tiny", "--image", IMAGE, "--out", str(out)]
-        pipeline_command.main(parser.parse_args(words))
+        command.main(["pipeline", "compile", "benchmark", "--recipe", "tiny", "--image", IMAGE, "--out", str(out)])
         return out.read_text(encoding="utf-8")
 
 

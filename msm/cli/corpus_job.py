@@ -6,13 +6,11 @@ from pathlib import Path
 from msm.cli import placement
 from msm.cli.options import add_job
 from msm.components.clusters import check_pinned, find_cluster
-from msm.components.corpus_job import CorpusPlan, job_text, pipeline
+from msm.components.corpus_job import TOKENIZER, CorpusPlan, job_text, pipeline
 from msm.components.kubeflow_pipeline import compile_to
 from msm.errors import BadInput
 from msm.files import new_file
 from msm.pipeline import recipes
-
-TOKENIZER = "/work/corpus/tokenizer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

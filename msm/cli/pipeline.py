@@ -154,7 +154,7 @@ def main(arguments: argparse.Namespace) -> None:
         new_tasks = [task for task in selection if task.out not in pointers]
         check(all_tasks, str(path), options.cluster.memory_gib << 30, new_tasks)
     remote = arguments.remote or default_remote(root)
-    options = options._replace(tracked=pointers, remote=remote, push=arguments.push, parts=arguments.parts)
+    options = options._replace(pointers=pointers, remote=remote, push=arguments.push, parts=arguments.parts)
     options = options._replace(log=arguments.log)
     if options.cluster and (pointers or options.push):
         _check_reachable(remote)

@@ -105,7 +105,7 @@ def _described(
         f"{kept_share:.0%} of what is read kept.\n"
         f"  {cost.core_hours:,.0f} core hours at {bench_row['mb_per_second_core']} MB of text a second and core\n"
         f"  ({path}: {bench_row['megabytes']} MB of {bench_row['source']} on {bench_row['device']}).\n"
-        f"  {terabytes['read']:,.2f} TB of files read, {terabytes['work']:,.2f} TB between, "
+        f"  {terabytes['read_bytes']:,.2f} TB of files read, {terabytes['work']:,.2f} TB between, "
         f"{terabytes['tokens']:,.2f} TB of token ids.\n"
         "  Files are as dense as the measured ones; a crawl's pages are mostly markup, and take more of both.\n"
     )

@@ -15,9 +15,9 @@ tied, protocol, run_sha256. `query_language` and `candidate_language` say what w
 | `all` | null, `same` | mean over the questions of all languages (micro); where there are several languages |
 
 A mean over languages is unweighted. `value` is null where the run does not reach as deep as the measure looks.
-`queries` counts the values in an average, `ties` those of them that hang on the order of equal scores. `run_sha256` is
+`queries` counts the values in an average, `tied` those of them that hang on the order of equal scores. `run_sha256` is
 that of the run file; of an average over several files, and of bitext, that of the JSON object of all their names and
-checksums. `chance.jsonl` has the same fields but `ties` and `run_sha256`: the expected value of random rankings of the
+checksums. `chance.jsonl` has the same fields but `tied` and `run_sha256`: the expected value of random rankings of the
 same pools, model `chance`.
 """
 
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
     """The average; None where a run is too shallow for the measure."""
     chance: float | None
     queries: int
-    ties: int
+    tied: int
 
 
 def averages(rows: pa.Table) -> list[Cell]:
@@ -87,7 +87,7 @@ def _mean(cells: list[Cell], query_language: str, candidate_language: str | None
         _fmean([cell.value for cell in cells]),
         _fmean([cell.chance for cell in cells]),
         sum(cell.queries for cell in cells),
-        sum(cell.ties for cell in cells),
+        sum(cell.tied for cell in cells),
     )
 
 

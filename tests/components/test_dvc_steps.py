@@ -113,7 +113,7 @@ def test_submit_refuses_what_pods_could_not_fetch(
 def test_tracked_outputs_replace_what_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = tasks_of(recipes.load(ROOT / "recipes" / "tiny.yaml"), "tiny")
     out = "artifacts/tiny/pretrain/msm-1"
-    selection = select("benchmark", tasks, tracked=[out])
+    selection = select("benchmark", tasks, pointers=[out])
     assert [task.stage for task in selection] == ["world", "pretrain", "finetune", "retrieve", "score", "report"]
     monkeypatch.chdir(tmp_path)
     lock(tmp_path, Pointer(out, "0" * 32 + ".dir", 1, 1))
@@ -127,7 +127,7 @@ def test_tracked_outputs_replace_what_makes_them(tmp_path: Path, monkeypatch: py
     source = dag[f"finetune-{row}"]["inputs"]["artifacts"]["weights"]["taskOutputArtifact"]
     assert source["producerTask"] == "dvc-get-pretrain-msm-1"
     with pytest.raises(BadInput, match="nothing in the pipeline reads artifacts/tiny/pretrain/mlm-1"):
-        select("benchmark", tasks, tracked=["artifacts/tiny/pretrain/mlm-1"])
+        select("benchmark", tasks, pointers=["artifacts/tiny/pretrain/mlm-1"])
 
 
 def test_pointers_are_found_where_dvc_keeps_them(tmp_path: Path) -> None:
