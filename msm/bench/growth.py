@@ -49,7 +49,7 @@ FULL = {
 }
 """Sizes by kind of work: numbers of passages that are encoded and searched, of questions that are scored, of megabytes
 of text that are packed into units, and of runs in a report's table."""
-QUICK = {"search": (1_000, 2_000, 4_000), "score": (500, 2_000, 8_000), "units": (1, 2, 4), "report": (10, 30, 90)}
+QUICK = {"search": (1_000, 4_000), "score": (500, 8_000), "units": (1, 4), "report": (10, 90)}
 SEARCH_QUERIES = 100
 """Number of queries of the search."""
 LANGUAGES = ("ar", "de", "en", "th")
