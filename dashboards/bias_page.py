@@ -86,8 +86,8 @@ def page() -> None:
     with places[3]:
         depth = views.choose("Best answers", DEPTHS, "depth")
     models = ordered(benchmark, recipe.settings)
-    first = [model.runs[0].path.name for model in first_pair(models, recipe.settings)]
-    runs = {run.path.name: run for model in models for run in model.runs}
+    first = [model.seeds[0].path.name for model in first_pair(models, recipe.settings)]
+    runs = {scores.path.name: scores for model in models for scores in model.seeds}
     words = {name: tables.run_label(run) for name, run in runs.items()}
     names = views.choose_several("Models", list(runs), "runs", first, 4, words)
     show_runs(recipe, [runs[name] for name in names], int(depth))

@@ -29,12 +29,12 @@ def choose_question(pairs: list[Pair]) -> Pair:
 def show_rankings(root: Path, column: Column, pair: Pair, models: list[Model], place_of_text: Place) -> None:
     """Show a question, and how both models ranked its answers."""
     try:
-        texts = loading.texts(root, models[0].runs[0])
+        texts = loading.texts(root, models[0].seeds[0])
         query = texts.queries[pair.question, pair.language]
         with place_of_text:
             views.show_text(texts.collection.queries[query].text, pair.language)
         for place, model in zip(st.columns(2), models, strict=True):
-            run = model.runs[0]
+            run = model.seeds[0]
             answers = loading.answers(root, run, column[1], pair.language, query, DEPTH)
             with place:
                 st.markdown(f"**{plain(tables.run_label(run))}**")

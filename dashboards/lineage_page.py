@@ -69,7 +69,9 @@ def page() -> None:
     recipe = views.open_recipe(left)
     if recipe is None:
         return
-    runs = {run.path.name: run for one in recipe.results.benchmarks for model in one.models for run in model.runs}
+    runs = {
+        scores.path.name: scores for one in recipe.results.benchmarks for model in one.models for scores in model.seeds
+    }
     with right:
         run = runs[views.choose("Scores", list(runs), "row")]
     show_number(run)

@@ -14,7 +14,7 @@ def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Tabl
     """Show the rows of the recipe's models, and offer them as files."""
     st.subheader(plain(table.title), anchor=False)
     st.caption(f"{plain(table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
-    links = {model.name: tables.lineage_link(recipe.label, model.runs[0].path.name) for model in benchmark.models}
+    links = {model.name: tables.lineage_link(recipe.label, model.seeds[0].path.name) for model in benchmark.models}
     views.show_rows(table.rows, table.languages, links, table.mean_digits)
     views.show_downloads(table, tables.file_name(recipe.label, benchmark.name, *column))
 
@@ -43,7 +43,7 @@ def show_best(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table
 
 def choose_seeds(benchmark: Benchmark) -> tuple[int, ...]:
     """Let people choose seeds; without a choice all are averaged."""
-    seeds = sorted({run.facts["seed"] for model in benchmark.models if model.is_trained for run in model.runs})
+    seeds = sorted({scores.facts["seed"] for model in benchmark.models if model.is_trained for scores in model.seeds})
     return tuple(int(seed) for seed in views.choose_several("Seeds", list(map(str, seeds)), "seeds", [], None))
 
 

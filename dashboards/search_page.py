@@ -105,7 +105,7 @@ def page() -> None:
     if recipe is None:
         return
     benchmark = views.choose_benchmark(recipe, places[1], places[2])
-    runs = {run.path.name: run for model in benchmark.models if model.is_trained for run in model.runs}
+    runs = {scores.path.name: scores for model in benchmark.models if model.is_trained for scores in model.seeds}
     if not runs:
         st.info("No trained model has been scored on this collection yet.")
         return

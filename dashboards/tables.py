@@ -249,11 +249,11 @@ def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": model.name,
-            "seed": run.facts["seed"],
-            **{wording.pool(column[1]): f"{run.means[column]:,.1f}" for column in benchmark.distances},
+            "seed": scores.facts["seed"],
+            **{wording.pool(column[1]): f"{scores.means[column]:,.1f}" for column in benchmark.distances},
         }
         for model in benchmark.models
-        for run in model.runs
+        for scores in model.seeds
         if benchmark.distances
     )
 

@@ -28,8 +28,8 @@ def upgraded(state: dict[str, Any], module: nn.Module, path: Path) -> dict[str, 
     """A state under the names of this version.
 
     Args:
-        state: as it was saved, by any version.
-        module: what is trained.
+        state: state as any version saved it.
+        module: module that is trained.
         path: folder that the state is in, named in the message.
 
     Raises:

@@ -148,7 +148,7 @@ def check_room(folder: Path, size: int, what: str) -> None:
     Args:
         folder: one to write to, which need not exist yet.
         size: bytes that the files will take.
-        what: what is to be written, for the message.
+        what: name of what is to be written, for the message.
 
     Raises:
         BadInput: it has not.
@@ -286,7 +286,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """Read the object of a JSON file; see `read_json`.
 
     Raises:
-        BadInput: as there, or the value is no object.
+        BadInput: the text is not JSON, or the value is no object.
     """
     value = read_json(path)
     if not isinstance(value, dict):
@@ -313,7 +313,7 @@ def parse_json(text: str, path: Path | str, line: int = 0) -> Any:
     """Parse JSON that others wrote.
 
     Args:
-        text: of one value.
+        text: JSON text of one value.
         path: file of the text, for the message.
         line: its line there, from 1; 0 where the text is the whole file.
 

@@ -182,7 +182,7 @@ def linear_token_loss(
     Args:
         states: states before the last product of the head, [P, H].
         pieces: vectors of the pieces, [V, H].
-        bias: of the pieces, [V]; None for none.
+        bias: bias of each piece, [V]; None for none.
         targets: ids of the tokens that were hidden, [P].
         weights: weight of each token in the mean, [P]; equal weights where None.
     """

@@ -77,7 +77,7 @@ class Tracker:
     """Tells a backend what a task does, in order and beside it: no step waits for a server.
 
     Args:
-        name: of the backend, for messages.
+        name: name of the backend, for messages.
         backend: that is told.
     """
 

@@ -94,9 +94,10 @@ def _write_site(arguments: Namespace) -> None:
     if not report_sections:
         raise BadInput("; ".join(problem.reason for problem in problems) or "no scores")
     chains = {
-        html.anchor(section, model.name): lineage.chain(model.runs[0].name, model.runs[0].path.parent.parent, largest=0)
+        html.anchor(section, model.name): lineage.chain(scores.name, scores.path.parent.parent, largest=0)
         for section in report_sections
         for model in section.benchmark.models
+        for scores in model.seeds[:1]
     }
     with new_file(arguments.out / "index.html") as file:
         file.write(html.site(arguments.title, report_sections, chains))

@@ -68,7 +68,7 @@ def made_sections(arguments: Namespace) -> list[Section]:
     """Return a section for every benchmark of the score folders.
 
     Raises:
-        BadInput: as for `main`.
+        BadInput: see `main`.
     """
     settings = Report(recipe="table", controls=arguments.controls, bootstrap=arguments.resamples, seed=arguments.seed)
     languages = choice(arguments.languages, arguments.pairs)

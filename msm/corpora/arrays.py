@@ -26,7 +26,7 @@ def read_integers(path: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
 
     Args:
         path: `.npy` file.
-        shape: what its shape must be; None where any length will do.
+        shape: shape that it must have; None where any length will do.
 
     Raises:
         BadInput: the file is missing or cut off, or holds another kind of array.

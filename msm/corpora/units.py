@@ -212,7 +212,7 @@ def build(sentences: Offsets, documents: Offsets, settings: Units) -> tuple[Offs
     """Build the units and spans of consecutive documents.
 
     Args:
-        sentences: where each sentence starts in the tokens, and the end, [S + 1].
+        sentences: index of the first token of each sentence, and the number of all tokens, [S + 1].
         documents: the first sentence of each document, and their number, [D + 1].
         settings: largest and smallest sizes of units and spans.
 

@@ -115,7 +115,7 @@ class Chain:
         Args:
             tokens: tokens of all texts.
             rows: indices of the texts that are encoded.
-            device: of the model.
+            device: device of the model.
         """
         types = None if tokens.types is None else [tokens.types[row] for row in rows]
         batch = pack([tokens.ids[row] for row in rows], types).to(device)

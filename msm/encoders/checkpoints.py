@@ -121,7 +121,7 @@ def refuse_other_shapes(name: str | Path, mismatches: Collection[tuple[str, Any,
     """Refuse weights whose shapes are not those of the configuration.
 
     Args:
-        name: of the checkpoint.
+        name: name of the checkpoint, for messages.
         mismatches: name, shape in the file and shape in the model of each such weight.
 
     Raises:

@@ -120,7 +120,7 @@ def check_tokenizer(tokenizer: Any) -> None:
     """Refuse a tokenizer that was made up because its folder has no files of one: it would know no word.
 
     Args:
-        tokenizer: of transformers.
+        tokenizer: tokenizer of transformers.
 
     Raises:
         BadInput: its class reads files of pieces, and none of them is there.

@@ -246,12 +246,12 @@ def packed_attention(
         query: [1, A, T, C].
         key: [1, K, T, C]; K divides A.
         value: [1, K, T, C].
-        attention_mask: of padded batches only.
-        scaling: of the products; 1 / sqrt(C) when not given.
+        attention_mask: mask of padded batches; packed ones have none.
+        scaling: factor of the products; 1 / sqrt(C) when not given.
         dropout: share of the attention weights that is dropped.
         sliding_window: a token sees keys less than so many positions away; None for all.
         is_causal: whether a token sees none behind it; the layer's own `is_causal` when not given.
-        others: what the class asks beyond that.
+        others: further options that the class gives.
 
     Returns:
         [1, T, A, C], and no attention weights.

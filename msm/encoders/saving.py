@@ -27,7 +27,7 @@ def new_encoder(folder: Path, form: Form, *, device: torch.device | None = None,
 
     Args:
         folder: folder of a bare checkpoint, or of a model whose transformers are taken; a missing pooler is a new one.
-        form: how the encoder makes vectors.
+        form: pooling, lengths, prompts and towers of the encoder.
         device: device of the encoder; the CPU when not given.
         precision: `fp32` or `bf16`.
 

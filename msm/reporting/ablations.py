@@ -115,7 +115,7 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     Returns:
         One entry for each model; none where all models were trained on texts of one kind.
     """
-    texts = ((model, training_text(root, model.runs[0])) for model in benchmark.models)
+    texts = ((model, training_text(root, model.seeds[0])) for model in benchmark.models)
     origins = [(model, origin) for model, origin in texts if origin]
     if len({reorder for _, (_, reorder) in origins}) < 2:
         return []
@@ -123,7 +123,7 @@ def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report)
     rows = []
     for (model, origin), interval in zip(origins, bounds, strict=True):
         means = model.seed_means(column)[:, -1]
-        seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.runs, means, strict=True)}
+        seeds = {run.facts["seed"]: float(mean) for run, mean in zip(model.seeds, means, strict=True)}
         rows.append(OrderRow(*origin, float(np.mean(means)), interval, seeds))
     return sorted(rows, key=lambda one: one[:2])
 

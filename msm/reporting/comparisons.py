@@ -91,10 +91,10 @@ def training_noise(model: Model, control: Model, column: Column) -> float | None
     trained_models = [other for other in (model, control) if other.is_trained]
     if not trained_models:
         return None
-    seeds = min(len(other.runs) for other in trained_models)
+    seeds = min(len(other.seeds) for other in trained_models)
     if seeds < 2:
         return float("nan")
-    variance = sum(other.seed_means(column)[:, -1].var(ddof=1) / len(other.runs) for other in trained_models)
+    variance = sum(other.seed_means(column)[:, -1].var(ddof=1) / len(other.seeds) for other in trained_models)
     return -float(stdtrit(seeds - 1, TAIL)) * float(np.sqrt(variance))
 
 

@@ -136,7 +136,7 @@ def best(benchmark: Benchmark, column: Column, language: str, settings: Report) 
     names = sorted(values, key=values.__getitem__, reverse=column[0] not in LESS_IS_BETTER)
     differences = contrasts(benchmark, column, names, settings)
     rival_names = [one.model for one in differences if one.language == language and one.direction == "inside"]
-    one_training = any(model.is_trained and len(model.runs) == 1 for model in benchmark.models)
+    one_training = any(model.is_trained and len(model.seeds) == 1 for model in benchmark.models)
     rivals = {name: values[name] for name in rival_names}
     return Best(names[0], values[names[0]], rivals, len(names) - 1, one_training)
 

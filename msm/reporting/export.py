@@ -35,7 +35,7 @@ def export_scores(
             made from other data or weights of the same name.
     """
     results = read(artifacts_root / "score")
-    runs = [run for benchmark in results.benchmarks for model in benchmark.models for run in model.runs]
+    runs = [scores for benchmark in results.benchmarks for model in benchmark.models for scores in model.seeds]
     scores = [run.path for run in runs if run.name not in kept_rows] + [results_root / name for name in kept_rows]
     if not scores:
         raise BadInput(f"{artifacts_root}: no scores to export")

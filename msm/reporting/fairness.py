@@ -18,7 +18,7 @@ def fairness_rows(benchmark: Benchmark, settings: Report) -> list[FairnessRow]:
     cells: dict[str, dict[str, Cell]] = {model.name: {} for model in ordered(benchmark, settings)}
     for measure in FAIRNESS:
         column = (measure, "multilingual")
-        models = [m for m in benchmark.models if all(column in run.means for run in m.runs)]
+        models = [m for m in benchmark.models if all(column in scores.means for scores in m.seeds)]
         with_values, _ = load(benchmark._replace(models=models), [column]) if models else (None, [])
         if with_values is None:
             continue

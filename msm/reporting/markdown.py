@@ -196,15 +196,15 @@ def _what_was_run(sections: Sequence[Section], chains: dict[str, list[Step]]) ->
     rows = []
     for section in sections:
         for model in section.benchmark.models:
-            steps = chains[model.runs[0].name]
-            seeds = ", ".join(str(run.facts["seed"]) for run in model.runs) if model.is_trained else ""
+            steps = chains[model.seeds[0].name]
+            seeds = ", ".join(str(scores.facts["seed"]) for scores in model.seeds) if model.is_trained else ""
             rows.append(
                 [
                     f"{section.benchmark.name} / {model.name}",
                     ", then ".join(_training(step) for step in steps if step.name.startswith("pretrain/")),
                     ", then ".join(_training(step) for step in steps if step.name.startswith("finetune/")),
                     seeds,
-                    "; ".join(sorted({run.facts["protocol"] for run in model.runs})),
+                    "; ".join(sorted({scores.facts["protocol"] for scores in model.seeds})),
                 ]
             )
     return _grid(["benchmark / model", "pre-training", "fine-tuning", "seeds", "protocol"], rows) + _texts(chains)
@@ -234,7 +234,7 @@ def _texts(chains: dict[str, list[Step]]) -> str:
 
 
 def _lineage(sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
-    runs = [run for section in sections for model in section.benchmark.models for run in model.runs]
+    runs = [scores for section in sections for model in section.benchmark.models for scores in model.seeds]
     return _grid(
         ["scores", "scored", "model", "commit", "sources", "as written"],
         ([f"`{run.name}`", f"`{run.source}`", *_origin(run, chains[run.name])] for run in runs),

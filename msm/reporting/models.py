@@ -81,25 +81,25 @@ class Model(NamedTuple):
     """A model on a benchmark, with all its seeds."""
 
     name: str
-    runs: list[ModelScores]
-    """Score folders of the model, sorted by seed."""
+    seeds: list[ModelScores]
+    """Scores of each training of the model, sorted by seed."""
 
     @property
     def is_trained(self) -> bool:
         """Whether the model was trained; BM25 was not."""
-        return self.runs[0].is_trained
+        return self.seeds[0].is_trained
 
     def values(self, column: Column) -> Floats:
         """Return the per-query values, averaged over the seeds, [C, L]."""
-        return self.runs[0].values[column].spread(self.present_values(column))
+        return self.seeds[0].values[column].spread(self.present_values(column))
 
     def present_values(self, column: Column) -> Floats:
         """Return the values that exist, in the order of `ByQuestion.cells`, [N]."""
-        return np.mean([run.values[column].present_values for run in self.runs], axis=0)
+        return np.mean([scores.values[column].present_values for scores in self.seeds], axis=0)
 
     def seed_means(self, column: Column) -> Floats:
         """Return the means of every seed over its questions, by language and of all languages, [S, L + 1]."""
-        return with_mean(np.array([run.values[column].means for run in self.runs]))
+        return with_mean(np.array([scores.values[column].means for scores in self.seeds]))
 
 
 class Benchmark(NamedTuple):
@@ -113,7 +113,7 @@ class Benchmark(NamedTuple):
     @property
     def first(self) -> ModelScores:
         """One of the score folders, as questions, columns and chance are the same in all."""
-        return self.models[0].runs[0]
+        return self.models[0].seeds[0]
 
     @property
     def columns(self) -> list[Column]:
@@ -133,7 +133,7 @@ class Benchmark(NamedTuple):
     @property
     def shared(self) -> set[Column]:
         """Columns that all models have, without those that earlier versions did not compute."""
-        return set.intersection(*(run.relevance for model in self.models for run in model.runs))
+        return set.intersection(*(scores.relevance for model in self.models for scores in model.seeds))
 
 
 class Results(NamedTuple):
@@ -168,7 +168,7 @@ def mean_intervals(models: Sequence[Model], column: Column, settings: Report) ->
 
 def together(models: Sequence[Model], column: Column) -> Columns:
     """Return the values of some models on the same questions, each averaged over the model's seeds."""
-    shape = models[0].runs[0].values[column]
+    shape = models[0].seeds[0].values[column]
     values = np.stack([model.present_values(column) for model in models], axis=-1)
     rows, languages = np.divmod(shape.cells, len(shape.languages))
     language_places = [np.flatnonzero(languages == place) for place in range(len(shape.languages))]
@@ -183,12 +183,12 @@ def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
         seeds: seeds that are kept; all seeds if there are none.
     """
     models = [
-        model._replace(runs=[run for run in model.runs if run.facts["seed"] in seeds])
+        model._replace(seeds=[scores for scores in model.seeds if scores.facts["seed"] in seeds])
         if seeds and model.is_trained
         else model
         for model in benchmark.models
     ]
-    remaining_models = [model for model in models if model.runs]
+    remaining_models = [model for model in models if model.seeds]
     return benchmark._replace(models=remaining_models) if remaining_models else None
 
 
@@ -199,7 +199,7 @@ def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
     def place(model: Model) -> tuple[int, int, str]:
         if model.name in controls:
             return (2 if controls.index(model.name) else 0, controls.index(model.name), model.name)
-        return (1 if model.runs[0].source.startswith("lexical/") else 3, 0, model.name)
+        return (1 if model.seeds[0].source.startswith("lexical/") else 3, 0, model.name)
 
     return sorted(benchmark.models, key=place)
 

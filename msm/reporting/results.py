@@ -106,7 +106,7 @@ def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | N
     usable: list[ModelScores] = []
     problems = []
     layouts: dict[Column, Layout] = {}
-    runs = [run for model in benchmark.models for run in model.runs]
+    runs = [scores for model in benchmark.models for scores in model.seeds]
     # Files are decoded without Python's lock; a third thread would wait for the other work, which needs the lock.
     with ThreadPoolExecutor(2) as pool:
         for folder_scores, values in [(run, pool.submit(_values, run, columns, layouts)) for run in runs]:
@@ -237,7 +237,7 @@ def _benchmarks(runs: list[ModelScores]) -> list[Benchmark]:
 
 def _say_left_out(benchmark: Benchmark) -> None:
     """Warn of the measures and pools that no table shows, as not all models have them."""
-    columns = [column for model in benchmark.models for run in model.runs for column in run.relevance]
+    columns = [column for model in benchmark.models for scores in model.seeds for column in scores.relevance]
     if not benchmark.shared:
         raise BadInput(f"{benchmark.name}: no measure and pool that all folders have")
     names = [f"{measure} ({wording.pool(kind)})" for measure, kind in sorted(set(columns) - benchmark.shared)]

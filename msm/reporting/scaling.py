@@ -23,7 +23,7 @@ def scaling(benchmark: Benchmark, column: Column, root: Path, settings: Report) 
     Returns:
         One entry for each model; none unless tokens and parameters both differ.
     """
-    sizes = [(model, size) for model in benchmark.models if (size := _size(root, model.runs[0]))]
+    sizes = [(model, size) for model in benchmark.models if (size := _size(root, model.seeds[0]))]
     if not _differ([parameters for _, (_, parameters, _) in sizes]) or not _differ([size[-1] for _, size in sizes]):
         return []
     bounds = mean_intervals([model for model, _ in sizes], column, settings)

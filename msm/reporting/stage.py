@@ -34,7 +34,7 @@ def run(settings: Report, *, scores: Path, out: Path) -> dict[str, Any]:
     if not report_sections:
         reasons = "; ".join(problem.reason for problem in problems) or "run the stage `score` first"
         raise BadInput(f"{scores}: no usable score folder ({reasons})")
-    names = [run.name for section in report_sections for model in section.benchmark.models for run in model.runs]
+    names = [scores.name for section in report_sections for model in section.benchmark.models for scores in model.seeds]
     chains = {name: lineage.chain(name, results.root, largest=0) for name in names}
     text = markdown.document(settings.recipe, report_sections, problems, chains)
     (out / DOCUMENT).write_text(text, encoding="utf-8")

@@ -102,10 +102,10 @@ def _model_row(model: Model, column: Column, languages: list[str], bounds: list[
         name: Cell(float(mean), interval)
         for name, mean, interval in zip([*languages, MEAN], seed_means.mean(axis=0), bounds, strict=True)
     }
-    protocols = "; ".join(sorted({run.facts["protocol"] for run in model.runs}))
-    seeds = len(model.runs) if model.is_trained else 0
+    protocols = "; ".join(sorted({scores.facts["protocol"] for scores in model.seeds}))
+    seeds = len(model.seeds) if model.is_trained else 0
     deviation = float(seed_means[:, -1].std(ddof=1)) if seeds > 1 else None
-    first = model.runs[0]
+    first = model.seeds[0]
     training = training_of(first.facts["benchmark"], model.name, first.manifest, first.path.parent.parent)
     return Row(model.name, "model", cells, protocols, seeds, deviation, training=training)
 

@@ -42,7 +42,7 @@ def answers(app: AppTest) -> list[str]:
 
 
 def test_answers_are_those_of_the_run(recipe_folder: Path, show: Show) -> None:
-    (scores,) = (run for one in results.read(recipe_folder / "score").benchmarks for run in one.models[0].runs)
+    (scores,) = (scores for one in results.read(recipe_folder / "score").benchmarks for scores in one.models[0].seeds)
     texts = rankings.texts(recipe_folder, scores)
     expected = rankings.answers(
         rankings.run_passages(recipe_folder, scores, texts, "multilingual", "qaa", 10), texts, 7

@@ -118,7 +118,7 @@ def test_models_scored_elsewhere_have_a_blank_row_with_the_reason(folders: Folde
     lareqa = next(one for one in all_results.benchmarks if one.name == "lareqa")
     some = models.with_seeds(lareqa, [2])
     assert some is not None
-    assert [len(model.runs) for model in some.models] == [1, 1, 1, 1]
+    assert [len(model.seeds) for model in some.models] == [1, 1, 1, 1]
     rows = tables.absent_rows(all_results, lareqa, some, ["ar"])
     assert [(row.label, row.cells["ar"].value, row.cells["ar"].note) for row in rows] == [
         ("mexma", None, tables.NOT_SCORED)

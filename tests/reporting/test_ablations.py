@@ -92,4 +92,4 @@ def test_order_experiment_is_read_from_manifests(tmp_path: Path) -> None:
         assert list(one.seeds.values()) == pytest.approx(models[name].seed_means(COLUMN)[:, -1].tolist())
         assert list(one.seeds) == [1, 2]
         assert one.interval.low < one.value < one.interval.high
-    assert training_text(root, models["untrained"].runs[0]) is None
+    assert training_text(root, models["untrained"].seeds[0]) is None

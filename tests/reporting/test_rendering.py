@@ -60,7 +60,9 @@ def test_terminal_text_holds_the_values(root: Path) -> None:
 
 def test_markdown_names_every_row_and_where_it_is_from(root: Path) -> None:
     report = section(root)
-    chains = {run.name: chain(run.name, root, largest=0) for model in report.benchmark.models for run in model.runs}
+    chains = {
+        scores.name: chain(scores.name, root, largest=0) for model in report.benchmark.models for scores in model.seeds
+    }
     text = markdown.document("demo", [report], [], chains)
     assert "![Heat map](heatmap-lareqa.svg)" in text
     for name in chains:
@@ -84,7 +86,9 @@ def test_markdown_says_what_was_trained_on(root: Path, languages: object, words:
         "outputs": {},
     }
     chains = {
-        run.name: [Step("finetune/m", manifest, "", [])] for model in report.benchmark.models for run in model.runs
+        scores.name: [Step("finetune/m", manifest, "", [])]
+        for model in report.benchmark.models
+        for scores in model.seeds
     }
     text = markdown.document("demo", [report], [], chains)
     assert f" |  | {words} | " in text
@@ -92,7 +96,7 @@ def test_markdown_says_what_was_trained_on(root: Path, languages: object, words:
 
 def test_markdown_keeps_every_table_in_shape(root: Path) -> None:
     report = section(root)
-    chains = {run.name: [] for model in report.benchmark.models for run in model.runs}
+    chains = {scores.name: [] for model in report.benchmark.models for scores in model.seeds}
     blocks = markdown.document("demo", [report], [], chains).split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("| ")]
     assert len(tables) >= 3
@@ -114,7 +118,7 @@ def test_changed_folders_are_named_in_the_lineage(root: Path) -> None:
     report = section(root)
     chains: dict[str, list[Step]] = {}
     for model in report.benchmark.models:
-        for run in model.runs:
+        for run in model.seeds:
             chains[run.name] = [Step(run.name, run.manifest, "changed", ["run.gz: changed since it was written"])]
     assert "**no:** run.gz: changed since it was written" in markdown.document("demo", [report], [], chains)
 

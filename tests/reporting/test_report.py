@@ -133,10 +133,10 @@ def test_export_is_read_like_the_artifacts(root: Path, capsys: pytest.CaptureFix
     one_benchmark, copied_benchmark = (results.load(one, one.columns)[0] for one in (benchmark, copy))
     assert one_benchmark is not None and copied_benchmark is not None
     for model, other in zip(one_benchmark.models, copied_benchmark.models, strict=True):
-        assert (model.name, model.is_trained, model.runs[0].chance) == (
+        assert (model.name, model.is_trained, model.seeds[0].chance) == (
             other.name,
             other.is_trained,
-            other.runs[0].chance,
+            other.seeds[0].chance,
         )
         for column in benchmark.columns:
             np.testing.assert_allclose(model.values(column), other.values(column), rtol=1e-6)

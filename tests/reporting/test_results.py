@@ -46,7 +46,7 @@ def rewrite(folder: Path, change: Callable[[dict], dict]) -> None:
 def test_models_and_their_seeds_are_found(root: Path) -> None:
     benchmark = only(results.read(root / "score"))
     assert (benchmark.name, benchmark.split, benchmark.setting) == ("lareqa", "test", "zero-shot")
-    seeds = {model.name: [run.facts["seed"] for run in model.runs] for model in benchmark.models}
+    seeds = {model.name: [scores.facts["seed"] for scores in model.seeds] for model in benchmark.models}
     assert seeds == {"bm25-words": [0], "mlm": [1, 2], "msm": [1, 2], "untrained": [1, 2]}
     assert {model.name for model in benchmark.models if not model.is_trained} == {"bm25-words"}
     assert benchmark.columns == [("map@20", "multilingual"), ("map@20", "same"), ("map@20", "other")]
@@ -103,7 +103,7 @@ def test_broken_folder_is_named_and_the_rest_kept(
     rows = len(list((root / "score").iterdir()))
     break_folder(broken_folder)
     all_results = results.read(root / "score")
-    rest = [run for benchmark in all_results.benchmarks for model in benchmark.models for run in model.runs]
+    rest = [scores for benchmark in all_results.benchmarks for model in benchmark.models for scores in model.seeds]
     assert len(rest) == rows - 1
     (problem,) = all_results.problems
     assert words in problem.reason
@@ -129,7 +129,7 @@ def test_broken_values_are_named(root: Path, content: bytes) -> None:
     (root / "score/lareqa-msm-1/scores/per_query.parquet").write_bytes(content)
     benchmark, problems = results.load(only(results.read(root / "score")), [COLUMN])
     assert benchmark is not None
-    assert [len(model.runs) for model in benchmark.models if model.name == "msm"] == [1]
+    assert [len(model.seeds) for model in benchmark.models if model.name == "msm"] == [1]
     assert "not a table" in problems[0].reason
 
 
@@ -145,7 +145,7 @@ def test_values_that_are_none_cost_their_folder_only(root: Path, value: float | 
     )
     benchmark, problems = results.load(only(results.read(root / "score")), [COLUMN])
     assert benchmark is not None
-    assert [len(model.runs) for model in benchmark.models if model.name == "msm"] == [1]
+    assert [len(model.seeds) for model in benchmark.models if model.name == "msm"] == [1]
     assert "map@20, multilingual: no values" in problems[0].reason
 
 

@@ -57,7 +57,7 @@ def test_mean_is_the_mean_over_languages_inside_its_interval(benchmark: Benchmar
 def test_seed_deviation_is_that_of_the_seed_means(benchmark: Benchmark) -> None:
     row = table(benchmark, COLUMN, made.SETTINGS).rows[-1]
     model = next(model for model in benchmark.models if model.name == "msm")
-    first, second = (np.nanmean(run.values[COLUMN].values, axis=0).mean() for run in model.runs)
+    first, second = (np.nanmean(scores.values[COLUMN].values, axis=0).mean() for scores in model.seeds)
     assert row.seed_deviation == pytest.approx(abs(first - second) / math.sqrt(2))
 
 
@@ -158,7 +158,7 @@ def test_verdict(value: float, interval: Interval, p: float, noise: float | None
 
 def test_training_noise_is_known_from_two_seeds_on(benchmark: Benchmark) -> None:
     models = {model.name: model for model in benchmark.models}
-    single = models["msm"]._replace(runs=models["msm"].runs[:1])
+    single = models["msm"]._replace(seeds=models["msm"].seeds[:1])
     assert training_noise(models["bm25-words"], models["bm25-words"], COLUMN) is None
     assert math.isnan(training_noise(single, models["mlm"], COLUMN) or 0)
     ranges = [np.ptp(models[name].seed_means(COLUMN)[:, -1]) for name in ("msm", "mlm")]

@@ -61,8 +61,8 @@ def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: 
 
     Args:
         clause: the meaning of the answer's sentence.
-        focus: what is asked for, one of `clause.asks`.
-        hero: given name and family name.
+        focus: part that is asked for, one of `clause.asks`.
+        hero: the hero's given name and family name.
         verb: the word for its verb.
         language: gives the other words and their order.
         rng: picks the words that take an ending.

@@ -18,7 +18,7 @@ def make(recipe: Path, work: Path, out: str, tokenizer: str, placing: Placing) -
         work: folder for intermediate files, which all tasks can read and write.
         out: address of the shards or documents.
         tokenizer: folder of the tokenizer; empty to write documents.
-        placing: where and how tasks run.
+        placing: place and form in which tasks run.
 
     Raises:
         BadInput: the recipe, an input, a model or the executor cannot be used.
