@@ -281,7 +281,7 @@ class Breaking(Encoder):
         """Vectors, [S, H]."""
         if not self.left:
             raise KeyboardInterrupt
-        self.left, self.encoded = self.left - 1, self.encoded + 1
+        self.left, self.encoded_texts = self.left - 1, self.encoded_texts + 1
         return super().encode_queries(texts)
 
 
@@ -295,7 +295,7 @@ def test_a_killed_run_goes_on_after_the_last_finished_pair(model: Path, bitext_f
         encoder.left = calls
         (tmp_path / name).mkdir(exist_ok=True)
         write_pairs(tmp_path / name, pairs, BITEXT_FORMATS["bitext"], encoder, tmp_path / work)
-        return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}, encoder.encoded
+        return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}, encoder.encoded_texts
 
     expected, all_texts = mined("whole", "whole.work", 1_000)
     assert (len(expected), all_texts) == (6 * 2, 3)

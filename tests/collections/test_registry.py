@@ -42,7 +42,7 @@ def test_a_published_benchmark_says_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("choices", "expected"),
     [
         ({"benchmark": "mr_tydi"}, "mr_tydi"),
         ({"benchmark": "mr_tydi", "languages": ["sw", "bn"]}, "mr_tydi-sw,bn"),
@@ -73,7 +73,7 @@ def test_languages_of_data_of_ones_own(text: str, languages: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("choices", "message"),
     [
         ({"benchmark": "mr_tydi", "languages": ["xx"]}, "Mr. TyDi has no 'xx'"),
         ({"benchmark": "lareqa", "languages": ["de"]}, "none can be left out"),

@@ -103,7 +103,7 @@ def test_download_starts_anew_where_the_server_cannot_resume(server: Server, tmp
     assert (tmp_path / "b.bin").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("kept", [b"x" * 10, b"x" * len(CONTENT)])
+@pytest.mark.parametrize("old_bytes", [b"x" * 10, b"x" * len(CONTENT)])
 def test_download_starts_anew_when_what_was_kept_is_wrong(server: Server, tmp_path: Path, old_bytes: bytes) -> None:
     (tmp_path / "b.bin").write_bytes(old_bytes)
     download(public_file(server), tmp_path / "b.bin", wait=0)
@@ -192,7 +192,7 @@ def test_a_folder_of_ones_own_comes_along(tmp_path: Path) -> None:
         fetch.choose("./nowhere")
 
 
-@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("is_compressed", [False, True])
 def test_mirror_serves_files_plain_or_compressed(server: Server, tmp_path: Path, is_compressed: bool) -> None:
     mirror = tmp_path / "mirror"
     mirror.mkdir()

@@ -27,9 +27,9 @@ def test_languages_without_rules_are_named(caplog: pytest.LogCaptureFixture) -> 
 
 def test_boundaries_do_not_depend_on_blanks() -> None:
     right = check("zh", [["他来了。", "她走了。", "好。"]])
-    assert (right.expected, right.found, right.right) == (2, 2, 2)
+    assert (right.expected, right.guesses, right.right) == (2, 2, 2)
     partly = check("en", [["It rains. It pours.", "Go on."]])
-    assert (partly.expected, partly.found, partly.right) == (1, 2, 1)
+    assert (partly.expected, partly.guesses, partly.right) == (1, 2, 1)
     assert split("ខ្ញុំទៅ។ គាត់មក។", "km") == ["ខ្ញុំទៅ។", "គាត់មក។"]
 
 

@@ -61,7 +61,7 @@ RANKING = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "kept"),
+    ("changes", "negatives"),
     [
         ({}, ["1#0", "7#3", "3#0", "4#0", "5#0", "6#0"]),
         ({"filters": "score"}, ["7#3", "3#0", "4#0", "5#0", "6#0"]),

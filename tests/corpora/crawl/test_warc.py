@@ -42,7 +42,7 @@ def read(data: bytes, is_compressed: bool, longest: int = 1 << 30) -> tuple[list
     )
 
 
-@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("is_compressed", [True, False])
 def test_every_record_is_read(is_compressed: bool) -> None:
     data = b"".join(written(is_compressed))
     assert read(data, is_compressed) == (TEXTS, 0, 0)
@@ -60,7 +60,7 @@ def test_a_broken_member_costs_its_record(number: int, damage: str) -> None:
     assert read(b"".join(members), is_compressed=True) == (TEXTS[:number] + TEXTS[number + 1 :], 1, 0)
 
 
-@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("is_compressed", [True, False])
 @pytest.mark.parametrize("length", [b"7", b"9999", b"many"])
 def test_a_wrong_length_costs_its_record(is_compressed: bool, length: bytes) -> None:
     plain = written(is_compressed=False)
@@ -100,7 +100,7 @@ def test_lines_after_a_broken_member_start_whole() -> None:
     assert texts[-49:] == [b"2-%d" % line for line in range(1, 50)]
 
 
-@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("is_compressed", [True, False])
 def test_a_long_line_is_lost_and_costs_its_length(is_compressed: bool) -> None:
     def seconds(size: int) -> float:
         data = b"first\n" + b"x" * size + b"\nlast"
