@@ -38,7 +38,7 @@ def test_models_of_others_are_known_by_name(benchmark: str, model: str, sets: st
     [
         ("real/score/lareqa-bm25-words", ""),
         ("demo/score/constructed-msm-1", OWN),
-        ("hybrid/score/constructed-hard-only-1", OWN),
+        ("ablations/score/constructed-mexma-1", OWN),
     ],
 )
 def test_models_of_ours_are_known_by_their_manifests(row: str, sets: str) -> None:
