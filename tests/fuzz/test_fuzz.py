@@ -36,7 +36,7 @@ class Attempt(NamedTuple):
         if "Traceback" in self.end.stderr:
             return "trace"
         if self.end.code not in CODES - {1}:
-            return f"exit {self.ended.code}"
+            return f"exit {self.end.code}"
         if self.end.code and len(self.end.stderr.splitlines()[-1:]) != 1:
             return "no line"
         return "left behind" if self.left else ""
