@@ -1,10 +1,11 @@
 """`msm bench gpu` times training steps, encoding and search on one GPU within some minutes, without any download.
 
-A step is one of masked-sentence pre-training in the shapes of XLM-R base and large. Packed texts, without and with
-`torch.compile` of every layer, are compared with padded ones, whose head reads the masked positions only and whose
-attention is flash attention where its package is installed. Encoding is compared with sentence-transformers, with
-random weights in the shapes of multilingual-e5-small, XLM-R base and ModernBERT base. The search multiplies exactly and
-keeps the best passages of each piece of a large set; it is compared with this project's search on the CPU.
+A step is one of masked-sentence pre-training in the shapes of XLM-R base, XLM-R large and ModernBERT base. Packed
+texts, without and with `torch.compile` of every layer, are compared with padded ones, whose head reads the masked
+positions only and whose attention is flash attention where its package is installed. Encoding is compared with
+sentence-transformers, with random weights in the shapes of multilingual-e5-small, XLM-R base and ModernBERT base. The
+search multiplies exactly and keeps the best passages of each piece of a large set; it is compared with this project's
+search on the CPU.
 
 A comparison that has begun when the minutes are over is finished; later ones are left out, with a message. Without a
 GPU only `--quick` runs, in tiny shapes on the CPU, which shows that the program works.

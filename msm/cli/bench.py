@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", choices=names, help="Name of the comparison. The default is all of them but gpu, one by one."
     )
-    parser.add_argument("--quick", action="store_true", help="Run smaller shapes, which take less than a minute each.")
+    parser.add_argument("--quick", action="store_true", help="Run smaller shapes, which take at most two minutes each.")
     parser.add_argument(
         "--against",
         type=Path,
