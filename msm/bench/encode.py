@@ -37,8 +37,6 @@ from msm.encoders.precision import CPU_FLAGS, cpu_flags
 from msm.encoders.published import write_published, write_usage
 from msm.execution import Execution
 
-BATCHES = (8, 16, 64, 128)
-"""Numbers of texts in a batch of sentence-transformers, of which the fastest is compared beside its default."""
 DEFAULT_BATCH = 32
 LEAST_COSINE = 0.9999
 UNITS = {"avx2", "avx512f", "avx512_vnni", *CPU_FLAGS}
@@ -56,6 +54,8 @@ class Size(NamedTuple):
     rounds: int
     models: tuple[str, ...]
     """Names of the models, of `MODELS`."""
+    batches: tuple[int, ...]
+    """Numbers of texts in a batch of sentence-transformers, of which the fastest is compared beside its default."""
 
 
 LARGE_SHARE = 4
@@ -80,7 +80,7 @@ def run(quick: bool, *, mirror: str = "", peers: bool = False) -> Iterator[dict[
             MODELS[shape](model, folder / "work", mirror)
             share = LARGE_SHARE if shape != E5 else 1
             shape_texts = {kind: some[::share] for kind, some in texts.items()}
-            yield from _races(shape, model, shape_texts, size.rounds, folder / "peers" if peers else None)
+            yield from _races(shape, model, shape_texts, size, folder / "peers" if peers else None)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -141,19 +141,19 @@ def write_modernbert(folder: Path, work: Path, mirror: str) -> None:
 
 MODELS = {E5: write_e5, "ModernBERT base": write_modernbert}
 """Names of the models to the functions that write their folders."""
-FULL = Size({"questions": 550, "sentences": 550, "paragraphs": 110}, 7, tuple(MODELS))
-QUICK = Size({"questions": 55, "sentences": 55, "paragraphs": 11}, 3, (E5,))
+FULL = Size({"questions": 550, "sentences": 550, "paragraphs": 110}, 7, tuple(MODELS), (8, 16, 64, 128))
+QUICK = Size({"questions": 55, "sentences": 33, "paragraphs": 11}, 3, (E5,), (8, 64))
 
 
 def _races(
-    shape: str, folder: Path, texts: Mapping[str, list[str]], rounds: int, peers: Path | None
+    shape: str, folder: Path, texts: Mapping[str, list[str]], size: Size, peers: Path | None
 ) -> Iterator[dict[str, Any]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     ours = open_encoder(folder, device=device, precision="fp32")
     theirs = SentenceTransformer(str(folder), device=str(device))
     engines = start_peers(folder, peers, real=shape == E5) if peers else []
     for kind, some in texts.items():
-        yield from _race(shape, kind, some, ours, theirs, engines, rounds)
+        yield from _race(shape, kind, some, ours, theirs, engines, size)
     for peer in engines:
         peer.close()
 
@@ -165,7 +165,7 @@ def _race(
     ours: Encoder,
     theirs: SentenceTransformer,
     peers: Sequence[Peer],
-    rounds: int,
+    size: Size,
 ) -> Iterator[dict[str, Any]]:
     side = "query" if kind == "questions" else "passage"
     prompt = str(ours.choices[f"{side}_prompt"].value)
@@ -173,7 +173,7 @@ def _race(
     def padded(batch: int) -> Callable[[], Vectors]:
         return lambda: theirs.encode(texts, prompt=prompt, batch_size=batch, normalize_embeddings=True)
 
-    best = min(BATCHES, key=lambda batch: _seconds(padded(batch)))
+    best = min(size.batches, key=lambda batch: _seconds(padded(batch)))
     sides: dict[str, Callable[[], Vectors]] = {
         "sentence-transformers, default batch": padded(DEFAULT_BATCH),
         "sentence-transformers, best batch": padded(best),
@@ -197,7 +197,7 @@ def _race(
         "threads": torch.get_num_threads(),
         "units": " ".join(sorted(UNITS & cpu_flags())) or "none named",
     }
-    for row in turns("encode", lambda: ours.encode(texts, side), sides, rounds):
+    for row in turns("encode", lambda: ours.encode(texts, side), sides, size.rounds):
         yield row | facts | {"least_cosine": round(least[row["against"]], 6)}
 
 

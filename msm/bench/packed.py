@@ -53,7 +53,7 @@ def run(quick: bool, *, kinds: Sequence[str] = KINDS) -> Iterator[dict[str, Any]
     """The comparisons of `docs/speed.md`.
 
     Args:
-        quick: whether a quarter of the tokens and fewer pairs are taken.
+        quick: whether a quarter of the tokens, the sentences alone and fewer pairs are taken.
         kinds: types of configurations that are compared.
 
     Raises:
@@ -65,7 +65,7 @@ def run(quick: bool, *, kinds: Sequence[str] = KINDS) -> Iterator[dict[str, Any]
         theirs.set_attn_implementation("sdpa" if theirs._supports_sdpa else "eager")
         if not runs_packed(ours):
             raise AssertionError(f"{kind} does not run packed")
-        for texts in LENGTHS:
+        for texts in ["sentences"] if quick else LENGTHS:
             yield _race(kind, texts, ours, theirs, random_sequences(texts, tokens), pairs)
 
 

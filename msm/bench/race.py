@@ -63,7 +63,7 @@ def turns(
 
     Args:
         name: name of the comparison.
-        ours: function that does the work once; all ways are called once before the clock runs.
+        ours: function that does the work once. No way is called before the clock runs: call each of them first.
         peers: name of each other way to the function that does the same work.
         rounds: number of rounds. Every way is called once in each round; which one begins changes in turn.
 
@@ -72,8 +72,6 @@ def turns(
         the quartiles), `seconds` (median of `ours`), `rounds` and the device.
     """
     sides = {"": ours, **peers}
-    for work in sides.values():
-        work()
     times: dict[str, list[float]] = {side: [] for side in sides}
     names = list(sides)
     gc.disable()

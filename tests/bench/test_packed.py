@@ -7,5 +7,5 @@ from tests.encoders.tiny_models import PACKED
 def test_every_architecture_that_runs_packed_is_compared() -> None:
     assert packed.KINDS == PACKED
     rows = list(packed.run(quick=True, kinds=["distilbert"]))
-    assert [row["kind"] for row in rows] == ["sentences", "passages"]
-    assert all(row["tokens"] >= packed.TOKENS // 4 and row["ratio"] > 0 for row in rows)
+    assert [row["kind"] for row in rows] == ["sentences"]
+    assert rows[0]["tokens"] >= packed.TOKENS // 4 and rows[0]["ratio"] > 0
