@@ -173,8 +173,8 @@ class TrainJobPlace(NamedTuple):
         """
         most = max(1, self.gpus)
         shapes = [(nodes, gpus) for nodes in range(1, self.nodes + 1) for gpus in range(1, most + 1)]
-        fitting = [(nodes * gpus, gpus, nodes) for nodes, gpus in shapes if _fits(settings, nodes * gpus)]
-        _, gpus, nodes = max(fitting)
+        possible_shapes = [(nodes * gpus, gpus, nodes) for nodes, gpus in shapes if _fits(settings, nodes * gpus)]
+        _, gpus, nodes = max(possible_shapes)
         return self._replace(
             nodes=nodes,
             gpus=min(gpus, self.gpus),

@@ -127,11 +127,11 @@ def _passing(remote: str, parent: Path, cache: Path | None = None) -> Iterator[A
             if cache is not None:
                 config["cache"]["dir"] = str(cache.resolve())
         repo.close()
-        passing = Repo(folder)
+        repository = Repo(folder)
         try:
-            yield passing
+            yield repository
         finally:
-            passing.close()
+            repository.close()
 
 
 @contextmanager

@@ -86,17 +86,17 @@ def rehearse(kubectl: Kubectl, manifests: Path, recipes: Path) -> tuple[int, lis
     Returns:
         Number of objects and rights that are as they must be, and the problems.
     """
-    right, problems, lacking = 0, [], set()
+    right, problems, absent_kinds = 0, [], set()
     with scratch_namespace(kubectl) as namespace:
         for name in CLUSTERS:
             for thing in [*overlay(kubectl, manifests, name, namespace), *jobs(name, namespace, recipes)]:
                 if thing["kind"] not in kubectl.kinds(thing["apiVersion"]):
-                    lacking.add(f"{thing['kind']} ({thing['apiVersion']})")
+                    absent_kinds.add(f"{thing['kind']} ({thing['apiVersion']})")
                 elif (problem := dry_run(kubectl, thing, namespace)) is None:
                     right += 1
                 else:
                     problems.append(f"{name}: {thing['kind']} {thing['metadata']['name']}: {problem}")
-        for kind in sorted(lacking):
+        for kind in sorted(absent_kinds):
             sys.stdout.write(f"not tried, the cluster has no such kind: {kind}\n")
         answers = list(rights(kubectl, overlay(kubectl, manifests, "a100", namespace), namespace))
     problems += [problem for problem in answers if problem]

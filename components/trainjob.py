@@ -278,7 +278,7 @@ class _Log:
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self.pod, self.last, self.asked = "", "", 0.0
+        self.pod, self.last, self.request_time = "", "", 0.0
 
     def show(self, pods: Sequence[Object]) -> None:
         """Write the new lines to stderr."""
@@ -286,7 +286,7 @@ class _Log:
             return
         pod, now = pods[0]["metadata"]["name"], time.monotonic()
         # A minute more than has passed, as clocks differ; the time of a line tells whether it was shown.
-        seconds = int(now - self.asked) + 60 if pod == self.pod else 10 * 365 * 86400
+        seconds = int(now - self.request_time) + 60 if pod == self.pod else 10 * 365 * 86400
         try:
             lines = self.api.log(pod, seconds)
         except (ApiFailed, Unreachable) as error:
@@ -294,7 +294,7 @@ class _Log:
             return
         if pod != self.pod:
             self.pod, self.last = pod, ""
-        self.asked = now
+        self.request_time = now
         for line in lines:
             moment, _, text = line.partition(" ")
             if moment > self.last:

@@ -70,8 +70,10 @@ def runs(folders: Folders) -> list[Run]:
         logs = {*folder.glob(f"*/*/*/{LOG}"), *(() if is_finished else folder.glob(f"*/*/*/*/{LOG}"))}
         for time_of_change, log in sorted((log.stat().st_mtime, log) for log in logs if log.is_file()):
             recipe, stage, row = log.relative_to(folder).parts[:3]
-            silent: State = "running" if time.time() - time_of_change < SILENCE else "stopped"
-            runs_by_name[recipe, stage, row] = Run(recipe, f"{stage}/{row}", log, "finished" if is_finished else silent)
+            unfinished_state: State = "running" if time.time() - time_of_change < SILENCE else "stopped"
+            runs_by_name[recipe, stage, row] = Run(
+                recipe, f"{stage}/{row}", log, "finished" if is_finished else unfinished_state
+            )
     return [runs_by_name[key] for key in sorted(runs_by_name)]
 
 

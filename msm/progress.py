@@ -43,7 +43,7 @@ class _Lines:
     def __init__(self, total: int | None, what: str, unit: str) -> None:
         self.total, self.what, self.unit = total, what, unit
         self.count = 0.0
-        self.started = self.said = time.monotonic()
+        self.start_time = self.said = time.monotonic()
 
     def update(self, n: float | None = 1) -> None:
         self.count += n or 0
@@ -53,7 +53,7 @@ class _Lines:
     def say(self) -> None:
         """Print one line with count, rate and remaining time."""
         self.said = time.monotonic()
-        rate = self.count / max(self.said - self.started, 1e-9)
+        rate = self.count / max(self.said - self.start_time, 1e-9)
         whole = "" if self.total is None else f" of {self.total:,}"
         rest = "" if self.total is None or not rate else f", {_duration((self.total - self.count) / rate)} left"
         sys.stderr.write(f"{self.what}: {self.count:,.0f}{whole} {self.unit}, {rate:,.1f} a second{rest}\n")

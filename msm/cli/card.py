@@ -45,8 +45,8 @@ def main(arguments: Namespace) -> None:
     for checkpoint in checkpoints:
         scores = find_scores(checkpoint) if arguments.scores is None else arguments.scores
         text, target = card(checkpoint, scores), checkpoint / CARD
-        beginning = text.partition("\n## ")[0]
-        if target.is_file() and not target.read_text(encoding="utf-8", errors="replace").startswith(beginning):
+        head = text.partition("\n## ")[0]
+        if target.is_file() and not target.read_text(encoding="utf-8", errors="replace").startswith(head):
             raise BadInput(f"{target}: not a card of this checkpoint, and not replaced; move it away first")
         with new_file(target) as file:
             file.write(text)

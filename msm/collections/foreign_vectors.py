@@ -46,9 +46,9 @@ class ForeignVectors:
             raise BadInput(
                 f"{path}: an id stands twice: {next(name for row, name in enumerate(names) if rows[name] != row)}"
             )
-        lacking = [name for name in text_ids if name not in rows]
-        if lacking:
-            raise BadInput(f"{path}: no vector for {len(lacking)} of {len(text_ids)} texts, such as {lacking[0]}")
+        absent_ids = [name for name in text_ids if name not in rows]
+        if absent_ids:
+            raise BadInput(f"{path}: no vector for {len(absent_ids)} of {len(text_ids)} texts, such as {absent_ids[0]}")
         self._rows = np.array([rows[name] for name in text_ids], np.int64)
         self.width = self._vectors.shape[1]
 

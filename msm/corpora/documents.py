@@ -135,8 +135,8 @@ def disjoint(ids: Mapping[str, set[str]], seed: int) -> dict[str, set[str]]:
     random.Random(seed).shuffle(order)
     shares: dict[str, set[str]] = {language: set() for language in ids}
     for document_id in order:
-        having = [language for language in ids if document_id in ids[language]]
-        min((shares[language] for language in having), key=len).add(document_id)
+        holders = [language for language in ids if document_id in ids[language]]
+        min((shares[language] for language in holders), key=len).add(document_id)
     if empty := [language for language in shares if not shares[language]]:
         raise BadInput(f"document_overlap: disjoint leaves no document to {', '.join(empty)}: too few documents")
     return shares

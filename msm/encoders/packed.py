@@ -282,7 +282,7 @@ def _grouped(
     layout, repeats = reading.packed_tokens.layout, rows[0].shape[1] // rows[1].shape[1]
     # One rearrangement of all groups: slices of the packed rows would each have a gradient as large as all rows.
     parts = [part.index_select(0, layout.slots).split(layout.sizes) for part in rows]
-    attended = []
+    states_by_group = []
     for group, mask, query, key, value in zip(layout.groups, reading.group_masks(causal, window), *parts, strict=True):
         batch = [part.unflatten(0, (group.sequences, group.length)).transpose(1, 2) for part in (query, key, value)]
         if repeats > 1:
@@ -290,8 +290,8 @@ def _grouped(
         states = F.scaled_dot_product_attention(
             *batch, attn_mask=mask, dropout_p=dropout, is_causal=causal and mask is None, scale=scale
         )
-        attended.append(states.transpose(1, 2).flatten(0, 1))
-    return torch.cat(attended).index_select(0, layout.token_slots)
+        states_by_group.append(states.transpose(1, 2).flatten(0, 1))
+    return torch.cat(states_by_group).index_select(0, layout.token_slots)
 
 
 def _group_mask(group: Group, causal: bool, window: int | None, device: torch.device) -> Tensor | None:
@@ -320,8 +320,8 @@ def _flash(
     if FLASH is not None:
         return FLASH.flash_attn_varlen_func(query, key, value, *sizes, dropout, scale, causal=causal, window_size=sides)
     has_groups = query.shape[1] != key.shape[1]
-    attended = varlen_attn(query, key, value, *sizes, scale=scale, window_size=sides, enable_gqa=has_groups)
-    return cast(Tensor, attended)
+    states = varlen_attn(query, key, value, *sizes, scale=scale, window_size=sides, enable_gqa=has_groups)
+    return cast(Tensor, states)
 
 
 def _has_flash(query: Tensor, value: Tensor, dropout: float) -> bool:

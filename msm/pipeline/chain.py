@@ -83,7 +83,7 @@ class TasksFailed(CommandError):
     def __init__(self, failures: Mapping[str, Failure], skipped_names: Sequence[str]) -> None:
         message = "; ".join(f"{name}: {failure.reason}" for name, failure in failures.items())
         super().__init__(f"{message}; not run for want of it: {named(skipped_names)}" if skipped_names else message)
-        self.failed, self.lost = dict(failures), list(skipped_names)
+        self.failures, self.lost = dict(failures), list(skipped_names)
         # A negative code is that of a signal, such as the system's when memory runs out.
         self.exit_code = max(1, next(iter(failures.values())).code)
 
@@ -96,7 +96,7 @@ class _Running:
     process: subprocess.Popen[bytes]
     log: Path
     gpus: list[str]
-    started: float = field(default_factory=time.monotonic)
+    start_time: float = field(default_factory=time.monotonic)
 
 
 def rows_of(all_tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
@@ -177,15 +177,15 @@ class Chain:
         exported_tasks = [
             task for task in all_tasks if task.out not in finished_outs and self._is_exported(task, prints[task.out])
         ]
-        self.waiting = _missing(all_tasks, finished_outs | {task.out for task in exported_tasks})
-        self.total = len(self.waiting)
-        self.unseen = next((task for task in all_tasks if task.stage in ("download", "world")), None)
+        self.queue = _missing(all_tasks, finished_outs | {task.out for task in exported_tasks})
+        self.total = len(self.queue)
+        self.first_source = next((task for task in all_tasks if task.stage in ("download", "world")), None)
         """The task that makes the sources, until these have been looked at."""
         self.shared_models = _shared_models(all_tasks)
         self.outcome = Outcome([], [task.name for task in finished_tasks], [task.name for task in exported_tasks], {})
-        self.failed: dict[str, Failure] = {}
+        self.failures: dict[str, Failure] = {}
         self.lost: list[str] = []
-        self.running: list[_Running] = []
+        self.running_tasks: list[_Running] = []
         self.begun = time.monotonic()
         self.most = options.side_by_side or min(cores(), MOST_TASKS)
         self.free_gpus = gpus()
@@ -204,16 +204,16 @@ class Chain:
         """
         self.begun = time.monotonic()
         with contextlib.ExitStack() as stack:
-            stores = {self._store(task) for task in self.waiting if task.stage == "retrieve"}
+            stores = {self._store(task) for task in self.queue if task.stage == "retrieve"}
             signs = {store: stack.enter_context(presence(store)) for store in stores}
             with self._stopped_together():
-                while self.waiting or self.running:
+                while self.queue or self.running_tasks:
                     self._collect()
                     self._look_at_sources()
                     if not self._start_next():
                         time.sleep(PAUSE)
-            if self.failed:
-                raise TasksFailed(self.failed, self.lost)
+            if self.failures:
+                raise TasksFailed(self.failures, self.lost)
             for store, sign in signs.items():
                 if is_alone(sign):
                     shutil.rmtree(store, ignore_errors=True)
@@ -226,31 +226,36 @@ class Chain:
         Raises:
             BadInput: they do not.
         """
-        if self.unseen and self.unseen not in [*self.waiting, *(one.task for one in self.running)]:
-            check_sources(self.unseen, self.waiting)
-            self.unseen = None
+        if self.first_source and self.first_source not in self._unfinished():
+            check_sources(self.first_source, self.queue)
+            self.first_source = None
 
     def _ready(self) -> list[Task]:
         """Return the waiting tasks whose inputs are made."""
-        unfinished_outs = {task.out for task in self.waiting} | {running_task.task.out for running_task in self.running}
+        unfinished = self._unfinished()
+        unfinished_outs = {task.out for task in unfinished}
         ready = []
-        for task in self.waiting:
-            above = {other.out for other in inputs(task, self.waiting)} | (set(task.reads.values()) & unfinished_outs)
-            if not above & unfinished_outs and not (task.stage == "report" and (self.running or len(self.waiting) > 1)):
+        for task in self.queue:
+            above = {other.out for other in inputs(task, self.queue)} | set(task.reads.values())
+            # A report waits for everything else.
+            if not above & unfinished_outs and not (task.stage == "report" and len(unfinished) > 1):
                 ready.append(task)
         return ready
+
+    def _unfinished(self) -> list[Task]:
+        return [*self.queue, *(running_task.task for running_task in self.running_tasks)]
 
     def _start_next(self) -> bool:
         """Start one task that can be started, or find it made; False where none can."""
         for task in self._ready():
             if not self._has_place(task):
                 continue
-            self.waiting.remove(task)
+            self.queue.remove(task)
             try:
                 if self._is_made_now(task):
                     self.outcome.reused.append(task.name)
                 else:
-                    self.running.append(self._start(task))
+                    self.running_tasks.append(self._start(task))
             except BadInput as error:
                 self._fail(task, Failure(error.exit_code, str(error)))
             return True
@@ -265,11 +270,11 @@ class Chain:
         return finished(Path(task.out), description, any_code=self.options.any_code) is not None
 
     def _has_place(self, task: Task) -> bool:
-        if not self.running:
+        if not self.running_tasks:
             return True
-        if any(self._shares_vectors(task, running_task.task) for running_task in self.running):
+        if any(self._shares_vectors(task, running_task.task) for running_task in self.running_tasks):
             return False
-        if len(self.running) >= self.most or self._gpus(task) > len(self.free_gpus):
+        if len(self.running_tasks) >= self.most or self._gpus(task) > len(self.free_gpus):
             return False
         memory_of_children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
         return free_memory() >= max(LEAST_MEMORY, memory_of_children)
@@ -316,14 +321,15 @@ class Chain:
         return _Running(task, process, log, task_gpus)
 
     def _collect(self) -> None:
-        for running_task in [running_task for running_task in self.running if running_task.process.poll() is not None]:
-            self.running.remove(running_task)
+        ended_tasks = [one for one in self.running_tasks if one.process.poll() is not None]
+        for running_task in ended_tasks:
+            self.running_tasks.remove(running_task)
             self.free_gpus = sorted(self.free_gpus + running_task.gpus)
-            seconds = time.monotonic() - running_task.started
+            seconds = time.monotonic() - running_task.start_time
             if running_task.process.returncode == 0:
                 self.outcome.ran.append(running_task.task.name)
-                end = running_task.started + seconds
-                self.outcome.times[running_task.task.name] = Span(running_task.started - self.begun, end - self.begun)
+                start = running_task.start_time - self.begun
+                self.outcome.times[running_task.task.name] = Span(start, start + seconds)
                 self._tell(running_task.task, f"{seconds:.1f} s")
                 continue
             failure = Failure(running_task.process.returncode, _reason(running_task.log))
@@ -331,17 +337,17 @@ class Chain:
 
     def _fail(self, task: Task, failure: Failure, after: str = "", log: str = "") -> None:
         """Note a failure, and leave out everything that needs the output of the task."""
-        self.failed[task.name] = failure
+        self.failures[task.name] = failure
         self._tell(task, f"failed{after}: {failure.reason}{log}")
-        missing_outs, later_outs = {task.out}, {other.out for other in self.waiting if other.stage != "report"}
+        missing_outs, later_outs = {task.out}, {other.out for other in self.queue if other.stage != "report"}
         for other in self.tasks:
             if other.out in later_outs and missing_outs & set(other.reads.values()):
                 missing_outs.add(other.out)
                 self.lost.append(other.name)
-        self.waiting = [other for other in self.waiting if other.out not in missing_outs]
+        self.queue = [other for other in self.queue if other.out not in missing_outs]
 
     def _tell(self, task: Task, message: str) -> None:
-        count = self.total - len(self.waiting) - len(self.running)
+        count = self.total - len(self.queue) - len(self.running_tasks)
         sys.stderr.write(f"[{count:>{len(str(self.total))}}/{self.total}] {task.name}: {message}\n")
 
     @contextlib.contextmanager
@@ -350,9 +356,9 @@ class Chain:
         try:
             yield
         finally:
-            for running_task in self.running:
+            for running_task in self.running_tasks:
                 running_task.process.terminate()
-            for running_task in self.running:
+            for running_task in self.running_tasks:
                 running_task.process.wait()
 
 

@@ -17,14 +17,14 @@ class ReadAhead:
     def __init__(self, reader: Callable[[int, int], Any], micros: Sequence[int]) -> None:
         self.read, self.micros = reader, micros
         self.thread = ThreadPoolExecutor(1)
-        self.waiting: tuple[tuple[int, int], Future[Any]] | None = None
+        self.next_read: tuple[tuple[int, int], Future[Any]] | None = None
 
     def get(self, step: int, micro: int) -> Any:
         """Return what the loss of a micro-batch is computed from, and begin to build the next one."""
-        position, future = self.waiting or (None, None)
+        position, future = self.next_read or (None, None)
         if future is None or position != (step, micro):
             future = self.thread.submit(self.read, step, micro)
         last = micro == self.micros[-1]
         next_batch = (step + 1, self.micros[0]) if last else (step, self.micros[self.micros.index(micro) + 1])
-        self.waiting = next_batch, self.thread.submit(self.read, *next_batch)
+        self.next_read = next_batch, self.thread.submit(self.read, *next_batch)
         return future.result()

@@ -75,8 +75,8 @@ class Ranking:
         pools = [pool for pool in self.best if pool.candidate_language in (None, language)]
         positions: list[Integers] = [np.empty(0, np.int64)]
         for query_language in dict.fromkeys(pool.query_language for pool in pools):
-            sharing = [pool for pool in pools if pool.query_language == query_language]
-            results = self._search_pools(first, ids, vectors, sharing)
+            shared_pools = [pool for pool in pools if pool.query_language == query_language]
+            results = self._search_pools(first, ids, vectors, shared_pools)
             for pool, (entries, counts) in results.items():
                 entries = entries._replace(positions=entries.positions + first)
                 positions.append(entries.positions)

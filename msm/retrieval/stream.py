@@ -233,7 +233,7 @@ def read_whole(path: Path) -> Arrays:
 def _ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield the same items; the next one is made in a thread while one is used."""
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = thread.submit(next, items, None)
+        next_item = thread.submit(next, items, None)
+        while (item := next_item.result()) is not None:
+            next_item = thread.submit(next, items, None)
             yield item

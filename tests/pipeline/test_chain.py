@@ -146,7 +146,7 @@ def test_a_loss_is_code_of_training_and_of_no_table() -> None:
 def test_a_row_is_scored_before_the_next_one_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     all_tasks = tasks(recipes.load(TINY), "tiny.yaml")
     monkeypatch.chdir(tmp_path)
-    waiting = Chain(all_tasks, Options(TINY)).waiting
+    waiting = Chain(all_tasks, Options(TINY)).queue
     order: list[str] = []
     while waiting:
         ready = next(task for task in waiting if not {other.out for other in inputs(task, waiting)})
@@ -163,7 +163,7 @@ def test_what_needs_a_failed_task_is_left_out_and_named(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TasksFailed) as error:
         Chain(all_tasks, Options(path, words=(f"--mirror={tmp_path}",))).run()
-    ((name, (code, reason)),) = error.value.failed.items()
+    ((name, (code, reason)),) = error.value.failures.items()
     assert (name, error.value.lost) == (all_tasks[0].name, [task.name for task in all_tasks[1:-1]])
     assert code == error.value.exit_code == 2
     assert str(tmp_path) in reason and str(error.value).startswith(f"{name}: {reason}; not run for want of it: ")

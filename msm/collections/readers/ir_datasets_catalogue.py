@@ -64,8 +64,8 @@ def _find(name: str, folder: Path) -> Any:
         data_set = library.load(name)
     except KeyError as error:
         raise BadInput(f"ir_datasets:{name}: not in the catalogue (ir-datasets.com)") from error
-    if lacking := [kind for kind in NEEDED if not getattr(data_set, f"has_{kind}")()]:
-        raise BadInput(f"ir_datasets:{name}: it has no {lacking[0]}; a name below it may, such as {name}/test")
+    if absent_kinds := [kind for kind in NEEDED if not getattr(data_set, f"has_{kind}")()]:
+        raise BadInput(f"ir_datasets:{name}: it has no {absent_kinds[0]}; a name below it may, such as {name}/test")
     return data_set
 
 

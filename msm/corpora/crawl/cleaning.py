@@ -53,11 +53,11 @@ def _documents(state: State, part: int, drops: Drops, counts: Counter[str]) -> I
         reader = state.reader(number)
         problems = Counter[str]()
         documents = reader.read_file(name)
-        if reader.given.format == "warc":
+        if reader.source.format == "warc":
             documents = extract(documents, state.recipe.corpus.extract_seconds, problems)
         yield from documents
         for reason, count in (problems + reader.problems).items():
-            drops.add(reason, reader.given.language, count)
+            drops.add(reason, reader.source.language, count)
         counts["input_bytes"] += reader.data_folder.size(name) or 0
 
 

@@ -38,7 +38,7 @@ class Reader(BaseDiskReader):
             number: number of the input, in the ids of its documents.
         """
         super().__init__(source.address, glob_pattern=source.files, add_file_path=False)
-        self.given, self.longest, self.number = source, longest, number
+        self.source, self.longest, self.number = source, longest, number
         self.problems: Counter[str] = Counter()
         """Number of records that were lost so far, by reason."""
 
@@ -48,23 +48,23 @@ class Reader(BaseDiskReader):
         Raises:
             BadInput: there are no files.
         """
-        if self.given.files.startswith("@"):
-            with self.data_folder.open(self.given.files[1:], "rt", compression="infer") as file:
+        if self.source.files.startswith("@"):
+            with self.data_folder.open(self.source.files[1:], "rt", compression="infer") as file:
                 names = [line.strip() for line in file if line.strip()]
         else:
-            names = self.data_folder.list_files(glob_pattern=self.given.files, recursive=True)
+            names = self.data_folder.list_files(glob_pattern=self.source.files, recursive=True)
         if not names:
-            raise BadInput(f"{self.given.address}: no file there is named {self.given.files}")
+            raise BadInput(f"{self.source.address}: no file there is named {self.source.files}")
         return sorted(names)
 
     def read_file(self, filepath: str) -> Iterator[Document]:
         """Yield the documents of a file, in order."""
         is_compressed = filepath.endswith(".gz")
         with self.data_folder.open(filepath, "rb", compression=None if is_compressed else "infer") as file:
-            for place, (text, language) in enumerate(_FORMATS[self.given.format](self, file, filepath, is_compressed)):
+            for place, (text, language) in enumerate(_FORMATS[self.source.format](self, file, filepath, is_compressed)):
                 if text is None:
                     continue
-                code = code_of(self.given.language or language)
+                code = code_of(self.source.language or language)
                 yield Document(text=text, id=f"{self.number}/{filepath}#{place}", metadata={"language": code})
 
     def _lines(self, file: Any, is_compressed: bool) -> Iterator[str | None]:

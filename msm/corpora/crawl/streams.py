@@ -54,14 +54,14 @@ def _plain(file: IO[bytes]) -> Iterator[Piece]:
 
 
 def _gzip(file: IO[bytes]) -> Iterator[Piece]:
-    data, searching = file.read(CHUNK), False
+    data, looks_for_start = file.read(CHUNK), False
     while data:
         member = zlib.decompressobj(wbits=31)
         start, data = data, b""
         try:
             while True:
                 if piece := member.decompress(start, CHUNK):
-                    searching = False
+                    looks_for_start = False
                     yield piece
                 if member.eof:
                     yield Mark.END
@@ -72,9 +72,9 @@ def _gzip(file: IO[bytes]) -> Iterator[Piece]:
                     yield Mark.BROKEN  # the file ends within a member
                     return
         except zlib.error:
-            if not searching:  # else what looked like the start of a member was none
+            if not looks_for_start:  # else what looked like the start of a member was none
                 yield Mark.BROKEN
-            searching = True
+            looks_for_start = True
             data = _next_member(file, start[1:])
 
 

@@ -52,7 +52,7 @@ class _Parser:
     """Whether the parser searches the start of the next record."""
     between: bool = False
     """Whether a gzip member has just ended. The next one starts a record, or continues one."""
-    pending: Record | None = None
+    next_record: Record | None = None
     """A complete record whose gzip member is not verified yet."""
 
     def feed(self, data: bytes) -> Iterator[WarcItem]:
@@ -69,7 +69,7 @@ class _Parser:
         while not self.skip and (item := self._next()):
             yield from self.release()
             if isinstance(item, Record):
-                self.pending = item
+                self.next_record = item
             else:
                 yield item
 
@@ -78,9 +78,9 @@ class _Parser:
         yield from self.release()
 
     def release(self) -> Iterator[Record]:
-        if self.pending:
-            yield self.pending
-            self.pending = None
+        if self.next_record:
+            yield self.next_record
+            self.next_record = None
 
     def broken(self) -> Iterator[BrokenRecord]:
         """Give up the present record; the next bytes start a record."""
@@ -97,7 +97,7 @@ class _Parser:
 
     def _reset(self) -> None:
         self.buffer.clear()
-        self.skip, self.lost, self.between, self.pending = 0, False, False, None
+        self.skip, self.lost, self.between, self.next_record = 0, False, False, None
 
     def _next(self) -> WarcItem | None:
         if self.lost and not self._find_start():
