@@ -125,6 +125,23 @@ class ScalingPoint(NamedTuple):
     """95 % interval of the value over the questions."""
 
 
+class TradePoint(NamedTuple):
+    """A model by the share of its fine-tuning's batches that are of one language."""
+
+    series: str
+    """Words for the models that differ in this share alone."""
+    share: float | None
+    """Share of batches of one language, from 0 to 1; None for a model without fine-tuning."""
+    own: float
+    """Value in the pool of the question's own language, the mean over languages and seeds."""
+    own_interval: Interval
+    """95 % interval of it over the questions."""
+    every: float
+    """Value in one pool of all languages, the mean over languages and seeds."""
+    every_interval: Interval
+    """95 % interval of it over the questions."""
+
+
 class Section(NamedTuple):
     """Contents of a report on one benchmark."""
 
@@ -141,6 +158,8 @@ class Section(NamedTuple):
     """Rows of the masked sentence model's paper and the models for them, on the first column; none for most recipes."""
     scaling: list[ScalingPoint]
     """Models by the size of their pre-training, on the first column; none where sizes do not differ."""
+    trade: list[TradePoint]
+    """Models by the share of batches of one language; none where no models differ in it."""
 
 
 def fairness_head(measure: str) -> str:

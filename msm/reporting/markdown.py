@@ -21,7 +21,7 @@ from msm.reporting.contents import (
 from msm.reporting.lineage import Step
 from msm.reporting.models import Cell, Column, ModelScores, Problem
 from msm.reporting.published import MEAN
-from msm.reporting.settings import ABLATIONS, HEATMAP, SCALING
+from msm.reporting.settings import ABLATIONS, HEATMAP, SCALING, TRADE
 from msm.reporting.training_sets import HEAD
 from msm.reporting.wording import plain
 
@@ -93,6 +93,8 @@ def _section(section: Section) -> Iterator[str]:
         yield ABLATED
     if section.scaling:
         yield f"![Scores against the size of the pre-training]({SCALING.format(section.benchmark.name)})"
+    if section.trade:
+        yield f"![Own language against one pool of all]({TRADE.format(section.benchmark.name)})"
     for column, table in section.tables.items():
         yield f"### {wording.column(column)}"
         columns = "; columns are the languages of the questions" * (table.side == "questions")

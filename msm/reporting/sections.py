@@ -10,6 +10,7 @@ from msm.reporting.results import load
 from msm.reporting.scaling import scaling
 from msm.reporting.settings import Report
 from msm.reporting.tables import published_rows, table
+from msm.reporting.trade import trade
 
 
 def sections(results: Results, settings: Report) -> tuple[list[Section], list[Problem]]:
@@ -35,6 +36,7 @@ def sections(results: Results, settings: Report) -> tuple[list[Section], list[Pr
                     fairness_rows(loaded_benchmark, settings),
                     ablations(loaded_benchmark, loaded_benchmark.columns[0], settings),
                     scaling(loaded_benchmark, loaded_benchmark.columns[0], results.root, settings),
+                    trade(loaded_benchmark, results.root, settings),
                 )
             )
     return made_sections, problems

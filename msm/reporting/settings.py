@@ -7,7 +7,7 @@ from msm.settings import Between, Count, Settings
 
 DOCUMENT, TABLE = "report.md", "table.txt"
 """Names of the files of a report: all tables with their notes in Markdown, and the first tables as text."""
-HEATMAP, ABLATIONS, SCALING = "heatmap-{}.svg", "ablations-{}.svg", "scaling-{}.svg"
+HEATMAP, ABLATIONS, SCALING, TRADE = "heatmap-{}.svg", "ablations-{}.svg", "scaling-{}.svg", "trade-{}.svg"
 """Templates of the names of pictures, with `{}` for the benchmark."""
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from msm.errors import BadInput
-from msm.reporting import ablation_picture, lineage, markdown, scaling_picture
+from msm.reporting import ablation_picture, lineage, markdown, scaling_picture, trade_picture, wording
 from msm.reporting.contents import Section
 from msm.reporting.heatmap import heatmap
 from msm.reporting.plain import write_plain
 from msm.reporting.results import read
 from msm.reporting.sections import sections
-from msm.reporting.settings import ABLATIONS, DOCUMENT, HEATMAP, SCALING, TABLE, Report
+from msm.reporting.settings import ABLATIONS, DOCUMENT, HEATMAP, SCALING, TABLE, TRADE, Report
 from msm.reporting.terminal import section_text
 
 
@@ -55,6 +55,9 @@ def _pictures(section: Section) -> dict[str, str]:
         pictures[ABLATIONS.format(section.benchmark.name)] = drawing
     if section.scaling:
         pictures[SCALING.format(section.benchmark.name)] = scaling_picture.picture(section.scaling, first.title)
+    if section.trade:
+        what = f"{section.title}, {wording.measure(section.benchmark.columns[0][0])}"
+        pictures[TRADE.format(section.benchmark.name)] = trade_picture.picture(section.trade, what)
     return pictures
 
 
