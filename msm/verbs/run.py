@@ -62,5 +62,5 @@ def run(
     all_tasks = rows_of(whole, rows)
     words = (f"--mirror={mirror}", "--device", device, f"--log={log}")
     chain = Chain(all_tasks, Options(path, Path(results) if results else None, side_by_side, any_code, verify, words))
-    check_here(chain.waiting, whole, str(path), device=device, mirror=str(mirror))
+    check_here(chain.queue, whole, str(path), device=device, mirror=str(mirror))
     return chain.run()
