@@ -75,7 +75,7 @@ def _series(points: Sequence[TradePoint], across: _Axis, up: _Axis, colour: str)
     trained = [point for point in points if point.share is not None]
     path = "L".join(f"{across.place(point.own):.1f} {up.place(point.every):.1f}" for point in trained)
     parts = [f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>']
-    for point in points:
+    for number, point in enumerate(points):
         left, base = across.place(point.own), up.place(point.every)
         for ends in (
             [f"M{across.place(end):.1f} {base:.1f}" for end in point.own_interval],
@@ -85,5 +85,6 @@ def _series(points: Sequence[TradePoint], across: _Axis, up: _Axis, colour: str)
         ground = "#ffffff" if point.share is None else colour
         parts.append(f'<circle cx="{left:.1f}" cy="{base:.1f}" r="4" fill="{ground}" stroke="{colour}"/>')
         words = "no fine-tuning" if point.share is None else f"{100 * point.share:g} %"
-        parts.append(text(left + 7, base - 6, words, style="small", fill=colour))
+        # Labels stand above and below in turn, as neighbours may lie close together.
+        parts.append(text(left + 7, base + (15 if number % 2 else -6), words, style="small", fill=colour))
     return parts
