@@ -9,8 +9,12 @@ import pytest
 import torch
 from peft import PeftModel
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense
 from transformers import AutoModel, AutoTokenizer
 
+from msm.encoders import start as encoder_stage
+from msm.encoders.building import build_modules, new_transformer
+from msm.encoders.settings import Encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.finetuning.train import run
@@ -21,6 +25,7 @@ from tests.finetuning.made import settings
 TEXTS = ["fudi moro?", "vipa", "deti ra moro fudi"]
 CASES = [
     ("distilbert", "mean"),
+    ("longformer", "cls"),
     ("electra", "max"),
     ("mpnet", "cls"),
     ("deberta-v2", "mean_sqrt_len_tokens"),
@@ -64,6 +69,33 @@ def test_a_class_is_trained_and_loads_elsewhere(
     after = finetune(sources, weights, tmp_path / "after", pooling=pooling)
     assert np.isfinite(encoded(after)).all()
     assert np.abs(encoded(before) - encoded(after)).max() > 1e-3
+
+
+@pytest.mark.parametrize(("kind", "pooling"), [("distilbert", "mean"), ("longformer", "cls")])
+def test_the_paper_s_distilmbert_and_xlm_r_long_are_fine_tuned_as_dpr_does(
+    kind: str, pooling: str, sources: Path, encoder: Path, tmp_path: Path
+) -> None:
+    """DistilmBERT is published as a transformer, a mean and a dense layer; its transformer is what is fine-tuned."""
+    published = start(kind, encoder, tmp_path / "published")
+    if kind == "distilbert":
+        model = build_modules([new_transformer(published)], pooling="mean")
+        model.append(Dense(32, 16))
+        model.save(str(published))
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    options = Execution(tmp_path / "work", device="cpu")
+    encoder_stage.run(Encoder(checkpoint=str(published), seed=1), tokenizer=encoder, out=weights, execution=options)
+    form = {"towers": "two", "pooling": pooling, "similarity": "dot", "passage_context": "title", "learn_scale": "no"}
+    before = encoded(finetune(sources, weights, tmp_path / "before", **form, steps=0))
+    words, bare = AutoTokenizer.from_pretrained(encoder), AutoModel.from_pretrained(published).eval()
+    for text, vector in zip(TEXTS, before, strict=True):
+        with torch.no_grad():
+            states = bare(**words(text, return_tensors="pt")).last_hidden_state[0]
+        expected = states.mean(0) if pooling == "mean" else states[0]
+        np.testing.assert_allclose(vector, expected, atol=1e-5)
+    after = encoded(finetune(sources, weights, tmp_path / "after", **form))
+    assert np.isfinite(after).all()
+    assert np.abs(before - after).max() > 1e-3
 
 
 @pytest.mark.parametrize(("kind", "targets"), [("bert", ""), ("qwen3", "q_proj, v_proj"), ("deberta-v2", "")])
