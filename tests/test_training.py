@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import get_linear_schedule_with_warmup
 
 from msm import checkpoints
 from msm.errors import BadInput
@@ -169,6 +170,32 @@ def test_the_cosine_schedule_is_that_of_torch(schedule_steps: int) -> None:
         assert plan.rate(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6, abs=1e-12), step
         optimizer.step()
         schedule.step()
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 1, 9])
+def test_the_linear_schedule_is_that_of_transformers_with_a_warm_up_counted_from_1(warmup_steps: int) -> None:
+    plan = Plan(
+        steps=30,
+        learning_rate=1e-4,
+        warmup_steps=warmup_steps,
+        schedule="linear",
+        schedule_steps=0,
+        betas=(0.9, 0.98),
+        epsilon=1e-6,
+        weight_decay=0.01,
+        clip=0.0,
+        checkpoint_steps=1,
+    )
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
+    schedule = get_linear_schedule_with_warmup(optimizer, warmup_steps, 30)
+    rates = []
+    for _ in range(31):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    expected = rates[1 : warmup_steps + 1] + rates[warmup_steps:30]
+    assert [plan.rate(step) for step in range(30)] == pytest.approx(expected, rel=1e-6)
+    assert rates[30] == 0
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

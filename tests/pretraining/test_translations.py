@@ -167,6 +167,23 @@ def test_mexma_hides_a_share_of_both_sides_and_drops_no_attention(taught: Path, 
     assert all(layer.attention.self.dropout.p == 0 for layer in layers)
 
 
+def test_the_head_begins_as_layers_of_torch_do(taught: Path, encoder: Path) -> None:
+    """As in the released code: weights of `nn.Linear`, uniform within 1/sqrt(inputs), and an epsilon of 1e-12."""
+    ours = objective(taught, encoder, **MEXMA, inner_width=96)
+    for module in ours.model.unmask.modules():  # type: ignore[union-attr]
+        if isinstance(module, torch.nn.LayerNorm):
+            assert module.eps == 1e-12
+        if isinstance(module, torch.nn.Linear):
+            limit = module.in_features**-0.5
+            assert 0.9 * limit < module.weight.abs().max() <= limit
+            assert module.weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.1)
+            assert module.bias.abs().max() <= limit
+    assert [tuple(layer.intermediate.dense.weight.shape) for layer in ours.model.unmask] == [(96, 32)] * 2  # type: ignore[misc]
+    bias = ours.model.unmask_bias
+    assert isinstance(bias, torch.nn.Parameter) and len(bias) == len(AutoTokenizer.from_pretrained(encoder))
+    assert 0.9 / math.sqrt(32) < bias.abs().max() <= 1 / math.sqrt(32)
+
+
 def test_koleo_equals_a_loop_and_its_gradient_is_right() -> None:
     torch.manual_seed(0)
     vectors = torch.randn(9, 5, dtype=torch.float64, requires_grad=True)
