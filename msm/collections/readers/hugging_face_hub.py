@@ -21,8 +21,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from huggingface_hub import snapshot_download
-
 from msm.collections.collection import MULTILINGUAL, Draft
 from msm.collections.layout import find_files
 from msm.collections.readers import hugging_face
@@ -74,8 +72,10 @@ def fetch(source: Source, folder: Path) -> None:
         return
     target = folder / source.repository
     partial_folder = target.with_name(f".{target.name}.partial")
+    # Imported here, as it takes longer than everything else that the table of benchmarks needs.
+    hub: Any = needed_package("huggingface_hub", "hub")
     try:
-        snapshot_download(source.repository, repo_type="dataset", local_dir=partial_folder)
+        hub.snapshot_download(source.repository, repo_type="dataset", local_dir=partial_folder)
     except (OSError, ValueError) as error:
         problem = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInput(f"hf:{source.repository}: not in {folder}, and not from the hub: {problem}") from error
