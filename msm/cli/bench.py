@@ -44,9 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm bench`."""
     names = [*RACES, *ALONE]
     parser.add_argument(
-        "name", nargs="?", choices=names, help="Name of the comparison. The default is all of them but gpu, one by one."
+        "name",
+        nargs="?",
+        choices=names,
+        help="Name of the benchmark of speed. The default is all of them but gpu, one by one.",
     )
-    parser.add_argument("--quick", action="store_true", help="Run smaller shapes, which take at most two minutes each.")
+    parser.add_argument(
+        "--quick", action="store_true", help="Run smaller shapes, which take at most two minutes for each benchmark."
+    )
     parser.add_argument(
         "--against",
         type=Path,
@@ -60,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_mirror(parser, "For encode.")
     parser.add_argument(
-        "--profile", action="store_true", help="For pretrain, show where the time of a step goes instead of racing."
+        "--profile",
+        action="store_true",
+        help="For pretrain, print the share of each part in the time of a step; nothing is compared.",
     )
     parser.add_argument(
         "--sizes",
@@ -71,14 +78,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " report in runs; such as search=1000,4000.",
     )
     parser.add_argument(
-        "--picture", dest="picture_file", default="", metavar="FILE", help="For growth, SVG file that gets a picture."
+        "--picture",
+        dest="picture_file",
+        default="",
+        metavar="FILE",
+        help="For growth, SVG file that a picture of the results is written to.",
     )
     parser.add_argument(
         "--minutes",
         type=float,
         default=MINUTES,
         metavar="N",
-        help=f"For gpu, number of minutes after which no further comparison begins ({MINUTES:g}).",
+        help=f"For gpu, number of minutes after which no further comparison begins (default: {MINUTES:g}).",
     )
 
 

@@ -39,19 +39,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("work/corpus"),
         metavar="DIR",
-        help="Scratch folder that all tasks share (work/corpus).",
+        help="Scratch folder that all tasks share (default: work/corpus).",
     )
     parser.add_argument(
         "--executor",
         choices=("local", "slurm", "ray"),
         default="local",
-        help="Place where the tasks run: this machine, Slurm or Ray (local).",
+        help="Place where the tasks run: this machine (local), Slurm or Ray (default: local).",
     )
     parser.add_argument(
-        "--tasks", type=int, default=1, metavar="N", help="Number of tasks of every step, on all machines together (1)."
+        "--tasks",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Number of tasks of every step, on all machines together (default: 1).",
     )
     parser.add_argument(
-        "--workers", type=int, default=-1, metavar="N", help="Largest number of tasks at one time (-1, for all)."
+        "--workers",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="Largest number of tasks at one time; -1 for all (default: -1).",
     )
     parser.add_argument(
         "--manifest",
@@ -61,10 +69,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pod = parser.add_argument_group("Kubernetes: each pod does some of the tasks, and waits for the rest")
     pod.add_argument(
-        "--local_tasks", type=int, default=-1, metavar="K", help="Number of tasks that this pod runs (-1, for all)."
+        "--local_tasks",
+        type=int,
+        default=-1,
+        metavar="K",
+        help="Number of tasks that this pod runs; -1 for all (default: -1).",
     )
     pod.add_argument(
-        "--pod", type=int, default=0, metavar="N", help="Number of this pod, counted from 0: $JOB_COMPLETION_INDEX."
+        "--pod",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Number of this pod, counted from 0, such as $JOB_COMPLETION_INDEX (default: 0).",
     )
     pod.add_argument(
         "--step", default="", metavar="NAME", help="Name of the one step to run, without waiting for other pods."
@@ -74,12 +90,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=10.0,
         metavar="S",
-        help="Seconds between two looks whether the other pods have finished a step (10).",
+        help="Seconds between two looks whether the other pods have finished a step (default: 10).",
     )
     slurm = parser.add_argument_group("Slurm")
-    slurm.add_argument("--partition", default="cpu", metavar="NAME", help="Partition that runs the tasks (cpu).")
     slurm.add_argument(
-        "--time_limit", default="24:00:00", metavar="HH:MM:SS", help="Longest time that a task may take (24:00:00)."
+        "--partition", default="cpu", metavar="NAME", help="Partition that runs the tasks (default: cpu)."
+    )
+    slurm.add_argument(
+        "--time_limit",
+        default="24:00:00",
+        metavar="HH:MM:SS",
+        help="Longest time that a task may take (default: 24:00:00).",
     )
     slurm.add_argument(
         "--environment",

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokenizer",
         default=TOKENIZER,
         metavar="DIR",
-        help=f"Folder of the tokenizer on the shared volume ({TOKENIZER}).",
+        help=f"Folder of the tokenizer on the shared volume (default: {TOKENIZER}).",
     )
     parser.add_argument(
         "--pods",

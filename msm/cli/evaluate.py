@@ -70,7 +70,7 @@ def _add_task_arguments(parser: ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="Output folder. With several benchmarks or models, each pair gets the folder DIR/BENCHMARK/MODEL.",
+        help="Output folder. With several benchmarks or models, each model on each benchmark gets DIR/BENCHMARK/MODEL.",
     )
     add_part(parser)
     add_own_data(parser)
@@ -88,7 +88,7 @@ def _add_search_arguments(parser: ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="Number of passages kept for each question (0, which keeps as many as the measures need).",
+        help="Number of passages kept for each question; 0 keeps as many as the measures need (default: 0).",
     )
     parser.add_argument(
         "--fuse",
@@ -101,7 +101,8 @@ def _add_search_arguments(parser: ArgumentParser) -> None:
         "--ties",
         choices=get_args(TieRule),
         default="benchmark",
-        help="Rule for the order of passages with equal scores (benchmark, which takes the benchmark's own rule).",
+        help="Rule for the order of passages with equal scores; benchmark takes the benchmark's own "
+        "rule (default: benchmark).",
     )
     add_measures(parser, "The default is the official measures of the benchmark.")
     add_precision(parser, PRECISIONS, "auto")
@@ -154,7 +155,8 @@ def _add_usage_arguments(parser: ArgumentParser) -> None:
         "--vectors",
         choices=VECTOR_KINDS,
         nargs="+",
-        help="Number formats in which vectors of passages are stored (fp32). Each format is evaluated by itself.",
+        help="Number formats in which vectors of passages are stored (default: fp32). Each format is evaluated "
+        "by itself.",
     )
     usage.add_argument(
         "--passage_context",
@@ -190,20 +192,20 @@ def _add_vector_arguments(parser: ArgumentParser) -> None:
         type=int,
         default=200,
         metavar="N",
-        help="Number of sentences that are read in each language (200); 0 reads all.",
+        help="Number of sentences that are read in each language; 0 reads all (default: 200).",
     )
     vectors.add_argument(
         "--language_pivot",
         default="en",
         metavar="CODE",
-        help="Code of the language whose vectors shift leaves unchanged (en).",
+        help="Code of the language whose vectors shift leaves unchanged (default: en).",
     )
     vectors.add_argument(
         "--language_labels",
         default="given",
         metavar="NAME",
         help="Source of the language of each text: the collection (given), the identifier py3langid, or the "
-        "path of a fastText model.",
+        "path of a fastText model (default: given).",
     )
 
 

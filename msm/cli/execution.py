@@ -22,18 +22,23 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         "--work",
         type=Path,
         metavar="DIR",
-        help="Scratch folder; a stopped run goes on from what it holds. The default is work/... for --out "
+        help="Scratch folder; a stopped stage goes on from what it holds. The default is work/... for --out "
         "artifacts/..., and a hidden folder beside any other --out.",
     )
     options.add_argument(
-        "--processes", type=int, default=0, metavar="N", help="Number of worker processes (0, for one each core)."
+        "--processes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Number of worker processes; 0 for one on each core (default: 0).",
     )
     options.add_argument(
         "--gpus",
         type=int,
         default=0,
         metavar="N",
-        help="Number of processes that torchrun starts, one for each GPU (0, which runs the stage in this process).",
+        help="Number of processes that torchrun starts, one for each GPU; 0 runs the stage in this "
+        "process (default: 0).",
     )
     add_device(options)
     add_mirror(options)
@@ -42,14 +47,15 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=64,
         metavar="N",
-        help="Largest size of the streamed shards in the scratch folder, in GiB (64).",
+        help="Largest size of the streamed shards in the scratch folder, in GiB (default: 64).",
     )
     options.add_argument(
         "--checkpoint_seconds",
         type=float,
         default=Execution.checkpoint_seconds,
         metavar="S",
-        help=f"Longest time between two checkpoints of a training, in seconds ({Execution.checkpoint_seconds:g}).",
+        help="Longest time between two checkpoints of a training, in seconds "
+        f"(default: {Execution.checkpoint_seconds:g}).",
     )
     options.add_argument(
         "--vector_store",

@@ -37,13 +37,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         "For site and mteb.",
     )
     add_choice(parser)
-    parser.add_argument("--title", default="Cross-lingual retrieval", help="Title of the web page. For site.")
+    parser.add_argument(
+        "--title",
+        default="Cross-lingual retrieval",
+        help="Title of the web page (default: Cross-lingual retrieval). For site.",
+    )
     parser.add_argument(
         "--benchmark", metavar="NAME", help="Name of the benchmark whose collection is written. For beir and trec."
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="Folder of the benchmark's files. For beir and trec.")
     parser.add_argument(
-        "--split", default="test", help="Name of the file of judgements without its ending (test). For beir."
+        "--split", default="test", help="Name of the file of judgements without its ending (default: test). For beir."
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="Folder that gets the files.")
 

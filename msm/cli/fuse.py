@@ -37,10 +37,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--measure",
         default="mrr@100",
         metavar="NAME",
-        help="Measure by which the weight is chosen on the questions of --dev (mrr@100).",
+        help="Measure by which the weight is chosen on the questions of --dev (default: mrr@100).",
     )
     parser.add_argument(
-        "--depth", type=int, default=100, metavar="N", help="Number of passages kept for each question (100)."
+        "--depth", type=int, default=100, metavar="N", help="Number of passages kept for each question (default: 100)."
     )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="File that gets the fused run.")
 

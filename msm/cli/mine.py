@@ -45,29 +45,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--language",
         default="en",
         metavar="CODE",
-        help="Code of the language of all files for which --examples gives no language (en).",
+        help="Code of the language of all files for which --examples gives no language (default: en).",
     )
     parser.add_argument(
         "--passage_unit",
         choices=("sentence", "paragraph"),
         default="sentence",
-        help="Unit of a SQuAD file that is one passage: the sentence with the answer, or its paragraph (sentence).",
+        help="Unit of a SQuAD file that is one passage: the sentence with the answer, or its paragraph "
+        "(default: sentence).",
     )
     parser.add_argument(
         "--depth",
         default="1-50",
         metavar="FROM-TO",
-        help="First and last rank from which negatives may be taken, counted from 1 (1-50).",
+        help="First and last rank from which negatives may be taken, counted from 1 (default: 1-50).",
     )
     parser.add_argument(
-        "--negatives", type=int, default=5, metavar="N", help="Largest number of negatives of each question (5)."
+        "--negatives",
+        type=int,
+        default=5,
+        metavar="N",
+        help="Largest number of negatives of each question (default: 5).",
     )
     parser.add_argument(
         "--choice",
         choices=("first", "random"),
         default="first",
         help="Which passages become negatives if more than --negatives are left: those of the first ranks, or random "
-        "ones (first).",
+        "ones (default: first).",
     )
     parser.add_argument(
         "--filters",
@@ -82,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="X",
         help="Smallest difference, in units of the model's score, by which a negative must score less than the "
-        "positive for the filter score (0).",
+        "positive for the filter score (default: 0).",
     )
     add_precision(parser)
     add_batch_tokens(parser)
@@ -91,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="Seed of the generator that draws ranks when --choice is random (1).",
+        help="Seed of the generator that draws ranks when --choice is random (default: 1).",
     )
     add_device(parser)
 

@@ -24,8 +24,8 @@ def add_own_data(parser: Parser) -> None:
     parser.add_argument(
         "--format",
         default="",
-        help="Format of your own data: beir, trec, squad, hf, ir_datasets, or the name of a benchmark whose "
-        "files it has.",
+        help="Format of your own data, such as beir, trec or squad (`msm benchmarks` lists all), or the name of a "
+        "benchmark whose files it has.",
     )
     parser.add_argument(
         "--languages",
@@ -63,9 +63,10 @@ def add_labels(parser: Parser, what: str) -> None:
         choices=get_args(Setting),
         default="zero-shot",
         help="Origin of the fine-tuning data: other languages than the test's (zero-shot), all of them "
-        "(multilingual), or all of them with a checkpoint that was selected on the test questions.",
+        "(multilingual), or all of them with a checkpoint that was selected on the test questions "
+        "(default: zero-shot).",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"Seed of the {what}'s training (0).")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"Seed of the {what}'s training (default: 0).")
 
 
 def add_split(parser: Parser) -> None:
@@ -104,7 +105,7 @@ def add_batch_tokens(parser: Parser) -> None:
         type=int,
         default=16384,
         metavar="N",
-        help="Largest number of tokens that are encoded in one batch, padding included (16384).",
+        help="Largest number of tokens that are encoded in one batch, padding included (default: 16384).",
     )
 
 
@@ -121,7 +122,11 @@ def add_precision(parser: Parser, formats: tuple[str, ...] = ("fp32", "bf16"), d
         choices=formats,
         default=default,
         help="Number format of the model's matrix products ("
-        + ("auto, which takes bf16 where the hardware has units for it)." if default == "auto" else f"{default})."),
+        + (
+            "default: auto, which takes bf16 where the hardware has units for it)."
+            if default == "auto"
+            else f"default: {default})."
+        ),
     )
 
 
@@ -131,7 +136,7 @@ def add_device(parser: Parser) -> None:
         "--device",
         choices=DEVICES,
         default="auto",
-        help="Device that the model runs on (auto, which takes a GPU if there is one).",
+        help="Device that the model runs on (default: auto, which takes a GPU if there is one).",
     )
 
 
@@ -180,10 +185,11 @@ def add_resamples(parser: Parser, results: str, *, default: int, least: int) -> 
         type=int,
         default=default,
         metavar="N",
-        help=f"Number of resamples of the questions from which {results} are computed, {least} or more ({default}).",
+        help=f"Number of resamples of the questions from which {results} are computed, {least} or more "
+        f"(default: {default}).",
     )
     parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="Seed of the generator that draws the resamples (1)."
+        "--seed", type=int, default=1, metavar="N", help="Seed of the generator that draws the resamples (default: 1)."
     )
 
 

@@ -26,11 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm pipeline`."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="compile | run | submit")
     for action, purpose in (
-        ("compile", "write the pipeline for Kubeflow; the same recipe gives the same bytes"),
-        ("run", "run it on this machine, without a cluster"),
-        ("submit", "upload it to Kubeflow and start it"),
+        ("compile", "write the compiled pipeline to a file; the same recipe gives the same bytes"),
+        ("run", "run the pipeline on this machine, without a cluster"),
+        ("submit", "upload the pipeline to Kubeflow and start a run of it"),
     ):
-        verb = verbs.add_parser(action, help=purpose, description=purpose)
+        verb = verbs.add_parser(action, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
         _add_selection(verb)
         add_log(verb)
         if action == "run":
@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "name", choices=PIPELINES, help="; ".join(f"{name}: {text}" for name, text in PIPELINES.items())
+        "name",
+        choices=PIPELINES,
+        help=f"Pipeline to render. {'; '.join(f'{name}: {text}' for name, text in PIPELINES.items())}.",
     )
     add_recipe(parser)
     parser.add_argument(
@@ -81,7 +83,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="Number of pods that share the passages of each retrieval (1).",
+        help="Number of pods that share the passages of each retrieval (default: 1).",
     )
     parser.add_argument("--push", action="store_true", help="Push fine-tuned models and score files to the remote.")
 
@@ -92,17 +94,21 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         "--queue", default="", metavar="NAME", help="Name of the LocalQueue of Kueue. The default is the cluster's own."
     )
     parser.add_argument(
-        "--launcher", choices=LAUNCHERS, default="pod", help="Kind of job that runs a stage with several GPUs (pod)."
+        "--launcher",
+        choices=LAUNCHERS,
+        default="pod",
+        help="Kind of job that runs a stage with several GPUs (default: pod).",
     )
-    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="Number of nodes of a TrainJob (1).")
+    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="Number of nodes of a TrainJob (default: 1).")
     parser.add_argument(
-        "--namespace", default="msm", metavar="NAME", help="Kubernetes namespace of the pipeline's pods (msm)."
+        "--namespace", default="msm", metavar="NAME", help="Kubernetes namespace of the pipeline's pods (default: msm)."
     )
     parser.add_argument(
         "--tracking-uri",
         default="",
         metavar="URL",
-        help="Address of the server of --log mlflow, as the pods reach it; of that of wandb, where it is not wandb.ai.",
+        help="Address of the tracking server, as the pods reach it. --log mlflow needs it; --log wandb only where the "
+        "server is not wandb.ai.",
     )
 
 
@@ -112,10 +118,13 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         "--experiment",
         default="msm",
         metavar="NAME",
-        help="Name of the experiment under which the user interface lists the run (msm).",
+        help="Name of the experiment under which the user interface lists the run (default: msm).",
     )
     parser.add_argument(
-        "--service-account", default="msm-pipeline", metavar="NAME", help="Service account of the pods (msm-pipeline)."
+        "--service-account",
+        default="msm-pipeline",
+        metavar="NAME",
+        help="Service account of the pods (default: msm-pipeline).",
     )
     parser.add_argument("--single-user", action="store_true", help="Send no namespace, for Kubeflow without profiles.")
     parser.add_argument(
@@ -129,7 +138,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=15.0,
         metavar="S",
-        help="Seconds between two requests for the state of the run (15).",
+        help="Seconds between two requests for the state of the run (default: 15).",
     )
 
 

@@ -5,7 +5,10 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `--image` and `--cluster`."""
-    overlays = "Overlay of manifests/ (a100, kind or openshift), or file of a cluster of your own, FILE.yaml (a100)."
+    overlays = (
+        "Name of an overlay of manifests/ (a100, kind or openshift), or file FILE.yaml that describes a cluster of "
+        "your own (default: a100)."
+    )
     parser.add_argument(
         "--image", required=True, metavar="NAME@sha256:...", help="Image of the project, named with its digest."
     )

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.35,
         metavar="S",
-        help="Share of the GPUs' peak speed that training reaches, above 0 and up to 1 (0.35).",
+        help="Share of the GPUs' peak speed that training reaches, above 0 and up to 1 (default: 0.35).",
     )
     parser.add_argument(
         "--examples",
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="Number of GPUs of one training (0, which takes the number in the table of stages).",
+        help="Number of GPUs of one training; 0 takes the number in the table of stages (default: 0).",
     )
     corpus = parser.add_argument_group("the corpus: core hours and bytes of `msm corpus`, from a measured speed")
     corpus.add_argument(
@@ -53,14 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Kind of the crawled files: pages with markup (warc) or extracted text (wet). The default is wet.",
     )
     corpus.add_argument(
-        "--corpus_bytes", type=float, metavar="N", help="Size of the clean text that is wanted, in bytes (2.5e12)."
+        "--corpus_bytes",
+        type=float,
+        metavar="N",
+        help="Size of the clean text that is wanted, in bytes (default: 2.5e12).",
     )
     corpus.add_argument(
         "--kept_share",
         type=float,
         default=1.0,
         metavar="S",
-        help="Share of the text that cleaning keeps, above 0 and up to 1 (1).",
+        help="Share of the text that cleaning keeps, above 0 and up to 1 (default: 1).",
     )
 
 

@@ -16,14 +16,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         default=Path("artifacts"),
         metavar="DIR",
-        help="Folder in which each recipe has the folder of its stages' outputs (artifacts).",
+        help="Folder in which each recipe has the folder of its stages' outputs (default: artifacts).",
     )
     parser.add_argument(
         "--results",
         type=Path,
         default=Path("results"),
         metavar="DIR",
-        help="Folder in which each recipe has the folder of its exported results (results).",
+        help="Folder in which each recipe has the folder of its exported results (default: results).",
     )
     parser.add_argument(
         "--export",

@@ -12,7 +12,7 @@ from msm.errors import Differs
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `msm reproduce`."""
-    parser.add_argument("name", help="Name of the checkpoint in the file of anchors.")
+    parser.add_argument("name", help="Name of the checkpoint in the file of anchors, such as e5_small_q4.")
     parser.add_argument(
         "--anchors",
         type=Path,

@@ -47,14 +47,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=int,
         default=100,
         metavar="N",
-        help="Number of best passages of each question that are ranked anew (100). The others are left out of the "
-        "new run.",
+        help="Number of best passages of each question that are ranked anew (default: 100). The others are left out "
+        "of the new run.",
     )
     parser.add_argument(
         "--passage_context",
         choices=CONTEXTS,
         default="none",
-        help="Text that the model reads with each passage: none, its paragraph, or its title (none).",
+        help="Text that the model reads with each passage: none, its paragraph, or its title (default: none).",
     )
     add_split(parser)
     add_model_name(parser)

@@ -1,4 +1,4 @@
-"""`msm run`: runs what is missing of a recipe, one task of it, or one stage by hand."""
+"""`msm run`: runs the unfinished tasks of a recipe, one task of it, or one stage by hand."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from msm.settings import Setting, base_type, flat, make, nested
 from msm.verbs import run as verb
 
 USAGE = """\
-msm run RECIPE                       run the unfinished tasks of a recipe, such as `msm run demo`
+msm run RECIPE                       run the unfinished tasks of a recipe; `msm run demo --help` lists options
        msm run TASK --recipe RECIPE         run one task, such as `pretrain/msm-1`, whose inputs exist
        msm run STAGE --SETTING VALUE ...    run one stage by hand; `msm run STAGE --help` lists its settings"""
 STAGE_NAMES = f"Stages: {', '.join(STAGES)}."
@@ -34,7 +34,9 @@ def main(words: Sequence[str]) -> None:
         CommandError: a task failed.
     """
     parser = Parser(prog="msm run", usage=USAGE, epilog=STAGE_NAMES)
-    parser.add_argument("what", metavar="RECIPE | TASK | STAGE")
+    parser.add_argument(
+        "what", metavar="RECIPE | TASK | STAGE", help="Name of a recipe, of one of its tasks, or of a stage."
+    )
     what = parser.parse_args(words[:1]).what
     if what in STAGES:
         _stage(what, words[1:])
@@ -53,28 +55,33 @@ def recipe_parser() -> Parser:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="Names of the rows (models or tasks) to run, with everything that they need. The default is all rows.",
+        help="Names of the models, rows of pre-training or tasks to run, with everything that they need. The default "
+        "is all rows.",
     )
     parser.add_argument(
         "--side_by_side",
         type=int,
         default=0,
         metavar="N",
-        help="Largest number of tasks that run side by side; 0 allows one for each core, up to 8.",
+        help="Largest number of tasks that run side by side; 0 allows one for each core, up to 8 (default: 0).",
     )
     add_mirror(parser)
     parser.add_argument(
         "--results",
         default="results",
         metavar="DIR",
-        help="Folder of exported results. A row whose exported fingerprint is the recipe's is not run again, "
-        "wherever it was run; an empty value ('') runs it here.",
+        help="Folder of exported results. A row that was exported there with the recipe's settings and "
+        "code is not run again; an empty value ('') runs every row here (default: results).",
     )
     parser.add_argument(
         "--any_code", action="store_true", help="Accept finished results that another version of the program has made."
     )
     add_device(parser)
-    parser.add_argument("--times", action="store_true", help="Print how many seconds each stage took.")
+    parser.add_argument(
+        "--times",
+        action="store_true",
+        help="Print how the time was spent: the share of each stage, and the longest tasks.",
+    )
     add_verify(parser)
     add_log(parser)
     return parser
@@ -99,7 +106,8 @@ def _recipe(name: str, words: Sequence[str]) -> None:
 
 
 def _task(name: str, words: Sequence[str]) -> None:
-    parser = Parser(prog="msm run TASK", usage="msm run TASK --recipe RECIPE [options]")
+    purpose = "Run one task of a recipe. The tasks whose outputs it reads must be finished."
+    parser = Parser(prog="msm run TASK", usage="msm run TASK --recipe RECIPE [options]", description=purpose)
     add_recipe(parser)
     add_execution(parser)
     arguments = vars(parser.parse_args(words))
@@ -133,7 +141,11 @@ def _stage(name: str, words: Sequence[str]) -> None:
 
 
 def _tell(name: str, out: Path, manifest: Mapping[str, Any], part: str) -> None:
-    what = f"part {part} is done; a run without --part joins all" if part else f"{out} ({manifest['seconds']:.1f} s)"
+    what = (
+        f"part {part} is done; the same command without --part joins all parts"
+        if part
+        else f"{out} ({manifest['seconds']:.1f} s)"
+    )
     sys.stderr.write(f"{name}: {what}\n")
 
 

@@ -103,14 +103,15 @@ def _add_benchmark_arguments(parser: ArgumentParser) -> None:
         "--similarity",
         choices=("cosine", "dot"),
         default="dot",
-        help="Similarity of two vectors: their inner product, or the cosine of the angle between them (dot).",
+        help="Similarity of two vectors: their inner product (dot), or the cosine of the angle between them "
+        "(default: dot).",
     )
     options.add_argument(
         "--depth",
         type=int,
         default=100,
         metavar="N",
-        help="Number of passages kept for each question when vectors are searched (100).",
+        help="Number of passages kept for each question when vectors are searched (default: 100).",
     )
     options.add_argument(
         "--index",

@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tokenizer",
         choices=get_args(TokenizerName),
-        help="Tokenizer that counts words for xor_retrieve: nltk, or treebank, which needs no model (nltk).",
+        help="Tokenizer that counts words for xor_retrieve: nltk, or treebank, which needs no model (default: nltk).",
     )
     parser.add_argument(
         "--lenient", action="store_true", help="Add a measure that ignores punctuation. For xor_retrieve."

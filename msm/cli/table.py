@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="Score folders, output folders of `msm evaluate`, or exported results such as results/RECIPE.",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="Format of the table (text).")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="Format of the table (default: text).")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="File to write the table to. The default is to print it."
     )

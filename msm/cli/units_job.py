@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `msm units-job`."""
     parser.add_argument(
         "recipe",
-        help="Name of a recipe, or path of its file. The Job gets the recipe's settings of the stage units.",
+        help="Name of a recipe, such as paper, or path of its file. The Job gets the recipe's settings of the stage "
+        "units.",
     )
     parser.add_argument(
         "--parts",
@@ -29,10 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     placement.add_arguments(parser)
     add_job(parser)
-    for name, purpose in (("documents", "of the parts"), ("tokenizer", "of the tokenizer"), ("units", "for the units")):
+    for name, purpose in (
+        ("documents", "with the parts of the documents"),
+        ("tokenizer", "of the tokenizer"),
+        ("units", "for the units"),
+    ):
         place = f"{CORPUS}/{name}"
         parser.add_argument(
-            f"--{name}", default=place, metavar="DIR", help=f"Folder on the shared volume, {purpose} ({place})."
+            f"--{name}",
+            default=place,
+            metavar="DIR",
+            help=f"Folder {purpose}, on the shared volume (default: {place}).",
         )
 
 
