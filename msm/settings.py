@@ -1,6 +1,6 @@
 """The base of all settings classes: types, limits and checks of values, and the way from a recipe to settings.
 
-Each settings class is defined in the room that uses it, such as `msm.pretraining.settings.Pretrain`. Its fields are
+Each settings class is defined in the package that uses it, such as `msm.pretraining.settings.Pretrain`. Its fields are
 `int`, `float`, `str`, or a nested settings class; a list is a text with commas. A field has a default if all recipes
 share its value or if it cannot change a result. The string below a field is its help text on the command line, in
 Kubeflow and in the documentation.

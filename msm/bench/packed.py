@@ -1,6 +1,7 @@
-"""Every architecture that runs packed, against the same model on padded batches.
+"""`msm bench packed` times every type of model that runs on packed texts against the same model on padded batches.
 
-The padded side is the one that other architectures take: batches of like length, in the attention of transformers.
+The padded side is the way of all other architectures: batches of texts of similar length, with the attention of
+transformers.
 Models have random weights, 4 layers of width 256; their sequences are as long as sentences and as passages. Nothing is
 downloaded.
 """

@@ -1,4 +1,4 @@
-"""The records that the rooms of the package exchange: documents, queries, passages, judgements and examples."""
+"""The records that all parts of the package exchange: documents, queries, passages, judgements and examples."""
 
 import hashlib
 from collections.abc import Sequence

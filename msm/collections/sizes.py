@@ -1,4 +1,4 @@
-"""Published sizes of data on which several benchmarks stand."""
+"""Published sizes of data sets that several benchmarks share."""
 
 from msm.collections.benchmark import Counts
 

@@ -1,4 +1,4 @@
-"""Reads arrays of numbers from files, and refuses those whose numbers lead out of what they are about."""
+"""Reads arrays of indices from files, and refuses those that point outside of the data that they index."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tokenizers that a recipe names by a short name of the table of sources."""
+"""Public tokenizers that a recipe names by a short name, such as `e5_small_q4`."""
 
 from pathlib import Path
 

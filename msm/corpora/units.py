@@ -1,4 +1,4 @@
-"""Stage `units`: turns documents into packed token shards, by the way of the paper.
+"""Stage `units`: turns documents into packed token shards, as the paper does.
 
 Every sentence ends with `</s>`. Whole consecutive sentences of a document are joined as long as they stay within
 `unit_tokens - 1` ids; with `<s>` in front that is a unit. A sentence that alone is longer is a unit of its own, cut

@@ -1,4 +1,4 @@
-"""Encoder of a model without one vector for each text: one of weights of terms, or of a vector for each token.
+"""Encoder of a model that turns a text into weights of terms, or into one vector for each token.
 
 Shapes: S texts, V terms, L tokens of a text, H width.
 """

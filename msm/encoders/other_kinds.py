@@ -1,4 +1,4 @@
-"""Loads encoders without one vector for each text: learned sparse ones, and those with one vector for each token.
+"""Loads encoders of the other kinds: learned sparse models, and models with one vector for each token.
 
 sentence-transformers runs them (`SparseEncoder`, `MultiVectorEncoder`); PyLate's and Stanford's ColBERT folders are of
 the second kind. They are evaluated here, not trained.

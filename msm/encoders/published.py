@@ -1,4 +1,4 @@
-"""Writes encoders that a recipe names by a short name of the table of sources, as ordinary folders.
+"""Writes public encoders that a recipe names by a short name, such as `e5_small_q4`, as ordinary model folders.
 
 The folder that is written loads in transformers and in sentence-transformers: configuration, weights, tokenizer,
 pooling, similarity and prompts as the authors of the model describe them. The licences lie beside the weights.

@@ -1,4 +1,4 @@
-"""The results of a recipe that version control keeps: all score folders in a few files, and every manifest.
+"""The exported results of a recipe, which version control keeps: all score folders in a few files, and every manifest.
 
 | name in `results/RECIPE` | content |
 |---|---|

@@ -1,4 +1,4 @@
-"""Runs what is missing of a recipe: independent tasks side by side, each in a process of its own."""
+"""Runs the unfinished tasks of a recipe: independent ones side by side, each in a process of its own."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Where the time of a chain of tasks went."""
+"""Reports how the time of a chain of tasks was spent."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple

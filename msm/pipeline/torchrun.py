@@ -1,8 +1,9 @@
-"""Several processes of one stage, started by torchrun, which itself ends with 1 whatever its processes end with.
+"""Starts several processes of one stage with torchrun, and ends with the exit code of the process that failed first.
 
-A process that ends as expected (an input that cannot be used, a loss that is no number, a checkpoint before a stop)
-leaves its exit code in the error file that torchrun names to it; the one that starts torchrun reads the earliest and
-ends with it, so that whoever started that (Kubernetes, a pipeline) can tell what is worth a retry.
+torchrun itself exits with code 1 for every reason. A process that ends as expected (an input that cannot be used, a
+loss that is not a number, a checkpoint before a stop) therefore leaves its exit code in the error file that torchrun
+names to it. The process that started torchrun reads the earliest of these codes and ends with it, so that Kubernetes or
+a pipeline can tell what is worth a retry.
 """
 
 import contextlib

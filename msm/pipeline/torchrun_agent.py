@@ -1,4 +1,4 @@
-"""torchrun as a program that ends with the process that started it, and its workers with it."""
+"""Program that runs torchrun, and ends it with its workers when the process that started the program ends."""
 
 from torch.distributed.run import main
 

@@ -66,7 +66,7 @@ class Mlm(Settings):
 
     batch_blocks: Positive
     """Number of blocks of running text in an update whose tokens are masked, over all processes; a multiple of the
-    number of softmaxes."""
+    number of softmaxes, which is `batches.batch_documents` divided by `batches.softmax_documents`."""
     block_tokens: Annotated[int, Between(8)]
     """Number of tokens in a block of running text, and in the longest block of the objective `ict`. The paper takes
     256."""
@@ -89,8 +89,8 @@ class Msm(Settings):
     temperature: Temperature = 0.1
     """Temperature, a number above 0 that divides the cosines of the contrastive loss. The released code takes 0.1."""
     mu: Rate = 0.5
-    """Share of the bias that is subtracted from the logits of sentences of the same document; 0 subtracts none. The
-    paper takes 0.5 (table 5)."""
+    """Share of the bias that is subtracted from the logits of sentences of the same document; 0 subtracts none. The bias
+    is the mean lead of their logits over those of other documents. The paper takes 0.5 (table 5)."""
     bias_over: Literal["query", "document", "batch"] = "query"
     """Hidden sentences over which the bias of `mu` is measured: each alone (`query`, as in the paper), or the mean over
     all hidden sentences of a `document` or of the `batch`."""
@@ -147,11 +147,13 @@ class Pairs(Settings):
     """The baselines CROP, ICT and CCP, which pull two parts of one document together."""
 
     weight: Rate = 1.0
-    """Weight of the contrastive loss in the sum with the loss of masked tokens."""
+    """Weight of the contrastive loss of `crop`, `ict` or `ccp` in the sum with the loss of masked tokens. In this
+    section a pair is two parts of one document, not two translations."""
     temperature: Temperature = 0.1
     """Temperature, a number above 0 that divides the cosines of the contrastive loss."""
     projector: Literal["asymmetric", "shared", "none"] = "asymmetric"
-    """Projection heads of queries and of keys: `asymmetric` is one for each, `shared` is one for both."""
+    """Projection heads of queries and of keys, the two parts of a document: `asymmetric` is one for each, `shared` is
+    one for both."""
     memory_keys: Count = 0
     """Number of keys of earlier updates that are kept for each language as further negatives of `ccp` (arXiv
     2206.03281); 0 for none. It must be 0 for `crop` and `ict`."""

@@ -1,4 +1,4 @@
-"""Tells from a model's files, before anything is loaded, what only models with one vector for each text can do."""
+"""Refuses, before a model is loaded, bitext and language vectors for models without one vector for each text."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Keeps on disk what a shard of passages adds to the best of all, so that a killed run goes on after the last one.
+"""Keeps on disk the results of each shard of passages, so that a killed search goes on after the last shard.
 
 A file is the SHA-256 of the rest, then a NumPy archive.
 """

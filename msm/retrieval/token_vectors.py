@@ -1,4 +1,4 @@
-"""One vector for every token: late interaction.
+"""Vectors of late interaction, one for every token of a text.
 
 A score is the sum, over the tokens of a question, of the greatest inner product with a token of the passage (MaxSim),
 or the mean over them.

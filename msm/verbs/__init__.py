@@ -1,1 +1,1 @@
-"""The commands as functions of Python, which bring the rooms below together."""
+"""The commands as functions of Python, which combine the other parts of the package."""

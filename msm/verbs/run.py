@@ -1,4 +1,4 @@
-"""Runs what is missing of a recipe."""
+"""Runs the unfinished tasks of a recipe."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Telling: from the meaning of a sentence to its words in one language."""
+"""Turns the meaning of a sentence into words of one language."""
 
 import random
 from typing import NamedTuple
