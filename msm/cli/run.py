@@ -154,7 +154,9 @@ def stage_parser(name: str) -> Parser:
     stage = STAGES[name]
     usage = f"msm run {name} --INPUT DIR ... --SETTING VALUE ... --out DIR"
     parser = Parser(prog=f"msm run {name}", usage=usage, description=stage.purpose + ".")
-    folders = parser.add_argument_group("folders: outputs of earlier stages, which this stage reads, and its own output")
+    folders = parser.add_argument_group(
+        "folders: outputs of earlier stages that are read, and the output of this stage"
+    )
     for input_name in stage.reads:
         folders.add_argument(
             f"--{input_name}", type=Path, required=True, metavar="DIR", help=f"Folder of the {input_name}."
@@ -167,7 +169,7 @@ def stage_parser(name: str) -> Parser:
         help=f"Output folder; it gets manifest.json and {stage.payload}/.",
     )
     add_execution(parser)
-    group = parser.add_argument_group("settings, which decide the result; of a setting that is given twice, the later value counts")
+    group = parser.add_argument_group("settings, which decide the result; the later of two values counts")
     for setting in flat(stage.settings):
         meaning = help_text(setting).replace("%", "%%")
         group.add_argument(f"--{setting.name}", type=base_type(setting.hint), metavar="VALUE", help=meaning)

@@ -89,8 +89,8 @@ class Msm(Settings):
     temperature: Temperature = 0.1
     """Temperature, a number above 0 that divides the cosines of the contrastive loss. The released code takes 0.1."""
     mu: Rate = 0.5
-    """Share of the bias that is subtracted from the logits of sentences of the same document; 0 subtracts none. The bias
-    is the mean lead of their logits over those of other documents. The paper takes 0.5 (table 5)."""
+    """Share of the bias that is subtracted from the logits of sentences of the same document; 0 subtracts none. The
+    bias is the mean lead of their logits over those of other documents. The paper takes 0.5 (table 5)."""
     bias_over: Literal["query", "document", "batch"] = "query"
     """Hidden sentences over which the bias of `mu` is measured: each alone (`query`, as in the paper), or the mean over
     all hidden sentences of a `document` or of the `batch`."""
