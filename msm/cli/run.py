@@ -1,5 +1,6 @@
 """`msm run`: runs the unfinished tasks of a recipe, one task of it, or one stage by hand."""
 
+import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -153,7 +154,7 @@ def stage_parser(name: str) -> Parser:
     """Return the parser of a stage's folders, settings and execution options."""
     stage = STAGES[name]
     usage = f"msm run {name} --INPUT DIR ... --SETTING VALUE ... --out DIR"
-    parser = Parser(prog=f"msm run {name}", usage=usage, description=stage.purpose + ".")
+    parser = Parser(prog=f"msm run {name}", usage=usage, description=inspect.getdoc(stage.settings))
     folders = parser.add_argument_group(
         "folders: outputs of earlier stages that are read, and the output of this stage"
     )

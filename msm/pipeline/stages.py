@@ -23,7 +23,6 @@ class Stage(NamedTuple):
     """Names of the folders that it reads."""
     payload: str
     """Name of the folder inside its output that others read."""
-    purpose: str
     data: str = ""
     """`module:function` that tells, from the settings, the checksum of files that are no input: the user's own."""
     cpus: int = 4
@@ -44,22 +43,16 @@ STAGES: dict[str, Stage] = {
         "msm.corpora.fetch:run",
         (),
         "files",
-        "fetch and verify public data",
         data="msm.corpora.fetch:identity",
     ),
-    "world": Stage(World, "msm.corpora.world:run", (), "files", "tell a small world in constructed languages"),
-    "documents": Stage(
-        Documents, "msm.corpora.documents:run", ("sources",), "documents", "any source to ordered sentences"
-    ),
-    "tokenizer": Stage(
-        Tokenizer, "msm.corpora.tokenizer:run", ("documents",), "tokenizer", "take or train a vocabulary"
-    ),
+    "world": Stage(World, "msm.corpora.world:run", (), "files"),
+    "documents": Stage(Documents, "msm.corpora.documents:run", ("sources",), "documents"),
+    "tokenizer": Stage(Tokenizer, "msm.corpora.tokenizer:run", ("documents",), "tokenizer"),
     "units": Stage(
         Units,
         "msm.corpora.units:run",
         ("documents", "tokenizer"),
         "shards",
-        "pack sentences to token units",
         cpus=16,
         memory_gib=64,
         hours=24,
@@ -69,7 +62,6 @@ STAGES: dict[str, Stage] = {
         "msm.corpora.pairs:run",
         ("sources", "tokenizer"),
         "shards",
-        "pack parallel sentences to token ids",
         memory_gib=64,
         hours=24,
     ),
@@ -78,19 +70,17 @@ STAGES: dict[str, Stage] = {
         "msm.pretraining.teach:run",
         ("sources", "tokenizer", "model"),
         "shards",
-        "the same, with a teacher's vectors",
         cpus=16,
         memory_gib=64,
         gpus=1,
         hours=24,
     ),
-    "encoder": Stage(Encoder, "msm.encoders.start:run", ("tokenizer",), "model", "start weights of the encoder"),
+    "encoder": Stage(Encoder, "msm.encoders.start:run", ("tokenizer",), "model"),
     "pretrain": Stage(
         Pretrain,
         "msm.pretraining.train:run",
         ("units", "weights"),
         "model",
-        "masked sentence model or a control",
         cpus=64,
         memory_gib=512,
         gpus=8,
@@ -102,7 +92,6 @@ STAGES: dict[str, Stage] = {
         "msm.finetuning.train:run",
         ("sources", "weights"),
         "model",
-        "bi-encoder on question and passage pairs",
         cpus=64,
         memory_gib=256,
         gpus=8,
@@ -112,7 +101,6 @@ STAGES: dict[str, Stage] = {
         "msm.finetuning.mine:run",
         ("sources", "model"),
         "files",
-        "hard negatives for a next round of fine-tuning",
         cpus=16,
         memory_gib=64,
         gpus=1,
@@ -122,16 +110,15 @@ STAGES: dict[str, Stage] = {
         "msm.retrieval.stage:run",
         ("sources", "model"),
         "run",
-        "encode, search, write runs",
         cpus=16,
         memory_gib=64,
         gpus=1,
         splits=True,
     ),
-    "lexical": Stage(Lexical, "msm.retrieval.lexical:run", ("sources",), "run", "BM25 runs"),
-    "fuse": Stage(Fuse, "msm.retrieval.fusion:run", ("dense", "sparse"), "run", "a dense and a BM25 run as one"),
-    "score": Stage(Score, "msm.evaluation.stage:run", ("sources", "run"), "scores", "runs to measures"),
-    "report": Stage(Report, "msm.reporting.stage:run", ("scores",), "report", "tables, pictures, lineage"),
+    "lexical": Stage(Lexical, "msm.retrieval.lexical:run", ("sources",), "run"),
+    "fuse": Stage(Fuse, "msm.retrieval.fusion:run", ("dense", "sparse"), "run"),
+    "score": Stage(Score, "msm.evaluation.stage:run", ("sources", "run"), "scores"),
+    "report": Stage(Report, "msm.reporting.stage:run", ("scores",), "report"),
 }
 
 
