@@ -85,7 +85,7 @@ CLUSTERS = {path.stem: read_cluster(path) for path in sorted(FILES.glob("*.yaml"
 A100 = CLUSTERS["a100"]
 
 
-class Request(NamedTuple):
+class ResourceRequest(NamedTuple):
     """Resources that one task requests."""
 
     cpus: int
@@ -121,12 +121,12 @@ def check_pinned(image: str) -> str:
     return image
 
 
-def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> Request:
+def request(stage: str, cluster: Cluster, settings: Settings | None = None) -> ResourceRequest:
     """Return the resources of a stage: those of the table, within a node's limits and what the settings can share."""
     row: Stage = STAGES[stage]
     memory = min(row.memory_gib, cluster.memory_gib)
     gpus = processes(settings, min(row.gpus, cluster.gpus))
-    return Request(
+    return ResourceRequest(
         cpus=min(row.cpus, cluster.cpus),
         memory_gib=memory,
         gpus=gpus,

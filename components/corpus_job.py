@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from kfp import dsl, kubernetes
 
-from msm.components.clusters import WORK, Cluster, Request, request
+from msm.components.clusters import WORK, Cluster, ResourceRequest, request
 from msm.components.jobs import EVICTED, Work, as_yaml, job
 from msm.components.kubeflow_placement import place
 from msm.corpora.crawl.settings import read_recipe
@@ -44,7 +44,7 @@ class CorpusPlan(NamedTuple):
         return f"msm-corpus-{self.recipe.stem.replace('_', '-')}"
 
     @property
-    def needs(self) -> Request:
+    def needs(self) -> ResourceRequest:
         """Resources of every pod."""
         return request(LIKE, self.cluster)
 

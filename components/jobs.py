@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from msm.components.clusters import BATCH, NO_SIDECAR, PART_OF, PRIORITY, QUEUE, WORK, Cluster, Request
+from msm.components.clusters import BATCH, NO_SIDECAR, PART_OF, PRIORITY, QUEUE, WORK, Cluster, ResourceRequest
 
 INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 EVICTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
@@ -24,7 +24,7 @@ class Work(NamedTuple):
     image: str
     words: list[str]
     """Words of the command; `$(INDEX)` stands for the number of the pod."""
-    needs: Request
+    needs: ResourceRequest
     config_map: str = ""
     """Name of the ConfigMap that is mounted at /recipe; empty for none."""
 

@@ -36,7 +36,7 @@ PUSHED = ("finetune", "score")
 """Names of the stages whose outputs `push` sends to the DVC remote."""
 
 
-class Options(NamedTuple):
+class PipelineOptions(NamedTuple):
     """Options of the way in which a pipeline runs. None of them decides a result."""
 
     image: str
@@ -122,7 +122,7 @@ def _stages_behind(task: Task, tasks: Sequence[Task]) -> set[str]:
     return {task.stage}.union(*(_stages_behind(other, tasks) for other in above))
 
 
-def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Callable[..., Any]:
+def build(name: str, recipe: str, tasks: Sequence[Task], options: PipelineOptions) -> Callable[..., Any]:
     """Build a pipeline, whose output is the report.
 
     Args:
@@ -146,7 +146,7 @@ def build(name: str, recipe: str, tasks: Sequence[Task], options: Options) -> Ca
     return pipeline
 
 
-def _task(task: Task, outputs: Mapping[str, Any], options: Options) -> Any:
+def _task(task: Task, outputs: Mapping[str, Any], options: PipelineOptions) -> Any:
     reads = {
         read_name: [outputs[out] for out in outputs if _within(out, path)] for read_name, path in task.reads.items()
     }
@@ -169,7 +169,7 @@ def _task(task: Task, outputs: Mapping[str, Any], options: Options) -> Any:
     return step.outputs["out"]
 
 
-def _parts(task: Task, arguments: Mapping[str, Any], options: Options) -> list[Any]:
+def _parts(task: Task, arguments: Mapping[str, Any], options: PipelineOptions) -> list[Any]:
     """Make the tasks that do the parts of a task, which then joins them; none where it is not split."""
     if options.parts == 1 or refusal(task.settings):
         return []
@@ -184,7 +184,7 @@ def _parts(task: Task, arguments: Mapping[str, Any], options: Options) -> list[A
     return tasks
 
 
-def _fetched(task: Task, options: Options) -> Any:
+def _fetched(task: Task, options: PipelineOptions) -> Any:
     name = task.name
     get = getter(kind_of(STAGES[task.stage].payload), name, options.image)
     step = get(name=name, pointer=options.pointers[task.out].as_json(), remote=options.remote)
@@ -192,14 +192,16 @@ def _fetched(task: Task, options: Options) -> Any:
     return step.outputs["out"]
 
 
-def _pushed(task: Task, folder: Any, options: Options) -> None:
+def _pushed(task: Task, folder: Any, options: PipelineOptions) -> None:
     name = task.name
     component = putter(kind_of(STAGES[task.stage].payload), name, options.image)
     step = component(path=task.out, remote=options.remote, folder=folder)
     _place(step, f"dvc_put {name}", "download", options)
 
 
-def _place(step: Any, display_name: str, stage: str, options: Options, settings: Settings | None = None) -> None:
+def _place(
+    step: Any, display_name: str, stage: str, options: PipelineOptions, settings: Settings | None = None
+) -> None:
     step.set_display_name(display_name)
     if options.cluster is not None:
         needs = request(stage, options.cluster, settings)
@@ -211,7 +213,7 @@ def _place(step: Any, display_name: str, stage: str, options: Options, settings:
             _watch(step, options, options.cluster)
 
 
-def _watch(step: Any, options: Options, cluster: Cluster) -> None:
+def _watch(step: Any, options: PipelineOptions, cluster: Cluster) -> None:
     """Give a task the address and the keys of the server that shows losses and scores."""
     if options.tracking_uri:
         step.set_env_variable(tracking.ADDRESSES[options.log], options.tracking_uri)

@@ -14,13 +14,13 @@ from msm.components.clusters import (
     TOPOLOGY,
     WORK,
     Cluster,
-    Request,
+    ResourceRequest,
 )
 
 S3_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
 
 
-def place(task: Any, needs: Request, cluster: Cluster, priority: str = BATCH) -> None:
+def place(task: Any, needs: ResourceRequest, cluster: Cluster, priority: str = BATCH) -> None:
     """Set the needs of a task's pod in a cluster: resources, limits, retries, volumes, scheduling, keys.
 
     These are all rules of the `restricted` Pod Security Standard that kfp can set for a task. Kubeflow's compiler sets

@@ -111,7 +111,7 @@ def follow(server: Server, run_id: str, *, every: float = 15.0, patience: float 
     while True:
         try:
             run = _call(server, lambda: _runs(server).run_service_get_run(run_id, _request_timeout=TIMEOUT))
-        except Unreachable as error:
+        except ServerUnreachable as error:
             if time.monotonic() - last_answer > patience:
                 raise RunFailed(f"{error}; the run goes on: {address(server, run_id)}") from error
             sys.stderr.write(f"{error}; trying again\n")
@@ -129,7 +129,7 @@ def follow(server: Server, run_id: str, *, every: float = 15.0, patience: float 
         raise RunFailed(f"run {run_id} {str(run.state).lower()}{reason}{tasks}; {address(server, run_id)}")
 
 
-class Unreachable(RunFailed):
+class ServerUnreachable(RunFailed):
     """The network or the server failed for the moment; a later request may succeed."""
 
 
@@ -209,9 +209,9 @@ def _call(server: Server, ask: Callable[[], Any]) -> Any:
     except api.ApiException as error:
         hint = HINTS.get(error.status or 0)
         text = f"{server.host}: {error.status} {error.reason}: {hint or _message(error)}"
-        raise (Unreachable if (error.status or 0) >= 500 else RunFailed)(text) from error
+        raise (ServerUnreachable if (error.status or 0) >= 500 else RunFailed)(text) from error
     except (HTTPError, OSError) as error:
-        raise Unreachable(f"{server.host}: cannot be reached ({type(error).__name__})") from error
+        raise ServerUnreachable(f"{server.host}: cannot be reached ({type(error).__name__})") from error
 
 
 def _message(error: api.ApiException) -> str:

@@ -14,7 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from msm.collections import formats, registry
-from msm.collections.benchmark import Benchmark, BitextBenchmark, Counts
+from msm.collections.benchmark import Benchmark, BitextBenchmark, PublishedSizes
 from msm.collections.described import files_of
 from msm.reporting.wording import measure
 
@@ -174,7 +174,7 @@ def _page(title: str, module: ModuleType, facts: dict[str, str]) -> str:
 
 def _sizes(counts: object) -> str:
     """Return a table of the published sizes by language."""
-    sizes: dict[str, Counts] = dict(counts)  # type: ignore[call-overload]
+    sizes: dict[str, PublishedSizes] = dict(counts)  # type: ignore[call-overload]
     columns = [field for field in FIELDS if any(getattr(one, field) is not None for one in sizes.values())]
     if not columns:
         return ""

@@ -20,7 +20,7 @@ from msm.components.clusters import (
     TRAINING,
     WORK,
     Cluster,
-    Request,
+    ResourceRequest,
     find_cluster,
     request,
 )
@@ -77,7 +77,7 @@ def stage(*words: str, name: str, j: str = "1x1", image: str = "", cluster: str 
     return _job(["run", name, *words], name, request(name, place), place, j, image)
 
 
-def _job(words: list[str], name: str, needs: Request, place: Cluster, j: str, image: str) -> specs.AppDef:
+def _job(words: list[str], name: str, needs: ResourceRequest, place: Cluster, j: str, image: str) -> specs.AppDef:
     job = dist.torchrun(
         *words,
         m="msm",
@@ -95,7 +95,7 @@ def _job(words: list[str], name: str, needs: Request, place: Cluster, j: str, im
     return job
 
 
-def _pod_overlay(cluster: Cluster, needs: Request) -> dict[str, Any]:
+def _pod_overlay(cluster: Cluster, needs: ResourceRequest) -> dict[str, Any]:
     """Return changes to the pods of the scheduler `kubernetes`: their nodes, queue and user."""
     user = cluster.run_as_user
     ids = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}

@@ -49,7 +49,7 @@ class TrainJobFailed(CommandError):
         self.exit_code = exit_code
 
 
-class State(NamedTuple):
+class JobState(NamedTuple):
     """State of a job, in words for people."""
 
     phase: str
@@ -113,7 +113,7 @@ class Watcher:
         self.api, self.place, self.name, self.every = api, place, name, every
         self.title = f"TrainJob {place.namespace}/{name}"
         self.own_pod = os.environ.get("KFP_POD_NAME", "")
-        self.log = _Log(api)
+        self.log = _NodeLog(api)
 
     def run(self, words: Sequence[str], seconds: int) -> None:
         """Run a command from start to end; a finished job is deleted.
@@ -149,7 +149,7 @@ class Watcher:
         return True
 
     def _wait(self) -> None:
-        before, stuck_since = State(""), None
+        before, stuck_since = JobState(""), None
         while True:
             pods, state = self._patiently(self._look)
             if state != before:
@@ -168,7 +168,7 @@ class Watcher:
                 raise TrainJobFailed(f"{self.title} had not started {minutes}; {state}")
             time.sleep(self.every)
 
-    def _look(self) -> tuple[list[Object], State]:
+    def _look(self) -> tuple[list[Object], JobState]:
         job = self.api.job(self.name)
         if job is None:
             raise TrainJobFailed(f"{self.title} is gone: somebody deleted it, or the run that it belongs to")
@@ -227,25 +227,25 @@ class _Cancelled(BaseException):
     """Raised by the signal; no `except Exception` of a library on the way may swallow it."""
 
 
-def state_of(job: Object, workload: Object | None, pods: Sequence[Object], nodes: int) -> State:
+def state_of(job: Object, workload: Object | None, pods: Sequence[Object], nodes: int) -> JobState:
     """Return the state of a job, from the messages of Trainer, Kueue, the scheduler and the kubelets."""
     for kind in ("Complete", "Failed"):
         if is_true(job, kind):
-            return State(kind.lower(), condition(job, kind).get("message", ""))
+            return JobState(kind.lower(), condition(job, kind).get("message", ""))
     if workload is not None and not is_true(workload, "Admitted"):
-        return State("queued", _queued(workload))
+        return JobState("queued", _queued(workload))
     if is_true(job, "Suspended"):
-        return State("queued", condition(job, "Suspended").get("message", ""))
+        return JobState("queued", condition(job, "Suspended").get("message", ""))
     for pod in pods:
         scheduling = condition(pod, "PodScheduled")
         if scheduling.get("status") == "False":
-            return State("unschedulable", scheduling.get("message", ""))
+            return JobState("unschedulable", scheduling.get("message", ""))
     live_pods = [pod for pod in pods if pod["status"].get("phase") in ("Running", "Succeeded")]
     if pods and len(live_pods) == nodes:
-        return State("running", f"on {', '.join(sorted(pod['spec'].get('nodeName', '?') for pod in live_pods))}")
+        return JobState("running", f"on {', '.join(sorted(pod['spec'].get('nodeName', '?') for pod in live_pods))}")
     if pods:
-        return State("starting", _starting(pods))
-    return State("admitted" if workload is not None else "created")
+        return JobState("starting", _starting(pods))
+    return JobState("admitted" if workload is not None else "created")
 
 
 def _queued(workload: Object) -> str:
@@ -273,7 +273,7 @@ def _statuses(pod: Object) -> list[Object]:
     return [status for status in pod["status"].get("containerStatuses", []) if status["name"] == CONTAINER]
 
 
-class _Log:
+class _NodeLog:
     """The log of the first node, which is copied to stderr as it grows; a pod that replaces another has a new log."""
 
     def __init__(self, api: Api) -> None:

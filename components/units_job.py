@@ -7,7 +7,7 @@ time.
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from msm.components.clusters import WORK, Cluster, Request, request
+from msm.components.clusters import WORK, Cluster, ResourceRequest, request
 from msm.components.jobs import EVICTED, Work, job
 from msm.errors import BadInput
 from msm.pipeline import recipes
@@ -34,7 +34,7 @@ class UnitsPlan(NamedTuple):
     image: str
 
     @property
-    def needs(self) -> Request:
+    def needs(self) -> ResourceRequest:
         """Resources of every pod."""
         return request(STAGE, self.cluster)
 

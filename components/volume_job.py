@@ -6,11 +6,11 @@ Job is the only one that runs as root: for one command, with the capability `CHO
 
 from typing import Any
 
-from msm.components.clusters import WORK, Cluster, Request
+from msm.components.clusters import WORK, Cluster, ResourceRequest
 from msm.components.jobs import EVICTED, Work, job
 from msm.errors import BadInput
 
-NEEDS = Request(cpus=1, memory_gib=1, gpus=0, shm_gib=0, hours=1, retries=1)
+NEEDS = ResourceRequest(cpus=1, memory_gib=1, gpus=0, shm_gib=0, hours=1, retries=1)
 
 
 def volume_job(cluster: Cluster, image: str) -> dict[str, Any]:

@@ -4,13 +4,13 @@ import pandas as pd
 import streamlit as st
 
 from msm.dashboards import loading, tables, views
-from msm.dashboards.loading import Recipe
+from msm.dashboards.loading import RecipeState
 from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.evaluation.language_bias import Bias
 from msm.reporting import wording
 from msm.reporting.contents import FAIRNESS_NOTE
-from msm.reporting.models import Benchmark, ModelScores, first_pair, ordered
+from msm.reporting.models import BenchmarkResults, ModelScores, first_pair, ordered
 
 NARROW = 8
 """Largest number of languages whose matrices fit side by side."""
@@ -32,7 +32,7 @@ def show_run(run: ModelScores, bias: Bias) -> None:
     st.caption(f"In the question's own language: **{wording.times_100(bias.own)} %** on average.")
 
 
-def show_runs(recipe: Recipe, runs: list[ModelScores], depth: int) -> None:
+def show_runs(recipe: RecipeState, runs: list[ModelScores], depth: int) -> None:
     """Show the matrices of some runs, side by side where there is room, and those of random and perfect runs."""
     biases: dict[str, Bias] = {}
     for run in runs:
@@ -55,7 +55,7 @@ def show_runs(recipe: Recipe, runs: list[ModelScores], depth: int) -> None:
         show_matrix(tables.yardsticks_frame(one), one.candidate_languages)
 
 
-def show_distances(benchmark: Benchmark) -> None:
+def show_distances(benchmark: BenchmarkResults) -> None:
     """Show the distance between the ranks of the answers in all languages, where it was scored."""
     frame = tables.distances_frame(benchmark)
     if len(frame):
@@ -64,7 +64,7 @@ def show_distances(benchmark: Benchmark) -> None:
         st.caption("Worst less best rank of the answers to a question in all languages; less is better.")
 
 
-def show_fairness(recipe: Recipe, benchmark: Benchmark) -> None:
+def show_fairness(recipe: RecipeState, benchmark: BenchmarkResults) -> None:
     """Show every model by every measure of language fairness, where they were scored."""
     rows = loading.fairness(recipe, benchmark)
     if rows:

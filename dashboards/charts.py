@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from msm.reporting.contrasts import Pair, grid
+from msm.reporting.contrasts import PairedValues, grid
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; the blue is lighter, for dark pages.
 PALETTE = ["#2b86c0", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#7f7f7f"]
@@ -12,7 +12,7 @@ PALETTE = ["#2b86c0", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#7f7f7f"]
 Layers = alt.LayerChart | alt.FacetChart
 
 
-def scatter(pairs: list[Pair], model: str, baseline: str) -> Layers:
+def scatter(pairs: list[PairedValues], model: str, baseline: str) -> Layers:
     """Return a chart of every question by the values of two models; a larger dot is more questions."""
     cells = [(100 * before, 100 * after, count) for before, after, count in grid(pairs)]
     frame = pd.DataFrame(cells, columns=pd.Index(["baseline", "model", "questions"]))

@@ -6,17 +6,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Place
 
 from msm.dashboards import charts, loading, tables, views
-from msm.dashboards.loading import ComparisonView, Recipe
+from msm.dashboards.loading import ComparisonView, RecipeState
 from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.reporting import wording
-from msm.reporting.contrasts import Contrast, Pair
+from msm.reporting.contrasts import ModelContrast, PairedValues
 from msm.reporting.models import Column, Model, first_pair, ordered
 
 ALL, MOST, DEPTH = "all languages", 50, 10
 
 
-def choose_question(pairs: list[Pair]) -> Pair:
+def choose_question(pairs: list[PairedValues]) -> PairedValues:
     """Let people pick one of the questions that changed most."""
     labels = {
         f"{one.language} {one.question}: {wording.signed(one.change)} "
@@ -26,7 +26,7 @@ def choose_question(pairs: list[Pair]) -> Pair:
     return labels[views.choose("Changed most", list(labels), "question")]
 
 
-def show_rankings(root: Path, column: Column, pair: Pair, models: list[Model], place_of_text: Place) -> None:
+def show_rankings(root: Path, column: Column, pair: PairedValues, models: list[Model], place_of_text: Place) -> None:
     """Show a question, and how both models ranked its answers."""
     try:
         texts = loading.texts(root, models[0].seeds[0])
@@ -46,7 +46,7 @@ def show_rankings(root: Path, column: Column, pair: Pair, models: list[Model], p
         st.info("This question is not among the texts that are here.")
 
 
-def show_contrasts(contrasts: list[Contrast]) -> None:
+def show_contrasts(contrasts: list[ModelContrast]) -> None:
     """Show a model against the baseline by language: numbers, and the differences drawn."""
     st.subheader(f"{plain(contrasts[0].model)} against {plain(contrasts[0].baseline)}", anchor=False)
     left, right = st.columns([9, 4])
@@ -62,7 +62,7 @@ def show_contrasts(contrasts: list[Contrast]) -> None:
 
 
 def show_questions(
-    recipe: Recipe, column: Column, comparisons: ComparisonView, models: dict[str, Model], baseline: str
+    recipe: RecipeState, column: Column, comparisons: ComparisonView, models: dict[str, Model], baseline: str
 ) -> None:
     """Show every question by both models, and one of those that changed most."""
     st.header("Question by question", anchor=False)

@@ -4,9 +4,9 @@ import streamlit as st
 
 from msm.collections.registry import title_of
 from msm.dashboards import loading, tables, views
-from msm.dashboards.loading import Recipe
+from msm.dashboards.loading import RecipeState
 from msm.dashboards.tables import plain
-from msm.reporting.lineage import Step
+from msm.reporting.lineage import LineageStep
 from msm.reporting.models import ModelScores
 
 CHECKED = 64 << 20
@@ -30,7 +30,7 @@ def show_number(run: ModelScores) -> None:
     st.dataframe(tables.means_frame(run), hide_index=True, height="content", width="content")
 
 
-def show_step(step: Step) -> None:
+def show_step(step: LineageStep) -> None:
     """Show one stage: its state in the head, its manifest when it is opened."""
     icon, colour, words = LOOKS[step.state]
     with st.expander(f"{icon} **{plain(step.name)}** :{colour}[{words}]", expanded=bool(step.problems)):
@@ -47,7 +47,7 @@ def show_step(step: Step) -> None:
         st.json({name: manifest.get(name) for name in ("settings", "facts", "versions")}, expanded=False)
 
 
-def show_steps(recipe: Recipe, run: ModelScores) -> None:
+def show_steps(recipe: RecipeState, run: ModelScores) -> None:
     """Show every step behind a score folder, and the commands that repeat it."""
     whole = st.toggle("Compare large files too", help="every byte against its checksum; may take minutes")
     steps = loading.steps(recipe.root, run.name, LARGEST if whole else CHECKED)

@@ -13,17 +13,17 @@ from msm.reporting import ablations, contrasts, lineage, rankings
 from msm.reporting.ablations import OrderRow
 from msm.reporting.comparisons import absent_controls, differences
 from msm.reporting.contents import AblationRow, Difference, FairnessRow, Row, Table
-from msm.reporting.contrasts import Best, Contrast, Pair
+from msm.reporting.contrasts import BestModel, ModelContrast, PairedValues
 from msm.reporting.fairness import fairness_rows
-from msm.reporting.lineage import Step
-from msm.reporting.models import Benchmark, Column, ModelScores, Problem, Results, with_seeds
-from msm.reporting.rankings import Answer, RunPassages, Texts
+from msm.reporting.lineage import LineageStep
+from msm.reporting.models import BenchmarkResults, Column, ModelScores, Problem, Results, with_seeds
+from msm.reporting.rankings import Answer, BenchmarkTexts, RunPassages
 from msm.reporting.results import load, read
 from msm.reporting.settings import Report
 from msm.reporting.tables import published_rows, table
 
 
-class Recipe(NamedTuple):
+class RecipeState(NamedTuple):
     """A recipe, and the state of its results on disk."""
 
     label: str
@@ -47,9 +47,9 @@ class ResultsView(NamedTuple):
 class ComparisonView(NamedTuple):
     """Contents of the page of comparisons for some models."""
 
-    contrasts: list[Contrast]
+    contrasts: list[ModelContrast]
     """Comparison of every further model with the first."""
-    pairs: dict[str, list[Pair]]
+    pairs: dict[str, list[PairedValues]]
     """Name of each further model to its questions against the first one, the largest change first."""
     problems: list[Problem]
 
@@ -62,38 +62,44 @@ class AblationView(NamedTuple):
     problems: list[Problem]
 
 
-def recipe(label: str, root: Path) -> Recipe:
+def recipe(label: str, root: Path) -> RecipeState:
     """Return a recipe; its score files are read again only after one has changed."""
     state = recipes.scores_state(root)
-    return Recipe(label, root, _results(root, state), recipes.report_settings(root), state)
+    return RecipeState(label, root, _results(root, state), recipes.report_settings(root), state)
 
 
-def shown(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> ResultsView:
+def shown(recipe: RecipeState, benchmark: BenchmarkResults, column: Column, seeds: tuple[int, ...]) -> ResultsView:
     """Return the table and the published rows of a measure and kind of pool; no seeds stand for all seeds."""
     return _shown(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
 
 
-def different(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...]) -> list[Difference]:
+def different(
+    recipe: RecipeState, benchmark: BenchmarkResults, column: Column, seeds: tuple[int, ...]
+) -> list[Difference]:
     """Return the differences of every model and every control."""
     return _different(recipe, benchmark, column, seeds, _key(recipe, benchmark), recipe.settings)
 
 
-def best(recipe: Recipe, benchmark: Benchmark, column: Column, seeds: tuple[int, ...], language: str) -> Best | None:
+def best(
+    recipe: RecipeState, benchmark: BenchmarkResults, column: Column, seeds: tuple[int, ...], language: str
+) -> BestModel | None:
     """Return the best model for a language; None without usable values."""
     return _best(recipe, benchmark, column, seeds, language, _key(recipe, benchmark), recipe.settings)
 
 
-def compared(recipe: Recipe, benchmark: Benchmark, column: Column, names: tuple[str, ...]) -> ComparisonView:
+def compared(
+    recipe: RecipeState, benchmark: BenchmarkResults, column: Column, names: tuple[str, ...]
+) -> ComparisonView:
     """Return the comparisons of some models with the first of them."""
     return _compared(recipe, benchmark, column, names, _key(recipe, benchmark), recipe.settings)
 
 
-def ablated(recipe: Recipe, benchmark: Benchmark, column: Column) -> AblationView:
+def ablated(recipe: RecipeState, benchmark: BenchmarkResults, column: Column) -> AblationView:
     """Return the rows of the paper's tables and of models trained on shuffled sentences, where a recipe has them."""
     return _ablated(recipe, benchmark, column, _key(recipe, benchmark), recipe.settings)
 
 
-def texts(root: Path, scores: ModelScores) -> Texts:
+def texts(root: Path, scores: ModelScores) -> BenchmarkTexts:
     """Return questions and judgements of a score; see `rankings.texts`."""
     return _texts(root, scores, (scores.name, recipes.state(root / "sources")))
 
@@ -112,18 +118,18 @@ def bias(root: Path, scores: ModelScores, depth: int) -> Bias:
     return _bias(scores, depth, (str(scores.path), recipes.scores_state(root)))
 
 
-def fairness(recipe: Recipe, benchmark: Benchmark) -> list[FairnessRow]:
+def fairness(recipe: RecipeState, benchmark: BenchmarkResults) -> list[FairnessRow]:
     """Return the rows of language fairness, one for each model."""
     return _fairness(benchmark, (*_key(recipe, benchmark), "fairness"), recipe.settings)
 
 
-def steps(root: Path, name: str, largest: int) -> list[Step]:
+def steps(root: Path, name: str, largest: int) -> list[LineageStep]:
     """Return the steps behind a score folder; see `lineage.chain`. Bytes are compared again when a file changes."""
     names = [step.name for step in lineage.chain(name, root, largest=0) if step.state not in ("not here", "given")]
     return _steps(root, name, largest, [(step, recipes.state(lineage.folder(root, step))) for step in names])
 
 
-def _key(recipe: Recipe, benchmark: Benchmark) -> tuple[str, str, tuple[str, str, str]]:
+def _key(recipe: RecipeState, benchmark: BenchmarkResults) -> tuple[str, str, tuple[str, str, str]]:
     return (str(recipe.root), recipe.state, benchmark[:3])
 
 
@@ -141,14 +147,19 @@ def _results(root: Path, state: str) -> Results:
 
 
 @st.cache_resource(show_spinner="Reading values", max_entries=24)
-def _loaded(_benchmark: Benchmark, column: Column, key: tuple) -> tuple[Benchmark | None, list[Problem]]:
+def _loaded(_benchmark: BenchmarkResults, column: Column, key: tuple) -> tuple[BenchmarkResults | None, list[Problem]]:
     del key
     return load(_benchmark, [column])
 
 
 @st.cache_resource(show_spinner="Computing intervals", max_entries=100)
 def _shown(
-    _recipe: Recipe, _benchmark: Benchmark, column: Column, seeds: tuple[int, ...], key: tuple, settings: Report
+    _recipe: RecipeState,
+    _benchmark: BenchmarkResults,
+    column: Column,
+    seeds: tuple[int, ...],
+    key: tuple,
+    settings: Report,
 ) -> ResultsView:
     with_values, problems = _loaded(_benchmark, column, key)
     some = with_seeds(with_values, seeds) if with_values else None
@@ -162,7 +173,12 @@ def _shown(
 
 @st.cache_resource(show_spinner="Computing differences", max_entries=100)
 def _different(
-    _recipe: Recipe, _benchmark: Benchmark, column: Column, seeds: tuple[int, ...], key: tuple, settings: Report
+    _recipe: RecipeState,
+    _benchmark: BenchmarkResults,
+    column: Column,
+    seeds: tuple[int, ...],
+    key: tuple,
+    settings: Report,
 ) -> list[Difference]:
     with_values, _ = _loaded(_benchmark, column, key)
     some = with_seeds(with_values, seeds) if with_values else None
@@ -171,14 +187,14 @@ def _different(
 
 @st.cache_resource(show_spinner="Comparing models", max_entries=200)
 def _best(
-    _recipe: Recipe,
-    _benchmark: Benchmark,
+    _recipe: RecipeState,
+    _benchmark: BenchmarkResults,
     column: Column,
     seeds: tuple[int, ...],
     language: str,
     key: tuple,
     settings: Report,
-) -> Best | None:
+) -> BestModel | None:
     with_values, _ = _loaded(_benchmark, column, key)
     some = with_seeds(with_values, seeds) if with_values else None
     return contrasts.best(some, column, language, settings) if some else None
@@ -186,7 +202,12 @@ def _best(
 
 @st.cache_resource(show_spinner="Comparing models", max_entries=50)
 def _compared(
-    _recipe: Recipe, _benchmark: Benchmark, column: Column, names: tuple[str, ...], key: tuple, settings: Report
+    _recipe: RecipeState,
+    _benchmark: BenchmarkResults,
+    column: Column,
+    names: tuple[str, ...],
+    key: tuple,
+    settings: Report,
 ) -> ComparisonView:
     with_values, problems = _loaded(_benchmark, column, key)
     models = {model.name for model in with_values.models} if with_values else set()
@@ -198,7 +219,9 @@ def _compared(
 
 
 @st.cache_resource(show_spinner="Comparing ablations", max_entries=50)
-def _ablated(_recipe: Recipe, _benchmark: Benchmark, column: Column, key: tuple, settings: Report) -> AblationView:
+def _ablated(
+    _recipe: RecipeState, _benchmark: BenchmarkResults, column: Column, key: tuple, settings: Report
+) -> AblationView:
     with_values, problems = _loaded(_benchmark, column, key)
     if with_values is None:
         return AblationView([], [], problems)
@@ -207,27 +230,27 @@ def _ablated(_recipe: Recipe, _benchmark: Benchmark, column: Column, key: tuple,
 
 
 @st.cache_resource(show_spinner="Comparing files with their manifests", max_entries=50)
-def _steps(root: Path, name: str, largest: int, state: list[tuple[str, str]]) -> list[Step]:
+def _steps(root: Path, name: str, largest: int, state: list[tuple[str, str]]) -> list[LineageStep]:
     del state
     return lineage.chain(name, root, largest=largest)
 
 
 @st.cache_resource(show_spinner="Reading texts", max_entries=4)
-def _texts(root: Path, _scores: ModelScores, state: tuple) -> Texts:
+def _texts(root: Path, _scores: ModelScores, state: tuple) -> BenchmarkTexts:
     del state
     return rankings.texts(root, _scores)
 
 
 @st.cache_resource(show_spinner="Reading a run and its texts", max_entries=8)
 def _run_passages(
-    root: Path, _scores: ModelScores, _texts: Texts, kind: PoolKind, language: str, depth: int, state: tuple
+    root: Path, _scores: ModelScores, _texts: BenchmarkTexts, kind: PoolKind, language: str, depth: int, state: tuple
 ) -> RunPassages:
     del state
     return rankings.run_passages(root, _scores, _texts, kind, language, depth)
 
 
 @st.cache_resource(show_spinner="Computing intervals", max_entries=50)
-def _fairness(_benchmark: Benchmark, key: tuple, settings: Report) -> list[FairnessRow]:
+def _fairness(_benchmark: BenchmarkResults, key: tuple, settings: Report) -> list[FairnessRow]:
     del key
     return fairness_rows(_benchmark, settings)
 

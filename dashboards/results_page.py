@@ -3,14 +3,14 @@
 import streamlit as st
 
 from msm.dashboards import loading, tables, views
-from msm.dashboards.loading import Recipe
+from msm.dashboards.loading import RecipeState
 from msm.dashboards.tables import plain
 from msm.reporting.contents import Row, Table
-from msm.reporting.models import Benchmark, Column
+from msm.reporting.models import BenchmarkResults, Column
 from msm.reporting.published import MEAN
 
 
-def show_table(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table) -> None:
+def show_table(recipe: RecipeState, benchmark: BenchmarkResults, column: Column, table: Table) -> None:
     """Show the rows of the recipe's models, and offer them as files."""
     st.subheader(plain(table.title), anchor=False)
     st.caption(f"{plain(table.subtitle)}; intervals hold the mean with 95 % confidence over other questions")
@@ -29,7 +29,9 @@ def show_published(rows: list[Row], languages: list[str]) -> None:
         st.caption(f"**{plain(labels)}**: {plain(about)}.")
 
 
-def show_best(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table, seeds: tuple[int, ...]) -> None:
+def show_best(
+    recipe: RecipeState, benchmark: BenchmarkResults, column: Column, table: Table, seeds: tuple[int, ...]
+) -> None:
     """Show which model is best for a language that people pick, and whether that is sure."""
     words = {MEAN: "all languages"} | {code: tables.language_name(code) for code in table.languages}
     left, right = st.columns([1, 3], vertical_alignment="bottom")
@@ -41,7 +43,7 @@ def show_best(recipe: Recipe, benchmark: Benchmark, column: Column, table: Table
         show(tables.best_text(best, words[language]), icon=":material/trophy:")
 
 
-def choose_seeds(benchmark: Benchmark) -> tuple[int, ...]:
+def choose_seeds(benchmark: BenchmarkResults) -> tuple[int, ...]:
     """Let people choose seeds; without a choice all are averaged."""
     seeds = sorted({scores.facts["seed"] for model in benchmark.models if model.is_trained for scores in model.seeds})
     return tuple(int(seed) for seed in views.choose_several("Seeds", list(map(str, seeds)), "seeds", [], None))
@@ -60,7 +62,7 @@ def choose_order(table: Table) -> str:
     return views.choose("Order", list(words), "order", words)
 
 
-def look_ahead(recipe: Recipe, column: Column, seeds: tuple[int, ...]) -> None:
+def look_ahead(recipe: RecipeState, column: Column, seeds: tuple[int, ...]) -> None:
     """Make the tables that people may open next, while they read this one; a click ends this after one table."""
     for benchmark in recipe.results.benchmarks:
         likely = min(benchmark.columns, key=lambda one: (one[0] != column[0], one[1] != column[1]), default=None)

@@ -6,13 +6,13 @@ from typing import Any
 import streamlit as st
 
 from msm.dashboards import loading, recipes, tables, views
-from msm.dashboards.loading import Recipe
+from msm.dashboards.loading import RecipeState
 from msm.dashboards.tables import plain
 from msm.errors import BadInput
 from msm.imports import entry
 from msm.reporting import rankings
 from msm.reporting.models import ModelScores
-from msm.reporting.rankings import Answer, Texts
+from msm.reporting.rankings import Answer, BenchmarkTexts
 
 DEPTH = 10
 EXAMPLES = 4
@@ -22,7 +22,7 @@ LARGEST = 100_000
 
 
 @st.cache_resource(show_spinner="Loading a model and encoding the collection; later questions are quick", max_entries=4)
-def searcher(model: Path, _texts: Texts, state: tuple) -> Any:
+def searcher(model: Path, _texts: BenchmarkTexts, state: tuple) -> Any:
     """Return a model with the vectors of a collection; the only place of the dashboard that loads torch."""
     del state
     return entry("msm.retrieval.ask:Searcher")(model, _texts.collection)
@@ -49,7 +49,7 @@ def show_model(root: Path, run: ModelScores, question: str) -> None:
     )
 
 
-def texts(root: Path, run: ModelScores) -> Texts:
+def texts(root: Path, run: ModelScores) -> BenchmarkTexts:
     """Return the questions and judgements of a score; a collection that is too large is refused before it is read.
 
     Raises:
@@ -70,7 +70,7 @@ def missing_model(root: Path, run: ModelScores) -> str:
     return ""
 
 
-def show_examples(texts: Texts) -> None:
+def show_examples(texts: BenchmarkTexts) -> None:
     """Show some of the collection's own questions; a click on one asks it."""
     queries = texts.collection.queries
     with st.container(horizontal=True):
@@ -85,7 +85,7 @@ def ask(question: str) -> None:
     st.session_state["asked"] = question
 
 
-def show_answers(recipe: Recipe, runs: list[ModelScores], question: str) -> None:
+def show_answers(recipe: RecipeState, runs: list[ModelScores], question: str) -> None:
     """Show the answers of the models side by side."""
     for place, run in zip(st.columns(len(runs)), runs, strict=True):
         with place:

@@ -18,8 +18,8 @@ from msm.evaluation.statistics import Interval
 from msm.reporting import wording
 from msm.reporting.colours import colour
 from msm.reporting.contents import Difference, FairnessRow, Row, fairness_head, notes
-from msm.reporting.contrasts import Best, Contrast
-from msm.reporting.models import Benchmark, Cell, ModelScores, Results
+from msm.reporting.contrasts import BestModel, ModelContrast
+from msm.reporting.models import BenchmarkResults, Cell, ModelScores, Results
 from msm.reporting.published import MEAN
 from msm.reporting.training_sets import HEAD
 
@@ -63,7 +63,9 @@ def values_frame(rows: Sequence[Row], languages: Sequence[str], links: Mapping[s
     )
 
 
-def absent_rows(results: Results, benchmark: Benchmark, view: Benchmark, languages: Sequence[str]) -> list[Row]:
+def absent_rows(
+    results: Results, benchmark: BenchmarkResults, view: BenchmarkResults, languages: Sequence[str]
+) -> list[Row]:
     """Return a blank row, with the reason, for every model of the recipe that has no values.
 
     Args:
@@ -81,7 +83,7 @@ def absent_rows(results: Results, benchmark: Benchmark, view: Benchmark, languag
     ]
 
 
-def best_text(best: Best, where: str) -> str:
+def best_text(best: BestModel, where: str) -> str:
     """Return a text that names the best model, and the models that may be as good, in Markdown.
 
     Args:
@@ -181,7 +183,7 @@ def differences_frame(differences: Sequence[Difference], languages: int) -> pd.D
     )
 
 
-def contrasts_frame(contrasts: Sequence[Contrast]) -> pd.DataFrame:
+def contrasts_frame(contrasts: Sequence[ModelContrast]) -> pd.DataFrame:
     """Return the comparison of a model with a baseline as text, one row for each language and for the mean."""
     return pd.DataFrame(
         {
@@ -202,14 +204,14 @@ def _difference(value: float, interval: Interval) -> dict[str, str]:
     return dict(zip(("difference", "95 % interval"), wording.difference(value, interval), strict=True))
 
 
-def _means(one: Contrast) -> dict[str, str]:
+def _means(one: ModelContrast) -> dict[str, str]:
     """Return the means of the model and the baseline, with the decimals that tell them apart."""
     digits = wording.decimals([one.means]) if one.direction != "inside" else 1
     names = (one.model, one.baseline)
     return {name: wording.times_100(mean, digits) for name, mean in zip(names, one.means, strict=True)}
 
 
-def intervals_frame(contrasts: Sequence[Contrast]) -> pd.DataFrame:
+def intervals_frame(contrasts: Sequence[ModelContrast]) -> pd.DataFrame:
     """Return the differences by language with their intervals, times 100, and their directions."""
     return pd.DataFrame(
         {
@@ -244,7 +246,7 @@ def shares_map(frame: pd.DataFrame, languages: Sequence[str]) -> Styler:
     return _filled(frame, languages, 0, 100)
 
 
-def distances_frame(benchmark: Benchmark) -> pd.DataFrame:
+def distances_frame(benchmark: BenchmarkResults) -> pd.DataFrame:
     """Return the rank distances of all runs; no rows where they were not scored."""
     return pd.DataFrame(
         {

@@ -46,7 +46,7 @@ POINTS = 300
 State = Literal["finished", "running", "stopped"]
 
 
-class Run(NamedTuple):
+class TrainingLog(NamedTuple):
     """A training with a log."""
 
     recipe: str
@@ -62,7 +62,7 @@ class Run(NamedTuple):
         return self.name if self.state == "finished" else f"{self.name} ({self.state})"
 
 
-def runs(folders: Folders) -> list[Run]:
+def runs(folders: Folders) -> list[TrainingLog]:
     """Return every training of every recipe; an unfinished one takes the place of its finished namesake."""
     runs_by_name = {}
     for folder, is_finished in ((folders.artifacts, True), (folders.work, False)):
@@ -71,7 +71,7 @@ def runs(folders: Folders) -> list[Run]:
         for time_of_change, log in sorted((log.stat().st_mtime, log) for log in logs if log.is_file()):
             recipe, stage, row = log.relative_to(folder).parts[:3]
             unfinished_state: State = "running" if time.time() - time_of_change < SILENCE else "stopped"
-            runs_by_name[recipe, stage, row] = Run(
+            runs_by_name[recipe, stage, row] = TrainingLog(
                 recipe, f"{stage}/{row}", log, "finished" if is_finished else unfinished_state
             )
     return [runs_by_name[key] for key in sorted(runs_by_name)]

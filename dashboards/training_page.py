@@ -11,7 +11,7 @@ from msm.dashboards import training_logs, views
 from msm.dashboards.charts import PALETTE
 from msm.dashboards.folders import folders
 from msm.dashboards.tables import plain
-from msm.dashboards.training_logs import QUANTITIES, Run, Tail
+from msm.dashboards.training_logs import QUANTITIES, Tail, TrainingLog
 
 EVERY = 5
 """Seconds between two readings of a running log."""
@@ -23,7 +23,7 @@ def tail(log: Path) -> Tail:
     return Tail(log)
 
 
-def show_curves(runs: list[Run]) -> None:
+def show_curves(runs: list[TrainingLog]) -> None:
     """Show one small chart for every quantity in the logs of the chosen trainings."""
     if not all(run.log.is_file() for run in runs):
         st.rerun()  # A training has finished since, and its log was moved.

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator as Place
 from msm.collections.registry import title_of
 from msm.dashboards import loading, recipes, tables
 from msm.dashboards.folders import folders
-from msm.dashboards.loading import Recipe
+from msm.dashboards.loading import RecipeState
 from msm.dashboards.tables import plain
 from msm.evaluation.per_query import PoolKind
 from msm.reporting import wording
@@ -18,7 +18,7 @@ from msm.reporting.colours import STOPS
 from msm.reporting.contents import Difference, Row, Table, training_sources
 from msm.reporting.latex import latex
 from msm.reporting.markdown import table_text
-from msm.reporting.models import Benchmark, Column, Problem
+from msm.reporting.models import BenchmarkResults, Column, Problem
 from msm.reporting.rankings import Answer
 from msm.reporting.training_sets import HEAD
 
@@ -96,7 +96,7 @@ def turn_to(label: str) -> None:
     st.session_state["recipe"] = st.query_params["recipe"] = label
 
 
-def open_recipe(place: Place, first: Sequence[str] = ()) -> Recipe | None:
+def open_recipe(place: Place, first: Sequence[str] = ()) -> RecipeState | None:
     """Let people choose a recipe, or tell them what is missing where there are no results.
 
     Args:
@@ -124,7 +124,7 @@ def open_recipe(place: Place, first: Sequence[str] = ()) -> Recipe | None:
     return None
 
 
-def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Place) -> Benchmark:
+def choose_benchmark(recipe: RecipeState, benchmark_place: Place, setting_place: Place) -> BenchmarkResults:
     """Let people choose a benchmark, and the kind of data on which its models were fine-tuned.
 
     Args:
@@ -140,7 +140,7 @@ def choose_benchmark(recipe: Recipe, benchmark_place: Place, setting_place: Plac
         return settings[choose("Setting", list(settings), "setting")]
 
 
-def choose_column(first: Sequence[str] = ()) -> tuple[Recipe, Benchmark, Column] | None:
+def choose_column(first: Sequence[str] = ()) -> tuple[RecipeState, BenchmarkResults, Column] | None:
     """Let people choose a recipe, a benchmark, a setting, a measure and a kind of pool, in one line.
 
     Args:

@@ -19,7 +19,7 @@ KOLEO_EPS = 1e-8
 """Number that is added to a distance before its logarithm is taken (MEXMA's released code)."""
 
 
-class Contrast(NamedTuple):
+class ContrastiveLoss(NamedTuple):
     """A contrastive loss and the values that are logged beside it; scalars, and only `loss` carries a gradient."""
 
     loss: Tensor
@@ -70,7 +70,7 @@ def contrastive_loss(
     negatives: str = "all",
     bias_over: str = "query",
     bias_gradient: str = "cut",
-) -> Contrast:
+) -> ContrastiveLoss:
     """Mean cross entropy, in nats, of picking the positive of each query out of all keys.
 
     Every contrastive objective of pre-training calls it: masked sentences with the bias `mu`, the baselines CROP, ICT
@@ -120,7 +120,7 @@ def contrastive_loss(
             _row_means(cosines, ~same).mean(),
         )
     lead = lead.detach()
-    return Contrast(F.cross_entropy(logits, matches.positives), *numbers, lead.mean(), lead.min(), lead.max())
+    return ContrastiveLoss(F.cross_entropy(logits, matches.positives), *numbers, lead.mean(), lead.min(), lead.max())
 
 
 def _mean_over(leads: Tensor, documents: Tensor, bias_over: str) -> Tensor:

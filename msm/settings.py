@@ -27,7 +27,7 @@ class Between(NamedTuple):
     high: float = float("inf")
 
 
-class Form(NamedTuple):
+class TextPattern(NamedTuple):
     """A pattern that a text must match as a whole."""
 
     pattern: str
@@ -103,7 +103,7 @@ def _check(name: str, value: object, hint: Any) -> None:
     values = choices(hint)
     if values and value not in values:
         raise BadInput(f"{name} must be one of {', '.join(values)}, got {value!r}")
-    form = next((part for part in get_args(hint)[1:] if isinstance(part, Form)), None)
+    form = next((part for part in get_args(hint)[1:] if isinstance(part, TextPattern)), None)
     if form and not re.fullmatch(form.pattern, str(value)):
         raise BadInput(f"{name} must match {form.pattern}, got {value!r}")
     bounds = limits(hint)

@@ -28,7 +28,7 @@ class Terminated(BaseException):
 
 
 class Interrupted(BaseException):
-    """A request to stop came within a block that may be left at once; see `Request`."""
+    """A request to stop came within a block that may be left at once; see `StopRequest`."""
 
 
 def error_of(number: int) -> BaseException:
@@ -113,7 +113,7 @@ def _end(number: int) -> NoReturn:
         os._exit(130 if number == signal.SIGINT else Preempted.exit_code)
 
 
-class Request:
+class StopRequest:
     """A request to stop, as a loop handles it that can keep its state between two steps.
 
     Within `handled`, the first request is noted, and a block `at_once` is left. A block `in_time` is left when the

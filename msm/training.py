@@ -27,7 +27,7 @@ COSINE_START = 0.1
 """Share of the learning rate at which the warm-up of the cosine schedule begins (arXiv 2409.12737)."""
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """The task of a training, as the loop sees it: a module and its losses."""
 
     @property
@@ -114,7 +114,7 @@ def seed_torch(*parts: int) -> None:
     torch.manual_seed(int(np.random.SeedSequence(parts).generate_state(1)[0]))
 
 
-def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
+def train(task: TrainingTask, plan: Plan, execution: Execution) -> dict[str, Any]:
     """Do the updates that are not done yet.
 
     Args:
@@ -140,7 +140,7 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
     first, has_ended = _resume(task.module, optimizer, work)
     last = first if has_ended else plan.steps
     log = _Log(work / artifacts.LOG, first)
-    stop = stopping.Request(alone=distributed.world_size() == 1)
+    stop = stopping.StopRequest(alone=distributed.world_size() == 1)
     last_save = start = time.monotonic()
     bar = tqdm(range(first, last), initial=first, total=plan.steps, unit="step", disable=not main, mininterval=5)
     task.module.train()
@@ -179,7 +179,7 @@ def train(task: Task, plan: Plan, execution: Execution) -> dict[str, Any]:
     }
 
 
-def _stopped(stop: stopping.Request, where: str) -> BaseException:
+def _stopped(stop: stopping.StopRequest, where: str) -> BaseException:
     """The error of a training whose state is kept."""
     if stop.number == signal.SIGINT:
         return KeyboardInterrupt()
@@ -187,7 +187,7 @@ def _stopped(stop: stopping.Request, where: str) -> BaseException:
 
 
 def _update(
-    task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int, work: Path, stop: stopping.Request
+    task: TrainingTask, plan: Plan, optimizer: torch.optim.Optimizer, step: int, work: Path, stop: stopping.StopRequest
 ) -> dict[str, float]:
     """One update; a request to stop within its long part ends training with the state before it."""
     # Objectives with a memory fill it while they compute; weights do not change before the end.
@@ -214,7 +214,9 @@ def _update(
     return totals | {"gradient_norm": norm, "learning_rate": plan.rate(step)}
 
 
-def _gradients(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: int) -> tuple[dict[str, float], float]:
+def _gradients(
+    task: TrainingTask, plan: Plan, optimizer: torch.optim.Optimizer, step: int
+) -> tuple[dict[str, float], float]:
     """Leave the gradients of a step in the weights; return its losses and counts, and the norm of the gradient."""
     for group in optimizer.param_groups:
         group["lr"] = plan.rate(step)
@@ -229,7 +231,7 @@ def _gradients(task: Task, plan: Plan, optimizer: torch.optim.Optimizer, step: i
     return distributed.sum_values(totals), nn.utils.clip_grad_norm_(parameters, plan.clip or math.inf).item()
 
 
-def _after(task: Task, step: int, stop: stopping.Request) -> dict[str, float]:
+def _after(task: TrainingTask, step: int, stop: stopping.StopRequest) -> dict[str, float]:
     """What the task does after an update; a request to stop that does not see its end gives up the update."""
     try:
         with stop.in_time():

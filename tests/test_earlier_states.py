@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from msm import checkpoints
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
@@ -64,7 +64,7 @@ class Shrink:
 
 def bi_encoder(encoder: Path, pooling: str, towers: str) -> nn.Module:
     torch.manual_seed(1)  # of the pooler, which the start weights lack
-    form = Form(pooling, "cosine", 24, 24, towers=towers)  # type: ignore[arg-type]
+    form = EncoderForm(pooling, "cosine", 24, 24, towers=towers)  # type: ignore[arg-type]
     return BiEncoder(new_encoder(encoder, form), settings(pooling=pooling, towers=towers))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import msm
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder, save_encoder
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ def folder(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """An empty working directory but for a small model under the name that the examples load."""
     model = tmp_path / "intfloat" / "multilingual-e5-small"
     model.mkdir(parents=True)
-    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 48)), model)
+    save_encoder(new_encoder(encoder, EncoderForm("mean", "cosine", 24, 48)), model)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return tmp_path

@@ -107,7 +107,7 @@ def test_a_request_that_was_kept_is_not_repeated_later(monkeypatch: pytest.Monke
     later: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: later.append(number))
     try:
-        stop = stopping.Request(alone=True)
+        stop = stopping.StopRequest(alone=True)
         with stop.handled():
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.01)

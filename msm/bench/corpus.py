@@ -20,8 +20,8 @@ from transformers import AutoTokenizer
 from msm.bench.crawl_files import Page, members, pages_of
 from msm.bench.race import race
 from msm.corpora import tokenizer
-from msm.corpora.crawl.settings import Recipe, to_recipe
-from msm.corpora.crawl.state import State
+from msm.corpora.crawl.settings import CorpusRecipe, to_recipe
+from msm.corpora.crawl.state import CrawlState
 from msm.corpora.crawl.steps import do, folder, steps_of, undone
 from msm.corpora.settings import Tokenizer
 from msm.corpora.subwords import SENTENCEPIECE_MODEL, SentencePiece, normal
@@ -136,7 +136,7 @@ def shares_of_time(engine: SentencePiece, sentences: list[str]) -> dict[str, flo
     return shares | {"rest": round(1 - sum(shares.values()), 2)}
 
 
-def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recipe:
+def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> CorpusRecipe:
     """Write crawled files and return the recipe that reads them. Every file has the same number of pages of its own."""
     for part in range(parts):
         part_pages = [Page(page.language, tuple(f"{part} {text}" for text in page.paragraphs)) for page in pages]
@@ -160,7 +160,7 @@ def write_crawl(target: Path, pages: list[Page], kind: str, parts: int) -> Recip
 class CorpusBuild(NamedTuple):
     """A corpus and the measured cost of making it."""
 
-    state: State
+    state: CrawlState
     seconds: float
     """Seconds from the beginning to the end."""
     core_seconds: dict[str, float]
@@ -171,7 +171,7 @@ def make(root: Path, pages: list[Page], kind: str, parts: int, pieces: Path) -> 
     """Make a corpus of token shards in this process, one unit of work after the other."""
     root.joinpath("files").mkdir()
     recipe = write_crawl(root / "files", pages, kind, parts)
-    state = State(recipe, root / "work", str(root / "out"), str(pieces))
+    state = CrawlState(recipe, root / "work", str(root / "out"), str(pieces))
     root.joinpath("out").mkdir()
     state.find_parts()
     seconds: dict[str, float] = {}

@@ -46,7 +46,7 @@ BASE = Shape(12, 768, 12, 250_002, 32)
 QUICK = Shape(2, 128, 2, 8_000, 16)
 
 
-class Texts(NamedTuple):
+class TokenTexts(NamedTuple):
     """Token ids of the questions and passages of a batch."""
 
     queries: list[NDArray[np.int64]]
@@ -58,7 +58,7 @@ class Texts(NamedTuple):
         return real / sum(len(side) * max(map(len, side)) for side in self)
 
 
-Vectors = Callable[[Any, Texts], tuple[Tensor, Tensor]]
+Vectors = Callable[[Any, TokenTexts], tuple[Tensor, Tensor]]
 
 
 def run(quick: bool) -> Iterator[dict[str, Any]]:
@@ -96,23 +96,25 @@ def _model(shape: Shape) -> nn.Module:
     return AutoModel.from_config(config, attn_implementation="sdpa", add_pooling_layer=False)
 
 
-def _texts(shape: Shape) -> Texts:
+def _texts(shape: Shape) -> TokenTexts:
     random = np.random.default_rng(0)
     lengths = (
         np.clip(random.normal(13, 4, shape.queries), 5, QUERY_TOKENS),
         np.clip(random.lognormal(4.8, 0.55, shape.queries), 20, PASSAGE_TOKENS),
     )
-    return Texts(*([random.integers(SPECIAL, shape.vocabulary, int(length)) for length in side] for side in lengths))
+    return TokenTexts(
+        *([random.integers(SPECIAL, shape.vocabulary, int(length)) for length in side] for side in lengths)
+    )
 
 
-def _packed(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
+def _packed(model: Any, texts: TokenTexts) -> tuple[Tensor, Tensor]:
     """Return the vectors of questions and of passages by one packed forward pass."""
     batch = pack(texts.queries + texts.passages).to(model.device)
     vectors = pool(token_states(model, batch), batch, "cls")
     return vectors[: len(texts.queries)], vectors[len(texts.queries) :]
 
 
-def _padded(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
+def _padded(model: Any, texts: TokenTexts) -> tuple[Tensor, Tensor]:
     """Return the vectors of questions and of passages by the library's own forward passes, one for each side."""
     return _padded_side(model, texts.queries), _padded_side(model, texts.passages)
 
@@ -125,14 +127,14 @@ def _padded_side(model: Any, side: list[NDArray[np.int64]]) -> Tensor:
     return model(input_ids=tokens, attention_mask=(tokens != 1).long()).last_hidden_state[:, 0]
 
 
-def _loss(model: Any, texts: Texts, vectors: Vectors, precision: str) -> Tensor:
+def _loss(model: Any, texts: TokenTexts, vectors: Vectors, precision: str) -> Tensor:
     with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bf16"):
         queries, passages = vectors(model, texts)
     return in_batch_loss(F.normalize(queries.float(), dim=1), F.normalize(passages.float(), dim=1), scale=20.0)
 
 
 def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, texts: Texts, vectors: Vectors, precision: str
+    model: nn.Module, optimizer: torch.optim.Optimizer, texts: TokenTexts, vectors: Vectors, precision: str
 ) -> Callable[[], None]:
     """Return a function that runs one step: forward, backward and update."""
 
@@ -144,7 +146,7 @@ def _step(
     return step
 
 
-def _check_equal(model: nn.Module, texts: Texts, precision: str) -> float:
+def _check_equal(model: nn.Module, texts: TokenTexts, precision: str) -> float:
     with torch.no_grad():
         ours, theirs = (_loss(model, texts, way, precision).item() for way in (_packed, _padded))
     if abs(ours - theirs) > TOLERANCE[precision] * abs(theirs):

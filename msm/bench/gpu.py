@@ -46,7 +46,7 @@ CHECKED = 2**14
 """Number of passages of the search on the CPU, with whose result and time those of the GPU are compared."""
 
 
-class Plan(NamedTuple):
+class GpuSizes(NamedTuple):
     """Sizes of all comparisons."""
 
     steps: Mapping[str, pretrain.Shape]
@@ -59,7 +59,7 @@ class Plan(NamedTuple):
     pairs: int
 
 
-FULL = Plan(
+FULL = GpuSizes(
     {
         "XLM-R base": pretrain.BASE._replace(documents=32, units=32),
         "XLM-R large": pretrain.LARGE,
@@ -76,7 +76,7 @@ FULL = Plan(
     1000,
     5,
 )
-TINY = Plan(
+TINY = GpuSizes(
     {"tiny": pretrain.Shape(2, 32, 2, 500, 2, 4)},
     24,
     {
@@ -167,7 +167,7 @@ def _steps(name: str, shape: pretrain.Shape, pairs: int) -> Iterator[dict[str, A
     }
 
 
-def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) -> Iterator[dict[str, Any]]:
+def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: GpuSizes) -> Iterator[dict[str, Any]]:
     """Compare encoding with that of sentence-transformers, with the same weights and precision."""
     with tempfile.TemporaryDirectory() as number:
         folder = Path(number)
@@ -193,7 +193,7 @@ def _encode(name: str, config: Callable[[int], PreTrainedConfig], plan: Plan) ->
     yield race("gpu_encode", lambda: ours.encode(texts, "passage"), lambda: theirs.encode(texts), plan.pairs, **facts)
 
 
-def _search(plan: Plan) -> Iterator[dict[str, Any]]:
+def _search(plan: GpuSizes) -> Iterator[dict[str, Any]]:
     """Time the exact search of pieces that are made on the device and merged one after the other."""
     generator = torch.Generator(_device()).manual_seed(0)
     queries = torch.randn(plan.queries, plan.width, device=_device(), generator=generator)

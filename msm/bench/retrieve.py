@@ -35,7 +35,7 @@ from msm.collections.runs import Qrels, Run
 from msm.encoders.chain import Tokens
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
-from msm.evaluation.measures import Evaluation, evaluate
+from msm.evaluation.measures import RunValues, evaluate
 from msm.retrieval.inner_products import DenseVectors, pair_scores
 from msm.retrieval.search import Relevant, nearest, search_shard
 from msm.retrieval.stream import search
@@ -245,7 +245,7 @@ def _score_races(size: Size) -> Iterator[dict[str, Any]]:
         if abs(means[measure] - values.values.mean()) > 1e-6:
             raise RuntimeError(f"{measure}: the mean is {values.values.mean()}, and {means[measure]} by ir_measures")
 
-    def ours() -> Evaluation:
+    def ours() -> RunValues:
         return evaluate(qrels, run, measures, ties="trec")
 
     yield race("score_vs_pytrec_eval", ours, lambda: evaluator.evaluate(run_scores), size.pairs, **facts)
@@ -274,7 +274,7 @@ def _dictionaries(qrels: Qrels, run: Run) -> tuple[Judgements, RunScores]:
     return labels, run_scores
 
 
-def _check_scores(evaluation: Evaluation, qrels: Qrels, theirs: dict[str, dict[str, float]]) -> None:
+def _check_scores(evaluation: RunValues, qrels: Qrels, theirs: dict[str, dict[str, float]]) -> None:
     ids = qrels.query_ids.take(pa.array(evaluation.queries)).to_pylist()
     for (name, trec), values in zip(MEASURES.items(), evaluation.measures, strict=True):
         reference = [theirs[text][trec.replace(".", "_")] for text in ids]

@@ -23,7 +23,7 @@ TELLING = (
 Row = Mapping[str, Any]
 
 
-class Verdict(NamedTuple):
+class RatioVerdict(NamedTuple):
     """One comparison, and whether it is as fast as the committed one."""
 
     name: str
@@ -54,18 +54,18 @@ def full_name(row: Row) -> str:
     return ", ".join([row["name"], *facts])
 
 
-def verdicts(rows: Iterable[Row], committed_ratios: Mapping[str, float]) -> Iterator[Verdict]:
+def verdicts(rows: Iterable[Row], committed_ratios: Mapping[str, float]) -> Iterator[RatioVerdict]:
     """Yield a verdict on each row that can be judged: ratios, and exponents of growth."""
     for row in rows:
         if row["name"] == GROWTH and row.get("seconds") is not None:
-            yield Verdict(full_name(row), row["seconds"], None, row["seconds"] <= MOST_EXPONENT)
+            yield RatioVerdict(full_name(row), row["seconds"], None, row["seconds"] <= MOST_EXPONENT)
         elif row.get("ratio") is not None:
             before = committed_ratios.get(full_name(row))
             has_passed = row["ratio"] >= LEAST_SHARE * (before if before is not None else -math.inf)
-            yield Verdict(full_name(row), row["ratio"], before, has_passed)
+            yield RatioVerdict(full_name(row), row["ratio"], before, has_passed)
 
 
-def lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def lines(verdicts: Sequence[RatioVerdict]) -> Iterator[str]:
     """Yield one line for each verdict, then the number of comparisons that failed."""
     for verdict in verdicts:
         beside = "new" if verdict.committed_ratio is None else f"committed {verdict.committed_ratio:.2f}"

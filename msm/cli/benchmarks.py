@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from msm.collections.described import Row, description, overview
+from msm.collections.described import BenchmarkLine, description, overview
 from msm.collections.formats import BITEXT_FORMATS, FORMATS, LIBRARIES
 
 
@@ -27,8 +27,8 @@ def main(arguments: Namespace) -> None:
 
 
 def _table() -> list[str]:
-    rows = [Row(*(name for name in Row._fields)), *overview()]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(Row._fields) - 1)]
+    rows = [BenchmarkLine(*(name for name in BenchmarkLine._fields)), *overview()]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(BenchmarkLine._fields) - 1)]
     lines = ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]) + "\n" for row in rows]
     formats = ", ".join(sorted([*FORMATS, *BITEXT_FORMATS, *LIBRARIES]))
     return [*lines, f"\nFormats of your own data (--format), beside those of every benchmark: {formats}\n"]

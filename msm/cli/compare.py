@@ -20,7 +20,7 @@ from msm.cli.options import add_resamples
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.collections.runs import Floats
 from msm.errors import INVISIBLE
-from msm.evaluation.compare import MeasureComparisons, Model, Seeds
+from msm.evaluation.compare import MeasureComparisons, ModelValues, Seeds
 from msm.evaluation.per_query import PoolKind
 from msm.evaluation.score_folder import ScoreFolder
 from msm.evaluation.statistics import FEW_CLUSTERS, Comparison, Interval
@@ -120,7 +120,9 @@ def _notes(baseline: ScoreFolder, model: ScoreFolder) -> Iterator[str]:
         yield f"note: the protocols differ: {json.dumps(protocols[1])} against {json.dumps(protocols[0])}"
 
 
-def _table(languages: list[str], baseline: Model, model: Model, comparison: Comparison, p_values: Floats) -> list[str]:
+def _table(
+    languages: list[str], baseline: ModelValues, model: ModelValues, comparison: Comparison, p_values: Floats
+) -> list[str]:
     cells = zip(
         [*languages, "mean"],
         baseline.seed_means.mean(axis=0),
@@ -145,7 +147,7 @@ def _row(
     return (language, f"{baseline:.4f}", f"{model:.4f}", f"{gap:+.4f}", interval, f"{p:.4f}", *map(str, counts))
 
 
-def _seed_line(baseline: Model, model: Model) -> Iterator[str]:
+def _seed_line(baseline: ModelValues, model: ModelValues) -> Iterator[str]:
     """Yield the standard deviation of the mean over the seeds, which is unknown with one seed."""
     spreads = []
     for other in (baseline, model):

@@ -7,7 +7,7 @@ from pathlib import Path
 from msm.cli.languages import add_choice
 from msm.collections.registry import find_benchmark, reference
 from msm.errors import BadInput
-from msm.evaluation.choice import Choice, choice
+from msm.evaluation.choice import LanguageChoice, choice
 from msm.evaluation.exports import write_collection
 from msm.evaluation.mteb_results import write_mteb
 from msm.files import new_file
@@ -85,7 +85,7 @@ def _write_mteb(arguments: Namespace) -> None:
     sys.stdout.write(f"{arguments.out}: scores of {len(folders)} folders\n")
 
 
-def _chosen(arguments: Namespace) -> Choice:
+def _chosen(arguments: Namespace) -> LanguageChoice:
     return choice(arguments.languages, arguments.pairs)
 
 

@@ -13,7 +13,7 @@ from msm.cli.options import add_log, add_mirror, add_recipe
 from msm.components import kubeflow_local, kubeflow_pipeline, kubeflow_submit
 from msm.components.clusters import LAUNCHERS, WORK, TrainJobPlace, check_pinned, find_cluster
 from msm.components.dvc_pointers import Pointer, default_remote, find_pointer
-from msm.components.kubeflow_pipeline import PIPELINES, Options
+from msm.components.kubeflow_pipeline import PIPELINES, PipelineOptions
 from msm.errors import BadInput
 from msm.imports import entry
 from msm.pipeline import recipes
@@ -181,13 +181,13 @@ def main(arguments: argparse.Namespace) -> None:
             _submit(arguments, package)
 
 
-def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Options:
+def _here(arguments: argparse.Namespace, recipe: dict[str, Any]) -> PipelineOptions:
     mirror = arguments.mirror
     work = Path("work", str(recipe["recipe"])).resolve()
-    return Options(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
+    return PipelineOptions(kubeflow_local.image(), str(work), mirror=str(Path(mirror).resolve()) if mirror else "")
 
 
-def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) -> Options:
+def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) -> PipelineOptions:
     check_pinned(arguments.image)
     log, address = arguments.log, arguments.tracking_uri
     if bool(address) > (log in tracking.ADDRESSES) or (log == "mlflow" and not address):
@@ -201,7 +201,7 @@ def _options(arguments: argparse.Namespace, recipe: str, tasks: Sequence[Task]) 
         place = TrainJobPlace.of(cluster, arguments.namespace, arguments.nodes, arguments.image)
         _check_nodes(tasks, place)
         launcher = place.as_json()
-    return Options(
+    return PipelineOptions(
         arguments.image, f"{WORK}/scratch/{recipe}", f"{WORK}/artifacts/{recipe}", launcher=launcher, cluster=cluster
     )
 

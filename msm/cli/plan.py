@@ -11,7 +11,7 @@ from msm.cli.options import add_recipe
 from msm.errors import BadInput
 from msm.pipeline import recipes
 from msm.pipeline.corpus_costs import CorpusCost, corpus_cost, measurement
-from msm.pipeline.costs import TEXT, Cost, Sizes, plan, read_sizes
+from msm.pipeline.costs import TEXT, Cost, CostSizes, plan, read_sizes
 from msm.pipeline.tasks import tasks
 
 
@@ -88,7 +88,7 @@ def main(arguments: argparse.Namespace) -> None:
     sys.stdout.write(table(str(recipe["recipe"]), costs, arguments.mfu) + corpus)
 
 
-def _corpus(arguments: argparse.Namespace, sizes: Sizes) -> str:
+def _corpus(arguments: argparse.Namespace, sizes: CostSizes) -> str:
     if not 0 < arguments.kept_share <= 1:
         raise BadInput(f"--kept_share must be above 0 and at most 1, got {arguments.kept_share}")
     path, kind, share = arguments.corpus_bench, arguments.corpus_files, arguments.kept_share

@@ -20,7 +20,7 @@ Mean = Literal["macro", "micro"]
 """Kind of mean: of the languages' means (`macro`), or of all questions (`micro`)."""
 
 
-class Counts(NamedTuple):
+class PublishedSizes(NamedTuple):
     """Published sizes of one language; None where a size is not known."""
 
     questions: int | None = None
@@ -52,7 +52,7 @@ class Benchmark:
     """Papers and data sets that describe the data and the rules."""
     split: str | None = None
     """Split of the published questions, such as `test`; None for your own data."""
-    counts: Mapping[str, Counts] = field(default_factory=dict)
+    counts: Mapping[str, PublishedSizes] = field(default_factory=dict)
     """Published sizes by language; empty for your own data, which are not checked."""
     passages: int | None = None
     """Published number of all passages together."""
@@ -153,7 +153,7 @@ class Benchmark:
             self._check_together(folder, questions.total(), judgements.total())
             return
         for language in self._checked_languages(questions):
-            counts = self.counts.get(language, Counts(0))
+            counts = self.counts.get(language, PublishedSizes(0))
             self._check(folder, f"{language} has", "questions", questions[language], counts.questions)
             self._check(folder, f"{language} has", "judgements", judgements[language], counts.judgements)
 

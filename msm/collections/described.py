@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from msm.collections import benchmarks
-from msm.collections.benchmark import Benchmark, BitextBenchmark, Counts
+from msm.collections.benchmark import Benchmark, BitextBenchmark, PublishedSizes
 from msm.collections.registry import BENCHMARKS, BITEXTS, find_benchmark, find_bitext
 
 SEARCHED = {
@@ -24,7 +24,7 @@ BY_ANSWERS = {
 """Measures that follow from the way in which answers are matched."""
 
 
-class Row(NamedTuple):
+class BenchmarkLine(NamedTuple):
     """One line of the list of benchmarks."""
 
     name: str
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     measures: str
 
 
-def overview() -> list[Row]:
+def overview() -> list[BenchmarkLine]:
     """Return all published benchmarks, by name; constructed ones are left out."""
     benchmarks = {name: one for name, one in {**BENCHMARKS, **BITEXTS}.items() if one.split}
     return [_row(benchmarks[name]) for name in sorted(benchmarks)]
@@ -71,15 +71,15 @@ def _about(one: Benchmark | BitextBenchmark) -> list[str]:
     return [inspect.getdoc(module) or "" for module in _modules() if one in _values(module)][:1]
 
 
-def _row(one: Benchmark | BitextBenchmark) -> Row:
+def _row(one: Benchmark | BitextBenchmark) -> BenchmarkLine:
     split = one.split or ""
     if isinstance(one, BitextBenchmark):
         languages = "all" if one.pairs.startswith("all") else str(len(one.pairs.split(",")))
-        return Row(one.name, one.title, split, languages, "", "", ", ".join(one.measures))
+        return BenchmarkLine(one.name, one.title, split, languages, "", "", ", ".join(one.measures))
     counts = one.counts.values()
     passages = one.passages or _sum(count.passages for count in counts)
     measures = one.measures or BY_ANSWERS[one.answers or "dpr"]
-    return Row(
+    return BenchmarkLine(
         one.name,
         one.title,
         split,
@@ -108,7 +108,7 @@ def _rules(one: Benchmark | BitextBenchmark) -> list[str]:
     return [*lines, f"sources: {', '.join(one.sources)}"]
 
 
-def _size(count: Counts) -> str:
+def _size(count: PublishedSizes) -> str:
     return "/".join(_number(value) or "?" for value in count)
 
 

@@ -20,7 +20,7 @@ from msm.files import open_text, plain_name, read_json_lines
 MOSES = re.compile(r"(?P<stem>.+)\.(?P<first>[A-Za-z0-9_]+)-(?P<second>[A-Za-z0-9_]+)\.(?P<language>[A-Za-z0-9_]+)")
 
 
-class Pair(NamedTuple):
+class TranslationPair(NamedTuple):
     """A sentence of the pivot language and its translation."""
 
     language: str
@@ -31,7 +31,7 @@ class Pair(NamedTuple):
     """Its translation."""
 
 
-def read_pairs(collection: Path, pivot: str) -> Iterator[Pair]:
+def read_pairs(collection: Path, pivot: str) -> Iterator[TranslationPair]:
     """Yield the sentences of a collection that exist in the pivot language and in another one.
 
     Lines with a blank side are skipped. So are documents with different numbers of sentences in the two languages,
@@ -49,7 +49,7 @@ def read_pairs(collection: Path, pivot: str) -> Iterator[Pair]:
     return (pair for pair in pairs if pair.pivot and pair.text)
 
 
-def read_translations(path: Path) -> Iterator[Pair]:
+def read_translations(path: Path) -> Iterator[TranslationPair]:
     """Yield the pairs of a file whose lines hold `language`, `text` and `english`; the pivot is English.
 
     Raises:
@@ -59,7 +59,7 @@ def read_translations(path: Path) -> Iterator[Pair]:
         texts = [row.get(name) for name in ("language", "english", "text")]
         if not all(isinstance(text, str) and text.strip() for text in texts):
             raise bad_line(path, number, "expected texts `language`, `text` and `english`")
-        yield Pair(*(str(text).strip() for text in texts))
+        yield TranslationPair(*(str(text).strip() for text in texts))
 
 
 def _first_record(path: Path) -> dict[str, object]:
@@ -68,15 +68,15 @@ def _first_record(path: Path) -> dict[str, object]:
     raise BadInput(f"{path}: holds nothing")
 
 
-def _question_pairs(path: Path, pivot: str) -> Iterator[Pair]:
+def _question_pairs(path: Path, pivot: str) -> Iterator[TranslationPair]:
     for language, english, text in read_translations(path):
         if pivot == "en":
-            yield Pair(language, english, text)
+            yield TranslationPair(language, english, text)
         elif language == pivot:
-            yield Pair("en", text, english)
+            yield TranslationPair("en", text, english)
 
 
-def _document_pairs(path: Path, pivot: str) -> Iterator[Pair]:
+def _document_pairs(path: Path, pivot: str) -> Iterator[TranslationPair]:
     pivot_texts: dict[str, list[str]] = {}
     for source in documents.read(path):
         if not source.is_split:
@@ -87,10 +87,10 @@ def _document_pairs(path: Path, pivot: str) -> Iterator[Pair]:
         sentences = pivot_texts.get(source.document_id, [])
         if source.language != pivot and len(source.texts) == len(sentences):
             for sentence, text in zip(sentences, source.texts, strict=True):
-                yield Pair(source.language, sentence.strip(), text.strip())
+                yield TranslationPair(source.language, sentence.strip(), text.strip())
 
 
-def _folder_pairs(folder: Path, pivot: str) -> Iterator[Pair]:
+def _folder_pairs(folder: Path, pivot: str) -> Iterator[TranslationPair]:
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     files = {plain_name(path): path for path in paths}
     file_pairs = list(_aligned_files(files, pivot))
@@ -100,7 +100,7 @@ def _folder_pairs(folder: Path, pivot: str) -> Iterator[Pair]:
         with open_text(pivot_file) as sentences, open_text(file) as texts:
             try:
                 for sentence, text in zip(sentences, texts, strict=True):
-                    yield Pair(language, sentence.strip(), text.strip())
+                    yield TranslationPair(language, sentence.strip(), text.strip())
             except ValueError as error:
                 raise BadInput(f"{file}: not aligned with {pivot_file.name}: {error}") from error
 

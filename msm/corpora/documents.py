@@ -36,7 +36,7 @@ FEWEST_SENTENCES = 2
 """Smallest number of sentences of a document; with fewer a sentence has no neighbour to be predicted from."""
 
 
-class Source(NamedTuple):
+class SourceDocument(NamedTuple):
     """A document as a source holds it."""
 
     where: str
@@ -92,7 +92,7 @@ def run(settings: Documents, *, sources: Path, out: Path) -> dict[str, Any]:
     return {name: dict(count) for name, count in counts.items()}
 
 
-def survey(sources: Iterable[Source]) -> dict[str, set[str]]:
+def survey(sources: Iterable[SourceDocument]) -> dict[str, set[str]]:
     """Collect the ids of the documents of every language.
 
     Raises:
@@ -161,7 +161,7 @@ def reordered(document: Document, seed: int) -> Document:
     return document._replace(sentences=sentences)
 
 
-def to_document(source: Source) -> Document:
+def to_document(source: SourceDocument) -> Document:
     """Make a document of a source, and split its paragraphs into sentences.
 
     Raises:
@@ -176,7 +176,7 @@ def to_document(source: Source) -> Document:
     return Document(source.language, source.document_id, sentences)
 
 
-def read(collection: Path) -> Iterator[Source]:
+def read(collection: Path) -> Iterator[SourceDocument]:
     """Yield the documents of a JSON Lines file, or of the files of a folder in the order of their names.
 
     Raises:
@@ -243,17 +243,17 @@ def _parse(line: bytes) -> Document:
     return document
 
 
-def _read_text(path: Path) -> Source:
+def _read_text(path: Path) -> SourceDocument:
     language = _language(path.parent.name, str(path), str(path.parent))
     with open_text(path) as file:
         try:
             paragraphs = re.split(r"\n\s*\n", file.read())
         except NO_TEXT as error:
             raise BadInput(f"{path}: {error}") from error
-    return Source(str(path), language, plain_name(path).removesuffix(".txt"), paragraphs, is_split=False)
+    return SourceDocument(str(path), language, plain_name(path).removesuffix(".txt"), paragraphs, is_split=False)
 
 
-def _read_json_lines(path: Path) -> Iterator[Source]:
+def _read_json_lines(path: Path) -> Iterator[SourceDocument]:
     empty = True
     for number, record in read_json_lines(path):
         yield _source(record, f"{path}:{number}")
@@ -262,7 +262,7 @@ def _read_json_lines(path: Path) -> Iterator[Source]:
         raise BadInput(f"{path}: holds no document")
 
 
-def _source(record: Mapping[str, Any], where: str) -> Source:
+def _source(record: Mapping[str, Any], where: str) -> SourceDocument:
     for field in ("document_id", "language"):
         if not isinstance(record.get(field), str) or not record[field]:
             raise BadInput(f"{where}: {field} must be a text that is not empty, got {record.get(field)!r}")
@@ -278,7 +278,7 @@ def _source(record: Mapping[str, Any], where: str) -> Source:
             raise BadInput(
                 f"{where}: number {number} of the {kinds[0]} must be a text that is not blank, got {text!r:.60}"
             )
-    return Source(where, language, record["document_id"], texts, is_split=kinds[0] == "sentences")
+    return SourceDocument(where, language, record["document_id"], texts, is_split=kinds[0] == "sentences")
 
 
 def _language(language: str, where: str, place: str) -> str:

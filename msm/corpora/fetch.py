@@ -58,7 +58,7 @@ class File(NamedTuple):
     """Wheel of the Python package index that holds the file, where it has no address of its own."""
 
 
-class Collection(NamedTuple):
+class FileCollection(NamedTuple):
     """Files of one origin and licence."""
 
     content: str
@@ -113,7 +113,7 @@ def run(settings: Download, *, out: Path, execution: Execution) -> dict[str, Any
     }
 
 
-def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
+def take(file: File, collection: FileCollection, folder: Path, mirror: str) -> Path:
     """Get one verified file, from the mirror, its address or the package index.
 
     Args:
@@ -142,7 +142,7 @@ def take(file: File, collection: Collection, folder: Path, mirror: str) -> Path:
     return target
 
 
-def check_obtainable(collections: Iterable[Collection], mirror: str) -> None:
+def check_obtainable(collections: Iterable[FileCollection], mirror: str) -> None:
     """Check that every file can be got: the mirror holds it, or it has an address or a package.
 
     Args:
@@ -191,7 +191,7 @@ def identity(settings: Download) -> str:
     return checksum(files)
 
 
-def choose(item: str) -> dict[str, Collection]:
+def choose(item: str) -> dict[str, FileCollection]:
     """Return the collection of a name or a folder, or all collections of a table given by path or address.
 
     Raises:
@@ -207,13 +207,13 @@ def choose(item: str) -> dict[str, Collection]:
     return {item: _table(table, "sources.json")[item]}
 
 
-def _own_folder(folder: Path) -> Collection:
+def _own_folder(folder: Path) -> FileCollection:
     folder = folder.resolve()
     checksums = remembered_checksums(folder, MEMORY)
     if not checksums:
         raise BadInput(f"collections: {folder}: no such folder, or no file in it")
     files = [File(f"{folder.name}/{name}", "", sha, (folder / name).stat().st_size) for name, sha in checksums.items()]
-    return Collection(OWN, str(folder), "", "not known", files)
+    return FileCollection(OWN, str(folder), "", "not known", files)
 
 
 def _read_table(item: str) -> Any:
@@ -227,10 +227,10 @@ def _read_table(item: str) -> Any:
     return parse_json(text, item)
 
 
-def _table(values: Any, where: str) -> dict[str, Collection]:
+def _table(values: Any, where: str) -> dict[str, FileCollection]:
     try:
         table = {
-            name: Collection(**{**collection, "files": [_file(file) for file in collection["files"]]})
+            name: FileCollection(**{**collection, "files": [_file(file) for file in collection["files"]]})
             for name, collection in values.items()
         }
     except (AttributeError, KeyError, TypeError) as error:
@@ -268,7 +268,7 @@ def copy(file: File, mirror: Path, target: Path) -> None:
         raise BadInput(f"{source}: {problem}")
 
 
-def check_address(file: File, collection: Collection) -> None:
+def check_address(file: File, collection: FileCollection) -> None:
     """Check that a file can be downloaded.
 
     Raises:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from msm.corpora.bitext import Pair, read_pairs
+from msm.corpora.bitext import TranslationPair, read_pairs
 from msm.corpora.pair_shards import PairIndex, write_pair_index, write_pairs, write_sentences
 from msm.corpora.settings import Parallel
 from msm.corpora.subwords import ENGINES, fastest_engine, read_layout, read_tokenizer
@@ -48,7 +48,7 @@ def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tupl
     paths = [within(sources, item) for item in listed(settings.collections)]
     all_pairs = itertools.chain.from_iterable(read_pairs(path, settings.pivot) for path in paths)
     numbers, pairs = number_sentences(all_pairs, settings)
-    tokens = Tokenizer(tokenizer, settings.sentence_tokens, list(itertools.chain(*numbers.values()))[:SAMPLE])
+    tokens = PairTokenizer(tokenizer, settings.sentence_tokens, list(itertools.chain(*numbers.values()))[:SAMPLE])
     ids = {language: tokens.encode(list(texts)) for language, texts in numbers.items()}
     counts = {}
     for language, numbered_pairs in tqdm(pairs.items(), unit="language", disable=None):
@@ -67,7 +67,7 @@ def write(settings: Parallel, sources: Path, tokenizer: Path, out: Path) -> tupl
 
 
 def number_sentences(
-    sentence_pairs: Iterable[Pair], settings: Parallel
+    sentence_pairs: Iterable[TranslationPair], settings: Parallel
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[tuple[int, int], None]]]:
     """Number the different sentences of every language, and collect the different pairs of these numbers.
 
@@ -89,7 +89,7 @@ def number_sentences(
     return numbers, pairs
 
 
-class Tokenizer:
+class PairTokenizer:
     """Turns sentences into ids with special tokens, by the fastest engine that agrees with the Hugging Face tokenizer.
 
     Args:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from msm.corpora.settings import Documents
-from msm.corpora.shards import Counts, Index
+from msm.corpora.shards import Index, ShardCounts
 from msm.errors import BadInput
 from msm.files import check_below, read_json, sha256_of, write_json
 from msm.settings import listed
 
 MANIFEST = "shards.json"
 FORMAT = 2
-COUNTED = tuple(field.name for field in dataclasses.fields(Counts))
+COUNTED = tuple(field.name for field in dataclasses.fields(ShardCounts))
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,13 @@ def to_manifest(values: Any, where: str) -> ShardManifest:
     return manifest
 
 
-def counts(shards: Sequence[ShardFacts]) -> dict[str, Counts]:
+def counts(shards: Sequence[ShardFacts]) -> dict[str, ShardCounts]:
     """Return the counts of every language."""
     languages = sorted({shard.language for shard in shards})
     return {
-        language: Counts(**{name: sum(getattr(s, name) for s in shards if s.language == language) for name in COUNTED})
+        language: ShardCounts(
+            **{name: sum(getattr(s, name) for s in shards if s.language == language) for name in COUNTED}
+        )
         for language in languages
     }
 

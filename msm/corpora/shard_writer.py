@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msm.corpora.shards import FORMAT, INDEX, Counts, Index, Offsets, Tokens
+from msm.corpora.shards import FORMAT, INDEX, Index, Offsets, ShardCounts, Tokens
 from msm.files import write_json
 
 
@@ -73,9 +73,9 @@ class ShardWriter:
             array.close()
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> ShardCounts:
         """Counts of everything that was written, to be read after closing."""
-        return Counts(
+        return ShardCounts(
             documents=len(self._document_ids),
             sentences=self._sentences.length - 1,
             tokens=self._tokens.length,

@@ -41,7 +41,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Counts:
+class ShardCounts:
     """Counts of one language."""
 
     documents: int
@@ -73,7 +73,7 @@ class Index:
     """Largest number of units of a span."""
     min_units: int
     """Smallest number of units of a span."""
-    languages: dict[str, Counts]
+    languages: dict[str, ShardCounts]
 
     @property
     def layout(self) -> Layout:
@@ -273,7 +273,7 @@ def read_units(folder: Path) -> Units[Shard]:
     if values.pop("format", None) != FORMAT:
         raise BadInput(f"{folder / INDEX}: not in format {FORMAT} of token shards; run the stage units again")
     try:
-        languages = {language: Counts(**counts) for language, counts in values.pop("languages").items()}
+        languages = {language: ShardCounts(**counts) for language, counts in values.pop("languages").items()}
         index = Index(**values, languages=languages)
     except (AttributeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / INDEX}: no index of token shards: {error}") from error
@@ -300,7 +300,7 @@ def _read_shard(folder: Path, language: str, index: Index) -> Shard:
     )
 
 
-def _read_spans(path: Path, counts: Counts) -> Offsets:
+def _read_spans(path: Path, counts: ShardCounts) -> Offsets:
     spans = read_integers(path, (counts.runs, 3))
     check_range(spans[:, 0], counts.units, path, "first unit")
     check_range(spans[:, 1] - 1, counts.units, path, "last unit")

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from msm.corpora.constructed.facts import Story, families, stories
-from msm.corpora.constructed.languages import Language, common_words, languages
+from msm.corpora.constructed.languages import ConstructedLanguage, common_words, languages
 from msm.corpora.constructed.telling import Sentence, ask, tell, verb_words
 from msm.corpora.settings import World
 from msm.files import write_json, write_json_lines
@@ -53,7 +53,7 @@ def _names(settings: World) -> int:
     return families(settings.train_documents + settings.question_documents + 2 * settings.test_documents)
 
 
-def world_languages(settings: World) -> list[Language]:
+def world_languages(settings: World) -> list[ConstructedLanguage]:
     """Return the languages of a world. Training questions are in the first one."""
     return languages(
         settings.languages,
@@ -64,7 +64,7 @@ def world_languages(settings: World) -> list[Language]:
     )
 
 
-def documents(stories: list[Story], tongues: list[Language], settings: World) -> Iterator[dict[str, Any]]:
+def documents(stories: list[Story], tongues: list[ConstructedLanguage], settings: World) -> Iterator[dict[str, Any]]:
     """Yield every story in every language, as records of a file of documents, with the same order of sentences."""
     for story in tqdm(stories, desc="documents", leave=False, disable=None):
         focus_rng = random.Random(f"{settings.seed} {story.document_id} asked")
@@ -82,11 +82,11 @@ def documents(stories: list[Story], tongues: list[Language], settings: World) ->
             yield {"document_id": story.document_id, "language": language.code, "sentences": sentences}
 
 
-def _voice(seed: int, story: Story, language: Language) -> random.Random:
+def _voice(seed: int, story: Story, language: ConstructedLanguage) -> random.Random:
     return random.Random(f"{seed} {story.document_id} {language.code}")
 
 
-def question_book(stories: list[Story], language: Language, seed: int) -> dict[str, Any]:
+def question_book(stories: list[Story], language: ConstructedLanguage, seed: int) -> dict[str, Any]:
     """Make stories and questions about them in the layout of XQuAD-R.
 
     Each story is an article of one paragraph with a question for each sentence. Ids are the same in all languages.
@@ -99,7 +99,7 @@ def question_book(stories: list[Story], language: Language, seed: int) -> dict[s
     return {"data": [_article(story, language, seed) for story in stories], "version": "constructed"}
 
 
-def _article(story: Story, language: Language, seed: int) -> dict[str, Any]:
+def _article(story: Story, language: ConstructedLanguage, seed: int) -> dict[str, Any]:
     rng = _voice(seed, story, language)
     verbs = [verb_words(clause, language, rng) for clause in story.clauses]
     sentences = [tell(clause, verb, language, rng) for clause, (verb, _) in zip(story.clauses, verbs, strict=True)]

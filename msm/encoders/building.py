@@ -21,7 +21,7 @@ TEXT: Any = {"text": {"method": "forward", "method_output_name": "last_hidden_st
 
 
 @dataclass(frozen=True)
-class Form:
+class EncoderForm:
     """How an encoder that is trained here makes vectors of texts: pooling, lengths, prompts and towers."""
 
     pooling: str
@@ -96,7 +96,7 @@ def _pooler(transformer: Transformer, width: int) -> Dense:
     return dense
 
 
-def shape_model(transformers: Sequence[Transformer], form: Form) -> SentenceTransformer:
+def shape_model(transformers: Sequence[Transformer], form: EncoderForm) -> SentenceTransformer:
     """Build a model of a given form, to be trained and saved.
 
     Args:

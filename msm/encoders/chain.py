@@ -66,7 +66,7 @@ class Tokens:
         return self.types or [np.zeros_like(ids) for ids in self.ids]
 
 
-class Chain:
+class ModuleChain:
     """A transformer and the modules behind it, which make vectors of one side's texts.
 
     Args:
@@ -131,7 +131,7 @@ class Chain:
         return features[VECTOR]
 
 
-def find_chain(model: SentenceTransformer, task: str) -> Chain | None:
+def find_chain(model: SentenceTransformer, task: str) -> ModuleChain | None:
     """Return the chain of one side, or None where sentence-transformers alone can run its modules."""
     modules = _side_modules(model, task)
     if modules is None or len(modules) < 2 or not _reads_text(modules[0]):
@@ -141,7 +141,7 @@ def find_chain(model: SentenceTransformer, task: str) -> Chain | None:
         return None
     if any(getattr(other, "module_input_name", VECTOR) != VECTOR for other in others):
         return None
-    return Chain(first, [pooling, *others], task)
+    return ModuleChain(first, [pooling, *others], task)
 
 
 def _side_modules(model: SentenceTransformer, task: str) -> list[Any] | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
-from msm.encoders.chain import Chain, Tokens, find_chain
+from msm.encoders.chain import ModuleChain, Tokens, find_chain
 from msm.encoders.text_encoder import TextEncoder
 from msm.encoders.usage import TASKS, Choice, Side, Text
 from msm.encoders.vector_store import VectorStore
@@ -53,7 +53,7 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
         self.model, self.choices, self.batch_tokens = model, dict(choices), batch_tokens
         self.store: VectorStore | None = None
         """Store of vectors of texts that were encoded before, which also keeps new ones; None for no store."""
-        self.chains: dict[Side, Chain | None] = {side: find_chain(model, task) for side, task in TASKS.items()}
+        self.chains: dict[Side, ModuleChain | None] = {side: find_chain(model, task) for side, task in TASKS.items()}
         self.to(device).eval()
 
     @property
@@ -126,7 +126,7 @@ class Encoder(nn.Module, TextEncoder[Prepared, Vectors]):
         """Return vectors of passages as an index would store them; those of questions are unchanged."""
         return vectors if side == "query" else stored(vectors, str(self.choices["vectors"].value))
 
-    def _chain(self, side: Side) -> Chain:
+    def _chain(self, side: Side) -> ModuleChain:
         chain = self.chains[side]
         if chain is None:
             raise ValueError("this model is run by sentence-transformers, and gives no gradient here")

@@ -27,7 +27,7 @@ FLOAT, FOUR_BIT = 0, 1
 """Codes of the two kinds of tensors."""
 
 
-class Sizes(NamedTuple):
+class EncoderSizes(NamedTuple):
     """Sizes of the encoder, in the order of the file."""
 
     width: int
@@ -69,7 +69,7 @@ class FourBitFile:
         (version,) = self._take("<I")
         if version != VERSION:
             raise BadInput(f"{path}: version {version} of four-bit weights; {VERSION} can be read")
-        self.sizes = Sizes(*self._take("<7i"))
+        self.sizes = EncoderSizes(*self._take("<7i"))
         self.epsilon, block = self._take("<fi")
         if block != BLOCK:
             raise BadInput(f"{path}: blocks of {block} weights; {BLOCK} can be read")

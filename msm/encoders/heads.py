@@ -32,7 +32,7 @@ def language_head(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
     of what its body would give.
     """
     shell = copy.copy(model)
-    stand_in = _Given(body(model))
+    stand_in = _PassThrough(body(model))
     shell._modules = model._modules | {model.base_model_prefix: stand_in}
     return lambda states: shell(inputs_embeds=states[None]).logits[0]
 
@@ -101,7 +101,7 @@ def inner_width(config: PreTrainedConfig) -> int:
     return getattr(config, "intermediate_size", None) or 4 * config.hidden_size
 
 
-class _Given(nn.Module):
+class _PassThrough(nn.Module):
     """Takes the place of a body, and returns the states that it is given.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformer
 
-from msm.encoders.chain import Chain
+from msm.encoders.chain import ModuleChain
 from msm.encoders.positions import positions
 from msm.encoders.usage import Choice, Usage
 from msm.errors import BadInput
@@ -16,7 +16,7 @@ ENDLESS = 10**9
 
 
 def set_lengths(
-    folder: Path, model: SentenceTransformer, chains: Sequence[Chain | None], flags: Usage, old: dict[str, Any]
+    folder: Path, model: SentenceTransformer, chains: Sequence[ModuleChain | None], flags: Usage, old: dict[str, Any]
 ) -> dict[str, Choice]:
     """Set the largest lengths of both sides, and return where each came from.
 
@@ -48,7 +48,7 @@ def set_lengths(
     return lengths
 
 
-def _length(chain: Chain, flag: int | None, old: int | None) -> Choice:
+def _length(chain: ModuleChain, flag: int | None, old: int | None) -> Choice:
     if flag is not None:
         return Choice(flag, "flag")
     if old is not None:
@@ -62,7 +62,7 @@ def _length(chain: Chain, flag: int | None, old: int | None) -> Choice:
     return Choice(limit, "file of the tokenizer or transformer")
 
 
-def _said(chain: Chain) -> int:
+def _said(chain: ModuleChain) -> int:
     """The length that sentence-transformers would cut at."""
     transformer: Any = chain.transformer
     return getattr(transformer, f"{chain.task}_length") or transformer.tokenizer.model_max_length

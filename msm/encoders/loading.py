@@ -18,7 +18,7 @@ from transformers.integrations import peft as adapters_of_transformers
 
 from msm.encoders.adapters import base_of, merge_adapters
 from msm.encoders.building import POOLER, build_modules, new_transformer
-from msm.encoders.chain import Chain, find_chain
+from msm.encoders.chain import ModuleChain, find_chain
 from msm.encoders.checkpoints import refuse_other_shapes
 from msm.encoders.encoder import BATCH_TOKENS, Encoder
 from msm.encoders.finding import find_model
@@ -179,7 +179,7 @@ def check_tokenizers(model: torch.nn.Module) -> None:
             check_tokenizer(module.tokenizer)
 
 
-def check_widths(folder: Path, chains: Sequence[Chain | None]) -> None:
+def check_widths(folder: Path, chains: Sequence[ModuleChain | None]) -> None:
     """Refuse a pooling that names another width than its transformer has: vectors would be cut to it.
 
     Raises:

@@ -25,7 +25,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from msm.encoders.packing import Group, Layout, PackedTokens, pack, padded_batches
+from msm.encoders.packing import Group, PackedTokens, SlotLayout, pack, padded_batches
 from msm.errors import BadInput
 from msm.imports import optional_package
 
@@ -200,7 +200,7 @@ def padded_states(model: PreTrainedModel, packed_tokens: PackedTokens) -> Tensor
     return torch.cat([batch.flatten(0, 1) for batch in states]).index_select(0, layout.token_slots)
 
 
-def _batches(model: PreTrainedModel, packed_tokens: PackedTokens, layout: Layout) -> Iterator[dict[str, Tensor]]:
+def _batches(model: PreTrainedModel, packed_tokens: PackedTokens, layout: SlotLayout) -> Iterator[dict[str, Tensor]]:
     """Return the model's inputs for every group of a layout, [n, L] each."""
     types, padding = _types(model, packed_tokens), model.config.pad_token_id or 0
     for group, slots in zip(layout.groups, layout.slots.split(layout.sizes), strict=True):

@@ -32,7 +32,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class SlotLayout:
     """Which packed token fills which slot of the padded groups, and where each token is found again."""
 
     slots: Tensor
@@ -47,11 +47,11 @@ class Layout:
         """Number of slots of each group; their sum is P."""
         return [group.sequences * group.length for group in self.groups]
 
-    def to(self, device: torch.device) -> "Layout":
+    def to(self, device: torch.device) -> "SlotLayout":
         """Return a copy on a device."""
         masks = [None if group.mask is None else _move(group.mask, device) for group in self.groups]
         groups = [group._replace(mask=mask) for group, mask in zip(self.groups, masks, strict=True)]
-        return Layout(_move(self.slots, device), _move(self.token_slots, device), groups)
+        return SlotLayout(_move(self.slots, device), _move(self.token_slots, device), groups)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class PackedTokens:
     """Packed row of the first token of each sequence, and T at the end, [S + 1], 32-bit integers."""
     lengths: NDArray[np.int64]
     """Number of tokens of each sequence, [S]; always in main memory."""
-    layout: Layout
+    layout: SlotLayout
     """Groups for attention: sequences whose lengths differ by less than `GROUP_STEP`."""
 
     @property
@@ -123,7 +123,7 @@ def join(first: PackedTokens, second: PackedTokens) -> PackedTokens:
     return _packed(tokens, types, np.concatenate([first.lengths, second.lengths]))
 
 
-def padded_batches(packed_tokens: PackedTokens) -> Layout:
+def padded_batches(packed_tokens: PackedTokens) -> SlotLayout:
     """Return the sequences as few padded batches, by length, each row filled to `BATCH_FILL` or more."""
     order = np.argsort(packed_tokens.lengths, kind="stable")
     cuts, shortest = [], 0
@@ -161,7 +161,7 @@ def _alike(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(np.diff(-(-lengths[order] // GROUP_STEP))) + 1)
 
 
-def _lay_out(lengths: NDArray[np.int64], parts: Sequence[NDArray[np.int64]]) -> Layout:
+def _lay_out(lengths: NDArray[np.int64], parts: Sequence[NDArray[np.int64]]) -> SlotLayout:
     """The slots of groups, each given by its sequences."""
     starts = np.cumsum(lengths) - lengths
     groups, rows, masks = [], [], []
@@ -174,7 +174,7 @@ def _lay_out(lengths: NDArray[np.int64], parts: Sequence[NDArray[np.int64]]) -> 
     slots, real = np.concatenate(rows), np.concatenate(masks)
     positions = np.empty(int(lengths.sum()), dtype=np.int64)
     positions[slots[real]] = np.flatnonzero(real)
-    return Layout(torch.from_numpy(slots), torch.from_numpy(positions), groups)
+    return SlotLayout(torch.from_numpy(slots), torch.from_numpy(positions), groups)
 
 
 def _move(values: Tensor, device: torch.device) -> Tensor:

@@ -17,14 +17,14 @@ from transformers import BertConfig
 
 from msm.corpora import fetch
 from msm.corpora.public_tokenizers import TOKENIZER, read_public
-from msm.encoders.four_bit import FourBitFile, Sizes
+from msm.encoders.four_bit import EncoderSizes, FourBitFile
 from msm.errors import BadInput
 from msm.files import write_json
 
 FOUR_BIT = "e5-small-q4.bin"
 WEIGHTS = "model.safetensors"
 LICENCES = "licences"
-E5_SMALL = Sizes(384, 12, 12, 1536, 250037, 512, 2)
+E5_SMALL = EncoderSizes(384, 12, 12, 1536, 250037, 512, 2)
 PARTS = {
     "q": "attention.self.query",
     "k": "attention.self.key",
@@ -135,7 +135,7 @@ def _bert_weights(file: FourBitFile) -> Weights:
     return weights
 
 
-def _write_around(folder: Path, tokenizer: Path, sizes: Sizes, *, epsilon: float) -> None:
+def _write_around(folder: Path, tokenizer: Path, sizes: EncoderSizes, *, epsilon: float) -> None:
     """Write everything but the weights: configuration, tokenizer, and sentence-transformers' files."""
     words: Any = read_public(tokenizer, longest=sizes.positions)
     words.save_pretrained(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from sentence_transformers.base.modules import Transformer
 
-from msm.encoders.building import Form, new_transformer, shape_model
+from msm.encoders.building import EncoderForm, new_transformer, shape_model
 from msm.encoders.chain import find_chain
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import check_tokenizers, check_widths, quietly_checked, read_modules
@@ -22,7 +22,9 @@ from msm.errors import BadInput
 from msm.files import write_json
 
 
-def new_encoder(folder: Path, form: Form, *, device: torch.device | None = None, precision: str = "fp32") -> Encoder:
+def new_encoder(
+    folder: Path, form: EncoderForm, *, device: torch.device | None = None, precision: str = "fp32"
+) -> Encoder:
     """Make an encoder to train, with the weights of a folder and a given form.
 
     Args:
@@ -64,7 +66,7 @@ def _transformers(folder: Path) -> list[Transformer]:
     return list(transformers)
 
 
-def _choices(width: int | None, form: Form, precision: str) -> dict[str, Choice]:
+def _choices(width: int | None, form: EncoderForm, precision: str) -> dict[str, Choice]:
     values = dataclasses.asdict(form) | {"dimensions": width, "vectors": "fp32", "precision": precision}
     return {name: Choice(value, "flag") for name, value in values.items()}
 

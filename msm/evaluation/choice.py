@@ -10,7 +10,7 @@ from msm.corpora.codes import canonical
 from msm.settings import listed
 
 
-class Choice(NamedTuple):
+class LanguageChoice(NamedTuple):
     """The questions and candidates that are shown; with nothing chosen, all are."""
 
     languages: tuple[str, ...] = ()
@@ -54,10 +54,10 @@ class Choice(NamedTuple):
         return table.filter(pa.array(is_shown[indices[0], indices[1]]))
 
 
-EVERYTHING = Choice()
+EVERYTHING = LanguageChoice()
 
 
-def choice(languages: str, pairs: str) -> Choice:
+def choice(languages: str, pairs: str) -> LanguageChoice:
     """Read a person's choice of languages and pairs.
 
     Args:
@@ -66,4 +66,4 @@ def choice(languages: str, pairs: str) -> Choice:
     """
     codes = listed(languages)
     # Bitext keeps the names of its files, such as `deu` and `eng_Latn`.
-    return Choice(tuple(dict.fromkeys([*codes, *map(canonical, codes)])), tuple(listed(pairs)))
+    return LanguageChoice(tuple(dict.fromkeys([*codes, *map(canonical, codes)])), tuple(listed(pairs)))

@@ -33,7 +33,7 @@ Seeds = Sequence[ScoreFolder]
 """Score folders of one model, one for each seed."""
 
 
-class Model(NamedTuple):
+class ModelValues(NamedTuple):
     """Values of a model, averaged over its seeds."""
 
     name: str
@@ -52,7 +52,7 @@ class MeasureComparisons(NamedTuple):
     """Languages of the questions."""
     clusters: int
     """Number of groups of questions that are drawn together."""
-    models: list[Model]
+    models: list[ModelValues]
     """Models, the baseline first."""
     comparisons: list[Comparison]
     """Comparison of every further model with the baseline."""
@@ -157,7 +157,13 @@ def compare_folders(
 
 
 def _compared(
-    measure: str, kind: PoolKind, languages: list[str], models: list[Model], values: Columns, resamples: int, seed: int
+    measure: str,
+    kind: PoolKind,
+    languages: list[str],
+    models: list[ModelValues],
+    values: Columns,
+    resamples: int,
+    seed: int,
 ) -> MeasureComparisons:
     less = measure in LESS_IS_BETTER
     pairs = [(number, 0) for number in range(1, len(models))]
@@ -167,7 +173,7 @@ def _compared(
     return MeasureComparisons(measure, kind, languages, values.cluster_count, models, comparisons, p_values, ranks)
 
 
-def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list[str], Integers, list[Model]]:
+def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list[str], Integers, list[ModelValues]]:
     """Return the languages, the clusters of the questions, and the models on the same questions."""
     first = by_question(groups[0][0].rows, measure, kind)
     models = []
@@ -179,7 +185,7 @@ def _models(groups: Sequence[Seeds], measure: str, kind: PoolKind) -> tuple[list
                 raise BadInput(f"{folder.path}: not scored on the questions of {groups[0][0].path} ({measure}, {kind})")
             values.append(scores.values)
         means = np.array([language_means(value) for value in values])
-        models.append(Model(seeds[0].facts["model"], np.mean(values, axis=0), means))
+        models.append(ModelValues(seeds[0].facts["model"], np.mean(values, axis=0), means))
     return first.languages, first.clusters, models
 
 

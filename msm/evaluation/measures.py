@@ -43,7 +43,7 @@ class Values(NamedTuple):
         return float(numbers.mean()) if len(numbers) else float("nan")
 
 
-class Evaluation(NamedTuple):
+class RunValues(NamedTuple):
     """The values of all measures of a run."""
 
     queries: Integers
@@ -61,7 +61,7 @@ def evaluate(
     ties: Ties,
     pool: int | None = None,
     is_fused: bool = False,
-) -> Evaluation:
+) -> RunValues:
     """Compute the values of each query of a ranking.
 
     Args:
@@ -89,7 +89,7 @@ def evaluate(
         blank = reach.blank(measure)
         printed_values = np.full(len(values[ties]), np.nan) if blank else values[ties]
         results.append(Values(measure, printed_values, is_tied, blank))
-    return Evaluation(np.unique(qrels.queries), rankings[ties].relevant, results)
+    return RunValues(np.unique(qrels.queries), rankings[ties].relevant, results)
 
 
 class _Reach(NamedTuple):

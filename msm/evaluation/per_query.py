@@ -137,7 +137,7 @@ def measures_and_kinds(rows: pa.Table) -> list[tuple[str, PoolKind]]:
     return [(measure, kind) for measure in measures for kind in kinds if (measure, kind) in columns]
 
 
-class Layout(NamedTuple):
+class ValueLayout(NamedTuple):
     """Positions of the values of a table, for one measure and kind of pool, the same for every run on its questions."""
 
     texts: pa.Table
@@ -164,7 +164,7 @@ class Layout(NamedTuple):
         return ByQuestion(self.questions, self.clusters, self.languages, self.cells, means, self.side)
 
 
-def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
+def layout(rows: pa.Table, measure: str, kind: PoolKind) -> ValueLayout:
     """Return the positions of the values of some rows; see `by_question`."""
     row_indices = np.flatnonzero(_is_kind(rows, measure, kind))
     questions, rows_of = _distinct(rows["question_id"], row_indices)
@@ -175,7 +175,7 @@ def layout(rows: pa.Table, measure: str, kind: PoolKind) -> Layout:
     clusters = _clusters(rows["cluster_id"], row_indices, rows_of, len(questions))
     cells, value_indices = np.unique(rows_of * len(languages) + columns_of, return_inverse=True)
     texts = rows.select([name for name in VALUES if name in _TEXTS])
-    return Layout(texts, row_indices, value_indices, questions, clusters, languages, cells, side)
+    return ValueLayout(texts, row_indices, value_indices, questions, clusters, languages, cells, side)
 
 
 def by_question(rows: pa.Table, measure: str, kind: PoolKind) -> ByQuestion:

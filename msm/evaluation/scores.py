@@ -34,7 +34,7 @@ ALL = "all"
 """Name in place of a query language, for the mean over the questions of all languages."""
 
 
-class Cell(NamedTuple):
+class MeanScore(NamedTuple):
     """One average, of a measure over the questions of a language."""
 
     query_language: str
@@ -47,11 +47,11 @@ class Cell(NamedTuple):
     tied: int
 
 
-def averages(rows: pa.Table) -> list[Cell]:
+def averages(rows: pa.Table) -> list[MeanScore]:
     """Return all averages of per-query values: measures in the order of the rows, then pools and languages by name."""
     keys = ["query_language", "candidate_language", "measure"]
     parts = [("value", "mean"), ("chance", "mean"), ("value", "count"), ("tied", "sum")]
-    single = [Cell(*cell.values()) for cell in _grouped(rows, keys, parts)]
+    single = [MeanScore(*cell.values()) for cell in _grouped(rows, keys, parts)]
     measures = dict.fromkeys(cell.measure for cell in single)
     return [cell for measure in measures for cell in _of_measure([c for c in single if c.measure == measure])]
 
@@ -61,7 +61,7 @@ def _grouped(rows: pa.Table, keys: list[str], parts: list[tuple[str, str]]) -> l
     return groups.select([*keys, *(f"{column}_{function}" for column, function in parts)]).to_pylist()
 
 
-def _of_measure(cells: list[Cell]) -> Iterator[Cell]:
+def _of_measure(cells: list[MeanScore]) -> Iterator[MeanScore]:
     cells = sorted(cells, key=lambda cell: (cell.query_language, cell.candidate_language or ""))
     multilingual = [cell for cell in cells if cell.candidate_language is None]
     monolingual = [cell for cell in cells if cell.candidate_language == cell.query_language]
@@ -79,8 +79,8 @@ def _of_measure(cells: list[Cell]) -> Iterator[Cell]:
             yield _over_questions(kind, candidates)
 
 
-def _mean(cells: list[Cell], query_language: str, candidate_language: str | None) -> Cell:
-    return Cell(
+def _mean(cells: list[MeanScore], query_language: str, candidate_language: str | None) -> MeanScore:
+    return MeanScore(
         query_language,
         candidate_language,
         cells[0].measure,
@@ -91,7 +91,7 @@ def _mean(cells: list[Cell], query_language: str, candidate_language: str | None
     )
 
 
-def _over_questions(cells: list[Cell], candidate_language: str | None) -> Cell:
+def _over_questions(cells: list[MeanScore], candidate_language: str | None) -> MeanScore:
     """Mean over all questions (micro), under the language `all`."""
     queries = [cell.queries for cell in cells]
     total = sum(queries)
@@ -111,7 +111,9 @@ def _fmean(values: list[float | None]) -> float | None:
     return fmean(numbers) if len(numbers) == len(values) else None
 
 
-def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | None, str]) -> Iterator[dict[str, Any]]:
+def score_rows(
+    cells: list[MeanScore], facts: Mapping[str, Any], runs: Mapping[str | None, str]
+) -> Iterator[dict[str, Any]]:
     """Yield lines of `scores.jsonl`.
 
     Args:
@@ -126,7 +128,7 @@ def score_rows(cells: list[Cell], facts: Mapping[str, Any], runs: Mapping[str | 
         yield {name: row[name] for name in FIELDS}
 
 
-def chance_rows(cells: list[Cell], facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def chance_rows(cells: list[MeanScore], facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield lines of `chance.jsonl`; measures without a formula have none."""
     for cell in cells:
         if cell.chance is not None:
@@ -151,7 +153,7 @@ FIELDS = (
 )
 
 
-def _run_checksum(cell: Cell, runs: Mapping[str | None, str]) -> str:
+def _run_checksum(cell: MeanScore, runs: Mapping[str | None, str]) -> str:
     if cell.candidate_language in runs:
         return runs[cell.candidate_language]
     return checksum({str(language): digest for language, digest in runs.items() if language is not None})

@@ -65,7 +65,7 @@ def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Exe
     encoder = open_encoder(
         model, device=pick_device(execution.device), precision=settings.precision, batch_tokens=settings.batch_tokens
     )
-    counts = Counts()
+    counts = MiningCounts()
     rows = mine(examples, rank_by_model(examples, passages, encoder, settings.depth_to), settings, counts)
     write_json_lines(out / TRAIN, map(mined_row, rows))
     write_json_lines(out / DEV, map(mined_row, dev))
@@ -73,7 +73,7 @@ def run(settings: Mine, *, sources: Path, model: Path, out: Path, execution: Exe
 
 
 @dataclasses.dataclass
-class Counts:
+class MiningCounts:
     """Numbers of a mining: examples, passages within the range of ranks, and what each filter dropped."""
 
     examples: int = 0
@@ -163,7 +163,7 @@ def _rows(run: Run) -> dict[str, tuple[int, int]]:
     return {name: (int(first), int(last)) for name, first, last in zip(names, low, high, strict=True)}
 
 
-def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: Counts) -> Iterator[Example]:
+def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: MiningCounts) -> Iterator[Example]:
     """Yield examples with mined negatives in place of those that they had.
 
     Args:
@@ -186,7 +186,7 @@ def mine(examples: Sequence[Example], ranking: Ranking, settings: Mine, counts: 
         yield example._replace(negatives=negatives)
 
 
-def _falls(entry: RankedPassage, example: Example, limit: float, filters: set[str], counts: Counts) -> bool:
+def _falls(entry: RankedPassage, example: Example, limit: float, filters: set[str], counts: MiningCounts) -> bool:
     passage = entry.passage
     reasons = {
         "positive": passage.passage_id in (example.positive.passage_id, *example.others)

@@ -12,7 +12,7 @@ LOWER_IS_BETTER = {"dev_mean_rank", "dev_loss"}
 """Scores of the development set of which the lowest is the best."""
 
 
-class Best:
+class BestWeights:
     """The best weights so far.
 
     A training that resumes repeats the evaluations since its checkpoint and keeps the same weights.

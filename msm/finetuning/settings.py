@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msm.collections.measure_names import parse_measure
 from msm.encoders.settings import Pooling
 from msm.errors import BadInput
-from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature, listed
+from msm.settings import Between, Count, Positive, Rate, Settings, Share, Temperature, TextPattern, listed
 
 FILTERS = ("answer", "document", "score")
 """Names of the filters of mined negatives."""
@@ -57,7 +57,7 @@ class Loss(Settings):
     the start."""
     learn_scale: Literal["yes", "no"] = "no"
     """Whether the scale is learned with the weights (XTREME-R)."""
-    dimensions: Annotated[str, Form(r"([0-9]+(, *[0-9]+)*)?")] = ""
+    dimensions: Annotated[str, TextPattern(r"([0-9]+(, *[0-9]+)*)?")] = ""
     """Numbers of leading dimensions, separated by commas, such as `64, 128`, that are trained to work as vectors by
     themselves (Matryoshka, arXiv 2205.13147). The loss is the mean over these short vectors and the whole vector; empty
     for the whole vector only."""

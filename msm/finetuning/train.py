@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from msm import distributed
 from msm.collections.examples import read_examples
 from msm.collections.records import Example
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.packed import checkpoint_layers
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.encoders.usage import Choice
@@ -28,7 +28,7 @@ from msm.finetuning.dev_benchmark import DevBenchmark, measure_dev, read_dev_ben
 from msm.finetuning.lora import add_adapters, save_adapters, towers
 from msm.finetuning.parallel import read_items
 from msm.finetuning.samplers import LanguageBatches
-from msm.finetuning.selection import Best
+from msm.finetuning.selection import BestWeights
 from msm.finetuning.settings import Finetune
 from msm.settings import listed
 from msm.training import Plan, pick_device, train
@@ -55,7 +55,7 @@ class FinetuneTask:
         *,
         dev: DevSet,
         benchmark: DevBenchmark | None,
-        best: Best,
+        best: BestWeights,
         settings: Finetune,
         plan: Plan,
         device: torch.device,
@@ -128,7 +128,7 @@ def run(settings: Finetune, *, sources: Path, weights: Path, out: Path, executio
     execution.work.mkdir(parents=True, exist_ok=True)
     selection = settings.selection
     first_step = round(selection.from_share * plan.steps)
-    best = Best(execution.work, selection.keep, first_step, selection.patience)
+    best = BestWeights(execution.work, selection.keep, first_step, selection.patience)
     benchmark = read_dev_benchmark(sources, settings)
     task = FinetuneTask(
         model, batches, dev=dev, benchmark=benchmark, best=best, settings=settings, plan=plan, device=device
@@ -157,9 +157,9 @@ def _examples(sources: Path, files: str, settings: Finetune, other_negatives: in
     return read_examples(sources, listed(files), settings.language, settings.passage_unit, other_negatives)
 
 
-def _form(settings: Finetune) -> Form:
+def _form(settings: Finetune) -> EncoderForm:
     encoding = settings.encoding
-    return Form(
+    return EncoderForm(
         pooling=encoding.pooling,
         similarity=encoding.similarity,
         scale=settings.loss.scale,

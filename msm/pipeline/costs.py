@@ -24,7 +24,7 @@ KEPT = 2
 """Number of training states on disk at one time: the last one, and the one that is being written."""
 
 
-class Sizes(NamedTuple):
+class CostSizes(NamedTuple):
     """Sizes of a recipe's encoder and units that the estimate needs."""
 
     body: int
@@ -101,13 +101,13 @@ def plan(tasks: Sequence[Task], *, mfu: float, gpus: int = 0, examples: int = 0)
     return costs
 
 
-def read_sizes(tasks: Sequence[Task]) -> Sizes:
+def read_sizes(tasks: Sequence[Task]) -> CostSizes:
     """Read the sizes of encoder and units from a recipe; a recipe with a checkpoint gets the sizes of XLM-R."""
     by_stage = {task.stage: vars(task.settings) for task in reversed(tasks)}
     encoder, units = by_stage["encoder"], by_stage["units"]
     public = LARGE if "large" in encoder["checkpoint"] else BASE
     width, layers, inner, positions = (encoder[name] or usual for name, usual in public.items())
-    return Sizes(
+    return CostSizes(
         body=layers * block(width, inner),
         width=width,
         pieces=by_stage["tokenizer"]["pieces"] or PIECES,
@@ -118,7 +118,7 @@ def read_sizes(tasks: Sequence[Task]) -> Sizes:
     )
 
 
-def training(row: Settings, sizes: Sizes, examples: int) -> tuple[float, float]:
+def training(row: Settings, sizes: CostSizes, examples: int) -> tuple[float, float]:
     """Floating-point operations and tokens of one training row; 0 for a stage that trains nothing.
 
     Forward and backward take 6 operations a parameter and token. Attention's own products add less than a tenth at
@@ -149,7 +149,7 @@ def training(row: Settings, sizes: Sizes, examples: int) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-def texts(row: Pretrain, sizes: Sizes) -> tuple[int, int]:
+def texts(row: Pretrain, sizes: CostSizes) -> tuple[int, int]:
     """Return the numbers of tokens of an update at full length: of texts as they are, and of masked texts.
 
     The control reads as many tokens as the other objectives, all of them in masked texts.

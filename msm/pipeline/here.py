@@ -51,7 +51,7 @@ def _check_labels(identifier: str) -> None:
         raise BadInput(f"language_labels: {identifier}: no such fastText model; {SHIPPED} needs none")
 
 
-def collections_of(settings: Download) -> list[fetch.Collection]:
+def collections_of(settings: Download) -> list[fetch.FileCollection]:
     """Return the collections whose files are known before anything is fetched: all but those of tables at addresses."""
     items = [item for item in listed(settings.collections) if not item.startswith(fetch.ADDRESSES)]
     return [collection for item in items for collection in fetch.choose(item).values()]

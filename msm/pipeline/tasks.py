@@ -120,7 +120,7 @@ def _scored(maker: "_Maker") -> None:
     maker.add("report", "all", {"scores": "score"}, maker.values("report"), recipe=maker.name)
 
 
-class _Given(NamedTuple):
+class _SectionValues(NamedTuple):
     """Values of a stage: those of a section that its rows share, and those of rows, a later one winning."""
 
     section: str
@@ -200,14 +200,22 @@ class _Maker:
         above = [other for kind in lists for other in self.rows(kind) if other[1]["name"] == name]
         return above[0] if above else None
 
-    def values(self, name: str, *differences: Mapping[str, Any]) -> _Given:
+    def values(self, name: str, *differences: Mapping[str, Any]) -> _SectionValues:
         """Return the values of a section, and the differences that rows state under the same name."""
         shared_values = dict(mapping(self.recipe.get(name, {}), f"{self.where}: {name}"))
         parts = (row.get(name) or {} for row in differences)
-        return _Given(name, shared_values, tuple(dict(mapping(part, f"{self.where}: {name}")) for part in parts))
+        return _SectionValues(
+            name, shared_values, tuple(dict(mapping(part, f"{self.where}: {name}")) for part in parts)
+        )
 
     def add(
-        self, stage: str, row: str, reads: Mapping[str, str], values: _Given, keys: Sequence[str] = (), **constants: Any
+        self,
+        stage: str,
+        row: str,
+        reads: Mapping[str, str],
+        values: _SectionValues,
+        keys: Sequence[str] = (),
+        **constants: Any,
     ) -> None:
         """Add a task.
 
@@ -248,7 +256,7 @@ class _Maker:
         if stage not in ("download", "world"):
             raise BadInput(f"{self.where}: source: unknown stage {stage!r}; it is download or world")
         values = dict(mapping(self.source.get("settings", {}), f"{self.where}: source: settings"))
-        self.add(stage, str(self.source["name"]), {}, _Given("source.settings", values, ()))
+        self.add(stage, str(self.source["name"]), {}, _SectionValues("source.settings", values, ()))
 
     def add_finetune(
         self, benchmark: Values, model: Values, seed: int, sources: Mapping[str, str], keys: Sequence[str]

@@ -16,7 +16,7 @@ from msm import distributed
 from msm.losses import Matches, contrastive_loss
 from msm.pretraining.batches import Batches, Texts, UnitBatch
 from msm.pretraining.memory import Memory
-from msm.pretraining.objective import Loss, Objective
+from msm.pretraining.objective import LoggedLoss, Objective
 from msm.settings import present
 
 WINDOW = 5
@@ -25,7 +25,7 @@ ICT_REMOVED = 0.9
 """Share of the pseudo queries that are removed from their block (arXiv 1906.00300)."""
 
 
-class Inputs(NamedTuple):
+class QueryInputs(NamedTuple):
     """Texts of one language, and the positive of each query."""
 
     texts: Texts
@@ -42,14 +42,14 @@ class Crop(Objective[Batches]):
     window = 0
     """Largest distance of a unit and its partner, in units; 0 for any unit of the document."""
 
-    def read(self, step: int, micro: int) -> Inputs:
+    def read(self, step: int, micro: int) -> QueryInputs:
         """Read units, draw a partner for each, and read the text whose tokens are masked."""
         batch = self.batches.unit_batch(step, micro)
         random = np.random.default_rng((self.settings.seed, 6, step, micro))
         positives = partners(batch.documents, self.window, random)
-        return Inputs(self.batches.texts(batch.units, step, micro), batch.language, positives, batch.documents)
+        return QueryInputs(self.batches.texts(batch.units, step, micro), batch.language, positives, batch.documents)
 
-    def loss(self, inputs: Inputs) -> Loss:
+    def loss(self, inputs: QueryInputs) -> LoggedLoss:
         """Return the contrastive loss with the partners as positives, plus the loss of masked tokens."""
         vectors, mlm, tokens = self.encode(inputs.texts)
         positives = torch.from_numpy(inputs.positives).to(self.device)
@@ -105,15 +105,15 @@ class Ccp(Crop):
 class InverseCloze(Objective[Batches]):
     """ICT: a unit is a pseudo query, and the block around it, mostly without the unit, is its positive."""
 
-    def read(self, step: int, micro: int) -> Inputs:
+    def read(self, step: int, micro: int) -> QueryInputs:
         """Draw one pseudo query a document and its block, and read the text whose tokens are masked."""
         batch = self.batches.unit_batch(step, micro)
         random = np.random.default_rng((self.settings.seed, 6, step, micro))
         queries, blocks = pseudo_queries(batch, self.batches.mlm.block_tokens, random)
         positions = np.arange(len(queries))
-        return Inputs(self.batches.texts([*queries, *blocks], step, micro), batch.language, positions, positions)
+        return QueryInputs(self.batches.texts([*queries, *blocks], step, micro), batch.language, positions, positions)
 
-    def loss(self, inputs: Inputs) -> Loss:
+    def loss(self, inputs: QueryInputs) -> LoggedLoss:
         """Return the contrastive loss of one pseudo query a document, plus the loss of masked tokens."""
         vectors, mlm, tokens = self.encode(inputs.texts)
         documents = torch.from_numpy(inputs.documents).to(self.device)

@@ -13,13 +13,13 @@ from torch import Tensor
 from msm import distributed
 from msm.losses import Matches, contrastive_loss, own_matches
 from msm.pretraining.batches import Batches, Texts, UnitBatch
-from msm.pretraining.objective import Loss, Objective
+from msm.pretraining.objective import LoggedLoss, Objective
 from msm.settings import present
 
 EACH = "each"
 
 
-class Inputs(NamedTuple):
+class DocumentInputs(NamedTuple):
     """Documents of one language, and which of their sentences are hidden."""
 
     batch: UnitBatch
@@ -35,16 +35,16 @@ class MaskedSentences(Objective[Batches]):
         super().__init__(*parts)
         self.msm = present(self.settings.msm)
 
-    def read(self, step: int, micro: int) -> Inputs:
+    def read(self, step: int, micro: int) -> DocumentInputs:
         """Read the documents of one softmax and the text whose tokens are masked."""
         batch = self.batches.unit_batch(step, micro)
         hidden = None
         if self.msm.masking != EACH:
             random = np.random.default_rng((self.settings.seed, 5, step, micro))
             hidden = hidden_share(batch.documents, float(self.msm.masking.removeprefix("share:")), random)
-        return Inputs(batch, self.batches.texts(batch.units, step, micro), hidden)
+        return DocumentInputs(batch, self.batches.texts(batch.units, step, micro), hidden)
 
-    def loss(self, inputs: Inputs) -> Loss:
+    def loss(self, inputs: DocumentInputs) -> LoggedLoss:
         """Return the weighted sum of the loss of masked sentences and that of masked tokens."""
         batch = inputs.batch
         vectors, mlm, tokens = self.encode(inputs.texts)

@@ -17,7 +17,7 @@ from msm.encoders.heads import SplitHead, body, has_language_head, language_head
 from msm.encoders.packed import token_states
 from msm.encoders.packing import PackedTokens, join
 from msm.encoders.pooling import pool
-from msm.losses import Contrast, linear_token_loss, token_loss
+from msm.losses import ContrastiveLoss, linear_token_loss, token_loss
 from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel
 from msm.pretraining.pair_batches import PairBatches
@@ -25,7 +25,7 @@ from msm.pretraining.settings import Pretrain
 from msm.settings import present
 
 
-class Loss(NamedTuple):
+class LoggedLoss(NamedTuple):
     """The loss of one micro-batch and the values that are logged with it."""
 
     value: Tensor
@@ -60,7 +60,7 @@ class Objective(ABC, Generic[B]):
         """
 
     @abstractmethod
-    def loss(self, inputs: Any) -> Loss:
+    def loss(self, inputs: Any) -> LoggedLoss:
         """Compute the loss of one micro-batch from what `read` returned for it."""
 
     def after(self, step: int) -> None:
@@ -107,7 +107,7 @@ class Objective(ABC, Generic[B]):
     def _split_head(self) -> SplitHead | None:
         return split_head(self.model.masked)
 
-    def add(self, contrast: Contrast, weight: float, mlm: Tensor | None, tokens: int) -> Loss:
+    def add(self, contrast: ContrastiveLoss, weight: float, mlm: Tensor | None, tokens: int) -> LoggedLoss:
         """Add the loss of masked tokens, where there is one, to a contrastive loss, each with its weight.
 
         Args:
@@ -120,9 +120,9 @@ class Objective(ABC, Generic[B]):
         numbers = contrast._asdict()
         numbers = {"msm_loss": numbers.pop("loss").detach(), **numbers}
         if mlm is None:
-            return Loss(value, numbers, tokens)
+            return LoggedLoss(value, numbers, tokens)
         value = value + present(self.settings.mlm).weight * mlm
-        return Loss(value, {"mlm_loss": mlm.detach(), **numbers}, tokens)
+        return LoggedLoss(value, {"mlm_loss": mlm.detach(), **numbers}, tokens)
 
 
 class MaskedTokens(Objective[Batches]):
@@ -134,11 +134,11 @@ class MaskedTokens(Objective[Batches]):
         more = self.batches.hide(self.batches.control_blocks(step, micro), step, micro, 1)
         return usual, more, join(usual.packed_tokens, more.packed_tokens)
 
-    def loss(self, inputs: tuple[HiddenTokens, HiddenTokens, PackedTokens]) -> Loss:
+    def loss(self, inputs: tuple[HiddenTokens, HiddenTokens, PackedTokens]) -> LoggedLoss:
         """Return the weighted sum of the losses of both texts."""
         usual, more, both = inputs
         states = self.states(both)
         words = len(usual.packed_tokens.tokens)
         first, second = self.token_loss(states[:words], usual), self.token_loss(states[words:], more)
         value = present(self.settings.mlm).weight * (first + second)
-        return Loss(value, {"mlm_loss": first.detach(), "control_loss": second.detach()}, len(both.tokens))
+        return LoggedLoss(value, {"mlm_loss": first.detach(), "control_loss": second.detach()}, len(both.tokens))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msm.corpora.settings import Parallel
 from msm.encoders.settings import StatePooling
 from msm.errors import BadInput
-from msm.settings import Between, Count, Form, Positive, Rate, Settings, Share, Temperature, listed, present
+from msm.settings import Between, Count, Positive, Rate, Settings, Share, Temperature, TextPattern, listed, present
 
 READS = {
     "msm": ("batches", "mlm", "msm"),
@@ -105,7 +105,7 @@ class Msm(Settings):
     `no_grad`, one softmax spans all processes; both give the same gradient. With `grad`, the gradients of vectors are
     sent back to the process that made the vectors; with `no_grad`, each process takes the gradients of its own vectors
     only, as DPR does."""
-    masking: Annotated[str, Form("each|share:0?[.][0-9]+")] = "each"
+    masking: Annotated[str, TextPattern("each|share:0?[.][0-9]+")] = "each"
     """Which sentences are hidden: `each` in turn while all others are seen (the paper), or a random share of a document
     at once, such as `share:0.3`."""
     projector: Literal["asymmetric", "shared", "none"] = "asymmetric"

@@ -20,7 +20,7 @@ from msm.encoders.pooling import pool
 from msm.errors import BadInput
 from msm.losses import koleo_loss, linear_token_loss
 from msm.pretraining.batches import HiddenTokens, Texts
-from msm.pretraining.objective import Loss, Objective
+from msm.pretraining.objective import LoggedLoss, Objective
 from msm.pretraining.pair_batches import PairBatch, PairBatches
 from msm.pretraining.settings import Mexma as MexmaSettings
 from msm.settings import present
@@ -61,7 +61,7 @@ class Mexma(Objective[PairBatches]):
         batch = self.batches.pair_batch(step, micro)
         return MexmaInputs(batch, self.batches.texts(batch.sentences, step, micro))
 
-    def loss(self, inputs: MexmaInputs) -> Loss:
+    def loss(self, inputs: MexmaInputs) -> LoggedLoss:
         """Return the weighted sum of the three losses."""
         texts, settings = inputs.texts, present(self.settings.mexma)
         vectors, states = self.vectors_and_states(texts)
@@ -74,7 +74,7 @@ class Mexma(Objective[PairBatches]):
         value = settings.alignment_weight * alignment + settings.unmasking_weight * unmasking
         value = value + settings.koleo_weight * koleo
         numbers = {"alignment_loss": alignment, "mlm_loss": unmasking, "koleo_loss": koleo} | agreement(pivot, other)
-        return Loss(value, {name: number.detach() for name, number in numbers.items()}, len(texts.both.tokens))
+        return LoggedLoss(value, {name: number.detach() for name, number in numbers.items()}, len(texts.both.tokens))
 
     def unmasking_loss(self, states: Tensor, vectors: Tensor, hidden: HiddenTokens) -> Tensor:
         """Return the cross entropy of the hidden tokens in nats: the mean of the means of the two sides.
@@ -153,7 +153,7 @@ class Distillation(Objective[PairBatches]):
         batch = self.batches.pair_batch(step, micro)
         return DistillationInputs(batch, pack(batch.sentences))
 
-    def loss(self, inputs: DistillationInputs) -> Loss:
+    def loss(self, inputs: DistillationInputs) -> LoggedLoss:
         """Return the mean squared error of the one side plus that of the other."""
         packed_tokens = inputs.packed_tokens.to(self.device)
         vectors = pool(self.states(packed_tokens), packed_tokens, self.settings.pooling)
@@ -162,7 +162,7 @@ class Distillation(Objective[PairBatches]):
         with torch.autocast(self.device.type, enabled=False):
             losses = {"pivot_loss": F.mse_loss(pivot, targets), "other_loss": F.mse_loss(other, targets)}
         numbers = {name: loss.detach() for name, loss in losses.items()} | agreement(pivot.detach(), other.detach())
-        return Loss(sum(losses.values(), pivot.new_zeros(())), numbers, len(packed_tokens.tokens))
+        return LoggedLoss(sum(losses.values(), pivot.new_zeros(())), numbers, len(packed_tokens.tokens))
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import numpy as np
 from msm.evaluation.statistics import Interval, compare
 from msm.reporting import lineage, published
 from msm.reporting.contents import AblationRow
-from msm.reporting.models import Benchmark, Column, Model, ModelScores, mean_intervals, together
+from msm.reporting.models import BenchmarkResults, Column, Model, ModelScores, mean_intervals, together
 from msm.reporting.published import MEAN
 from msm.reporting.settings import Report
 
@@ -82,7 +82,7 @@ class OrderRow(NamedTuple):
     """Seed of each training to its value, the mean over languages."""
 
 
-def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[AblationRow]:
+def ablations(benchmark: BenchmarkResults, column: Column, settings: Report) -> list[AblationRow]:
     """Return every row of tables 4 to 8, where the recipe has the reference and at least one other row; else none.
 
     Args:
@@ -103,7 +103,7 @@ def ablations(benchmark: Benchmark, column: Column, settings: Report) -> list[Ab
     ]
 
 
-def shuffled(benchmark: Benchmark, column: Column, root: Path, settings: Report) -> list[OrderRow]:
+def shuffled(benchmark: BenchmarkResults, column: Column, root: Path, settings: Report) -> list[OrderRow]:
     """Return the models whose manifests name their texts, sorted by objective and share of shuffled documents.
 
     Args:

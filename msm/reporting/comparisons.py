@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.evaluation.statistics import SIGNIFICANT, TAIL, Comparison, Interval, compare, holm
 from msm.reporting.contents import Difference
-from msm.reporting.models import Benchmark, Column, Model, Problem, ordered, together
+from msm.reporting.models import BenchmarkResults, Column, Model, Problem, ordered, together
 from msm.reporting.settings import Report
 from msm.settings import listed
 
@@ -19,7 +19,7 @@ FINEST = 100
 """Smallest number of random signs for each difference; it makes the smallest corrected p value .01."""
 
 
-def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[Difference]:
+def differences(benchmark: BenchmarkResults, column: Column, settings: Report) -> list[Difference]:
     """Return the differences of every model and every control, whose p values are corrected together by Holm's method.
 
     A control is compared only with the controls before it, so that no pair comes twice.
@@ -56,7 +56,7 @@ def differences(benchmark: Benchmark, column: Column, settings: Report) -> list[
     ]
 
 
-def absent_controls(benchmark: Benchmark, settings: Report) -> list[Problem]:
+def absent_controls(benchmark: BenchmarkResults, settings: Report) -> list[Problem]:
     """Return a problem for each control without scores, since differences mean little without controls."""
     absent = [name for name in listed(settings.controls) if name not in {model.name for model in benchmark.models}]
     reason = f"no usable scores on {benchmark.name}, nothing is compared with it"

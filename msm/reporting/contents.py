@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from msm.evaluation.per_query import Side
 from msm.evaluation.statistics import Interval, RankInterval
-from msm.reporting.models import Benchmark, Cell, Column
+from msm.reporting.models import BenchmarkResults, Cell, Column
 from msm.reporting.training_sets import UNKNOWN, Training
 
 FAIRNESS_HEADS = {
@@ -145,7 +145,7 @@ class TradePoint(NamedTuple):
 class Section(NamedTuple):
     """Contents of a report on one benchmark."""
 
-    benchmark: Benchmark
+    benchmark: BenchmarkResults
     title: str
     """Title of the benchmark, its split and setting."""
     tables: dict[Column, Table]

@@ -12,7 +12,7 @@ import numpy as np
 from msm.collections.measure_names import LESS_IS_BETTER
 from msm.evaluation.measures import Floats
 from msm.evaluation.statistics import SIGNIFICANT, Interval, compare, holm, language_means
-from msm.reporting.models import Benchmark, Column, Model, together
+from msm.reporting.models import BenchmarkResults, Column, Model, together
 from msm.reporting.published import MEAN
 from msm.reporting.settings import Report
 
@@ -20,7 +20,7 @@ STEP = 0.02
 """Width and height of a cell of the grid that counts pairs of values, as a part of the scale from 0 to 1."""
 
 
-class Contrast(NamedTuple):
+class ModelContrast(NamedTuple):
     """Difference of a model and a baseline in one language, or in the mean over all."""
 
     model: str
@@ -49,7 +49,7 @@ class Contrast(NamedTuple):
         return "better" if (self.difference > 0) != self.less_is_better else "worse"
 
 
-class Pair(NamedTuple):
+class PairedValues(NamedTuple):
     """One question in one language, with the values of two models."""
 
     question: str
@@ -64,7 +64,9 @@ class Pair(NamedTuple):
         return self.model - self.baseline
 
 
-def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settings: Report) -> list[Contrast]:
+def contrasts(
+    benchmark: BenchmarkResults, column: Column, names: Sequence[str], settings: Report
+) -> list[ModelContrast]:
     """Return the contrasts of all further models with the first; Holm's method corrects their p values together.
 
     Args:
@@ -91,7 +93,7 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
     )
     before = language_means(baseline.values(column))
     return [
-        Contrast(
+        ModelContrast(
             model.name,
             baseline.name,
             language,
@@ -109,7 +111,7 @@ def contrasts(benchmark: Benchmark, column: Column, names: Sequence[str], settin
     ]
 
 
-class Best(NamedTuple):
+class BestModel(NamedTuple):
     """The model with the best value in one language or in the mean, and the models that may be as good."""
 
     model: str
@@ -122,7 +124,7 @@ class Best(NamedTuple):
     """Whether a model was trained with a single seed only, so that another seed may change the order."""
 
 
-def best(benchmark: Benchmark, column: Column, language: str, settings: Report) -> Best:
+def best(benchmark: BenchmarkResults, column: Column, language: str, settings: Report) -> BestModel:
     """Return the best model for a language, or for the mean of all.
 
     Args:
@@ -138,10 +140,10 @@ def best(benchmark: Benchmark, column: Column, language: str, settings: Report) 
     rival_names = [one.model for one in differences if one.language == language and one.direction == "inside"]
     one_training = any(model.is_trained and len(model.seeds) == 1 for model in benchmark.models)
     rivals = {name: values[name] for name in rival_names}
-    return Best(names[0], values[names[0]], rivals, len(names) - 1, one_training)
+    return BestModel(names[0], values[names[0]], rivals, len(names) - 1, one_training)
 
 
-def pairs(benchmark: Benchmark, column: Column, name: str, baseline: str) -> list[Pair]:
+def pairs(benchmark: BenchmarkResults, column: Column, name: str, baseline: str) -> list[PairedValues]:
     """Return every question in every language where it exists, the largest change first, be it a gain or a loss.
 
     Args:
@@ -153,13 +155,15 @@ def pairs(benchmark: Benchmark, column: Column, name: str, baseline: str) -> lis
     shape = benchmark.first.values[column]
     values: tuple[Floats, Floats] = (_model(benchmark, name).values(column), _model(benchmark, baseline).values(column))
     question_pairs = [
-        Pair(shape.questions[row], shape.languages[place], float(values[0][row, place]), float(values[1][row, place]))
+        PairedValues(
+            shape.questions[row], shape.languages[place], float(values[0][row, place]), float(values[1][row, place])
+        )
         for row, place in np.argwhere(np.isfinite(shape.values))
     ]
     return sorted(question_pairs, key=lambda pair: -abs(pair.change))
 
 
-def grid(question_pairs: Sequence[Pair]) -> list[tuple[float, float, int]]:
+def grid(question_pairs: Sequence[PairedValues]) -> list[tuple[float, float, int]]:
     """Return cells of the grid of values: value of the baseline, value of the model, and number of pairs in the cell.
 
     Args:
@@ -169,5 +173,5 @@ def grid(question_pairs: Sequence[Pair]) -> list[tuple[float, float, int]]:
     return [(column * STEP, row * STEP, count) for (column, row), count in sorted(cells.items())]
 
 
-def _model(benchmark: Benchmark, name: str) -> Model:
+def _model(benchmark: BenchmarkResults, name: str) -> Model:
     return next(model for model in benchmark.models if model.name == name)

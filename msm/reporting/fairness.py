@@ -3,12 +3,12 @@
 from msm.collections.measure_names import FAIRNESS
 from msm.evaluation.statistics import Interval, bootstrap, intervals
 from msm.reporting.contents import FairnessRow
-from msm.reporting.models import Benchmark, Cell, ordered, together
+from msm.reporting.models import BenchmarkResults, Cell, ordered, together
 from msm.reporting.results import load
 from msm.reporting.settings import Report
 
 
-def fairness_rows(benchmark: Benchmark, settings: Report) -> list[FairnessRow]:
+def fairness_rows(benchmark: BenchmarkResults, settings: Report) -> list[FairnessRow]:
     """Return one row for each model; none where no pool holds several languages.
 
     Args:

@@ -14,7 +14,7 @@ from msm.reporting.contents import (
     limits,
     training_sources,
 )
-from msm.reporting.lineage import Step
+from msm.reporting.lineage import LineageStep
 from msm.reporting.published import MEAN
 from msm.reporting.training_sets import HEAD
 from msm.reporting.wording import escaped
@@ -70,7 +70,7 @@ def table_html(table: Table, links: dict[str, str] | None = None) -> str:
     )
 
 
-def site(title: str, sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
+def site(title: str, sections: Sequence[Section], chains: dict[str, list[LineageStep]]) -> str:
     """Return a leaderboard of all tables, of language fairness and of the origin of every number.
 
     Args:
@@ -91,7 +91,7 @@ def anchor(section: Section, model: str) -> str:
     return f"{section.benchmark.name}/{section.benchmark.split}/{section.benchmark.setting}/{model}"
 
 
-def _section(place: str, section: Section, chains: dict[str, list[Step]]) -> Iterator[str]:
+def _section(place: str, section: Section, chains: dict[str, list[LineageStep]]) -> Iterator[str]:
     yield f'<h2 id="{place}">{escaped(section.title)}</h2>'
     models = [model.name for model in section.benchmark.models]
     links = {name: f"#{place}-m{number}" for number, name in enumerate(models)}
@@ -120,7 +120,7 @@ def _fair(row: FairnessRow, measure: str) -> str:
     return "" if cell is None else f"{wording.times_100(cell.value)} {wording.interval(cell.interval)}"
 
 
-def _lineage(steps: Sequence[Step]) -> str:
+def _lineage(steps: Sequence[LineageStep]) -> str:
     lines = [
         f"<p>{escaped(step.name)}, commit {escaped(str(step.manifest.get('commit', 'unknown'))[:12])}</p>"
         f"<pre>{escaped(str(step.manifest.get('command', '')))}</pre>"

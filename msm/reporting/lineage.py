@@ -19,7 +19,7 @@ path fits it."""
 State = Literal["intact", "changed", "unchecked", "not here", "given"]
 
 
-class Step(NamedTuple):
+class LineageStep(NamedTuple):
     """One stage behind a score."""
 
     name: str
@@ -33,7 +33,7 @@ class Step(NamedTuple):
     """Reasons why the output no longer matches, each with the name of the file."""
 
 
-def chain(name: str, root: Path, *, largest: int) -> list[Step]:
+def chain(name: str, root: Path, *, largest: int) -> list[LineageStep]:
     """Return all steps behind a stage folder, the sources first and the folder itself last.
 
     Args:
@@ -41,7 +41,7 @@ def chain(name: str, root: Path, *, largest: int) -> list[Step]:
         root: the recipe's folder, such as `artifacts/mini`.
         largest: largest size of an output, in bytes, that is read to be checked; 0 checks no output.
     """
-    steps: dict[str, Step] = {}
+    steps: dict[str, LineageStep] = {}
     _collect(name, root, largest, steps)
     return list(steps.values())
 
@@ -102,20 +102,20 @@ def folder(root: Path, name: str) -> Path:
     return path if path.is_dir() or name in exported.manifests(root) else path.with_name(portable(path.name))
 
 
-def _collect(name: str, root: Path, largest: int, steps: dict[str, Step]) -> None:
+def _collect(name: str, root: Path, largest: int, steps: dict[str, LineageStep]) -> None:
     if not is_step(name):
-        steps[name] = Step(name, {}, "given", [])
+        steps[name] = LineageStep(name, {}, "given", [])
         return
     place = folder(root, name)
     if not place.is_dir() and not has_manifest(root, name):
-        steps[name] = Step(name, {}, "not here", [])
+        steps[name] = LineageStep(name, {}, "not here", [])
         return
     try:
         manifest = read_manifest(place)
     except BadInput as error:
-        steps[name] = Step(name, {}, "changed", [str(error)])
+        steps[name] = LineageStep(name, {}, "changed", [str(error)])
         return
-    steps[name] = Step(name, {}, "changed", ["reads itself"])
+    steps[name] = LineageStep(name, {}, "changed", ["reads itself"])
     problems = []
     for input_name, source in manifest["inputs"].items():
         before = step_name(source["path"])
@@ -125,10 +125,10 @@ def _collect(name: str, root: Path, largest: int, steps: dict[str, Step]) -> Non
     state, payload_problems = _payload_state(place / Path(manifest["payload"]).name, manifest["outputs"], largest)
     problems += payload_problems
     del steps[name]
-    steps[name] = Step(name, manifest, "changed" if problems else state, problems)
+    steps[name] = LineageStep(name, manifest, "changed" if problems else state, problems)
 
 
-def _other_input(input_name: str, checksum: str, step: Step) -> list[str]:
+def _other_input(input_name: str, checksum: str, step: LineageStep) -> list[str]:
     if not step.manifest or artifacts.checksum(step.manifest["outputs"]) == checksum:
         return []
     return [f"{input_name}: {step.name} is not the one that was read"]

@@ -18,7 +18,7 @@ from msm.reporting.contents import (
     notes,
     training_sources,
 )
-from msm.reporting.lineage import Step
+from msm.reporting.lineage import LineageStep
 from msm.reporting.models import Cell, Column, ModelScores, Problem
 from msm.reporting.published import MEAN
 from msm.reporting.settings import ABLATIONS, HEATMAP, SCALING, TRADE
@@ -49,7 +49,7 @@ OVERLAP = {
 
 
 def document(
-    recipe: str, sections: Sequence[Section], problems: Sequence[Problem], chains: dict[str, list[Step]]
+    recipe: str, sections: Sequence[Section], problems: Sequence[Problem], chains: dict[str, list[LineageStep]]
 ) -> str:
     """Return the report on a recipe.
 
@@ -194,7 +194,7 @@ def _names(languages: Sequence[str], of: int) -> str:
     return f"all {of}" if len(languages) == of > 1 else " ".join(languages)
 
 
-def _what_was_run(sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
+def _what_was_run(sections: Sequence[Section], chains: dict[str, list[LineageStep]]) -> str:
     rows = []
     for section in sections:
         for model in section.benchmark.models:
@@ -212,7 +212,7 @@ def _what_was_run(sections: Sequence[Section], chains: dict[str, list[Step]]) ->
     return _grid(["benchmark / model", "pre-training", "fine-tuning", "seeds", "protocol"], rows) + _texts(chains)
 
 
-def _training(step: Step) -> str:
+def _training(step: LineageStep) -> str:
     settings, facts = step.manifest.get("settings", {}), step.manifest.get("facts", {})
     words = [str(settings["objective"])] if "objective" in settings else []
     if isinstance(languages := facts.get("languages"), list):
@@ -222,7 +222,7 @@ def _training(step: Step) -> str:
     return plain(", ".join(words))
 
 
-def _texts(chains: dict[str, list[Step]]) -> str:
+def _texts(chains: dict[str, list[LineageStep]]) -> str:
     """Return a note on whether the languages were trained on the same documents."""
     steps = {step.name: step for steps in chains.values() for step in steps if step.name.startswith("documents/")}
     lines = []
@@ -235,7 +235,7 @@ def _texts(chains: dict[str, list[Step]]) -> str:
     return "\n" + "".join(lines) if lines else ""
 
 
-def _lineage(sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
+def _lineage(sections: Sequence[Section], chains: dict[str, list[LineageStep]]) -> str:
     runs = [scores for section in sections for model in section.benchmark.models for scores in model.seeds]
     return _grid(
         ["scores", "scored", "model", "commit", "sources", "as written"],
@@ -243,7 +243,7 @@ def _lineage(sections: Sequence[Section], chains: dict[str, list[Step]]) -> str:
     )
 
 
-def _origin(run: ModelScores, steps: Sequence[Step]) -> list[str]:
+def _origin(run: ModelScores, steps: Sequence[LineageStep]) -> list[str]:
     models = [step.name for step in steps if step.name.startswith("finetune/")]
     first = [step.manifest for step in steps if step.name.startswith("sources/") and step.manifest]
     sources = [artifacts.checksum(manifest["outputs"]) for manifest in first]
@@ -256,12 +256,12 @@ def _origin(run: ModelScores, steps: Sequence[Step]) -> list[str]:
     ]
 
 
-def _commands(chains: dict[str, list[Step]]) -> str:
+def _commands(chains: dict[str, list[LineageStep]]) -> str:
     commands = {step.name: step.manifest["command"] for steps in chains.values() for step in steps if step.manifest}
     return wording.fenced("\n".join(commands.values()), "sh")
 
 
-def _recipes(chains: dict[str, list[Step]]) -> Iterator[str]:
+def _recipes(chains: dict[str, list[LineageStep]]) -> Iterator[str]:
     """Yield every recipe that the rows were run with, with all its values."""
     rows: dict[str, list[str]] = {}
     for name, steps in chains.items():

@@ -12,7 +12,7 @@ import numpy as np
 
 from msm.collections.measure_names import FAIRNESS
 from msm.collections.runs import Floats
-from msm.evaluation.choice import EVERYTHING, Choice
+from msm.evaluation.choice import EVERYTHING, LanguageChoice
 from msm.evaluation.per_query import ByQuestion, PoolKind
 from msm.evaluation.statistics import Columns, Interval, bootstrap, intervals, with_mean
 from msm.reporting import lineage
@@ -50,7 +50,7 @@ class ModelScores(NamedTuple):
     """Per-query values, by measure and pool; only those that `load` has read."""
     is_trained: bool = True
     """Whether a training stands behind the scores; none does for BM25, nor for a run that no stage made."""
-    choice: Choice = EVERYTHING
+    choice: LanguageChoice = EVERYTHING
     """Choice of the languages that are shown."""
     checksums: Mapping[str, str] = MappingProxyType({})
     """Checksums of questions, candidates and judgements; see `msm.evaluation.identity`. Folders of early versions have
@@ -102,7 +102,7 @@ class Model(NamedTuple):
         return with_mean(np.array([scores.values[column].means for scores in self.seeds]))
 
 
-class Benchmark(NamedTuple):
+class BenchmarkResults(NamedTuple):
     """All models on one split of a benchmark in one setting, whose scores may stand in one table."""
 
     name: str
@@ -141,7 +141,7 @@ class Results(NamedTuple):
 
     root: Path
     """Folder of the recipe."""
-    benchmarks: list[Benchmark]
+    benchmarks: list[BenchmarkResults]
     problems: list[Problem]
 
 
@@ -175,7 +175,7 @@ def together(models: Sequence[Model], column: Column) -> Columns:
     return Columns(shape.clusters, [(rows[places], values[places]) for places in language_places])
 
 
-def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
+def with_seeds(benchmark: BenchmarkResults, seeds: Sequence[int]) -> BenchmarkResults | None:
     """Return a benchmark with the trainings of some seeds and all untrained models, or None if none is left.
 
     Args:
@@ -192,7 +192,7 @@ def with_seeds(benchmark: Benchmark, seeds: Sequence[int]) -> Benchmark | None:
     return benchmark._replace(models=remaining_models) if remaining_models else None
 
 
-def ordered(benchmark: Benchmark, settings: Report) -> list[Model]:
+def ordered(benchmark: BenchmarkResults, settings: Report) -> list[Model]:
     """Return the models in the order of tables: the first control, BM25, the other controls, all others by name."""
     controls = listed(settings.controls)
 

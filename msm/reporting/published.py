@@ -44,7 +44,7 @@ class PublishedCell(NamedTuple):
     """Remark on the correction of the cell, or the reason why it is empty."""
 
 
-class Source(NamedTuple):
+class Publication(NamedTuple):
     """Origin of published numbers, such as a paper."""
 
     title: str
@@ -62,10 +62,11 @@ class Average(NamedTuple):
 
 
 @functools.cache
-def sources() -> dict[str, Source]:
+def sources() -> dict[str, Publication]:
     """Return all sources by name."""
     return {
-        name: Source(content["title"], content["reference"], content["protocols"]) for name, content in _files().items()
+        name: Publication(content["title"], content["reference"], content["protocols"])
+        for name, content in _files().items()
     }
 
 

@@ -22,7 +22,7 @@ RUNS: dict[PoolKind, str] = {"multilingual": "multilingual.trec.gz", "same": "po
 several runs."""
 
 
-class Texts(NamedTuple):
+class BenchmarkTexts(NamedTuple):
     """Questions and judgements of a benchmark."""
 
     collection: Collection
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
     is_relevant: bool
 
 
-def texts(root: Path, scores: ModelScores) -> Texts:
+def texts(root: Path, scores: ModelScores) -> BenchmarkTexts:
     """Read the questions and judgements of a score; the passages stay in their files.
 
     Args:
@@ -69,7 +69,7 @@ def texts(root: Path, scores: ModelScores) -> Texts:
     questions_of_queries = zip(collection.questions, collection.queries, strict=True)
     qrels = collection.qrels
     relevant_pairs = zip(qrels.queries[qrels.labels >= 1], qrels.passages[qrels.labels >= 1], strict=True)
-    return Texts(
+    return BenchmarkTexts(
         collection,
         {(question, query.language): place for place, (question, query) in enumerate(questions_of_queries)},
         {(collection.queries[query].query_id, qrels.passage_ids[passage].as_py()) for query, passage in relevant_pairs},
@@ -77,7 +77,7 @@ def texts(root: Path, scores: ModelScores) -> Texts:
 
 
 def run_passages(
-    root: Path, scores: ModelScores, texts: Texts, kind: PoolKind, language: str, depth: int
+    root: Path, scores: ModelScores, texts: BenchmarkTexts, kind: PoolKind, language: str, depth: int
 ) -> RunPassages:
     """Return the best passages of the run behind a score; all passages are read once.
 
@@ -104,7 +104,7 @@ def run_passages(
     return RunPassages(run, passages)
 
 
-def answers(rankings: RunPassages, texts: Texts, query: int) -> list[Answer]:
+def answers(rankings: RunPassages, texts: BenchmarkTexts, query: int) -> list[Answer]:
     """Return the best passages for a question.
 
     Args:

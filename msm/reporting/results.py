@@ -1,6 +1,6 @@
 """Reads the score folders of a recipe. A folder that cannot be used becomes a problem, and the others are kept.
 
-Scores of different splits, settings or questions never stand in one table: they belong to different `Benchmark`s, or
+Scores of different splits, settings or questions never stand in one table: they belong to different `BenchmarkResults`, or
 are a problem. `read` reads score lines and manifests only; `load` adds the per-query values of chosen columns.
 
 Shapes: C questions, L languages, S seeds.
@@ -18,14 +18,14 @@ import numpy as np
 
 from msm.errors import BadInput
 from msm.evaluation import exported
-from msm.evaluation.choice import EVERYTHING, Choice
+from msm.evaluation.choice import EVERYTHING, LanguageChoice
 from msm.evaluation.identity import FILE as COLLECTION
 from msm.evaluation.identity import NAMES
-from msm.evaluation.per_query import ByQuestion, Layout, PoolKind, layout
+from msm.evaluation.per_query import ByQuestion, PoolKind, ValueLayout, layout
 from msm.evaluation.scores import ALL, FIELDS
 from msm.pipeline.artifacts import check_unaltered
 from msm.reporting import lineage, wording
-from msm.reporting.models import RANKS, Benchmark, Column, Model, ModelScores, Problem, Results
+from msm.reporting.models import RANKS, BenchmarkResults, Column, Model, ModelScores, Problem, Results
 from msm.reporting.published import MEAN
 
 SCORES, CHANCE = "scores.jsonl", "chance.jsonl"
@@ -56,7 +56,7 @@ def read(scores: Path) -> Results:
     return Results(scores.parent, _benchmarks(folders), problems)
 
 
-def read_folders(paths: Sequence[Path], choice: Choice = EVERYTHING) -> list[Benchmark]:
+def read_folders(paths: Sequence[Path], choice: LanguageChoice = EVERYTHING) -> list[BenchmarkResults]:
     """Read score folders of any origin: of stage `score`, of `msm evaluate`, of a recipe or of its export.
 
     Args:
@@ -97,7 +97,7 @@ def score_folders(path: Path) -> list[Path]:
     return folders
 
 
-def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | None, list[Problem]]:
+def load(benchmark: BenchmarkResults, columns: Sequence[Column]) -> tuple[BenchmarkResults | None, list[Problem]]:
     """Load the per-query values of some columns of a benchmark; folders without usable values are left out.
 
     Returns:
@@ -105,7 +105,7 @@ def load(benchmark: Benchmark, columns: Sequence[Column]) -> tuple[Benchmark | N
     """
     usable: list[ModelScores] = []
     problems = []
-    layouts: dict[Column, Layout] = {}
+    layouts: dict[Column, ValueLayout] = {}
     runs = [scores for model in benchmark.models for scores in model.seeds]
     # Files are decoded without Python's lock; a third thread would wait for the other work, which needs the lock.
     with ThreadPoolExecutor(2) as pool:
@@ -145,7 +145,7 @@ def checked_lines(folder: Path, file: str, absent: tuple[str, ...] = ()) -> Iter
         yield line
 
 
-def _read_folder(path: Path, choice: Choice = EVERYTHING) -> ModelScores:
+def _read_folder(path: Path, choice: LanguageChoice = EVERYTHING) -> ModelScores:
     manifest = lineage.read_manifest(path)
     lines = list(checked_lines(path, SCORES))
     # A column has no mean where a language has no value.
@@ -163,7 +163,7 @@ def _read_folder(path: Path, choice: Choice = EVERYTHING) -> ModelScores:
     return scores._replace(is_trained=_is_trained(path.parent.parent, scores.source))
 
 
-def by_language(lines: Iterable[dict[str, Any]], choice: Choice = EVERYTHING) -> dict[Column, dict[str, float]]:
+def by_language(lines: Iterable[dict[str, Any]], choice: LanguageChoice = EVERYTHING) -> dict[Column, dict[str, float]]:
     """Return the values of score lines by column, then by language and `mean`.
 
     Args:
@@ -205,7 +205,9 @@ def _is_trained(root: Path, source: str) -> bool:
     return any(_is_trained(root, name) for name in above)
 
 
-def _values(scores: ModelScores, columns: Sequence[Column], layouts: dict[Column, Layout]) -> dict[Column, ByQuestion]:
+def _values(
+    scores: ModelScores, columns: Sequence[Column], layouts: dict[Column, ValueLayout]
+) -> dict[Column, ByQuestion]:
     """Return the per-query values of some columns; `layouts` keeps layouts of values for the folders that follow."""
     rows = scores.choice.rows(exported.score_values(scores.path))
     values = {}
@@ -224,18 +226,18 @@ def _kind(line: dict[str, Any]) -> str:
     return line["candidate_language"] or "multilingual"
 
 
-def _benchmarks(runs: list[ModelScores]) -> list[Benchmark]:
+def _benchmarks(runs: list[ModelScores]) -> list[BenchmarkResults]:
     sorted_runs = sorted(runs, key=lambda scores: (scores.facts["model"], scores.facts["seed"]))
     groups: dict[tuple[str, str, str], dict[str, list[ModelScores]]] = {}
     for scores in sorted_runs:
         groups.setdefault(scores.kind, {}).setdefault(scores.facts["model"], []).append(scores)
     return [
-        Benchmark(*kind, [Model(name, runs) for name, runs in models.items()])
+        BenchmarkResults(*kind, [Model(name, runs) for name, runs in models.items()])
         for kind, models in sorted(groups.items())
     ]
 
 
-def _say_left_out(benchmark: Benchmark) -> None:
+def _say_left_out(benchmark: BenchmarkResults) -> None:
     """Warn of the measures and pools that no table shows, as not all models have them."""
     columns = [column for model in benchmark.models for scores in model.seeds for column in scores.relevance]
     if not benchmark.shared:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from msm.reporting import lineage
 from msm.reporting.contents import ScalingPoint
-from msm.reporting.models import Benchmark, Column, ModelScores, mean_intervals
+from msm.reporting.models import BenchmarkResults, Column, ModelScores, mean_intervals
 from msm.reporting.settings import Report
 
 APART = 1.5
 """Smallest ratio between the smallest and the largest size at which sizes differ."""
 
 
-def scaling(benchmark: Benchmark, column: Column, root: Path, settings: Report) -> list[ScalingPoint]:
+def scaling(benchmark: BenchmarkResults, column: Column, root: Path, settings: Report) -> list[ScalingPoint]:
     """Return the models whose manifests tell their sizes, sorted by objective, parameters and tokens.
 
     Args:

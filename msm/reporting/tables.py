@@ -10,7 +10,7 @@ from msm.evaluation.per_query import ByQuestion
 from msm.evaluation.statistics import FEW_CLUSTERS, Interval, bootstrap, intervals, rank_intervals
 from msm.reporting import published, wording
 from msm.reporting.contents import Row, Table
-from msm.reporting.models import Benchmark, Cell, Column, Model, ordered, together
+from msm.reporting.models import BenchmarkResults, Cell, Column, Model, ordered, together
 from msm.reporting.published import MEAN, PublishedCell
 from msm.reporting.settings import Report
 from msm.reporting.training_sets import training_of
@@ -19,7 +19,7 @@ POOLS = {"multilingual": "multilingual", "monolingual": "same", "cross-lingual":
 """Kind of pool of a published number to the name of that kind in score lines."""
 
 
-def table(benchmark: Benchmark, column: Column, settings: Report) -> Table:
+def table(benchmark: BenchmarkResults, column: Column, settings: Report) -> Table:
     """Return the table of chance, the controls and all other models, with 95 % intervals over the questions.
 
     Args:
@@ -68,7 +68,7 @@ def _apart(rows: Sequence[Row]) -> Iterator[tuple[float, float]]:
             yield value, rival
 
 
-def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
+def published_rows(benchmark: BenchmarkResults, column: Column) -> list[Row]:
     """Return the published rows of the same benchmark, split, measure, kind of pool and setting.
 
     Where only some languages of a benchmark are evaluated, the published means are left out, as they are those of all.
@@ -90,7 +90,7 @@ def published_rows(benchmark: Benchmark, column: Column) -> list[Row]:
     ]
 
 
-def _chance_row(benchmark: Benchmark, column: Column, languages: list[str]) -> Row:
+def _chance_row(benchmark: BenchmarkResults, column: Column, languages: list[str]) -> Row:
     values = benchmark.first.chance.get(column, {})
     note = "" if values else "no formula for this measure"
     return Row("chance", "chance", {name: Cell(values.get(name), note=note) for name in [*languages, MEAN]})

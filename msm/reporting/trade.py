@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from msm.evaluation.per_query import PoolKind
 from msm.reporting import lineage
 from msm.reporting.contents import TradePoint
-from msm.reporting.models import Benchmark, Column, Model, mean_intervals
+from msm.reporting.models import BenchmarkResults, Column, Model, mean_intervals
 from msm.reporting.settings import Report
 
 OWN: PoolKind = "same"
@@ -34,7 +34,7 @@ class _Training(NamedTuple):
     """Share of batches of one language; -1 without fine-tuning."""
 
 
-def trade(benchmark: Benchmark, root: Path, settings: Report) -> list[TradePoint]:
+def trade(benchmark: BenchmarkResults, root: Path, settings: Report) -> list[TradePoint]:
     """Return the models that differ in the share of batches of one language alone, and their start without fine-tuning.
 
     Args:

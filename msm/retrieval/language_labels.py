@@ -14,7 +14,7 @@ from msm.imports import needed_package
 from msm.retrieval.settings import GIVEN, SHIPPED
 
 
-class Text(Protocol):
+class QueryOrPassage(Protocol):
     """A question or a passage."""
 
     @property
@@ -28,13 +28,13 @@ class Text(Protocol):
         ...
 
 
-Labels = Callable[[Sequence[Text]], list[str]]
+Labels = Callable[[Sequence[QueryOrPassage]], list[str]]
 """Function from texts to their languages."""
 Ranking = Callable[[str], list[str]]
 """Function from a text to the identifier's labels, the likeliest first."""
 
 
-def given_labels(texts: Sequence[Text]) -> list[str]:
+def given_labels(texts: Sequence[QueryOrPassage]) -> list[str]:
     """Return the languages that the collection gives."""
     return [text.language for text in texts]
 

@@ -39,7 +39,7 @@ WHOLE = Part(0, 1)
 T = TypeVar("T")
 
 
-class Shard(NamedTuple):
+class PassageShard(NamedTuple):
     """Consecutive passages."""
 
     number: int
@@ -144,7 +144,7 @@ class _Stream:
         """Return the file of the record of a shard."""
         return self.work / f"shard-{number:06d}.npz"
 
-    def shards(self, passages: Iterable[Passage]) -> Iterator[Shard]:
+    def shards(self, passages: Iterable[Passage]) -> Iterator[PassageShard]:
         """Yield the shards of this process, ready to encode."""
         for number, (first, texts) in enumerate(cut_by_language(passages, self.shard_passages, self.by_language)):
             if number % self.processes == self.own:
@@ -153,9 +153,9 @@ class _Stream:
                 other_passages = [text for text in texts if text.passage_id not in self._texts]
                 ready = None if is_done else self.encoder.prepare_passages(other_passages) if other_passages else []
                 ids = [text.passage_id for text in texts]
-                yield Shard(number, first, texts[0].language, ids, made_of, other_passages, ready)
+                yield PassageShard(number, first, texts[0].language, ids, made_of, other_passages, ready)
 
-    def vectors(self, shard: Shard, bar: Progress) -> TextVectors:
+    def vectors(self, shard: PassageShard, bar: Progress) -> TextVectors:
         """Return the vectors of its passages; those of the relevant ones exist already."""
         texts = np.array([self._texts.get(passage_id, -1) for passage_id in shard.ids], np.int64)
         pieces = Pieces(self.work, f"shard-{shard.number:06d}", shard.digest)

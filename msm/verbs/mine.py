@@ -11,7 +11,7 @@ from msm.encoders.loading import open_encoder
 from msm.errors import BadInput
 from msm.files import write_json_lines
 from msm.finetuning import mine as mining
-from msm.finetuning.mine import Counts, Ranking
+from msm.finetuning.mine import MiningCounts, Ranking
 from msm.finetuning.settings import Mine
 from msm.settings import listed
 from msm.training import pick_device
@@ -24,7 +24,7 @@ def mine(
     run: str | Path | None = None,
     model: str | Path | None = None,
     device: str = "auto",
-) -> Counts:
+) -> MiningCounts:
     """Mine hard negatives of training questions, into a file that fine-tuning reads.
 
     Args:
@@ -45,7 +45,7 @@ def mine(
     if not str(out).endswith((".jsonl", ".jsonl.gz")):
         raise BadInput(f"--out must end in .jsonl or .jsonl.gz, to be read as training data, got {out}")
     examples = read_examples(Path(), listed(settings.examples), settings.language, settings.passage_unit)
-    counts = Counts()
+    counts = MiningCounts()
 
     def rows() -> Iterator[dict[str, Any]]:
         yield from map(

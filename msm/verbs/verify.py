@@ -8,7 +8,7 @@ from msm.pipeline.artifacts import MANIFEST
 from msm.pipeline.tasks import tasks
 
 
-class Verdict(NamedTuple):
+class FolderState(NamedTuple):
     """State of the folder of one task."""
 
     task: str
@@ -17,7 +17,7 @@ class Verdict(NamedTuple):
     """Files that were changed, are missing or new, and inputs that are not those that the task read."""
 
 
-def verify(recipe: str | Path, *, quick: bool = False) -> list[Verdict]:
+def verify(recipe: str | Path, *, quick: bool = False) -> list[FolderState]:
     """Compare all files of a recipe's tasks with their manifests, and the inputs that they name with what is there.
 
     Args:
@@ -34,11 +34,11 @@ def verify(recipe: str | Path, *, quick: bool = False) -> list[Verdict]:
     return [_verdict(task.name, Path(task.out), quick=quick) for task in tasks(recipes.load(path), str(path))]
 
 
-def _verdict(name: str, folder: Path, *, quick: bool) -> Verdict:
+def _verdict(name: str, folder: Path, *, quick: bool) -> FolderState:
     if not (folder / MANIFEST).is_file():
-        return Verdict(name, is_made=False, problems=[])
+        return FolderState(name, is_made=False, problems=[])
     problems = [f"{file}: not what its {MANIFEST} says" for file in artifacts.altered(folder, whole=not quick)]
-    return Verdict(name, is_made=True, problems=problems + _other_inputs(folder))
+    return FolderState(name, is_made=True, problems=problems + _other_inputs(folder))
 
 
 def _other_inputs(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from sentence_transformers import MultiVectorEncoder, SentenceTransformer, Spars
 
 from msm.cli.main import main
 from msm.collections.trec_files import read_run
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.model_files import OWN
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.retrieval import stream
@@ -48,7 +48,7 @@ def scores(folder: Path) -> dict[str, float]:
 
 def test_the_model_of_another_library_gives_its_rankings(encoder: Path, beir: Path, tmp_path: Path) -> None:
     model = tmp_path / "theirs"
-    form = Form("mean", "cosine", 24, 24, query_prompt="Query: ", passage_prompt="Passage: ")
+    form = EncoderForm("mean", "cosine", 24, 24, query_prompt="Query: ", passage_prompt="Passage: ")
     save_encoder(new_encoder(encoder, form), model)
     (model / OWN).unlink()
     evaluate("--benchmark", "beir:toy", "--model", model, "--data", beir, "--out", tmp_path / "out")

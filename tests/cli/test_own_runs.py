@@ -14,7 +14,7 @@ from msm.cli.main import main
 from msm.collections.foreign_runs import read_foreign_run
 from msm.collections.foreign_vectors import ForeignVectors
 from msm.collections.registry import find_benchmark
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 
@@ -104,7 +104,7 @@ def test_the_page_is_true(section: str, folder: str, toy: dict[str, Any], capsys
 
 
 def test_the_page_is_true_for_sentence_transformers(encoder: Path, toy: dict[str, Any]) -> None:
-    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 24)), Path("model"))
+    save_encoder(new_encoder(encoder, EncoderForm("mean", "cosine", 24, 24)), Path("model"))
     model = SentenceTransformer("model", device="cpu")
     follow("sentence-transformers", toy | {"model": model})
     cosines = model.encode(list(toy["queries"].values())) @ model.encode(list(toy["corpus"].values())).T

@@ -12,7 +12,7 @@ import yaml
 
 from msm.cli.main import main
 from msm.corpora.settings import ENCODERS
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.reporting.published import load
 from msm.verbs.reproduce import ANCHORS, read_anchor, side_by_side
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def anchors(encoder: Path, sources: Path, tmp_path: Path) -> Callable[..., Path]:
     """Writes a file with one anchor, whose files lie in a mirror."""
     copytree(encoder, tmp_path / "model")
-    save_encoder(new_encoder(tmp_path / "model", Form("mean", "cosine", 24, 48)), tmp_path / "model")
+    save_encoder(new_encoder(tmp_path / "model", EncoderForm("mean", "cosine", 24, 48)), tmp_path / "model")
     questions = sources / "questions" / "test"
     files = [
         {

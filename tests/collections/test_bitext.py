@@ -23,7 +23,7 @@ from msm.collections.run_folder import pair_file
 from msm.collections.runs import Floats, ranked_run
 from msm.collections.trec_files import read_run, write_run
 from msm.corpora.codes import canonical
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
@@ -127,7 +127,7 @@ def evaluate(name: str, model: Path, folder: Path, out: Path, *words: str) -> li
 @pytest.fixture
 def model(encoder: Path, tmp_path: Path) -> Path:
     copytree(encoder, tmp_path / "model")
-    save_encoder(new_encoder(tmp_path / "model", Form("mean", "cosine", 24, 24)), tmp_path / "model")
+    save_encoder(new_encoder(tmp_path / "model", EncoderForm("mean", "cosine", 24, 24)), tmp_path / "model")
     return tmp_path / "model"
 
 

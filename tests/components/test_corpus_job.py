@@ -15,7 +15,7 @@ from msm.components.corpus_job import STEPS, CorpusPlan, config_map, indexed_job
 from msm.components.kubeflow_pipeline import compile_to
 from msm.corpora.crawl import steps as crawl_steps
 from msm.corpora.crawl.settings import read_recipe, to_recipe
-from msm.corpora.crawl.state import State
+from msm.corpora.crawl.state import CrawlState
 from tests.components.schemas import Schemas
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "corpus" / "common_crawl.yaml"
@@ -68,7 +68,7 @@ def test_the_steps_are_those_of_the_command(names: tuple[str, ...], tmp_path: Pa
     values["corpus"] |= dict.fromkeys(names, "keep")
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(values))
-    state = State(read_recipe(path), tmp_path, "out", "")
+    state = CrawlState(read_recipe(path), tmp_path, "out", "")
     assert steps(PLAN._replace(recipe=path)) == [step.name for step in crawl_steps.steps_of(state)]
     assert list(STEPS) == [step.name for step in crawl_steps.STEPS]
 

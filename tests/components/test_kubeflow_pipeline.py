@@ -14,8 +14,8 @@ from msm.cli.main import main
 from msm.components import kubeflow_task
 from msm.components.clusters import A100, CLUSTERS, request
 from msm.components.kubeflow_components import component, kind_of
-from msm.components.kubeflow_pipeline import Options, as_json, build, compile_to, select
-from msm.encoders.building import Form
+from msm.components.kubeflow_pipeline import PipelineOptions, as_json, build, compile_to, select
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.pipeline import recipes
@@ -40,7 +40,7 @@ def tasks() -> list[Task]:
 @pytest.fixture(scope="module")
 def pipelines(tasks: list[Task], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
-    compile_to(build("matrix", "tiny", select("matrix", tasks), Options(IMAGE, cluster=A100)), path)
+    compile_to(build("matrix", "tiny", select("matrix", tasks), PipelineOptions(IMAGE, cluster=A100)), path)
     return list(yaml.safe_load_all(path.read_text()))
 
 
@@ -134,7 +134,9 @@ def test_every_task_carries_the_settings_and_reads_of_the_recipe(
 
 def test_parts_of_a_retrieval_share_its_passages_and_are_joined(tasks: list[Task], tmp_path: Path) -> None:
     selection = select("benchmark", tasks, "msm")
-    compile_to(build("benchmark", "tiny", selection, Options(IMAGE, cluster=A100, parts=2)), tmp_path / "two.yaml")
+    compile_to(
+        build("benchmark", "tiny", selection, PipelineOptions(IMAGE, cluster=A100, parts=2)), tmp_path / "two.yaml"
+    )
     dag = next(yaml.safe_load_all((tmp_path / "two.yaml").read_text()))["root"]["dag"]["tasks"]
     for task in (task for task in selection if task.stage == "retrieve"):
         names = [f"retrieve-{task.row}-part-{number}-2" for number in (1, 2)]
@@ -148,7 +150,7 @@ def test_parts_of_a_retrieval_share_its_passages_and_are_joined(tasks: list[Task
 
 
 def test_what_can_be_watched_is_told_its_server_and_keys(tasks: list[Task], tmp_path: Path) -> None:
-    options = Options(IMAGE, cluster=A100, log="mlflow", tracking_uri="http://mlflow.kubeflow:5000")
+    options = PipelineOptions(IMAGE, cluster=A100, log="mlflow", tracking_uri="http://mlflow.kubeflow:5000")
     compile_to(build("benchmark", "tiny", select("benchmark", tasks, "msm"), options), tmp_path / "watched.yaml")
     spec, pods = yaml.safe_load_all((tmp_path / "watched.yaml").read_text())
     executors, keys = (
@@ -171,7 +173,7 @@ def test_a_task_joins_what_its_parts_have_found(tiny: Path, tasks: list[Task], e
     task = next(task for task in tasks if task.name == "retrieve/constructed-untrained-1")
     model = tmp_path / "model"
     model.mkdir()
-    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 48)), model)
+    save_encoder(new_encoder(encoder, EncoderForm("mean", "cosine", 24, 48)), model)
     reads = {"sources": artifact(tiny / "sources" / "world", "sources/world"), "model": artifact(model, "finetune/new")}
     work = str(tmp_path / "work")
     for part in ("2/2", "1/2"):
@@ -288,7 +290,7 @@ def test_a_pod_gets_as_many_gpus_as_can_share_an_update(change: dict[str, Any], 
 
 
 def test_a_small_cluster_cuts_requests_only(tasks: list[Task], tmp_path: Path) -> None:
-    compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS["kind"])), tmp_path / "kind.yaml")
+    compile_to(build("matrix", "tiny", tasks, PipelineOptions(IMAGE, cluster=CLUSTERS["kind"])), tmp_path / "kind.yaml")
     first = next(yaml.safe_load_all((tmp_path / "kind.yaml").read_text()))
     assert "nvidia" not in (tmp_path / "kind.yaml").read_text()
     all_settings = {value(task, "settings") for task in first["root"]["dag"]["tasks"].values()}
@@ -317,6 +319,8 @@ def test_ablations_of_any_recipe_compile(path: Path, tmp_path: Path) -> None:
     if not any(task.stage == "pretrain" for task in tasks):
         pytest.skip("the recipe pre-trains nothing")
     selection = select("ablations", tasks)
-    compile_to(build("ablations", path.stem, selection, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
+    compile_to(
+        build("ablations", path.stem, selection, PipelineOptions(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml"
+    )
     spec = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
     assert len(spec["root"]["dag"]["tasks"]) == len(selection)

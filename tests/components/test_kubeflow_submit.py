@@ -113,7 +113,7 @@ def test_a_lost_network_is_waited_for(kubeflow: KubeflowServer, capsys: pytest.C
 def test_an_unreachable_server_ends_in_one_line(package: Path) -> None:
     kubeflow = KubeflowServer()
     kubeflow.close()
-    with pytest.raises(kubeflow_submit.Unreachable, match="cannot be reached") as error:
+    with pytest.raises(kubeflow_submit.ServerUnreachable, match="cannot be reached") as error:
         start(kubeflow, package)
     assert "\n" not in str(error.value)
     with pytest.raises(RunFailed, match="the run goes on"):

@@ -14,7 +14,7 @@ import yaml
 from msm.cli.run import stage_parser
 from msm.components.clusters import A100
 from msm.components.dvc_pipeline import render
-from msm.components.kubeflow_pipeline import Options, build, compile_to
+from msm.components.kubeflow_pipeline import PipelineOptions, build, compile_to
 from msm.components.torchx_job import task
 from msm.pipeline import artifacts, recipes
 from msm.pipeline.runner import command
@@ -42,7 +42,7 @@ def test_three_launchers_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """The same tasks with the same settings, from the same function, and the same resources."""
     monkeypatch.chdir(ROOT)
     tasks = tasks_of(recipes.load(TINY), "tiny")
-    compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
+    compile_to(build("matrix", "tiny", tasks, PipelineOptions(IMAGE, cluster=A100)), tmp_path / "pipeline.yaml")
     spec = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
     kubeflow = {}
     for node in spec["root"]["dag"]["tasks"].values():

@@ -16,7 +16,7 @@ import yaml
 from msm.components.clusters import CLUSTERS, TrainJobPlace, find_cluster, request
 from msm.components.corpus_job import CorpusPlan
 from msm.components.corpus_job import indexed_job as corpus_job
-from msm.components.kubeflow_pipeline import Options, build, compile_to
+from msm.components.kubeflow_pipeline import PipelineOptions, build, compile_to
 from msm.components.units_job import UnitsPlan, settings_of
 from msm.components.units_job import indexed_job as units_job
 from msm.components.volume_job import volume_job
@@ -85,7 +85,7 @@ def pipelines(overlay: Overlay, tmp_path_factory: pytest.TempPathFactory) -> Pip
     """The compiled pipeline for the cluster of the overlay, and what it says for Kubernetes alone."""
     path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
     tasks = tasks_of(recipes.load(RECIPES / "tiny.yaml"), "tiny")
-    compile_to(build("matrix", "tiny", tasks, Options(IMAGE, cluster=CLUSTERS[overlay[0]])), path)
+    compile_to(build("matrix", "tiny", tasks, PipelineOptions(IMAGE, cluster=CLUSTERS[overlay[0]])), path)
     spec, platform = yaml.safe_load_all(path.read_text())
     return spec["deploymentSpec"]["executors"], platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 

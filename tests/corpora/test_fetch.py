@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from msm.corpora import fetch
-from msm.corpora.fetch import Collection, File, download
+from msm.corpora.fetch import File, FileCollection, download
 from msm.corpora.settings import Download
 from msm.errors import BadInput
 from msm.execution import Execution
@@ -157,7 +157,7 @@ def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def write_table(folder: Path, files: list[File]) -> Path:
-    collection = Collection("numbers", "example.org/numbers", "abc", "CC0", files)
+    collection = FileCollection("numbers", "example.org/numbers", "abc", "CC0", files)
     table = {"numbers": collection._asdict() | {"files": [file._asdict() for file in files]}}
     path = folder / "table.json"
     path.write_text(json.dumps(table))

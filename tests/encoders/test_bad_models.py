@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 
 from msm.cli.main import main
 from msm.collections.registry import reference
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.checkpoints import load_masked, load_tokenizer
 from msm.encoders.other_kinds import open_any
 from msm.encoders.saving import new_encoder, save_encoder
@@ -27,7 +27,7 @@ from tests.finetuning.made import settings as finetune_settings
 from tests.pretraining.made import settings as pretrain_settings
 
 WEIGHTS, SETTINGS = "model.safetensors", "config_sentence_transformers.json"
-FORM = Form("mean", "cosine", 24, 24)
+FORM = EncoderForm("mean", "cosine", 24, 24)
 Damage = Callable[[Path], object]
 
 

@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import BertModel
 
 from msm.collections.records import Passage
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.chain import Tokens
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
@@ -26,9 +26,9 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkpoint(tmp_path_factory.mktemp("bert"), "bert")
 
 
-def form(**changes: object) -> Form:
+def form(**changes: object) -> EncoderForm:
     values = {"pooling": "cls", "similarity": "cosine", "query_tokens": 24, "passage_tokens": 24}
-    return Form(**(values | changes))  # type: ignore[arg-type]
+    return EncoderForm(**(values | changes))  # type: ignore[arg-type]
 
 
 def moved(encoder: Encoder) -> Encoder:

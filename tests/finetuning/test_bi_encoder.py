@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from msm.collections.records import Example
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder
 from msm.errors import BadInput
 from msm.finetuning.bi_encoder import BatchLoss, BiEncoder
@@ -26,7 +26,9 @@ CPU = torch.device("cpu")
 def bi_encoder(encoder: Path, form: Finetune) -> BiEncoder:
     torch.manual_seed(3)
     how = form.encoding
-    shape = Form(how.pooling, how.similarity, 24, 24, how.passage_context, towers=how.towers, scale=form.loss.scale)
+    shape = EncoderForm(
+        how.pooling, how.similarity, 24, 24, how.passage_context, towers=how.towers, scale=form.loss.scale
+    )
     # Dropout falls on other units when the micro-batches change.
     return BiEncoder(new_encoder(encoder, shape), form).eval()
 

@@ -11,12 +11,12 @@ from msm.cli.main import main
 from msm.collections.examples import read_examples
 from msm.collections.readers.records_json import mined_row
 from msm.collections.records import Example, Passage, Query
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import write_json_lines
-from msm.finetuning.mine import Counts, RankedPassage, mine, rank_by_model, rank_by_run, read_passages
+from msm.finetuning.mine import MiningCounts, RankedPassage, mine, rank_by_model, rank_by_run, read_passages
 from msm.finetuning.settings import Mine
 from msm.pipeline import recipes, runner
 from msm.pipeline.artifacts import read_manifest
@@ -74,7 +74,7 @@ RANKING = [
     ],
 )
 def test_what_is_left(changes: dict[str, Any], negatives: list[str]) -> None:
-    counts = Counts()
+    counts = MiningCounts()
     (example,) = mine([EXAMPLE], lambda _: (RANKING, 8.0), form(**changes), counts)
     assert [passage.passage_id for passage in example.negatives] == negatives
     assert counts.negatives == len(negatives)
@@ -87,7 +87,7 @@ def test_random_negatives_are_the_same_again_and_keep_their_order() -> None:
     draws = [
         [
             [passage.passage_id for passage in one.negatives]
-            for one in mine([EXAMPLE] * 20, ranking, random_form, Counts())
+            for one in mine([EXAMPLE] * 20, ranking, random_form, MiningCounts())
         ]
         for ranking in [lambda _: (RANKING, 8.0)] * 2
     ]
@@ -110,7 +110,7 @@ def test_settings_without_sense_are_refused(changes: dict[str, Any], message: st
 
 
 def test_a_models_ranking_is_that_of_sorted_scores(encoder: Path) -> None:
-    model = new_encoder(encoder, Form("mean", "dot", 24, 24, towers="two"))
+    model = new_encoder(encoder, EncoderForm("mean", "dot", 24, 24, towers="two"))
     inputs = examples(9, 2)
     passages = read_passages(Path(), "", inputs)
     assert len(passages) == 27
@@ -189,7 +189,7 @@ def test_train_mine_train_as_stages(tiny: Path, tmp_path: Path) -> None:
 
 def test_a_saved_model_mines_by_the_command(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    save_encoder(new_encoder(encoder, Form("cls", "cosine", 24, 24)), tmp_path / "model")
+    save_encoder(new_encoder(encoder, EncoderForm("cls", "cosine", 24, 24)), tmp_path / "model")
     write_json_lines(tmp_path / "train.jsonl", map(mined_row, examples(6)))
     words = ["mine", "--model", str(tmp_path / "model"), "--examples", str(tmp_path / "train.jsonl"), "--filters", ""]
     main([*words, "--depth", "1-4", "--device", "cpu", "--out", str(tmp_path / "mined.jsonl")])

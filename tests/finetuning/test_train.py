@@ -19,7 +19,7 @@ from msm.evaluation.stage import run as score
 from msm.execution import Execution
 from msm.files import write_json_lines
 from msm.finetuning.dev import make_dev_set, ranks
-from msm.finetuning.selection import Best
+from msm.finetuning.selection import BestWeights
 from msm.finetuning.settings import Finetune
 from msm.finetuning.train import run
 from msm.retrieval.settings import Retrieve
@@ -128,10 +128,10 @@ def test_equal_texts_under_other_ids_are_no_negatives_of_each_other(encoder: Pat
 
 def test_looks_that_a_resumed_training_repeats_count_once(tmp_path: Path) -> None:
     module = torch.nn.Linear(1, 1)
-    best = Best(tmp_path, "dev_mrr", first_step=2, patience=2)
+    best = BestWeights(tmp_path, "dev_mrr", first_step=2, patience=2)
     stops = [best.offer(step, {"dev_mrr": value}, module) for step, value in ((1, 0.9), (2, 0.5), (3, 0.4), (4, 0.3))]
     assert stops == [False, False, False, True]
-    again = Best(tmp_path, "dev_mrr", first_step=2, patience=2)
+    again = BestWeights(tmp_path, "dev_mrr", first_step=2, patience=2)
     stops = [again.offer(step, {"dev_mrr": value}, module) for step, value in ((2, 0.5), (3, 0.4), (4, 0.3))]
     assert stops == [False, False, True]
     assert again.restore(module) == {"selected_step": 2, "selected_dev_mrr": 0.5}

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from msm.corpora.pair_shards import PairShards, read_pair_shards
 from msm.corpora.shards import read_units
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.heads import body
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
@@ -46,7 +46,7 @@ def teacher(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     for file in encoder.iterdir():
         (folder / file.name).symlink_to(file)
-    save_encoder(new_encoder(folder, Form("mean", "cosine", 64, 64)), folder)
+    save_encoder(new_encoder(folder, EncoderForm("mean", "cosine", 64, 64)), folder)
     (folder / "encoder.json").unlink()
     return folder
 

@@ -9,14 +9,14 @@ import pytest
 from msm.reporting import results
 from msm.reporting.ablation_picture import picture
 from msm.reporting.ablations import REFERENCE, REFERENCES, ROWS, TITLES, ablations, shuffled, training_text
-from msm.reporting.models import Benchmark
+from msm.reporting.models import BenchmarkResults
 from msm.reporting.published import MEAN, select
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")
 
 
-def loaded(root: Path) -> Benchmark:
+def loaded(root: Path) -> BenchmarkResults:
     (benchmark,) = results.read(root / "score").benchmarks
     with_values, _ = results.load(benchmark, [COLUMN])
     assert with_values is not None

@@ -7,8 +7,8 @@ import pytest
 
 from msm.evaluation.per_query import read_per_query
 from msm.reporting import results
-from msm.reporting.contrasts import STEP, Pair, best, contrasts, grid, pairs
-from msm.reporting.models import Benchmark
+from msm.reporting.contrasts import STEP, PairedValues, best, contrasts, grid, pairs
+from msm.reporting.models import BenchmarkResults
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")
@@ -20,7 +20,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def benchmark(root: Path) -> Benchmark:
+def benchmark(root: Path) -> BenchmarkResults:
     (benchmark,) = results.read(root / "score").benchmarks
     with_values, _ = results.load(benchmark, [COLUMN])
     assert with_values is not None
@@ -38,7 +38,7 @@ def by_hand(root: Path, model: str) -> dict[tuple[str, str], float]:
     return {key: sum(values) / 2 for key, values in means.items()}
 
 
-def test_contrasts_are_paired_by_question(root: Path, benchmark: Benchmark) -> None:
+def test_contrasts_are_paired_by_question(root: Path, benchmark: BenchmarkResults) -> None:
     rows = contrasts(benchmark, COLUMN, ["mlm", "msm", "untrained"], made.SETTINGS)
     assert [(one.model, one.baseline) for one in rows] == [("msm", "mlm")] * 5 + [("untrained", "mlm")] * 5
     assert [one.language for one in rows[:5]] == [*made.LANGUAGES, "mean"]
@@ -55,13 +55,13 @@ def test_contrasts_are_paired_by_question(root: Path, benchmark: Benchmark) -> N
     assert rows[4].wins == sum(one.wins for one in rows[:4])
 
 
-def test_clear_differences_stay_clear_when_corrected(benchmark: Benchmark) -> None:
+def test_clear_differences_stay_clear_when_corrected(benchmark: BenchmarkResults) -> None:
     rows = contrasts(benchmark, COLUMN, ["untrained", "bm25-words", "mlm", "msm"], made.SETTINGS)
     assert all(one.p < 0.05 for one in rows if one.model == "msm")
     assert contrasts(benchmark, COLUMN, ["msm"], made.SETTINGS) == []
 
 
-def test_pairs_come_with_the_greatest_change_first(root: Path, benchmark: Benchmark) -> None:
+def test_pairs_come_with_the_greatest_change_first(root: Path, benchmark: BenchmarkResults) -> None:
     all_pairs = pairs(benchmark, COLUMN, "msm", "mlm")
     ours, theirs = by_hand(root, "msm"), by_hand(root, "mlm")
     assert {(one.question, one.language): one.model for one in all_pairs} == pytest.approx(ours)
@@ -70,15 +70,21 @@ def test_pairs_come_with_the_greatest_change_first(root: Path, benchmark: Benchm
     )
 
 
-def test_grid_counts_every_pair_once(benchmark: Benchmark) -> None:
-    near = [Pair("a", "de", 0.501, 0.099), Pair("b", "de", 0.499, 0.101), Pair("c", "de", 1.0, 0.0)]
+def test_grid_counts_every_pair_once(benchmark: BenchmarkResults) -> None:
+    near = [
+        PairedValues("a", "de", 0.501, 0.099),
+        PairedValues("b", "de", 0.499, 0.101),
+        PairedValues("c", "de", 1.0, 0.0),
+    ]
     assert grid(near) == [(0.0, 1.0, 1), (pytest.approx(0.1), pytest.approx(0.5), 2)]
     all_pairs = pairs(benchmark, COLUMN, "msm", "mlm")
     assert sum(count for _, _, count in grid(all_pairs)) == len(all_pairs)
     assert all(round(x / STEP) * STEP == pytest.approx(x) for x, _, _ in grid(all_pairs))
 
 
-def test_the_best_model_is_that_of_the_language_and_its_rivals_are_those_inside_the_noise(benchmark: Benchmark) -> None:
+def test_the_best_model_is_that_of_the_language_and_its_rivals_are_those_inside_the_noise(
+    benchmark: BenchmarkResults,
+) -> None:
     for language in (*made.LANGUAGES, "mean"):
         winner = best(benchmark, COLUMN, language, made.SETTINGS)
         names = [model.name for model in benchmark.models]

@@ -10,7 +10,7 @@ from msm.reporting import markdown, models, results, wording
 from msm.reporting.colours import STOPS, colour, contrast
 from msm.reporting.contents import Row, Section, Table
 from msm.reporting.heatmap import heatmap
-from msm.reporting.lineage import Step, chain
+from msm.reporting.lineage import LineageStep, chain
 from msm.reporting.models import Cell
 from msm.reporting.sections import sections
 from msm.reporting.terminal import WIDTH, section_text
@@ -86,7 +86,7 @@ def test_markdown_says_what_was_trained_on(root: Path, languages: object, words:
         "outputs": {},
     }
     chains = {
-        scores.name: [Step("finetune/m", manifest, "", [])]
+        scores.name: [LineageStep("finetune/m", manifest, "", [])]
         for model in report.benchmark.models
         for scores in model.seeds
     }
@@ -116,10 +116,12 @@ def test_text_from_data_has_no_meaning_in_markdown(root: Path) -> None:
 
 def test_changed_folders_are_named_in_the_lineage(root: Path) -> None:
     report = section(root)
-    chains: dict[str, list[Step]] = {}
+    chains: dict[str, list[LineageStep]] = {}
     for model in report.benchmark.models:
         for run in model.seeds:
-            chains[run.name] = [Step(run.name, run.manifest, "changed", ["run.gz: changed since it was written"])]
+            chains[run.name] = [
+                LineageStep(run.name, run.manifest, "changed", ["run.gz: changed since it was written"])
+            ]
     assert "**no:** run.gz: changed since it was written" in markdown.document("demo", [report], [], chains)
 
 

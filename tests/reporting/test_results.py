@@ -9,7 +9,7 @@ import pytest
 
 from msm.evaluation.per_query import read_per_query
 from msm.reporting import models, results
-from msm.reporting.models import Benchmark
+from msm.reporting.models import BenchmarkResults
 from tests.reporting import made
 
 COLUMN = ("map@20", "multilingual")
@@ -20,12 +20,12 @@ def root(tmp_path: Path) -> Path:
     return made.write_recipe(tmp_path / "demo")
 
 
-def only(whole: models.Results) -> Benchmark:
+def only(whole: models.Results) -> BenchmarkResults:
     (benchmark,) = whole.benchmarks
     return benchmark
 
 
-def load(root: Path) -> Benchmark:
+def load(root: Path) -> BenchmarkResults:
     benchmark, problems = results.load(only(results.read(root / "score")), [COLUMN])
     assert benchmark is not None and not problems
     return benchmark

@@ -12,7 +12,7 @@ from msm.evaluation.statistics import Interval
 from msm.reporting import results, wording
 from msm.reporting.comparisons import differences, training_noise, verdict
 from msm.reporting.contents import Difference, notes
-from msm.reporting.models import Benchmark, Column, first_pair, ordered
+from msm.reporting.models import BenchmarkResults, Column, first_pair, ordered
 from msm.reporting.sections import sections
 from msm.reporting.settings import Report
 from msm.reporting.tables import published_rows, table
@@ -22,7 +22,7 @@ COLUMN = ("map@20", "multilingual")
 CLEAR = Interval(0.02, 0.06)
 
 
-def loaded(root: Path) -> Benchmark:
+def loaded(root: Path) -> BenchmarkResults:
     (benchmark,) = results.read(root / "score").benchmarks
     with_values, _ = results.load(benchmark, benchmark.columns)
     assert with_values is not None
@@ -30,7 +30,7 @@ def loaded(root: Path) -> Benchmark:
 
 
 @pytest.fixture(scope="module")
-def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkResults:
     return loaded(made.write_recipe(tmp_path_factory.mktemp("made") / "demo"))
 
 
@@ -39,13 +39,13 @@ def difference(differences: list[Difference], model: str, control: str) -> Diffe
     return one
 
 
-def test_chance_and_controls_come_first(benchmark: Benchmark) -> None:
+def test_chance_and_controls_come_first(benchmark: BenchmarkResults) -> None:
     rows = table(benchmark, COLUMN, made.SETTINGS).rows
     assert [row.label for row in rows] == ["chance", "untrained", "bm25-words", "mlm", "msm"]
     assert [row.seeds for row in rows] == [0, 2, 0, 2, 2]
 
 
-def test_mean_is_the_mean_over_languages_inside_its_interval(benchmark: Benchmark) -> None:
+def test_mean_is_the_mean_over_languages_inside_its_interval(benchmark: BenchmarkResults) -> None:
     for row in table(benchmark, COLUMN, made.SETTINGS).rows[1:]:
         cells = [row.cells[language].value for language in made.LANGUAGES]
         mean = row.cells["mean"]
@@ -54,14 +54,14 @@ def test_mean_is_the_mean_over_languages_inside_its_interval(benchmark: Benchmar
         assert mean.interval.low < mean.value < mean.interval.high
 
 
-def test_seed_deviation_is_that_of_the_seed_means(benchmark: Benchmark) -> None:
+def test_seed_deviation_is_that_of_the_seed_means(benchmark: BenchmarkResults) -> None:
     row = table(benchmark, COLUMN, made.SETTINGS).rows[-1]
     model = next(model for model in benchmark.models if model.name == "msm")
     first, second = (np.nanmean(scores.values[COLUMN].values, axis=0).mean() for scores in model.seeds)
     assert row.seed_deviation == pytest.approx(abs(first - second) / math.sqrt(2))
 
 
-def test_published_rows_are_of_the_same_measure_split_and_pool(benchmark: Benchmark) -> None:
+def test_published_rows_are_of_the_same_measure_split_and_pool(benchmark: BenchmarkResults) -> None:
     rows = {row.label: row for row in published_rows(benchmark, COLUMN)}
     assert rows["MSM"].cells["ar"].value == 0.28
     assert rows["MSM"].cells["mean"].value == 0.334
@@ -86,7 +86,7 @@ XOR = ("recall@2kt", "other")
     ],
 )
 def test_published_rows_by_name(
-    benchmark: Benchmark,
+    benchmark: BenchmarkResults,
     name: str,
     split: str,
     setting: str,
@@ -99,14 +99,14 @@ def test_published_rows_by_name(
     assert {language: row.cells[language].value if language in row.cells else None for language in cells} == cells
 
 
-def test_blank_cells_say_why(benchmark: Benchmark) -> None:
+def test_blank_cells_say_why(benchmark: BenchmarkResults) -> None:
     reasons = {label: (cells, note) for label, cells, note in notes(published_rows(benchmark, COLUMN))}
     cells, note = reasons["XLM-R"]
     assert cells == "ar, de, el, en, es, hi, ru, th, tr, vi, zh"
     assert "lost" in note
 
 
-def test_every_pair_is_made_once_in_every_column(benchmark: Benchmark) -> None:
+def test_every_pair_is_made_once_in_every_column(benchmark: BenchmarkResults) -> None:
     assert [(one.model, one.control) for one in differences(benchmark, COLUMN, made.SETTINGS)] == [
         ("bm25-words", "untrained"),
         ("mlm", "untrained"),
@@ -116,7 +116,7 @@ def test_every_pair_is_made_once_in_every_column(benchmark: Benchmark) -> None:
     ]
 
 
-def test_difference_is_that_of_the_means(benchmark: Benchmark) -> None:
+def test_difference_is_that_of_the_means(benchmark: BenchmarkResults) -> None:
     means = {row.label: row.cells["mean"].value for row in table(benchmark, COLUMN, made.SETTINGS).rows}
     one = difference(differences(benchmark, COLUMN, made.SETTINGS), "msm", "mlm")
     assert one.value == pytest.approx((means["msm"] or 0) - (means["mlm"] or 0))
@@ -156,7 +156,7 @@ def test_verdict(value: float, interval: Interval, p: float, noise: float | None
     assert verdict(value, interval, p, noise) == words
 
 
-def test_training_noise_is_known_from_two_seeds_on(benchmark: Benchmark) -> None:
+def test_training_noise_is_known_from_two_seeds_on(benchmark: BenchmarkResults) -> None:
     models = {model.name: model for model in benchmark.models}
     single = models["msm"]._replace(seeds=models["msm"].seeds[:1])
     assert training_noise(models["bm25-words"], models["bm25-words"], COLUMN) is None
@@ -181,7 +181,7 @@ def test_ranks_are_left_open_where_models_are_not_told_apart(tmp_path: Path) -> 
     assert ranks == {"chance": None, "untrained": (4, 4), "mlm": (2, 3), "msm": (2, 3), "best": (1, 1)}
 
 
-def test_only_what_was_trained_has_a_training(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_only_what_was_trained_has_a_training(benchmark: BenchmarkResults, tmp_path: Path) -> None:
     assert {model.name: model.is_trained for model in benchmark.models} == {
         **dict.fromkeys(("untrained", "mlm", "msm"), True),
         "bm25-words": False,
@@ -202,7 +202,7 @@ def test_only_what_was_trained_has_a_training(benchmark: Benchmark, tmp_path: Pa
     assert {model.name: model.is_trained for model in loaded(root).models} == has_training
 
 
-def test_a_control_and_a_candidate_are_looked_at_first(benchmark: Benchmark) -> None:
+def test_a_control_and_a_candidate_are_looked_at_first(benchmark: BenchmarkResults) -> None:
     def names(controls: str) -> list[str]:
         settings = replace(made.SETTINGS, controls=controls)
         return [model.name for model in first_pair(ordered(benchmark, settings), settings)]

@@ -12,7 +12,7 @@ import torch
 from msm.collections.records import Query
 from msm.collections.registry import find_benchmark
 from msm.collections.trec_files import read_run
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
@@ -68,7 +68,7 @@ def test_what_cannot_be_guessed_is_refused(identifier: str, languages: list[str]
 
 
 def test_vectors_are_taken_off_by_the_guess(encoder: Path, tmp_path: Path) -> None:
-    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 24, "none")), tmp_path / "model")
+    save_encoder(new_encoder(encoder, EncoderForm("mean", "cosine", 24, 24, "none")), tmp_path / "model")
     rows = [
         (f"{language}{place}", language, text) for language, texts in TEXTS.items() for place, text in enumerate(texts)
     ]

@@ -21,7 +21,7 @@ from msm.collections.records import Passage
 from msm.collections.registry import find_benchmark
 from msm.collections.run_folder import ranks_file
 from msm.collections.trec_files import read_run
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
@@ -63,7 +63,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def model(encoder: Path, tmp_path: Path) -> Path:
-    form = Form("mean", "cosine", 24, 48, "none", query_prompt="fudi ", passage_prompt="moro ")
+    form = EncoderForm("mean", "cosine", 24, 48, "none", query_prompt="fudi ", passage_prompt="moro ")
     save_encoder(new_encoder(encoder, form), tmp_path / "model")
     return tmp_path / "model"
 

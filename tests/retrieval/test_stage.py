@@ -13,7 +13,7 @@ from msm.collections.collection import Rules
 from msm.collections.registry import BENCHMARKS, find_benchmark
 from msm.collections.run_folder import ranks_file
 from msm.collections.trec_files import read_run
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
@@ -33,7 +33,7 @@ SETTINGS = Retrieve(
 
 @pytest.fixture
 def model(encoder: Path, tmp_path: Path) -> Path:
-    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 48, "paragraph")), tmp_path / "model")
+    save_encoder(new_encoder(encoder, EncoderForm("mean", "cosine", 24, 48, "paragraph")), tmp_path / "model")
     return tmp_path / "model"
 
 

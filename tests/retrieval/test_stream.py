@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from msm.collections.collection import Pool
 from msm.collections.records import Passage, Query
-from msm.encoders.building import Form
+from msm.encoders.building import EncoderForm
 from msm.encoders.encoder import Encoder, Prepared
 from msm.encoders.loading import open_encoder
 from msm.encoders.saving import new_encoder, save_encoder
@@ -83,7 +83,7 @@ class Counting(Encoder):
 
 @pytest.fixture
 def model(encoder: Path, tmp_path: Path) -> Path:
-    save_encoder(new_encoder(encoder, Form("mean", "cosine", 24, 24)), tmp_path / "model")
+    save_encoder(new_encoder(encoder, EncoderForm("mean", "cosine", 24, 24)), tmp_path / "model")
     return tmp_path / "model"
 
 

@@ -9,7 +9,7 @@ gigabytes of memory.
 
 from dataclasses import replace
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.readers.belebele import language_of, read, read_parallel
 
 CODES = (
@@ -34,7 +34,7 @@ BENCHMARK = Benchmark(
     measures=("ndcg@10", "recall@10"),
     sources=("arXiv:2308.16884", "github.com/facebookresearch/belebele", "MTEB's BelebeleRetrieval"),
     split="test",
-    counts={language_of(code): Counts(900, 488) for code in CODES},
+    counts={language_of(code): PublishedSizes(900, 488) for code in CODES},
     by_language=True,
 )
 PARALLEL = replace(

@@ -5,7 +5,7 @@
 
 from dataclasses import replace
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.readers.ciral import ASKED_IN, read_a, read_b
 
 BENCHMARK = Benchmark(
@@ -17,10 +17,10 @@ BENCHMARK = Benchmark(
     sources=("SIGIR 2024, doi:10.1145/3626772.3657884", "github.com/ciralproject/ciral"),
     split="test",
     counts={
-        "ha": Counts(80, 715355, 7288),
-        "so": Counts(99, 827552, 9094),
-        "sw": Counts(85, 949013, 8079),
-        "yo": Counts(100, 82095, 8311),
+        "ha": PublishedSizes(80, 715355, 7288),
+        "so": PublishedSizes(99, 827552, 9094),
+        "sw": PublishedSizes(85, 949013, 8079),
+        "yo": PublishedSizes(100, 82095, 8311),
     },
     by_language=True,
     asked_in=ASKED_IN,
@@ -33,9 +33,9 @@ TEST_B = replace(
     protocol="ciral",
     reader=read_b,
     counts={
-        "ha": Counts(312, 715355, 5930),
-        "so": Counts(239, 827552, 4324),
-        "sw": Counts(113, 949013, 2175),
-        "yo": Counts(554, 82095, 10569),
+        "ha": PublishedSizes(312, 715355, 5930),
+        "so": PublishedSizes(239, 827552, 4324),
+        "sw": PublishedSizes(113, 949013, 2175),
+        "yo": PublishedSizes(554, 82095, 10569),
     },
 )

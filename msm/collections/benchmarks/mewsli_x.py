@@ -4,7 +4,7 @@ Exactly one entity is right, so the mAP@20 that XTREME-R reports equals mrr@20. 
 withheld; dev is what is scored. Titles are not part of the text.
 """
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.readers.mewsli_x import read
 
 BENCHMARK = Benchmark(
@@ -16,17 +16,17 @@ BENCHMARK = Benchmark(
     sources=("XTREME-R, arXiv:2104.07412", "google-research/dense_representations_for_entity_retrieval"),
     split="dev",
     counts={
-        "ar": Counts(318),
-        "de": Counts(326),
-        "en": Counts(316),
-        "es": Counts(311),
-        "fa": Counts(72),
-        "ja": Counts(310),
-        "pl": Counts(304),
-        "ro": Counts(145),
-        "ta": Counts(312),
-        "tr": Counts(262),
-        "uk": Counts(315),
+        "ar": PublishedSizes(318),
+        "de": PublishedSizes(326),
+        "en": PublishedSizes(316),
+        "es": PublishedSizes(311),
+        "fa": PublishedSizes(72),
+        "ja": PublishedSizes(310),
+        "pl": PublishedSizes(304),
+        "ro": PublishedSizes(145),
+        "ta": PublishedSizes(312),
+        "tr": PublishedSizes(262),
+        "uk": PublishedSizes(315),
     },
     passages=1003893,
 )

@@ -4,7 +4,7 @@ MIRACL and Mr. TyDi share questions: what was trained on Mr. TyDi is not zero-sh
 judgements are counted as by ir_datasets 0.6.3.
 """
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.readers.miracl import read
 
 BENCHMARK = Benchmark(
@@ -16,24 +16,24 @@ BENCHMARK = Benchmark(
     sources=("arXiv:2210.09984", "huggingface.co/datasets/miracl/miracl"),
     split="dev",
     counts={
-        "ar": Counts(2896, 2061414, 29197),
-        "bn": Counts(411, 297265, 4206),
-        "de": Counts(305, 15866222, 3144),
-        "en": Counts(799, 32893221, 8350),
-        "es": Counts(648, 10373953, 6443),
-        "fa": Counts(632, 2207172, 6571),
-        "fi": Counts(1271, 1883509, 12008),
-        "fr": Counts(343, 14636953, 3429),
-        "hi": Counts(350, 506264, 3494),
-        "id": Counts(960, 1446315, 9668),
-        "ja": Counts(860, 6953614, 8354),
-        "ko": Counts(213, 1486752, 3057),
-        "ru": Counts(1252, 9543918, 13100),
-        "sw": Counts(482, 131924, 5092),
-        "te": Counts(828, 518079, 1606),
-        "th": Counts(733, 542166, 7573),
-        "yo": Counts(119, 49043, 1188),
-        "zh": Counts(393, 4934368, 3928),
+        "ar": PublishedSizes(2896, 2061414, 29197),
+        "bn": PublishedSizes(411, 297265, 4206),
+        "de": PublishedSizes(305, 15866222, 3144),
+        "en": PublishedSizes(799, 32893221, 8350),
+        "es": PublishedSizes(648, 10373953, 6443),
+        "fa": PublishedSizes(632, 2207172, 6571),
+        "fi": PublishedSizes(1271, 1883509, 12008),
+        "fr": PublishedSizes(343, 14636953, 3429),
+        "hi": PublishedSizes(350, 506264, 3494),
+        "id": PublishedSizes(960, 1446315, 9668),
+        "ja": PublishedSizes(860, 6953614, 8354),
+        "ko": PublishedSizes(213, 1486752, 3057),
+        "ru": PublishedSizes(1252, 9543918, 13100),
+        "sw": PublishedSizes(482, 131924, 5092),
+        "te": PublishedSizes(828, 518079, 1606),
+        "th": PublishedSizes(733, 542166, 7573),
+        "yo": PublishedSizes(119, 49043, 1188),
+        "zh": PublishedSizes(393, 4934368, 3928),
     },
     by_language=True,
     passage_context="title_text",

@@ -5,7 +5,7 @@ printed measure is success@100 (R@100), mean over the languages. BGE-M3 searches
 instead, so its numbers are of another pool.
 """
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.measure_names import ANSWER_DEPTH
 from msm.collections.readers.mkqa import read
 from msm.collections.sizes import DPR_PASSAGES
@@ -22,7 +22,7 @@ BENCHMARK = Benchmark(
     measures=(),
     sources=("arXiv:2007.15207", "github.com/apple/ml-mkqa", "mContriever, arXiv:2112.09118"),
     split="test",
-    counts={language: Counts(6619) for language in LANGUAGES},
+    counts={language: PublishedSizes(6619) for language in LANGUAGES},
     passages=DPR_PASSAGES,
     by_language=True,
     answers="dpr",

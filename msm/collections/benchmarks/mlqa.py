@@ -6,7 +6,7 @@ which a question has the same answer in two to seven languages. Titles are not s
 equal texts; here they stay apart.
 """
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.readers.mlqa import read
 
 BENCHMARK = Benchmark(
@@ -18,12 +18,12 @@ BENCHMARK = Benchmark(
     sources=("arXiv:1910.07475", "github.com/facebookresearch/MLQA", "MTEB's MLQARetrieval"),
     split="test",
     counts={
-        "ar": Counts(5335),
-        "de": Counts(4517),
-        "en": Counts(11590),
-        "es": Counts(5254),
-        "hi": Counts(4918),
-        "vi": Counts(5495),
-        "zh": Counts(5137),
+        "ar": PublishedSizes(5335),
+        "de": PublishedSizes(4517),
+        "en": PublishedSizes(11590),
+        "es": PublishedSizes(5254),
+        "hi": PublishedSizes(4918),
+        "vi": PublishedSizes(5495),
+        "zh": PublishedSizes(5137),
     },
 )

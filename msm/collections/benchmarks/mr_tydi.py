@@ -1,6 +1,6 @@
 """Mr. TyDi v1.1: question and passages in the same language, 11 languages. v1.0 has other passages."""
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.readers.mr_tydi import read
 
 TRAIN_AND_DEV = {
@@ -27,17 +27,17 @@ BENCHMARK = Benchmark(
     sources=("arXiv:2108.08787", "github.com/castorini/mr.tydi"),
     split="test",
     counts={
-        "ar": Counts(1081, 2106586, 1257),
-        "bn": Counts(111, 304059, 130),
-        "en": Counts(744, 32907100, 935),
-        "fi": Counts(1254, 1908757, 1451),
-        "id": Counts(829, 1469399, 961),
-        "ja": Counts(720, 7000027, 923),
-        "ko": Counts(421, 1496126, 492),
-        "ru": Counts(995, 9597504, 1168),
-        "sw": Counts(670, 136689, 743),
-        "te": Counts(646, 548224, 677),
-        "th": Counts(1190, 568855, 1368),
+        "ar": PublishedSizes(1081, 2106586, 1257),
+        "bn": PublishedSizes(111, 304059, 130),
+        "en": PublishedSizes(744, 32907100, 935),
+        "fi": PublishedSizes(1254, 1908757, 1451),
+        "id": PublishedSizes(829, 1469399, 961),
+        "ja": PublishedSizes(720, 7000027, 923),
+        "ko": PublishedSizes(421, 1496126, 492),
+        "ru": PublishedSizes(995, 9597504, 1168),
+        "sw": PublishedSizes(670, 136689, 743),
+        "te": PublishedSizes(646, 548224, 677),
+        "th": PublishedSizes(1190, 568855, 1368),
     },
     by_language=True,
     passage_context="title_text",

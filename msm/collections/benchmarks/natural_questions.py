@@ -1,6 +1,6 @@
 """Natural Questions in DPR's form: 3,610 questions with answer strings, on 21,015,324 passages of English Wikipedia."""
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.measure_names import ANSWER_DEPTH
 from msm.collections.readers.natural_questions import read
 from msm.collections.sizes import DPR_PASSAGES
@@ -13,7 +13,7 @@ BENCHMARK = Benchmark(
     measures=(),
     sources=("DPR, arXiv:2004.04906",),
     split="test",
-    counts={"en": Counts(3610)},
+    counts={"en": PublishedSizes(3610)},
     passages=DPR_PASSAGES,
     answers="dpr",
     least_depth=ANSWER_DEPTH,

@@ -7,7 +7,7 @@ with map and recall@1000 beside it; runs are 1,000 deep.
 
 from dataclasses import replace
 
-from msm.collections.benchmark import Benchmark, Counts
+from msm.collections.benchmark import Benchmark, PublishedSizes
 from msm.collections.readers.neuclir import ASKED_IN, read_2022, read_2023, read_2023_one_pool
 
 DOCUMENTS = {"fa": 2232016, "ru": 4627543, "zh": 3179209}
@@ -21,9 +21,9 @@ YEAR_2022 = Benchmark(
     sources=("arXiv:2304.12367", "neuclir.github.io", "ir-datasets.com/neuclir.html"),
     split="test",
     counts={
-        "fa": Counts(46, DOCUMENTS["fa"], 34174),
-        "ru": Counts(45, DOCUMENTS["ru"], 33006),
-        "zh": Counts(49, DOCUMENTS["zh"], 36575),
+        "fa": PublishedSizes(46, DOCUMENTS["fa"], 34174),
+        "ru": PublishedSizes(45, DOCUMENTS["ru"], 33006),
+        "zh": PublishedSizes(49, DOCUMENTS["zh"], 36575),
     },
     by_language=True,
     asked_in=ASKED_IN,
@@ -36,9 +36,9 @@ YEAR_2023 = replace(
     reader=read_2023,
     sources=("arXiv:2404.08071", *YEAR_2022.sources[1:]),
     counts={
-        "fa": Counts(76, DOCUMENTS["fa"], 26662),
-        "ru": Counts(76, DOCUMENTS["ru"], 25634),
-        "zh": Counts(76, DOCUMENTS["zh"], 27638),
+        "fa": PublishedSizes(76, DOCUMENTS["fa"], 26662),
+        "ru": PublishedSizes(76, DOCUMENTS["ru"], 25634),
+        "zh": PublishedSizes(76, DOCUMENTS["zh"], 27638),
     },
 )
 ONE_POOL_2023 = replace(
@@ -46,7 +46,10 @@ ONE_POOL_2023 = replace(
     name="neuclir_2023_mlir",
     title="NeuCLIR 2023, all languages",
     reader=read_2023_one_pool,
-    counts={ASKED_IN: Counts(76, 0, 79934), **{code: Counts(0, size, 0) for code, size in DOCUMENTS.items()}},
+    counts={
+        ASKED_IN: PublishedSizes(76, 0, 79934),
+        **{code: PublishedSizes(0, size, 0) for code, size in DOCUMENTS.items()},
+    },
     by_language=False,
     asked_in="",
 )

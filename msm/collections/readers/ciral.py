@@ -15,7 +15,7 @@ from pathlib import Path
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, find_files
 from msm.collections.readers.trec import (
-    Part,
+    QueriesWithPassages,
     judged_queries,
     read_passages,
     read_qrel_rows,
@@ -63,8 +63,8 @@ def _topics(language: str, split: str) -> str:
     return f"topics.ciral-v1.0-{language}-{split}.tsv"
 
 
-def _part(folder: Path, language: str, split: str, judgements: str) -> Part:
+def _part(folder: Path, language: str, split: str, judgements: str) -> QueriesWithPassages:
     topics = find_file(folder, _topics(language, split), deep=True)
     qrels = read_qrel_rows(find_file(folder, f"qrels.ciral-v1.0-{language}-{judgements}.tsv", deep=True))
     passages = partial(read_passages, [find_file(folder, f"{LANGUAGES[language]}_passages.jsonl", deep=True)], language)
-    return Part(judged_queries(read_topics(topics, ASKED_IN), qrels, topics), passages, qrels)
+    return QueriesWithPassages(judged_queries(read_topics(topics, ASKED_IN), qrels, topics), passages, qrels)

@@ -36,7 +36,7 @@ from msm.imports import needed_package
 JUDGED = "test"
 
 
-class Source(NamedTuple):
+class HubSource(NamedTuple):
     """A repository, and one subset of it; empty for all of it."""
 
     repository: str
@@ -49,7 +49,7 @@ class Source(NamedTuple):
         return canonical(self.subset) if self.subset and is_language else UNKNOWN_LANGUAGE
 
 
-def parse(name: str) -> Source:
+def parse(name: str) -> HubSource:
     """Return the source of `OWNER/NAME` or `OWNER/NAME/SUBSET`.
 
     Raises:
@@ -59,10 +59,10 @@ def parse(name: str) -> Source:
     repository, _, subset = rest.partition("/")
     if not owner or not slash or not repository or name.endswith("/"):
         raise BadInput(f"hf:{name}: expected hf:OWNER/NAME, or hf:OWNER/NAME/SUBSET")
-    return Source(f"{owner}/{repository}", subset)
+    return HubSource(f"{owner}/{repository}", subset)
 
 
-def fetch(source: Source, folder: Path) -> None:
+def fetch(source: HubSource, folder: Path) -> None:
     """Download the repository where the folder has nothing of it.
 
     Raises:
@@ -82,7 +82,7 @@ def fetch(source: Source, folder: Path) -> None:
     partial_folder.rename(target)
 
 
-def read(source: Source, folder: Path, languages: Sequence[str] = ()) -> Draft:
+def read(source: HubSource, folder: Path, languages: Sequence[str] = ()) -> Draft:
     """Read passages, questions and judgements of a source.
 
     Args:
@@ -120,7 +120,7 @@ _KINDS = {"queries": ("queries",), "qrels": ("qrels", "default"), "corpus": ("co
 _LAYOUT = tuple(f"corpus/*{ending}" for ending in ENDINGS)
 
 
-def _repository_folder(source: Source, folder: Path) -> Path | None:
+def _repository_folder(source: HubSource, folder: Path) -> Path | None:
     """Return the folder that holds the repository; None where there is none."""
     for candidate in (folder / source.repository, folder / source.repository.partition("/")[2]):
         if candidate.is_dir():
@@ -136,7 +136,7 @@ def _configurations(library: ModuleType, repository_folder: Path) -> list[str]:
         raise _unreadable(repository_folder, error) from error
 
 
-def _configuration(configurations: Sequence[str], source: Source, kind: str) -> str:
+def _configuration(configurations: Sequence[str], source: HubSource, kind: str) -> str:
     names = list(_KINDS[kind])
     if source.subset:
         names = [form for name in names for form in (f"{source.subset}-{name}", f"{name}-{source.subset}")]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, find_files, refuse_same_names
-from msm.collections.readers.trec import Part, read_passages, read_qrel_rows, read_topics, side_by_side
+from msm.collections.readers.trec import QueriesWithPassages, read_passages, read_qrel_rows, read_topics, side_by_side
 from msm.errors import BadInput
 
 
@@ -35,7 +35,7 @@ def read(folder: Path, languages: Sequence[str] = (), split: str = "dev") -> Dra
     return side_by_side({language: read_part(folder, language, split) for language in codes})
 
 
-def read_part(folder: Path, language: str, split: str) -> Part:
+def read_part(folder: Path, language: str, split: str) -> QueriesWithPassages:
     """Read one language; its passages stay in their files.
 
     Raises:
@@ -50,4 +50,4 @@ def read_part(folder: Path, language: str, split: str) -> Part:
         raise BadInput(f"{folder}: no {pattern} here (plain or compressed)")
     refuse_same_names(corpus)
     passages = partial(read_passages, corpus, language)
-    return Part(read_topics(topics, language), passages, read_qrel_rows(qrels))
+    return QueriesWithPassages(read_topics(topics, language), passages, read_qrel_rows(qrels))

@@ -21,7 +21,7 @@ from pathlib import Path
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, find_files
 from msm.collections.readers.trec import (
-    Part,
+    QueriesWithPassages,
     judged_queries,
     read_passages,
     read_qrel_rows,
@@ -78,11 +78,11 @@ def read_english(folder: Path, languages: Sequence[str] = ()) -> Draft:
     return side_by_side({"en": _part(folder, "en", "")})
 
 
-def _part(folder: Path, language: str, prefix: str) -> Part:
+def _part(folder: Path, language: str, prefix: str) -> QueriesWithPassages:
     qrels = read_qrel_rows(find_file(folder, JUDGEMENTS, deep=True))
     topics = find_file(folder, f"{prefix}queries.dev.small.tsv", f"{prefix}queries.dev.tsv", deep=True)
     passages = partial(read_passages, [find_file(folder, f"{prefix}collection.tsv", deep=True)], language)
-    return Part(judged_queries(read_topics(topics, language), qrels, topics), passages, qrels)
+    return QueriesWithPassages(judged_queries(read_topics(topics, language), qrels, topics), passages, qrels)
 
 
 def _collection_files(folder: Path, name: str) -> list[Path]:

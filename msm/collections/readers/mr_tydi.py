@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msm.collections.collection import Draft
 from msm.collections.layout import find_file, only
-from msm.collections.readers.trec import Part, read_passages, read_qrel_rows, read_topics, side_by_side
+from msm.collections.readers.trec import QueriesWithPassages, read_passages, read_qrel_rows, read_topics, side_by_side
 from msm.errors import BadInput
 
 LANGUAGES = {
@@ -62,7 +62,7 @@ def language_of(folder: Path) -> str:
     raise BadInput(f"{folder}: no folder of a language (mrtydi-v1.1-swahili, or sw)")
 
 
-def read_part(folder: Path, language: str, split: str) -> Part:
+def read_part(folder: Path, language: str, split: str) -> QueriesWithPassages:
     """Read one language; its passages stay in their file.
 
     Raises:
@@ -71,7 +71,7 @@ def read_part(folder: Path, language: str, split: str) -> Part:
     language_folder = _folder(folder, language)
     if language_folder is None:
         raise BadInput(f"{folder}: no folder mrtydi-v1.1-{LANGUAGES[language]} or {language}")
-    return Part(
+    return QueriesWithPassages(
         read_topics(
             find_file(language_folder, f"topic.{split}.tsv", f"topics.mrtydi-v1.1-{language}.{split}.txt"), language
         ),

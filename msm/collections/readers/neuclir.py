@@ -21,7 +21,7 @@ from typing import Any
 from msm.collections.collection import MULTILINGUAL, Draft
 from msm.collections.layout import find_file
 from msm.collections.readers.passage_records import read_passage_records
-from msm.collections.readers.trec import Part, judged_queries, read_qrel_rows, side_by_side
+from msm.collections.readers.trec import QueriesWithPassages, judged_queries, read_qrel_rows, side_by_side
 from msm.collections.records import Passage, Qrel, Query
 from msm.collections.text_lines import read_lines
 from msm.errors import BadInput, bad_line
@@ -79,7 +79,7 @@ def _checked_languages(languages: Sequence[str]) -> Sequence[str]:
 
 def _side_by_side(folder: Path, year: int, qrels: dict[str, list[Qrel]]) -> Draft:
     parts = {
-        language: Part(
+        language: QueriesWithPassages(
             _queries(folder, year, judgements),
             partial(read_passage_records, _documents(folder, language), language),
             judgements,

@@ -22,7 +22,7 @@ from msm.errors import BadInput, bad_line
 from msm.files import plain_name
 
 
-class Part(NamedTuple):
+class QueriesWithPassages(NamedTuple):
     """Queries, and the passages that they search."""
 
     queries: list[Query]
@@ -91,7 +91,9 @@ def read_qrel_rows(path: Path) -> list[Qrel]:
     return [Qrel(*row) for row in zip(queries, passages, qrels.labels.tolist(), strict=True)]
 
 
-def side_by_side(parts: Mapping[str, Part], *, asked_in: str = "", are_translations: bool = False) -> Draft:
+def side_by_side(
+    parts: Mapping[str, QueriesWithPassages], *, asked_in: str = "", are_translations: bool = False
+) -> Draft:
     """Return a draft of languages side by side, each with its own queries and passages.
 
     Ids are those of the files where there is one language, else `LANGUAGE-ID`, since languages share ids.
@@ -127,8 +129,8 @@ def judged_queries(queries: Sequence[Query], qrels: Sequence[Qrel], path: Path) 
     return asked_queries
 
 
-def _prefixed(part: Part, language: str) -> Part:
-    return Part(
+def _prefixed(part: QueriesWithPassages, language: str) -> QueriesWithPassages:
+    return QueriesWithPassages(
         [query._replace(query_id=f"{language}-{query.query_id}") for query in part.queries],
         partial(_prefixed_passages, part.passages, language),
         [Qrel(f"{language}-{qrel.query_id}", f"{language}-{qrel.passage_id}", qrel.label) for qrel in part.qrels],

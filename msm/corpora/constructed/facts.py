@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from msm.corpora.constructed.scripts import CONCEPTS, HERO, NAMES, SCRIPTS, SIZES, Fact, Part, Script, Step
+from msm.corpora.constructed.scripts import CONCEPTS, HERO, NAMES, SCRIPTS, SIZES, Event, Fact, PhraseFacts, Script
 
 ROLES = ("subject", "object", "place", "company", "time")
 LOYALTY = 0.8
@@ -129,12 +129,12 @@ def _mention(hero: tuple[str, str], rng: random.Random) -> tuple[str, ...]:
     return hero if rng.random() < FULL_NAME else (rng.choice(hero),)
 
 
-def _clause(step: Step, words: dict[str, str], hero: tuple[str, ...]) -> Clause:
-    parts = {role: part for role in ROLES if isinstance(part := getattr(step, role), Part)}
+def _clause(step: Event, words: dict[str, str], hero: tuple[str, ...]) -> Clause:
+    parts = {role: part for role in ROLES if isinstance(part := getattr(step, role), PhraseFacts)}
     return Clause(f"verb:{step.verb}", {role: _phrase(part, words, hero) for role, part in parts.items()}, step.asks)
 
 
-def _phrase(part: Part, words: dict[str, str], hero: tuple[str, ...]) -> Phrase:
+def _phrase(part: PhraseFacts, words: dict[str, str], hero: tuple[str, ...]) -> Phrase:
     if part == HERO:
         return Phrase(hero)
     word = _concept(part.fact.removeprefix("=")) if part.fact.startswith("=") else words[part.fact]

@@ -50,7 +50,7 @@ class Grammar(NamedTuple):
     """Whether a question word opens the sentence, or takes the position of the answer."""
 
 
-class Language(NamedTuple):
+class ConstructedLanguage(NamedTuple):
     """A made-up language."""
 
     code: str
@@ -61,7 +61,7 @@ class Language(NamedTuple):
     """Ending without a meaning that any word but the common ones may take, such as the Finnish `-kin`."""
 
 
-def languages(count: int, *, families: int, common_share: float, synonyms: int, seed: int) -> list[Language]:
+def languages(count: int, *, families: int, common_share: float, synonyms: int, seed: int) -> list[ConstructedLanguage]:
     """Make the languages of a world.
 
     Args:
@@ -107,7 +107,9 @@ def _names(families: int) -> list[str]:
     return [f"{kind}:{index}" for kind, size in _sizes(families).items() for index in range(size)]
 
 
-def _language(index: int, common: dict[str, str], own_names: list[str], synonyms: int, seed: int) -> Language:
+def _language(
+    index: int, common: dict[str, str], own_names: list[str], synonyms: int, seed: int
+) -> ConstructedLanguage:
     rng = random.Random(f"{seed} {CODES[index]}")
     grammar = _grammar(ORDERS[index % len(ORDERS)], rng)
     verbs = sorted({f"verb:{step.verb}" for script in SCRIPTS for step in script.steps})
@@ -121,7 +123,7 @@ def _language(index: int, common: dict[str, str], own_names: list[str], synonyms
     words |= {name: (word,) for name, word in zip(FUNCTION_WORDS, grammar_words, strict=True)}
     words |= {verb: tuple(next(content) for _ in range(synonyms)) for verb in verbs}
     words |= {meaning: (next(content),) for meaning in things + own_names}
-    return Language(CODES[index], grammar, words, ending)
+    return ConstructedLanguage(CODES[index], grammar, words, ending)
 
 
 def _grammar(order: str, rng: random.Random) -> Grammar:

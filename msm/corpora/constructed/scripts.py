@@ -49,7 +49,7 @@ class Fact(NamedTuple):
     """Smallest and largest number of years after the fact `after`, for a year."""
 
 
-class Part(NamedTuple):
+class PhraseFacts(NamedTuple):
     """A phrase of a sentence: the thing it names, a number of it, and its owner."""
 
     fact: str
@@ -60,15 +60,15 @@ class Part(NamedTuple):
     """`hero` where the phrase names the owner, else empty."""
 
 
-class Step(NamedTuple):
+class Event(NamedTuple):
     """An event: one sentence of the document."""
 
     verb: str
-    subject: Part
-    object: Part | None = None
-    place: Part | None = None
-    company: Part | None = None
-    time: Part | None = None
+    subject: PhraseFacts
+    object: PhraseFacts | None = None
+    place: PhraseFacts | None = None
+    company: PhraseFacts | None = None
+    time: PhraseFacts | None = None
     told: float = 1.0
     """Share of the documents that tell this event."""
     asks: tuple[str, ...] = ()
@@ -80,14 +80,14 @@ class Script(NamedTuple):
 
     name: str
     facts: tuple[Fact, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Event, ...]
 
 
-HERO = Part("hero")
+HERO = PhraseFacts("hero")
 
 
-def _of_hero(fact: str) -> Part:
-    return Part(fact, owner="hero")
+def _of_hero(fact: str) -> PhraseFacts:
+    return PhraseFacts(fact, owner="hero")
 
 
 LIFE = Script(
@@ -115,23 +115,39 @@ LIFE = Script(
         Fact("death", "year", "wedding", (12, 20)),
     ),
     (
-        Step("born", HERO, place=Part("town"), time=Part("birth"), asks=("place", "time")),
-        Step("lie", Part("town", owner="hero"), place=Part("land"), told=0.7, asks=("place",)),
-        Step("be", _of_hero("=father"), Part("father_trade"), place=Part("town"), told=0.8, asks=("object",)),
-        Step("help", HERO, _of_hero("helper"), place=Part("town"), told=0.6, asks=("object",)),
-        Step("learn", HERO, Part("trade"), company=Part("master"), asks=("object", "company")),
-        Step("work", HERO, Part("trade"), place=Part("workplace"), asks=("place",)),
-        Step("make", HERO, Part("product"), place=Part("workplace"), told=0.8, asks=("object",)),
-        Step("marry", HERO, Part("spouse"), time=Part("wedding"), asks=("object", "time")),
-        Step("raise", HERO, Part("=children", "children"), company=Part("spouse"), told=0.7, asks=("number",)),
-        Step("strike", Part("disaster"), Part("town", owner="hero"), told=0.8, asks=("subject",)),
-        Step("lose", HERO, Part("loss"), company=Part("disaster"), asks=("object",)),
-        Step("flee", HERO, place=Part("refuge"), company=Part("spouse"), asks=("place",)),
-        Step("build", HERO, Part("building"), place=Part("refuge"), told=0.8, asks=("object",)),
-        Step("teach", HERO, Part("=pupils", "pupils"), place=Part("building"), told=0.6, asks=("number",)),
-        Step("win", HERO, Part("honour"), company=Part("product"), told=0.8, asks=("object",)),
-        Step("suffer", HERO, Part("illness"), place=Part("refuge"), told=0.7, asks=("object",)),
-        Step("die", HERO, place=Part("refuge"), time=Part("death"), asks=("time",)),
+        Event("born", HERO, place=PhraseFacts("town"), time=PhraseFacts("birth"), asks=("place", "time")),
+        Event("lie", PhraseFacts("town", owner="hero"), place=PhraseFacts("land"), told=0.7, asks=("place",)),
+        Event(
+            "be",
+            _of_hero("=father"),
+            PhraseFacts("father_trade"),
+            place=PhraseFacts("town"),
+            told=0.8,
+            asks=("object",),
+        ),
+        Event("help", HERO, _of_hero("helper"), place=PhraseFacts("town"), told=0.6, asks=("object",)),
+        Event("learn", HERO, PhraseFacts("trade"), company=PhraseFacts("master"), asks=("object", "company")),
+        Event("work", HERO, PhraseFacts("trade"), place=PhraseFacts("workplace"), asks=("place",)),
+        Event("make", HERO, PhraseFacts("product"), place=PhraseFacts("workplace"), told=0.8, asks=("object",)),
+        Event("marry", HERO, PhraseFacts("spouse"), time=PhraseFacts("wedding"), asks=("object", "time")),
+        Event(
+            "raise",
+            HERO,
+            PhraseFacts("=children", "children"),
+            company=PhraseFacts("spouse"),
+            told=0.7,
+            asks=("number",),
+        ),
+        Event("strike", PhraseFacts("disaster"), PhraseFacts("town", owner="hero"), told=0.8, asks=("subject",)),
+        Event("lose", HERO, PhraseFacts("loss"), company=PhraseFacts("disaster"), asks=("object",)),
+        Event("flee", HERO, place=PhraseFacts("refuge"), company=PhraseFacts("spouse"), asks=("place",)),
+        Event("build", HERO, PhraseFacts("building"), place=PhraseFacts("refuge"), told=0.8, asks=("object",)),
+        Event(
+            "teach", HERO, PhraseFacts("=pupils", "pupils"), place=PhraseFacts("building"), told=0.6, asks=("number",)
+        ),
+        Event("win", HERO, PhraseFacts("honour"), company=PhraseFacts("product"), told=0.8, asks=("object",)),
+        Event("suffer", HERO, PhraseFacts("illness"), place=PhraseFacts("refuge"), told=0.7, asks=("object",)),
+        Event("die", HERO, place=PhraseFacts("refuge"), time=PhraseFacts("death"), asks=("time",)),
     ),
 )
 
@@ -157,22 +173,24 @@ VOYAGE = Script(
         Fact("honour", "honour", "goods"),
     ),
     (
-        Step("plan", HERO, Part("goal"), place=Part("port"), asks=("object",)),
-        Step("buy", HERO, Part("vessel"), place=Part("port"), asks=("object",)),
-        Step("hire", HERO, Part("=sailors", "crew"), place=Part("port"), told=0.8, asks=("number",)),
-        Step("load", HERO, Part("cargo"), place=Part("vessel"), told=0.8, asks=("object",)),
-        Step("depart", HERO, place=Part("port"), time=Part("departure"), asks=("place", "time")),
-        Step("catch", Part("weather"), _of_hero("=ship"), told=0.8, asks=("subject",)),
-        Step("break", _of_hero("=ship"), Part("broken"), company=Part("weather"), asks=("object",)),
-        Step("mend", HERO, Part("broken"), company=Part("remedy"), asks=("company",)),
-        Step("fight", HERO, Part("creature"), company=Part("=sailors"), told=0.6, asks=("object",)),
-        Step("reach", HERO, Part("island"), company=Part("=sailors"), asks=("object",)),
-        Step("meet", HERO, Part("people"), place=Part("island"), asks=("object",)),
-        Step("trade", HERO, Part("goods"), company=Part("people"), asks=("object",)),
-        Step("stay", HERO, Part("=winters", "winters"), place=Part("island"), told=0.7, asks=("number",)),
-        Step("return", HERO, place=Part("port"), time=Part("return"), asks=("time",)),
-        Step("sell", HERO, Part("goods"), company=Part("=coins", "price"), told=0.8, asks=("object",)),
-        Step("receive", HERO, Part("honour"), place=Part("port"), told=0.8, asks=("object",)),
+        Event("plan", HERO, PhraseFacts("goal"), place=PhraseFacts("port"), asks=("object",)),
+        Event("buy", HERO, PhraseFacts("vessel"), place=PhraseFacts("port"), asks=("object",)),
+        Event("hire", HERO, PhraseFacts("=sailors", "crew"), place=PhraseFacts("port"), told=0.8, asks=("number",)),
+        Event("load", HERO, PhraseFacts("cargo"), place=PhraseFacts("vessel"), told=0.8, asks=("object",)),
+        Event("depart", HERO, place=PhraseFacts("port"), time=PhraseFacts("departure"), asks=("place", "time")),
+        Event("catch", PhraseFacts("weather"), _of_hero("=ship"), told=0.8, asks=("subject",)),
+        Event("break", _of_hero("=ship"), PhraseFacts("broken"), company=PhraseFacts("weather"), asks=("object",)),
+        Event("mend", HERO, PhraseFacts("broken"), company=PhraseFacts("remedy"), asks=("company",)),
+        Event("fight", HERO, PhraseFacts("creature"), company=PhraseFacts("=sailors"), told=0.6, asks=("object",)),
+        Event("reach", HERO, PhraseFacts("island"), company=PhraseFacts("=sailors"), asks=("object",)),
+        Event("meet", HERO, PhraseFacts("people"), place=PhraseFacts("island"), asks=("object",)),
+        Event("trade", HERO, PhraseFacts("goods"), company=PhraseFacts("people"), asks=("object",)),
+        Event(
+            "stay", HERO, PhraseFacts("=winters", "winters"), place=PhraseFacts("island"), told=0.7, asks=("number",)
+        ),
+        Event("return", HERO, place=PhraseFacts("port"), time=PhraseFacts("return"), asks=("time",)),
+        Event("sell", HERO, PhraseFacts("goods"), company=PhraseFacts("=coins", "price"), told=0.8, asks=("object",)),
+        Event("receive", HERO, PhraseFacts("honour"), place=PhraseFacts("port"), told=0.8, asks=("object",)),
     ),
 )
 

@@ -4,7 +4,7 @@ import random
 from typing import NamedTuple
 
 from msm.corpora.constructed.facts import Clause, Phrase
-from msm.corpora.constructed.languages import Language
+from msm.corpora.constructed.languages import ConstructedLanguage
 
 MARKERS = {"place": "in", "company": "with", "time": "at"}
 QUESTION_WORDS = {
@@ -29,14 +29,14 @@ class Sentence(NamedTuple):
     """First and last character, exclusive, of the bare thing named in each role, and of `number`."""
 
 
-def verb_words(clause: Clause, language: Language, rng: random.Random) -> tuple[str, str]:
+def verb_words(clause: Clause, language: ConstructedLanguage, rng: random.Random) -> tuple[str, str]:
     """A word for the verb of a sentence and one for that of its question: different ones if there are several."""
     words = language.words[clause.verb]
     first = rng.choice(words)
     return first, rng.choice([word for word in words if word != first] or words)
 
 
-def tell(clause: Clause, verb: str, language: Language, rng: random.Random) -> Sentence:
+def tell(clause: Clause, verb: str, language: ConstructedLanguage, rng: random.Random) -> Sentence:
     """The sentence that says a clause.
 
     Args:
@@ -54,7 +54,9 @@ def tell(clause: Clause, verb: str, language: Language, rng: random.Random) -> S
     return _join([(name, _ended(word, language, rng)) for name, word in words], ".")
 
 
-def ask(clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: Language, rng: random.Random) -> str:
+def ask(
+    clause: Clause, focus: str, hero: tuple[str, ...], verb: str, language: ConstructedLanguage, rng: random.Random
+) -> str:
     """The question that a clause answers.
 
     The hero is called by the full name; place, company and time are left out unless asked for.
@@ -87,7 +89,7 @@ def _question_word(clause: Clause, focus: str) -> str:
     return QUESTION_WORDS[focus]
 
 
-def _rest(phrase: Phrase, focus: str, hero: tuple[str, ...], language: Language) -> list[str]:
+def _rest(phrase: Phrase, focus: str, hero: tuple[str, ...], language: ConstructedLanguage) -> list[str]:
     """What stays of a phrase when a part of it is asked for."""
     if focus == "number":
         return [language.words[word][0] for word in phrase.words]
@@ -101,7 +103,7 @@ def _by_full_name(phrase: Phrase, hero: tuple[str, ...]) -> Phrase:
     return phrase._replace(words=hero) if phrase.words[0] in hero else phrase
 
 
-def _phrase(role: str, phrase: Phrase, language: Language) -> list[tuple[str, str]]:
+def _phrase(role: str, phrase: Phrase, language: ConstructedLanguage) -> list[tuple[str, str]]:
     """The words of a phrase, each with the span it belongs to: the role, `number`, or none."""
     words, grammar = language.words, language.grammar
     thing = [(role, words[word][0]) for word in phrase.words]
@@ -114,12 +116,12 @@ def _phrase(role: str, phrase: Phrase, language: Language) -> list[tuple[str, st
     return _marked(MARKERS[role], thing, language) if role in MARKERS else thing
 
 
-def _marked(marker: str, words: list[tuple[str, str]], language: Language) -> list[tuple[str, str]]:
+def _marked(marker: str, words: list[tuple[str, str]], language: ConstructedLanguage) -> list[tuple[str, str]]:
     mark = [("", language.words[marker][0])]
     return mark + words if language.grammar.markers_first else words + mark
 
 
-def _ended(word: str, language: Language, rng: random.Random) -> str:
+def _ended(word: str, language: ConstructedLanguage, rng: random.Random) -> str:
     common = word.isascii() and not word.islower()
     return word + language.ending if not common and rng.random() < ENDING_SHARE else word
 

@@ -15,7 +15,7 @@ from msm.corpora.crawl.near_duplicates import Signatures, group, match_band, rem
 from msm.corpora.crawl.normal import paragraph_hashes, paragraphs_of
 from msm.corpora.crawl.paragraphs import read_duplicates, write_duplicates, write_hashes
 from msm.corpora.crawl.quality import problem
-from msm.corpora.crawl.state import Drops, State
+from msm.corpora.crawl.state import CrawlState, Drops
 from msm.corpora.languages import languages
 from msm.corpora.sentences import split
 from msm.files import new_file
@@ -25,7 +25,7 @@ FEWEST_SENTENCES = 2
 """Smallest number of sentences of a document; with fewer a sentence has no neighbour to be predicted from."""
 
 
-def read(state: State, part: int) -> dict[str, Any]:
+def read(state: CrawlState, part: int) -> dict[str, Any]:
     """Read files into documents of paragraphs, and write the hashes of the paragraphs."""
     drops, counts = Drops(), Counter[str]()
     hashes: list[np.ndarray] = []
@@ -48,7 +48,7 @@ def read(state: State, part: int) -> dict[str, Any]:
     return {**counts, "paragraphs": len(all_hashes), "dropped": drops.as_json()}
 
 
-def _documents(state: State, part: int, drops: Drops, counts: Counter[str]) -> Iterator[Document]:
+def _documents(state: CrawlState, part: int, drops: Drops, counts: Counter[str]) -> Iterator[Document]:
     for number, name in state.parts[part]:
         reader = state.reader(number)
         problems = Counter[str]()
@@ -61,14 +61,14 @@ def _documents(state: State, part: int, drops: Drops, counts: Counter[str]) -> I
         counts["input_bytes"] += reader.data_folder.size(name) or 0
 
 
-def duplicates(state: State, bucket: int) -> dict[str, Any]:
+def duplicates(state: CrawlState, bucket: int) -> dict[str, Any]:
     """Find the paragraphs with hashes in a range that an equal paragraph precedes."""
     paths = [_hashes(state, part) for part in range(len(state.parts))]
     count = write_duplicates(state.work / "duplicates", paths, bucket, state.recipe.corpus.hash_buckets)
     return {"paragraphs": count}
 
 
-def clean(state: State, part: int) -> dict[str, Any]:
+def clean(state: CrawlState, part: int) -> dict[str, Any]:
     """Keep documents of wanted languages and quality, without duplicate paragraphs, and write their signatures."""
     settings, drops = state.recipe.corpus, Drops()
     flags = _flags(state, part)
@@ -93,14 +93,14 @@ def clean(state: State, part: int) -> dict[str, Any]:
     return {"documents": len(rows), "dropped": drops.as_json()}
 
 
-def _flags(state: State, part: int) -> np.ndarray:
+def _flags(state: CrawlState, part: int) -> np.ndarray:
     paragraphs = np.load(_hashes(state, part), mmap_mode="r").shape[1]
     if state.recipe.corpus.paragraph_duplicates == "keep":
         return np.zeros(paragraphs, bool)
     return read_duplicates(state.work / "duplicates", part, state.recipe.corpus.hash_buckets, paragraphs)
 
 
-def _judge(state: State, row: dict[str, Any]) -> tuple[str, str]:
+def _judge(state: CrawlState, row: dict[str, Any]) -> tuple[str, str]:
     """Language of a document, and the reason to drop it; an empty reason keeps it."""
     settings, paragraphs = state.recipe.corpus, row["paragraphs"]
     if not paragraphs:
@@ -116,20 +116,20 @@ def _judge(state: State, row: dict[str, Any]) -> tuple[str, str]:
     return language, reason or problem(paragraphs, language, limits, settings.perplexity_models)
 
 
-def match(state: State, band: int) -> dict[str, Any]:
+def match(state: CrawlState, band: int) -> dict[str, Any]:
     """Find the pairs of documents that agree in a band of MinHash."""
     match_band(state.work / "signatures", state.work / "matches", state.recipe.corpus, band)
     return {}
 
 
-def choose(state: State, _: int) -> dict[str, Any]:
+def choose(state: CrawlState, _: int) -> dict[str, Any]:
     """Choose which of the documents that are nearly the same to keep."""
     if state.recipe.corpus.near_duplicates == "drop":
         group(state.work / "matches", state.work / "groups", state.recipe.corpus)
     return {}
 
 
-def sentences(state: State, part: int) -> dict[str, Any]:
+def sentences(state: CrawlState, part: int) -> dict[str, Any]:
     """Split documents into sentences, and write them to one file, language after language."""
     drops = Drops()
     remove = removed(state.work / "groups", part) if state.recipe.corpus.near_duplicates == "drop" else set()
@@ -154,10 +154,10 @@ def sentences(state: State, part: int) -> dict[str, Any]:
     return {"languages": index, "bytes": start, "dropped": drops.as_json()}
 
 
-def part_documents(state: State, part: int) -> Path:
+def part_documents(state: CrawlState, part: int) -> Path:
     """Return the path of the documents that `sentences` writes."""
     return state.work / "sentences" / f"{part:06d}.jsonl"
 
 
-def _hashes(state: State, part: int) -> Path:
+def _hashes(state: CrawlState, part: int) -> Path:
     return state.work / "hashes" / f"{part:06d}.npy"

@@ -11,8 +11,8 @@ from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.executor.ray import RayPipelineExecutor
 from datatrove.executor.slurm import SlurmPipelineExecutor
 
-from msm.corpora.crawl.state import State
-from msm.corpora.crawl.steps import STEPS, Share, Step, say, steps_of, undone
+from msm.corpora.crawl.state import CrawlState
+from msm.corpora.crawl.steps import STEPS, CrawlStep, Share, say, steps_of, undone
 from msm.errors import BadInput, CommandError
 
 EXECUTORS = ("local", "slurm", "ray")
@@ -47,7 +47,7 @@ class Unfinished(CommandError):
     """Machines were lost, or tasks failed too often. Finished units are kept."""
 
 
-def run(state: State, placing: Placing) -> None:
+def run(state: CrawlState, placing: Placing) -> None:
     """Do every step.
 
     Raises:
@@ -67,7 +67,7 @@ def run(state: State, placing: Placing) -> None:
                 _wait(state, step, placing)
 
 
-def _one_step(state: State, placing: Placing) -> None:
+def _one_step(state: CrawlState, placing: Placing) -> None:
     """Do this pod's share of one step. The caller keeps the order of steps.
 
     Raises:
@@ -98,7 +98,7 @@ def _check(placing: Placing) -> None:
         raise BadInput("--executor slurm needs the command sbatch on this machine")
 
 
-def _executor(state: State, step: Step, placing: Placing) -> Any:
+def _executor(state: CrawlState, step: CrawlStep, placing: Placing) -> Any:
     common = {
         "pipeline": [Share(state, step.name)],
         "tasks": placing.tasks,
@@ -117,7 +117,7 @@ def _executor(state: State, step: Step, placing: Placing) -> Any:
     )
 
 
-def _wait(state: State, step: Step, placing: Placing) -> None:
+def _wait(state: CrawlState, step: CrawlStep, placing: Placing) -> None:
     """Wait until the other machines have done their share of the step.
 
     Raises:
@@ -129,7 +129,7 @@ def _wait(state: State, step: Step, placing: Placing) -> None:
         time.sleep(placing.poll_seconds)
 
 
-def _slurm(state: State, placing: Placing) -> None:
+def _slurm(state: CrawlState, placing: Placing) -> None:
     """Submit one array job a step, each after the one before, unless everything is done."""
     before = None
     for step in _left(state):
@@ -153,6 +153,6 @@ def _slurm(state: State, placing: Placing) -> None:
         say("submitted: `squeue` shows the jobs; when they have ended, the same command resumes what is not done")
 
 
-def _left(state: State) -> list[Step]:
+def _left(state: CrawlState) -> list[CrawlStep]:
     """The first step with units to do, and all steps after it, whose numbers of units are not known yet."""
     return list(itertools.dropwhile(lambda step: not undone(state, step), steps_of(state)))

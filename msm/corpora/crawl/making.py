@@ -6,11 +6,11 @@ from msm.corpora.crawl.executors import Placing, run
 from msm.corpora.crawl.identification import identifier
 from msm.corpora.crawl.perplexity import check_folder
 from msm.corpora.crawl.settings import read_recipe
-from msm.corpora.crawl.state import State
+from msm.corpora.crawl.state import CrawlState
 from msm.corpora.crawl.steps import make_work
 
 
-def make(recipe: Path, work: Path, out: str, tokenizer: str, placing: Placing) -> State:
+def make(recipe: Path, work: Path, out: str, tokenizer: str, placing: Placing) -> CrawlState:
     """Do the steps of a corpus that are not done yet.
 
     Args:
@@ -31,6 +31,8 @@ def make(recipe: Path, work: Path, out: str, tokenizer: str, placing: Placing) -
     address = str(Path(out).resolve()) if local else out.rstrip("/")
     if local:
         Path(address).mkdir(parents=True, exist_ok=True)
-    state = make_work(work.resolve(), lambda folder: State(values, folder, address, tokenizer), values.fingerprint())
+    state = make_work(
+        work.resolve(), lambda folder: CrawlState(values, folder, address, tokenizer), values.fingerprint()
+    )
     run(state, placing)
     return state

@@ -16,7 +16,7 @@ import fsspec
 
 from msm.corpora.crawl.cleaning import part_documents
 from msm.corpora.crawl.identification import facts as identifier_facts
-from msm.corpora.crawl.state import State, total
+from msm.corpora.crawl.state import CrawlState, total
 from msm.corpora.documents import read_documents
 from msm.corpora.languages import say_fallbacks
 from msm.corpora.settings import Units
@@ -41,7 +41,7 @@ class Range(NamedTuple):
     stop: int
 
 
-def plan(state: State, _: int) -> dict[str, Any]:
+def plan(state: CrawlState, _: int) -> dict[str, Any]:
     """Plan the shards: the language of each, its number, and the first and last byte of its text in the language."""
     sizes: dict[str, int] = {}
     for fact in state.facts("sentences"):
@@ -59,11 +59,11 @@ def plan(state: State, _: int) -> dict[str, Any]:
     return {"pieces": len(pieces)}
 
 
-def _plan_path(state: State) -> Path:
+def _plan_path(state: CrawlState) -> Path:
     return state.work / state.packing / "plan" / "pieces.json"
 
 
-def _sample(state: State) -> list[str]:
+def _sample(state: CrawlState) -> list[str]:
     """Sentences of every language from the first parts, on which the tokenizer's engines must agree."""
     sample: dict[str, list[str]] = {}
     for part in range(min(SAMPLED_PARTS, len(state.parts))):
@@ -80,12 +80,12 @@ def pieces(path: Path) -> list[tuple[str, int, int, int]]:
     return [tuple(piece) for piece in read_json(path)["pieces"]]
 
 
-def pieces_of(state: State) -> list[tuple[str, int, int, int]]:
+def pieces_of(state: CrawlState) -> list[tuple[str, int, int, int]]:
     """Return language, number, first and last byte of everything that is to be written."""
     return pieces(_plan_path(state))
 
 
-def ranges(state: State, language: str, start: int, stop: int) -> Iterator[Range]:
+def ranges(state: CrawlState, language: str, start: int, stop: int) -> Iterator[Range]:
     """Yield the lines of a language that begin within a range of bytes of its text, part after part."""
     before = 0
     for part, fact in enumerate(_indexes(state)):
@@ -101,7 +101,7 @@ def ranges(state: State, language: str, start: int, stop: int) -> Iterator[Range
         before += block["bytes"]
 
 
-def _indexes(state: State) -> list[dict[str, Any]]:
+def _indexes(state: CrawlState) -> list[dict[str, Any]]:
     return [fact["languages"] for fact in state.facts("sentences")]
 
 
@@ -115,7 +115,7 @@ def _line_start(path: Path, first: int, place: int) -> int:
         return file.tell()
 
 
-def write(state: State, number: int) -> dict[str, Any]:
+def write(state: CrawlState, number: int) -> dict[str, Any]:
     """Write one shard, or the documents of one language."""
     language, piece, start, stop = pieces_of(state)[number]
     all_ranges = list(ranges(state, language, start, stop))
@@ -132,7 +132,7 @@ def write(state: State, number: int) -> dict[str, Any]:
     return dataclasses.asdict(facts)
 
 
-def _write_documents(state: State, language: str, all_ranges: list[Range]) -> dict[str, Any]:
+def _write_documents(state: CrawlState, language: str, all_ranges: list[Range]) -> dict[str, Any]:
     documents = 0
     path = state.work / state.packing / "building" / f"{language}.jsonl"
     with new_file(path, "wb") as out:
@@ -155,7 +155,7 @@ def layout_of(tokenizer: Path) -> Layout:
     return read_layout(tokenizer, read_tokenizer(tokenizer))
 
 
-def _write_shard(state: State, language: str, all_ranges: list[Range], folder: Path) -> None:
+def _write_shard(state: CrawlState, language: str, all_ranges: list[Range], folder: Path) -> None:
     tokenizer, corpus = Path(state.tokenizer), state.recipe.corpus
     layout = layout_of(tokenizer)
     settings = Units(unit_tokens=corpus.unit_tokens, document_units=corpus.document_units, min_units=corpus.min_units)
@@ -195,12 +195,12 @@ def _deliver(folder: Path, address: str, target: str) -> None:
         system.put_file(str(path), f"{root}/{target}/{path.name}")
 
 
-def manifest_path(state: State) -> Path:
+def manifest_path(state: CrawlState) -> Path:
     """Return the path of the manifest in the work folder."""
     return state.work / state.packing / (MANIFEST if state.tokenizer else DOCUMENTS)
 
 
-def manifest(state: State, _: int) -> dict[str, Any]:
+def manifest(state: CrawlState, _: int) -> dict[str, Any]:
     """Write the manifest of the shards, or of the files of documents, beside them."""
     pieces = state.facts(f"{state.packing}/write")
     cleaning_facts = [fact for step in ("read", "clean", "sentences") for fact in state.facts(step)]

@@ -102,7 +102,7 @@ PACKING = ("unit_tokens", "document_units", "min_units", "shard_bytes", "block_t
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CorpusRecipe:
     """A corpus recipe: inputs, settings and limits."""
 
     inputs: tuple[Input, ...]
@@ -120,7 +120,7 @@ class Recipe:
         return checksum({**values, "corpus": {k: v for k, v in values["corpus"].items() if k not in PACKING}})
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> CorpusRecipe:
     """Read the recipe in a file.
 
     Raises:
@@ -129,7 +129,7 @@ def read_recipe(path: Path) -> Recipe:
     return to_recipe(read_yaml(path), str(path))
 
 
-def to_recipe(values: Any, where: str) -> Recipe:
+def to_recipe(values: Any, where: str) -> CorpusRecipe:
     """Make a recipe from its blocks `inputs`, `corpus` and `quality`.
 
     Raises:
@@ -144,4 +144,4 @@ def to_recipe(values: Any, where: str) -> Recipe:
         language: make(Quality, {**values["quality"]["default"], **(differences or {})}, f"{where}: quality.{language}")
         for language, differences in values["quality"].items()
     }
-    return Recipe(inputs, make(Corpus, values["corpus"], f"{where}: corpus"), limits)
+    return CorpusRecipe(inputs, make(Corpus, values["corpus"], f"{where}: corpus"), limits)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from msm.corpora.crawl.readers import Reader
-from msm.corpora.crawl.settings import PACKING, Recipe
+from msm.corpora.crawl.settings import PACKING, CorpusRecipe
 from msm.files import new_file, read_json, write_json
 from msm.pipeline.artifacts import checksum, payload_checksum
 
@@ -23,10 +23,10 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class State:
+class CrawlState:
     """The recipe and folders that every task knows; tasks get a copy of it."""
 
-    recipe: Recipe
+    recipe: CorpusRecipe
     work: Path
     """Work folder, which all tasks can read and write."""
     out: str
@@ -113,4 +113,4 @@ def total(facts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     return drops.as_json()
 
 
-Job = Callable[[State, int], dict[str, Any]]
+Job = Callable[[CrawlState, int], dict[str, Any]]

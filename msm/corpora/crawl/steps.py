@@ -10,44 +10,44 @@ from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
 from msm.corpora.crawl import cleaning, packing
-from msm.corpora.crawl.state import Job, State
+from msm.corpora.crawl.state import CrawlState, Job
 from msm.errors import CommandError, from_surroundings
 from msm.files import write_json
 
 
-class Step(NamedTuple):
+class CrawlStep(NamedTuple):
     """One kind of work, done in units."""
 
     name: str
-    units: Callable[[State], int]
+    units: Callable[[CrawlState], int]
     """Function that counts its units of work; the steps before must be done."""
     job: Job
 
 
-def _parts(state: State) -> int:
+def _parts(state: CrawlState) -> int:
     return len(state.parts)
 
 
-def _one(state: State) -> int:
+def _one(state: CrawlState) -> int:
     return 1
 
 
 STEPS = (
-    Step("read", _parts, cleaning.read),
-    Step("duplicates", lambda state: state.recipe.corpus.hash_buckets, cleaning.duplicates),
-    Step("clean", _parts, cleaning.clean),
-    Step("match", lambda state: state.recipe.corpus.minhash_bands, cleaning.match),
-    Step("choose", _one, cleaning.choose),
-    Step("sentences", _parts, cleaning.sentences),
-    Step("plan", _one, packing.plan),
-    Step("write", lambda state: len(packing.pieces_of(state)), packing.write),
-    Step("manifest", _one, packing.manifest),
+    CrawlStep("read", _parts, cleaning.read),
+    CrawlStep("duplicates", lambda state: state.recipe.corpus.hash_buckets, cleaning.duplicates),
+    CrawlStep("clean", _parts, cleaning.clean),
+    CrawlStep("match", lambda state: state.recipe.corpus.minhash_bands, cleaning.match),
+    CrawlStep("choose", _one, cleaning.choose),
+    CrawlStep("sentences", _parts, cleaning.sentences),
+    CrawlStep("plan", _one, packing.plan),
+    CrawlStep("write", lambda state: len(packing.pieces_of(state)), packing.write),
+    CrawlStep("manifest", _one, packing.manifest),
 )
 PACKED = {"plan", "write", "manifest"}
 """Names of the steps that depend on tokenizer and address; their marks have a folder of their own."""
 
 
-def steps_of(state: State) -> list[Step]:
+def steps_of(state: CrawlState) -> list[CrawlStep]:
     """Return the steps that a recipe needs."""
     corpus = state.recipe.corpus
     idle = ({"duplicates"} if corpus.paragraph_duplicates == "keep" else set()) | (
@@ -56,12 +56,12 @@ def steps_of(state: State) -> list[Step]:
     return [step for step in STEPS if step.name not in idle]
 
 
-def folder(state: State, name: str) -> str:
+def folder(state: CrawlState, name: str) -> str:
     """Return the name of the folder of a step's marks, below the work folder."""
     return f"{state.packing}/{name}" if name in PACKED else name
 
 
-def undone(state: State, step: Step) -> list[int]:
+def undone(state: CrawlState, step: CrawlStep) -> list[int]:
     """Return the numbers of the units of a step without a mark."""
     return [number for number in range(step.units(state)) if not state.is_done(folder(state, step.name), number)]
 
@@ -72,7 +72,7 @@ class Share(PipelineStep):
     type = "corpus"
     name = "share"
 
-    def __init__(self, state: State, step: str) -> None:
+    def __init__(self, state: CrawlState, step: str) -> None:
         """Do the units of a step. The step is given by name, so that the object can be sent to other processes."""
         super().__init__()
         self.state, self.step = state, step
@@ -95,7 +95,7 @@ def _without_trace(record: Any) -> None:
         record["exception"] = None
 
 
-def do(state: State, step: Step, where: str, number: int) -> None:
+def do(state: CrawlState, step: CrawlStep, where: str, number: int) -> None:
     """Do one unit of work, and write its mark last."""
     start, cpu_start = time.perf_counter(), time.process_time()
     facts = step.job(state, number)
@@ -111,7 +111,7 @@ def say(message: str, *values: object) -> None:
     logging.getLogger("msm.corpus").info(message, *values)
 
 
-def make_work(root: Path, state_of: Callable[[Path], State], fingerprint: str) -> State:
+def make_work(root: Path, state_of: Callable[[Path], CrawlState], fingerprint: str) -> CrawlState:
     """Make the state in the work folder of a recipe, and list its parts."""
     work = root / fingerprint[:16]
     work.mkdir(parents=True, exist_ok=True)
