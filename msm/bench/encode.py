@@ -34,7 +34,7 @@ from msm.corpora.settings import Download
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
 from msm.encoders.precision import CPU_FLAGS, cpu_flags
-from msm.encoders.published import write_published, write_usage
+from msm.encoders.public_encoders import write_published, write_usage
 from msm.execution import Execution
 
 DEFAULT_BATCH = 32

@@ -21,8 +21,8 @@ from transformers import AutoModel
 from msm.bench.encoders import encoder_config, fast_precisions
 from msm.bench.race import race
 from msm.encoders.packed import token_states
-from msm.encoders.packing import pack
 from msm.encoders.pooling import pool
+from msm.encoders.token_packing import pack
 from msm.losses import in_batch_loss
 from msm.training import pick_device
 

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from msm.bench.race import race
 from msm.encoders.packed import padded_states, runs_packed, token_states
-from msm.encoders.packing import PackedTokens, pack
+from msm.encoders.token_packing import PackedTokens, pack
 
 KINDS = (
     "bert roberta xlm-roberta camembert xlm-roberta-xl distilbert electra modernbert eurobert gte nomic_bert "

@@ -24,8 +24,8 @@ from msm.bench.step_profile import peak_mib, shares
 from msm.corpora.packing import pack as pack_sentences
 from msm.encoders.heads import SplitHead, body, language_head, split_head
 from msm.encoders.packed import token_states
-from msm.encoders.packing import join, pack
 from msm.encoders.pooling import pool
+from msm.encoders.token_packing import join, pack
 from msm.losses import contrastive_loss, linear_token_loss, own_matches, token_loss
 from msm.pretraining.document_encoder import DocumentEncoder, Layer, heads
 from msm.pretraining.masking import hide_tokens

@@ -32,9 +32,9 @@ from msm.collections.collection import Pool
 from msm.collections.measure_names import parse_measure
 from msm.collections.records import Passage, Query
 from msm.collections.runs import Qrels, Run
-from msm.encoders.chain import Tokens
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
+from msm.encoders.module_chain import Tokens
 from msm.evaluation.measures import RunValues, evaluate
 from msm.retrieval.inner_products import DenseVectors, pair_scores
 from msm.retrieval.search import Relevant, nearest, search_shard

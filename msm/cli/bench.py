@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from msm.bench import verdicts
+from msm.bench import ratio_verdicts
 from msm.cli.options import add_mirror
 from msm.errors import CommandError
 from msm.imports import entry
@@ -100,13 +100,13 @@ def main(arguments: argparse.Namespace) -> None:
         BadInput: the file of committed ratios cannot be read.
         CommandError: a ratio is clearly less than the committed one.
     """
-    ratios = verdicts.read_committed(arguments.against) if arguments.against else {}
+    ratios = ratio_verdicts.read_committed(arguments.against) if arguments.against else {}
     rows: list[dict[str, Any]] = []
     for name in [arguments.name] if arguments.name else RACES:
         rows += _run(name, arguments)
     if arguments.against:
-        all_verdicts = list(verdicts.verdicts(rows, ratios))
-        sys.stdout.writelines(f"{line}\n" for line in ["", *verdicts.lines(all_verdicts)])
+        all_verdicts = list(ratio_verdicts.verdicts(rows, ratios))
+        sys.stdout.writelines(f"{line}\n" for line in ["", *ratio_verdicts.lines(all_verdicts)])
         if not all(verdict.has_passed for verdict in all_verdicts):
             raise CommandError("bench: slower than committed")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
-from msm.encoders.chain import ModuleChain, Tokens, find_chain
+from msm.encoders.module_chain import ModuleChain, Tokens, find_chain
 from msm.encoders.text_encoder import TextEncoder
 from msm.encoders.usage import TASKS, Choice, Side, Text
 from msm.encoders.vector_store import VectorStore

@@ -7,7 +7,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from msm.corpora.settings import ENCODERS
 from msm.encoders.model_files import PICKLES
-from msm.encoders.published import published_folder
+from msm.encoders.public_encoders import published_folder
 from msm.errors import BadInput, first_line
 
 UNUSED = ["*.h5", "*.msgpack", "*.ot", "onnx/*", "openvino/*", *(f"*{ending}" for ending in PICKLES)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformer
 
-from msm.encoders.chain import ModuleChain
+from msm.encoders.module_chain import ModuleChain
 from msm.encoders.positions import positions
 from msm.encoders.usage import Choice, Usage
 from msm.errors import BadInput

@@ -18,8 +18,6 @@ from transformers.integrations import peft as adapters_of_transformers
 
 from msm.encoders.adapters import base_of, merge_adapters
 from msm.encoders.building import POOLER, build_modules, new_transformer
-from msm.encoders.chain import ModuleChain, find_chain
-from msm.encoders.checkpoints import refuse_other_shapes
 from msm.encoders.encoder import BATCH_TOKENS, Encoder
 from msm.encoders.finding import find_model
 from msm.encoders.limits import set_lengths
@@ -37,7 +35,9 @@ from msm.encoders.model_files import (
     model_kind,
     read_object,
 )
+from msm.encoders.module_chain import ModuleChain, find_chain
 from msm.encoders.precision import resolve_precision
+from msm.encoders.start_checkpoints import refuse_other_shapes
 from msm.encoders.usage import SIMILARITIES, TASKS, Choice, Usage
 from msm.errors import BadInput, first_line
 from msm.training import pick_device

@@ -25,7 +25,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from msm.encoders.packing import Group, PackedTokens, SlotLayout, pack, padded_batches
+from msm.encoders.token_packing import Group, PackedTokens, SlotLayout, pack, padded_batches
 from msm.errors import BadInput
 from msm.imports import optional_package
 

@@ -6,8 +6,8 @@ Shapes: T packed tokens, S sequences, H width.
 import torch
 from torch import Tensor
 
-from msm.encoders.packing import PackedTokens
 from msm.encoders.settings import StatePooling
+from msm.encoders.token_packing import PackedTokens
 
 
 def pool(states: Tensor, packed_tokens: PackedTokens, pooling: StatePooling) -> Tensor:

@@ -12,10 +12,10 @@ import torch
 from sentence_transformers.base.modules import Transformer
 
 from msm.encoders.building import EncoderForm, new_transformer, shape_model
-from msm.encoders.chain import find_chain
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import check_tokenizers, check_widths, quietly_checked, read_modules
 from msm.encoders.model_files import MODULES, OWN, check_model
+from msm.encoders.module_chain import find_chain
 from msm.encoders.positions import positions
 from msm.encoders.usage import TASKS, Choice, Usage
 from msm.errors import BadInput

@@ -9,10 +9,10 @@ import torch
 from transformers import AutoModelForMaskedLM, PreTrainedModel, XLMRobertaConfig
 
 from msm.corpora.settings import ENCODERS
-from msm.encoders.checkpoints import load_masked, load_tokenizer
 from msm.encoders.model_files import MODULES, read_modules_list
-from msm.encoders.published import LICENCES, write_published
+from msm.encoders.public_encoders import LICENCES, write_published
 from msm.encoders.settings import Encoder
+from msm.encoders.start_checkpoints import load_masked, load_tokenizer
 from msm.encoders.trimming import keep_rows, kept_rows
 from msm.errors import BadInput
 from msm.execution import Execution

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from msm import distributed
 from msm.collections.records import Example
-from msm.encoders.chain import Tokens
 from msm.encoders.encoder import Encoder
+from msm.encoders.module_chain import Tokens
 from msm.errors import BadInput
 from msm.finetuning.candidates import batch_passages, find_candidates
 from msm.finetuning.settings import Finetune

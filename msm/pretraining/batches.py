@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from msm.corpora.orders import Order
 from msm.corpora.shards import Text, Units
 from msm.corpora.subwords import Layout
-from msm.encoders.packing import PackedTokens, join, pack
+from msm.encoders.token_packing import PackedTokens, join, pack
 from msm.errors import BadInput
 from msm.pretraining.masking import hide_tokens
 from msm.pretraining.settings import Pretrain

@@ -6,8 +6,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from msm.encoders.checkpoints import load_masked
 from msm.encoders.heads import inner_width
+from msm.encoders.start_checkpoints import load_masked
 from msm.errors import BadInput
 from msm.pretraining.document_encoder import DocumentEncoder, heads
 from msm.pretraining.settings import Msm, Pretrain

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from msm.encoders.heads import SplitHead, body, has_language_head, language_head, split_head
 from msm.encoders.packed import token_states
-from msm.encoders.packing import PackedTokens, join
 from msm.encoders.pooling import pool
+from msm.encoders.token_packing import PackedTokens, join
 from msm.losses import ContrastiveLoss, linear_token_loss, token_loss
 from msm.pretraining.batches import Batches, HiddenTokens, Texts
 from msm.pretraining.model import SentenceModel

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from msm import distributed
 from msm.corpora.pair_shards import read_pair_shards
 from msm.corpora.streaming import open_units
-from msm.encoders.checkpoints import load_tokenizer
 from msm.encoders.heads import body, has_language_head
 from msm.encoders.packed import checkpoint_layers
 from msm.encoders.positions import positions
+from msm.encoders.start_checkpoints import load_tokenizer
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.files import check_room

@@ -15,8 +15,8 @@ from transformers.models.bert.modeling_bert import BertLayer
 
 from msm.encoders.heads import inner_width
 from msm.encoders.packed import NAME, run_layers
-from msm.encoders.packing import PackedTokens, pack
 from msm.encoders.pooling import pool
+from msm.encoders.token_packing import PackedTokens, pack
 from msm.errors import BadInput
 from msm.losses import koleo_loss, linear_token_loss
 from msm.pretraining.batches import HiddenTokens, Texts

@@ -1,7 +1,8 @@
 """Reads the score folders of a recipe. A folder that cannot be used becomes a problem, and the others are kept.
 
-Scores of different splits, settings or questions never stand in one table: they belong to different `BenchmarkResults`, or
-are a problem. `read` reads score lines and manifests only; `load` adds the per-query values of chosen columns.
+Scores of different splits, settings or questions never stand in one table: they belong to different
+`BenchmarkResults`, or are a problem. `read` reads score lines and manifests only; `load` adds the per-query values of
+chosen columns.
 
 Shapes: C questions, L languages, S seeds.
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from msm.bench.verdicts import lines, read_committed, verdicts
+from msm.bench.ratio_verdicts import lines, read_committed, verdicts
 from msm.errors import BadInput
 
 ROOT = Path(__file__).parents[2]

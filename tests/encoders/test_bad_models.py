@@ -15,9 +15,9 @@ from sentence_transformers import SentenceTransformer
 from msm.cli.main import main
 from msm.collections.registry import reference
 from msm.encoders.building import EncoderForm
-from msm.encoders.checkpoints import load_masked, load_tokenizer
 from msm.encoders.other_kinds import open_any
 from msm.encoders.saving import new_encoder, save_encoder
+from msm.encoders.start_checkpoints import load_masked, load_tokenizer
 from msm.encoders.usage import Usage
 from msm.errors import BadInput
 from msm.pipeline.runner import command

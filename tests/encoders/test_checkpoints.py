@@ -15,10 +15,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from msm.encoders.checkpoints import load_masked
 from msm.encoders.heads import body
 from msm.encoders.packed import token_states
-from msm.encoders.packing import pack
+from msm.encoders.start_checkpoints import load_masked
+from msm.encoders.token_packing import pack
 from msm.errors import BadInput
 from msm.files import read_json
 from tests.encoders.tiny_models import HALVES, PACKED, PADDED, sequences, tiny_config, tiny_model

@@ -6,7 +6,7 @@ from transformers import AutoModelForMaskedLM
 
 from msm.encoders.heads import body, inner_width, language_head, split_head
 from msm.encoders.packed import token_states
-from msm.encoders.packing import pack
+from msm.encoders.token_packing import pack
 from tests.encoders.tiny_models import sequences, tiny_config
 
 MASKED = "bert roberta xlm-roberta camembert distilbert electra mpnet deberta-v2 modernbert eurobert longformer".split()

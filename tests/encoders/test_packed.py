@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, PreTrainedModel
 
 from msm.encoders.packed import NAME, checkpoint_layers, first_position, runs_packed, token_states
-from msm.encoders.packing import join, pack, padded_batches
+from msm.encoders.token_packing import join, pack, padded_batches
 from tests.encoders.tiny_models import LENGTHS, PACKED, PADDED, padded_states, sequences, tiny_model
 
 

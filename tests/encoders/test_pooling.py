@@ -10,10 +10,10 @@ from torch import Tensor
 
 from msm.encoders.building import POOLINGS
 from msm.encoders.packed import token_states
-from msm.encoders.packing import pack
 from msm.encoders.pooling import pool
 from msm.encoders.settings import Pooling as AnyPooling
 from msm.encoders.settings import StatePooling
+from msm.encoders.token_packing import pack
 from tests.encoders.tiny_models import LENGTHS, sequences, tiny_model
 
 WIDTH = 6

@@ -16,7 +16,7 @@ import msm
 from msm.encoders import start
 from msm.encoders.finding import find_model
 from msm.encoders.loading import load_encoder
-from msm.encoders.published import write_four_bit
+from msm.encoders.public_encoders import write_four_bit
 from msm.encoders.settings import Encoder
 from msm.encoders.usage import Side
 from msm.errors import BadInput

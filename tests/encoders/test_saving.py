@@ -10,9 +10,9 @@ from transformers import BertModel
 
 from msm.collections.records import Passage
 from msm.encoders.building import EncoderForm
-from msm.encoders.chain import Tokens
 from msm.encoders.encoder import Encoder
 from msm.encoders.loading import open_encoder
+from msm.encoders.module_chain import Tokens
 from msm.encoders.saving import new_encoder, save_encoder
 from msm.errors import BadInput
 from tests.encoders.tiny import TEXTS, WIDTH, checkpoint

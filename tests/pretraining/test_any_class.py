@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from msm.encoders.checkpoints import load_masked
 from msm.encoders.heads import body
 from msm.encoders.packed import runs_packed
+from msm.encoders.start_checkpoints import load_masked
 from msm.errors import BadInput
 from msm.execution import Execution
 from msm.pretraining.train import run

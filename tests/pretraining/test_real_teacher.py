@@ -11,12 +11,12 @@ import torch
 from transformers import AutoTokenizer
 
 from msm.corpora.settings import Tokenizer
-from msm.encoders.checkpoints import load_masked
 from msm.encoders.heads import body
 from msm.encoders.packed import token_states
-from msm.encoders.packing import pack
 from msm.encoders.pooling import pool
 from msm.encoders.settings import Encoder
+from msm.encoders.start_checkpoints import load_masked
+from msm.encoders.token_packing import pack
 from msm.execution import Execution
 from msm.pipeline import runner
 from msm.pretraining.settings import Teach

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from msm.collections.clusters import connected
 from msm.collections.collection import MULTILINGUAL, Draft, Pool
 from msm.collections.passages import Read
+from msm.collections.question_clusters import connected
 from msm.collections.readers.squad import Paragraph, language_files, read_squad
 from msm.collections.records import Passage, Qrel, Query
 from msm.files import read_json

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from msm.collections.clusters import connected
 from msm.collections.collection import MULTILINGUAL, Draft, Pool
 from msm.collections.passages import Read
+from msm.collections.question_clusters import connected
 from msm.collections.records import Passage, Qrel, Query
 
 

@@ -19,7 +19,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Dropout, L
 from torch import Tensor, nn
 
 from msm.encoders.packed import runs_packed, token_states
-from msm.encoders.packing import pack
+from msm.encoders.token_packing import pack
 from msm.encoders.usage import Text
 
 AFTER_POOLING = (Dense, Dropout, LayerNorm, Normalize)
