@@ -47,7 +47,7 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
     sentences = [sentence for _, document in documents for sentence in document]
     with tempfile.TemporaryDirectory() as name:
         pieces = train(Path(name), sentences)
-        yield tokenizing(sentences, pieces, 3 if quick else 9, origin)
+        yield tokenizing(sentences, pieces, 9, origin)
         for kind in ("wet", "warc"):
             yield pipeline(documents, kind, pieces, origin)
         parts = (2, 8) if quick else (4, 16)
