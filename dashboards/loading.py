@@ -152,6 +152,13 @@ def _loaded(_benchmark: BenchmarkResults, column: Column, key: tuple) -> tuple[B
     return load(_benchmark, [column])
 
 
+def _with_seeds(
+    benchmark: BenchmarkResults, column: Column, seeds: tuple[int, ...], key: tuple
+) -> tuple[BenchmarkResults | None, list[Problem]]:
+    with_values, problems = _loaded(benchmark, column, key)
+    return with_seeds(with_values, seeds) if with_values else None, problems
+
+
 @st.cache_resource(show_spinner="Computing intervals", max_entries=100)
 def _shown(
     _recipe: RecipeState,
@@ -161,8 +168,7 @@ def _shown(
     key: tuple,
     settings: Report,
 ) -> ResultsView:
-    with_values, problems = _loaded(_benchmark, column, key)
-    some = with_seeds(with_values, seeds) if with_values else None
+    some, problems = _with_seeds(_benchmark, column, seeds, key)
     if some is None:
         return ResultsView(None, [], problems)
     shown_table = table(some, column, settings)
@@ -180,8 +186,7 @@ def _different(
     key: tuple,
     settings: Report,
 ) -> list[Difference]:
-    with_values, _ = _loaded(_benchmark, column, key)
-    some = with_seeds(with_values, seeds) if with_values else None
+    some, _ = _with_seeds(_benchmark, column, seeds, key)
     return differences(some, column, settings) if some else []
 
 
@@ -195,8 +200,7 @@ def _best(
     key: tuple,
     settings: Report,
 ) -> BestModel | None:
-    with_values, _ = _loaded(_benchmark, column, key)
-    some = with_seeds(with_values, seeds) if with_values else None
+    some, _ = _with_seeds(_benchmark, column, seeds, key)
     return contrasts.best(some, column, language, settings) if some else None
 
 

@@ -5,6 +5,7 @@ import resource
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,20 +149,23 @@ def test_ccp_resumes_with_its_memory(units: Path, encoder: Path, tmp_path: Path)
     assert same(straight, out)
 
 
+PLAN = Plan(
+    steps=30,
+    learning_rate=1e-4,
+    warmup_steps=0,
+    schedule="linear",
+    schedule_steps=0,
+    betas=(0.9, 0.999),
+    epsilon=1e-8,
+    weight_decay=0.0,
+    clip=1.2,
+    checkpoint_steps=1,
+)
+
+
 @pytest.mark.parametrize("schedule_steps", [0, 40])
 def test_the_cosine_schedule_is_that_of_torch(schedule_steps: int) -> None:
-    plan = Plan(
-        steps=30,
-        learning_rate=1e-4,
-        warmup_steps=9,
-        schedule="cosine",
-        schedule_steps=schedule_steps,
-        betas=(0.9, 0.999),
-        epsilon=1e-8,
-        weight_decay=0.0,
-        clip=1.2,
-        checkpoint_steps=1,
-    )
+    plan = replace(PLAN, warmup_steps=9, schedule="cosine", schedule_steps=schedule_steps)
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
     rising = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=9)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=(schedule_steps or 30) - 9)
@@ -174,18 +178,7 @@ def test_the_cosine_schedule_is_that_of_torch(schedule_steps: int) -> None:
 
 @pytest.mark.parametrize("warmup_steps", [0, 1, 9])
 def test_the_linear_schedule_is_that_of_transformers_with_a_warm_up_counted_from_1(warmup_steps: int) -> None:
-    plan = Plan(
-        steps=30,
-        learning_rate=1e-4,
-        warmup_steps=warmup_steps,
-        schedule="linear",
-        schedule_steps=0,
-        betas=(0.9, 0.98),
-        epsilon=1e-6,
-        weight_decay=0.01,
-        clip=0.0,
-        checkpoint_steps=1,
-    )
+    plan = replace(PLAN, warmup_steps=warmup_steps)
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
     schedule = get_linear_schedule_with_warmup(optimizer, warmup_steps, 30)
     rates = []

@@ -4,6 +4,7 @@ Paths in manifests are not trusted: only their last two parts, STAGE/ROW, are us
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -44,6 +45,16 @@ def chain(name: str, root: Path, *, largest: int) -> list[LineageStep]:
     steps: dict[str, LineageStep] = {}
     _collect(name, root, largest, steps)
     return list(steps.values())
+
+
+def manifests_of(stage: str, steps: Iterable[LineageStep]) -> list[dict[str, Any]]:
+    """Return the manifests of the steps of one stage that have one, in the order of the steps.
+
+    Args:
+        stage: name of the stage, such as `pretrain`.
+        steps: steps behind a score, as `chain` returns them.
+    """
+    return [step.manifest for step in steps if step.name.startswith(f"{stage}/") and step.manifest]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -39,9 +39,8 @@ def _differ(numbers: list[int]) -> bool:
 
 def _size(root: Path, scores: ModelScores) -> tuple[str, int, int] | None:
     """Return objective, parameters and tokens of the only pre-training behind a score; None where there are others."""
-    steps = [step for step in lineage.chain(scores.name, root, largest=0) if step.manifest]
-    trainings = [step.manifest for step in steps if step.name.startswith("pretrain/")]
-    encoders = [step.manifest for step in steps if step.name.startswith("encoder/")]
+    steps = lineage.chain(scores.name, root, largest=0)
+    trainings, encoders = (lineage.manifests_of(stage, steps) for stage in ("pretrain", "encoder"))
     if len(trainings) != 1 or len(encoders) != 1:
         return None
     objective, tokens = trainings[0]["settings"].get("objective"), trainings[0].get("facts", {}).get("tokens")

@@ -83,14 +83,14 @@ def _series(trainings: Sequence[tuple[_Training, Model]]) -> list[tuple[str, flo
 def _training(root: Path, model: Model) -> _Training | None:
     """Return how a model was trained; None unless there is one fine-tuning, by kinds of batches or of no step."""
     steps = lineage.chain(model.seeds[0].name, root, largest=0)
-    trained = [step.manifest for step in steps if step.name.startswith("finetune/") and step.manifest]
-    if len(trained) != 1:
+    finetunings = lineage.manifests_of("finetune", steps)
+    if len(finetunings) != 1:
         return None
-    settings: Mapping[str, Any] = trained[0].get("settings", {})
+    settings: Mapping[str, Any] = finetunings[0].get("settings", {})
     batches = settings.get("batches", {})
-    start = lineage.step_name(trained[0]["inputs"].get("weights", {}).get("path", "")).rpartition("-")[0]
-    searched = [step.manifest for step in steps if step.name.startswith("retrieve/") and step.manifest]
-    vectors = searched[-1].get("settings", {}).get("language_vectors", "none") if searched else "none"
+    start = lineage.step_name(finetunings[0]["inputs"].get("weights", {}).get("path", "")).rpartition("-")[0]
+    searches = lineage.manifests_of("retrieve", steps)
+    vectors = searches[-1].get("settings", {}).get("language_vectors", "none") if searches else "none"
     if not settings.get("steps") and not settings.get("epochs"):
         return _Training(start, vectors, "", -1.0)
     share = batches.get("alpha") if batches.get("sampler") == "hybrid" else SHARES.get(batches.get("sampler"))
